@@ -1,0 +1,15 @@
+// y[r, c] = x[r, c], four channels at a time: channels, strides and offsets are multiples of 4.
+struct Params { count: u32, channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count) { return; }
+  let quads = p.channels / 4u;
+  let r = i / quads;
+  let c = 4u * (i % quads);
+  y[(p.y_offset + r * p.y_stride + c) / 4u] = x[(p.x_offset + r * p.x_stride + c) / 4u];
+}

@@ -1,0 +1,18 @@
+// y[r, c] = f(x[r, c]), four channels at a time; the body of f comes from the table of elementwise ops.
+struct Params { count: u32, channels: u32, k: f32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+
+fn f(x: f32, k: f32) -> f32 { return k * x; }
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count) { return; }
+  let quads = p.channels / 4u;
+  let r = i / quads;
+  let c = 4u * (i % quads);
+  let v = x[(p.x_offset + r * p.x_stride + c) / 4u];
+  y[(p.y_offset + r * p.y_stride + c) / 4u] = vec4f(f(v.x, p.k), f(v.y, p.k), f(v.z, p.k), f(v.w, p.k));
+}

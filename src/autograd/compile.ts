@@ -1,0 +1,489 @@
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import { LimitError, UsageError } from '../gpu/errors.js';
+import { packParams } from '../gpu/shader.js';
+import { copyOp } from '../kernels/copy/copy.js';
+import type { LeafAttrs, ParameterSet } from './leaves.js';
+import { assignPool, largestLiveSet } from './memory.js';
+import type { Arg, Call, Dispatch, Launch, Op, Variant } from './op.js';
+import { label } from './op.js';
+import { type Guard, type Placement, Placements, type Root } from './placement.js';
+import { Plan, type Step, type StepBinding } from './plan.js';
+import { ALIGN, align, layOut, ParameterStorage } from './storage.js';
+import { channelsOf, Node, rowsOf, type Tensor } from './tensor.js';
+
+export interface CompileOptions {
+  /** Parameter updates to run besides computing the outputs (`adam.minimize(loss)`). */
+  update?: readonly Node[];
+  /** Intermediates whose storage is not reused, so that `plan.read` shows the last run's value; `'all'` keeps every one. */
+  retain?: 'all' | readonly Tensor[];
+  /** Chooses a variant by name; the first that fits when it returns nothing. */
+  variant?: (op: string, call: Call) => string | undefined;
+  /** For tests: sentinels around every output, checked by `plan.guardViolations`. */
+  guard?: Guard;
+}
+
+/** What an update op (Adam) tells the compiler: whose parameters, and its per-parameter state by kernel argument name. */
+export interface UpdateAttrs {
+  readonly set: ParameterSet;
+  readonly state: Readonly<Record<string, ParameterSet>>;
+}
+
+/**
+ * Plans a graph for an engine: schedule, storage, kernel variants, pipelines and bind groups, once. The plan is then replayed.
+ * Rejects with a typed error (`LimitError`, `OutOfMemoryError`, `ShaderError`) that names the op.
+ */
+export async function compile(
+  engine: Engine,
+  outputs: Readonly<Record<string, Tensor>>,
+  options: CompileOptions = {},
+): Promise<Plan> {
+  const compiler = new Compiler(engine, outputs, options);
+  return compiler.compile();
+}
+
+interface Piece {
+  readonly op: Op;
+  readonly node: Node;
+  readonly variant: Variant;
+  readonly call: Call;
+  readonly launch: Launch;
+  readonly places: Record<string, Placement>;
+  readonly label: string;
+}
+
+class Compiler {
+  readonly #nodes: Node[];
+  readonly #slabRoots = new Map<ParameterSet, Root[]>();
+  readonly #leafRoots = new Map<Tensor, Root>();
+  readonly #places: Placements;
+  readonly #pieces: Piece[] = [];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly outputs: Readonly<Record<string, Tensor>>,
+    private readonly options: CompileOptions,
+  ) {
+    this.#nodes = nodesOf([...Object.values(outputs), ...(options.update ?? [])]);
+    for (const node of this.#nodes) if (node.op.kind === 'update') this.#addSlabs(node);
+    this.#places = new Placements(this.#nodes, this.#slabRoots, (n) => this.#slots(n), options.guard);
+  }
+
+  #addSlabs(update: Node): void {
+    const { set } = update.attrs as UpdateAttrs;
+    if (this.#slabRoots.has(set)) throw new UsageError(`parameter set ${set.name} is updated twice in one plan`);
+    const roots = this.#layout(set).slabs.map((elements, slab) =>
+      newRoot(`gradients/${set.name}#${slab}`, 'gradient', elements, slab),
+    );
+    this.#slabRoots.set(set, roots);
+  }
+
+  #layout(set: ParameterSet) {
+    const limits = this.engine.device.limits;
+    return layOut(set, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
+  }
+
+  #slots(update: Node) {
+    const { set } = update.attrs as UpdateAttrs;
+    const layout = this.#layout(set);
+    const roots = this.#slabRoots.get(set) as Root[];
+    const gradients = update.inputs.slice(-set.tensors.length) as Tensor[];
+    return set.tensors.map((parameter, i) => {
+      const { slab, offset } = layout.at.get(parameter) as { slab: number; offset: number };
+      return { gradient: gradients[i] as Tensor, slot: { root: roots[slab] as Root, parameter }, offset };
+    });
+  }
+
+  async compile(): Promise<Plan> {
+    const { engine } = this;
+    for (const node of this.#nodes) {
+      if (node.op.kind === 'leaf') this.#placeLeaf(node.outputs[0] as Tensor);
+      else if (node.op.kind === 'update') this.#update(node);
+      else if (node.op.kind !== 'view') this.#kernel(node);
+      if (node.op.kind) this.#copies(node);
+      if (node.op.kind === 'update') this.#launchUpdate(node);
+    }
+    for (const t of Object.values(this.outputs)) this.#places.of(t);
+    this.#lifetimes();
+    const scratch = this.#scratchRoots();
+    const pooled = [...this.#places.roots.filter((r) => r.kind === 'pool' && r.last >= 0), ...scratch.flat()];
+    const pool = assignPool(pooled);
+    this.#checkLimits(pooled);
+
+    const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST;
+    const owned: GPUBuffer[] = [];
+    const make = (name: string, elements: number, flags: number = usage) => {
+      const buffer = engine.buffer(name, 4 * elements, flags);
+      owned.push(buffer);
+      return buffer;
+    };
+    try {
+      for (const [i, b] of pool.entries()) {
+        const buffer = make(`pool#${i}(${b.roots[0]?.label})`, b.elements);
+        for (const root of b.roots) root.buffer = buffer;
+      }
+      for (const roots of this.#slabRoots.values()) for (const r of roots) r.buffer = make(r.label, r.elements);
+      for (const [t, root] of this.#leafRoots) {
+        root.buffer = make(`${root.label}`, root.elements);
+        const leafAttrs = t.node.attrs as LeafAttrs;
+        if (leafAttrs.source === 'constant')
+          engine.device.queue.writeBuffer(root.buffer, 0, leafAttrs.data as BufferSource);
+      }
+      const steps = await this.#steps(make);
+      await engine.settled();
+      return new Plan(engine, {
+        steps,
+        outputs: this.outputs,
+        places: this.#places,
+        inputs: [...this.#leafRoots].filter(([t]) => (t.node.attrs as LeafAttrs).source === 'input'),
+        owned,
+        guard: this.options.guard,
+        retained: this.#retained(),
+        memory: {
+          pool: pool.reduce((n, b) => n + 4 * b.elements, 0),
+          largestLiveSet: 4 * largestLiveSet(pooled, this.#pieces.length),
+          gradients: [...this.#slabRoots.values()].flat().reduce((n, r) => n + 4 * r.elements, 0),
+          inputs: [...this.#leafRoots.values()].reduce((n, r) => n + 4 * r.elements, 0),
+          parameters: this.#parameterSets().map((set) => ({
+            name: set.name,
+            bytes: ParameterStorage.of(engine, set).bytes,
+          })),
+        },
+      });
+    } catch (error) {
+      for (const b of owned) b.destroy();
+      throw error;
+    }
+  }
+
+  #parameterSets(): ParameterSet[] {
+    const sets = new Set<ParameterSet>();
+    for (const { op, attrs } of this.#nodes) {
+      if (op.kind === 'leaf' && (attrs as LeafAttrs).source === 'parameter')
+        sets.add((attrs as { set: ParameterSet }).set);
+      if (op.kind === 'update')
+        for (const s of [(attrs as UpdateAttrs).set, ...Object.values((attrs as UpdateAttrs).state)]) sets.add(s);
+    }
+    return [...sets];
+  }
+
+  #placeLeaf(t: Tensor): void {
+    const attrs = t.node.attrs as LeafAttrs;
+    if (attrs.source === 'parameter') {
+      const { root, offset } = this.#parameterRoot(attrs.set, t);
+      this.#places.put(t, { root, offset, stride: channelsOf(t.shape) });
+      return;
+    }
+    const root = newRoot(`${attrs.source}/${t}`, 'leaf', align(t.size));
+    this.#leafRoots.set(t, root);
+    this.#places.put(t, { root, offset: 0, stride: channelsOf(t.shape) });
+  }
+
+  readonly #stored = new Map<GPUBuffer, Root>();
+
+  #slabRoot(set: ParameterSet, slab: number): Root {
+    const storage = ParameterStorage.of(this.engine, set);
+    const buffer = storage.buffers[slab] as GPUBuffer;
+    let root = this.#stored.get(buffer);
+    if (!root) {
+      root = { ...newRoot(`parameters/${set.name}#${slab}`, 'leaf', storage.layout.slabs[slab] as number), buffer };
+      this.#stored.set(buffer, root);
+    }
+    return root;
+  }
+
+  #parameterRoot(set: ParameterSet, t: Tensor): { root: Root; offset: number } {
+    const { slab, offset } = ParameterStorage.of(this.engine, set).layout.at.get(t) as { slab: number; offset: number };
+    return { root: this.#slabRoot(set, slab), offset };
+  }
+
+  /** Copies of the parts that a concatenation or optimiser could not have written in place. */
+  #copies(node: Node): void {
+    for (const { node: at, part, whole, at: offset } of this.#places.copies) {
+      if (at !== node) continue;
+      const place = this.#places.of(part);
+      const target: Placement =
+        'parameter' in whole
+          ? { root: whole.root, offset, stride: channelsOf(part.shape) }
+          : {
+              root: this.#places.of(whole).root,
+              offset: this.#places.of(whole).offset + offset,
+              stride: this.#places.of(whole).stride,
+            };
+      this.#addCopy(part, place, target);
+    }
+  }
+
+  #addCopy(t: Tensor, from: Placement, to: Placement): void {
+    this.#launch(
+      copyOp as Op,
+      new Node(copyOp as Op, [t], null, [t]),
+      { x: argOf(t, from), y: argOf(t, to) },
+      { x: from, y: to },
+    );
+  }
+
+  /** A tensor where a kernel that takes no channel stride can bind it. */
+  #contiguous(t: Tensor): Placement {
+    const place = this.#places.of(t);
+    if ((place.stride === channelsOf(t.shape) || rowsOf(t.shape) === 1) && place.offset % ALIGN === 0) return place;
+    const root = newRoot(`contiguous ${t}`, 'pool', align(t.size));
+    this.#places.roots.push(root);
+    const to = { root, offset: 0, stride: channelsOf(t.shape) };
+    this.#addCopy(t, place, to);
+    return to;
+  }
+
+  #kernel(node: Node): void {
+    const args: Record<string, Arg> = {};
+    const places: Record<string, Placement> = {};
+    const put = (name: string, t: Tensor, isInput: boolean) => {
+      const strided = node.op.strided?.includes(name);
+      const place = isInput && !strided ? this.#contiguous(t) : this.#places.of(t);
+      places[name] = place;
+      args[name] = argOf(t, place);
+    };
+    for (const [i, x] of node.inputs.entries()) if (x) put((node.op.args[i] as string).replace('?', ''), x, true);
+    for (const [i, y] of node.outputs.entries()) put(node.op.results[i] as string, y, false);
+    this.#launch(node.op, node, args, places);
+  }
+
+  #update(node: Node): void {
+    const { set, state } = node.attrs as UpdateAttrs;
+    for (const s of [set, ...Object.values(state)]) ParameterStorage.of(this.engine, s);
+  }
+
+  /** One launch per slab: the whole group of parameters at once. */
+  #launchUpdate(node: Node): void {
+    const { set, state } = node.attrs as UpdateAttrs;
+    const extra = node.inputs.slice(0, -set.tensors.length) as Tensor[];
+    for (const [slab, gradients] of (this.#slabRoots.get(set) as Root[]).entries()) {
+      const roots: Record<string, Root> = { weights: this.#slabRoot(set, slab), gradients };
+      for (const [name, s] of Object.entries(state)) roots[name] = this.#slabRoot(s, slab);
+      const args: Record<string, Arg> = {};
+      const places: Record<string, Placement> = {};
+      for (const [name, root] of Object.entries(roots)) {
+        places[name] = { root, offset: 0, stride: root.elements };
+        args[name] = {
+          shape: [root.elements],
+          dtype: 'f32',
+          offset: 0,
+          stride: root.elements,
+          rows: 1,
+          channels: root.elements,
+        };
+      }
+      for (const [i, t] of extra.entries()) {
+        const name = node.op.args[i] as string;
+        places[name] = this.#contiguous(t);
+        args[name] = argOf(t, places[name]);
+      }
+      this.#launch(node.op, node, args, places);
+    }
+  }
+
+  #launch(op: Op, node: Node, args: Record<string, Arg>, places: Record<string, Placement>): void {
+    const { device, software } = this.engine;
+    const call: Call = {
+      attrs: node.attrs,
+      arg: Object.fromEntries(
+        Object.entries(args).map(([k, a]) => [k, bindsRange(a, places[k] as Placement) ? { ...a, offset: 0 } : a]),
+      ),
+      device: { limits: device.limits, features: device.features as ReadonlySet<string>, software },
+    };
+    const variant = this.#choose(op, call);
+    const name = label(op.name, variant.name, node.outputs[0]?.shape ?? args.weights?.shape);
+    this.#pieces.push({ op, node, variant, call, launch: variant.launch(call), places: { ...places }, label: name });
+  }
+
+  #choose(op: Op, call: Call): Variant {
+    const wanted = this.options.variant?.(op.name, call);
+    if (wanted !== undefined) {
+      const named = op.variants.find((v) => v.name === wanted);
+      if (!named)
+        throw new UsageError(
+          `${op.name} has no variant ${wanted}; it has ${op.variants.map((v) => v.name).join(', ')}`,
+        );
+      const reason = named.rejects?.(call);
+      if (reason) throw new UsageError(`${op.name}/${wanted} cannot run here: ${reason}`);
+      return named;
+    }
+    const found = op.variants.find((v) => !v.rejects?.(call));
+    if (!found)
+      throw new UsageError(
+        `${op.name}: no variant fits (${op.variants.map((v) => `${v.name}: ${v.rejects?.(call)}`).join('; ')})`,
+      );
+    return found;
+  }
+
+  #retained(): Set<Tensor> {
+    const { retain } = this.options;
+    const kept = retain === 'all' ? this.#nodes.flatMap((n) => n.outputs) : (retain ?? []);
+    return new Set([...Object.values(this.outputs), ...kept]);
+  }
+
+  #lifetimes(): void {
+    for (const [i, piece] of this.#pieces.entries()) {
+      for (const { root } of Object.values(piece.places)) {
+        root.first = Math.min(root.first, i);
+        root.last = Math.max(root.last, i);
+      }
+    }
+    for (const t of this.#retained()) {
+      const { root } = this.#places.of(t);
+      root.last = Number.POSITIVE_INFINITY;
+      if (root.first === Number.POSITIVE_INFINITY) root.first = 0;
+    }
+    if (this.options.guard || this.options.retain === 'all')
+      for (const root of this.#places.roots) if (root.last >= 0) root.last = Number.POSITIVE_INFINITY;
+  }
+
+  #scratchRoots(): Root[][] {
+    return this.#pieces.map((piece, i) =>
+      Object.entries(piece.launch.scratch ?? {}).map(([name, elements]) => {
+        const root: Root = { ...newRoot(`${piece.label} scratch ${name}`, 'pool', align(elements)), first: i, last: i };
+        piece.places[name] = { root, offset: 0, stride: elements };
+        return root;
+      }),
+    );
+  }
+
+  #checkLimits(pooled: readonly Root[]): void {
+    const {
+      maxStorageBufferBindingSize: most,
+      maxComputeWorkgroupsPerDimension: groups,
+      maxStorageBuffersPerShaderStage: bindings,
+    } = this.engine.device.limits;
+    for (const root of [...pooled, ...this.#leafRoots.values()]) {
+      if (4 * root.elements > most) {
+        const user = this.#pieces.find((p) => Object.values(p.places).some((x) => x.root === root));
+        const owner = user && !root.label.startsWith(user.label) ? `${user.label}: ${root.label}` : root.label;
+        throw new LimitError(
+          owner,
+          'maxStorageBufferBindingSize',
+          4 * root.elements,
+          most,
+          'Use a smaller batch, image or width.',
+        );
+      }
+    }
+    for (const piece of this.#pieces) {
+      for (const { workgroups, shader } of piece.launch.dispatches) {
+        const over = Math.max(...workgroups);
+        if (over > groups)
+          throw new LimitError(
+            piece.label,
+            'maxComputeWorkgroupsPerDimension',
+            over,
+            groups,
+            'Use a smaller batch, image or width.',
+          );
+        const used = shader.bindings.filter((b) => b.type !== 'uniform').length;
+        if (used > bindings)
+          throw new LimitError(
+            piece.label,
+            'maxStorageBuffersPerShaderStage',
+            used,
+            bindings,
+            'Request a higher limit when creating the device.',
+          );
+      }
+    }
+  }
+
+  /** Pipelines, uniform values and bind groups of every dispatch. */
+  async #steps(make: (name: string, elements: number, flags?: number) => GPUBuffer): Promise<Step[]> {
+    const { engine } = this;
+    const flat = this.#pieces.flatMap((piece) => piece.launch.dispatches.map((dispatch) => ({ piece, dispatch })));
+    const pipelines = await Promise.all(
+      flat.map(({ dispatch }) => engine.pipeline(dispatch.shader, dispatch.constants)),
+    );
+    const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
+    const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
+    const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
+    let empty: GPUBuffer | undefined;
+    const steps = flat.map(({ piece, dispatch }, i): Step => {
+      const values: Record<string, number> = { ...dispatch.params };
+      for (const [name, a] of Object.entries(piece.call.arg)) {
+        values[`${name}_offset`] ??= a.offset;
+        values[`${name}_stride`] ??= a.stride;
+      }
+      packParams(data, unit * i, dispatch.shader, values);
+      const bindings: StepBinding[] = [];
+      const entries = dispatch.shader.bindings.map((b): GPUBindGroupEntry => {
+        if (b.type === 'uniform')
+          return {
+            binding: b.index,
+            resource: { buffer: uniform, offset: unit * i, size: Math.max(16, 4 * dispatch.shader.params.length) },
+          };
+        const place = piece.places[b.name];
+        if (!place) {
+          const optional = piece.op.args.includes(`${b.name}?`);
+          if (!optional)
+            throw new UsageError(
+              `${dispatch.shader.label}: variable ${b.name} is neither an argument, a result nor scratch of ${piece.op.name}`,
+            );
+          empty ??= make('left-out argument', 64);
+          return { binding: b.index, resource: { buffer: empty } };
+        }
+        const a = piece.call.arg[b.name];
+        const ranged = a !== undefined && bindsRange(a, place);
+        const offset = place.root.at + (ranged ? 4 * place.offset : 0);
+        const size = ranged ? 4 * a.rows * a.channels : 4 * place.root.elements;
+        bindings.push({ name: b.name, root: place.root, writes: b.type === 'storage' });
+        return { binding: b.index, resource: { buffer: place.root.buffer as GPUBuffer, offset, size } };
+      });
+      const pipeline = pipelines[i] as GPUComputePipeline;
+      return {
+        label: piece.label,
+        node: piece.node,
+        op: piece.op,
+        variant: piece.variant.name,
+        call: piece.call,
+        shader: dispatch.shader.label,
+        workgroups: dispatch.workgroups,
+        pipeline,
+        bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries),
+        bindings,
+        first: dispatch === (piece.launch.dispatches[0] as Dispatch),
+      };
+    });
+    engine.device.queue.writeBuffer(uniform, 0, data.buffer);
+    return steps;
+  }
+}
+
+/**
+ * Whether a tensor is bound by its own byte range, so that its kernel sees offset 0. Slabs are: two parameters of one slab may be
+ * written by one dispatch, which WebGPU allows only for ranges that do not overlap.
+ */
+function bindsRange(a: Arg, place: Placement): boolean {
+  return place.root.kind !== 'pool' && (place.stride === a.channels || a.rows === 1) && place.offset % ALIGN === 0;
+}
+
+function newRoot(name: string, kind: Root['kind'], elements: number, slab?: number): Root {
+  return { label: name, kind, elements, dtype: 'f32', slab, first: Number.POSITIVE_INFINITY, last: -1, at: 0 };
+}
+
+function argOf(t: Tensor, place: Placement): Arg {
+  return {
+    shape: t.shape,
+    dtype: t.dtype,
+    offset: place.offset,
+    stride: place.stride,
+    rows: rowsOf(t.shape),
+    channels: channelsOf(t.shape),
+  };
+}
+
+/** Every node needed, in order of creation. */
+export function nodesOf(from: readonly (Tensor | Node)[]): Node[] {
+  const found = new Set<Node>();
+  const stack = from.map((x) => (x instanceof Node ? x : x.node));
+  while (stack.length) {
+    const node = stack.pop() as Node;
+    if (found.has(node)) continue;
+    found.add(node);
+    for (const x of node.inputs) if (x) stack.push(x.node);
+  }
+  return [...found].sort((a, b) => a.id - b.id);
+}

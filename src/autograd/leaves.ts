@@ -1,0 +1,113 @@
+import { ShapeError, UsageError } from '../gpu/errors.js';
+import { apply, type Op } from './op.js';
+import { checkShape, type DType, formatShape, type Shape, sizeOf, type Tensor, type TensorData } from './tensor.js';
+
+/** Where the values of a leaf come from. */
+export type LeafAttrs = { shape: Shape; dtype: DType } & (
+  | { source: 'input'; name: string; feed?: () => TensorData }
+  | { source: 'constant'; data: TensorData }
+  | { source: 'parameter'; set: ParameterSet; name: string }
+);
+
+export const leaf: Op<LeafAttrs> = {
+  name: 'leaf',
+  kind: 'leaf',
+  args: [],
+  results: ['value'],
+  infer: (_, { shape, dtype }) => [{ shape, dtype }],
+  variants: [],
+};
+
+function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
+  checkShape(attrs.source, name, attrs.shape);
+  return apply(leaf, [], attrs, name).outputs[0] as Tensor;
+}
+
+/** A value given at every `plan.run({ name: data })`; it keeps the last one given. Images are [N, H, W, C]. */
+export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
+  return makeLeaf({ source: 'input', name, shape, dtype }, name);
+}
+
+/** A small value that `feed` computes on the host once per run: a step count, a learning rate. */
+export function fedInput(name: string, shape: Shape, dtype: DType, feed: () => TensorData): Tensor {
+  return makeLeaf({ source: 'input', name, shape, dtype, feed }, name);
+}
+
+/** A fixed value. */
+export function constant(data: TensorData | readonly number[], shape: Shape, name = 'constant'): Tensor {
+  const values = data instanceof Uint32Array || data instanceof Float32Array ? data : Float32Array.from(data);
+  if (values.length !== sizeOf(shape))
+    throw new ShapeError('constant', `${name} has ${values.length} values for shape ${formatShape(shape)}`);
+  return makeLeaf(
+    { source: 'constant', shape, dtype: values instanceof Uint32Array ? 'u32' : 'f32', data: values },
+    name,
+  );
+}
+
+/** Fills a new parameter: `(index) => value`, or an array in device layout. */
+export type Initializer = ((index: number) => number) | Float32Array;
+
+/**
+ * A named group of parameters that are trained, saved and loaded together. On a device they lie side by side in few large
+ * buffers, so that an optimiser updates them all in one dispatch. The same set may appear in many plans; all of them share its
+ * storage. It is closed by the first plan that uses it.
+ */
+export class ParameterSet {
+  readonly #entries = new Map<string, { tensor: Tensor; init: Initializer }>();
+  #closed = false;
+
+  constructor(readonly name: string) {}
+
+  /** Adds a parameter in device layout (`conv2d`: [kernel height, kernel width, in, out]). */
+  add(name: string, shape: Shape, init: Initializer): Tensor {
+    if (this.#closed)
+      throw new UsageError(
+        `parameter ${name}: set ${this.name} is already in use by a plan; add parameters before compiling`,
+      );
+    if (this.#entries.has(name))
+      throw new UsageError(`parameter ${name}: set ${this.name} has one of this name already`);
+    if (typeof init !== 'function' && init.length !== sizeOf(shape))
+      throw new ShapeError('parameter', `${name} has ${init.length} initial values for shape ${formatShape(shape)}`);
+    const tensor = makeLeaf({ source: 'parameter', set: this, name, shape, dtype: 'f32' }, name);
+    this.#entries.set(name, { tensor, init });
+    return tensor;
+  }
+
+  /** No parameter can be added from here on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  get tensors(): Tensor[] {
+    return [...this.#entries.values()].map((e) => e.tensor);
+  }
+
+  get names(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** Number of scalar parameters. */
+  get count(): number {
+    return this.tensors.reduce((n, t) => n + t.size, 0);
+  }
+
+  get(name: string): Tensor {
+    return this.#entry(name).tensor;
+  }
+
+  /** The initial values of one parameter. */
+  initial(name: string): Float32Array {
+    const { tensor, init } = this.#entry(name);
+    if (typeof init !== 'function') return init;
+    const values = new Float32Array(tensor.size);
+    for (let i = 0; i < values.length; i++) values[i] = init(i);
+    return values;
+  }
+
+  #entry(name: string) {
+    const entry = this.#entries.get(name);
+    if (!entry)
+      throw new UsageError(`no parameter ${name} in set ${this.name}; it has ${this.names.join(', ') || 'none'}`);
+    return entry;
+  }
+}

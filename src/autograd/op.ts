@@ -1,0 +1,124 @@
+import { ShapeError } from '../gpu/errors.js';
+import type { Shader } from '../gpu/shader.js';
+import { Node, type Shape, type Tensor, type TensorType } from './tensor.js';
+
+/**
+ * An op: the names of its arguments and results (which are also the names of the variables in its shaders), its shape rule,
+ * its gradient written in ops, and the kernels that compute it.
+ */
+export interface Op<A = unknown> {
+  readonly name: string;
+  /** Argument names; a name ending in `?` may be left out. */
+  readonly args: readonly string[];
+  readonly results: readonly string[];
+  /** Arguments and results whose kernels all take a channel stride, so that a concatenation or slice needs no copy. */
+  readonly strided?: readonly string[];
+  /** Shapes of the results. Throws `ShapeError` naming the op, the argument and both shapes. */
+  infer(inputs: readonly (TensorType | undefined)[], attrs: A): TensorType[];
+  /**
+   * Gradients of the arguments given those of the results, in the order of `args`; `undefined` where nothing flows. `needs`
+   * tells which arguments need one. Absent on ops that cannot be differentiated.
+   */
+  gradient?(node: Node, gradients: readonly (Tensor | undefined)[], needs: readonly boolean[]): (Tensor | undefined)[];
+  /** Kernels, the preferred first. Empty for leaves and views. */
+  readonly variants: readonly Variant<A>[];
+  /** Floating-point operations and bytes that any implementation must move; for the benchmark. */
+  cost?(call: Call<A>): { flops: number; bytes: number };
+  /** Set on ops that the compiler treats by itself. */
+  readonly kind?: 'leaf' | 'view' | 'update';
+  /** For views: which tensor is which channel range of which other. No kernel runs unless a part cannot lie there. */
+  view?(node: Node): readonly ChannelRange[];
+}
+
+/** `part` is the channels [at, at + channels of part) of `whole`. */
+export interface ChannelRange {
+  readonly part: Tensor;
+  readonly whole: Tensor;
+  readonly at: number;
+}
+
+/** One way to compute an op. */
+export interface Variant<A = unknown> {
+  readonly name: string;
+  /** A reason why this variant cannot run the call, or nothing when it can. */
+  rejects?(call: Call<A>): string | undefined | false;
+  launch(call: Call<A>): Launch;
+}
+
+/** An argument as a kernel sees it: element (row r, channel c) is at `offset + r * stride + c`. */
+export interface Arg extends TensorType {
+  readonly offset: number;
+  readonly stride: number;
+  readonly rows: number;
+  readonly channels: number;
+}
+
+/** What a variant knows when it is chosen and launched. */
+export interface Call<A = unknown> {
+  readonly attrs: A;
+  /** Arguments and results by name; a left-out argument is absent. */
+  readonly arg: Readonly<Record<string, Arg>>;
+  readonly device: DeviceTraits;
+}
+
+export interface DeviceTraits {
+  readonly limits: GPUSupportedLimits;
+  readonly features: ReadonlySet<string>;
+  /** Runs on the CPU: barriers and workgroup memory are dear, registers cheap. */
+  readonly software: boolean;
+}
+
+/** Dispatches that together compute one node, in order, with scratch buffers that live only between them. */
+export interface Launch {
+  readonly dispatches: readonly Dispatch[];
+  /** Scratch buffers by name: number of 4-byte elements. */
+  readonly scratch?: Readonly<Record<string, number>>;
+}
+
+export interface Dispatch {
+  readonly shader: Shader;
+  readonly constants?: Readonly<Record<string, number>>;
+  /** Values for `struct Params` besides the `…_offset` and `…_stride` that the engine fills in. */
+  readonly params?: Readonly<Record<string, number>>;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Records one application of an op after checking its arguments. */
+export function apply<A>(op: Op<A>, inputs: readonly (Tensor | undefined)[], attrs: A, name?: string): Node {
+  for (const [i, arg] of op.args.entries()) {
+    if (!inputs[i] && !arg.endsWith('?')) throw new ShapeError(op.name, `argument ${arg} is missing`);
+  }
+  const types = op.infer(inputs, attrs);
+  return new Node(op as Op, inputs, attrs, types, name);
+}
+
+/** The first result of `apply`. */
+export function applyOne<A>(op: Op<A>, inputs: readonly (Tensor | undefined)[], attrs: A, name?: string): Tensor {
+  return apply(op, inputs, attrs, name).outputs[0] as Tensor;
+}
+
+/** Workgroups for `count` invocations of `size` each, folded into two dimensions where one is not enough. */
+export function grid(count: number, size: number): [number, number, number] {
+  const groups = Math.max(1, Math.ceil(count / size));
+  const max = 65535;
+  if (groups <= max) return [groups, 1, 1];
+  const y = Math.ceil(groups / max);
+  return [Math.ceil(groups / y), y, 1];
+}
+
+/** An argument that must be there. */
+export function arg<A>(call: Call<A>, name: string): Arg {
+  const found = call.arg[name];
+  if (!found) throw new Error(`no argument ${name}`);
+  return found;
+}
+
+/** Whether vec4 loads along the channels of these arguments stay aligned. */
+export function vec4Ready(...args: (Arg | undefined)[]): boolean {
+  return args.every((a) => !a || (a.channels % 4 === 0 && a.stride % 4 === 0 && a.offset % 4 === 0));
+}
+
+/** A readable label: `conv2d/tile[4×64×32×128]`. */
+export function label(op: string, variant: string, shape: Shape | undefined): string {
+  return `${op}/${variant}${shape ? `[${shape.join('×')}]` : ''}`;
+}

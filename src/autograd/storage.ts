@@ -1,0 +1,97 @@
+import type { Engine } from '../gpu/engine.js';
+import { GPU_BUFFER } from '../gpu/engine.js';
+import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
+import type { ParameterSet } from './leaves.js';
+import { formatShape, type Tensor } from './tensor.js';
+
+/** Element alignment of everything that is bound by a byte range: WebGPU's guaranteed 256 bytes. */
+export const ALIGN = 64;
+
+export function align(elements: number): number {
+  return Math.ceil(elements / ALIGN) * ALIGN;
+}
+
+/** How the parameters of a set are laid out in slabs, each small enough to be bound at once. */
+export interface SlabLayout {
+  /** Elements of each slab. */
+  readonly slabs: readonly number[];
+  readonly at: ReadonlyMap<Tensor, { slab: number; offset: number }>;
+}
+
+/** Lays parameters side by side in order, opening a new slab when one would exceed `maxBytes`. */
+export function layOut(set: ParameterSet, maxBytes: number): SlabLayout {
+  const slabs: number[] = [];
+  const at = new Map<Tensor, { slab: number; offset: number }>();
+  for (const t of set.tensors) {
+    const size = align(t.size);
+    if (4 * size > maxBytes)
+      throw new LimitError(`parameter ${t}`, 'maxStorageBufferBindingSize', 4 * size, maxBytes, 'Use a smaller width.');
+    const last = slabs[slabs.length - 1];
+    if (last === undefined || 4 * (last + size) > maxBytes) slabs.push(0);
+    const slab = slabs.length - 1;
+    at.set(t, { slab, offset: slabs[slab] as number });
+    slabs[slab] = (slabs[slab] as number) + size;
+  }
+  return { slabs, at };
+}
+
+/** The storage of a parameter set on one engine. */
+export class ParameterStorage {
+  private constructor(
+    private readonly engine: Engine,
+    private readonly set: ParameterSet,
+    readonly layout: SlabLayout,
+    readonly buffers: readonly GPUBuffer[],
+  ) {}
+
+  /** The storage of `set` on `engine`, made and filled with initial values at the first call. */
+  static of(engine: Engine, set: ParameterSet): ParameterStorage {
+    const found = engine.resident.get(set) as ParameterStorage | undefined;
+    if (found) return found;
+    set.close();
+    const limits = engine.device.limits;
+    const layout = layOut(set, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
+    const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_DST | GPU_BUFFER.COPY_SRC;
+    const buffers = layout.slabs.map((n, i) => engine.buffer(`parameters/${set.name}#${i}`, 4 * n, usage));
+    const storage = new ParameterStorage(engine, set, layout, buffers);
+    for (const name of set.names) storage.#upload(set.get(name), set.initial(name));
+    engine.resident.set(set, storage);
+    return storage;
+  }
+
+  get bytes(): number {
+    return this.layout.slabs.reduce((n, s) => n + 4 * s, 0);
+  }
+
+  #upload(t: Tensor, values: Float32Array): void {
+    const { slab, offset } = this.layout.at.get(t) as { slab: number; offset: number };
+    this.engine.device.queue.writeBuffer(this.buffers[slab] as GPUBuffer, 4 * offset, values);
+  }
+
+  /** Reads every parameter back, by name, in device layout. */
+  async read(): Promise<Map<string, Float32Array>> {
+    const slabs = await Promise.all(this.buffers.map((b) => this.engine.readBuffer(b)));
+    return new Map(
+      this.set.names.map((name) => {
+        const t = this.set.get(name);
+        const { slab, offset } = this.layout.at.get(t) as { slab: number; offset: number };
+        return [name, new Float32Array(slabs[slab] as ArrayBuffer, 4 * offset, t.size).slice()];
+      }),
+    );
+  }
+
+  /** Replaces parameters by name. Every name must exist and every length fit; nothing is written otherwise. */
+  write(values: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, v] of values) {
+      if (!this.set.names.includes(name))
+        throw new UsageError(`no parameter ${name} in set ${this.set.name}; it has ${this.set.names.join(', ')}`);
+      const t = this.set.get(name);
+      if (v.length !== t.size)
+        throw new ShapeError(
+          'parameter',
+          `${name} has shape ${formatShape(t.shape)} (${t.size} values), got ${v.length}`,
+        );
+    }
+    for (const [name, v] of values) this.#upload(this.set.get(name), v);
+  }
+}

@@ -1,0 +1,92 @@
+import { ShapeError } from '../gpu/errors.js';
+import type { Op } from './op.js';
+
+export type Shape = readonly number[];
+export type DType = 'f32' | 'u32';
+export type TensorData = Float32Array | Uint32Array;
+
+/** Shape and element type. Images are NHWC; every tensor is `rows × channels`, channels being the last dimension. */
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+let nextId = 0;
+
+/** A value of the graph: one result of one node. It holds no data; a plan gives it storage. */
+export class Tensor implements TensorType {
+  readonly id = nextId++;
+  constructor(
+    readonly node: Node,
+    readonly index: number,
+    readonly shape: Shape,
+    readonly dtype: DType,
+    readonly name: string,
+  ) {}
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  toString(): string {
+    return `${this.name}[${this.shape.join('×')}]`;
+  }
+}
+
+/** One application of an op. Nodes are numbered in the order they were made, which is the order in which a plan runs them. */
+export class Node {
+  readonly id = nextId++;
+  readonly outputs: readonly Tensor[];
+  constructor(
+    readonly op: Op,
+    /** One entry per `op.args`; an optional argument that was left out is `undefined`. */
+    readonly inputs: readonly (Tensor | undefined)[],
+    readonly attrs: unknown,
+    types: readonly TensorType[],
+    name: string = op.name,
+  ) {
+    this.outputs = types.map(
+      (t, i) => new Tensor(this, i, t.shape, t.dtype, i === 0 ? name : `${name}.${op.results[i] ?? i}`),
+    );
+  }
+}
+
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** Number of rows: the product of all dimensions but the last. */
+export function rowsOf(shape: Shape): number {
+  return sizeOf(shape.slice(0, -1));
+}
+
+/** Number of channels: the last dimension. */
+export function channelsOf(shape: Shape): number {
+  return shape[shape.length - 1] ?? 1;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((d, i) => d === b[i]);
+}
+
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** The four dimensions of an NHWC argument; anything else is an error naming op and argument. */
+export function nhwc(op: string, arg: string, type: TensorType): [number, number, number, number] {
+  if (type.shape.length !== 4)
+    throw new ShapeError(op, `${arg} must be [batch, height, width, channels], got ${formatShape(type.shape)}`);
+  return type.shape as unknown as [number, number, number, number];
+}
+
+/** Throws unless `type` has exactly this shape; `why` says where the shape comes from. */
+export function expectShape(op: string, arg: string, type: TensorType, shape: Shape, why: string): void {
+  if (!sameShape(type.shape, shape))
+    throw new ShapeError(op, `${arg} must be ${formatShape(shape)} (${why}), got ${formatShape(type.shape)}`);
+}
+
+export function checkShape(op: string, arg: string, shape: Shape): void {
+  if (shape.length === 0 || shape.some((d) => !Number.isInteger(d) || d < 1))
+    throw new ShapeError(op, `${arg} must be a list of positive integers, got ${formatShape(shape)}`);
+}

@@ -1,0 +1,91 @@
+/** Every error of this library: what was asked, what was found, what to do. */
+export class PoseGanError extends Error {
+  override readonly name: string = 'PoseGanError';
+}
+
+/** Shapes, ranks or dtypes that do not fit together; thrown while the graph is built, before any GPU work. */
+export class ShapeError extends PoseGanError {
+  override readonly name = 'ShapeError';
+  constructor(
+    readonly op: string,
+    message: string,
+  ) {
+    super(`${op}: ${message}`);
+  }
+}
+
+/** An argument, option, file or command line that cannot be used. */
+export class UsageError extends PoseGanError {
+  override readonly name = 'UsageError';
+}
+
+/** No WebGPU adapter, or not the one that was asked for. */
+export class AdapterError extends PoseGanError {
+  override readonly name = 'AdapterError';
+}
+
+/** A tensor or dispatch over one of the device's limits. */
+export class LimitError extends PoseGanError {
+  override readonly name = 'LimitError';
+  constructor(
+    readonly label: string,
+    readonly limit: string,
+    readonly asked: number,
+    readonly allowed: number,
+    advice: string,
+  ) {
+    super(`${label}: needs ${limit} ≥ ${asked}, this device allows ${allowed}. ${advice}`);
+  }
+}
+
+/** A shader that does not compile, with its source line. */
+export class ShaderError extends PoseGanError {
+  override readonly name = 'ShaderError';
+  constructor(
+    readonly label: string,
+    message: string,
+    readonly line?: number,
+    readonly column?: number,
+  ) {
+    super(`${label}: ${message}`);
+  }
+}
+
+/** The device refused an allocation. */
+export class OutOfMemoryError extends PoseGanError {
+  override readonly name = 'OutOfMemoryError';
+  constructor(
+    readonly label: string,
+    readonly bytes: number,
+    detail: string,
+  ) {
+    super(
+      `${label}: the device could not allocate ${bytes} bytes (${detail}). ` +
+        'Use a smaller batch, image or width, or destroy plans that are no longer needed.',
+    );
+  }
+}
+
+/** The device went away; weights must be restored from a snapshot on a new device. */
+export class DeviceLostError extends PoseGanError {
+  override readonly name = 'DeviceLostError';
+  constructor(
+    readonly reason: string,
+    message: string,
+  ) {
+    super(
+      `GPU device lost (${reason || 'unknown'}): ${message || 'no details'}. Open a new device and restore the last snapshot.`,
+    );
+  }
+}
+
+/** WebGPU rejected a command: a bug in this library or in a user's kernel. */
+export class GpuValidationError extends PoseGanError {
+  override readonly name = 'GpuValidationError';
+  constructor(
+    readonly label: string,
+    message: string,
+  ) {
+    super(`${label}: ${message}`);
+  }
+}

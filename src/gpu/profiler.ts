@@ -1,0 +1,48 @@
+import type { Engine } from './engine.js';
+import { GPU_BUFFER } from './engine.js';
+import { AdapterError } from './errors.js';
+
+/** What the profiler needs of a dispatch. */
+export interface TimedDispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Queries per set that WebGPU guarantees. */
+const MAX_QUERIES = 4096;
+
+/** Runs dispatches in order, each in a pass of its own between two GPU timestamps; milliseconds of each. */
+export async function timeDispatches(engine: Engine, dispatches: readonly TimedDispatch[]): Promise<number[]> {
+  const { device } = engine;
+  if (!device.features.has('timestamp-query'))
+    throw new AdapterError(
+      'profiling needs the feature timestamp-query, which this device was not created with; request it in requiredFeatures, ' +
+        'or choose an adapter that has it',
+    );
+  const ms: number[] = [];
+  for (let from = 0; from < dispatches.length; from += MAX_QUERIES / 2) {
+    const part = dispatches.slice(from, from + MAX_QUERIES / 2);
+    const count = 2 * part.length;
+    const querySet = device.createQuerySet({ label: engine.label('profile'), type: 'timestamp', count });
+    const resolved = engine.buffer('profile', 8 * count, GPU_BUFFER.QUERY_RESOLVE | GPU_BUFFER.COPY_SRC);
+    const encoder = device.createCommandEncoder({ label: engine.label('profile') });
+    for (const [i, d] of part.entries()) {
+      const pass = encoder.beginComputePass({
+        timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+      });
+      pass.setPipeline(d.pipeline);
+      pass.setBindGroup(0, d.bindGroup);
+      pass.dispatchWorkgroups(...d.workgroups);
+      pass.end();
+    }
+    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+    engine.submit(encoder, 'profile');
+    engine.counters.dispatches += part.length;
+    const ns = new BigUint64Array(await engine.readBuffer(resolved));
+    for (let i = 0; i < part.length; i++) ms.push(Number((ns[2 * i + 1] as bigint) - (ns[2 * i] as bigint)) / 1e6);
+    querySet.destroy();
+    resolved.destroy();
+  }
+  return ms;
+}

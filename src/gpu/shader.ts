@@ -1,0 +1,80 @@
+/**
+ * A shader is a plain WGSL file that compiles alone. The engine reads its interface from the source, so a kernel is bound by
+ * the names of its variables:
+ *
+ * - `var<storage, read> x` is the op's argument `x`; `var<storage, read_write> y` its result `y`, or a scratch buffer;
+ * - `struct Params` with `var<uniform> p: Params` holds the launch's numbers by field name. For an argument `x` the fields
+ *   `x_offset` and `x_stride` are filled by the engine: element (row r, channel c) of x is at `x_offset + r * x_stride + c`.
+ */
+export interface Shader {
+  /** `op/variant`, used as the label of every GPU object made from it. */
+  readonly label: string;
+  readonly code: string;
+  readonly entryPoint: string;
+  readonly bindings: readonly ShaderBinding[];
+  /** Fields of `struct Params` in order. */
+  readonly params: readonly ShaderParam[];
+  readonly overrides: readonly string[];
+  /** WGSL features named by `enable …;` directives. */
+  readonly enables: readonly string[];
+}
+
+export interface ShaderBinding {
+  readonly index: number;
+  readonly name: string;
+  readonly type: 'uniform' | 'read-only-storage' | 'storage';
+}
+
+export interface ShaderParam {
+  readonly name: string;
+  readonly type: 'u32' | 'i32' | 'f32';
+}
+
+/** Reads the interface of a WGSL source. Throws on a source whose interface this engine cannot bind. */
+export function shader(label: string, code: string): Shader {
+  const text = code.replace(/\/\/[^\n]*/g, '').replace(/\/\*[\s\S]*?\*\//g, '');
+  const bindings: ShaderBinding[] = [];
+  for (const m of text.matchAll(/@group\((\d+)\)\s*@binding\((\d+)\)\s*var(?:<([^>]*)>)?\s*(\w+)\s*:/g)) {
+    const [, group, index, space = '', name = ''] = m;
+    if (group !== '0') throw new Error(`${label}: variable ${name} is in group ${group}; kernels use group 0 alone`);
+    const words = space.split(',').map((w) => w.trim());
+    if (words[0] !== 'uniform' && words[0] !== 'storage')
+      throw new Error(
+        `${label}: variable ${name} must be var<uniform>, var<storage, read> or var<storage, read_write>`,
+      );
+    const type = words[0] === 'uniform' ? 'uniform' : words[1] === 'read_write' ? 'storage' : 'read-only-storage';
+    bindings.push({ index: Number(index), name, type });
+  }
+  const fields = /struct\s+Params\s*\{([^}]*)\}/.exec(text)?.[1] ?? '';
+  const params = [...fields.matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, name = '', type = '']) => {
+    if (type !== 'u32' && type !== 'i32' && type !== 'f32')
+      throw new Error(`${label}: Params.${name} is ${type}; fields of Params are u32, i32 or f32`);
+    return { name, type } as const;
+  });
+  const entry = /@compute[^{]*?\bfn\s+(\w+)/.exec(text)?.[1];
+  if (!entry) throw new Error(`${label}: no @compute entry point`);
+  const overrides = [...text.matchAll(/\boverride\s+(\w+)/g)].map((m) => m[1] as string);
+  const enables = [...text.matchAll(/\benable\s+([\w\s,]+);/g)].flatMap((m) =>
+    (m[1] as string).split(',').map((s) => s.trim()),
+  );
+  return { label, code, entryPoint: entry, bindings, params, overrides, enables };
+}
+
+/** Packs a launch's numbers in the order of `struct Params`. */
+export function packParams(target: DataView, at: number, of: Shader, values: Record<string, number>): void {
+  for (const [i, { name, type }] of of.params.entries()) {
+    const value = values[name];
+    if (value === undefined) throw new Error(`${of.label}: no value for Params.${name}`);
+    if (type === 'f32') target.setFloat32(at + 4 * i, value, true);
+    else if (!Number.isInteger(value)) throw new Error(`${of.label}: Params.${name} is ${type}, got ${value}`);
+    else if (type === 'i32') target.setInt32(at + 4 * i, value, true);
+    else target.setUint32(at + 4 * i, value, true);
+  }
+}
+
+/** Replaces the body of `fn NAME(…) -> … { … }` (one pair of braces) in a WGSL source; how table rows and epilogues are put in. */
+export function withFunctionBody(code: string, name: string, body: string): string {
+  const pattern = new RegExp(`(\\bfn\\s+${name}\\s*\\([^)]*\\)\\s*->\\s*[^{]+\\{)[^}]*(\\})`);
+  if (!pattern.test(code)) throw new Error(`no function ${name} to fill in`);
+  return code.replace(pattern, (_, head: string, tail: string) => `${head} ${body} ${tail}`);
+}

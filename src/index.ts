@@ -1,0 +1,12 @@
+export { type CompileOptions, compile } from './autograd/compile.js';
+export { gradients, vectorJacobian } from './autograd/gradients.js';
+export { constant, input, ParameterSet } from './autograd/leaves.js';
+export type { MemoryReport, Plan, ProfileRow } from './autograd/plan.js';
+export { ParameterStorage } from './autograd/storage.js';
+export type { DType, Shape, Tensor, TensorData } from './autograd/tensor.js';
+export { Engine, type EngineOptions } from './gpu/engine.js';
+export * from './gpu/errors.js';
+export { concat } from './kernels/concat/concat.js';
+export { copy } from './kernels/copy/copy.js';
+export * from './kernels/elementwise/elementwise.js';
+export { detach, slice } from './kernels/slice/slice.js';

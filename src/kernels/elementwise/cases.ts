@@ -1,0 +1,78 @@
+import { applyOne } from '../../autograd/op.js';
+import type { Tensor } from '../../autograd/tensor.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type InputSpec, type Room, room } from '../room.js';
+import { type BinaryName, binaryOps, type UnaryName, unaryOps } from './elementwise.js';
+import { binary, map, unary, zip } from './oracle.js';
+
+const positive = (_: number, random: () => number) => 0.1 + 3 * random();
+/** Large values of both signs, zeros and ordinary ones. */
+const wide = (i: number, random: () => number) => [0, 40, -40, 90, -90][i % 9] ?? 6 * random() - 3;
+const shapes = [[1], [3, 5, 7, 3], [1, 1, 1, 1], [2, 3, 5, 8], [1, 17, 1, 4]];
+
+const domain: Partial<Record<string, InputSpec['fill']>> = { sqrt: positive, log: positive };
+const bounded = new Set(['exp', 'square']);
+const kOf: Record<string, number> = { leakyRelu: 0.2, scale: -1.7, addScalar: 0.3 };
+
+function unaryRoom(name: UnaryName): Room {
+  const k = kOf[name] ?? 0;
+  const row = unary[name] as (typeof unary)[string];
+  const cases: Case<null>[] = shapes.map((shape) => ({
+    name: shape.join('×'),
+    inputs: { x: { shape, fill: domain[name] } },
+    attrs: null,
+  }));
+  if (!domain[name] && !bounded.has(name))
+    cases.push({ name: 'extreme values', inputs: { x: { shape: [4, 9], fill: wide } }, attrs: null, kink: true });
+  return room<null>({
+    name,
+    build: ({ x }) => ({ y: applyOne(unaryOps[name], [x], { k }) }),
+    forward: ({ x }) => ({ y: map(x as Nd, (v) => row.f(v, k)) }),
+    backward: ({ x }, _, { y: gy }) => ({ x: zip(x as Nd, gy as Nd, (v, g) => g * row.d(v, k)) }),
+    cases,
+    refuses: [{ inputs: {}, attrs: null, error: /argument x is missing/ }],
+  });
+}
+
+function binaryRoom(name: BinaryName): Room {
+  const row = binary[name] as (typeof binary)[string];
+  const away = (_: number, random: () => number) => (random() < 0.5 ? -1 : 1) * (0.5 + random());
+  const cases: Case<null>[] = shapes.map((shape) => ({
+    name: shape.join('×'),
+    inputs: { a: { shape }, b: { shape, fill: away } },
+    attrs: null,
+  }));
+  if (name === 'maximum')
+    cases.push({
+      name: 'ties go to a',
+      inputs: { a: { shape: [3, 4], fill: (i) => i % 3 }, b: { shape: [3, 4], fill: (i) => i % 2 } },
+      attrs: null,
+      kink: true,
+    });
+  return room<null>({
+    name,
+    build: ({ a, b }) => ({ y: applyOne(binaryOps[name], [a as Tensor, b as Tensor], { k: 0 }) }),
+    forward: ({ a, b }) => ({ y: zip(a as Nd, b as Nd, row.f) }),
+    backward: ({ a, b }, _, { y: gy }) => {
+      const g = gy as Nd;
+      const partial = (side: 0 | 1) => ({
+        shape: g.shape,
+        data: g.data.map((v, i) => v * row.d((a as Nd).data[i] as number, (b as Nd).data[i] as number)[side]),
+      });
+      return { a: partial(0), b: partial(1) };
+    },
+    cases,
+    refuses: [
+      {
+        inputs: { a: { shape: [2, 3] }, b: { shape: [3, 2] } },
+        attrs: null,
+        error: new RegExp(`${name}: b must be \\[2, 3\\].*got \\[3, 2\\]`),
+      },
+    ],
+  });
+}
+
+export const rooms: readonly Room[] = [
+  ...(Object.keys(unaryOps) as UnaryName[]).map(unaryRoom),
+  ...(Object.keys(binaryOps) as BinaryName[]).map(binaryRoom),
+];

@@ -1,0 +1,210 @@
+import binaryCode from '../../../shaders/elementwise/binary.wgsl?raw';
+import binaryVec4Code from '../../../shaders/elementwise/binary-vec4.wgsl?raw';
+import unaryCode from '../../../shaders/elementwise/unary.wgsl?raw';
+import unaryVec4Code from '../../../shaders/elementwise/unary-vec4.wgsl?raw';
+import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { expectShape, type Tensor } from '../../autograd/tensor.js';
+import { type Shader, shader, withFunctionBody } from '../../gpu/shader.js';
+
+/** A unary op y = f(x; k): WGSL expressions in `x` and `k`, and dy/dx in `k` and either `x` or the saved result `y`. */
+interface UnaryRow {
+  readonly f: string;
+  readonly dx?: string;
+  readonly dy?: string;
+}
+
+/** At a kink the derivative is the one PyTorch takes: 0 for relu and abs, the slope for leakyRelu. */
+export const unaryTable = {
+  relu: { f: 'max(x, 0.0)', dy: 'select(0.0, 1.0, y > 0.0)' },
+  leakyRelu: { f: 'select(k * x, x, x > 0.0)', dx: 'select(k, 1.0, x > 0.0)' },
+  tanh: { f: 'tanh(clamp(x, -16.0, 16.0))', dy: '1.0 - y * y' },
+  sigmoid: { f: '1.0 / (1.0 + exp(-x))', dy: 'y * (1.0 - y)' },
+  // log(1 + eᵘ) for u = −|x|; beyond 4.6 its series, since eᵘ is lost beside 1
+  softplus: {
+    f: 'max(x, 0.0) + select(exp(-abs(x)) * (1.0 - 0.5 * exp(-abs(x))), log(1.0 + exp(-abs(x))), abs(x) < 4.6)',
+    dx: '1.0 / (1.0 + exp(-x))',
+  },
+  abs: { f: 'abs(x)', dx: 'sign(x)' },
+  square: { f: 'x * x', dx: '2.0 * x' },
+  sqrt: { f: 'sqrt(x)', dy: '0.5 / y' },
+  exp: { f: 'exp(x)', dy: 'y' },
+  log: { f: 'log(x)', dx: '1.0 / x' },
+  scale: { f: 'k * x', dx: 'k' },
+  addScalar: { f: 'x + k', dx: '1.0' },
+} as const satisfies Record<string, UnaryRow>;
+
+/** A binary op y = f(a, b); its gradients are written in ops below. */
+export const binaryTable = {
+  add: 'a + b',
+  sub: 'a - b',
+  mul: 'a * b',
+  div: 'a / b',
+  maximum: 'max(a, b)',
+} as const;
+
+export type UnaryName = keyof typeof unaryTable;
+export type BinaryName = keyof typeof binaryTable;
+
+interface KAttrs {
+  k: number;
+}
+
+function fill(kind: string, code: string, body: string): Shader {
+  return shader(`elementwise/${kind}`, withFunctionBody(code, 'f', body));
+}
+
+function variants(kind: string, scalarCode: string, vec4Code: string, body: string): Op<KAttrs>['variants'] {
+  const scalar = fill(kind, scalarCode, body);
+  const vec4 = fill(`${kind}-vec4`, vec4Code, body);
+  return [
+    {
+      name: 'vec4',
+      rejects: ({ arg: a }) =>
+        !vec4Ready(...Object.values(a)) && 'channels, strides and offsets must be multiples of 4',
+      launch: (call) => {
+        const { rows, channels } = arg(call, 'y');
+        const count = (rows * channels) / 4;
+        return {
+          dispatches: [{ shader: vec4, params: { count, channels, k: call.attrs.k }, workgroups: grid(count, 64) }],
+        };
+      },
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const { rows, channels } = arg(call, 'y');
+        const count = rows * channels;
+        return {
+          dispatches: [{ shader: scalar, params: { count, channels, k: call.attrs.k }, workgroups: grid(count, 64) }],
+        };
+      },
+    },
+  ];
+}
+
+function cost(tensors: number): Op<KAttrs>['cost'] {
+  return (call) => {
+    const { rows, channels } = arg(call, 'y');
+    return { flops: rows * channels, bytes: 4 * tensors * rows * channels };
+  };
+}
+
+function unaryOp(name: UnaryName): Op<KAttrs> {
+  const row: UnaryRow = unaryTable[name];
+  const saved = row.dx === undefined ? 'y' : 'x';
+  const derivative: Op<KAttrs> = {
+    name: `${name}Gradient`,
+    args: ['a', 'b'],
+    results: ['y'],
+    strided: ['a', 'b', 'y'],
+    infer: ([a]) => [a as Tensor],
+    variants: variants(
+      `${name}Gradient`,
+      binaryCode,
+      binaryVec4Code,
+      `let ${saved} = a; return b * (${row.dx ?? row.dy});`,
+    ),
+    cost: cost(3),
+  };
+  return {
+    name,
+    args: ['x'],
+    results: ['y'],
+    strided: ['x', 'y'],
+    infer: ([x]) => [x as Tensor],
+    // gx = f′ · gy
+    gradient: (node, [gy]) => {
+      if (!gy) return [undefined];
+      const { k } = node.attrs as KAttrs;
+      if (name === 'scale') return [scale(gy, k)];
+      if (name === 'addScalar') return [gy];
+      return [applyOne(derivative, [saved === 'y' ? node.outputs[0] : node.inputs[0], gy], { k })];
+    },
+    variants: variants(name, unaryCode, unaryVec4Code, `return ${row.f};`),
+    cost: cost(2),
+  };
+}
+
+/** Gradients of the binary ops, as (a, b, y, gy) → [ga, gb]. */
+const binaryGradients: Record<
+  BinaryName,
+  (a: Tensor, b: Tensor, gy: Tensor, needs: readonly boolean[]) => (Tensor | undefined)[]
+> = {
+  add: (_a, _b, gy) => [gy, gy],
+  sub: (_a, _b, gy, [, nb]) => [gy, nb ? scale(gy, -1) : undefined],
+  mul: (a, b, gy, [na, nb]) => [na ? mul(gy, b) : undefined, nb ? mul(gy, a) : undefined],
+  // ∂(a/b)/∂b = −a/b²
+  div: (a, b, gy, [na, nb]) => [na ? div(gy, b) : undefined, nb ? scale(div(mul(gy, a), square(b)), -1) : undefined],
+  // the first of two equals wins: ga = gy·[a ≥ b], gb = gy·[a < b]
+  maximum: (a, b, gy, [na, nb]) => {
+    const wins = applyOne(atLeastOp, [a, b], { k: 0 });
+    const ga = mul(gy, wins);
+    return [na ? ga : undefined, nb ? sub(gy, ga) : undefined];
+  },
+};
+
+function binary(name: string, body: string, gradient?: (typeof binaryGradients)[BinaryName]): Op<KAttrs> {
+  return {
+    name,
+    args: ['a', 'b'],
+    results: ['y'],
+    strided: ['a', 'b', 'y'],
+    infer: ([a, b]) => {
+      expectShape(name, 'b', b as Tensor, (a as Tensor).shape, 'the shape of a');
+      return [a as Tensor];
+    },
+    gradient:
+      gradient &&
+      ((node, [gy], needs) => (gy ? gradient(node.inputs[0] as Tensor, node.inputs[1] as Tensor, gy, needs) : [])),
+    variants: variants(name, binaryCode, binaryVec4Code, `return ${body};`),
+    cost: cost(3),
+  };
+}
+
+const atLeastOp = binary('atLeast', 'select(0.0, 1.0, a >= b)');
+
+/** The ops of the table, by name. */
+export const unaryOps = Object.fromEntries(Object.keys(unaryTable).map((n) => [n, unaryOp(n as UnaryName)])) as Record<
+  UnaryName,
+  Op<KAttrs>
+>;
+export const binaryOps = Object.fromEntries(
+  Object.entries(binaryTable).map(([n, f]) => [n, binary(n, f, binaryGradients[n as BinaryName])]),
+) as Record<BinaryName, Op<KAttrs>>;
+
+const unary = (name: UnaryName, x: Tensor, k = 0) => applyOne(unaryOps[name], [x], { k });
+
+/** max(x, 0). */
+export const relu = (x: Tensor): Tensor => unary('relu', x);
+/** x where x > 0, slope · x elsewhere. */
+export const leakyRelu = (x: Tensor, slope = 0.2): Tensor => unary('leakyRelu', x, slope);
+/** Hyperbolic tangent. */
+export const tanh = (x: Tensor): Tensor => unary('tanh', x);
+/** 1 / (1 + e⁻ˣ). */
+export const sigmoid = (x: Tensor): Tensor => unary('sigmoid', x);
+/** log(1 + eˣ), without overflow. */
+export const softplus = (x: Tensor): Tensor => unary('softplus', x);
+/** |x|. */
+export const abs = (x: Tensor): Tensor => unary('abs', x);
+/** x². */
+export const square = (x: Tensor): Tensor => unary('square', x);
+/** √x. */
+export const sqrt = (x: Tensor): Tensor => unary('sqrt', x);
+/** eˣ. */
+export const exp = (x: Tensor): Tensor => unary('exp', x);
+/** Natural logarithm. */
+export const log = (x: Tensor): Tensor => unary('log', x);
+/** k · x. */
+export const scale = (x: Tensor, k: number): Tensor => unary('scale', x, k);
+/** x + k. */
+export const addScalar = (x: Tensor, k: number): Tensor => unary('addScalar', x, k);
+/** a + b, of one shape. */
+export const add = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.add, [a, b], { k: 0 });
+/** a − b, of one shape. */
+export const sub = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.sub, [a, b], { k: 0 });
+/** a · b, element by element. */
+export const mul = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.mul, [a, b], { k: 0 });
+/** a / b, element by element. */
+export const div = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.div, [a, b], { k: 0 });
+/** The larger of a and b; of two equals the gradient goes to a. */
+export const maximum = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.maximum, [a, b], { k: 0 });

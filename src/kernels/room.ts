@@ -1,0 +1,74 @@
+import type { DType, Shape, Tensor } from '../autograd/tensor.js';
+import type { Nd } from './oracle.js';
+
+/**
+ * What a room's `cases.ts` says of an op, so that tests and benchmark can check and time it without knowing it. Each folder of
+ * `src/kernels` exports `rooms` from its `cases.ts`; `rooms.ts` finds them.
+ */
+export interface Room<A = unknown> {
+  readonly name: string;
+  /** The op through its public function. */
+  build(inputs: Readonly<Record<string, Tensor>>, attrs: A): Record<string, Tensor>;
+  /** The same in float64 loops. */
+  forward(inputs: Readonly<Record<string, Nd>>, attrs: A): Record<string, Nd>;
+  /** Gradients of Σ ⟨result, gy⟩ for each input that has one, by input name; absent for ops without gradient. */
+  backward?(inputs: Readonly<Record<string, Nd>>, attrs: A, gy: Readonly<Record<string, Nd>>): Record<string, Nd>;
+  /** Small awkward shapes: primes, 1×1, one channel, batch 1 and 3. */
+  readonly cases: readonly Case<A>[];
+  /** Calls that must be refused while the graph is built, and what the error must say. */
+  readonly refuses: readonly Refusal<A>[];
+  /** The model's real layers, for the benchmark. */
+  readonly bench?: readonly Case<A>[];
+  /** How to run reference files, by the `op` in their metadata (`conv2d`, ONNX's `Conv`). */
+  readonly fixtures?: Readonly<Record<string, (file: FixtureFile) => FixtureRun>>;
+}
+
+/** A reference file: inputs and results of one op, computed elsewhere, in the layout of its origin (PyTorch, ONNX: NCHW). */
+export interface FixtureFile {
+  readonly op: string;
+  readonly attrs: Readonly<Record<string, unknown>>;
+  has(name: string): boolean;
+  /** Throws when the file has no such tensor. */
+  tensor(name: string): Nd;
+}
+
+/** A reference file translated to a graph; everything in device layout. */
+export interface FixtureRun {
+  readonly inputs: Readonly<Record<string, Nd>>;
+  /** Element types of inputs that are not f32. */
+  readonly dtypes?: Readonly<Record<string, DType>>;
+  build(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
+  /** Results by name; `g_NAME` is the gradient of Σ ⟨result, upstream⟩ with respect to input NAME. */
+  readonly expected: Readonly<Record<string, Nd>>;
+  /** Upstream gradients by result name. */
+  readonly upstream?: Readonly<Record<string, Nd>>;
+}
+
+/** Thrown by a fixture reader for a file that asks for what the op does not do; `verify` prints the reason. */
+export class UnsupportedFixture extends Error {}
+
+export interface Case<A = unknown> {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  readonly attrs: A;
+  /** Values lie on a kink (ties), where finite differences say nothing. */
+  readonly kink?: boolean;
+}
+
+export interface InputSpec {
+  readonly shape: Shape;
+  readonly dtype?: DType;
+  /** Value of element i; standard normal when absent. */
+  readonly fill?: (index: number, random: () => number) => number;
+}
+
+export interface Refusal<A = unknown> {
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  readonly attrs: A;
+  readonly error: RegExp;
+}
+
+/** Lets rooms of different attributes stand in one list. */
+export function room<A>(r: Room<A>): Room {
+  return r as unknown as Room;
+}

@@ -1,0 +1,108 @@
+import naiveCode from '../../../shaders/slice/pad.wgsl?raw';
+import vec4Code from '../../../shaders/slice/pad-vec4.wgsl?raw';
+import { applyOne, arg, grid, type Op } from '../../autograd/op.js';
+import { channelsOf, formatShape, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+
+export interface SliceAttrs {
+  start: number;
+  end: number;
+}
+
+/** y = the channels [start, end) of x; a view, so no kernel runs. */
+export const sliceOp: Op<SliceAttrs> = {
+  name: 'slice',
+  kind: 'view',
+  args: ['x'],
+  results: ['y'],
+  infer: ([x], { start, end }) => {
+    const { shape, dtype } = x as Tensor;
+    const channels = channelsOf(shape);
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start || end > channels)
+      throw new ShapeError('slice', `channels [${start}, ${end}) are not within x ${formatShape(shape)}`);
+    return [{ shape: [...shape.slice(0, -1), end - start], dtype }];
+  },
+  // y = x[…, start:end]  ⇒  gx = gy in those channels, 0 elsewhere
+  gradient: (node, [gy]) => {
+    const x = node.inputs[0] as Tensor;
+    const { start } = node.attrs as SliceAttrs;
+    return [gy && applyOne(padChannelsOp, [gy], { at: start, channels: channelsOf(x.shape) })];
+  },
+  view: (node) => [
+    { part: node.outputs[0] as Tensor, whole: node.inputs[0] as Tensor, at: (node.attrs as SliceAttrs).start },
+  ],
+  variants: [],
+};
+
+/** The adjoint of a slice: x in the channels [at, at + C), zero in the others. */
+export const padChannelsOp: Op<{ at: number; channels: number }> = {
+  name: 'padChannels',
+  args: ['x'],
+  results: ['y'],
+  strided: ['x', 'y'],
+  infer: ([x], { channels }) => [{ shape: [...(x as Tensor).shape.slice(0, -1), channels], dtype: 'f32' }],
+  gradient: (node, [gy]) => {
+    const { at } = node.attrs as { at: number };
+    return [gy && slice(gy, at, at + channelsOf((node.inputs[0] as Tensor).shape))];
+  },
+  variants: [
+    {
+      name: 'vec4',
+      rejects: ({ attrs, arg: { x, y } }) =>
+        (x?.channels ?? 0) % 4 ||
+        (x?.stride ?? 0) % 4 ||
+        (x?.offset ?? 0) % 4 ||
+        attrs.at % 4 ||
+        (y?.channels ?? 0) % 4 ||
+        (y?.stride ?? 0) % 4 ||
+        (y?.offset ?? 0) % 4
+          ? 'channels, strides and offsets must be multiples of 4'
+          : undefined,
+      launch: (call) => {
+        const y = arg(call, 'y');
+        const count = (y.rows * y.channels) / 4;
+        const params = { at: call.attrs.at, count, channels: y.channels, x_channels: arg(call, 'x').channels };
+        return { dispatches: [{ shader: vec4, params, workgroups: grid(count, 64) }] };
+      },
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const y = arg(call, 'y');
+        const count = y.rows * y.channels;
+        const params = { at: call.attrs.at, count, channels: y.channels, x_channels: arg(call, 'x').channels };
+        return { dispatches: [{ shader: naive, params, workgroups: grid(count, 64) }] };
+      },
+    },
+  ],
+  cost: (call) => ({
+    flops: 0,
+    bytes: 4 * (arg(call, 'x').rows * arg(call, 'x').channels + arg(call, 'y').rows * arg(call, 'y').channels),
+  }),
+};
+
+const naive = shader('padChannels/naive', naiveCode);
+const vec4 = shader('padChannels/vec4', vec4Code);
+
+/** The channels [start, end) of x [..., C]; no copy is made in a plan. */
+export function slice(x: Tensor, start: number, end: number): Tensor {
+  return applyOne(sliceOp, [x], { start, end });
+}
+
+/** The value of x, through which no gradient flows. */
+export const detachOp: Op<null> = {
+  name: 'detach',
+  kind: 'view',
+  args: ['x'],
+  results: ['y'],
+  infer: ([x]) => [x as Tensor],
+  gradient: () => [undefined],
+  view: (node) => [{ part: node.outputs[0] as Tensor, whole: node.inputs[0] as Tensor, at: 0 }],
+  variants: [],
+};
+
+/** The value of x, through which no gradient flows. */
+export function detach(x: Tensor): Tensor {
+  return applyOne(detachOp, [x], null);
+}

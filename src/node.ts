@@ -1,0 +1,158 @@
+import { describeAdapter, Engine, isSoftware } from './gpu/engine.js';
+import { AdapterError } from './gpu/errors.js';
+import { embeddedProblem, loadEmbedded, systemLoader } from './node/embedded.js';
+import { politeWait } from './node/wait.js';
+
+export * from './index.js';
+
+export interface OpenOptions {
+  /** Part of an adapter's name (`swiftshader`, `llvmpipe`, `nvidia`), any case; the variable `POSE_GAN_ADAPTER` when absent. */
+  adapter?: string;
+  /** Label put before every GPU object's own. */
+  label?: string;
+}
+
+/** An adapter that Dawn can open on this machine. */
+export interface AdapterDescription {
+  name: string;
+  description: string;
+  backend: string;
+  kind: 'gpu' | 'software' | 'embedded';
+}
+
+interface Found extends AdapterDescription {
+  adapter: GPUAdapter;
+}
+
+/** Dawn crashes when the object that `create` returned is collected before what came from it. */
+const instances: unknown[] = [];
+
+/** Real timings in `plan.profile`: Dawn rounds timestamps to 65 µs by default. */
+const FLAGS = ['disable-dawn-features=timestamp_quantization'];
+
+type Create = (flags: string[]) => GPU;
+
+async function dawn(): Promise<Create> {
+  try {
+    return ((await import('webgpu')) as unknown as { create: Create }).create;
+  } catch (error) {
+    throw new AdapterError(
+      `the npm package webgpu (Dawn for Node), which Node needs to reach a GPU, cannot be loaded: ${(error as Error).message}. Fix: npm install webgpu@0.6.2`,
+    );
+  }
+}
+
+/** Runs `body` with the Vulkan loader seeing one driver alone. */
+async function withDriver<T>(manifest: string | undefined, body: () => Promise<T>): Promise<T> {
+  if (!manifest) return body();
+  const names = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'];
+  const before = names.map((n) => process.env[n]);
+  for (const n of names) process.env[n] = manifest;
+  try {
+    return await body();
+  } finally {
+    for (const [i, n] of names.entries()) {
+      if (before[i] === undefined) delete process.env[n];
+      else process.env[n] = before[i];
+    }
+  }
+}
+
+/** Adapters of one set of drivers. Dawn lists them in its complaint about a name that none can have. */
+async function enumerate(create: Create, manifest?: string): Promise<Found[]> {
+  return withDriver(manifest, async () => {
+    const probe = create(['adapter=\u0001']);
+    instances.push(probe);
+    const complaint = await probe.requestAdapter().then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    const found: Found[] = [];
+    for (const [, backend = '', name = ''] of complaint.matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)) {
+      if (backend === 'null') continue;
+      const gpu = create([...FLAGS, `backend=${backend}`, `adapter=${name}`]);
+      instances.push(gpu);
+      const adapter = await gpu.requestAdapter().catch(() => null);
+      if (!adapter) continue;
+      const kind = manifest ? 'embedded' : isSoftware(adapter.info) ? 'software' : 'gpu';
+      found.push({ name, description: describeAdapter(adapter.info), backend, kind, adapter });
+    }
+    return found;
+  });
+}
+
+const ORDER = { gpu: 0, software: 1, embedded: 2 };
+
+async function findAdapters(wanted: string | undefined, all: boolean): Promise<Found[]> {
+  const create = await dawn();
+  const found = systemLoader() ? await enumerate(create) : [];
+  const matches = (f: Found) => !wanted || `${f.name} ${f.description}`.toLowerCase().includes(wanted.toLowerCase());
+  if ((all || !found.some(matches)) && !embeddedProblem()) found.push(...(await enumerate(create, loadEmbedded())));
+  return found.filter((f) => all || matches(f)).sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
+}
+
+/** Every adapter on this machine, in the order in which `open` prefers them. */
+export async function adapters(): Promise<
+  (AdapterDescription & { limits: Record<string, number>; features: string[] })[]
+> {
+  const found = await findAdapters(undefined, true);
+  return found.map(({ adapter, ...description }) => ({
+    ...description,
+    limits: Object.fromEntries(
+      limitNames(adapter).map((n) => [n, adapter.limits[n as keyof GPUSupportedLimits] as number]),
+    ),
+    features: [...adapter.features].sort(),
+  }));
+}
+
+function limitNames(adapter: GPUAdapter): string[] {
+  const names = new Set<string>();
+  for (
+    let o: object | null = adapter.limits;
+    o && o !== Object.prototype;
+    o = Object.getPrototypeOf(o) as object | null
+  )
+    for (const n of Object.getOwnPropertyNames(o)) if (/^(max|min)/.test(n)) names.add(n);
+  return [...names].sort();
+}
+
+/** Features and limits that kernels use when an adapter has more than WebGPU guarantees. */
+const FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups' as GPUFeatureName];
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+] as const;
+
+/**
+ * Opens a device in Node: on the adapter that the caller names, else a real GPU, else a system software adapter, else the
+ * embedded one. Throws `AdapterError` that says how to get an adapter when there is none.
+ */
+export async function open(options: OpenOptions = {}): Promise<Engine> {
+  const wanted = options.adapter || process.env.POSE_GAN_ADAPTER || undefined;
+  const [best] = await findAdapters(wanted, false);
+  if (!best) throw await noAdapter(wanted);
+  const { adapter } = best;
+  const requiredLimits = Object.fromEntries(LIMITS.map((n) => [n, adapter.limits[n]]));
+  const requiredFeatures = FEATURES.filter((f) => adapter.features.has(f));
+  const device = await adapter.requestDevice({ label: options.label ?? 'pose-gan', requiredLimits, requiredFeatures });
+  const software = best.kind !== 'gpu';
+  return new Engine(device, { label: options.label, adapterInfo: adapter.info, software, wait: politeWait(software) });
+}
+
+async function noAdapter(wanted: string | undefined): Promise<AdapterError> {
+  const all = await findAdapters(undefined, true);
+  if (wanted && all.length)
+    return new AdapterError(
+      `no adapter matches "${wanted}"; this machine has ${all.map((f) => `"${f.name}"`).join(', ')}. ` +
+        'Name part of one with --adapter or POSE_GAN_ADAPTER, or leave it out.',
+    );
+  return new AdapterError(
+    `no WebGPU adapter was found${wanted ? ` for "${wanted}"` : ''}: no GPU driver, no system software adapter, and ${embeddedProblem() ?? 'the embedded one did not start'}. ` +
+      'Fix: install your GPU’s Vulkan driver, or mesa-vulkan-drivers 23 or later, or run npm install @sparticuz/chromium@143 (Linux x64). `pose-gan doctor` shows what is there.',
+  );
+}
