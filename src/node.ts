@@ -91,6 +91,18 @@ async function findAdapters(wanted: string | undefined, all: boolean): Promise<F
   return found.filter((f) => all || matches(f)).sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
 }
 
+/** The best system adapter as Dawn ranks them, which is a GPU if there is any; one look, where listing all takes several. */
+async function systemAdapter(): Promise<Found | undefined> {
+  if (!systemLoader()) return undefined;
+  const gpu = (await dawn())(FLAGS);
+  instances.push(gpu);
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  if (!adapter) return undefined;
+  const kind = isSoftware(adapter.info) ? 'software' : 'gpu';
+  const description = describeAdapter(adapter.info);
+  return { name: description, description, backend: 'system', kind, adapter };
+}
+
 /** Every adapter on this machine, in the order in which `open` prefers them. */
 export async function adapters(): Promise<
   (AdapterDescription & { limits: Record<string, number>; features: string[] })[]
@@ -134,7 +146,7 @@ const LIMITS = [
  */
 export async function open(options: OpenOptions = {}): Promise<Engine> {
   const wanted = options.adapter || process.env.POSE_GAN_ADAPTER || undefined;
-  const [best] = await findAdapters(wanted, false);
+  const best = (wanted ? undefined : await systemAdapter()) ?? (await findAdapters(wanted, false))[0];
   if (!best) throw await noAdapter(wanted);
   const { adapter } = best;
   const requiredLimits = Object.fromEntries(LIMITS.map((n) => [n, adapter.limits[n]]));

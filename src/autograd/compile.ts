@@ -1,4 +1,4 @@
-import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { LimitError, UsageError } from '../gpu/errors.js';
 import { packParams } from '../gpu/shader.js';
 import { copyOp } from '../kernels/copy/copy.js';
@@ -6,7 +6,7 @@ import type { LeafAttrs, ParameterSet } from './leaves.js';
 import { assignPool, largestLiveSet } from './memory.js';
 import type { Arg, Call, Dispatch, Launch, Op, Variant } from './op.js';
 import { label } from './op.js';
-import { type Guard, type Placement, Placements, type Root } from './placement.js';
+import { type Guard, isPooled, type Placement, Placements, type Root } from './placement.js';
 import { Plan, type Step, type StepBinding } from './plan.js';
 import { ALIGN, align, layOut, ParameterStorage } from './storage.js';
 import { channelsOf, Node, rowsOf, type Tensor } from './tensor.js';
@@ -57,6 +57,7 @@ class Compiler {
   readonly #leafRoots = new Map<Tensor, Root>();
   readonly #places: Placements;
   readonly #pieces: Piece[] = [];
+  readonly #outcomes: Outcomes = [];
 
   constructor(
     private readonly engine: Engine,
@@ -105,14 +106,14 @@ class Compiler {
     for (const t of Object.values(this.outputs)) this.#places.of(t);
     this.#lifetimes();
     const scratch = this.#scratchRoots();
-    const pooled = [...this.#places.roots.filter((r) => r.kind === 'pool' && r.last >= 0), ...scratch.flat()];
+    const pooled = [...this.#places.roots.filter((r) => isPooled(r) && r.last >= 0), ...scratch.flat()];
     const pool = assignPool(pooled);
     this.#checkLimits(pooled);
 
     const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST;
     const owned: GPUBuffer[] = [];
     const make = (name: string, elements: number, flags: number = usage) => {
-      const buffer = engine.buffer(name, 4 * elements, flags);
+      const buffer = engine.buffer(name, 4 * elements, flags, this.#outcomes);
       owned.push(buffer);
       return buffer;
     };
@@ -129,7 +130,7 @@ class Compiler {
           engine.device.queue.writeBuffer(root.buffer, 0, leafAttrs.data as BufferSource);
       }
       const steps = await this.#steps(make);
-      await engine.settled();
+      await engine.wait(Promise.all(this.#outcomes));
       return new Plan(engine, {
         steps,
         outputs: this.outputs,
@@ -145,7 +146,7 @@ class Compiler {
           inputs: [...this.#leafRoots.values()].reduce((n, r) => n + 4 * r.elements, 0),
           parameters: this.#parameterSets().map((set) => ({
             name: set.name,
-            bytes: ParameterStorage.of(engine, set).bytes,
+            bytes: this.#storage(set).bytes,
           })),
         },
       });
@@ -166,6 +167,10 @@ class Compiler {
     return [...sets];
   }
 
+  #storage(set: ParameterSet): ParameterStorage {
+    return ParameterStorage.of(this.engine, set, this.#outcomes);
+  }
+
   #placeLeaf(t: Tensor): void {
     const attrs = t.node.attrs as LeafAttrs;
     if (attrs.source === 'parameter') {
@@ -181,7 +186,7 @@ class Compiler {
   readonly #stored = new Map<GPUBuffer, Root>();
 
   #slabRoot(set: ParameterSet, slab: number): Root {
-    const storage = ParameterStorage.of(this.engine, set);
+    const storage = this.#storage(set);
     const buffer = storage.buffers[slab] as GPUBuffer;
     let root = this.#stored.get(buffer);
     if (!root) {
@@ -192,7 +197,7 @@ class Compiler {
   }
 
   #parameterRoot(set: ParameterSet, t: Tensor): { root: Root; offset: number } {
-    const { slab, offset } = ParameterStorage.of(this.engine, set).layout.at.get(t) as { slab: number; offset: number };
+    const { slab, offset } = this.#storage(set).layout.at.get(t) as { slab: number; offset: number };
     return { root: this.#slabRoot(set, slab), offset };
   }
 
@@ -226,7 +231,7 @@ class Compiler {
   #contiguous(t: Tensor): Placement {
     const place = this.#places.of(t);
     if ((place.stride === channelsOf(t.shape) || rowsOf(t.shape) === 1) && place.offset % ALIGN === 0) return place;
-    const root = newRoot(`contiguous ${t}`, 'pool', align(t.size));
+    const root = newRoot(`contiguous ${t}`, 'scratch', align(t.size));
     this.#places.roots.push(root);
     const to = { root, offset: 0, stride: channelsOf(t.shape) };
     this.#addCopy(t, place, to);
@@ -249,7 +254,7 @@ class Compiler {
 
   #update(node: Node): void {
     const { set, state } = node.attrs as UpdateAttrs;
-    for (const s of [set, ...Object.values(state)]) ParameterStorage.of(this.engine, s);
+    for (const s of [set, ...Object.values(state)]) this.#storage(s);
   }
 
   /** One launch per slab: the whole group of parameters at once. */
@@ -328,19 +333,24 @@ class Compiler {
         root.last = Math.max(root.last, i);
       }
     }
-    for (const t of this.#retained()) {
-      const { root } = this.#places.of(t);
-      root.last = Number.POSITIVE_INFINITY;
-      if (root.first === Number.POSITIVE_INFINITY) root.first = 0;
+    // What stays readable has its storage to itself: reading a recycled value computes it again, and must not write there.
+    const kept = new Set([...this.#retained()].map((t) => this.#places.of(t).root));
+    for (const root of this.#places.roots) {
+      if (kept.has(root) || (this.options.guard && root.last >= 0)) {
+        root.first = 0;
+        root.last = Number.POSITIVE_INFINITY;
+      }
     }
-    if (this.options.guard || this.options.retain === 'all')
-      for (const root of this.#places.roots) if (root.last >= 0) root.last = Number.POSITIVE_INFINITY;
   }
 
   #scratchRoots(): Root[][] {
     return this.#pieces.map((piece, i) =>
       Object.entries(piece.launch.scratch ?? {}).map(([name, elements]) => {
-        const root: Root = { ...newRoot(`${piece.label} scratch ${name}`, 'pool', align(elements)), first: i, last: i };
+        const root: Root = {
+          ...newRoot(`${piece.label} scratch ${name}`, 'scratch', align(elements)),
+          first: i,
+          last: i,
+        };
         piece.places[name] = { root, offset: 0, stride: elements };
         return root;
       }),
@@ -442,7 +452,7 @@ class Compiler {
         shader: dispatch.shader.label,
         workgroups: dispatch.workgroups,
         pipeline,
-        bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries),
+        bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries, this.#outcomes),
         bindings,
         first: dispatch === (piece.launch.dispatches[0] as Dispatch),
       };
@@ -457,7 +467,8 @@ class Compiler {
  * written by one dispatch, which WebGPU allows only for ranges that do not overlap.
  */
 function bindsRange(a: Arg, place: Placement): boolean {
-  return place.root.kind !== 'pool' && (place.stride === a.channels || a.rows === 1) && place.offset % ALIGN === 0;
+  const plain = (place.stride === a.channels || a.rows === 1) && place.offset % ALIGN === 0;
+  return plain && (!isPooled(place.root) || place.offset > 0);
 }
 
 function newRoot(name: string, kind: Root['kind'], elements: number, slab?: number): Root {

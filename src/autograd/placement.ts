@@ -3,10 +3,11 @@ import type { ChannelRange, Op } from './op.js';
 import { align } from './storage.js';
 import { channelsOf, type DType, type Node, rowsOf, type Tensor } from './tensor.js';
 
-/** One stretch of device memory: a pooled intermediate, an input, or a slab of parameters or gradients. */
+/** One stretch of device memory. */
 export interface Root {
   readonly label: string;
-  readonly kind: 'pool' | 'leaf' | 'gradient';
+  /** A tensor in the pool, a temporary there, an input or slab of parameters, or a slab of gradients. */
+  readonly kind: 'pool' | 'scratch' | 'leaf' | 'gradient';
   elements: number;
   readonly dtype: DType;
   /** Index of the gradient slab, when it is one. */
@@ -17,6 +18,11 @@ export interface Root {
   buffer?: GPUBuffer;
   /** Byte offset of the root in `buffer`. */
   at: number;
+}
+
+/** Whether the root shares the pool's buffers. */
+export function isPooled(root: Root): boolean {
+  return root.kind === 'pool' || root.kind === 'scratch';
 }
 
 /** Where a tensor lies: element (r, c) at `offset + r * stride + c` of its root. */

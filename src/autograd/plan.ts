@@ -3,7 +3,7 @@ import { ShapeError, UsageError } from '../gpu/errors.js';
 import { timeDispatches } from '../gpu/profiler.js';
 import type { LeafAttrs } from './leaves.js';
 import type { Call, Op } from './op.js';
-import type { Guard, Placements, Root } from './placement.js';
+import { type Guard, isPooled, type Placements, type Root } from './placement.js';
 import { channelsOf, formatShape, type Node, rowsOf, type Tensor, type TensorData } from './tensor.js';
 
 export interface StepBinding {
@@ -209,7 +209,7 @@ export class Plan {
   /** Whether nothing overwrites the tensor's storage between its last use and the end of the run. */
   #intact(t: Tensor): boolean {
     const { root } = this.parts.places.of(t);
-    return root.kind !== 'pool' || root.last === Number.POSITIVE_INFINITY;
+    return !isPooled(root) || root.last === Number.POSITIVE_INFINITY;
   }
 
   /** The steps that `t` depends on, in order. */
@@ -218,16 +218,18 @@ export class Plan {
     const stack = [t.node];
     while (stack.length) {
       const node = stack.pop() as Node;
-      if (needed.has(node) || node.op.kind === 'leaf') continue;
+      if (needed.has(node)) continue;
       needed.add(node);
       for (const x of node.inputs) if (x) stack.push(x.node);
     }
-    // A copy the compiler inserted is a node of its own, wanted when its source is.
-    return this.parts.steps.filter(
-      (s) =>
-        s.op.kind !== 'update' &&
-        (needed.has(s.node) || (s.op.name === 'copy' && needed.has(s.node.inputs[0]?.node as Node))),
-    );
+    // A copy the compiler inserted is a node of its own, wanted when its source is. Nothing may run after the last write to
+    // the storage of `t`, which others take over from there.
+    const wanted = (s: Step) =>
+      needed.has(s.node) || (s.op.name === 'copy' && needed.has(s.node.inputs[0]?.node as Node));
+    const { root } = this.parts.places.of(t);
+    const steps = this.parts.steps.filter((s) => s.op.kind !== 'update' && wanted(s));
+    const last = steps.findLastIndex((s) => s.bindings.some((b) => b.writes && b.root === root));
+    return steps.slice(0, last + 1);
   }
 
   /** Device memory by purpose. */
@@ -275,7 +277,7 @@ export class Plan {
     const buffers = new Map<GPUBuffer, string>();
     const nameOf = (root: Root) => {
       const buffer = root.buffer as GPUBuffer;
-      if (root.kind !== 'pool') return root.label;
+      if (!isPooled(root)) return root.label;
       if (!buffers.has(buffer)) buffers.set(buffer, `pool${buffers.size}`);
       return buffers.get(buffer) as string;
     };
@@ -322,7 +324,7 @@ ${rows.length} dispatches; peak ${mib(peak)}: weights ${mib(weights)}, gradients
   }
 
   #pooled(): Root[] {
-    return this.parts.places.roots.filter((r) => r.kind === 'pool' && r.buffer && !r.label.startsWith('contiguous'));
+    return this.parts.places.roots.filter((r) => r.kind === 'pool' && r.buffer);
   }
 
   /** Frees everything but the parameter sets. The device stays with its owner. */

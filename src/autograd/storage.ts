@@ -1,5 +1,4 @@
-import type { Engine } from '../gpu/engine.js';
-import { GPU_BUFFER } from '../gpu/engine.js';
+import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
 import type { ParameterSet } from './leaves.js';
 import { formatShape, type Tensor } from './tensor.js';
@@ -45,18 +44,25 @@ export class ParameterStorage {
   ) {}
 
   /** The storage of `set` on `engine`, made and filled with initial values at the first call. */
-  static of(engine: Engine, set: ParameterSet): ParameterStorage {
+  static of(engine: Engine, set: ParameterSet, outcomes: Outcomes = []): ParameterStorage {
     const found = engine.resident.get(set) as ParameterStorage | undefined;
     if (found) return found;
     set.close();
     const limits = engine.device.limits;
     const layout = layOut(set, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
     const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_DST | GPU_BUFFER.COPY_SRC;
-    const buffers = layout.slabs.map((n, i) => engine.buffer(`parameters/${set.name}#${i}`, 4 * n, usage));
+    const buffers = layout.slabs.map((n, i) => engine.buffer(`parameters/${set.name}#${i}`, 4 * n, usage, outcomes));
     const storage = new ParameterStorage(engine, set, layout, buffers);
     for (const name of set.names) storage.#upload(set.get(name), set.initial(name));
     engine.resident.set(set, storage);
+    Promise.all(outcomes).catch(() => storage.destroy());
     return storage;
+  }
+
+  /** Frees the storage; the next plan that uses the set starts from its initial values. Plans that use it now stop working. */
+  destroy(): void {
+    if (this.engine.resident.get(this.set) === this) this.engine.resident.delete(this.set);
+    for (const b of this.buffers) b.destroy();
   }
 
   get bytes(): number {

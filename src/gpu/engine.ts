@@ -11,6 +11,9 @@ export interface Counters {
   dispatches: number;
 }
 
+/** Collects what becomes of allocations: each promise resolves, or rejects with a typed error. */
+export type Outcomes = Promise<void>[];
+
 export interface EngineOptions {
   /** Label put before every GPU object's own. */
   label?: string;
@@ -85,8 +88,11 @@ export class Engine {
     return this.#label + text;
   }
 
-  /** Creates a buffer; a binding over the limit throws at once, a refused allocation rejects `settled()`. */
-  buffer(label: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
+  /**
+   * Creates a buffer. One over a limit throws `LimitError` at once; a refused allocation rejects a promise that is added to
+   * `outcomes`, or, without them, shows at the next `check`.
+   */
+  buffer(label: string, bytes: number, usage: GPUBufferUsageFlags, outcomes?: Outcomes): GPUBuffer {
     this.check();
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
     const limits = this.device.limits;
@@ -103,36 +109,34 @@ export class Engine {
     this.device.pushErrorScope('out-of-memory');
     this.device.pushErrorScope('validation');
     const buffer = this.device.createBuffer({ label: this.label(label), size, usage });
-    this.#scoped(this.device.popErrorScope(), (error) => new GpuValidationError(label, error.message));
-    this.#scoped(this.device.popErrorScope(), (error) => new OutOfMemoryError(label, size, error.message));
+    this.#scoped(this.device.popErrorScope(), (error) => new GpuValidationError(label, error.message), outcomes);
+    this.#scoped(this.device.popErrorScope(), (error) => new OutOfMemoryError(label, size, error.message), outcomes);
     this.counters.buffers++;
     this.counters.bufferBytes += size;
     return buffer;
   }
 
-  #pending: Promise<void>[] = [];
-
-  #scoped(scope: Promise<GPUError | null>, describe: (error: GPUError) => Error): void {
-    const settled = scope.then((error) => {
-      if (error) throw describe(error);
+  #scoped(scope: Promise<GPUError | null>, describe: (error: GPUError) => Error, outcomes: Outcomes | undefined): void {
+    const outcome = scope.then((error) => {
+      if (!error) return;
+      if (!outcomes) this.#failure ??= describe(error);
+      throw describe(error);
     });
-    settled.catch(() => {});
-    this.#pending.push(settled);
+    outcome.catch(() => {});
+    outcomes?.push(outcome);
   }
 
-  /** Resolves once every allocation and bind group made so far is known to be good; rejects with the first typed error. */
-  async settled(): Promise<void> {
-    const pending = this.#pending;
-    this.#pending = [];
-    await this.wait(Promise.all(pending));
-  }
-
-  /** Creates a bind group whose validation errors carry `label`; see `settled`. */
-  bindGroup(label: string, layout: GPUBindGroupLayout, entries: GPUBindGroupEntry[]): GPUBindGroup {
+  /** Creates a bind group; a validation error carries `label` and is reported as for `buffer`. */
+  bindGroup(
+    label: string,
+    layout: GPUBindGroupLayout,
+    entries: GPUBindGroupEntry[],
+    outcomes?: Outcomes,
+  ): GPUBindGroup {
     this.check();
     this.device.pushErrorScope('validation');
     const group = this.device.createBindGroup({ label: this.label(label), layout, entries });
-    this.#scoped(this.device.popErrorScope(), (error) => new GpuValidationError(label, error.message));
+    this.#scoped(this.device.popErrorScope(), (error) => new GpuValidationError(label, error.message), outcomes);
     this.counters.bindGroups++;
     return group;
   }

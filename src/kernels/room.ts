@@ -1,4 +1,5 @@
 import type { DType, Shape, Tensor } from '../autograd/tensor.js';
+import type { Engine } from '../gpu/engine.js';
 import type { Nd } from './oracle.js';
 
 /**
@@ -20,7 +21,7 @@ export interface Room<A = unknown> {
   /** The model's real layers, for the benchmark. */
   readonly bench?: readonly Case<A>[];
   /** How to run reference files, by the `op` in their metadata (`conv2d`, ONNX's `Conv`). */
-  readonly fixtures?: Readonly<Record<string, (file: FixtureFile) => FixtureRun>>;
+  readonly fixtures?: Readonly<Record<string, FixtureReader>>;
 }
 
 /** A reference file: inputs and results of one op, computed elsewhere, in the layout of its origin (PyTorch, ONNX: NCHW). */
@@ -43,6 +44,14 @@ export interface FixtureRun {
   /** Upstream gradients by result name. */
   readonly upstream?: Readonly<Record<string, Nd>>;
 }
+
+/** A reference file that is no single graph: the reader runs it and gives results to compare, by name. */
+export interface FixtureCheck {
+  check(engine: Engine): Promise<Readonly<Record<string, { got: ArrayLike<number>; want: ArrayLike<number> }>>>;
+}
+
+/** Translates a reference file; throws `UnsupportedFixture` for what the op does not do. */
+export type FixtureReader = (file: FixtureFile) => FixtureRun | FixtureCheck;
 
 /** Thrown by a fixture reader for a file that asks for what the op does not do; `verify` prints the reason. */
 export class UnsupportedFixture extends Error {}

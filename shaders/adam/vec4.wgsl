@@ -1,0 +1,22 @@
+// Adam (Kingma & Ba 2015, algorithm 1) over a whole slab of parameters, four elements per invocation:
+//   m ← β₁m + (1 − β₁)g,   v ← β₂v + (1 − β₂)g²,   w ← w − α m̂ / (√v̂ + ε)
+// with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). hyper = [α/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ), β₁, 1 − β₁, β₂, 1 − β₂, ε, 0].
+struct Params { count: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> hyper: array<f32>;
+@group(0) @binding(2) var<storage, read> gradients: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count / 4u) { return; }
+  let g = gradients[i];
+  let first = hyper[2] * m[i] + hyper[3] * g;
+  let second = hyper[4] * v[i] + hyper[5] * g * g;
+  m[i] = first;
+  v[i] = second;
+  weights[i] -= hyper[0] * first / (sqrt(second) * hyper[1] + hyper[6]);
+}

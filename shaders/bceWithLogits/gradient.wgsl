@@ -1,0 +1,19 @@
+// gx = gy/n · (σ(x) − label), x = logits, σ(x) = 1 / (1 + e⁻ˣ); factor = 1/n.
+struct Params {
+  count: u32, channels: u32, factor: f32, label: f32,
+  logits_offset: u32, logits_stride: u32, gx_offset: u32, gx_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> gy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gx: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count) { return; }
+  let r = i / p.channels;
+  let c = i % p.channels;
+  let x = logits[p.logits_offset + r * p.logits_stride + c];
+  gx[p.gx_offset + r * p.gx_stride + c] = p.factor * gy[0] * (1.0 / (1.0 + exp(-x)) - p.label);
+}

@@ -1,0 +1,21 @@
+// y = 1/n · Σ_i [softplus(x_i) − label·x_i], x = logits, in one invocation; element i lies in row i / channels, channel i % channels.
+struct Params { count: u32, channels: u32, factor: f32, label: f32, logits_offset: u32, logits_stride: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+// max(x, 0) − label·x + log(1 + eᵘ), u = −|x|: softplus(x) − label·x without overflow or cancellation. Beyond 4.6 the logarithm
+// is its series, since eᵘ is lost beside 1.
+fn term(x: f32) -> f32 {
+  let e = exp(-abs(x));
+  return max(x, 0.0) - p.label * x + select(e * (1.0 - 0.5 * e), log(1.0 + e), abs(x) < 4.6);
+}
+
+@compute @workgroup_size(1)
+fn main() {
+  var sum = 0.0;
+  for (var i = 0u; i < p.count; i++) {
+    sum += term(logits[p.logits_offset + i / p.channels * p.logits_stride + i % p.channels]);
+  }
+  y[0] = p.factor * sum;
+}

@@ -1,0 +1,24 @@
+// partial[j] = Σ [softplus(x_i) − label·x_i] over i = j, j + chunks, …, x = logits: one invocation per partial sum.
+// Element i lies in row i / channels, channel i % channels; neighbouring invocations read neighbouring elements.
+struct Params { count: u32, chunks: u32, channels: u32, label: f32, logits_offset: u32, logits_stride: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> partial: array<f32>;
+
+// max(x, 0) − label·x + log(1 + eᵘ), u = −|x|: softplus(x) − label·x without overflow or cancellation. Beyond 4.6 the logarithm
+// is its series, since eᵘ is lost beside 1.
+fn term(x: f32) -> f32 {
+  let e = exp(-abs(x));
+  return max(x, 0.0) - p.label * x + select(e * (1.0 - 0.5 * e), log(1.0 + e), abs(x) < 4.6);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let j = id.y * groups.x * 64u + id.x;
+  if (j >= p.chunks) { return; }
+  var sum = 0.0;
+  for (var i = j; i < p.count; i += p.chunks) {
+    sum += term(logits[p.logits_offset + i / p.channels * p.logits_stride + i % p.channels]);
+  }
+  partial[j] = sum;
+}

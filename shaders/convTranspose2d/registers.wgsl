@@ -1,0 +1,99 @@
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c and the taps with i = h·sh + u − top, j = l·sw + v − left.
+// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel, c a multiple of 4.
+// Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
+// quotient of (f + top) / sh; likewise along the columns. An invocation holds 8 pixels of one phase × 8 output channels in
+// registers and takes four input channels a step: with the matrix g whose columns are w[u, v, o…o+3, c…c+3], a += x[c…c+3] · g
+// is all products of a step in one expression. No barrier, no workgroup memory.
+struct Params {
+  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
+  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn epilogue(v: f32) -> f32 { return v; }
+
+// Image, row r and column of the phase of four pixels, counted within the phase.
+struct Pixels { n: vec4u, r: vec4u, s: vec4u }
+fn pixels(first: u32) -> Pixels {
+  let rows = (p.Ho + p.sh - 1u) / p.sh;
+  let columns = (p.Wo + p.sw - 1u) / p.sw;
+  let m = first + vec4u(0, 1, 2, 3);
+  return Pixels(m / (rows * columns), m / columns % rows, m % columns);
+}
+// Above and left of the image h and l have wrapped to large numbers, so that one comparison checks both ends.
+fn inside(a: Pixels, h: u32, l: u32) -> vec4<bool> {
+  return (a.n < vec4u(p.N)) & (a.r + h < vec4u(p.H)) & (a.s + l < vec4u(p.W));
+}
+fn address(a: Pixels, h: u32, l: u32, within: vec4<bool>) -> vec4u {
+  return select(vec4u(), (p.x_offset + ((a.n * p.H + a.r + h) * p.W + a.s + l) * p.x_stride) / 4u, within);
+}
+
+fn put(n: u32, i: u32, j: u32, o: u32, value: vec4f) {
+  if (n >= p.N || i >= p.Ho || j >= p.Wo) { return; }
+  for (var q = o; q < min(o + 4u, p.O); q++) {
+    var z = value[q - o];
+    if (p.biased != 0u) { z += bias[p.bias_offset + q]; }
+    y[p.y_offset + ((n * p.Ho + i) * p.Wo + j) * p.y_stride + q] = epilogue(z);
+  }
+}
+
+@compute @workgroup_size(32)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = id.y * groups.x * 32u + id.x;
+  let blocks = (p.O + 7u) / 8u;
+  let o = index % blocks * 8u;
+  let first = index / blocks * 8u;
+  let near = pixels(first);
+  let far = pixels(first + 4u);
+  if (near.n.x >= p.N) { return; }
+  let f = vec2u(id.z / p.sw, id.z % p.sw);
+  let a = vec2u((f.x + p.top) % p.sh, (f.y + p.left) % p.sw);
+  let quads = p.C / 4u;
+  let e = min(vec4u(0, 1, 2, 3), vec4u(p.O - 1u - o)) * quads;
+  let d = min(vec4u(4, 5, 6, 7), vec4u(p.O - 1u - o)) * quads;
+  var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
+  var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
+  var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f();
+  var b4 = vec4f(); var b5 = vec4f(); var b6 = vec4f(); var b7 = vec4f();
+  var h = (f.x + p.top) / p.sh;
+  for (var u = a.x; u < p.KH; u += p.sh) {
+    var l = (f.y + p.left) / p.sw;
+    for (var v = a.y; v < p.KW; v += p.sw) {
+      let m = inside(near, h, l);
+      let n = inside(far, h, l);
+      let s = address(near, h, l, m);
+      let t = address(far, h, l, n);
+      let count = select(0u, quads, any(m | n));
+      var k = (p.w_offset + ((u * p.KW + v) * p.O + o) * p.C) / 4u;
+      for (var c = 0u; c < count; c++) {
+        let g = mat4x4f(w[k], w[k + e.y], w[k + e.z], w[k + e.w]);
+        let z = mat4x4f(w[k + d.x], w[k + d.y], w[k + d.z], w[k + d.w]);
+        let x0 = select(vec4f(), x[s.x + c], m.x); a0 += x0 * g; b0 += x0 * z;
+        let x1 = select(vec4f(), x[s.y + c], m.y); a1 += x1 * g; b1 += x1 * z;
+        let x2 = select(vec4f(), x[s.z + c], m.z); a2 += x2 * g; b2 += x2 * z;
+        let x3 = select(vec4f(), x[s.w + c], m.w); a3 += x3 * g; b3 += x3 * z;
+        let x4 = select(vec4f(), x[t.x + c], n.x); a4 += x4 * g; b4 += x4 * z;
+        let x5 = select(vec4f(), x[t.y + c], n.y); a5 += x5 * g; b5 += x5 * z;
+        let x6 = select(vec4f(), x[t.z + c], n.z); a6 += x6 * g; b6 += x6 * z;
+        let x7 = select(vec4f(), x[t.w + c], n.w); a7 += x7 * g; b7 += x7 * z;
+        k++;
+      }
+      l--;
+    }
+    h--;
+  }
+  let i = f.x + p.sh * near.r;
+  let j = f.y + p.sw * near.s;
+  let q = o + 4u;
+  put(near.n.x, i.x, j.x, o, a0); put(near.n.y, i.y, j.y, o, a1); put(near.n.z, i.z, j.z, o, a2); put(near.n.w, i.w, j.w, o, a3);
+  put(near.n.x, i.x, j.x, q, b0); put(near.n.y, i.y, j.y, q, b1); put(near.n.z, i.z, j.z, q, b2); put(near.n.w, i.w, j.w, q, b3);
+  let k = f.x + p.sh * far.r;
+  let l = f.y + p.sw * far.s;
+  put(far.n.x, k.x, l.x, o, a4); put(far.n.y, k.y, l.y, o, a5); put(far.n.z, k.z, l.z, o, a6); put(far.n.w, k.w, l.w, o, a7);
+  put(far.n.x, k.x, l.x, q, b4); put(far.n.y, k.y, l.y, q, b5); put(far.n.z, k.z, l.z, q, b6); put(far.n.w, k.w, l.w, q, b7);
+}

@@ -1,0 +1,96 @@
+// gx[n, p, c] = share_id(p, c) · gy[n, p, c] + Σ_h Σ_q tent(T_h q − p) · m_h · share_h(q, c) · gy[n, q, c]
+// n image, p source pixel, q target pixel, h part, four channels c an invocation; m_h = bit h of mask at p (masks on the source) or at q (TARGET);
+// share of a candidate = [it is the winner at (q, c)], or 1 / number of candidates (MEAN); the first term where IDENTITY.
+// The q with |T_h q − p| < 1 lie in the image of a 2×2 box under T_h⁻¹, and with masks on the target within extent[n, h], the
+// columns and rows [x, z) × [y, w) that part h's mask spans. With masks on the source only the parts that hold p are looked at.
+override MEAN: bool = false;
+override IDENTITY: bool = true;
+override TARGET: bool = false;
+struct Params {
+  count: u32, parts: u32, height: u32, width: u32, channels: u32, scale: f32,
+  affine_offset: u32, mask_offset: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> affine: array<f32>;
+@group(0) @binding(2) var<storage, read> mask: array<u32>;
+@group(0) @binding(3) var<storage, read> winner: array<u32>;
+@group(0) @binding(4) var<storage, read> extent: array<vec4i>;
+@group(0) @binding(5) var<storage, read> gy: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> gx: array<vec4f>;
+
+struct Affine { x: vec3f, y: vec3f }
+
+fn transform(k: u32) -> Affine {
+  let at = p.affine_offset + 6u * k;
+  let shift = 0.5 * (p.scale - 1.0);
+  let u = vec2f(affine[at], affine[at + 1u]);
+  let v = vec2f(affine[at + 3u], affine[at + 4u]);
+  return Affine(
+    vec3f(u, (affine[at + 2u] + shift * (u.x + u.y - 1.0)) / p.scale),
+    vec3f(v, (affine[at + 5u] + shift * (v.x + v.y - 1.0)) / p.scale),
+  );
+}
+
+// Target pixels [lo, hi) that hold every q with |T q − source| < 1: centre M⁻¹(source − t), half sides
+// (|e| + |b|, |d| + |a|) / |det M|, plus what rounding can move them. The whole image where M is too close to singular.
+struct Box { lo: vec2i, hi: vec2i }
+
+fn preimage(t: Affine, source: vec2f) -> Box {
+  let size = vec2f(f32(p.width), f32(p.height));
+  let ae = t.x.x * t.y.y;
+  let bd = t.x.y * t.y.x;
+  let det = abs(ae - bd);
+  let terms = abs(ae) + abs(bd);
+  let u = source - vec2f(t.x.z, t.y.z);
+  let far = vec2f(abs(t.y.y * u.x) + abs(t.x.y * u.y), abs(t.y.x * u.x) + abs(t.x.x * u.y)) / det;
+  if (det > 1e-3 * terms && det > 1e-20 && terms < 1e20 && far.x + far.y < 1e20) {
+    let centre = vec2f(t.y.y * u.x - t.x.y * u.y, t.x.x * u.y - t.y.x * u.x) / (ae - bd);
+    let side = vec2f(abs(t.y.y) + abs(t.x.y), abs(t.y.x) + abs(t.x.x)) / det;
+    let half = 1.01 * side + 0.05 + 4e-6 * (terms / det) * far;
+    return Box(vec2i(clamp(ceil(centre - half), vec2f(), size)), vec2i(clamp(floor(centre + half) + 1.0, vec2f(), size)));
+  }
+  return Box(vec2i(), vec2i(size));
+}
+
+// Part of gy[r, c..c+3] that goes to candidate `index`.
+fn share(r: u32, c: u32, index: u32) -> vec4f {
+  let g = gy[(p.gy_offset + r * p.gy_stride + c) / 4u];
+  if (MEAN) { return g / f32(p.parts + u32(IDENTITY)); }
+  let winners = (vec4u(winner[(r * p.channels + c) / 4u]) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u);
+  return select(vec4f(), g, winners == vec4u(index));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count) { return; }
+  let quads = p.channels / 4u;
+  let r = i / quads;
+  let c = 4u * (i % quads);
+  let source = vec2f(f32(r % p.width), f32(r / p.width % p.height));
+  let n = r / (p.height * p.width);
+  var sum = vec4f();
+  if (IDENTITY) { sum = share(r, c, 0u); }
+  var todo = (1u << p.parts) - 1u;
+  if (!TARGET) { todo &= mask[p.mask_offset + r]; }
+  while (todo != 0u) {
+    let h = firstTrailingBit(todo);
+    todo &= todo - 1u;
+    let t = transform(n * p.parts + h);
+    var span = vec4i(0, 0, i32(p.width), i32(p.height));
+    if (TARGET) { span = extent[n * p.parts + h]; }
+    if (span.x >= span.z) { continue; }
+    let box = preimage(t, source);
+    for (var j = max(box.lo.y, span.y); j < min(box.hi.y, span.w); j++) {
+      for (var l = max(box.lo.x, span.x); l < min(box.hi.x, span.z); l++) {
+        let q = vec3f(f32(l), f32(j), 1.0);
+        let target_row = (n * p.height + u32(j)) * p.width + u32(l);
+        let w = max(vec2f(), 1.0 - abs(vec2f(dot(t.x, q), dot(t.y, q)) - source));
+        if (w.x * w.y <= 0.0) { continue; }
+        if (TARGET && extractBits(mask[p.mask_offset + target_row], h, 1u) == 0u) { continue; }
+        sum += w.x * w.y * share(target_row, c, h + u32(IDENTITY));
+      }
+    }
+  }
+  gx[(p.gx_offset + r * p.gx_stride + c) / 4u] = sum;
+}

@@ -1,0 +1,17 @@
+// y = 1/n · Σ_i |a_i − b_i| in one invocation; element i lies in row i / channels, channel i % channels.
+struct Params { count: u32, channels: u32, factor: f32, a_offset: u32, a_stride: u32, b_offset: u32, b_stride: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(1)
+fn main() {
+  var sum = 0.0;
+  for (var i = 0u; i < p.count; i++) {
+    let r = i / p.channels;
+    let c = i % p.channels;
+    sum += abs(a[p.a_offset + r * p.a_stride + c] - b[p.b_offset + r * p.b_stride + c]);
+  }
+  y[0] = p.factor * sum;
+}

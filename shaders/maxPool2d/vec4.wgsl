@@ -1,0 +1,32 @@
+// y[n, i, j, c] = max over u, v of x[n, a, b, c], four channels at a time.
+// n = image, i, j = output pixel, u, v = position in the window, c = channel; pixel (a, b) = (i·stride_h + u − top, j·stride_w + v − left).
+// Positions outside the image are no candidates.
+struct Params {
+  count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
+  kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
+  x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let t = id.y * groups.x * 64u + id.x;
+  if (t >= p.count) { return; }
+  let c = 4u * t % p.channels;
+  let row = 4u * t / p.channels;
+  let j = row % p.out_width;
+  let i = row / p.out_width % p.out_height;
+  let n = row / p.out_width / p.out_height;
+  let a0 = i32(i) * p.stride_h - p.top;
+  let b0 = i32(j) * p.stride_w - p.left;
+  var best = vec4f(-3.4028234e38);
+  for (var a = max(a0, 0); a < min(a0 + p.kernel_h, i32(p.height)); a++) {
+    for (var b = max(b0, 0); b < min(b0 + p.kernel_w, i32(p.width)); b++) {
+      let at = p.x_offset + ((n * p.height + u32(a)) * p.width + u32(b)) * p.x_stride + c;
+      best = max(best, x[at / 4u]);
+    }
+  }
+  y[(p.y_offset + row * p.y_stride + c) / 4u] = best;
+}

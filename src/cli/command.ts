@@ -1,0 +1,62 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { UsageError } from '../gpu/errors.js';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>;
+
+/** One `pose-gan` command. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Words after the name, as in `FOLDER`. */
+  readonly usage: string;
+  readonly options: Options;
+  /** What each option means, by name. */
+  readonly help: Readonly<Record<string, string>>;
+  readonly examples: readonly string[];
+  /** Returns the exit code. */
+  run(values: Values, positionals: string[]): Promise<number>;
+}
+
+/** Options that every command has. */
+const COMMON: Options = {
+  adapter: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+};
+const COMMON_HELP: Readonly<Record<string, string>> = {
+  adapter: 'use the adapter whose name contains this (default: the variable POSE_GAN_ADAPTER, else the best there is)',
+  json: 'print one JSON document instead of text',
+  help: 'print this',
+};
+
+/** Parses the arguments of a command; an unknown or malformed one is a `UsageError` that names `--help`. */
+export function parseCommand(command: Command, args: string[]): { values: Values; positionals: string[] } {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: { ...command.options, ...COMMON },
+      allowPositionals: true,
+    });
+    return { values: values as Values, positionals };
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} See pose-gan ${command.name} --help.`);
+  }
+}
+
+export function helpText(command: Command): string {
+  const all = { ...command.options, ...COMMON };
+  const rows = Object.entries(all).map(([name, { type, short }]) => {
+    const flag = `${short ? `-${short}, ` : ''}--${name}${type === 'string' ? ' VALUE' : ''}`;
+    return `  ${flag.padEnd(18)} ${command.help[name] ?? COMMON_HELP[name] ?? ''}`;
+  });
+  return `pose-gan ${command.name} ${command.usage}
+${command.summary}
+
+Options:
+${rows.join('\n')}
+
+Examples:
+${command.examples.map((e) => `  ${e}`).join('\n')}
+`;
+}

@@ -1,0 +1,105 @@
+import { embeddedProblem, systemLoader } from '../node/embedded.js';
+import { type AdapterDescription, adapters } from '../node.js';
+import type { Command, Values } from './command.js';
+
+type Found = Awaited<ReturnType<typeof adapters>>[number];
+
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupsPerDimension',
+];
+const FEATURES: Readonly<Record<string, string>> = {
+  'timestamp-query': 'timing of every kernel',
+  'shader-f16': 'half-precision kernel variants',
+  subgroups: 'subgroup kernel variants',
+};
+
+const KINDS = {
+  gpu: 'GPU',
+  software: 'software, from the system',
+  embedded: 'software, embedded (SwiftShader from npm)',
+};
+
+/** What is missing here and how to get it. */
+function advice(found: readonly AdapterDescription[]): string[] {
+  const missing: string[] = [];
+  const has = (kind: AdapterDescription['kind']) => found.some((f) => f.kind === kind);
+  if (!has('gpu'))
+    missing.push(
+      'no GPU: install its Vulkan driver (Debian: apt-get install nvidia-driver, or mesa-vulkan-drivers for AMD and Intel). Everything runs without one, slower.',
+    );
+  if (process.platform === 'linux' && !has('gpu') && !has('software'))
+    missing.push(
+      `no system software adapter${systemLoader() ? '' : ' (nor a Vulkan loader)'}: apt-get install mesa-vulkan-drivers libvulkan1, Mesa 23 or later (Debian 12: from bookworm-backports). It is several times faster than the embedded one.`,
+    );
+  if (!has('embedded'))
+    missing.push(`no embedded adapter: ${embeddedProblem() ?? 'it is installed but Dawn does not list it'}`);
+  return missing;
+}
+
+function describe(a: Found, used: boolean): string {
+  const limits = LIMITS.map((n) => `    ${n.padEnd(34)} ${a.limits[n]}`);
+  const features = Object.entries(FEATURES).map(
+    ([f, what]) => `    ${f.padEnd(34)} ${a.features.includes(f) ? 'yes' : `no (without it: no ${what})`}`,
+  );
+  return [
+    `${used ? '→' : ' '} ${a.name}  [${a.backend}, ${KINDS[a.kind]}]`,
+    `    ${a.description}`,
+    ...limits,
+    ...features,
+  ].join('\n');
+}
+
+function chosen(found: readonly Found[], wanted: string | undefined): Found | undefined {
+  return wanted
+    ? found.find((f) => `${f.name} ${f.description}`.toLowerCase().includes(wanted.toLowerCase()))
+    : found[0];
+}
+
+async function run({ adapter, json }: Values): Promise<number> {
+  const wanted = (adapter as string | undefined) || process.env.POSE_GAN_ADAPTER || undefined;
+  const found = await adapters();
+  const used = chosen(found, wanted);
+  const missing = advice(found);
+  const problem = used
+    ? undefined
+    : found.length
+      ? `no adapter matches "${wanted}"; name part of one of those above`
+      : 'no adapter at all: follow one of the lines above';
+  if (json) {
+    console.log(
+      JSON.stringify(
+        {
+          node: process.version,
+          platform: `${process.platform} ${process.arch}`,
+          adapters: found,
+          used: used?.name ?? null,
+          missing,
+          problem: problem ?? null,
+        },
+        null,
+        2,
+      ),
+    );
+  } else {
+    console.log(`Node ${process.version} on ${process.platform} ${process.arch}\n`);
+    console.log(found.map((f) => describe(f, f === used)).join('\n\n') || 'no adapter');
+    console.log(missing.length ? `\nMissing:\n${missing.map((m) => `  ${m}`).join('\n')}` : '\nNothing is missing.');
+    console.log(problem ? `\n${problem}` : `\nWill be used: ${used?.name}`);
+  }
+  return used ? 0 : 1;
+}
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'shows the adapters of this machine, which one will be used, and what is missing, with the fix',
+  usage: '',
+  options: {},
+  help: {},
+  examples: ['pose-gan doctor', 'pose-gan doctor --adapter llvmpipe --json'],
+  run,
+};

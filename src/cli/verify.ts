@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { UsageError } from '../gpu/errors.js';
+import { open } from '../node.js';
+import { TOLERANCE, type Verdict, verifyFile } from '../verify/verify.js';
+import type { Command } from './command.js';
+
+/** Reference files under a folder, in order. */
+function filesIn(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((e) => {
+    const path = join(folder, e.name);
+    if (e.isDirectory()) return filesIn(path);
+    return /\.(safetensors|json)$/.test(e.name) ? [path] : [];
+  });
+}
+
+function line(name: string, verdict: Verdict): string {
+  if (verdict.status === 'unsupported') return `${name}  unsupported: ${verdict.reason}`;
+  if ('reason' in verdict) return `${name}  FAIL  ${verdict.reason}`;
+  return `${name}  ${verdict.error.toExponential(1)}  ${verdict.status === 'passed' ? 'pass' : `FAIL at ${verdict.worst}`}`;
+}
+
+export const verify: Command = {
+  name: 'verify',
+  summary: 'runs reference files (PyTorch, ONNX) on this adapter and compares every result and gradient',
+  usage: 'FOLDER',
+  options: {},
+  help: {},
+  examples: ['pose-gan verify test/fixtures', 'pose-gan verify --adapter swiftshader --json my-fixtures'],
+  async run({ adapter, json }, [folder, ...rest]) {
+    if (!folder || rest.length)
+      throw new UsageError('name one folder of .safetensors files. See pose-gan verify --help.');
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`${folder} is not a folder`);
+    const files = filesIn(folder);
+    if (!files.length) throw new UsageError(`${folder} holds no .safetensors or .json file`);
+    const engine = await open({ adapter: adapter as string | undefined });
+    if (!json)
+      console.log(`adapter: ${engine.adapterName}\nlargest |difference| / largest |value|, at most ${TOLERANCE}:`);
+    const verdicts: { file: string; verdict: Verdict }[] = [];
+    for (const path of files) {
+      const file = relative(folder, path);
+      const verdict = await verifyFile(engine, file, readFileSync(path));
+      verdicts.push({ file, verdict });
+      if (!json) console.log(line(file, verdict));
+    }
+    const count = (status: Verdict['status']) => verdicts.filter((v) => v.verdict.status === status).length;
+    const [passed, failed, unsupported] = [count('passed'), count('failed'), count('unsupported')];
+    if (json) {
+      const list = verdicts.map(({ file, verdict }) => ({ file, ...verdict }));
+      console.log(
+        JSON.stringify(
+          { adapter: engine.adapterName, tolerance: TOLERANCE, files: list, passed, failed, unsupported },
+          null,
+          2,
+        ),
+      );
+    } else {
+      if (unsupported) console.log(`${unsupported} unsupported`);
+      console.log(`${passed} passed, ${failed} failed`);
+    }
+    engine.device.destroy();
+    return failed ? 1 : 0;
+  },
+};

@@ -1,0 +1,120 @@
+import scalarCode from '../../../shaders/adam/scalar.wgsl?raw';
+import vec4Code from '../../../shaders/adam/vec4.wgsl?raw';
+import type { UpdateAttrs } from '../../autograd/compile.js';
+import { gradients } from '../../autograd/gradients.js';
+import { fedInput, ParameterSet } from '../../autograd/leaves.js';
+import { apply, arg, grid, type Op } from '../../autograd/op.js';
+import { expectShape, type Node, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError, UsageError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+
+const scalar = shader('adam/scalar', scalarCode);
+const vec4 = shader('adam/vec4', vec4Code);
+
+/** Inputs: `hyper`, then the gradient of every parameter of the set in order. Slabs are padded to a multiple of 64. */
+export const adamOp: Op<UpdateAttrs> = {
+  name: 'adam',
+  kind: 'update',
+  args: ['hyper'],
+  results: [],
+  infer: (inputs, { set }) => {
+    for (const [i, t] of set.tensors.entries()) {
+      const g = inputs[i + 1];
+      if (!g) throw new ShapeError('adam', `no gradient for parameter ${t.name}`);
+      expectShape('adam', `the gradient of ${t.name}`, g, t.shape, 'the shape of the parameter');
+    }
+    return [];
+  },
+  variants: [
+    {
+      name: 'vec4',
+      launch: (call) => {
+        const count = arg(call, 'weights').channels;
+        return { dispatches: [{ shader: vec4, params: { count }, workgroups: grid(count / 4, 64) }] };
+      },
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const count = arg(call, 'weights').channels;
+        return { dispatches: [{ shader: scalar, params: { count }, workgroups: grid(count, 64) }] };
+      },
+    },
+  ],
+  cost: (call) => ({ flops: 12 * arg(call, 'weights').channels, bytes: 28 * arg(call, 'weights').channels }),
+};
+
+export interface AdamOptions {
+  /** Step size α; 2e-4 in the paper. */
+  learningRate?: number;
+  /** Decay of the first moment; 0.5 in the paper. */
+  beta1?: number;
+  /** Decay of the second moment. */
+  beta2?: number;
+  /** Added to √v̂. */
+  epsilon?: number;
+}
+
+/**
+ * Adam (Kingma & Ba 2015, algorithm 1) for one parameter set, all of it in one dispatch per slab. The moments are parameter
+ * sets of their own (`m`, `v`) and can be read and written like weights; `step` is the number of updates made so far.
+ */
+export class Adam {
+  learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly m: ParameterSet;
+  readonly v: ParameterSet;
+  step = 0;
+
+  constructor(
+    readonly set: ParameterSet,
+    { learningRate = 2e-4, beta1 = 0.5, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {},
+  ) {
+    for (const [name, beta] of Object.entries({ beta1, beta2 }))
+      if (!(beta >= 0 && beta < 1)) throw new UsageError(`Adam: ${name} must be in [0, 1), got ${beta}`);
+    if (!(epsilon > 0)) throw new UsageError(`Adam: epsilon must be positive, got ${epsilon}`);
+    if (!(learningRate >= 0)) throw new UsageError(`Adam: learningRate must not be negative, got ${learningRate}`);
+    if (set.tensors.length === 0) throw new UsageError(`Adam: parameter set ${set.name} is empty`);
+    this.learningRate = learningRate;
+    this.beta1 = beta1;
+    this.beta2 = beta2;
+    this.epsilon = epsilon;
+    set.close();
+    this.m = moments(set, 'm');
+    this.v = moments(set, 'v');
+  }
+
+  /** The update that lowers the scalar `loss`; give it to `compile(…, { update: [adam.minimize(loss)] })`. */
+  minimize(loss: Tensor): Node {
+    return this.apply(gradients(loss, this.set.tensors));
+  }
+
+  /** The update for given gradients, one per parameter in order. */
+  apply(parameterGradients: readonly Tensor[]): Node {
+    const hyper = fedInput(`adam ${this.set.name}`, [8], 'f32', () => this.#hyper());
+    return apply(adamOp, [hyper, ...parameterGradients], { set: this.set, state: { m: this.m, v: this.v } });
+  }
+
+  #hyper(): Float32Array {
+    const t = ++this.step;
+    const { learningRate, beta1, beta2, epsilon } = this;
+    return Float32Array.of(
+      learningRate / (1 - beta1 ** t),
+      1 / Math.sqrt(1 - beta2 ** t),
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      epsilon,
+      0,
+    );
+  }
+}
+
+function moments(set: ParameterSet, name: string): ParameterSet {
+  const moment = new ParameterSet(`${set.name}.${name}`);
+  for (const n of set.names) moment.add(n, set.get(n).shape, () => 0);
+  return moment;
+}

@@ -1,0 +1,30 @@
+import { compile } from '../../autograd/compile.js';
+import { input, ParameterSet } from '../../autograd/leaves.js';
+import { ParameterStorage } from '../../autograd/storage.js';
+import type { FixtureReader, Room } from '../room.js';
+import { Adam } from './adam.js';
+
+/** Adam updates in place, so it has no case for the generic suite; test/adam.test.ts checks it. */
+export const rooms: readonly Room[] = [];
+
+/** `grads` [steps, n] applied to `w0` [n] must give `weights` [steps, n]. */
+const adam: FixtureReader = (file) => ({
+  check: async (engine) => {
+    const { lr, beta1, beta2, eps } = file.attrs as Record<'lr' | 'beta1' | 'beta2' | 'eps', number>;
+    const [steps = 0, n = 0] = file.tensor('grads').shape;
+    const set = new ParameterSet('fixture');
+    const w = set.add('w', [n], Float32Array.from(file.tensor('w0').data));
+    const optimizer = new Adam(set, { learningRate: lr, beta1, beta2, epsilon: eps });
+    const plan = await compile(engine, { w }, { update: [optimizer.apply([input('g', [n])])] });
+    const results: Record<string, { got: ArrayLike<number>; want: ArrayLike<number> }> = {};
+    for (let t = 0; t < steps; t++) {
+      plan.run({ g: Float32Array.from(file.tensor('grads').data.subarray(t * n, (t + 1) * n)) });
+      const got = (await ParameterStorage.of(engine, set).read()).get('w') as Float32Array;
+      results[`weights[${t}]`] = { got, want: file.tensor('weights').data.subarray(t * n, (t + 1) * n) };
+    }
+    plan.destroy();
+    return results;
+  },
+});
+
+export const fixtures: Readonly<Record<string, FixtureReader>> = { adam };

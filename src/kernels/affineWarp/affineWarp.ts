@@ -1,0 +1,120 @@
+import gradientNaiveCode from '../../../shaders/affineWarp/gradient-naive.wgsl?raw';
+import gradientVec4Code from '../../../shaders/affineWarp/gradient-vec4.wgsl?raw';
+import naiveCode from '../../../shaders/affineWarp/naive.wgsl?raw';
+import vec4Code from '../../../shaders/affineWarp/vec4.wgsl?raw';
+import { applyOne, arg, type Call, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
+import { formatShape, nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { type Shader, shader } from '../../gpu/shader.js';
+
+export interface AffineWarpAttrs {
+  /** How many times coarser the grid of x is than the one the transforms are given for. */
+  scale: number;
+}
+
+/** Number of transforms per image of `affine` [N, P, 6]; throws unless it fits the images `x` [N, H, W, C]. */
+export function partsOf(op: string, x: TensorType, affine: TensorType): number {
+  const [N] = nhwc(op, 'x', x);
+  const { shape, dtype } = affine;
+  if (shape.length !== 3 || shape[0] !== N || shape[2] !== 6 || dtype !== 'f32')
+    throw new ShapeError(
+      op,
+      `affine must be f32 [${N}, parts, 6] (one transform per image of x ${formatShape(x.shape)} and part), ` +
+        `got ${dtype} ${formatShape(shape)}`,
+    );
+  return shape[1] as number;
+}
+
+/** Throws unless `scale` is a number ≥ 1. */
+export function checkScale(op: string, scale: number, x: TensorType): void {
+  if (!(Number.isFinite(scale) && scale >= 1))
+    throw new ShapeError(op, `scale must be at least 1, got ${scale} for x ${formatShape(x.shape)}`);
+}
+
+/** One invocation per element (`step` 1) or four channels (`step` 4) of the result called `of`. */
+function variant(
+  name: string,
+  kernel: Shader,
+  of: 'y' | 'gx',
+  from: 'x' | 'gy',
+  step: 1 | 4,
+): Variant<AffineWarpAttrs> {
+  return {
+    name,
+    rejects: ({ arg: a }) =>
+      step === 4 && !vec4Ready(a[of], a[from]) && 'channels, strides and offsets must be multiples of 4',
+    launch: (call: Call<AffineWarpAttrs>) => {
+      const image = arg(call, of === 'y' ? 'x' : 'gx').shape;
+      const { rows, channels } = arg(call, of);
+      const count = (rows * channels) / step;
+      const params = {
+        count,
+        channels,
+        parts: arg(call, 'affine').shape[1] as number,
+        height: image[1] as number,
+        width: image[2] as number,
+        scale: call.attrs.scale,
+      };
+      return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
+    },
+  };
+}
+
+/** Four multiply-adds per element of the warped images; each image is read or written once. */
+function cost(call: Call<AffineWarpAttrs>, warped: string, plain: string) {
+  const y = arg(call, warped);
+  const x = arg(call, plain);
+  const elements = y.rows * y.channels;
+  return { flops: 8 * elements, bytes: 4 * (elements + x.rows * x.channels) };
+}
+
+/** Σ over the transforms of the adjoint warp of gy [N, P, H, W, C]: gx [N, H, W, C]. */
+const affineWarpGradientOp: Op<AffineWarpAttrs> = {
+  name: 'affineWarpGradient',
+  args: ['affine', 'gy'],
+  results: ['gx'],
+  strided: ['gy', 'gx'],
+  infer: ([, gy]) => {
+    const [N, , H, W, C] = (gy as Tensor).shape as [number, number, number, number, number];
+    return [{ shape: [N, H, W, C], dtype: 'f32' }];
+  },
+  variants: [
+    variant('vec4', shader('affineWarpGradient/vec4', gradientVec4Code), 'gx', 'gy', 4),
+    variant('naive', shader('affineWarpGradient/naive', gradientNaiveCode), 'gx', 'gy', 1),
+  ],
+  cost: (call) => cost(call, 'gy', 'gx'),
+};
+
+export const affineWarpOp: Op<AffineWarpAttrs> = {
+  name: 'affineWarp',
+  args: ['x', 'affine'],
+  results: ['y'],
+  strided: ['x', 'y'],
+  infer: (inputs, { scale }) => {
+    const [x, affine] = inputs as Tensor[] as [Tensor, Tensor];
+    const [N, H, W, C] = nhwc('affineWarp', 'x', x);
+    const parts = partsOf('affineWarp', x, affine);
+    checkScale('affineWarp', scale, x);
+    return [{ shape: [N, parts, H, W, C], dtype: 'f32' }];
+  },
+  // y_h(q) = Σ_p tent(T_h q − p) x(p)  ⇒  gx(p) = Σ_h Σ_q tent(T_h q − p) gy_h(q)
+  gradient: (node, [gy], [needsX]) => [
+    gy && needsX ? applyOne(affineWarpGradientOp, [node.inputs[1], gy], node.attrs as AffineWarpAttrs) : undefined,
+  ],
+  variants: [
+    variant('vec4', shader('affineWarp/vec4', vec4Code), 'y', 'x', 4),
+    variant('naive', shader('affineWarp/naive', naiveCode), 'y', 'x', 1),
+  ],
+  cost: (call) => cost(call, 'y', 'x'),
+};
+
+/**
+ * Every image of `x` [N, H, W, C] under each of its P affine maps (paper, Section 3.2, Eq. 2, without the mask): bilinear over
+ * the four nearest pixels, each tap outside the image contributing 0. `affine` f32 [N, P, 6] holds (a b c d e f), which map target
+ * to source pixel coordinates at full resolution: x' = a·x + b·y + c, y' = d·x + e·y + f. On a grid `scale` = s times coarser
+ * (pixel i at full-resolution coordinate s·i + (s−1)/2) the linear part stays, c_s = [c + (s−1)/2·(a + b − 1)]/s and
+ * f_s = [f + (s−1)/2·(d + e − 1)]/s. The result is [N, P, H, W, C]; its gradient flows to x only. Throws `ShapeError`.
+ */
+export function affineWarp(x: Tensor, affine: Tensor, options: { scale?: number } = {}): Tensor {
+  return applyOne(affineWarpOp, [x, affine], { scale: options.scale ?? 1 });
+}

@@ -1,0 +1,197 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { nchwToNhwc, permute } from '../layout.js';
+import { type Nd, nd } from '../oracle.js';
+import { type Case, type FixtureFile, type FixtureRun, type InputSpec, room, UnsupportedFixture } from '../room.js';
+import { type AffineWarpAttrs, affineWarp } from './affineWarp.js';
+import { warp, warpBackward } from './oracle.js';
+
+/** Maps listed six numbers at a time, repeated to fill `images` × `parts`. */
+function maps(images: number, parts: number, values: readonly number[]): InputSpec {
+  return { shape: [images, parts, 6], fill: (i) => values[i % values.length] as number };
+}
+
+/** Rotations and scalings about the image's middle, such as limbs make. */
+function similarities(images: number, parts: number, height: number, width: number): InputSpec {
+  const values: number[] = [];
+  for (let k = 0; k < images * parts; k++) {
+    const angle = 0.7 * k - 1;
+    const size = 0.6 + 0.35 * (k % 5);
+    const [a, b] = [size * Math.cos(angle), -size * Math.sin(angle)];
+    const [x, y] = [(width - 1) / 2 + 0.4 * (k % 3), (height - 1) / 2 - 0.3 * (k % 4)];
+    values.push(a, b, x - a * x - b * y, -b, a, y + b * x - a * y);
+  }
+  return maps(images, parts, values);
+}
+
+const identity = [1, 0, 0, 0, 1, 0];
+const constantMap = [0, 0, 2.25, 0, 0, 1.5];
+const rankOne = [0.5, 1, -1, 0.25, 0.5, 0.5];
+const nearlySingular = [1, 2, -2, 0.5, 1.0001, 0.3];
+const faraway = [1, 0, 1000, 0, 1, 1000];
+const enormous = [1e30, -1e30, 3, 0, 1e30, 2];
+const tiny = [1e-25, 0, 1.5, 0, 1e-25, 0.75];
+const shrink = [3.3, 0.2, -4, -0.1, 2.9, -3];
+const mirror = [-1, 0, 4, 0, 1, 0];
+
+function sample(
+  name: string,
+  [n, h, w, c]: readonly [number, number, number, number],
+  affine: InputSpec,
+  scale = 1,
+): Case<AffineWarpAttrs> {
+  return { name, inputs: { x: { shape: [n, h, w, c] }, affine }, attrs: { scale } };
+}
+
+const degenerate = [constantMap, rankOne, nearlySingular, faraway, enormous, tiny, shrink, mirror].flat();
+
+const cases: Case<AffineWarpAttrs>[] = [
+  sample('1×1, one channel', [1, 1, 1, 1], maps(1, 2, [...identity, 1, 0, 0.25, 0, 1, -0.5])),
+  sample('odd channels', [3, 7, 5, 3], similarities(3, 4, 7, 5)),
+  sample('four channels', [1, 5, 11, 4], similarities(1, 3, 5, 11)),
+  sample('eight channels, batch 3', [3, 6, 4, 8], similarities(3, 2, 6, 4)),
+  sample('degenerate maps', [1, 5, 7, 3], maps(1, 8, degenerate)),
+  sample('degenerate maps, four channels', [1, 7, 6, 4], maps(1, 8, degenerate)),
+  sample('a grid 4 times coarser', [2, 8, 5, 4], similarities(2, 5, 32, 20), 4),
+  sample('a grid 2 times coarser, two channels', [1, 6, 9, 2], similarities(1, 3, 12, 18), 2),
+  sample('identity', [1, 3, 4, 4], maps(1, 1, identity)),
+];
+
+/** The four skip levels of the market generator, batch 4, ten parts. */
+const bench = [
+  [128, 64, 64],
+  [64, 32, 128],
+  [32, 16, 256],
+  [16, 8, 512],
+].map(([h, w, c], level) =>
+  sample(
+    `market skip ${level}`,
+    [4, h, w, c] as [number, number, number, number],
+    similarities(4, 10, 128, 64),
+    2 ** level,
+  ),
+);
+
+const build = ({ x, affine }: Readonly<Record<string, Tensor>>) => ({ y: affineWarp(x as Tensor, affine as Tensor) });
+
+function affineWarpFixture(file: FixtureFile): FixtureRun {
+  return {
+    inputs: { x: nchwToNhwc(file.tensor('x')), affine: file.tensor('affine') },
+    build,
+    expected: { y: permute(file.tensor('y'), [0, 1, 3, 4, 2]), g_x: nchwToNhwc(file.tensor('g_x')) },
+    upstream: { y: permute(file.tensor('gy'), [0, 1, 3, 4, 2]) },
+  };
+}
+
+/** Pixel coordinate of the normalised coordinate v ∈ [−1, 1]; `corners`: ±1 are centres of the outermost pixels, not their edges. */
+const toPixel = (v: number, size: number, corners: boolean) =>
+  corners ? ((v + 1) / 2) * (size - 1) : ((v + 1) * size - 1) / 2;
+const fromPixel = (i: number, size: number, corners: boolean) =>
+  corners ? (2 * i) / (size - 1) - 1 : (2 * i + 1) / size - 1;
+
+const option = (file: FixtureFile, name: string, byDefault: unknown) => file.attrs[name] ?? byDefault;
+
+/** Every point of the grid is a map of all target pixels to that point; its warp is one value everywhere. */
+function gridSampleFixture(file: FixtureFile): FixtureRun {
+  const mode = String(option(file, 'mode', 'linear'));
+  const padding = String(option(file, 'padding_mode', 'zeros'));
+  if (mode !== 'linear' && mode !== 'bilinear') throw new UnsupportedFixture(`GridSample mode ${mode}`);
+  if (padding !== 'zeros') throw new UnsupportedFixture(`GridSample padding_mode ${padding}`);
+  const corners = Number(option(file, 'align_corners', 0)) === 1;
+  const x = nchwToNhwc(file.tensor('input_0'));
+  const grid = file.tensor('input_1');
+  const samples = nchwToNhwc(file.tensor('output_0'));
+  if (x.shape.length !== 4 || grid.shape.length !== 4)
+    throw new UnsupportedFixture('GridSample of other than 2-D images');
+  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const points = (grid.shape[1] as number) * (grid.shape[2] as number);
+  const affine = nd([N, points, 6], (i) => {
+    const at = 2 * Math.floor(i / 6);
+    if (i % 6 === 2) return toPixel(grid.data[at] as number, W, corners);
+    return i % 6 === 5 ? toPixel(grid.data[at + 1] as number, H, corners) : 0;
+  });
+  const y = nd([N, points, H, W, C], (i) => samples.data[Math.floor(i / (H * W * C)) * C + (i % C)] as number);
+  return { inputs: { x, affine }, build, expected: { y } };
+}
+
+/**
+ * ONNX gives where each pixel of an H×W grid is mapped, in normalised coordinates. A ramp image whose two channels hold the
+ * normalised coordinates of its own pixels, wide enough to contain every mapped point, must show the same under the warp. Its
+ * pixels beyond H×W are compared with the float64 oracle.
+ */
+function affineGridFixture(file: FixtureFile): FixtureRun {
+  const corners = Number(option(file, 'align_corners', 0)) === 1;
+  const theta = file.tensor('input_0');
+  const size = [...file.tensor('input_1').data];
+  if (size.length !== 4) throw new UnsupportedFixture('AffineGrid of other than 2-D images');
+  const [N, , H, W] = size as [number, number, number, number];
+  if (corners && (H === 1 || W === 1))
+    throw new UnsupportedFixture('AffineGrid of one row or column with align_corners');
+  const mapped = file.tensor('output_0');
+  const sizes = [W, H] as const;
+  // Mapped points in pixels, axis 0 = x, 1 = y: the ramp's pixel i shows the coordinate of pixel i − before.
+  const [cols, rows] = sizes.map((s, axis) => {
+    const at = Array.from(mapped.data).flatMap((v, i) => (i % 2 === axis ? [toPixel(v, s, corners)] : []));
+    const before = Math.max(0, 1 - Math.floor(Math.min(...at)));
+    return { before, count: Math.max(s, before + Math.ceil(Math.max(...at)) + 2) };
+  }) as [{ before: number; count: number }, { before: number; count: number }];
+  const x = nd([N, rows.count, cols.count, 2], (i) => {
+    const pixel = Math.floor(i / 2);
+    return i % 2 === 0
+      ? fromPixel((pixel % cols.count) - cols.before, W, corners)
+      : fromPixel((Math.floor(pixel / cols.count) % rows.count) - rows.before, H, corners);
+  });
+  // normalised = g·pixel + o on each axis, so pixel' = (θ · (g_x x + o_x, g_y y + o_y, 1) − o)/g + before
+  const o = sizes.map((s) => fromPixel(0, s, corners));
+  const g = sizes.map((s, axis) => fromPixel(1, s, corners) - (o[axis] as number));
+  const affine = nd([N, 1, 6], (i) => {
+    const [n, axis, k] = [Math.floor(i / 6), Math.floor((i % 6) / 3) as 0 | 1, i % 3];
+    const [t0, t1, t2] = theta.data.slice(6 * n + 3 * axis, 6 * n + 3 * axis + 3) as unknown as [
+      number,
+      number,
+      number,
+    ];
+    const [gx, gy] = g as [number, number];
+    const step = g[axis] as number;
+    if (k < 2) return (k === 0 ? t0 * gx : t1 * gy) / step;
+    const constant = t0 * (o[0] as number) + t1 * (o[1] as number) + t2;
+    return (constant - (o[axis] as number)) / step + (axis === 0 ? cols.before : rows.before);
+  });
+  const y: Nd = warp(x, affine, 1);
+  for (let n = 0; n < N; n++)
+    for (let i = 0; i < H; i++)
+      for (let j = 0; j < W; j++)
+        for (const axis of [0, 1])
+          y.data[((n * rows.count + i) * cols.count + j) * 2 + axis] = mapped.data[
+            ((n * H + i) * W + j) * 2 + axis
+          ] as number;
+  return { inputs: { x, affine }, build, expected: { y } };
+}
+
+export const rooms = [
+  room<AffineWarpAttrs>({
+    name: 'affineWarp',
+    build: ({ x, affine }, { scale }) => ({ y: affineWarp(x as Tensor, affine as Tensor, { scale }) }),
+    forward: ({ x, affine }, { scale }) => ({ y: warp(x as Nd, affine as Nd, scale) }),
+    backward: ({ x, affine }, { scale }, { y }) => ({ x: warpBackward(x as Nd, affine as Nd, scale, y as Nd) }),
+    cases,
+    refuses: [
+      {
+        inputs: { x: { shape: [2, 3, 3, 1] }, affine: { shape: [1, 4, 6] } },
+        attrs: { scale: 1 },
+        error: /affineWarp: affine must be f32 \[2, parts, 6\].*x \[2, 3, 3, 1\].*got f32 \[1, 4, 6\]/,
+      },
+      {
+        inputs: { x: { shape: [3, 3, 1] }, affine: { shape: [1, 4, 6] } },
+        attrs: { scale: 1 },
+        error: /affineWarp: x must be \[batch, height, width, channels\], got \[3, 3, 1\]/,
+      },
+      {
+        inputs: { x: { shape: [1, 3, 3, 1] }, affine: { shape: [1, 4, 6] } },
+        attrs: { scale: 0.5 },
+        error: /affineWarp: scale must be at least 1, got 0.5/,
+      },
+    ],
+    bench,
+    fixtures: { affine_warp: affineWarpFixture, GridSample: gridSampleFixture, AffineGrid: affineGridFixture },
+  }),
+];

@@ -1,0 +1,65 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { type Nd, nd } from '../oracle.js';
+import { type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import { bceWithLogits } from './bceWithLogits.js';
+import * as oracle from './oracle.js';
+
+interface Attrs {
+  label: number;
+}
+
+/** Large values of both signs, zeros and ordinary ones. */
+const wide = (i: number, random: () => number) => [0, 40, -40, 90, -90][i % 9] ?? 6 * random() - 3;
+const one = (shape: readonly number[], label: number, fill?: typeof wide) => ({
+  name: `${shape.join('×')}, label ${label}${fill ? ', extreme values' : ''}`,
+  inputs: { logits: { shape, fill } },
+  attrs: { label },
+});
+
+/** The file has p = σ(x): x = log(p / (1 − p)), and dp/dx = p(1 − p) turns its gradient into that of the logits. */
+function readProbabilities(file: FixtureFile): FixtureRun {
+  const { label } = file.attrs;
+  if (typeof label !== 'number') throw new UnsupportedFixture('bce_mean takes one constant label');
+  const p = file.tensor('probability');
+  const of = (f: (p: number, i: number) => number): Nd => nd(p.shape, (i) => f(p.data[i] as number, i));
+  return {
+    inputs: { logits: of((v) => Math.log(v / (1 - v))) },
+    build: ({ logits }) => ({ y: bceWithLogits(logits as Tensor, label) }),
+    expected: {
+      y: file.tensor('y'),
+      ...(file.has('g_probability') && {
+        g_logits: of((v, i) => (file.tensor('g_probability').data[i] as number) * v * (1 - v)),
+      }),
+    },
+    ...(file.has('gy') && { upstream: { y: file.tensor('gy') } }),
+  };
+}
+
+export const rooms: readonly Room[] = [
+  room<Attrs>({
+    name: 'bceWithLogits',
+    build: ({ logits }, { label }) => ({ y: bceWithLogits(logits as Tensor, label) }),
+    forward: ({ logits }, { label }) => ({ y: oracle.bceWithLogits(logits as Nd, label) }),
+    backward: ({ logits }, { label }, { y: gy }) => ({
+      logits: oracle.bceWithLogitsGradient(logits as Nd, label, gy as Nd),
+    }),
+    cases: [
+      one([1], 0),
+      one([3, 5, 7, 3], 1),
+      one([1, 1, 1, 1], 0.5),
+      one([2, 3, 5, 8], 0),
+      one([1, 17, 1, 4], 0.9),
+      one([9, 12], 0, wide),
+      one([9, 5], 1, wide),
+    ],
+    refuses: [
+      {
+        inputs: { logits: { shape: [2] } },
+        attrs: { label: 1.5 },
+        error: /bceWithLogits: label must be in \[0, 1\], got 1.5/,
+      },
+    ],
+    bench: [one([4, 4, 2, 1], 1), one([4, 7, 7, 1], 1)],
+    fixtures: { bce_mean: readProbabilities },
+  }),
+];

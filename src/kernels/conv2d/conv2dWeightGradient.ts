@@ -1,0 +1,118 @@
+import naiveCode from '../../../shaders/conv2dWeightGradient/naive.wgsl?raw';
+import splitCode from '../../../shaders/conv2dWeightGradient/split.wgsl?raw';
+import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
+import { applyOne, arg, type Call, grid, type Op } from '../../autograd/op.js';
+import { formatShape, nhwc, type Shape, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
+import { conv2d } from './conv2d.js';
+import { type ConvAttrs, convCost, convSize, leftOver, scratchLimit, storingTo } from './convolution.js';
+
+export interface WeightGradientAttrs extends ConvAttrs {
+  /** Kernel height and width. */
+  readonly kernel: readonly [number, number];
+}
+
+const naive = shader('conv2dWeightGradient/naive', naiveCode);
+const split = shader('conv2dWeightGradient/split', splitCode);
+const whole = storingTo('conv2dWeightGradient/whole', splitCode, 'partials', 'gw');
+const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');
+
+type WeightCall = Call<WeightGradientAttrs>;
+
+function params(call: WeightCall): Record<string, number> {
+  const [N = 0, H = 0, W = 0, C = 0] = arg(call, 'x').shape;
+  const [, Ho = 0, Wo = 0, O = 0] = arg(call, 'gy').shape;
+  const { kernel, stride, pad } = call.attrs;
+  return {
+    ...{ N, H, W, C, Ho, Wo, O, KH: kernel[0], KW: kernel[1] },
+    ...{ sh: stride[0], sw: stride[1], top: pad[0], left: pad[1] },
+  };
+}
+
+/** Invocations of one chunk: 8 × 8 weights each. */
+function tiles(call: WeightCall): number {
+  const { kernel } = call.attrs;
+  return kernel[0] * kernel[1] * Math.ceil(arg(call, 'x').channels / 8) * Math.ceil(arg(call, 'gy').channels / 8);
+}
+
+/** Rows of gy per chunk: few enough chunks for the scratch, enough for all cores. */
+function rowsPerChunk(call: WeightCall): number {
+  const [N = 0, Ho = 0] = arg(call, 'gy').shape;
+  const { rows, channels } = arg(call, 'gw');
+  const wanted = Math.ceil((call.device.software ? 1024 : 65536) / tiles(call));
+  const room = Math.floor(scratchLimit(call as Call<never>) / (rows * channels));
+  const chunks = Math.max(1, Math.min(wanted, room, N * Ho, 65535));
+  return Math.ceil((N * Ho) / chunks);
+}
+
+export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
+  name: 'conv2dWeightGradient',
+  args: ['x', 'gy'],
+  results: ['gw'],
+  strided: ['x', 'gy'],
+  infer: ([x, gy], attrs) => {
+    const op = 'conv2dWeightGradient';
+    const [N, H, W, C] = nhwc(op, 'x', x as Tensor);
+    const [n, height, width, O] = nhwc(op, 'gy', gy as Tensor);
+    const size = convSize([H, W], attrs.kernel, attrs);
+    if (n !== N || !size || height !== size[0] || width !== size[1])
+      throw new ShapeError(
+        op,
+        `gy must be ${formatShape([N, ...(size ?? []), O])} (the result for x ${formatShape([N, H, W, C])}), got ${formatShape([n, height, width, O])}`,
+      );
+    return [{ shape: [...attrs.kernel, C, O], dtype: 'f32' }];
+  },
+  // gw is linear in x and in gy: the convolution of x with g, and its input gradient
+  gradient: (node, [g], needs) => {
+    if (!g) return [];
+    const [x, gy] = node.inputs as [Tensor, Tensor];
+    const { stride, pad } = node.attrs as WeightGradientAttrs;
+    const attrs = { stride, pad };
+    return [
+      needs[0] ? convTranspose2d(gy, g, { ...attrs, outputPad: leftOver(x, g, gy, attrs) }) : undefined,
+      needs[1] ? conv2d(x, g, attrs) : undefined,
+    ];
+  },
+  variants: [
+    {
+      name: 'split',
+      launch: (call) => {
+        const [N = 0, Ho = 0] = arg(call, 'gy').shape;
+        const gw = arg(call, 'gw');
+        const rows = rowsPerChunk(call);
+        const splits = Math.ceil((N * Ho) / rows);
+        const [across, down] = grid(tiles(call), 32);
+        const count = gw.rows * gw.channels;
+        const first = { params: { ...params(call), rows }, workgroups: [across, down, splits] as const };
+        if (splits === 1) return { dispatches: [{ shader: whole, ...first }] };
+        return {
+          scratch: { partials: splits * count },
+          dispatches: [
+            { shader: split, ...first },
+            { shader: sum, params: { count, splits }, workgroups: grid(count, 64) },
+          ],
+        };
+      },
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const { rows, channels } = arg(call, 'gw');
+        return { dispatches: [{ shader: naive, params: params(call), workgroups: grid(rows * channels, 64) }] };
+      },
+    },
+  ],
+  cost: (call) => convCost(call, 'gy'),
+};
+
+/**
+ * Gradient of a convolution's weights: gw[u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o] over all
+ * pixels n, i, j of gy. x [N, H, W, Cx] is the image the windows slide over, gy [N, Ho, Wo, Cg] has one pixel per window; the
+ * result is [KH, KW, Cx, Cg]. For a transposed convolution x and gy change places.
+ */
+export function conv2dWeightGradient(x: Tensor, gy: Tensor, kernel: Shape, { stride, pad }: ConvAttrs): Tensor {
+  const [KH = 0, KW = 0] = kernel;
+  return applyOne(conv2dWeightGradientOp, [x, gy], { kernel: [KH, KW], stride, pad });
+}

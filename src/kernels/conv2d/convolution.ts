@@ -1,0 +1,130 @@
+import sumCode from '../../../shaders/conv2d/sum.wgsl?raw';
+import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
+import type { Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { type Shader, shader } from '../../gpu/shader.js';
+
+/** What conv2d, convTranspose2d and their gradients share: stride and padding, launch numbers, split reductions. */
+
+export interface ConvOptions {
+  /** Pixels from one window to the next, or [vertical, horizontal]; 1 when absent. */
+  stride?: number | readonly [number, number];
+  /** Zeros around the image in pixels: one number, or [top, left, bottom, right]; 0 when absent. */
+  pad?: number | readonly [number, number, number, number];
+  /** One value per output channel. */
+  bias?: Tensor;
+}
+
+export interface ConvAttrs {
+  readonly stride: readonly [number, number];
+  /** Top, left, bottom, right. */
+  readonly pad: readonly [number, number, number, number];
+}
+
+const isCount = (least: number) => (n: number) => Number.isInteger(n) && n >= least;
+
+/** One number for both axes or a pair, checked to be integers of at least `least`. */
+export function pair(op: string, name: string, value: number | readonly number[], least: number): [number, number] {
+  const list = typeof value === 'number' ? [value, value] : [...value];
+  if (list.length !== 2 || !list.every(isCount(least)))
+    throw new ShapeError(op, `${name} must be an integer of at least ${least} or two of them, got ${String(value)}`);
+  return list as [number, number];
+}
+
+export function convAttrs(op: string, { stride = 1, pad = 0 }: ConvOptions): ConvAttrs {
+  const sides = typeof pad === 'number' ? [pad, pad, pad, pad] : [...pad];
+  if (sides.length !== 4 || !sides.every(isCount(0)))
+    throw new ShapeError(op, `pad must be an integer of at least 0 or [top, left, bottom, right], got ${String(pad)}`);
+  return { stride: pair(op, 'stride', stride, 1), pad: sides as [number, number, number, number] };
+}
+
+/** Height and width of a convolution's result; `undefined` when the kernel is larger than the padded image. */
+export function convSize(
+  [H = 0, W = 0]: readonly number[],
+  [KH = 0, KW = 0]: readonly number[],
+  { stride: [sh, sw], pad: [top, left, bottom, right] }: ConvAttrs,
+): [number, number] | undefined {
+  const height = H + top + bottom - KH;
+  const width = W + left + right - KW;
+  return height < 0 || width < 0 ? undefined : [Math.floor(height / sh) + 1, Math.floor(width / sw) + 1];
+}
+
+/** Height and width of a transposed convolution's result, before output padding; may be below 1. */
+export function transposedSize(
+  [H = 0, W = 0]: readonly number[],
+  [KH = 0, KW = 0]: readonly number[],
+  { stride: [sh, sw], pad: [top, left, bottom, right] }: ConvAttrs,
+): [number, number] {
+  return [(H - 1) * sh - top - bottom + KH, (W - 1) * sw - left - right + KW];
+}
+
+/** Rows and columns of x that no window of a convolution reaches: the output padding of its input gradient. */
+export function leftOver(x: Tensor, w: Tensor, gy: Tensor, attrs: ConvAttrs): [number, number] {
+  const [, H = 0, W = 0] = x.shape;
+  const [height, width] = transposedSize(gy.shape.slice(1, 3), w.shape, attrs);
+  return [H - height, W - width];
+}
+
+/** The numbers of both convolutions' `struct Params`: x [N, H, W, C] to y [N, Ho, Wo, O]. */
+export function convParams(call: Call<ConvAttrs>): Record<string, number> {
+  const [N = 0, H = 0, W = 0, C = 0] = arg(call, 'x').shape;
+  const [, Ho = 0, Wo = 0, O = 0] = arg(call, 'y').shape;
+  const [KH = 0, KW = 0] = arg(call, 'w').shape;
+  const [sh, sw] = call.attrs.stride;
+  const [top, left] = call.attrs.pad;
+  const bias = call.arg.bias;
+  const optional = { biased: bias ? 1 : 0, bias_offset: bias?.offset ?? 0 };
+  return { N, pixels: N * Ho * Wo, H, W, C, Ho, Wo, O, KH, KW, sh, sw, top, left, ...optional };
+}
+
+/** A kernel that stores to a variable of another name: the same kernel writes a result or, when split, its scratch. */
+export function storingTo(label: string, code: string, from: string, to: string): Shader {
+  return shader(label, code.replace(new RegExp(`(?<![.\\w])${from}\\b`, 'g'), to));
+}
+
+/** Largest scratch of a split reduction, in elements. */
+export function scratchLimit({ device }: Call<never>): number {
+  return Math.min(2 ** 25, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 4;
+}
+
+/** Workgroups that keep every core of a large GPU busy. */
+const ENOUGH_GROUPS = 128;
+
+/**
+ * How many chunks to split a reduction over K into so that `tiles` workgroups become enough, each chunk being at least 256 long;
+ * 1 when there is no need or no room.
+ */
+export function splitsOf(call: Call<ConvAttrs>, tiles: number, K: number): number {
+  const { rows, channels } = arg(call, 'y');
+  if (2 * tiles > ENOUGH_GROUPS) return 1;
+  const room = Math.floor(scratchLimit(call as Call<never>) / (rows * channels));
+  return Math.max(1, Math.min(Math.ceil(ENOUGH_GROUPS / tiles), Math.floor(K / 256), room));
+}
+
+/** Length of a chunk, whole steps of the tiled kernels. */
+export const chunkOf = (K: number, splits: number): number => 16 * Math.ceil(K / (16 * splits));
+
+const sum = shader('conv2d/sum', sumCode);
+
+/** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, bias and epilogue. */
+export function splitLaunch(call: Call<ConvAttrs>, splits: number, dispatch: Dispatch): Launch {
+  const { rows, channels } = arg(call, 'y');
+  const { biased = 0, bias_offset = 0 } = convParams(call);
+  const count = rows * channels;
+  const first = { ...dispatch.params, biased: 0, y_offset: 0, y_stride: channels };
+  return {
+    scratch: { partials: splits * count },
+    dispatches: [
+      { ...dispatch, params: first },
+      { shader: sum, params: { count, O: channels, splits, biased, bias_offset }, workgroups: grid(count, 64) },
+    ],
+  };
+}
+
+/** Two operations per multiply-add of the smaller image's pixels with every weight; every tensor moved once. */
+export function convCost(call: Call<unknown>, small: string): { flops: number; bytes: number } {
+  const size = Object.values(call.arg).reduce((n, a) => n + a.rows * a.channels, 0);
+  const { rows } = arg(call, small);
+  const weights = call.arg.w ?? arg(call, 'gw');
+  return { flops: 2 * rows * weights.rows * weights.channels, bytes: 4 * size };
+}

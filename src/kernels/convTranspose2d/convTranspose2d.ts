@@ -1,0 +1,170 @@
+import naiveCode from '../../../shaders/convTranspose2d/naive.wgsl?raw';
+import registersCode from '../../../shaders/convTranspose2d/registers.wgsl?raw';
+import scalarCode from '../../../shaders/convTranspose2d/scalar.wgsl?raw';
+import tiledCode from '../../../shaders/convTranspose2d/tiled.wgsl?raw';
+import { applyOne, arg, type Call, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+import { biasGradient } from '../conv2d/biasGradient.js';
+import { conv2d } from '../conv2d/conv2d.js';
+import { conv2dWeightGradient } from '../conv2d/conv2dWeightGradient.js';
+import {
+  type ConvAttrs,
+  type ConvOptions,
+  chunkOf,
+  convAttrs,
+  convCost,
+  convParams,
+  pair,
+  splitLaunch,
+  splitsOf,
+  storingTo,
+  transposedSize,
+} from '../conv2d/convolution.js';
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Rows and columns added below and on the right, less than the stride, or [vertical, horizontal]; 0 when absent. */
+  outputPad?: number | readonly [number, number];
+}
+
+export interface ConvTransposeAttrs extends ConvAttrs {
+  readonly outputPad: readonly [number, number];
+}
+
+const naive = shader('convTranspose2d/naive', naiveCode);
+const scalar = shader('convTranspose2d/scalar', scalarCode);
+const registers = shader('convTranspose2d/registers', registersCode);
+const tiled = shader('convTranspose2d/tiled', tiledCode);
+const splitK = storingTo('convTranspose2d/splitK', tiledCode, 'y', 'partials');
+
+/** Output pixels of one phase, and number of phases. */
+function phases(call: Call<ConvTransposeAttrs>): { pixels: number; count: number } {
+  const [N = 0, Ho = 0, Wo = 0] = arg(call, 'y').shape;
+  const [sh, sw] = call.attrs.stride;
+  return { pixels: N * Math.ceil(Ho / sh) * Math.ceil(Wo / sw), count: sh * sw };
+}
+
+/** Terms of one output element, in the phase with most. */
+function reduction(call: Call<ConvTransposeAttrs>): number {
+  const [KH = 0, KW = 0] = arg(call, 'w').shape;
+  const [sh, sw] = call.attrs.stride;
+  return Math.ceil(KH / sh) * Math.ceil(KW / sw) * arg(call, 'x').channels;
+}
+
+/** Workgroups of one phase of the tiled kernel. */
+const tiles = (call: Call<ConvTransposeAttrs>) =>
+  Math.ceil(phases(call).pixels / 64) * Math.ceil(arg(call, 'y').channels / 64);
+
+const splits = (call: Call<ConvTransposeAttrs>) =>
+  splitsOf(call, tiles(call) * phases(call).count, reduction(call));
+
+export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
+  name: 'convTranspose2d',
+  args: ['x', 'w', 'bias?'],
+  results: ['y'],
+  strided: ['x', 'y'],
+  infer: ([x, w, bias], attrs) => {
+    const op = 'convTranspose2d';
+    const [N, H, W, C] = nhwc(op, 'x', x as Tensor);
+    const { shape } = w as Tensor;
+    const [KH, KW, O] = shape;
+    if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
+      throw new ShapeError(
+        op,
+        `w must be [kernel height, kernel width, out, in] for x ${formatShape([N, H, W, C])}, got ${formatShape(shape)}`,
+      );
+    expectShape(op, 'w', w as Tensor, [KH, KW, O, C], `input channels of x ${formatShape([N, H, W, C])}`);
+    if (bias) expectShape(op, 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
+    const [height, width] = transposedSize([H, W], [KH, KW], attrs);
+    const size = [height + attrs.outputPad[0], width + attrs.outputPad[1]];
+    if (size.some((d) => d < 1))
+      throw new ShapeError(
+        op,
+        `x ${formatShape([N, H, W, C])} and w ${formatShape(shape)} with pad ${formatShape(attrs.pad)} leave nothing: ${size.join(' × ')} pixels`,
+      );
+    return [{ shape: [N, ...size, O], dtype: 'f32' }];
+  },
+  // y[h·s + u − top] += x[h] · w[u]  ⇒  gx[h] = Σ_u gy[h·s + u − top] · w[u], gw[u] = Σ_h gy[h·s + u − top] · x[h], gb = Σ_i gy[i]
+  gradient: (node, [gy], needs) => {
+    if (!gy) return [];
+    const [x, w] = node.inputs as [Tensor, Tensor];
+    const { stride, pad } = node.attrs as ConvTransposeAttrs;
+    return [
+      needs[0] ? conv2d(gy, w, { stride, pad }) : undefined,
+      needs[1] ? conv2dWeightGradient(gy, x, w.shape.slice(0, 2), { stride, pad }) : undefined,
+      needs[2] ? biasGradient(gy) : undefined,
+    ];
+  },
+  variants: [
+    {
+      name: 'splitK',
+      rejects: (call) =>
+        (splits(call) < 2 && 'there are enough tiles without splitting') ||
+        (splits(call) * phases(call).count > 65535 && 'too many phases'),
+      avoid: ({ device }) => device.software,
+      launch: (call) => {
+        const K = reduction(call);
+        const chunk = chunkOf(K, splits(call));
+        const blocks = Math.ceil(K / chunk);
+        const [across, down] = grid(tiles(call), 1);
+        const workgroups = [across, down, phases(call).count * blocks] as const;
+        return splitLaunch(call, blocks, { shader: splitK, params: { ...convParams(call), chunk }, workgroups });
+      },
+    },
+    {
+      name: 'tiled',
+      rejects: (call) => phases(call).count > 65535 && 'too many phases',
+      avoid: ({ device }) => device.software,
+      launch: (call) => {
+        const [across, down] = grid(tiles(call), 1);
+        const params = { ...convParams(call), chunk: reduction(call) };
+        return { dispatches: [{ shader: tiled, params, workgroups: [across, down, phases(call).count] }] };
+      },
+    },
+    {
+      name: 'registers',
+      rejects: (call) =>
+        (!vec4Ready(call.arg.x, call.arg.w) && 'channels, stride and offset of x must be multiples of 4') ||
+        (phases(call).count > 65535 && 'too many phases'),
+      launch: (call) => {
+        const { pixels, count } = phases(call);
+        const [across, down] = grid(Math.ceil(pixels / 8) * Math.ceil(arg(call, 'y').channels / 8), 32);
+        return { dispatches: [{ shader: registers, params: convParams(call), workgroups: [across, down, count] }] };
+      },
+    },
+    {
+      name: 'scalar',
+      rejects: (call) => phases(call).count > 65535 && 'too many phases',
+      launch: (call) => {
+        const { pixels, count } = phases(call);
+        const [across, down] = grid(Math.ceil(pixels / 8) * Math.ceil(arg(call, 'y').channels / 4), 32);
+        return { dispatches: [{ shader: scalar, params: convParams(call), workgroups: [across, down, count] }] };
+      },
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const { rows, channels } = arg(call, 'y');
+        return { dispatches: [{ shader: naive, params: convParams(call), workgroups: grid(rows * channels, 64) }] };
+      },
+    },
+  ],
+  cost: (call) => convCost(call, 'x'),
+};
+
+/**
+ * Transposed convolution, the adjoint of `conv2d`: every pixel x[n, h, l] adds x · w[u, v] to y[n, h·sh + u − top, l·sw + v − left];
+ * what falls outside is cut off. x [N, H, W, Cin], w [KH, KW, Cout, Cin] (PyTorch's IOHW permuted by 2, 3, 1, 0), bias [Cout]; the
+ * result is [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + KH + outputPad. Throws `ShapeError` when shapes disagree, the
+ * output padding is not less than the stride, or nothing is left.
+ * The decoder blocks of the paper (Siarohin et al. 2018, §4): 4×4 stride 2 pad 1, which doubles the size.
+ */
+export function convTranspose2d(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
+  const op = 'convTranspose2d';
+  const attrs = convAttrs(op, options);
+  const outputPad = pair(op, 'outputPad', options.outputPad ?? 0, 0);
+  if (outputPad.some((p, axis) => p >= (attrs.stride[axis] as number)))
+    throw new ShapeError(op, `outputPad [${outputPad}] must be less than stride [${attrs.stride}]`);
+  return applyOne(convTranspose2dOp, [x, w, options.bias], { ...attrs, outputPad });
+}

@@ -1,0 +1,192 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { nchwToNhwc } from '../layout.js';
+import { type Nd, nd } from '../oracle.js';
+import { type Case, type FixtureFile, type FixtureRun, type InputSpec, room } from '../room.js';
+import { type DeformableSkipAttrs, deformableSkip } from './deformableSkip.js';
+import { deform, deformBackward } from './oracle.js';
+
+type Shape = readonly [number, number, number, number];
+
+/** Limb-like maps of an H×W image: rotations about its middle with a shift, a mirrored one, a far-away one, a constant one. */
+function limbs(images: number, parts: number, height: number, width: number): InputSpec {
+  const values: number[] = [];
+  for (let k = 0; k < images * parts; k++) {
+    const angle = 0.9 * k - 0.7;
+    const size = 0.7 + 0.3 * (k % 4);
+    const [a, b] = [size * Math.cos(angle), -size * Math.sin(angle)];
+    const [x, y] = [(width - 1) / 2 + 0.37 * (k % 3), (height - 1) / 2 - 0.21 * (k % 4)];
+    if (k % 7 === 5) values.push(-1, 0, width - 1.3, 0, 1, 0.4);
+    else if (k % 7 === 4) values.push(1, 0, 1000, 0, 1, 1000);
+    else if (k % 7 === 3) values.push(0, 0, 1.25, 0, 0, 0.75);
+    else values.push(a, b, x - a * x - b * y, -b, a, y + b * x - a * y);
+  }
+  return { shape: [images, parts, 6], fill: (i) => values[i] as number };
+}
+
+/** Every part covers about `share` of the pixels; parts listed in `missing` cover none. */
+function masks([n, h, w]: Shape, parts: number, share: number, missing: readonly number[] = []): InputSpec {
+  const bits = (random: () => number) => {
+    let word = 0;
+    for (let part = 0; part < parts; part++) if (random() < share && !missing.includes(part)) word += 2 ** part;
+    return word;
+  };
+  return { shape: [n, h, w], dtype: 'u32', fill: (_, random) => bits(random) };
+}
+
+/** Upright boxes of a tenth of the image, such as body parts cover; every third part is missing. */
+function boxes([n, h, w]: Shape, parts: number): InputSpec {
+  const word = (i: number) => {
+    const [row, col] = [Math.floor(i / w) % h, i % w];
+    let bits = 0;
+    for (let part = 0; part < parts; part++) {
+      const [top, left] = [((part * 3) % 7) / 8, ((part * 5) % 6) / 7];
+      const inside = row >= top * h && row < (top + 0.35) * h && col >= left * w && col < (left + 0.3) * w;
+      if (inside && part % 3 !== 1) bits += 2 ** part;
+    }
+    return bits;
+  };
+  return { shape: [n, h, w], dtype: 'u32', fill: word };
+}
+
+function sample(
+  name: string,
+  shape: Shape,
+  parts: number,
+  attrs: Partial<DeformableSkipAttrs> = {},
+  mask = masks(shape, parts, 0.5, [1]),
+): Case<DeformableSkipAttrs> {
+  const scale = attrs.scale ?? 1;
+  return {
+    name,
+    inputs: { x: { shape }, affine: limbs(shape[0], parts, scale * shape[1], scale * shape[2]), mask },
+    attrs: { aggregate: 'max', identity: true, maskOn: 'source', scale, ...attrs },
+  };
+}
+
+const cases: Case<DeformableSkipAttrs>[] = [];
+for (const aggregate of ['max', 'mean'] as const)
+  for (const maskOn of ['source', 'target'] as const) {
+    const kind = `${aggregate}, masks on the ${maskOn}`;
+    cases.push(
+      sample(`${kind}: 1×1, one channel`, [1, 1, 1, 1], 2, { aggregate, maskOn }),
+      sample(`${kind}: odd channels, batch 3`, [3, 5, 7, 3], 4, { aggregate, maskOn }),
+      sample(`${kind}: four channels, ten parts`, [1, 7, 5, 4], 10, { aggregate, maskOn }),
+      sample(`${kind}: no identity`, [2, 6, 5, 5], 3, { aggregate, maskOn, identity: false }),
+      sample(`${kind}: no identity, eight channels`, [2, 5, 6, 8], 3, { aggregate, maskOn, identity: false }),
+      sample(`${kind}: a grid 4 times coarser`, [1, 6, 5, 4], 5, { aggregate, maskOn, scale: 4 }),
+    );
+  }
+cases.push(
+  sample('all 31 parts', [1, 3, 5, 4], 31, {}),
+  sample('all 31 parts, masks on the target, odd channels', [1, 3, 5, 2], 31, { maskOn: 'target' }),
+  sample('no part anywhere', [1, 4, 3, 4], 3, {}, masks([1, 4, 3, 4], 3, 0)),
+  sample('no part anywhere, masks on the target', [1, 4, 3, 4], 3, { maskOn: 'target' }, masks([1, 4, 3, 4], 3, 0)),
+  sample('every part everywhere', [1, 5, 4, 4], 5, { identity: false }, masks([1, 5, 4, 4], 5, 1)),
+  sample('boxes', [2, 16, 8, 4], 10, {}, boxes([2, 16, 8, 4], 10)),
+  sample('boxes, masks on the target', [2, 16, 8, 4], 10, { maskOn: 'target' }, boxes([2, 16, 8, 4], 10)),
+  sample('bits beyond the parts are ignored', [1, 4, 5, 4], 2, {}, masks([1, 4, 5, 4], 9, 0.5)),
+  sample('bits beyond the parts, on the target', [1, 4, 5, 4], 2, { maskOn: 'target' }, masks([1, 4, 5, 4], 9, 0.5)),
+);
+
+/** Identity maps and few values: candidates tie with one another, with x and with 0; one channel shows each winner by itself. */
+for (const channels of [1, 4, 5])
+  for (const identity of [true, false])
+    cases.push({
+      ...sample(`ties, ${channels} channels${identity ? '' : ', no identity'}`, [1, 5, 4, channels], 4, { identity }),
+      inputs: {
+        x: { shape: [1, 5, 4, channels], fill: (i) => (i % 3) - 1 },
+        affine: { shape: [1, 4, 6], fill: (i) => [1, 0, i > 12 ? 1 : 0, 0, 1, 0][i % 6] as number },
+        mask: masks([1, 5, 4, channels], 4, 0.6),
+      },
+      kink: true,
+    });
+
+const bench = [
+  [128, 64, 64],
+  [64, 32, 128],
+  [32, 16, 256],
+  [16, 8, 512],
+].map(([h, w, c], level) => {
+  const shape = [4, h, w, c] as unknown as Shape;
+  return sample(`market skip ${level}`, shape, 10, { scale: 2 ** level }, boxes(shape, 10));
+});
+
+/** Masks [N, P, H, W] of zeros and ones to bits [N, H, W]. */
+function packMasks(masks: Nd): Nd {
+  const [N, P, H, W] = masks.shape as [number, number, number, number];
+  return nd([N, H, W], (i) => {
+    const n = Math.floor(i / (H * W));
+    let word = 0;
+    for (let h = 0; h < P; h++) if (masks.data[(n * P + h) * H * W + (i % (H * W))] !== 0) word += 2 ** h;
+    return word;
+  });
+}
+
+function deformFixture(file: FixtureFile): FixtureRun {
+  const aggregate = file.attrs.aggregate as 'max' | 'mean';
+  return {
+    inputs: { x: nchwToNhwc(file.tensor('x')), affine: file.tensor('affine'), mask: packMasks(file.tensor('mask')) },
+    dtypes: { mask: 'u32' },
+    build: ({ x, affine, mask }) => ({
+      y: deformableSkip(x as Tensor, affine as Tensor, mask as Tensor, { aggregate }),
+    }),
+    expected: { y: nchwToNhwc(file.tensor('y')), g_x: nchwToNhwc(file.tensor('g_x')) },
+    upstream: { y: nchwToNhwc(file.tensor('gy')) },
+  };
+}
+
+const standard: DeformableSkipAttrs = { aggregate: 'max', identity: true, maskOn: 'source', scale: 1 };
+const image: InputSpec = { shape: [2, 3, 4, 5] };
+const transforms: InputSpec = { shape: [2, 3, 6] };
+
+const build = ({ x, affine, mask }: Readonly<Record<string, Tensor>>, attrs: DeformableSkipAttrs) =>
+  deformableSkip(x as Tensor, affine as Tensor, mask as Tensor, attrs);
+
+export const rooms = [
+  room<DeformableSkipAttrs>({
+    name: 'deformableSkip',
+    build: (inputs, attrs) => ({ y: build(inputs, attrs) }),
+    forward: ({ x, affine, mask }, attrs) => ({ y: deform(x as Nd, affine as Nd, mask as Nd, attrs).y }),
+    backward: ({ x, affine, mask }, attrs, { y }) => ({
+      x: deformBackward(x as Nd, affine as Nd, mask as Nd, attrs, y as Nd),
+    }),
+    cases,
+    refuses: [
+      {
+        inputs: { x: image, affine: { shape: [2, 6] }, mask: { shape: [2, 3, 4], dtype: 'u32' } },
+        attrs: standard,
+        error: /deformableSkip: affine must be f32 \[2, parts, 6\].*x \[2, 3, 4, 5\].*got f32 \[2, 6\]/,
+      },
+      {
+        inputs: { x: image, affine: transforms, mask: { shape: [2, 4, 3], dtype: 'u32' } },
+        attrs: standard,
+        error: /deformableSkip: mask must be u32 \[2, 3, 4\].*got u32 \[2, 4, 3\]/,
+      },
+      {
+        inputs: { x: image, affine: transforms, mask: { shape: [2, 3, 4] } },
+        attrs: standard,
+        error: /deformableSkip: mask must be u32 \[2, 3, 4\].*got f32 \[2, 3, 4\]/,
+      },
+      {
+        inputs: { x: image, affine: { shape: [2, 32, 6] }, mask: { shape: [2, 3, 4], dtype: 'u32' } },
+        attrs: standard,
+        error: /deformableSkip: there must be 1 to 31 parts, got .*\[2, 32, 6\]/,
+      },
+      {
+        inputs: { x: image, affine: transforms, mask: { shape: [2, 3, 4], dtype: 'u32' } },
+        attrs: { ...standard, scale: 0 },
+        error: /deformableSkip: scale must be at least 1, got 0/,
+      },
+    ],
+    bench,
+    fixtures: { deform: deformFixture },
+  }),
+  // The kept winners, which the gradient is read from: exact where the values tie, and equal between variants.
+  room<DeformableSkipAttrs>({
+    name: 'deformableSkip winners',
+    build: (inputs, attrs) => ({ winner: build(inputs, attrs).node.outputs[1] as Tensor }),
+    forward: ({ x, affine, mask }, attrs) => ({ winner: deform(x as Nd, affine as Nd, mask as Nd, attrs).winner }),
+    cases: cases.filter((c) => c.attrs.aggregate === 'max'),
+    refuses: [{ inputs: { x: image }, attrs: standard, error: /deformableSkip: argument affine is missing/ }],
+  }),
+];

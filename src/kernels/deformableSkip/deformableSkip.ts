@@ -1,0 +1,182 @@
+import extentCode from '../../../shaders/deformableSkip/extent.wgsl?raw';
+import fastCode from '../../../shaders/deformableSkip/fast.wgsl?raw';
+import gradientFastCode from '../../../shaders/deformableSkip/gradient-fast.wgsl?raw';
+import gradientNaiveCode from '../../../shaders/deformableSkip/gradient-naive.wgsl?raw';
+import naiveCode from '../../../shaders/deformableSkip/naive.wgsl?raw';
+import reachCode from '../../../shaders/deformableSkip/reach.wgsl?raw';
+import spansCode from '../../../shaders/deformableSkip/spans.wgsl?raw';
+import { applyOne, arg, type Call, grid, type Launch, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
+import { formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+import { checkScale, partsOf } from '../affineWarp/affineWarp.js';
+
+export interface DeformableSkipAttrs {
+  aggregate: 'max' | 'mean';
+  /** Whether x itself is a candidate. */
+  identity: boolean;
+  /** Grid on which the masks are given: that of x, or that of the result. */
+  maskOn: 'source' | 'target';
+  /** How many times coarser the grid of x is than the one the transforms are given for. */
+  scale: number;
+}
+
+type DeformableCall = Call<DeformableSkipAttrs>;
+
+/** `image` names the argument or result that has the shape of x. */
+function settings(call: DeformableCall, image: 'x' | 'gx') {
+  const { shape, rows, channels } = arg(call, image);
+  const { aggregate, identity, maskOn, scale } = call.attrs;
+  const parts = arg(call, 'affine').shape[1] as number;
+  return {
+    rows,
+    channels,
+    parts,
+    images: shape[0] as number,
+    params: { parts, height: shape[1] as number, width: shape[2] as number, channels, scale },
+    constants: { MEAN: Number(aggregate === 'mean'), IDENTITY: Number(identity), TARGET: Number(maskOn === 'target') },
+  };
+}
+
+const unaligned = 'channels, strides and offsets must be multiples of 4';
+
+const naive = shader('deformableSkip/naive', naiveCode);
+const fast = shader('deformableSkip/fast', fastCode);
+const reach = shader('deformableSkip/reach', reachCode);
+const gradientNaive = shader('deformableSkipGradient/naive', gradientNaiveCode);
+const gradientFast = shader('deformableSkipGradient/fast', gradientFastCode);
+const spans = shader('deformableSkipGradient/spans', spansCode);
+const extent = shader('deformableSkipGradient/extent', extentCode);
+
+/** The mean has no winner: its kernels find a dummy in the place of that result. */
+const noWinner = (call: DeformableCall): Record<string, number> =>
+  call.attrs.aggregate === 'mean' ? { winner: 1 } : {};
+
+const forwardVariants: Variant<DeformableSkipAttrs>[] = [
+  {
+    name: 'fast',
+    rejects: ({ arg: { x, y } }) => !vec4Ready(x, y) && unaligned,
+    launch: (call): Launch => {
+      const { rows, channels, params, constants } = settings(call, 'x');
+      const count = (rows * channels) / 4;
+      const main = { shader: fast, constants, params: { ...params, count }, workgroups: grid(count, 64) };
+      if (call.attrs.maskOn === 'target') return { dispatches: [main], scratch: { reach: 1, ...noWinner(call) } };
+      const first = { shader: reach, params: { ...params, count: rows }, workgroups: grid(rows, 64) };
+      return { dispatches: [first, main], scratch: { reach: rows, ...noWinner(call) } };
+    },
+  },
+  {
+    name: 'naive',
+    launch: (call): Launch => {
+      const { rows, channels, params, constants } = settings(call, 'x');
+      const count = rows * Math.ceil(channels / 4);
+      const main = { shader: naive, constants, params: { ...params, count }, workgroups: grid(count, 64) };
+      return { dispatches: [main], scratch: noWinner(call) };
+    },
+  },
+];
+
+const gradientVariants: Variant<DeformableSkipAttrs>[] = [
+  {
+    name: 'fast',
+    rejects: ({ arg: { gy, gx } }) => !vec4Ready(gy, gx) && unaligned,
+    launch: (call): Launch => {
+      const { rows, channels, parts, images, params, constants } = settings(call, 'gx');
+      const count = (rows * channels) / 4;
+      const main = { shader: gradientFast, constants, params: { ...params, count }, workgroups: grid(count, 64) };
+      if (call.attrs.maskOn === 'source') return { dispatches: [main], scratch: { extent: 4 } };
+      const lines = images * params.height * parts;
+      return {
+        dispatches: [
+          { shader: spans, params: { ...params, count: lines }, workgroups: grid(lines, 64) },
+          { shader: extent, params: { ...params, count: images * parts }, workgroups: grid(images * parts, 64) },
+          main,
+        ],
+        scratch: { spans: 2 * lines, extent: 4 * images * parts },
+      };
+    },
+  },
+  {
+    name: 'naive',
+    launch: (call): Launch => {
+      const { rows, channels, params, constants } = settings(call, 'gx');
+      const count = rows * channels;
+      return {
+        dispatches: [{ shader: gradientNaive, constants, params: { ...params, count }, workgroups: grid(count, 64) }],
+      };
+    },
+  },
+];
+
+/** What does not depend on the masks: the aggregation over all candidates, and each image once. */
+function cost(call: DeformableCall, image: 'x' | 'gx') {
+  const { rows, channels, parts } = settings(call, image);
+  const winners = call.attrs.aggregate === 'max' ? rows * Math.ceil(channels / 4) : 0;
+  return { flops: rows * channels * (parts + 1), bytes: 4 * (2 * rows * channels + rows + winners) };
+}
+
+/** gx of a deformable skip, given gy and (for the maximum) the winners. */
+const deformableSkipGradientOp: Op<DeformableSkipAttrs> = {
+  name: 'deformableSkipGradient',
+  args: ['affine', 'mask', 'winner?', 'gy'],
+  results: ['gx'],
+  strided: ['gy', 'gx'],
+  infer: ([, , , gy]) => [gy as Tensor],
+  variants: gradientVariants,
+  cost: (call) => cost(call, 'gx'),
+};
+
+export const deformableSkipOp: Op<DeformableSkipAttrs> = {
+  name: 'deformableSkip',
+  args: ['x', 'affine', 'mask'],
+  results: ['y', 'winner'],
+  strided: ['x', 'y'],
+  infer: (inputs, { aggregate, scale }) => {
+    const [x, affine, mask] = inputs as Tensor[] as [Tensor, Tensor, Tensor];
+    const [N, H, W, C] = nhwc('deformableSkip', 'x', x);
+    const parts = partsOf('deformableSkip', x, affine);
+    const given = `x ${formatShape(x.shape)} and affine ${formatShape(affine.shape)}`;
+    if (parts < 1 || parts > 31) throw new ShapeError('deformableSkip', `there must be 1 to 31 parts, got ${given}`);
+    if (mask.dtype !== 'u32' || formatShape(mask.shape) !== formatShape([N, H, W]))
+      throw new ShapeError(
+        'deformableSkip',
+        `mask must be u32 [${N}, ${H}, ${W}] (one bit per part, for ${given}), got ${mask.dtype} ${formatShape(mask.shape)}`,
+      );
+    checkScale('deformableSkip', scale, x);
+    const winner = { shape: [N, H, W, Math.ceil(C / 4)], dtype: 'u32' } as const;
+    return [{ shape: x.shape, dtype: 'f32' }, ...(aggregate === 'max' ? [winner] : [])];
+  },
+  // max: y = candidate_w with w the winner, so gy flows to it alone; mean: 1/candidates of gy to each. A candidate is the identity
+  // or a masked affine sample, whose adjoint gathers over the pre-image: gx(p) += Σ_q tent(T_h q − p) · mask_h · share_h(q)
+  gradient: (node, [gy], [needsX]) => {
+    if (!gy || !needsX) return [undefined];
+    const [, affine, mask] = node.inputs;
+    const attrs = node.attrs as DeformableSkipAttrs;
+    return [applyOne(deformableSkipGradientOp, [affine, mask, node.outputs[1], gy], attrs)];
+  },
+  variants: forwardVariants,
+  cost: (call) => cost(call, 'x'),
+};
+
+/**
+ * The deformable skip connection (paper, Section 3.2, Eqs. 2–4): at every pixel and channel the largest (or the mean) of x
+ * itself and of x under each part's affine map, restricted to the part's mask.
+ *
+ * - `x` [N, H, W, C], the feature maps;
+ * - `affine` f32 [N, P, 6], 1 ≤ P ≤ 31, target → source pixel coordinates as in `affineWarp`, `scale` included;
+ * - `mask` u32 [N, H, W]: bit h is set where part h's mask covers that pixel of the grid of x (`maskOn` 'source', the default:
+ *   candidate h samples x ⊙ mask_h) or of the result ('target': candidate h is mask_h times the sample of x);
+ * - `identity` (default true): whether x itself is a candidate, the first; the parts follow in order.
+ *
+ * Every part is a candidate everywhere, 0 where it does not reach; of equal candidates the first wins. The result is
+ * [N, H, W, C]; its gradient flows to x only, for the maximum through the winner. Throws `ShapeError`.
+ */
+export function deformableSkip(
+  x: Tensor,
+  affine: Tensor,
+  mask: Tensor,
+  options: Partial<DeformableSkipAttrs> = {},
+): Tensor {
+  const { aggregate = 'max', identity = true, maskOn = 'source', scale = 1 } = options;
+  return applyOne(deformableSkipOp, [x, affine, mask], { aggregate, identity, maskOn, scale });
+}

@@ -1,0 +1,80 @@
+import { applyOne } from '../../autograd/op.js';
+import type { Nd } from '../oracle.js';
+import { type InputSpec, type Room, room } from '../room.js';
+import { type DropoutAttrs, dropoutOp, type NoiseAttrs, noiseOp } from './dropout.js';
+import * as oracle from './oracle.js';
+
+/** Seed and step of the cases; both use all 64 bits. */
+const words = [0xdeadbeef, 0x01234567, 0xfffffff0, 0x00000002];
+const state: InputSpec = { shape: [4], dtype: 'u32', fill: (i) => words[i] as number };
+
+const one = (shape: readonly number[], rate: number, stream = 0) => ({
+  name: `${shape.join('×')}, rate ${rate}, stream ${stream}`,
+  inputs: { x: { shape }, state },
+  attrs: { rate, stream },
+});
+const draw = (shape: readonly number[], distribution: NoiseAttrs['distribution'], stream = 0) => ({
+  name: `${distribution} ${shape.join('×')}, stream ${stream}`,
+  inputs: { state },
+  attrs: { shape, distribution, stream },
+});
+const refusedState = { x: { shape: [2, 3] }, state: { shape: [2], dtype: 'u32' } } as const;
+
+export const rooms: readonly Room[] = [
+  room<DropoutAttrs>({
+    name: 'dropout',
+    build: ({ x, state }, attrs) => ({ y: applyOne(dropoutOp, [x, state], attrs) }),
+    forward: ({ x, state }, { stream, rate }) => ({ y: oracle.dropout(x as Nd, state as Nd, stream, rate) }),
+    backward: ({ state }, { stream, rate }, { y: gy }) => ({
+      x: oracle.dropout(gy as Nd, state as Nd, stream, rate),
+    }),
+    cases: [
+      one([1, 1, 1, 1], 0),
+      one([3, 5, 7, 3], 0.5),
+      one([2, 3, 5, 8], 0.5, 3),
+      one([1, 17, 1, 4], 0.9),
+      one([13], 0.25, 0xffffffff),
+      one([31, 12], 0.3),
+    ],
+    refuses: [
+      {
+        inputs: { x: { shape: [2, 3] }, state },
+        attrs: { rate: 1, stream: 0 },
+        error: /rate must be in \[0, 1\), got 1/,
+      },
+      { inputs: { x: { shape: [2, 3] }, state }, attrs: { rate: Number.NaN, stream: 0 }, error: /rate must be in/ },
+      {
+        inputs: refusedState,
+        attrs: { rate: 0.5, stream: 0 },
+        error: /dropout: state must be u32 \[4\], got u32 \[2\]/,
+      },
+    ],
+    bench: [one([4, 8, 4, 512], 0.5), one([4, 16, 8, 512], 0.5), one([4, 32, 16, 512], 0.5)],
+  }),
+  room<NoiseAttrs>({
+    name: 'noise',
+    build: ({ state }, attrs) => ({ y: applyOne(noiseOp, [state], attrs) }),
+    forward: ({ state }, { shape, distribution, stream }) => ({
+      y: (distribution === 'normal' ? oracle.normalNoise : oracle.uniformNoise)(shape, state as Nd, stream),
+    }),
+    cases: (['normal', 'uniform'] as const).flatMap((d) => [
+      draw([1], d),
+      draw([3, 7], d),
+      draw([3, 64], d, 5),
+      draw([2, 3, 5, 4], d),
+    ]),
+    refuses: [
+      {
+        inputs: { state: { shape: [4] } },
+        attrs: { shape: [3], distribution: 'normal', stream: 0 },
+        error: /noise: state must be u32 \[4\], got f32 \[4\]/,
+      },
+      {
+        inputs: { state },
+        attrs: { shape: [3, 0], distribution: 'normal', stream: 0 },
+        error: /noise: shape must be a list of positive integers, got \[3, 0\]/,
+      },
+    ],
+    bench: [draw([4, 64], 'normal')],
+  }),
+];

@@ -1,0 +1,113 @@
+import naiveCode from '../../../shaders/dropout/naive.wgsl?raw';
+import noiseCode from '../../../shaders/dropout/noise.wgsl?raw';
+import noiseVec4Code from '../../../shaders/dropout/noise-vec4.wgsl?raw';
+import vec4Code from '../../../shaders/dropout/vec4.wgsl?raw';
+import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { checkShape, formatShape, type Shape, sameShape, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { type Shader, shader } from '../../gpu/shader.js';
+import type { Random } from './random.js';
+
+function checkState(op: string, state: TensorType): void {
+  if (state.dtype !== 'u32' || !sameShape(state.shape, [4]))
+    throw new ShapeError(op, `state must be u32 [4], got ${state.dtype} ${formatShape(state.shape)}`);
+}
+
+export interface DropoutAttrs {
+  stream: number;
+  rate: number;
+}
+
+/** y = x·m / (1 − rate), where m is 0 with probability `rate` and 1 otherwise, drawn from a stream of the generator. */
+export const dropoutOp: Op<DropoutAttrs> = {
+  name: 'dropout',
+  args: ['x', 'state'],
+  results: ['y'],
+  strided: ['x', 'y'],
+  infer: ([x, state], { rate }) => {
+    if (!(rate >= 0 && rate < 1)) throw new ShapeError('dropout', `rate must be in [0, 1), got ${rate}`);
+    checkState('dropout', state as TensorType);
+    return [x as TensorType];
+  },
+  // y is x times a diagonal  ⇒  gx = gy·m / (1 − rate), with m drawn once more
+  gradient: (node, [gy], [needsX]) => [
+    gy && needsX ? applyOne(dropoutOp, [gy, node.inputs[1]], node.attrs as DropoutAttrs) : undefined,
+  ],
+  variants: [
+    {
+      name: 'vec4',
+      rejects: ({ arg: { x, y } }) => !vec4Ready(x, y) && 'channels, strides and offsets must be multiples of 4',
+      launch: (call) => launch(shader4, 4, arg(call, 'y'), call.attrs),
+    },
+    { name: 'naive', launch: (call) => launch(shader1, 1, arg(call, 'y'), call.attrs) },
+  ],
+  cost: (call) => {
+    const { rows, channels } = arg(call, 'y');
+    return { flops: rows * channels, bytes: 8 * rows * channels };
+  },
+};
+
+const shader1 = shader('dropout/naive', naiveCode);
+const shader4 = shader('dropout/vec4', vec4Code);
+
+function launch(of: Shader, width: number, y: { rows: number; channels: number }, { stream, rate }: DropoutAttrs) {
+  const count = (y.rows * y.channels) / width;
+  const params = { count, channels: y.channels, stream, threshold: Math.round(rate * 2 ** 24), factor: 1 / (1 - rate) };
+  return { dispatches: [{ shader: of, params, workgroups: grid(count, 64) }] };
+}
+
+export interface NoiseAttrs {
+  stream: number;
+  shape: Shape;
+  distribution: 'normal' | 'uniform';
+}
+
+/** Random numbers from a stream of the generator. */
+export const noiseOp: Op<NoiseAttrs> = {
+  name: 'noise',
+  args: ['state'],
+  results: ['y'],
+  strided: ['y'],
+  infer: ([state], { shape }) => {
+    checkShape('noise', 'shape', shape);
+    checkState('noise', state as TensorType);
+    return [{ shape, dtype: 'f32' }];
+  },
+  variants: [
+    {
+      name: 'vec4',
+      rejects: ({ arg: { y } }) => !vec4Ready(y) && 'channels, stride and offset must be multiples of 4',
+      launch: (call) => launchNoise(noiseVec4, 4, arg(call, 'y'), call.attrs),
+    },
+    { name: 'naive', launch: (call) => launchNoise(noiseNaive, 1, arg(call, 'y'), call.attrs) },
+  ],
+  cost: (call) => ({ flops: 0, bytes: 4 * arg(call, 'y').rows * arg(call, 'y').channels }),
+};
+
+const noiseNaive = shader('noise/naive', noiseCode);
+const noiseVec4 = shader('noise/vec4', noiseVec4Code);
+
+function launchNoise(of: Shader, width: number, y: { rows: number; channels: number }, attrs: NoiseAttrs) {
+  const count = (y.rows * y.channels) / width;
+  const normal = attrs.distribution === 'normal' ? 1 : 0;
+  const params = { count, channels: y.channels, stream: attrs.stream, normal };
+  return { dispatches: [{ shader: of, params, workgroups: grid(count, 64) }] };
+}
+
+/**
+ * x of any shape with each element set to zero with probability `rate` and the others divided by 1 − rate (spec §4: 0.5 in the
+ * first decoder blocks). Every `plan.run` draws a new mask. `ShapeError` unless 0 ≤ rate < 1.
+ */
+export function dropout(x: Tensor, random: Random, rate = 0.5): Tensor {
+  return applyOne(dropoutOp, [x, random.state], { stream: random.stream(), rate });
+}
+
+/** Standard normal numbers, new ones at every `plan.run`; no gradient. The vector z of the `paper` preset is [N, 64]. */
+export function noise(random: Random, shape: Shape): Tensor {
+  return applyOne(noiseOp, [random.state], { stream: random.stream(), shape, distribution: 'normal' });
+}
+
+/** Numbers uniform in [0, 1), multiples of 2⁻²⁴, new ones at every `plan.run`; no gradient. */
+export function uniformNoise(random: Random, shape: Shape): Tensor {
+  return applyOne(noiseOp, [random.state], { stream: random.stream(), shape, distribution: 'uniform' }, 'uniformNoise');
+}

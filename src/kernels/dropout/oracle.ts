@@ -1,0 +1,56 @@
+import { type Nd, nd } from '../oracle.js';
+
+type Words = [number, number, number, number];
+
+const product = (a: number, b: number) => {
+  const p = BigInt(a) * BigInt(b);
+  return { high: Number(p >> 32n), low: Number(p & 0xffffffffn) };
+};
+
+/** Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3; SC 2011). */
+export function philox(counter: Words, key: [number, number]): Words {
+  let [a, b, c, d] = counter;
+  let [k, l] = key;
+  for (let round = 0; round < 10; round++) {
+    const first = product(0xd2511f53, a);
+    const second = product(0xcd9e8d57, c);
+    [a, b, c, d] = [(second.high ^ b ^ k) >>> 0, second.low, (first.high ^ d ^ l) >>> 0, first.low];
+    k = (k + 0x9e3779b9) >>> 0;
+    l = (l + 0xbb67ae85) >>> 0;
+  }
+  return [a, b, c, d];
+}
+
+/** The four words that elements 4·(index / 4) … + 3 share. */
+function wordsOf(index: number, state: Nd, stream: number): Words {
+  const [seedLow, seedHigh, stepLow, stepHigh] = state.data as unknown as Words;
+  return philox([Math.floor(index / 4), stream, stepLow, stepHigh], [seedLow, seedHigh]);
+}
+
+/** Uniform in [0, 1): the upper 24 bits, which a float holds exactly. */
+const uniform = (word: number) => (word >>> 8) / 2 ** 24;
+
+/** y = x·m / (1 − rate), m = [u ≥ rate] with rate rounded to 24 bits; the op is its own adjoint. */
+export function dropout(x: Nd, state: Nd, stream: number, rate: number): Nd {
+  const threshold = Math.round(rate * 2 ** 24) / 2 ** 24;
+  return nd(x.shape, (i) => {
+    const u = uniform(wordsOf(i, state, stream)[i % 4] as number);
+    return u >= threshold ? (x.data[i] as number) / (1 - rate) : 0;
+  });
+}
+
+/** Numbers uniform in [0, 1). */
+export function uniformNoise(shape: readonly number[], state: Nd, stream: number): Nd {
+  return nd(shape, (i) => uniform(wordsOf(i, state, stream)[i % 4] as number));
+}
+
+/** Standard normal numbers: words 0 and 1 of a call make the first two by Box–Muller, words 2 and 3 the others. */
+export function normalNoise(shape: readonly number[], state: Nd, stream: number): Nd {
+  return nd(shape, (i) => {
+    const words = wordsOf(i, state, stream);
+    const [a, b] = i % 4 < 2 ? [words[0], words[1]] : [words[2], words[3]];
+    const radius = Math.sqrt(-2 * Math.log(uniform(a) + 2 ** -24));
+    const angle = 2 * Math.PI * (uniform(b) - 0.5);
+    return radius * (i % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
+  });
+}

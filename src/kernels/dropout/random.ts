@@ -1,0 +1,51 @@
+import { fedInput } from '../../autograd/leaves.js';
+import type { Tensor } from '../../autograd/tensor.js';
+import { UsageError } from '../../gpu/errors.js';
+
+let instances = 0;
+
+/**
+ * A counter-based generator (Philox4x32-10). Every number is a pure function of seed, step, stream and element index: the seed
+ * says which run, the step which `plan.run` of it, the stream which op of the graph. Nothing is stored, so the backward pass
+ * draws the same numbers once more, and setting `step` replays a run exactly.
+ */
+export class Random {
+  /** What the kernels read: seed low, seed high, step low, step high. Each `plan.run` that uses it moves on by one step. */
+  readonly state: Tensor;
+  #step = 0;
+  #streams = 0;
+
+  /** `seed` is an integer in [0, 2⁵³). Throws `UsageError` otherwise. */
+  constructor(readonly seed: number) {
+    check('seed', seed);
+    this.state = fedInput(`random ${instances++}`, [4], 'u32', () => {
+      const state = Uint32Array.of(...words(this.seed), ...words(this.#step));
+      this.#step++;
+      return state;
+    });
+  }
+
+  /** Number of the next run; set it to go on from a snapshot. */
+  get step(): number {
+    return this.#step;
+  }
+
+  set step(step: number) {
+    check('step', step);
+    this.#step = step;
+  }
+
+  /** A number for one more op that draws from this generator: 0, 1, 2, … in the order in which the graph is built. */
+  stream(): number {
+    return this.#streams++;
+  }
+}
+
+function words(n: number): [number, number] {
+  return [n % 2 ** 32, Math.floor(n / 2 ** 32)];
+}
+
+function check(what: string, n: number): void {
+  if (!Number.isSafeInteger(n) || n < 0)
+    throw new UsageError(`Random: ${what} must be an integer of 0 or more, got ${n}`);
+}

@@ -1,0 +1,41 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type Room, room } from '../room.js';
+import { l1 } from './l1.js';
+import * as oracle from './oracle.js';
+
+const one = (shape: readonly number[], name = shape.join('×')): Case<null> => ({
+  name,
+  inputs: { a: { shape }, b: { shape } },
+  attrs: null,
+});
+
+export const rooms: readonly Room[] = [
+  room<null>({
+    name: 'l1',
+    build: ({ a, b }) => ({ y: l1(a as Tensor, b as Tensor) }),
+    forward: ({ a, b }) => ({ y: oracle.l1(a as Nd, b as Nd) }),
+    backward: ({ a, b }, _, { y: gy }) => oracle.l1Gradient(a as Nd, b as Nd, gy as Nd),
+    cases: [
+      one([1]),
+      one([3, 5, 7, 3]),
+      one([1, 1, 1, 1]),
+      one([2, 3, 5, 8]),
+      one([1, 17, 1, 4]),
+      {
+        name: 'equal elements',
+        inputs: { a: { shape: [5, 4], fill: (i) => i % 3 }, b: { shape: [5, 4], fill: (i) => i % 2 } },
+        attrs: null,
+        kink: true,
+      },
+    ],
+    refuses: [
+      {
+        inputs: { a: { shape: [2, 3] }, b: { shape: [3, 2] } },
+        attrs: null,
+        error: /l1: b must be \[2, 3\] \(the shape of a\), got \[3, 2\]/,
+      },
+    ],
+    bench: [one([4, 128, 64, 3], 'images'), one([4, 64, 32, 128], 'VGG conv2_1')],
+  }),
+];

@@ -1,0 +1,107 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { type Nd, testNormal } from '../oracle.js';
+import { type Case, type Refusal, type Room, room } from '../room.js';
+import * as oracle from './oracle.js';
+import { broadcast, mean, type Over, sum } from './sum.js';
+
+interface Attrs {
+  over: Over;
+}
+
+const every: readonly Over[] = ['all', 'rows', 'pixels', 'channels'];
+const shapes = [
+  [1, 1, 1, 1],
+  [3, 5, 7, 3],
+  [2, 3, 5, 8],
+  [1, 17, 1, 4],
+];
+const cases: Case<Attrs>[] = [
+  ...every.flatMap((over) =>
+    shapes.map((shape) => ({ name: `${over} of ${shape.join('×')}`, inputs: { x: { shape } }, attrs: { over } })),
+  ),
+  ...(['all', 'rows', 'channels'] as const).flatMap((over) =>
+    [[13], [97, 2]].map((shape) => ({
+      name: `${over} of ${shape.join('×')}`,
+      inputs: { x: { shape } },
+      attrs: { over },
+    })),
+  ),
+];
+const long: Case<Attrs> = {
+  name: 'all of 300,000 elements of mean 3',
+  inputs: { x: { shape: [100, 100, 30], fill: (_, random) => 3 + testNormal(random) } },
+  attrs: { over: 'all' },
+  // differences of 1e-6 drown in the rounding of a sum of 900,000
+  kink: true,
+};
+const refuses = (op: string): Refusal<Attrs>[] => [
+  {
+    inputs: { x: { shape: [2, 3] } },
+    attrs: { over: 'pixels' },
+    error: new RegExp(`${op}: x must be \\[batch, height, width, channels\\], got \\[2, 3\\]`),
+  },
+  { inputs: { x: { shape: [2, 3], dtype: 'u32' } }, attrs: { over: 'all' }, error: /sum: x must be f32, got u32/ },
+];
+const bench: Case<Attrs>[] = [
+  { name: 'bias of the first layer', inputs: { x: { shape: [4, 128, 64, 64] } }, attrs: { over: 'rows' } },
+  { name: 'VGG features', inputs: { x: { shape: [4, 128, 64, 64] } }, attrs: { over: 'all' } },
+  { name: 'noise', inputs: { x: { shape: [4, 4, 2, 64] } }, attrs: { over: 'pixels' } },
+];
+
+interface BroadcastAttrs extends Attrs {
+  shape: readonly number[];
+  factor: number;
+}
+
+export const rooms: readonly Room[] = [
+  room<Attrs>({
+    name: 'sum',
+    build: ({ x }, { over }) => ({ y: sum(x as Tensor, over) }),
+    forward: ({ x }, { over }) => ({ y: oracle.sum(x as Nd, over) }),
+    backward: ({ x }, { over }, { y: gy }) => ({ x: oracle.broadcast(gy as Nd, (x as Nd).shape, over) }),
+    cases: [...cases, long],
+    refuses: refuses('sum'),
+    bench,
+  }),
+  room<Attrs>({
+    name: 'mean',
+    build: ({ x }, { over }) => ({ y: mean(x as Tensor, over) }),
+    forward: ({ x }, { over }) => ({
+      y: oracle.times(oracle.sum(x as Nd, over), 1 / oracle.terms((x as Nd).shape, over)),
+    }),
+    backward: ({ x }, { over }, { y: gy }) => {
+      const { shape } = x as Nd;
+      return { x: oracle.times(oracle.broadcast(gy as Nd, shape, over), 1 / oracle.terms(shape, over)) };
+    },
+    cases,
+    refuses: refuses('mean'),
+  }),
+  room<BroadcastAttrs>({
+    name: 'broadcast',
+    build: ({ x }, { shape, over, factor }) => ({ y: broadcast(x as Tensor, shape, over, factor) }),
+    forward: ({ x }, { shape, over, factor }) => ({
+      y: oracle.times(oracle.broadcast(x as Nd, shape, over), factor),
+    }),
+    backward: (_, { over, factor }, { y: gy }) => ({ x: oracle.times(oracle.sum(gy as Nd, over), factor) }),
+    cases: cases.map((c) => {
+      const shape = c.inputs.x?.shape ?? [];
+      const { over } = c.attrs;
+      const reduced = oracle.sum({ shape, data: new Float64Array() }, over).shape;
+      return { name: c.name, inputs: { x: { shape: reduced } }, attrs: { over, shape, factor: -0.7 } };
+    }),
+    refuses: [
+      {
+        inputs: { x: { shape: [3] } },
+        attrs: { over: 'rows', shape: [5, 4], factor: 1 },
+        error: /broadcast: x must be \[4\] \(the sum of \[5, 4\] over rows\), got \[3\]/,
+      },
+    ],
+    bench: [
+      {
+        name: 'gradient of a mean over an image',
+        inputs: { x: { shape: [1] } },
+        attrs: { over: 'all', shape: [4, 128, 64, 64], factor: 1 },
+      },
+    ],
+  }),
+];

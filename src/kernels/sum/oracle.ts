@@ -1,0 +1,38 @@
+import { type Nd, nd } from '../oracle.js';
+
+type Over = 'all' | 'rows' | 'pixels' | 'channels';
+
+/** The element of the sum that each element of an array of this shape enters, and the shape of the sum. */
+function target(shape: readonly number[], over: Over): { reduced: number[]; of: (index: number) => number } {
+  const channels = shape[shape.length - 1] as number;
+  if (over === 'all') return { reduced: [1], of: () => 0 };
+  if (over === 'rows') return { reduced: [channels], of: (i) => i % channels };
+  if (over === 'channels')
+    return { reduced: shape.length > 1 ? shape.slice(0, -1) : [1], of: (i) => Math.floor(i / channels) };
+  const [n, h, w, c] = shape as [number, number, number, number];
+  return { reduced: [n, c], of: (i) => Math.floor(i / (h * w * c)) * c + (i % c) };
+}
+
+/** Σ of x over some dimensions. */
+export function sum(x: Nd, over: Over): Nd {
+  const { reduced, of } = target(x.shape, over);
+  const y = nd(reduced);
+  for (const [i, v] of x.data.entries()) y.data[of(i)] = (y.data[of(i)] as number) + v;
+  return y;
+}
+
+/** x repeated over the dimensions that the sum of an array of this shape removes. */
+export function broadcast(x: Nd, shape: readonly number[], over: Over): Nd {
+  const { of } = target(shape, over);
+  return nd(shape, (i) => x.data[of(i)] as number);
+}
+
+/** Number of terms of each sum. */
+export function terms(shape: readonly number[], over: Over): number {
+  const size = (s: readonly number[]) => s.reduce((a, b) => a * b, 1);
+  return size(shape) / size(target(shape, over).reduced);
+}
+
+export function times(x: Nd, k: number): Nd {
+  return nd(x.shape, (i) => k * (x.data[i] as number));
+}

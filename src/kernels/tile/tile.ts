@@ -1,0 +1,17 @@
+import { applyOne } from '../../autograd/op.js';
+import { channelsOf, formatShape, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { broadcastOp } from '../sum/sum.js';
+
+/**
+ * The vector z [N, Z] at every pixel: [N, height, width, Z]; how the noise of the `paper` preset joins the deepest map (spec §4).
+ * It is the adjoint of the sum over pixels, and that sum is its gradient. `ShapeError` unless z has two dimensions and the size
+ * is made of positive integers.
+ */
+export function tile(z: Tensor, height: number, width: number): Tensor {
+  if (z.shape.length !== 2) throw new ShapeError('tile', `z must be [batch, channels], got ${formatShape(z.shape)}`);
+  if (![height, width].every((d) => Number.isInteger(d) && d > 0))
+    throw new ShapeError('tile', `height and width must be positive integers, got ${height} and ${width}`);
+  const shape = [z.shape[0] as number, height, width, channelsOf(z.shape)];
+  return applyOne(broadcastOp, [z], { over: 'pixels', shape, factor: 1 }, 'tile');
+}

@@ -1,0 +1,121 @@
+import { compile } from '../autograd/compile.js';
+import { vectorJacobian } from '../autograd/gradients.js';
+import { input } from '../autograd/leaves.js';
+import type { Tensor, TensorData } from '../autograd/tensor.js';
+import { readSafetensors, toFloat64 } from '../data/safetensors.js';
+import type { Engine } from '../gpu/engine.js';
+import { UsageError } from '../gpu/errors.js';
+import type { Nd } from '../kernels/oracle.js';
+import { type FixtureFile, type FixtureRun, UnsupportedFixture } from '../kernels/room.js';
+import { fixtureReaders } from '../kernels/rooms.js';
+
+/** Largest accepted error, relative to the largest value: max |got − want| / max |want|. */
+export const TOLERANCE = 1e-4;
+
+export type Verdict =
+  | { status: 'passed' | 'failed'; error: number; worst: string }
+  | { status: 'unsupported'; reason: string }
+  | { status: 'failed'; reason: string };
+
+/** Runs one reference file on the engine and compares every result and gradient in it. */
+export async function verifyFile(engine: Engine, name: string, bytes: Uint8Array): Promise<Verdict> {
+  try {
+    const file = parse(name, bytes);
+    const reader = fixtureReaders.get(file.op);
+    if (!reader) throw new UnsupportedFixture(file.op ? `no reader for op ${file.op}` : 'the metadata names no op');
+    const run = reader(file);
+    const results = 'check' in run ? await run.check(engine) : await runGraph(engine, run);
+    return judge(results);
+  } catch (error) {
+    if (error instanceof UnsupportedFixture) return { status: 'unsupported', reason: error.message };
+    return { status: 'failed', reason: (error as Error).message };
+  }
+}
+
+function parse(name: string, bytes: Uint8Array): FixtureFile {
+  if (!name.endsWith('.safetensors')) throw new UnsupportedFixture('no reader for this kind of file');
+  const { metadata, tensors } = readSafetensors(bytes, name);
+  return {
+    op: metadata.op ?? '',
+    attrs: JSON.parse(metadata.attrs ?? '{}') as Record<string, unknown>,
+    has: (key) => tensors.has(key),
+    tensor: (key): Nd => {
+      const stored = tensors.get(key);
+      if (!stored) throw new UsageError(`${name} has no tensor ${key}; it has ${[...tensors.keys()].join(', ')}`);
+      return { shape: stored.shape, data: toFloat64(stored) };
+    },
+  };
+}
+
+type Results = Readonly<Record<string, { got: ArrayLike<number>; want: ArrayLike<number> }>>;
+
+async function runGraph(engine: Engine, run: FixtureRun): Promise<Results> {
+  const leaves: Record<string, Tensor> = {};
+  const feeds: Record<string, TensorData> = {};
+  for (const [name, x] of Object.entries(run.inputs)) {
+    const dtype = run.dtypes?.[name] ?? 'f32';
+    leaves[name] = input(name, x.shape, dtype);
+    feeds[name] = dtype === 'u32' ? Uint32Array.from(x.data) : Float32Array.from(x.data);
+  }
+  const built = run.build(leaves);
+  const outputs: Record<string, Tensor> = {};
+  for (const name of Object.keys(run.expected)) if (!name.startsWith('g_')) outputs[name] = known(built[name], name);
+  const sources = Object.keys(run.expected).filter((n) => n.startsWith('g_'));
+  if (sources.length) {
+    const upstream = Object.entries(run.upstream ?? {});
+    const ys = upstream.map(([y]) => y);
+    const gys = upstream.map(([y, gy]) => {
+      feeds[`upstream ${y}`] = Float32Array.from(gy.data);
+      return input(`upstream ${y}`, gy.shape);
+    });
+    const wanted = sources.map((g) => known(leaves[g.slice(2)], g));
+    const gs = vectorJacobian(
+      ys.map((y) => known(built[y], y)),
+      gys,
+      wanted,
+    );
+    for (const [i, g] of sources.entries()) outputs[g] = gs[i] as Tensor;
+  }
+  const plan = await compile(engine, outputs);
+  try {
+    plan.run(Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n))));
+    const results: Record<string, { got: ArrayLike<number>; want: ArrayLike<number> }> = {};
+    for (const [name, t] of Object.entries(outputs))
+      results[name] = { got: await plan.read(t), want: (run.expected[name] as Nd).data };
+    return results;
+  } finally {
+    plan.destroy();
+  }
+}
+
+function known(t: Tensor | undefined, name: string): Tensor {
+  if (!t) throw new UsageError(`the reader of this file builds no ${name}`);
+  return t;
+}
+
+function judge(results: Results): Verdict {
+  let error = 0;
+  let worst = '';
+  for (const [name, { got, want }] of Object.entries(results)) {
+    const e = relativeError(got, want);
+    if (worst === '' || !(e <= error)) {
+      error = e;
+      worst = name;
+    }
+  }
+  if (worst === '') return { status: 'failed', reason: 'the file holds nothing to compare' };
+  return { status: error <= TOLERANCE ? 'passed' : 'failed', error, worst };
+}
+
+/** max |got − want| / max |want|; infinite for values that are not finite or of another number. */
+export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  if (got.length !== want.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < want.length; i++) {
+    if (!Number.isFinite(got[i] as number)) return Number.POSITIVE_INFINITY;
+    difference = Math.max(difference, Math.abs((got[i] as number) - (want[i] as number)));
+    largest = Math.max(largest, Math.abs(want[i] as number));
+  }
+  return difference === 0 ? 0 : difference / largest;
+}

@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { compile } from '../src/autograd/compile.js';
+import { input } from '../src/autograd/leaves.js';
+import { applyOne, type Op } from '../src/autograd/op.js';
+import type { Tensor } from '../src/autograd/tensor.js';
+import { Engine } from '../src/gpu/engine.js';
+import { DeviceLostError, LimitError, OutOfMemoryError, ShaderError } from '../src/gpu/errors.js';
+import { shader } from '../src/gpu/shader.js';
+import { relu } from '../src/kernels/elementwise/elementwise.js';
+import { politeWait } from '../src/node/wait.js';
+import { adapters, open } from '../src/node.js';
+import { sharedEngine } from './gpu.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+/** An op of one kernel with this source. */
+function custom(name: string, code: string): Op<null> {
+  return {
+    name,
+    args: ['x'],
+    results: ['y'],
+    infer: ([x]) => [x as Tensor],
+    variants: [
+      {
+        name: 'mine',
+        launch: () => ({ dispatches: [{ shader: shader(`${name}/mine`, code), workgroups: [1, 1, 1] }] }),
+      },
+    ],
+  };
+}
+
+const HEAD = `@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+`;
+
+describe('typed errors', () => {
+  test('a shader that does not compile: label, line, column, source line and caret', async () => {
+    const broken = custom('broken', `${HEAD}@compute @workgroup_size(1)\nfn main() {\n  y[0] = nonsense(x[0]);\n}\n`);
+    const attempt = compile(engine, { y: applyOne(broken, [input('x', [4])], null) });
+    await expect(attempt).rejects.toThrow(ShaderError);
+    await expect(attempt).rejects.toMatchObject({ label: 'broken/mine', line: 5, column: 10 });
+    await expect(attempt).rejects.toThrow(
+      /broken\/mine: line 5:10: .*nonsense[\s\S]*\n {2} {2}y\[0\] = nonsense\(x\[0\]\);\n {11}\^/,
+    );
+    // The engine is still usable.
+    const plan = await compile(engine, { y: relu(input('x', [4])) });
+    plan.destroy();
+  });
+
+  test('a variable that is no argument of the op is named', async () => {
+    const stray = custom(
+      'stray',
+      `${HEAD.replace(' x:', ' elsewhere:')}@compute @workgroup_size(1) fn main() { y[0] = elsewhere[0]; }`,
+    );
+    await expect(compile(engine, { y: applyOne(stray, [input('x', [4])], null) })).rejects.toThrow(
+      /elsewhere is neither/,
+    );
+  });
+
+  test('a tensor over the binding limit: op, shape, limit, before any allocation', async () => {
+    const most = engine.device.limits.maxStorageBufferBindingSize;
+    const rows = Math.floor(most / 4 / 1024) + 1;
+    const { buffers } = engine.counters;
+    const attempt = compile(engine, { y: relu(input('x', [rows, 1024])) });
+    await expect(attempt).rejects.toThrow(LimitError);
+    await expect(attempt).rejects.toThrow(
+      new RegExp(`relu.*\\[${rows}×1024\\].*maxStorageBufferBindingSize.*allows ${most}`),
+    );
+    expect(engine.counters.buffers).toBe(buffers);
+  });
+
+  test('a dispatch over the workgroup limit', async () => {
+    const wide: Op<null> = {
+      ...custom('wide', `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`),
+    };
+    const code = `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`;
+    const op: Op<null> = {
+      ...wide,
+      variants: [
+        {
+          name: 'mine',
+          launch: () => ({ dispatches: [{ shader: shader('wide/mine', code), workgroups: [65536, 1, 1] }] }),
+        },
+      ],
+    };
+    await expect(compile(engine, { y: applyOne(op, [input('x', [4])], null) })).rejects.toThrow(
+      /wide\/mine.*maxComputeWorkgroupsPerDimension ≥ 65536/,
+    );
+  });
+
+  test('out of memory: the label and the bytes', async () => {
+    // A device that refuses one allocation, as a full GPU does.
+    const scopes: string[] = [];
+    let refuse = true;
+    const device = new Proxy(engine.device, {
+      get(target, key) {
+        if (key === 'pushErrorScope') return (filter: string) => scopes.push(filter);
+        if (key === 'popErrorScope')
+          return () => {
+            const out = scopes.pop() === 'out-of-memory' && refuse;
+            if (out) refuse = false;
+            return Promise.resolve(out ? { message: 'VK_ERROR_OUT_OF_DEVICE_MEMORY' } : null);
+          };
+        const value = Reflect.get(target, key, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const starved = new Engine(device, { adapterInfo: engine.device.adapterInfo });
+    const attempt = compile(starved, { y: relu(input('x', [4, 16])) });
+    await expect(attempt).rejects.toThrow(OutOfMemoryError);
+    await expect(attempt).rejects.toThrow(
+      /relu.*\[4×16\].*could not allocate 256 bytes.*VK_ERROR_OUT_OF_DEVICE_MEMORY/,
+    );
+  });
+
+  test('device lost: pending work is rejected, and so is whatever comes after', async () => {
+    const other = await open();
+    const plan = await compile(other, { y: relu(input('x', [4])) });
+    plan.run({ x: new Float32Array(4) });
+    const pending = plan.read('y');
+    pending.catch(() => {});
+    other.device.destroy();
+    await expect(pending).rejects.toThrow(/GPU device lost|destroyed|mapping/i);
+    await other.device.lost;
+    expect(() => plan.run()).toThrow(DeviceLostError);
+    await expect(other.idle()).rejects.toThrow(DeviceLostError);
+  });
+});
+
+describe('devices', () => {
+  test('the core takes a device that the caller owns and leaves its handlers alone', async () => {
+    const { device } = await open();
+    const handler = () => {};
+    device.onuncapturederror = handler;
+    const mine = new Engine(device, { label: 'mine' });
+    const plan = await compile(mine, { y: relu(input('x', [3])) });
+    plan.run({ x: Float32Array.of(-1, 2, -3) });
+    expect([...(await plan.read('y'))]).toEqual([0, 2, 0]);
+    expect(device.onuncapturederror).toBe(handler);
+    plan.destroy();
+    device.destroy();
+  });
+
+  test('an adapter can be named by part of its name, any case; a wrong name lists what there is', async () => {
+    const [best] = await adapters();
+    const part = (best?.name ?? '').slice(0, 5).toUpperCase();
+    const named = await open({ adapter: part });
+    expect(named.adapterName).toBe(best?.description);
+    named.device.destroy();
+    await expect(open({ adapter: 'no-such-gpu' })).rejects.toThrow(
+      new RegExp(`no adapter matches "no-such-gpu".*${best?.name.slice(0, 5)}`),
+    );
+  });
+
+  test('only src/node.ts imports webgpu, and nothing in the core names a global gpu', () => {
+    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
+    const matching = (pattern: RegExp) => sources.filter((f) => pattern.test(readFileSync(join('src', f), 'utf8')));
+    expect(matching(/(from|import\() *'webgpu'/)).toEqual(['node.ts']);
+    expect(matching(/navigator\.gpu|globalThis/)).toEqual([]);
+  });
+});
+
+test('waiting naps instead of spinning, in one loop however many wait', async () => {
+  const wait = politeWait(true);
+  let turns = 0;
+  let counting = true;
+  const count = () => {
+    turns++;
+    if (counting) setImmediate(count);
+  };
+  const start = performance.now();
+  setImmediate(count);
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  await Promise.all([wait(pause(100)), wait(pause(60)), wait(pause(80))]);
+  for (let i = 0; i < 10; i++) await wait(pause(5));
+  counting = false;
+  // Each turn of the event loop takes at least the nap of 0.3 ms.
+  expect(turns).toBeLessThanOrEqual((performance.now() - start) / 0.3 + 20);
+  expect(turns).toBeGreaterThan(10);
+});

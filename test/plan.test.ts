@@ -1,0 +1,275 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { compile } from '../src/autograd/compile.js';
+import { gradients } from '../src/autograd/gradients.js';
+import { constant, input, ParameterSet } from '../src/autograd/leaves.js';
+import { ParameterStorage } from '../src/autograd/storage.js';
+import type { Tensor } from '../src/autograd/tensor.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { ShapeError, UsageError } from '../src/gpu/errors.js';
+import { Adam } from '../src/kernels/adam/adam.js';
+import { concat } from '../src/kernels/concat/concat.js';
+import { add, mul, relu, scale, square, sub, tanh } from '../src/kernels/elementwise/elementwise.js';
+import { detach, slice } from '../src/kernels/slice/slice.js';
+import { sharedEngine } from './gpu.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+const ramp = (n: number, f = (i: number) => i) => Float32Array.from({ length: n }, (_, i) => f(i));
+
+/** A scalar fit: w·x should become 3x. */
+function toyProblem() {
+  const set = new ParameterSet('fit');
+  const w = set.add('w', [1], () => 0);
+  const x = input('x', [1]);
+  const loss = square(sub(mul(w, x), scale(x, 3)));
+  return { set, w, loss, optimizer: new Adam(set, { learningRate: 0.1 }) };
+}
+
+describe('replay', () => {
+  test('makes no buffer, bind group or pipeline, and submits once', async () => {
+    const { loss, optimizer } = toyProblem();
+    const plan = await compile(engine, { loss }, { update: [optimizer.minimize(loss)] });
+    plan.run({ x: ramp(1, () => 1) });
+    await plan.scalar('loss');
+    const before = { ...engine.counters };
+    for (let i = 0; i < 20; i++) plan.run({ x: ramp(1, () => 1) });
+    await plan.scalar('loss');
+    const after = engine.counters;
+    expect([after.buffers, after.bufferBytes, after.bindGroups, after.pipelines]).toEqual([
+      before.buffers,
+      before.bufferBytes,
+      before.bindGroups,
+      before.pipelines,
+    ]);
+    expect(after.submits - before.submits).toBe(21);
+    expect(after.dispatches - before.dispatches).toBe(20 * plan.steps.length);
+    plan.destroy();
+  });
+
+  test('trains: the loss falls to nothing and the weight is found', async () => {
+    const { set, loss, optimizer } = toyProblem();
+    const plan = await compile(engine, { loss }, { update: [optimizer.minimize(loss)] });
+    for (let i = 0; i < 200; i++) plan.run({ x: ramp(1, () => 1) });
+    expect(await plan.scalar('loss')).toBeLessThan(1e-4);
+    const w = (await ParameterStorage.of(engine, set).read()).get('w') as Float32Array;
+    expect(Math.abs((w[0] as number) - 3)).toBeLessThan(1e-2);
+    plan.destroy();
+  });
+
+  test('a read that is awaited late has the value of the moment it was asked for', async () => {
+    const x = input('x', [2]);
+    const plan = await compile(engine, { y: scale(x, 2) });
+    plan.run({ x: ramp(2, () => 1) });
+    const early = plan.read('y');
+    plan.run({ x: ramp(2, () => 5) });
+    const late = plan.read('y');
+    expect([...(await early)]).toEqual([2, 2]);
+    expect([...(await late)]).toEqual([10, 10]);
+    plan.destroy();
+  });
+
+  test('parameters read after an update in the same plan are the new ones', async () => {
+    const { w, loss, optimizer } = toyProblem();
+    const update = optimizer.minimize(loss);
+    const plan = await compile(engine, { loss, seen: scale(w, 1) }, { update: [update] });
+    plan.run({ x: ramp(1, () => 1) });
+    expect((await plan.read('seen'))[0]).toBeCloseTo(0.1, 5);
+    plan.destroy();
+  });
+});
+
+describe('concatenation and slicing', () => {
+  const shape = [2, 3, 5, 4];
+  const build = () => {
+    const a = relu(input('a', shape));
+    const b = tanh(input('b', shape));
+    return { a, b, c: concat([a, b]) };
+  };
+
+  test('are free: producers write into the whole, consumers read from it', async () => {
+    const { c } = build();
+    const plan = await compile(engine, { y: scale(slice(c, 3, 6), 2) });
+    expect(plan.steps.map((s) => s.op.name)).toEqual(['relu', 'tanh', 'scale']);
+    const a = ramp(120, (i) => (i % 11) - 5);
+    const b = ramp(120, (i) => (i % 7) / 7);
+    plan.run({ a, b });
+    const y = await plan.read('y');
+    for (let r = 0; r < 30; r++) {
+      expect(y[3 * r]).toBeCloseTo(2 * Math.max(0, a[4 * r + 3] as number), 5);
+      expect(y[3 * r + 1]).toBeCloseTo(2 * Math.tanh(b[4 * r] as number), 5);
+      expect(y[3 * r + 2]).toBeCloseTo(2 * Math.tanh(b[4 * r + 1] as number), 5);
+    }
+    plan.destroy();
+  });
+
+  test('the gradient of a concatenation is a slice, without a copy', async () => {
+    const { a, c } = build();
+    const w = input('w', [2, 3, 5, 8]);
+    const gy = input('gy', [2, 3, 5, 8]);
+    const y = mul(c, w);
+    const { vectorJacobian } = await import('../src/autograd/gradients.js');
+    const [ga] = vectorJacobian([y], [gy], [a]);
+    const plan = await compile(engine, { ga: scale(ga as Tensor, 1) });
+    expect(plan.steps.map((s) => s.op.name).filter((n) => n === 'copy' || n === 'padChannels')).toEqual([]);
+    plan.destroy();
+  });
+
+  test('copy a leaf, a value in two concatenations, and a value that would be read and written in one buffer', async () => {
+    const x = input('x', shape);
+    const a = relu(x);
+    const names = async (y: Tensor) => {
+      const plan = await compile(engine, { y });
+      const list = plan.steps.map((s) => s.op.name);
+      const data = ramp(120, (i) => i - 50);
+      plan.run({ x: data });
+      const got = await plan.read('y');
+      plan.destroy();
+      return { list, got, data };
+    };
+    const leaf = await names(concat([x, a]));
+    expect(leaf.list.filter((n) => n === 'copy').length).toBe(1);
+    const twice = await names(concat([a, a]));
+    expect(twice.list.filter((n) => n === 'copy').length).toBeGreaterThan(0);
+    const chain = await names(concat([a, scale(a, 3)]));
+    for (let r = 0; r < 30; r++)
+      for (let c = 0; c < 4; c++) {
+        const v = Math.max(0, chain.data[4 * r + c] as number);
+        expect(chain.got[8 * r + c]).toBe(v);
+        expect(chain.got[8 * r + 4 + c]).toBe(3 * v);
+        expect(twice.got[8 * r + 4 + c]).toBe(v);
+        expect(leaf.got[8 * r + c]).toBe(leaf.data[4 * r + c]);
+      }
+  });
+});
+
+describe('memory', () => {
+  test('a long chain takes two buffers besides that of its output', async () => {
+    let y = relu(input('x', [1, 8, 8, 16]));
+    for (let i = 0; i < 20; i++) y = tanh(scale(y, 1.1));
+    const plan = await compile(engine, { y });
+    const { activations, largestLiveSet, peak, weights } = plan.memory();
+    expect(largestLiveSet).toBe(3 * 4 * 1024);
+    expect(activations).toBe(largestLiveSet);
+    expect(peak).toBeGreaterThanOrEqual(activations + weights);
+    plan.destroy();
+  });
+
+  test('counts weights, moments and gradients of a training plan', async () => {
+    const set = new ParameterSet('memory');
+    const w = set.add('w', [64, 64], () => 0);
+    const optimizer = new Adam(set);
+    const y = mul(w, w);
+    const update = optimizer.apply([mul(y, w)]);
+    const plan = await compile(engine, {}, { update: [update] });
+    const m = plan.memory();
+    expect(m.gradients).toBe(4 * 4096);
+    expect(m.weights).toBe(3 * 4 * 4096);
+    expect(m.parameterSets.map((p) => p.name).sort()).toEqual(['memory', 'memory.m', 'memory.v']);
+    plan.destroy();
+  });
+});
+
+describe('inspection', () => {
+  test('any intermediate can be read, its storage reused or not', async () => {
+    const x = input('x', [1, 2, 2, 4]);
+    const chain = [relu(x)];
+    for (let i = 0; i < 6; i++) chain.push(scale(chain[i] as Tensor, 2));
+    const plan = await compile(engine, { y: chain[6] as Tensor });
+    plan.run({ x: ramp(16) });
+    for (const [i, t] of chain.entries()) {
+      const got = await plan.read(t);
+      expect([...got]).toEqual([...ramp(16)].map((v) => v * 2 ** i));
+    }
+    await expect(plan.read(relu(x))).rejects.toThrow(UsageError);
+    plan.destroy();
+  });
+
+  test('so can every value of a net with concatenations, copies and slices', async () => {
+    const x = input('x', [1, 3, 5, 4]);
+    const a = relu(x);
+    const b = concat([a, scale(a, 2), x]);
+    const c = concat([slice(b, 2, 6), tanh(slice(b, 4, 12)), a]);
+    const d = scale(concat([c, c]), 3);
+    const tensors = [a, b, c, d, slice(b, 2, 6)];
+    const retained = await compile(engine, { d }, { retain: tensors.slice(0, 4) });
+    const plan = await compile(engine, { e: scale(scale(scale(d, 2), 2), 2) });
+    const data = ramp(60, (i) => ((i * 7) % 13) - 6);
+    retained.run({ x: data });
+    plan.run({ x: data });
+    for (const t of tensors.slice(0, 4)) expect(await plan.read(t), String(t)).toEqual(await retained.read(t));
+    plan.destroy();
+    retained.destroy();
+  });
+
+  test('retained intermediates of a training plan are those of the last run', async () => {
+    const { w, loss, optimizer } = toyProblem();
+    const seen = scale(w, 1);
+    const total = add(loss, scale(seen, 0));
+    const plan = await compile(engine, { total }, { update: [optimizer.minimize(total)], retain: [seen] });
+    plan.run({ x: ramp(1, () => 1) });
+    expect((await plan.read(seen))[0]).toBe(0);
+    plan.destroy();
+  });
+
+  test('profile times every dispatch, and toString shows the schedule', async () => {
+    const plan = await compile(engine, { y: relu(scale(input('x', [4, 32, 32, 16]), 2)) });
+    const rows = await plan.profile({ x: ramp(65536) }, 3);
+    expect(rows.map((r) => `${r.op}/${r.variant}`)).toEqual(['scale/vec4', 'relu/vec4']);
+    for (const r of rows) {
+      expect(r.ms).toBeGreaterThan(0);
+      expect(r.bytes).toBe(8 * 65536);
+    }
+    const text = plan.toString();
+    expect(text).toMatch(/0 +scale\/vec4\[4×32×32×16\]/);
+    expect(text).toMatch(/2 dispatches; peak .*MiB/);
+    plan.destroy();
+  });
+});
+
+describe('errors before any GPU work', () => {
+  test('shapes: op, argument and both shapes', () => {
+    expect(() => add(input('a', [2, 3]), input('b', [2, 4]))).toThrow(/add: b must be \[2, 3\].*got \[2, 4\]/);
+    expect(() => concat([input('a', [2, 3]), input('b', [3, 3])])).toThrow(/concat: x1 .*got \[3, 3\]/);
+    expect(() => slice(input('a', [2, 3]), 2, 4)).toThrow(/slice: channels \[2, 4\).*\[2, 3\]/);
+    expect(() => input('a', [2, 0])).toThrow(ShapeError);
+    expect(() => constant([1, 2], [3])).toThrow(/2 values for shape \[3\]/);
+    expect(() => gradients(input('a', [2]), [])).toThrow(/scalar/);
+  });
+
+  test('inputs: unknown, of another length or type, never given', async () => {
+    const plan = await compile(engine, { y: relu(input('x', [2, 2])) });
+    const submits = engine.counters.submits;
+    expect(() => plan.run({ z: ramp(4) })).toThrow(/no input z; it has x/);
+    expect(() => plan.run({ x: ramp(3) })).toThrow(/input x is \[2, 2\] \(4 values\), got 3/);
+    expect(() => plan.run({ x: new Uint32Array(4) })).toThrow(/f32/);
+    expect(() => plan.run()).toThrow(/input x \[2, 2\] was never given/);
+    expect(engine.counters.submits).toBe(submits);
+    plan.destroy();
+    expect(() => plan.run({ x: ramp(4) })).toThrow(/destroyed/);
+  });
+
+  test('parameters: unknown, of another length; nothing is written', async () => {
+    const set = new ParameterSet('store');
+    set.add('w', [2, 2], () => 7);
+    expect(() => set.add('w', [1], () => 0)).toThrow(/already/);
+    const storage = ParameterStorage.of(engine, set);
+    expect(() => set.add('late', [1], () => 0)).toThrow(/already in use/);
+    const values = new Map([
+      ['w', ramp(4)],
+      ['v', ramp(4)],
+    ]);
+    expect(() => storage.write(values)).toThrow(/no parameter v in set store; it has w/);
+    expect(() => storage.write(new Map([['w', ramp(3)]]))).toThrow(/\[2, 2\] \(4 values\), got 3/);
+    expect([...((await storage.read()).get('w') as Float32Array)]).toEqual([7, 7, 7, 7]);
+    storage.write(new Map([['w', ramp(4)]]));
+    expect([...((await storage.read()).get('w') as Float32Array)]).toEqual([0, 1, 2, 3]);
+  });
+
+  test('no gradient flows through detach', () => {
+    const x = input('x', [1]);
+    expect(() => gradients(square(detach(x)), [x])).toThrow(/does not take part/);
+  });
+});
