@@ -1,12 +1,61 @@
 export { type CompileOptions, compile } from './autograd/compile.js';
 export { gradients, vectorJacobian } from './autograd/gradients.js';
-export { constant, input, ParameterSet } from './autograd/leaves.js';
+export { constant, type Initializer, input, ParameterSet } from './autograd/leaves.js';
+export {
+  type Arg,
+  apply,
+  applyOne,
+  arg,
+  type Call,
+  type Dispatch,
+  grid,
+  type Launch,
+  type Op,
+  type Variant,
+  vec4Ready,
+} from './autograd/op.js';
 export type { MemoryReport, Plan, ProfileRow } from './autograd/plan.js';
 export { ParameterStorage } from './autograd/storage.js';
-export type { DType, Shape, Tensor, TensorData } from './autograd/tensor.js';
-export { Engine, type EngineOptions } from './gpu/engine.js';
+export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
+export { type Counters, Engine, type EngineOptions } from './gpu/engine.js';
 export * from './gpu/errors.js';
+export { type Shader, shader } from './gpu/shader.js';
+export { Adam, type AdamOptions } from './kernels/adam/adam.js';
+export { affineWarp } from './kernels/affineWarp/affineWarp.js';
+export { bceWithLogits } from './kernels/bceWithLogits/bceWithLogits.js';
 export { concat } from './kernels/concat/concat.js';
+export { conv2d } from './kernels/conv2d/conv2d.js';
+export type { ConvOptions } from './kernels/conv2d/convolution.js';
+export { type ConvTransposeOptions, convTranspose2d } from './kernels/convTranspose2d/convTranspose2d.js';
 export { copy } from './kernels/copy/copy.js';
-export * from './kernels/elementwise/elementwise.js';
+export { deformableSkip } from './kernels/deformableSkip/deformableSkip.js';
+export { dropout, noise, uniformNoise } from './kernels/dropout/dropout.js';
+export { Random } from './kernels/dropout/random.js';
+export {
+  abs,
+  add,
+  addScalar,
+  div,
+  exp,
+  leakyRelu,
+  log,
+  maximum,
+  mul,
+  relu,
+  scale,
+  sigmoid,
+  softplus,
+  sqrt,
+  square,
+  sub,
+  tanh,
+} from './kernels/elementwise/elementwise.js';
+export { heatMaps } from './kernels/heatMaps/heatMaps.js';
+export { type InstanceNormOptions, instanceNorm } from './kernels/instanceNorm/instanceNorm.js';
+export { l1 } from './kernels/l1/l1.js';
+export { type MaxPool2dOptions, maxPool2d } from './kernels/maxPool2d/maxPool2d.js';
+export { nearestNeighbourDistance } from './kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
+export { partMasks } from './kernels/partMasks/partMasks.js';
 export { detach, slice } from './kernels/slice/slice.js';
+export { broadcast, mean, type Over, sum } from './kernels/sum/sum.js';
+export { tile } from './kernels/tile/tile.js';

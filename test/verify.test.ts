@@ -41,7 +41,11 @@ test('files that cannot be run say why', async () => {
     status: 'unsupported',
     reason: 'no reader for op fft',
   });
-  expect(await verifyFile(engine, 'x.json', strange)).toMatchObject({ status: 'unsupported' });
+  expect(await verifyFile(engine, 'x.json', new TextEncoder().encode('{}'))).toMatchObject({ status: 'unsupported' });
+  expect(await verifyFile(engine, 'x.json', strange)).toMatchObject({
+    status: 'failed',
+    reason: expect.stringMatching(/not JSON/),
+  });
   const cut = readFileSync(join(FOLDER, 'relu_00.safetensors')).subarray(0, 900);
   expect(await verifyFile(engine, 'cut.safetensors', cut)).toMatchObject({
     status: 'failed',
@@ -97,8 +101,8 @@ describe('pose-gan', () => {
     writeFileSync(join(folder, 'c.json'), '{}');
     const { code, out } = await run('verify', folder);
     expect(code).toBe(1);
-    expect(out).toMatch(/^a\.safetensors {2}\S+ {2}pass$/m);
-    expect(out).toMatch(/^b\.safetensors {2}\S+ {2}FAIL at g_x$/m);
+    expect(out).toMatch(/^a\.safetensors {2}\S+ {2}pass {2}\(.*\)$/m);
+    expect(out).toMatch(/^b\.safetensors {2}\S+ {2}FAIL {2}\(g_x\)$/m);
     expect(out).toMatch(/^c\.json {2}unsupported: /m);
     expect(out.trimEnd().split('\n').at(-1)).toBe('1 passed, 1 failed');
     const json = JSON.parse((await run('verify', '--json', folder)).out);

@@ -1,4 +1,5 @@
-// gx[n, p, c] = Σ_h Σ_q max(0, 1 − |T_x(q) − p_x|) · max(0, 1 − |T_y(q) − p_y|) · gy[n, h, q, c], four channels c an invocation
+// gx[n, p, c] = Σ_h Σ_q max(0, 1 − |T_x(q) − p_x|) · max(0, 1 − |T_y(q) − p_y|) · gy[n, h, q, c], four channels c an
+//   invocation
 // n image, p source pixel, h transform, q target pixel: the adjoint of the warp as a gather. The q that count are
 // those that T = M q + t sends into the open 2×2 box around p; they lie in the image of that box under T⁻¹.
 struct Params {
@@ -39,7 +40,9 @@ fn preimage(t: Affine, source: vec2f) -> Box {
     let centre = vec2f(t.y.y * u.x - t.x.y * u.y, t.x.x * u.y - t.y.x * u.x) / (ae - bd);
     let side = vec2f(abs(t.y.y) + abs(t.x.y), abs(t.y.x) + abs(t.x.x)) / det;
     let half = 1.01 * side + 0.05 + 4e-6 * (terms / det) * far;
-    return Box(vec2i(clamp(ceil(centre - half), vec2f(), size)), vec2i(clamp(floor(centre + half) + 1.0, vec2f(), size)));
+    let lo = clamp(ceil(centre - half), vec2f(), size);
+    let hi = clamp(floor(centre + half) + 1.0, vec2f(), size);
+    return Box(vec2i(lo), vec2i(hi));
   }
   return Box(vec2i(), vec2i(size));
 }

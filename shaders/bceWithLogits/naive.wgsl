@@ -1,11 +1,12 @@
-// y = 1/n · Σ_i [softplus(x_i) − label·x_i], x = logits, in one invocation; element i lies in row i / channels, channel i % channels.
+// y = 1/n · Σ_i [softplus(x_i) − label·x_i], x = logits, in one invocation; element i lies in row i / channels, channel
+// i % channels.
 struct Params { count: u32, channels: u32, factor: f32, label: f32, logits_offset: u32, logits_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-// max(x, 0) − label·x + log(1 + eᵘ), u = −|x|: softplus(x) − label·x without overflow or cancellation. Beyond 4.6 the logarithm
-// is its series, since eᵘ is lost beside 1.
+// max(x, 0) − label·x + log(1 + eᵘ), u = −|x|: softplus(x) − label·x without overflow or cancellation. Beyond 4.6 the
+// logarithm is its series, since eᵘ is lost beside 1.
 fn term(x: f32) -> f32 {
   let e = exp(-abs(x));
   return max(x, 0.0) - p.label * x + select(e * (1.0 - 0.5 * e), log(1.0 + e), abs(x) < 4.6);

@@ -1,5 +1,6 @@
-// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o], x being 0 outside the image.
-// n image; i, j output row, column; u, v tap; c, o input, output channel. One invocation computes one element.
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
+// One invocation computes one element.
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32,

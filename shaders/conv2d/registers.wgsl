@@ -1,7 +1,8 @@
-// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o], x being 0 outside the image.
-// n image; i, j output row, column; u, v tap; c, o input, output channel, both counts multiples of 4. An invocation holds
-// 8 pixels × 8 output channels in registers and takes four input channels a step: with the matrix f whose columns are
-// w[u, v, c…c+3, o…o+3], a += f · x[c…c+3] is all products of a step in one expression. No barrier, no workgroup memory.
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
+// Both numbers of channels are multiples of 4. An invocation holds 8 pixels × 8 output channels in registers and takes
+// four input channels a step: f being the matrix with columns w[u, v, c…c+3, o…o+3], a += f · x[c…c+3] is all products
+// of a step in one expression. No barrier, no workgroup memory.
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32,
@@ -15,8 +16,8 @@ struct Params {
 
 fn epilogue(v: f32) -> f32 { return v; }
 
-// The first row of the image and the position of tap (0, 0) in it, for four pixels. Left of and above the image positions
-// wrap to large numbers, so that one comparison checks both ends.
+// The first row of the image and the position of tap (0, 0) in it, for four pixels. Left of and above the image
+// positions wrap to large numbers, so that one comparison checks both ends.
 struct Origin { image: vec4u, i: vec4u, j: vec4u }
 fn origin(first: u32) -> Origin {
   let row = min(first + vec4u(0, 1, 2, 3), vec4u(p.pixels - 1u));

@@ -1,6 +1,7 @@
-// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o], x being 0 outside the image.
-// n image; i, j output row, column; u, v tap; c, o input, output channel; any number of channels. An invocation holds
-// 8 pixels × 4 output channels in registers: 12 loads for 32 multiply-adds. No barrier, no workgroup memory.
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
+// Any number of channels. An invocation holds 8 pixels × 4 output channels in registers: 12 loads for 32 multiply-adds.
+// No barrier, no workgroup memory.
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32,
@@ -14,8 +15,8 @@ struct Params {
 
 fn epilogue(v: f32) -> f32 { return v; }
 
-// The first row of the image and the position of tap (0, 0) in it, for four pixels. Left of and above the image positions
-// wrap to large numbers, so that one comparison checks both ends.
+// The first row of the image and the position of tap (0, 0) in it, for four pixels. Left of and above the image
+// positions wrap to large numbers, so that one comparison checks both ends.
 struct Origin { image: vec4u, i: vec4u, j: vec4u }
 fn origin(first: u32) -> Origin {
   let row = min(first + vec4u(0, 1, 2, 3), vec4u(p.pixels - 1u));

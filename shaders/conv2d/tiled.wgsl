@@ -1,7 +1,8 @@
-// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o], x being 0 outside the image,
-// as the product of a matrix of pixels × K and one of K × output channels, K = the triples k = (u·KW + v)·C + c; the first is
-// never stored. A workgroup computes 64 pixels × 64 output channels, 16 k a step through workgroup memory, an invocation 4 × 4
-// of them. Workgroup z sums k in [z·chunk, (z + 1)·chunk) and writes the z-th block of `pixels` rows (splitK; else one chunk).
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
+// This is the product of a matrix of pixels × K, never stored, and one of K × output channels; k = (u·KW + v)·C + c.
+// A workgroup computes 64 pixels × 64 output channels, 16 k a step through workgroup memory; an invocation 4 × 4.
+// Workgroup z sums k in [z·chunk, (z + 1)·chunk) and writes the z-th block of rows (splitK; otherwise there is one).
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32, chunk: u32,
@@ -29,7 +30,11 @@ fn put(row: u32, z: u32, o: u32, value: vec4f) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn main(
+  @builtin(local_invocation_index) t: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
   let tile = group.y * groups.x + group.x;
   let across = (p.O + 63u) / 64u;
   let first = tile / across * 64u;

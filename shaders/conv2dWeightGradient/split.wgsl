@@ -1,7 +1,8 @@
-// partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o] over the z-th chunk of the rows r = n·Ho + i
-// of gy and all j, x being 0 outside the image; the chunks are added afterwards in order.
-// n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy. An invocation holds 8 c × 8 o of one tap in registers:
-// 16 loads for 64 multiply-adds, two pixels a step. The tap being fixed, the pixels inside the image are a range of j.
+// partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
+// over all j and the z-th chunk of the rows r = n·Ho + i of gy, x being 0 outside the image; the chunks are added
+// afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy.
+// An invocation holds 8 c × 8 o of one tap in registers, two pixels a step, each 16 loads for 64 multiply-adds. The tap
+// being fixed, the pixels inside the image are a range of j.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,
   rows: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
@@ -11,11 +12,15 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
-fn four(at: u32, next: vec4u) -> vec4f { return vec4f(gy[at + next.x], gy[at + next.y], gy[at + next.z], gy[at + next.w]); }
+fn four(at: u32, next: vec4u) -> vec4f {
+  return vec4f(gy[at + next.x], gy[at + next.y], gy[at + next.z], gy[at + next.w]);
+}
 
 fn put(at: u32, c: u32, o: u32, near: vec4f, far: vec4f) {
   if (c >= p.C) { return; }
-  for (var q = 0u; q < min(8u, p.O - o); q++) { partials[at + c * p.O + o + q] = select(near[q % 4u], far[q % 4u], q >= 4u); }
+  for (var q = 0u; q < min(8u, p.O - o); q++) {
+    partials[at + c * p.O + o + q] = select(near[q % 4u], far[q % 4u], q >= 4u);
+  }
 }
 
 @compute @workgroup_size(32)

@@ -1,7 +1,7 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c and the taps that hit a pixel of x: i = h·sh + u − top and
-// j = l·sw + v − left. n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
-// Only the taps u ≡ i + top (mod sh) do: u = a + sh·t and h = q − t, a and q being remainder and quotient of (i + top) / sh;
-// likewise along the columns. One invocation computes one element.
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
+// Those are the taps u ≡ i + top (mod sh): u = a + sh·t and h = q − t, a and q being remainder and quotient of
+// (i + top) / sh; likewise along the columns. One invocation computes one element.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32,

@@ -1,9 +1,10 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c and the taps with i = h·sh + u − top, j = l·sw + v − left.
-// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel, c a multiple of 4.
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
 // Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
-// quotient of (f + top) / sh; likewise along the columns. An invocation holds 8 pixels of one phase × 8 output channels in
-// registers and takes four input channels a step: with the matrix g whose columns are w[u, v, o…o+3, c…c+3], a += x[c…c+3] · g
-// is all products of a step in one expression. No barrier, no workgroup memory.
+// quotient of (f + top) / sh; likewise along the columns.
+// The number of input channels is a multiple of 4. An invocation holds 8 pixels of one phase × 8 output channels in
+// registers and takes four input channels a step: g being the matrix with columns w[u, v, o…o+3, c…c+3],
+// a += x[c…c+3] · g is all products of a step in one expression. No barrier, no workgroup memory.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32,
@@ -90,10 +91,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let i = f.x + p.sh * near.r;
   let j = f.y + p.sw * near.s;
   let q = o + 4u;
-  put(near.n.x, i.x, j.x, o, a0); put(near.n.y, i.y, j.y, o, a1); put(near.n.z, i.z, j.z, o, a2); put(near.n.w, i.w, j.w, o, a3);
-  put(near.n.x, i.x, j.x, q, b0); put(near.n.y, i.y, j.y, q, b1); put(near.n.z, i.z, j.z, q, b2); put(near.n.w, i.w, j.w, q, b3);
+  put(near.n.x, i.x, j.x, o, a0); put(near.n.y, i.y, j.y, o, a1);
+  put(near.n.z, i.z, j.z, o, a2); put(near.n.w, i.w, j.w, o, a3);
+  put(near.n.x, i.x, j.x, q, b0); put(near.n.y, i.y, j.y, q, b1);
+  put(near.n.z, i.z, j.z, q, b2); put(near.n.w, i.w, j.w, q, b3);
   let k = f.x + p.sh * far.r;
   let l = f.y + p.sw * far.s;
-  put(far.n.x, k.x, l.x, o, a4); put(far.n.y, k.y, l.y, o, a5); put(far.n.z, k.z, l.z, o, a6); put(far.n.w, k.w, l.w, o, a7);
-  put(far.n.x, k.x, l.x, q, b4); put(far.n.y, k.y, l.y, q, b5); put(far.n.z, k.z, l.z, q, b6); put(far.n.w, k.w, l.w, q, b7);
+  put(far.n.x, k.x, l.x, o, a4); put(far.n.y, k.y, l.y, o, a5);
+  put(far.n.z, k.z, l.z, o, a6); put(far.n.w, k.w, l.w, o, a7);
+  put(far.n.x, k.x, l.x, q, b4); put(far.n.y, k.y, l.y, q, b5);
+  put(far.n.z, k.z, l.z, q, b6); put(far.n.w, k.w, l.w, q, b7);
 }

@@ -1,8 +1,9 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c and the taps with i = h·sh + u − top, j = l·sw + v − left.
-// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel; any number of channels.
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
 // Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
-// quotient of (f + top) / sh; likewise along the columns. An invocation holds 8 pixels of one phase × 4 output channels in
-// registers: 12 loads for 32 multiply-adds. No barrier, no workgroup memory.
+// quotient of (f + top) / sh; likewise along the columns.
+// Any number of channels. An invocation holds 8 pixels of one phase × 4 output channels in registers: 12 loads for 32
+// multiply-adds. No barrier, no workgroup memory.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32,

@@ -1,9 +1,11 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c and the taps with i = h·sh + u − top, j = l·sw + v − left.
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
 // Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
-// quotient of (f + top) / sh; likewise along the columns. So each phase is a product of a matrix of its pixels × K and one of
-// K × output channels, K = the phase's taps × C. A workgroup computes 64 pixels × 64 output channels, 16 k a step through
-// workgroup memory, an invocation 4 × 4 of them. Workgroup z = phase + phases · b sums k in [b·chunk, (b + 1)·chunk) and writes
-// the b-th block of N·Ho·Wo rows (splitK; else one chunk).
+// quotient of (f + top) / sh; likewise along the columns.
+// So each phase is the product of a matrix of its pixels × K and one of K × output channels, K = the phase's taps × C.
+// A workgroup computes 64 pixels × 64 output channels, 16 k a step through workgroup memory; an invocation 4 × 4.
+// Workgroup z = phase + phases · b sums k in [b·chunk, (b + 1)·chunk) and writes the b-th block of rows (splitK;
+// otherwise there is one).
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32, chunk: u32,
@@ -32,7 +34,11 @@ fn put(block: u32, n: u32, i: u32, j: u32, o: u32, value: vec4f) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn main(
+  @builtin(local_invocation_index) t: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
   let rows = (p.Ho + p.sh - 1u) / p.sh;
   let columns = (p.Wo + p.sw - 1u) / p.sw;
   let tile = group.y * groups.x + group.x;

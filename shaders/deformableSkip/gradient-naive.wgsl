@@ -1,7 +1,7 @@
 // gx[n, p, c] = share_id(p, c) · gy[n, p, c] + Σ_h Σ_q tent(T_h q − p) · m_h · share_h(q, c) · gy[n, q, c]
-// n image, p source pixel, q target pixel, h part, c channel; m_h = bit h of mask at p (masks on the source) or at q (TARGET);
-// share of a candidate = [it is the winner at (q, c)], or 1 / number of candidates (MEAN); the first term where IDENTITY.
-// The q with |T_h q − p| < 1 lie in the image of a 2×2 box under T_h⁻¹.
+// n image, p source pixel, q target pixel, h part, c channel; m_h = bit h of mask at p (masks on the source) or at q
+// (TARGET); share of a candidate = [it is the winner at (q, c)], or 1 / number of candidates (MEAN); the first term
+// where IDENTITY. The q with |T_h q − p| < 1 lie in the image of a 2×2 box under T_h⁻¹.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;
@@ -45,7 +45,9 @@ fn preimage(t: Affine, source: vec2f) -> Box {
     let centre = vec2f(t.y.y * u.x - t.x.y * u.y, t.x.x * u.y - t.y.x * u.x) / (ae - bd);
     let side = vec2f(abs(t.y.y) + abs(t.x.y), abs(t.y.x) + abs(t.x.x)) / det;
     let half = 1.01 * side + 0.05 + 4e-6 * (terms / det) * far;
-    return Box(vec2i(clamp(ceil(centre - half), vec2f(), size)), vec2i(clamp(floor(centre + half) + 1.0, vec2f(), size)));
+    let lo = clamp(ceil(centre - half), vec2f(), size);
+    let hi = clamp(floor(centre + half) + 1.0, vec2f(), size);
+    return Box(vec2i(lo), vec2i(hi));
   }
   return Box(vec2i(), vec2i(size));
 }

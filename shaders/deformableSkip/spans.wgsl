@@ -12,7 +12,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let h = k % p.parts;
   var span = vec2i(i32(p.width), 0);
   for (var j = 0u; j < p.width; j++) {
-    if (extractBits(mask[p.mask_offset + row * p.width + j], h, 1u) != 0u) { span = vec2i(min(span.x, i32(j)), i32(j) + 1); }
+    let covered = extractBits(mask[p.mask_offset + row * p.width + j], h, 1u) != 0u;
+    if (covered) { span = vec2i(min(span.x, i32(j)), i32(j) + 1); }
   }
   spans[k] = span;
 }

@@ -1,6 +1,7 @@
-// y[r, c] = factor · x[r, c] where a random number of 24 bits is at least threshold, else 0: factor = 1 / (1 − rate), threshold = 2²⁴·rate.
-// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step high) and the
-// key (seed low, seed high); state holds seed low, seed high, step low, step high.
+// y[r, c] = factor · x[r, c] where a random number of 24 bits is at least threshold, else 0: factor = 1 / (1 − rate),
+// threshold = 2²⁴·rate.
+// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step
+// high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
 struct Params {
   count: u32, channels: u32, stream: u32, threshold: u32, factor: f32,
   x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
@@ -23,8 +24,8 @@ fn multiply_high(a: u32, b: u32) -> u32 {
   return a1 * b1 + (low >> 16u) + (middle >> 16u);
 }
 
-// Philox4x32-10 (Salmon et al. 2011): four random words for a counter under a key. A round multiplies two words, swaps and adds
-// the key in, which moves on by a Weyl sequence.
+// Philox4x32-10 (Salmon et al. 2011): four random words for a counter under a key. A round multiplies two words, swaps
+// and adds the key in, which moves on by a Weyl sequence.
 fn philox(counter: vec4u, seed: vec2u) -> vec4u {
   var c = counter;
   var key = seed;

@@ -1,7 +1,7 @@
 // y[r, c] = a random number, uniform in [0, 1) or (normal = 1) standard normal, four channels at a time: channels,
 // stride and offset are multiples of 4.
-// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step high) and the
-// key (seed low, seed high); state holds seed low, seed high, step low, step high.
+// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step
+// high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
 struct Params { count: u32, channels: u32, stream: u32, normal: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> state: array<u32>;
@@ -20,8 +20,8 @@ fn multiply_high(a: u32, b: u32) -> u32 {
   return a1 * b1 + (low >> 16u) + (middle >> 16u);
 }
 
-// Philox4x32-10 (Salmon et al. 2011): four random words for a counter under a key. A round multiplies two words, swaps and adds
-// the key in, which moves on by a Weyl sequence.
+// Philox4x32-10 (Salmon et al. 2011): four random words for a counter under a key. A round multiplies two words, swaps
+// and adds the key in, which moves on by a Weyl sequence.
 fn philox(counter: vec4u, seed: vec2u) -> vec4u {
   var c = counter;
   var key = seed;
@@ -34,7 +34,8 @@ fn philox(counter: vec4u, seed: vec2u) -> vec4u {
   return c;
 }
 
-// Box–Muller: two uniform words to two independent standard normal numbers √(−2 ln u)·(cos φ, sin φ), u in (0, 1], φ in [−π, π).
+// Box–Muller: two uniform words to two independent standard normal numbers √(−2 ln u)·(cos φ, sin φ), u in (0, 1], φ in
+// [−π, π).
 fn normal_pair(a: u32, b: u32) -> vec2f {
   let u = (f32(a >> 8u) + 1.0) / 16777216.0;
   let phi = 6.283185307179586 * (f32(b >> 8u) / 16777216.0 - 0.5);

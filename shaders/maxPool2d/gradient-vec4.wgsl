@@ -1,7 +1,8 @@
-// gx[n, a, b, c] = Σ of gy[n, i, j, c] over the windows (i, j) that (a, b) wins, four channels at a time: no earlier pixel of the
-// window is as large, no later one larger. A gather: every input pixel looks at the windows that cover it.
-// n = image, i, j = output pixel, u, v = position in the window, c = channel; pixel (a, b) = (i·stride_h + u − top, j·stride_w + v − left).
-// Positions outside the image are no candidates.
+// gx[n, a, b, c] = Σ of gy[n, i, j, c] over the windows (i, j) that pixel (a, b) wins, four channels at a time: no
+// earlier pixel of the window is as large, no later one larger. A gather: every input pixel looks at the windows that
+// cover it.
+// Window (i, j) has the pixels a = i·stride_h − top + (0 … kernel_h − 1), b = j·stride_w − left + (0 … kernel_w − 1);
+// positions outside the image are no candidates. n = image, c = channel.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
@@ -28,10 +29,10 @@ fn wins(value: vec4f, n: u32, a: i32, b: i32, a0: i32, b0: i32, c: u32) -> vec4<
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 64u + id.x;
-  if (t >= p.count) { return; }
-  let c = 4u * t % p.channels;
-  let row = 4u * t / p.channels;
+  let quad = id.y * groups.x * 64u + id.x;
+  if (quad >= p.count) { return; }
+  let c = 4u * quad % p.channels;
+  let row = 4u * quad / p.channels;
   let b = i32(row % p.width);
   let a = i32(row / p.width % p.height);
   let n = row / p.width / p.height;

@@ -1,6 +1,5 @@
-// y[n, i, j, c] = max over u, v of x[n, a, b, c].
-// n = image, i, j = output pixel, u, v = position in the window, c = channel; pixel (a, b) = (i·stride_h + u − top, j·stride_w + v − left).
-// Positions outside the image are no candidates.
+// y[n, i, j, c] = max of x[n, a, b, c] over the window (i, j): a = i·stride_h − top + (0 … kernel_h − 1),
+// b = j·stride_w − left + (0 … kernel_w − 1); positions outside the image are no candidates. n = image, c = channel.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
@@ -12,10 +11,10 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 64u + id.x;
-  if (t >= p.count) { return; }
-  let c = t % p.channels;
-  let row = t / p.channels;
+  let e = id.y * groups.x * 64u + id.x;
+  if (e >= p.count) { return; }
+  let c = e % p.channels;
+  let row = e / p.channels;
   let j = row % p.out_width;
   let i = row / p.out_width % p.out_height;
   let n = row / p.out_width / p.out_height;

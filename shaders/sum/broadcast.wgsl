@@ -1,5 +1,6 @@
 // Adjoint of a sum: y[o, m, k] = factor · x[o, k], element by element.
-// y is seen as outer × mid × inner; its element i = (o·mid + m)·inner + k lies in row i / channels, channel i % channels.
+// y is seen as outer × mid × inner; its element i = (o·mid + m)·inner + k lies in row i / channels, channel i %
+// channels.
 struct Params { count: u32, mid: u32, inner: u32, channels: u32, factor: f32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

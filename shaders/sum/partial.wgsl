@@ -1,6 +1,6 @@
 // partial[o, j, k] = Σ x[o, m, k] over m = j, j + chunks, j + 2·chunks, …: one invocation per partial sum.
-// x is seen as outer × mid × inner (see naive.wgsl). Neighbouring invocations read neighbouring elements: along k, and along m
-// where inner is 1.
+// x is seen as outer × mid × inner (see naive.wgsl). Neighbouring invocations read neighbouring elements: along k, and
+// along m where inner is 1.
 struct Params { count: u32, mid: u32, inner: u32, chunks: u32, channels: u32, x_offset: u32, x_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

@@ -312,7 +312,8 @@ class Compiler {
       if (reason) throw new UsageError(`${op.name}/${wanted} cannot run here: ${reason}`);
       return named;
     }
-    const found = op.variants.find((v) => !v.rejects?.(call));
+    const fitting = op.variants.filter((v) => !v.rejects?.(call));
+    const found = fitting.find((v) => !v.avoid?.(call)) ?? fitting[0];
     if (!found)
       throw new UsageError(
         `${op.name}: no variant fits (${op.variants.map((v) => `${v.name}: ${v.rejects?.(call)}`).join('; ')})`,

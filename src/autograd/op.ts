@@ -42,6 +42,8 @@ export interface Variant<A = unknown> {
   readonly name: string;
   /** A reason why this variant cannot run the call, or nothing when it can. */
   rejects?(call: Call<A>): string | undefined | false;
+  /** Whether it can run the call but suits this device worse than a later variant that does not avoid it. */
+  avoid?(call: Call<A>): boolean;
   launch(call: Call<A>): Launch;
 }
 

@@ -86,8 +86,8 @@ export class ParameterStorage {
     );
   }
 
-  /** Replaces parameters by name. Every name must exist and every length fit; nothing is written otherwise. */
-  write(values: ReadonlyMap<string, Float32Array>): void {
+  /** Throws unless every name exists and every length fits. */
+  check(values: ReadonlyMap<string, Float32Array>): void {
     for (const [name, v] of values) {
       if (!this.set.names.includes(name))
         throw new UsageError(`no parameter ${name} in set ${this.set.name}; it has ${this.set.names.join(', ')}`);
@@ -98,6 +98,11 @@ export class ParameterStorage {
           `${name} has shape ${formatShape(t.shape)} (${t.size} values), got ${v.length}`,
         );
     }
+  }
+
+  /** Replaces parameters by name; nothing is written unless all of them fit. */
+  write(values: ReadonlyMap<string, Float32Array>): void {
+    this.check(values);
     for (const [name, v] of values) this.#upload(this.set.get(name), v);
   }
 }

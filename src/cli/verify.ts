@@ -18,7 +18,7 @@ function filesIn(folder: string): string[] {
 function line(name: string, verdict: Verdict): string {
   if (verdict.status === 'unsupported') return `${name}  unsupported: ${verdict.reason}`;
   if ('reason' in verdict) return `${name}  FAIL  ${verdict.reason}`;
-  return `${name}  ${verdict.error.toExponential(1)}  ${verdict.status === 'passed' ? 'pass' : `FAIL at ${verdict.worst}`}`;
+  return `${name}  ${verdict.error.toExponential(1)}  ${verdict.status === 'passed' ? 'pass' : 'FAIL'}  (${verdict.worst})`;
 }
 
 export const verify: Command = {

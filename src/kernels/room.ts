@@ -28,6 +28,8 @@ export interface Room<A = unknown> {
 export interface FixtureFile {
   readonly op: string;
   readonly attrs: Readonly<Record<string, unknown>>;
+  /** Names of its tensors. */
+  readonly names: readonly string[];
   has(name: string): boolean;
   /** Throws when the file has no such tensor. */
   tensor(name: string): Nd;
@@ -47,8 +49,13 @@ export interface FixtureRun {
 
 /** A reference file that is no single graph: the reader runs it and gives results to compare, by name. */
 export interface FixtureCheck {
-  check(engine: Engine): Promise<Readonly<Record<string, { got: ArrayLike<number>; want: ArrayLike<number> }>>>;
+  check(engine: Engine): Promise<Readonly<Record<string, Comparison>>>;
 }
+
+/** Values against reference values, within `tolerance` of the largest; or an error of another kind against its limit. */
+export type Comparison =
+  | { readonly got: ArrayLike<number>; readonly want: ArrayLike<number>; readonly tolerance?: number }
+  | { readonly error: number; readonly limit: number };
 
 /** Translates a reference file; throws `UnsupportedFixture` for what the op does not do. */
 export type FixtureReader = (file: FixtureFile) => FixtureRun | FixtureCheck;

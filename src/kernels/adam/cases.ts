@@ -1,7 +1,7 @@
 import { compile } from '../../autograd/compile.js';
 import { input, ParameterSet } from '../../autograd/leaves.js';
 import { ParameterStorage } from '../../autograd/storage.js';
-import type { FixtureReader, Room } from '../room.js';
+import type { Comparison, FixtureReader, Room } from '../room.js';
 import { Adam } from './adam.js';
 
 /** Adam updates in place, so it has no case for the generic suite; test/adam.test.ts checks it. */
@@ -16,7 +16,7 @@ const adam: FixtureReader = (file) => ({
     const w = set.add('w', [n], Float32Array.from(file.tensor('w0').data));
     const optimizer = new Adam(set, { learningRate: lr, beta1, beta2, epsilon: eps });
     const plan = await compile(engine, { w }, { update: [optimizer.apply([input('g', [n])])] });
-    const results: Record<string, { got: ArrayLike<number>; want: ArrayLike<number> }> = {};
+    const results: Record<string, Comparison> = {};
     for (let t = 0; t < steps; t++) {
       plan.run({ g: Float32Array.from(file.tensor('grads').data.subarray(t * n, (t + 1) * n)) });
       const got = (await ParameterStorage.of(engine, set).read()).get('w') as Float32Array;

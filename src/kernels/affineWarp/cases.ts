@@ -82,7 +82,10 @@ function affineWarpFixture(file: FixtureFile): FixtureRun {
   };
 }
 
-/** Pixel coordinate of the normalised coordinate v ∈ [−1, 1]; `corners`: ±1 are centres of the outermost pixels, not their edges. */
+/**
+ * Pixel coordinate of the normalised coordinate v ∈ [−1, 1]; `corners`: ±1 are centres of the outermost pixels, not
+ * their edges.
+ */
 const toPixel = (v: number, size: number, corners: boolean) =>
   corners ? ((v + 1) / 2) * (size - 1) : ((v + 1) * size - 1) / 2;
 const fromPixel = (i: number, size: number, corners: boolean) =>
@@ -114,9 +117,9 @@ function gridSampleFixture(file: FixtureFile): FixtureRun {
 }
 
 /**
- * ONNX gives where each pixel of an H×W grid is mapped, in normalised coordinates. A ramp image whose two channels hold the
- * normalised coordinates of its own pixels, wide enough to contain every mapped point, must show the same under the warp. Its
- * pixels beyond H×W are compared with the float64 oracle.
+ * ONNX gives where each pixel of an H×W grid is mapped, in normalised coordinates. A ramp image whose two channels
+ * hold the normalised coordinates of its own pixels, wide enough to contain every mapped point, must show the same
+ * under the warp. Its pixels beyond H×W are compared with the float64 oracle.
  */
 function affineGridFixture(file: FixtureFile): FixtureRun {
   const corners = Number(option(file, 'align_corners', 0)) === 1;

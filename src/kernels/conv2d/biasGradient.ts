@@ -1,7 +1,7 @@
 import naiveCode from '../../../shaders/biasGradient/naive.wgsl?raw';
 import splitCode from '../../../shaders/biasGradient/split.wgsl?raw';
 import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op } from '../../autograd/op.js';
+import { applyOne, arg, type Call, grid, type Launch, type Op } from '../../autograd/op.js';
 import { channelsOf, type Tensor } from '../../autograd/tensor.js';
 import { shader } from '../../gpu/shader.js';
 import { storingTo } from './convolution.js';
@@ -22,7 +22,7 @@ export const biasGradientOp: Op<null> = {
   variants: [
     {
       name: 'split',
-      launch: (call) => {
+      launch: (call): Launch => {
         const { rows, channels: C } = arg(call, 'gy');
         const chunk = chunkOf(call);
         const splits = Math.ceil(rows / chunk);

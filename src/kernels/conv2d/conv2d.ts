@@ -43,23 +43,25 @@ export const conv2dOp: Op<ConvAttrs> = {
   infer: ([x, w, bias], attrs) => {
     const [N, H, W, C] = nhwc('conv2d', 'x', x as Tensor);
     const { shape } = w as Tensor;
+    const image = formatShape([N, H, W, C]);
     const [KH, KW, , O] = shape;
     if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
       throw new ShapeError(
         'conv2d',
-        `w must be [kernel height, kernel width, in, out] for x ${formatShape([N, H, W, C])}, got ${formatShape(shape)}`,
+        `w must be [kernel height, kernel width, in, out] for x ${image}, got ${formatShape(shape)}`,
       );
-    expectShape('conv2d', 'w', w as Tensor, [KH, KW, C, O], `input channels of x ${formatShape([N, H, W, C])}`);
+    expectShape('conv2d', 'w', w as Tensor, [KH, KW, C, O], `input channels of x ${image}`);
     if (bias) expectShape('conv2d', 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
     const size = convSize([H, W], [KH, KW], attrs);
     if (!size)
       throw new ShapeError(
         'conv2d',
-        `w ${formatShape(shape)} is larger than x ${formatShape([N, H, W, C])} with pad ${formatShape(attrs.pad)}`,
+        `w ${formatShape(shape)} is larger than x ${image} with pad ${formatShape(attrs.pad)}`,
       );
     return [{ shape: [N, ...size, O], dtype: 'f32' }];
   },
-  // y[i] = Σ_u x[i·s + u − top] · w[u]  ⇒  gx[h] = Σ_u gy[(h + top − u)/s] · w[u], gw[u] = Σ_i x[i·s + u − top] · gy[i], gb = Σ_i gy[i]
+  // y[i] = Σ_u x[i·s + u − top] · w[u] + b
+  //   ⇒  gx[h] = Σ_u gy[(h + top − u)/s] · w[u],  gw[u] = Σ_i x[i·s + u − top] · gy[i],  gb = Σ_i gy[i]
   gradient: (node, [gy], needs) => {
     if (!gy) return [];
     const [x, w] = node.inputs as [Tensor, Tensor];
@@ -122,10 +124,13 @@ export const conv2dOp: Op<ConvAttrs> = {
 };
 
 /**
- * Convolution (cross-correlation, as in PyTorch): y[n, i, j, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] +
- * bias[o] over the taps u, v and input channels c, x being 0 outside the image. x [N, H, W, Cin], w [KH, KW, Cin, Cout],
- * bias [Cout]; the result is [N, Ho, Wo, Cout] with Ho = ⌊(H + top + bottom − KH) / sh⌋ + 1. Throws `ShapeError` when shapes
- * disagree, the kernel is larger than the padded image, or stride and pad are no such integers.
+ * Convolution (cross-correlation, as in PyTorch), summed over the taps u, v and channels c, x being 0 outside:
+ * y[n, i, j, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o].
+ *
+ * x [N, H, W, Cin], w [KH, KW, Cin, Cout], bias [Cout]; the result is [N, Ho, Wo, Cout] with
+ * Ho = ⌊(H + top + bottom − KH) / sh⌋ + 1. Throws `ShapeError` when shapes disagree, the kernel is larger than the
+ * padded image, or stride and pad are no such integers.
+ *
  * The blocks CN of the paper (Siarohin et al. 2018, §4): 3×3 pad 1, or 4×4 stride 2 pad 1.
  */
 export function conv2d(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {

@@ -57,11 +57,11 @@ export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
     const [N, H, W, C] = nhwc(op, 'x', x as Tensor);
     const [n, height, width, O] = nhwc(op, 'gy', gy as Tensor);
     const size = convSize([H, W], attrs.kernel, attrs);
-    if (n !== N || !size || height !== size[0] || width !== size[1])
-      throw new ShapeError(
-        op,
-        `gy must be ${formatShape([N, ...(size ?? []), O])} (the result for x ${formatShape([N, H, W, C])}), got ${formatShape([n, height, width, O])}`,
-      );
+    const got = formatShape([n, height, width, O]);
+    const from = `the result for x ${formatShape([N, H, W, C])} and kernel ${formatShape(attrs.kernel)}`;
+    if (!size) throw new ShapeError(op, `gy is ${got}, but there is no ${from}`);
+    if (n !== N || height !== size[0] || width !== size[1])
+      throw new ShapeError(op, `gy must be ${formatShape([N, ...size, O])} (${from}), got ${got}`);
     return [{ shape: [...attrs.kernel, C, O], dtype: 'f32' }];
   },
   // gw is linear in x and in gy: the convolution of x with g, and its input gradient
@@ -108,9 +108,9 @@ export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
 };
 
 /**
- * Gradient of a convolution's weights: gw[u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o] over all
- * pixels n, i, j of gy. x [N, H, W, Cx] is the image the windows slide over, gy [N, Ho, Wo, Cg] has one pixel per window; the
- * result is [KH, KW, Cx, Cg]. For a transposed convolution x and gy change places.
+ * Gradient of a convolution's weights: gw[u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
+ * over all pixels n, i, j of gy. x [N, H, W, Cx] is the image the windows slide over, gy [N, Ho, Wo, Cg] has one pixel
+ * per window; the result is [KH, KW, Cx, Cg]. For a transposed convolution x and gy change places.
  */
 export function conv2dWeightGradient(x: Tensor, gy: Tensor, kernel: Shape, { stride, pad }: ConvAttrs): Tensor {
   const [KH = 0, KW = 0] = kernel;

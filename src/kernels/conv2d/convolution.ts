@@ -91,8 +91,8 @@ export function scratchLimit({ device }: Call<never>): number {
 const ENOUGH_GROUPS = 128;
 
 /**
- * How many chunks to split a reduction over K into so that `tiles` workgroups become enough, each chunk being at least 256 long;
- * 1 when there is no need or no room.
+ * How many chunks to split a reduction over K into so that `tiles` workgroups become enough, each chunk being at
+ * least 256 long; 1 when there is no need or no room.
  */
 export function splitsOf(call: Call<ConvAttrs>, tiles: number, K: number): number {
   const { rows, channels } = arg(call, 'y');

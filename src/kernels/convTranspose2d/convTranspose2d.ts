@@ -56,8 +56,7 @@ function reduction(call: Call<ConvTransposeAttrs>): number {
 const tiles = (call: Call<ConvTransposeAttrs>) =>
   Math.ceil(phases(call).pixels / 64) * Math.ceil(arg(call, 'y').channels / 64);
 
-const splits = (call: Call<ConvTransposeAttrs>) =>
-  splitsOf(call, tiles(call) * phases(call).count, reduction(call));
+const splits = (call: Call<ConvTransposeAttrs>) => splitsOf(call, tiles(call) * phases(call).count, reduction(call));
 
 export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
   name: 'convTranspose2d',
@@ -68,24 +67,26 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
     const op = 'convTranspose2d';
     const [N, H, W, C] = nhwc(op, 'x', x as Tensor);
     const { shape } = w as Tensor;
+    const image = formatShape([N, H, W, C]);
     const [KH, KW, O] = shape;
     if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
       throw new ShapeError(
         op,
-        `w must be [kernel height, kernel width, out, in] for x ${formatShape([N, H, W, C])}, got ${formatShape(shape)}`,
+        `w must be [kernel height, kernel width, out, in] for x ${image}, got ${formatShape(shape)}`,
       );
-    expectShape(op, 'w', w as Tensor, [KH, KW, O, C], `input channels of x ${formatShape([N, H, W, C])}`);
+    expectShape(op, 'w', w as Tensor, [KH, KW, O, C], `input channels of x ${image}`);
     if (bias) expectShape(op, 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
     const [height, width] = transposedSize([H, W], [KH, KW], attrs);
     const size = [height + attrs.outputPad[0], width + attrs.outputPad[1]];
     if (size.some((d) => d < 1))
       throw new ShapeError(
         op,
-        `x ${formatShape([N, H, W, C])} and w ${formatShape(shape)} with pad ${formatShape(attrs.pad)} leave nothing: ${size.join(' × ')} pixels`,
+        `x ${image} and w ${formatShape(shape)} with pad ${formatShape(attrs.pad)} leave ${size.join(' × ')} pixels`,
       );
     return [{ shape: [N, ...size, O], dtype: 'f32' }];
   },
-  // y[h·s + u − top] += x[h] · w[u]  ⇒  gx[h] = Σ_u gy[h·s + u − top] · w[u], gw[u] = Σ_h gy[h·s + u − top] · x[h], gb = Σ_i gy[i]
+  // y[h·s + u − top] += x[h] · w[u], from b
+  //   ⇒  gx[h] = Σ_u gy[h·s + u − top] · w[u],  gw[u] = Σ_h gy[h·s + u − top] · x[h],  gb = Σ_i gy[i]
   gradient: (node, [gy], needs) => {
     if (!gy) return [];
     const [x, w] = node.inputs as [Tensor, Tensor];
@@ -154,10 +155,13 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
 };
 
 /**
- * Transposed convolution, the adjoint of `conv2d`: every pixel x[n, h, l] adds x · w[u, v] to y[n, h·sh + u − top, l·sw + v − left];
- * what falls outside is cut off. x [N, H, W, Cin], w [KH, KW, Cout, Cin] (PyTorch's IOHW permuted by 2, 3, 1, 0), bias [Cout]; the
- * result is [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + KH + outputPad. Throws `ShapeError` when shapes disagree, the
+ * Transposed convolution, the adjoint of `conv2d`: every pixel x[n, h, l] adds x · w[u, v] to
+ * y[n, h·sh + u − top, l·sw + v − left], which starts from the bias; what falls outside is cut off.
+ *
+ * x [N, H, W, Cin], w [KH, KW, Cout, Cin] (PyTorch's IOHW permuted by 2, 3, 1, 0), bias [Cout]; the result is
+ * [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + KH + outputPad. Throws `ShapeError` when shapes disagree, the
  * output padding is not less than the stride, or nothing is left.
+ *
  * The decoder blocks of the paper (Siarohin et al. 2018, §4): 4×4 stride 2 pad 1, which doubles the size.
  */
 export function convTranspose2d(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {

@@ -7,17 +7,20 @@ import { deform, deformBackward } from './oracle.js';
 
 type Shape = readonly [number, number, number, number];
 
-/** Limb-like maps of an H×W image: rotations about its middle with a shift, a mirrored one, a far-away one, a constant one. */
-function limbs(images: number, parts: number, height: number, width: number): InputSpec {
+/**
+ * Limb-like maps of an H×W image: rotations about its middle with a shift; where `odd` also mirrored, far-away and
+ * constant ones.
+ */
+function limbs(images: number, parts: number, height: number, width: number, odd = true): InputSpec {
   const values: number[] = [];
   for (let k = 0; k < images * parts; k++) {
     const angle = 0.9 * k - 0.7;
     const size = 0.7 + 0.3 * (k % 4);
     const [a, b] = [size * Math.cos(angle), -size * Math.sin(angle)];
     const [x, y] = [(width - 1) / 2 + 0.37 * (k % 3), (height - 1) / 2 - 0.21 * (k % 4)];
-    if (k % 7 === 5) values.push(-1, 0, width - 1.3, 0, 1, 0.4);
-    else if (k % 7 === 4) values.push(1, 0, 1000, 0, 1, 1000);
-    else if (k % 7 === 3) values.push(0, 0, 1.25, 0, 0, 0.75);
+    if (odd && k % 7 === 5) values.push(-1, 0, width - 1.3, 0, 1, 0.4);
+    else if (odd && k % 7 === 4) values.push(1, 0, 1000, 0, 1, 1000);
+    else if (odd && k % 7 === 3) values.push(0, 0, 1.25, 0, 0, 0.75);
     else values.push(a, b, x - a * x - b * y, -b, a, y + b * x - a * y);
   }
   return { shape: [images, parts, 6], fill: (i) => values[i] as number };
@@ -88,7 +91,10 @@ cases.push(
   sample('bits beyond the parts, on the target', [1, 4, 5, 4], 2, { maskOn: 'target' }, masks([1, 4, 5, 4], 9, 0.5)),
 );
 
-/** Identity maps and few values: candidates tie with one another, with x and with 0; one channel shows each winner by itself. */
+/**
+ * Identity maps and few values: candidates tie with one another, with x and with 0; one channel shows each winner by
+ * itself.
+ */
 for (const channels of [1, 4, 5])
   for (const identity of [true, false])
     cases.push({
@@ -108,7 +114,8 @@ const bench = [
   [16, 8, 512],
 ].map(([h, w, c], level) => {
   const shape = [4, h, w, c] as unknown as Shape;
-  return sample(`market skip ${level}`, shape, 10, { scale: 2 ** level }, boxes(shape, 10));
+  const skip = sample(`market skip ${level}`, shape, 10, { scale: 2 ** level }, boxes(shape, 10));
+  return { ...skip, inputs: { ...skip.inputs, affine: limbs(4, 10, 128, 64, false) } };
 });
 
 /** Masks [N, P, H, W] of zeros and ones to bits [N, H, W]. */

@@ -140,14 +140,16 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
     if (mask.dtype !== 'u32' || formatShape(mask.shape) !== formatShape([N, H, W]))
       throw new ShapeError(
         'deformableSkip',
-        `mask must be u32 [${N}, ${H}, ${W}] (one bit per part, for ${given}), got ${mask.dtype} ${formatShape(mask.shape)}`,
+        `mask must be u32 [${N}, ${H}, ${W}] (one bit per part, for ${given}), ` +
+          `got ${mask.dtype} ${formatShape(mask.shape)}`,
       );
     checkScale('deformableSkip', scale, x);
     const winner = { shape: [N, H, W, Math.ceil(C / 4)], dtype: 'u32' } as const;
     return [{ shape: x.shape, dtype: 'f32' }, ...(aggregate === 'max' ? [winner] : [])];
   },
-  // max: y = candidate_w with w the winner, so gy flows to it alone; mean: 1/candidates of gy to each. A candidate is the identity
-  // or a masked affine sample, whose adjoint gathers over the pre-image: gx(p) += Σ_q tent(T_h q − p) · mask_h · share_h(q)
+  // max: y = candidate_w with w the winner, so gy flows to it alone; mean: 1/candidates of gy to each. A candidate is
+  // the identity or a masked affine sample, whose adjoint gathers over the pre-image: gx(p) += Σ_q tent(T_h q − p) ·
+  // mask_h · share_h(q)
   gradient: (node, [gy], [needsX]) => {
     if (!gy || !needsX) return [undefined];
     const [, affine, mask] = node.inputs;
@@ -159,13 +161,14 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
 };
 
 /**
- * The deformable skip connection (paper, Section 3.2, Eqs. 2–4): at every pixel and channel the largest (or the mean) of x
- * itself and of x under each part's affine map, restricted to the part's mask.
+ * The deformable skip connection (paper, Section 3.2, Eqs. 2–4): at every pixel and channel the largest (or the mean)
+ * of x itself and of x under each part's affine map, restricted to the part's mask.
  *
  * - `x` [N, H, W, C], the feature maps;
  * - `affine` f32 [N, P, 6], 1 ≤ P ≤ 31, target → source pixel coordinates as in `affineWarp`, `scale` included;
- * - `mask` u32 [N, H, W]: bit h is set where part h's mask covers that pixel of the grid of x (`maskOn` 'source', the default:
- *   candidate h samples x ⊙ mask_h) or of the result ('target': candidate h is mask_h times the sample of x);
+ * - `mask` u32 [N, H, W]: bit h is set where part h's mask covers that pixel of the grid of x (`maskOn` 'source', the
+ *   default: candidate h samples x ⊙ mask_h) or of the result ('target': candidate h is mask_h times the sample of
+ *   x);
  * - `identity` (default true): whether x itself is a candidate, the first; the parts follow in order.
  *
  * Every part is a candidate everywhere, 0 where it does not reach; of equal candidates the first wins. The result is

@@ -1,7 +1,7 @@
 import { applyOne } from '../../autograd/op.js';
 import type { Tensor } from '../../autograd/tensor.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type InputSpec, type Room, room } from '../room.js';
+import { type Case, type FixtureFile, type FixtureRun, type InputSpec, type Room, room } from '../room.js';
 import { type BinaryName, binaryOps, type UnaryName, unaryOps } from './elementwise.js';
 import { binary, map, unary, zip } from './oracle.js';
 
@@ -13,6 +13,30 @@ const shapes = [[1], [3, 5, 7, 3], [1, 1, 1, 1], [2, 3, 5, 8], [1, 17, 1, 4]];
 const domain: Partial<Record<string, InputSpec['fill']>> = { sqrt: positive, log: positive };
 const bounded = new Set(['exp', 'square']);
 const kOf: Record<string, number> = { leakyRelu: 0.2, scale: -1.7, addScalar: 0.3 };
+
+/** A reference file of an activation; layout does not matter. ONNX calls its tensors input_0 and output_0. */
+function read(name: UnaryName, file: FixtureFile, k: number): FixtureRun {
+  const onnx = file.has('input_0');
+  return {
+    inputs: { x: file.tensor(onnx ? 'input_0' : 'x') },
+    build: ({ x }) => ({ y: applyOne(unaryOps[name], [x], { k }) }),
+    expected: {
+      y: file.tensor(onnx ? 'output_0' : 'y'),
+      ...(file.has('g_x') && { g_x: file.tensor('g_x') }),
+    },
+    ...(file.has('gy') && { upstream: { y: file.tensor('gy') } }),
+  };
+}
+
+const fixtures: Partial<Record<UnaryName, Room['fixtures']>> = {
+  relu: { relu: (file) => read('relu', file, 0), Relu: (file) => read('relu', file, 0) },
+  leakyRelu: {
+    leaky_relu: (file) => read('leakyRelu', file, Number(file.attrs.slope)),
+    LeakyRelu: (file) => read('leakyRelu', file, Number(file.attrs.alpha ?? 0.01)),
+  },
+  tanh: { tanh: (file) => read('tanh', file, 0), Tanh: (file) => read('tanh', file, 0) },
+  sigmoid: { sigmoid: (file) => read('sigmoid', file, 0), Sigmoid: (file) => read('sigmoid', file, 0) },
+};
 
 function unaryRoom(name: UnaryName): Room {
   const k = kOf[name] ?? 0;
@@ -31,6 +55,7 @@ function unaryRoom(name: UnaryName): Room {
     backward: ({ x }, _, { y: gy }) => ({ x: zip(x as Nd, gy as Nd, (v, g) => g * row.d(v, k)) }),
     cases,
     refuses: [{ inputs: {}, attrs: null, error: /argument x is missing/ }],
+    fixtures: fixtures[name],
   });
 }
 

@@ -1,0 +1,51 @@
+// y = γ_g (x − μ)·inverse + β_g: one invocation per group, which holds `size` elements.
+// A group g of image n is one channel (sample mode: all of them): its element m is at row n·pixels + m / width, channel
+// g·width + m % width, with width = 1 (sample mode: the channels). stats[n, ·, g] = mean, inverse scale, coefficient k.
+struct Params {
+  count: u32, norm_groups: u32, size: u32, width: u32, pixels: u32, sample: u32, epsilon: f32,
+  x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> gamma: array<f32>;
+@group(0) @binding(3) var<storage, read> beta: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> stats: array<f32>;
+
+// Inverse scale and coefficient k of the gradient. Channel mode: 1/√(σ² + ε), its square. Sample mode: 1/(σ + ε), that
+// by σ.
+fn scales(variance: f32) -> array<f32, 2> {
+  if (p.sample == 0u) {
+    let inverse = inverseSqrt(variance + p.epsilon);
+    return array(inverse, inverse * inverse);
+  }
+  let sigma = sqrt(variance);
+  let inverse = 1.0 / (sigma + p.epsilon);
+  return array(inverse, select(0.0, inverse / sigma, sigma > 0.0));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let t = id.y * groups.x * 64u + id.x;
+  if (t >= p.count) { return; }
+  let n = t / p.norm_groups;
+  let g = t % p.norm_groups;
+  // Welford: mean and sum of squared deviations of the elements so far
+  var mean = 0.0;
+  var squares = 0.0;
+  for (var m = 0u; m < p.size; m++) {
+    let value = x[p.x_offset + (n * p.pixels + m / p.width) * p.x_stride + g * p.width + m % p.width];
+    let d = value - mean;
+    mean += d / f32(m + 1u);
+    squares += d * (value - mean);
+  }
+  let s = scales(squares / f32(p.size));
+  stats[(3u * n) * p.norm_groups + g] = mean;
+  stats[(3u * n + 1u) * p.norm_groups + g] = s[0];
+  stats[(3u * n + 2u) * p.norm_groups + g] = s[1];
+  for (var m = 0u; m < p.size; m++) {
+    let row = n * p.pixels + m / p.width;
+    let c = g * p.width + m % p.width;
+    y[p.y_offset + row * p.y_stride + c] = gamma[g] * s[0] * (x[p.x_offset + row * p.x_stride + c] - mean) + beta[g];
+  }
+}

@@ -1,0 +1,29 @@
+// gx[n, p, c] = gy[n, p] · sign(generated[n, p, c] − reference[n, q, c]), sign(0) = 0
+// n image, p pixel, four channels c an invocation; q = the pixel of the window around p that was nearest (winner =
+// its row · WINDOW + its column).
+override WINDOW: u32 = 3u;
+struct Params {
+  count: u32, width: u32, channels: u32, generated_offset: u32, generated_stride: u32,
+  reference_offset: u32, reference_stride: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> generated: array<vec4f>;
+@group(0) @binding(2) var<storage, read> reference: array<vec4f>;
+@group(0) @binding(3) var<storage, read> winner: array<u32>;
+@group(0) @binding(4) var<storage, read> gy: array<f32>;
+@group(0) @binding(5) var<storage, read_write> gx: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count) { return; }
+  let quads = p.channels / 4u;
+  let r = i / quads;
+  let c = 4u * (i % quads);
+  let k = winner[r];
+  // Row of q in [N·H·W]: the windows that win lie inside the image, so rows of pixels may be counted through.
+  let q = r + k / WINDOW * p.width + k % WINDOW - WINDOW / 2u * (p.width + 1u);
+  let d = generated[(p.generated_offset + r * p.generated_stride + c) / 4u]
+    - reference[(p.reference_offset + q * p.reference_stride + c) / 4u];
+  gx[(p.gx_offset + r * p.gx_stride + c) / 4u] = gy[p.gy_offset + r / p.width * p.gy_stride + r % p.width] * sign(d);
+}

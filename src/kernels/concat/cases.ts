@@ -1,0 +1,147 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { add, relu, scale } from '../elementwise/elementwise.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import { detach, slice } from '../slice/slice.js';
+import { concat } from './concat.js';
+import * as oracle from './oracle.js';
+
+interface Attrs {
+  lines: readonly oracle.Line[];
+  results: readonly string[];
+}
+
+/** The program of `lines` in ops. */
+function build(inputs: Readonly<Record<string, Tensor>>, { lines, results }: Attrs): Record<string, Tensor> {
+  const values = new Map(Object.entries(inputs));
+  for (const { to, op, of, range = [0, 0], k = 1 } of lines) {
+    const args = of.map((name) => values.get(name) as Tensor);
+    const [a, b] = args as [Tensor, Tensor];
+    const make = {
+      concat: () => concat(args),
+      slice: () => slice(a, range[0], range[1]),
+      relu: () => relu(a),
+      add: () => add(a, b),
+      scale: () => scale(a, k),
+      detach: () => detach(a),
+    };
+    values.set(to, make[op]());
+  }
+  return Object.fromEntries(results.map((name) => [name, values.get(name) as Tensor]));
+}
+
+/** Reads `y = concat a b` and `t = slice y 0 3`, the source of a program. */
+function program(source: string): oracle.Line[] {
+  return source.split(';').map((line) => {
+    const [to = '', op = '', ...rest] = line.split(/[\s=]+/).filter(Boolean);
+    const of = rest.filter((word) => Number.isNaN(Number(word)));
+    const numbers = rest.filter((word) => !Number.isNaN(Number(word))).map(Number);
+    const range = [numbers[0] ?? 0, numbers[1] ?? 0] as const;
+    return { to, op: op as oracle.Line['op'], of, range, k: numbers[0] };
+  });
+}
+
+function one(name: string, source: string, shapes: Record<string, readonly number[]>, results = ['y']): Case<Attrs> {
+  const inputs = Object.fromEntries(Object.entries(shapes).map(([n, shape]) => [n, { shape }]));
+  return { name, inputs, attrs: { lines: program(source), results } };
+}
+
+const wide = { a: [2, 3, 5, 8], b: [2, 3, 5, 4] };
+const odd = { a: [3, 5, 7, 3], b: [3, 5, 7, 2] };
+/** The chains, at channels that suit vec4 kernels and at odd ones; A and B are channels of a and b. */
+const chains = ([label, shapes]: readonly [string, typeof wide]) => {
+  const A = shapes.a[3] as number;
+  const both = A + (shapes.b[3] as number);
+  const chain = (name: string, source: string, results?: string[]) => one(`${name}, ${label}`, source, shapes, results);
+  return [
+    chain('leaves', 'y = concat a b'),
+    chain('computed parts', 'p = relu a; q = scale b 3; y = concat p q'),
+    chain('one tensor twice', 'p = relu a; q = relu b; y = concat p q p'),
+    chain('a leaf twice', 'q = relu b; y = concat a a q'),
+    chain('nested', 'p = relu a; q = scale b 2; r = concat p q; s = scale a -1; y = concat s r p'),
+    chain('a leaf and its relu', 'q = relu b; p = relu a; y = concat a p q'),
+    chain('a tensor and its relu', 'p = scale a 2; q = relu p; r = relu b; y = concat p q r'),
+    chain('relu of a concatenation that holds its own', 'p = concat a b; q = relu p; y = concat p q'),
+    chain('slice of a concatenation', `p = scale a 2; q = relu b; r = concat p q; y = slice r 1 ${both - 1}`),
+    chain(
+      'slice with two consumers',
+      `p = scale a 2; q = slice p 1 ${A}; r = relu q; s = scale q 3; y = add r s; t = relu b`,
+      ['y', 't'],
+    ),
+    chain('slice of a slice', `p = concat a b; q = slice p 1 ${both}; y = slice q 0 ${A - 2}`),
+    chain(
+      'concatenation of slices of one tensor',
+      `p = scale a 2; q = slice p 1 ${A}; r = slice p 0 1; t = relu b; y = concat q r t`,
+    ),
+    chain('a part is an output too', 'p = relu a; q = relu b; y = concat p q', ['p', 'y']),
+    chain('a part in two concatenations', 'p = relu a; q = relu b; y = concat p q; z = concat q p', ['y', 'z']),
+    chain(
+      'halves of a concatenation added',
+      `p = relu a; r = concat p p b; s = slice r 0 ${A}; t = slice r ${A} ${2 * A}; y = add s t; z = relu r`,
+      ['y', 'z'],
+    ),
+    { ...chain('a detached part', 'p = scale a 2; q = detach p; r = scale b 1; y = concat p q r'), kink: true },
+  ];
+};
+
+/** ONNX Concat; a concatenation along another axis than the last is none of channels. */
+function readOnnx(file: FixtureFile): FixtureRun {
+  const inputs: Record<string, Nd> = {};
+  for (let i = 0; file.has(`input_${i}`); i++) inputs[`x${i}`] = file.tensor(`input_${i}`);
+  const rank = inputs.x0?.shape.length ?? 0;
+  if (((Number(file.attrs.axis) % rank) + rank) % rank !== rank - 1)
+    throw new UnsupportedFixture(`Concat along axis ${file.attrs.axis} of ${rank}; only the last one is concatenated`);
+  return {
+    inputs,
+    build: (x) => ({ y: concat(Object.keys(inputs).map((name) => x[name] as Tensor)) }),
+    expected: { y: file.tensor('output_0') },
+  };
+}
+
+export const rooms: readonly Room[] = [
+  room<Attrs>({
+    name: 'concat',
+    build,
+    forward: (inputs, { lines, results }) => {
+      const values = oracle.run(inputs, lines);
+      return Object.fromEntries(results.map((name) => [name, values.get(name) as Nd]));
+    },
+    backward: (inputs, { lines }, gys) => oracle.gradients(inputs, lines, gys),
+    cases: [
+      ...(
+        [
+          ['multiples of 4', wide],
+          ['odd channels', odd],
+        ] as const
+      ).flatMap(chains),
+      one('one pixel', 'p = relu a; y = concat p a b', { a: [1, 1, 1, 1], b: [1, 1, 1, 1] }),
+      one('one part', 'p = concat a; y = relu p', { a: [1, 17, 1, 4] }),
+      one('vectors', 'p = relu b; y = concat a p b', { a: [3], b: [5] }),
+    ],
+    refuses: [
+      {
+        inputs: { a: { shape: [2, 3, 4] }, b: { shape: [3, 2, 4] } },
+        attrs: { lines: program('y = concat a b'), results: ['y'] },
+        error: /concat: x1 must be \[2, 3, any\] like x0, got \[3, 2, 4\]/,
+      },
+      {
+        inputs: { a: { shape: [2, 4] }, b: { shape: [2, 4], dtype: 'u32' } },
+        attrs: { lines: program('y = concat a b'), results: ['y'] },
+        error: /concat: x1 is u32, x0 is f32/,
+      },
+      {
+        inputs: {},
+        attrs: { lines: program('y = concat'), results: ['y'] },
+        error: /concat: needs at least one tensor/,
+      },
+    ],
+    bench: [
+      one('skip', 'p = relu a; q = relu b; r = relu c; y = concat p q r', {
+        a: [4, 32, 16, 512],
+        b: [4, 32, 16, 256],
+        c: [4, 32, 16, 256],
+      }),
+    ],
+    fixtures: { Concat: readOnnx },
+  }),
+];

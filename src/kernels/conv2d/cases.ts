@@ -1,0 +1,171 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { nchwToNhwc, oihwToHwio } from '../layout.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import { conv2d } from './conv2d.js';
+import { conv2dWeightGradient } from './conv2dWeightGradient.js';
+import * as oracle from './oracle.js';
+
+type Sides = readonly [number, number, number, number];
+interface Attrs {
+  readonly stride?: number | readonly [number, number];
+  readonly pad?: number | Sides;
+}
+
+function windowOf({ stride = 1, pad = 0 }: Attrs): oracle.Window {
+  return {
+    stride: typeof stride === 'number' ? [stride, stride] : stride,
+    pad: typeof pad === 'number' ? [pad, pad, pad, pad] : pad,
+  };
+}
+
+type Shape4 = readonly [number, number, number, number];
+
+/** A case named by its shapes; w is [KH, KW, Cin, Cout]. */
+function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): Case<Attrs> {
+  const { stride, pad } = windowOf(attrs);
+  const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${bias ? ' + bias' : ''}${note}`;
+  return { name, attrs, inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[3]] } }) } };
+}
+
+const conv2dRoom: Room = room<Attrs>({
+  name: 'conv2d',
+  build: ({ x, w, bias }, attrs) => ({ y: conv2d(x as Tensor, w as Tensor, { ...attrs, bias }) }),
+  forward: ({ x, w, bias }, attrs) => ({ y: oracle.conv2d(x as Nd, w as Nd, bias, windowOf(attrs)) }),
+  backward: ({ x, w, bias }, attrs, { y }) => {
+    const { bias: gb, ...g } = oracle.conv2dBackward(x as Nd, w as Nd, y as Nd, windowOf(attrs));
+    return bias ? { ...g, bias: gb } : g;
+  },
+  cases: [
+    layer([1, 1, 1, 1], [1, 1, 1, 1], {}, true),
+    layer([2, 5, 3, 3], [3, 3, 3, 5], { pad: 1 }, true),
+    layer([3, 7, 6, 7], [4, 4, 7, 9], { stride: 2, pad: 1 }),
+    layer([1, 11, 7, 1], [5, 3, 1, 2], { stride: [3, 2], pad: [2, 0, 1, 3] }, true),
+    layer([1, 2, 3, 4], [3, 3, 4, 8], { pad: 4 }, true, ', windows in the padding alone'),
+    layer([2, 9, 5, 8], [3, 2, 8, 12], { stride: [1, 2], pad: [0, 1, 2, 0] }, true),
+    layer([1, 8, 3, 4], [2, 2, 4, 4], { stride: 5 }, false, ', stride beyond the kernel'),
+    layer([3, 8, 4, 12], [4, 4, 12, 20], { stride: 2, pad: 1 }, true),
+    layer([1, 13, 19, 2], [3, 3, 2, 3], { pad: 1 }, true, ', several tiles of pixels'),
+    layer([1, 3, 3, 2], [1, 1, 2, 67], {}, true, ', several tiles of channels'),
+    layer([1, 2, 2, 96], [3, 3, 96, 3], { pad: 1 }, true, ', long reduction'),
+    layer([1, 3, 3, 132], [2, 2, 132, 8], {}, true, ', long reduction'),
+    layer([1, 2, 3, 2], [3, 3, 2, 64], { pad: 1 }, false, ', long reduction of the gradient'),
+  ],
+  refuses: [
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 5, 8] } },
+      attrs: {},
+      error: /conv2d: w must be \[3, 3, 3, 8\] \(input channels of x \[1, 4, 4, 3\]\), got \[3, 3, 5, 8\]/,
+    },
+    {
+      inputs: { x: { shape: [4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
+      attrs: {},
+      error: /conv2d: x must be \[batch, height, width, channels\], got \[4, 4, 3\]/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 8] } },
+      attrs: {},
+      error: /w must be \[kernel height.*x \[1, 4, 4, 3\], got \[3, 8\]/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] }, bias: { shape: [3] } },
+      attrs: {},
+      error: /conv2d: bias must be \[8\].*w \[3, 3, 3, 8\].*got \[3\]/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 2, 3] }, w: { shape: [5, 5, 3, 8] } },
+      attrs: { pad: 1 },
+      error: /w \[5, 5, 3, 8\] is larger than x \[1, 4, 2, 3\]/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
+      attrs: { stride: 0 },
+      error: /stride must be an integer of at least 1/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
+      attrs: { pad: -1 },
+      error: /pad must be an integer of at least 0/,
+    },
+  ],
+  bench: [
+    layer([4, 128, 64, 21], [3, 3, 21, 64], { pad: 1 }),
+    layer([4, 128, 64, 64], [4, 4, 64, 128], { stride: 2, pad: 1 }),
+    layer([4, 64, 32, 128], [4, 4, 128, 256], { stride: 2, pad: 1 }),
+    layer([4, 32, 16, 256], [4, 4, 256, 512], { stride: 2, pad: 1 }),
+    layer([4, 16, 8, 512], [4, 4, 512, 512], { stride: 2, pad: 1 }),
+    layer([4, 8, 4, 512], [4, 4, 512, 512], { stride: 2, pad: 1 }),
+    layer([4, 128, 64, 64], [3, 3, 64, 64], { pad: 1 }, true),
+    layer([2, 256, 256, 64], [3, 3, 64, 64], { pad: 1 }, true),
+  ],
+  fixtures: { conv2d: readTorch, Conv: readOnnx },
+});
+
+function readTorch(file: FixtureFile): FixtureRun {
+  const { stride, pad } = file.attrs as { stride: number; pad: number };
+  const biased = file.has('b');
+  return {
+    inputs: {
+      x: nchwToNhwc(file.tensor('x')),
+      w: oihwToHwio(file.tensor('w')),
+      ...(biased && { bias: file.tensor('b') }),
+    },
+    build: ({ x, w, bias }) => ({ y: conv2d(x as Tensor, w as Tensor, { stride, pad, bias }) }),
+    expected: {
+      y: nchwToNhwc(file.tensor('y')),
+      g_x: nchwToNhwc(file.tensor('g_x')),
+      g_w: oihwToHwio(file.tensor('g_w')),
+      ...(biased && { g_bias: file.tensor('g_b') }),
+    },
+    upstream: { y: nchwToNhwc(file.tensor('gy')) },
+  };
+}
+
+function readOnnx(file: FixtureFile): FixtureRun {
+  const { strides = [1, 1], pads = [0, 0, 0, 0], dilations = [], group = 1, auto_pad = 'NOTSET' } = file.attrs;
+  if ((dilations as number[]).some((d) => d !== 1)) throw new UnsupportedFixture('dilated windows');
+  if (group !== 1) throw new UnsupportedFixture('groups of channels');
+  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
+  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
+  const options = { stride: strides as [number, number], pad: pads as [number, number, number, number] };
+  return {
+    inputs: {
+      x: nchwToNhwc(file.tensor('input_0')),
+      w: oihwToHwio(file.tensor('input_1')),
+      ...(file.has('input_2') && { bias: file.tensor('input_2') }),
+    },
+    build: ({ x, w, bias }) => ({ y: conv2d(x as Tensor, w as Tensor, { ...options, bias }) }),
+    expected: { y: nchwToNhwc(file.tensor('output_0')) },
+  };
+}
+
+interface WeightAttrs extends oracle.Window {
+  readonly kernel: readonly [number, number];
+}
+
+function weights(x: Shape4, gy: Shape4, attrs: WeightAttrs): Case<WeightAttrs> {
+  const name = `${x.join('×')} * ${gy.join('×')} kernel ${attrs.kernel} stride ${attrs.stride} pad ${attrs.pad}`;
+  return { name, attrs, inputs: { x: { shape: x }, gy: { shape: gy } } };
+}
+
+const weightGradientRoom: Room = room<WeightAttrs>({
+  name: 'conv2dWeightGradient',
+  build: ({ x, gy }, a) => ({ gw: conv2dWeightGradient(x as Tensor, gy as Tensor, a.kernel, a) }),
+  forward: ({ x, gy }, a) => ({ gw: oracle.weightGradient(x as Nd, gy as Nd, a.kernel, a) }),
+  backward: ({ x, gy }, a, { gw }) => oracle.weightGradientBackward(x as Nd, gy as Nd, gw as Nd, a),
+  cases: [
+    weights([1, 1, 1, 1], [1, 1, 1, 1], { kernel: [1, 1], stride: [1, 1], pad: [0, 0, 0, 0] }),
+    weights([3, 7, 5, 3], [3, 4, 2, 5], { kernel: [3, 4], stride: [2, 3], pad: [1, 1, 2, 3] }),
+    weights([1, 4, 3, 9], [1, 3, 4, 17], { kernel: [2, 2], stride: [1, 1], pad: [0, 1, 0, 1] }),
+    weights([1, 2, 7, 4], [1, 1, 3, 8], { kernel: [4, 4], stride: [2, 2], pad: [1, 1, 1, 1] }),
+  ],
+  refuses: [
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, gy: { shape: [1, 3, 4, 5] } },
+      attrs: { kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1] },
+      error: /gy must be \[1, 4, 4, 5\] \(the result for x \[1, 4, 4, 3\] and kernel \[3, 3\]\), got \[1, 3, 4, 5\]/,
+    },
+  ],
+});
+
+export const rooms: readonly Room[] = [conv2dRoom, weightGradientRoom];

@@ -1,0 +1,89 @@
+import { add4, at4, type Nd, nd } from '../oracle.js';
+
+export interface Window {
+  readonly stride: readonly [number, number];
+  /** Top, left, bottom, right. */
+  readonly pad: readonly [number, number, number, number];
+}
+
+type Four = [number, number, number, number];
+
+/**
+ * Calls `visit` for every multiply-add of a convolution: image n, output pixel (i, j), tap (u, v), input pixel (h,
+ * l).
+ */
+function windows(
+  [N, Ho, Wo]: readonly number[],
+  [KH, KW]: readonly number[],
+  { stride, pad }: Window,
+  visit: (n: number, i: number, j: number, u: number, v: number, h: number, l: number) => void,
+): void {
+  for (let n = 0; n < (N as number); n++)
+    for (let i = 0; i < (Ho as number); i++)
+      for (let j = 0; j < (Wo as number); j++)
+        for (let u = 0; u < (KH as number); u++)
+          for (let v = 0; v < (KW as number); v++)
+            visit(n, i, j, u, v, i * stride[0] + u - pad[0], j * stride[1] + v - pad[1]);
+}
+
+/** y[n, i, j, o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u, v, c, o] + bias[o]. */
+export function conv2d(x: Nd, w: Nd, bias: Nd | undefined, window: Window): Nd {
+  const [N, H, W, C] = x.shape as Four;
+  const [KH, KW, , O] = w.shape as Four;
+  const { stride, pad } = window;
+  const Ho = Math.floor((H + pad[0] + pad[2] - KH) / stride[0]) + 1;
+  const Wo = Math.floor((W + pad[1] + pad[3] - KW) / stride[1]) + 1;
+  const y = nd([N, Ho, Wo, O], (k) => bias?.data[k % O] ?? 0);
+  windows(y.shape, w.shape, window, (n, i, j, u, v, h, l) => {
+    if (h < 0 || l < 0 || h >= H || l >= W) return;
+    for (let c = 0; c < C; c++)
+      for (let o = 0; o < O; o++) add4(y, n, i, j, o, at4(x, n, h, l, c) * at4(w, u, v, c, o));
+  });
+  return y;
+}
+
+/** The product rule, multiply-add by multiply-add. */
+export function conv2dBackward(x: Nd, w: Nd, gy: Nd, window: Window): { x: Nd; w: Nd; bias: Nd } {
+  const [, H, W, C] = x.shape as Four;
+  const O = w.shape[3] as number;
+  const gx = nd(x.shape);
+  const gw = nd(w.shape);
+  const gb = nd([O]);
+  windows(gy.shape, w.shape, window, (n, i, j, u, v, h, l) => {
+    if (h < 0 || l < 0 || h >= H || l >= W) return;
+    for (let c = 0; c < C; c++)
+      for (let o = 0; o < O; o++) {
+        const g = at4(gy, n, i, j, o);
+        add4(gx, n, h, l, c, g * at4(w, u, v, c, o));
+        add4(gw, u, v, c, o, g * at4(x, n, h, l, c));
+      }
+  });
+  for (const [k, g] of gy.data.entries()) gb.data[k % O] = (gb.data[k % O] as number) + g;
+  return { x: gx, w: gw, bias: gb };
+}
+
+/** gw[u, v, c, o] = Σ x[n, i·s + u − top, j·s + v − left, c] · gy[n, i, j, o]. */
+export function weightGradient(x: Nd, gy: Nd, kernel: readonly [number, number], window: Window): Nd {
+  const [C, O] = [x.shape[3] as number, gy.shape[3] as number];
+  const gw = nd([...kernel, C, O]);
+  windows(gy.shape, kernel, window, (n, i, j, u, v, h, l) => {
+    for (let c = 0; c < C; c++)
+      for (let o = 0; o < O; o++) add4(gw, u, v, c, o, at4(x, n, h, l, c) * at4(gy, n, i, j, o));
+  });
+  return gw;
+}
+
+/** Gradients of Σ ⟨gw, g⟩, gw being linear in x and in gy. */
+export function weightGradientBackward(x: Nd, gy: Nd, g: Nd, window: Window): { x: Nd; gy: Nd } {
+  const [C, O] = [x.shape[3] as number, gy.shape[3] as number];
+  const gx = nd(x.shape);
+  const ggy = nd(gy.shape);
+  windows(gy.shape, g.shape, window, (n, i, j, u, v, h, l) => {
+    for (let c = 0; c < C; c++)
+      for (let o = 0; o < O; o++) {
+        add4(gx, n, h, l, c, at4(g, u, v, c, o) * at4(gy, n, i, j, o));
+        add4(ggy, n, i, j, o, at4(g, u, v, c, o) * at4(x, n, h, l, c));
+      }
+  });
+  return { x: gx, gy: ggy };
+}

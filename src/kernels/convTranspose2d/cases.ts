@@ -1,0 +1,132 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { iohwToHwoi, nchwToNhwc } from '../layout.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import { convTranspose2d } from './convTranspose2d.js';
+import * as oracle from './oracle.js';
+
+interface Attrs {
+  readonly stride?: number | readonly [number, number];
+  readonly pad?: number | readonly [number, number, number, number];
+  readonly outputPad?: number | readonly [number, number];
+}
+
+function windowOf({ stride = 1, pad = 0, outputPad = 0 }: Attrs): oracle.TransposedWindow {
+  return {
+    stride: typeof stride === 'number' ? [stride, stride] : stride,
+    pad: typeof pad === 'number' ? [pad, pad, pad, pad] : pad,
+    outputPad: typeof outputPad === 'number' ? [outputPad, outputPad] : outputPad,
+  };
+}
+
+type Shape4 = readonly [number, number, number, number];
+
+/** A case named by its shapes; w is [KH, KW, Cout, Cin]. */
+function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): Case<Attrs> {
+  const { stride, pad, outputPad } = windowOf(attrs);
+  const extra = attrs.outputPad ? ` output pad ${outputPad}` : '';
+  const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${extra}${bias ? ' + bias' : ''}${note}`;
+  return { name, attrs, inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[2]] } }) } };
+}
+
+const doubling: Attrs = { stride: 2, pad: 1 };
+
+export const rooms: readonly Room[] = [
+  room<Attrs>({
+    name: 'convTranspose2d',
+    build: ({ x, w, bias }, attrs) => ({ y: convTranspose2d(x as Tensor, w as Tensor, { ...attrs, bias }) }),
+    forward: ({ x, w, bias }, attrs) => ({ y: oracle.convTranspose2d(x as Nd, w as Nd, bias, windowOf(attrs)) }),
+    backward: ({ x, w, bias }, attrs, { y }) => {
+      const { bias: gb, ...g } = oracle.convTranspose2dBackward(x as Nd, w as Nd, y as Nd, windowOf(attrs));
+      return bias ? { ...g, bias: gb } : g;
+    },
+    cases: [
+      layer([1, 1, 1, 1], [1, 1, 1, 1], {}, true),
+      layer([3, 5, 3, 3], [4, 4, 5, 3], doubling, true),
+      layer([2, 3, 2, 8], [4, 4, 7, 8], doubling),
+      layer([1, 3, 4, 5], [3, 3, 2, 5], { stride: [3, 2], pad: [1, 2, 1, 2] }, true),
+      layer([1, 4, 3, 4], [3, 5, 9, 4], { stride: [2, 3], pad: [0, 1, 1, 0], outputPad: [1, 2] }, true),
+      layer([2, 2, 3, 4], [1, 2, 4, 4], { stride: 3, outputPad: 2 }, true, ', phases without taps'),
+      layer([1, 3, 3, 4], [3, 3, 4, 4], { stride: 1, pad: [2, 2, 2, 1] }, false, ', pad beyond the image'),
+      layer([1, 1, 1, 4], [4, 4, 3, 4], { stride: 4, pad: [1, 2, 2, 0] }, true, ', one row, fewer rows than phases'),
+      layer([1, 17, 9, 2], [4, 4, 2, 2], doubling, false, ', several tiles of pixels'),
+      layer([1, 1, 2, 4], [2, 2, 67, 4], { stride: 2 }, true, ', several tiles of channels'),
+      layer([1, 2, 2, 132], [4, 4, 3, 132], doubling, true, ', long reduction'),
+      layer([1, 3, 2, 2], [3, 3, 64, 2], { pad: 1 }, false, ', long reduction of the gradient'),
+      layer([1, 2, 2, 192], [3, 3, 4, 192], { stride: 2 }, false, ', long reduction, phases of 4, 2, 2 and 1 taps'),
+    ],
+    refuses: [
+      {
+        inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [4, 4, 3, 8] } },
+        attrs: doubling,
+        error: /convTranspose2d: w must be \[4, 4, 3, 3\] \(input channels of x \[1, 4, 4, 3\]\), got \[4, 4, 3, 8\]/,
+      },
+      {
+        inputs: { x: { shape: [4, 3] }, w: { shape: [4, 4, 8, 3] } },
+        attrs: doubling,
+        error: /convTranspose2d: x must be \[batch, height, width, channels\], got \[4, 3\]/,
+      },
+      {
+        inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [4, 4, 8, 3] }, bias: { shape: [3] } },
+        attrs: doubling,
+        error: /convTranspose2d: bias must be \[8\].*w \[4, 4, 8, 3\].*got \[3\]/,
+      },
+      {
+        inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [4, 4, 8, 3] } },
+        attrs: { ...doubling, outputPad: [0, 2] },
+        error: /outputPad \[0,2\] must be less than stride \[2,2\]/,
+      },
+      {
+        inputs: { x: { shape: [1, 1, 2, 3] }, w: { shape: [2, 2, 8, 3] } },
+        attrs: doubling,
+        error: /x \[1, 1, 2, 3\] and w \[2, 2, 8, 3\] with pad \[1, 1, 1, 1\] leave 0 × 2 pixels/,
+      },
+    ],
+    bench: [layer([4, 8, 4, 1024], [4, 4, 512, 1024], doubling), layer([4, 32, 16, 512], [4, 4, 128, 512], doubling)],
+    fixtures: { conv_transpose2d: readTorch, ConvTranspose: readOnnx },
+  }),
+];
+
+function readTorch(file: FixtureFile): FixtureRun {
+  const { stride, pad } = file.attrs as { stride: number; pad: number };
+  const biased = file.has('b');
+  return {
+    inputs: {
+      x: nchwToNhwc(file.tensor('x')),
+      w: iohwToHwoi(file.tensor('w')),
+      ...(biased && { bias: file.tensor('b') }),
+    },
+    build: ({ x, w, bias }) => ({ y: convTranspose2d(x as Tensor, w as Tensor, { stride, pad, bias }) }),
+    expected: {
+      y: nchwToNhwc(file.tensor('y')),
+      g_x: nchwToNhwc(file.tensor('g_x')),
+      g_w: iohwToHwoi(file.tensor('g_w')),
+      ...(biased && { g_bias: file.tensor('g_b') }),
+    },
+    upstream: { y: nchwToNhwc(file.tensor('gy')) },
+  };
+}
+
+function readOnnx(file: FixtureFile): FixtureRun {
+  const { strides = [1, 1], pads = [0, 0, 0, 0], output_padding = [0, 0] } = file.attrs;
+  const { dilations = [], group = 1, auto_pad = 'NOTSET', output_shape } = file.attrs;
+  if ((dilations as number[]).some((d) => d !== 1)) throw new UnsupportedFixture('dilated windows');
+  if (group !== 1) throw new UnsupportedFixture('groups of channels');
+  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
+  if (output_shape) throw new UnsupportedFixture('output_shape, which leaves the padding open');
+  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
+  const options = {
+    stride: strides as [number, number],
+    pad: pads as [number, number, number, number],
+    outputPad: output_padding as [number, number],
+  };
+  return {
+    inputs: {
+      x: nchwToNhwc(file.tensor('input_0')),
+      w: iohwToHwoi(file.tensor('input_1')),
+      ...(file.has('input_2') && { bias: file.tensor('input_2') }),
+    },
+    build: ({ x, w, bias }) => ({ y: convTranspose2d(x as Tensor, w as Tensor, { ...options, bias }) }),
+    expected: { y: nchwToNhwc(file.tensor('output_0')) },
+  };
+}

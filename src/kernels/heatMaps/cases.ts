@@ -1,0 +1,57 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import type { Nd } from '../oracle.js';
+import { type Case, room } from '../room.js';
+import { type HeatMapsAttrs, heatMaps } from './heatMaps.js';
+import { heat } from './oracle.js';
+
+/**
+ * Joints over and a little beyond the image; every fifth has a negative x, every seventh a negative y, every 35th
+ * both.
+ */
+function sample(images: number, joints: number, height: number, width: number, sigma = 6): Case<HeatMapsAttrs> {
+  const coordinate = (i: number, random: () => number) => {
+    const [joint, axis] = [Math.floor(i / 2), i % 2];
+    const at = random() * 1.2 * (axis === 0 ? width : height);
+    return (axis === 0 ? joint % 5 === 4 : joint % 7 === 6) ? -1 : at;
+  };
+  return {
+    name: `${images}×${height}×${width}, ${joints} joints, σ = ${sigma}`,
+    inputs: { joints: { shape: [images, joints, 2], fill: coordinate } },
+    attrs: { height, width, sigma },
+  };
+}
+
+export const rooms = [
+  room<HeatMapsAttrs>({
+    name: 'heatMaps',
+    build: ({ joints }, attrs) => ({ y: heatMaps(joints as Tensor, attrs) }),
+    forward: ({ joints }, { height, width, sigma }) => ({ y: heat(joints as Nd, height, width, sigma) }),
+    cases: [
+      sample(1, 1, 1, 1),
+      sample(3, 5, 7, 11),
+      sample(1, 18, 16, 8),
+      sample(2, 8, 5, 9, 1.5),
+      sample(1, 35, 3, 2, 0.5),
+      { ...sample(1, 2, 4, 3), name: 'no joint', inputs: { joints: { shape: [1, 2, 2], fill: () => -1 } } },
+      { ...sample(1, 2, 4, 3), name: 'joints at 0', inputs: { joints: { shape: [1, 2, 2], fill: () => 0 } } },
+    ],
+    refuses: [
+      {
+        inputs: { joints: { shape: [2, 18, 3] } },
+        attrs: { height: 4, width: 4, sigma: 6 },
+        error: /heatMaps: joints must be f32 \[batch, joints, 2\], got f32 \[2, 18, 3\]/,
+      },
+      {
+        inputs: { joints: { shape: [2, 18, 2] } },
+        attrs: { height: 0, width: 4, sigma: 6 },
+        error: /heatMaps: height and width must be positive integers.*height 0.*\[2, 18, 2\]/,
+      },
+      {
+        inputs: { joints: { shape: [2, 18, 2] } },
+        attrs: { height: 3, width: 4, sigma: 0 },
+        error: /heatMaps: .*sigma positive, got height 3, width 4, sigma 0/,
+      },
+    ],
+    bench: [sample(4, 18, 128, 64)],
+  }),
+];

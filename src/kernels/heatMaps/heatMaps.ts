@@ -1,0 +1,76 @@
+import naiveCode from '../../../shaders/heatMaps/naive.wgsl?raw';
+import stripCode from '../../../shaders/heatMaps/strip.wgsl?raw';
+import { applyOne, arg, type Call, grid, type Op } from '../../autograd/op.js';
+import { formatShape, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+
+export interface HeatMapsAttrs {
+  height: number;
+  width: number;
+  /** Standard deviation in pixels. */
+  sigma: number;
+}
+
+const naive = shader('heatMaps/naive', naiveCode);
+const strip = shader('heatMaps/strip', stripCode);
+
+/** Columns of a row that one invocation of `strip` computes. */
+const COLUMNS = 8;
+
+function settings(call: Call<HeatMapsAttrs>) {
+  const { height, width, sigma } = call.attrs;
+  const { rows, channels } = arg(call, 'y');
+  return { rows, channels, params: { joint_count: channels, height, width, scale: -0.5 / sigma ** 2 } };
+}
+
+export const heatMapsOp: Op<HeatMapsAttrs> = {
+  name: 'heatMaps',
+  args: ['joints'],
+  results: ['y'],
+  strided: ['y'],
+  infer: ([joints], { height, width, sigma }) => {
+    const { shape, dtype } = joints as Tensor;
+    if (shape.length !== 3 || shape[2] !== 2 || dtype !== 'f32')
+      throw new ShapeError('heatMaps', `joints must be f32 [batch, joints, 2], got ${dtype} ${formatShape(shape)}`);
+    const given = `height ${height}, width ${width}, sigma ${sigma} for joints ${formatShape(shape)}`;
+    if (![height, width].every((d) => Number.isInteger(d) && d >= 1) || !(Number.isFinite(sigma) && sigma > 0))
+      throw new ShapeError('heatMaps', `height and width must be positive integers and sigma positive, got ${given}`);
+    return [{ shape: [shape[0] as number, height, width, shape[1] as number], dtype: 'f32' }];
+  },
+  variants: [
+    {
+      name: 'strip',
+      launch: (call) => {
+        const { rows, channels, params } = settings(call);
+        const strips = Math.ceil(params.width / COLUMNS);
+        const count = (rows / params.width) * strips * channels;
+        const constants = { COLUMNS };
+        return {
+          dispatches: [{ shader: strip, constants, params: { ...params, count, strips }, workgroups: grid(count, 64) }],
+        };
+      },
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const { rows, channels, params } = settings(call);
+        const count = rows * channels;
+        return { dispatches: [{ shader: naive, params: { ...params, count }, workgroups: grid(count, 64) }] };
+      },
+    },
+  ],
+  cost: (call) => {
+    const { rows, channels } = arg(call, 'y');
+    return { flops: rows * channels, bytes: 4 * rows * channels };
+  },
+};
+
+/**
+ * Pose heat maps (paper, Section 3): H_j(x, y) = exp(−[(x − x_j)² + (y − y_j)²] / 2σ²). `joints` f32 [N, J, 2] holds
+ * (x, y) in pixels; a joint with a negative coordinate is missing and its map all zeros. The result is [N, height,
+ * width, J]; σ is in pixels, 6 by default. No gradient flows to the joints. Throws `ShapeError`.
+ */
+export function heatMaps(joints: Tensor, options: { height: number; width: number; sigma?: number }): Tensor {
+  return applyOne(heatMapsOp, [joints], { height: options.height, width: options.width, sigma: options.sigma ?? 6 });
+}

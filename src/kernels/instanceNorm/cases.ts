@@ -1,0 +1,136 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { nchwToNhwc } from '../layout.js';
+import { type Nd, testNormal } from '../oracle.js';
+import {
+  type Case,
+  type FixtureFile,
+  type FixtureRun,
+  type InputSpec,
+  type Room,
+  room,
+  UnsupportedFixture,
+} from '../room.js';
+import { instanceNorm } from './instanceNorm.js';
+import * as oracle from './oracle.js';
+import type { Attrs, Mode } from './view.js';
+
+const defaults = { channel: 1e-5, sample: 1e-3 } as const;
+
+function one(
+  shape: readonly number[],
+  mode: Mode,
+  more: { name?: string; fill?: InputSpec['fill']; epsilon?: number } = {},
+) {
+  const parameters = [mode === 'channel' ? (shape[3] as number) : 1];
+  const epsilon = more.epsilon ?? defaults[mode];
+  return {
+    name: `${mode} ${shape.join('×')}${more.name ? `, ${more.name}` : ''}`,
+    inputs: { x: { shape, fill: more.fill }, gamma: { shape: parameters }, beta: { shape: parameters } },
+    attrs: { mode, epsilon },
+  } satisfies Case<Attrs>;
+}
+
+const shapes = [
+  [3, 5, 7, 3],
+  [2, 3, 5, 8],
+  [1, 17, 1, 4],
+  [3, 4, 2, 12],
+  [1, 33, 17, 4],
+];
+const large = (_: number, random: () => number) => 1000 + testNormal(random);
+const outlier = (i: number, random: () => number) => (i < 4 ? 0 : 1000 + testNormal(random));
+
+/** Pixels of alternating sign, of few magnitudes. */
+const apart = (channels: number) => (i: number, random: () => number) =>
+  (Math.floor(i / channels) % 2 ? -1 : 1) * (2 + random());
+
+const cases: Case<Attrs>[] = (['channel', 'sample'] as const).flatMap((mode) => [
+  ...shapes.map((shape) => one(shape, mode)),
+  one([2, 3, 5, 8], mode, { name: 'large ε', epsilon: 0.7 }),
+  one([2, 3, 5, 3], mode, { name: 'large ε', epsilon: 0.7 }),
+  // the gradient of two elements is a small remainder, proportional to ε
+  one([3, 2, 1, 5], mode, { name: 'two pixels', fill: apart(5) }),
+  one([2, 1, 2, 4], mode, { name: 'two pixels', fill: apart(4) }),
+  one([2, 2, 1, 1], mode, { name: 'two elements' }),
+  one([2, 16, 16, 4], mode, { name: 'mean 1000, deviation 1', fill: large }),
+  one([1, 13, 11, 3], mode, { name: 'mean 1000, deviation 1', fill: large }),
+  one([2, 1, 1, 8], mode, { name: 'one pixel' }),
+  { ...one([2, 3, 5, 4], mode, { name: 'constant', fill: () => 3.7 }), kink: true },
+  { ...one([1, 3, 3, 1], mode, { name: 'constant', fill: () => -0.3 }), kink: true },
+  one([1, 9, 7, 4], mode, { name: 'outliers', fill: outlier, epsilon: 0.1 }),
+]);
+
+/** Of images in NCHW; `names` are those of x, γ, β and y in the file. */
+function read(file: FixtureFile, names: readonly [string, string, string, string], epsilon: number): FixtureRun {
+  const [x, gamma, beta, y] = names;
+  if (file.tensor(x).shape.length !== 4)
+    throw new UnsupportedFixture(
+      `instance normalisation of rank ${file.tensor(x).shape.length}; only images are normalised`,
+    );
+  return {
+    inputs: { x: nchwToNhwc(file.tensor(x)), gamma: file.tensor(gamma), beta: file.tensor(beta) },
+    build: (inputs) => ({
+      y: instanceNorm(inputs.x as Tensor, inputs.gamma as Tensor, inputs.beta as Tensor, { epsilon }),
+    }),
+    expected: {
+      y: nchwToNhwc(file.tensor(y)),
+      ...(file.has('g_x') && {
+        g_x: nchwToNhwc(file.tensor('g_x')),
+        g_gamma: file.tensor('g_gamma'),
+        g_beta: file.tensor('g_beta'),
+      }),
+    },
+    ...(file.has('gy') && { upstream: { y: nchwToNhwc(file.tensor('gy')) } }),
+  };
+}
+
+const bench = (['channel', 'sample'] as const).flatMap((mode) =>
+  [
+    [4, 128, 64, 64],
+    [4, 64, 32, 128],
+    [4, 32, 16, 256],
+    [4, 16, 8, 512],
+    [4, 4, 2, 512],
+  ].map((shape) => one(shape, mode)),
+);
+
+export const rooms: readonly Room[] = [
+  room<Attrs>({
+    name: 'instanceNorm',
+    build: ({ x, gamma, beta }, attrs) => ({ y: instanceNorm(x as Tensor, gamma as Tensor, beta as Tensor, attrs) }),
+    forward: ({ x, gamma, beta }, { mode, epsilon }) => ({
+      y: oracle.instanceNorm(x as Nd, gamma as Nd, beta as Nd, mode, epsilon),
+    }),
+    backward: ({ x, gamma }, { mode, epsilon }, { y: gy }) =>
+      oracle.instanceNormGradient(x as Nd, gamma as Nd, mode, epsilon, gy as Nd),
+    cases,
+    refuses: [
+      {
+        inputs: { x: { shape: [2, 3, 4] }, gamma: { shape: [4] }, beta: { shape: [4] } },
+        attrs: { mode: 'channel', epsilon: 1e-5 },
+        error: /instanceNorm: x must be \[batch, height, width, channels\], got \[2, 3, 4\]/,
+      },
+      {
+        inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [1] }, beta: { shape: [5] } },
+        attrs: { mode: 'channel', epsilon: 1e-5 },
+        error: /instanceNorm: gamma must be \[5\] \(one per channel of x\), got \[1\]/,
+      },
+      {
+        inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [1] }, beta: { shape: [5] } },
+        attrs: { mode: 'sample', epsilon: 1e-3 },
+        error: /instanceNorm: beta must be \[1\] \(one for all channels in sample mode\), got \[5\]/,
+      },
+      {
+        inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [5] }, beta: { shape: [5] } },
+        attrs: { mode: 'channel', epsilon: 0 },
+        error: /instanceNorm: epsilon must be positive, got 0/,
+      },
+    ],
+    bench,
+    fixtures: {
+      instance_norm: (file) => read(file, ['x', 'gamma', 'beta', 'y'], Number(file.attrs.eps ?? 1e-5)),
+      InstanceNormalization: (file) =>
+        read(file, ['input_0', 'input_1', 'input_2', 'output_0'], Number(file.attrs.epsilon ?? 1e-5)),
+    },
+  }),
+];

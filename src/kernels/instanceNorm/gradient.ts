@@ -1,0 +1,106 @@
+import applyCode from '../../../shaders/instanceNorm/gradient-apply.wgsl?raw';
+import naiveCode from '../../../shaders/instanceNorm/gradient-naive.wgsl?raw';
+import parametersCode from '../../../shaders/instanceNorm/gradient-parameters.wgsl?raw';
+import partialCode from '../../../shaders/instanceNorm/gradient-partial.wgsl?raw';
+import smallCode from '../../../shaders/instanceNorm/gradient-small.wgsl?raw';
+import sumsCode from '../../../shaders/instanceNorm/gradient-sums.wgsl?raw';
+import { arg, type Call, type Dispatch, grid, type Launch, type Op } from '../../autograd/op.js';
+import type { TensorType } from '../../autograd/tensor.js';
+import { shader } from '../../gpu/shader.js';
+import { chunksFor } from '../sum/sum.js';
+import { type Attrs, lanesOf, naiveParams, rejectsChunks, rejectsSmall } from './view.js';
+
+const naive = shader('instanceNormGradient/naive', naiveCode);
+const small = shader('instanceNormGradient/small', smallCode);
+const partial = shader('instanceNormGradient/partial', partialCode);
+const sumsShader = shader('instanceNormGradient/sums', sumsCode);
+const parameters = shader('instanceNormGradient/parameters', parametersCode);
+const applyShader = shader('instanceNormGradient/apply', applyCode);
+
+const parameterDispatch = (images: number, norm_groups: number): Dispatch => ({
+  shader: parameters,
+  params: { images, norm_groups },
+  workgroups: [Math.ceil(norm_groups / 64), 1, 1],
+});
+
+function launchChunks(call: Call<Attrs>): Launch {
+  const { images, mid, lanes, quads, pixels, norm_groups, sample, size } = lanesOf(arg(call, 'x'), call.attrs);
+  const chunks = chunksFor(mid);
+  const count = images * chunks * lanes;
+  const view = { mid, lanes, quads, pixels, norm_groups, sample };
+  // eight elements for each load of γ, statistics and sums
+  const strips = Math.ceil(mid / 8);
+  return {
+    scratch: { partial: 8 * count, sums: 2 * images * norm_groups },
+    dispatches: [
+      { shader: partial, params: { ...view, count, chunks }, workgroups: grid(count, 64) },
+      {
+        shader: sumsShader,
+        params: { count: images * lanes, lanes, chunks, norm_groups, sample },
+        workgroups: grid(images * lanes, 64),
+      },
+      parameterDispatch(images, norm_groups),
+      {
+        shader: applyShader,
+        params: { ...view, count: images * strips * lanes, chunks: strips, size },
+        workgroups: grid(images * strips * lanes, 64),
+      },
+    ],
+  };
+}
+
+/**
+ * Gradients of instance normalisation. With s the inverse scale, d = x − μ and means over a group,
+ *
+ *     gx = γ·s·(gy − mean(gy) − d·k·mean(gy·d)),   gγ = Σ s·gy·d,   gβ = Σ gy,
+ *
+ * where k is s² when s = 1/√(σ² + ε), and s/σ (0 when σ is) when s = 1/(σ + ε).
+ */
+export const instanceNormGradientOp: Op<Attrs> = {
+  name: 'instanceNormGradient',
+  args: ['x', 'stats', 'gamma', 'gy'],
+  results: ['gx', 'ggamma', 'gbeta'],
+  strided: ['x', 'gy', 'gx'],
+  infer: ([x, , gamma]) => [x as TensorType, gamma as TensorType, gamma as TensorType],
+  variants: [
+    {
+      name: 'small',
+      rejects: (call) => rejectsSmall(arg(call, 'x'), call.attrs, arg(call, 'gy'), arg(call, 'gx')),
+      launch: (call) => {
+        const { images, quads, pixels, norm_groups } = lanesOf(arg(call, 'x'), call.attrs);
+        const params = { count: images * quads, quads, pixels, epsilon: call.attrs.epsilon };
+        return {
+          scratch: { sums: 2 * images * norm_groups },
+          dispatches: [
+            { shader: small, params, workgroups: grid(params.count, 64) },
+            parameterDispatch(images, norm_groups),
+          ],
+        };
+      },
+    },
+    {
+      name: 'chunks',
+      rejects: (call) => rejectsChunks(arg(call, 'x'), call.attrs, arg(call, 'gy'), arg(call, 'gx')),
+      launch: launchChunks,
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const x = arg(call, 'x');
+        const params = naiveParams(x, call.attrs);
+        const images = x.shape[0] as number;
+        return {
+          scratch: { sums: 2 * params.count },
+          dispatches: [
+            { shader: naive, params, workgroups: grid(params.count, 64) },
+            parameterDispatch(images, params.norm_groups),
+          ],
+        };
+      },
+    },
+  ],
+  cost: (call) => {
+    const { rows, channels } = arg(call, 'x');
+    return { flops: 9 * rows * channels, bytes: 12 * rows * channels };
+  },
+};

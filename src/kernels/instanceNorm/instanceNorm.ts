@@ -1,0 +1,114 @@
+import applyCode from '../../../shaders/instanceNorm/apply.wgsl?raw';
+import naiveCode from '../../../shaders/instanceNorm/naive.wgsl?raw';
+import partialCode from '../../../shaders/instanceNorm/partial.wgsl?raw';
+import smallCode from '../../../shaders/instanceNorm/small.wgsl?raw';
+import statsCode from '../../../shaders/instanceNorm/stats.wgsl?raw';
+import { apply, arg, type Call, grid, type Launch, type Op } from '../../autograd/op.js';
+import { expectShape, nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+import { chunksFor } from '../sum/sum.js';
+import { instanceNormGradientOp } from './gradient.js';
+import { type Attrs, lanesOf, type Mode, naiveParams, rejectsChunks, rejectsSmall } from './view.js';
+
+const naive = shader('instanceNorm/naive', naiveCode);
+const small = shader('instanceNorm/small', smallCode);
+const partial = shader('instanceNorm/partial', partialCode);
+const statsShader = shader('instanceNorm/stats', statsCode);
+const applyShader = shader('instanceNorm/apply', applyCode);
+
+function launchChunks(call: Call<Attrs>): Launch {
+  const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
+  const chunks = chunksFor(mid);
+  const count = images * chunks * lanes;
+  // eight elements for each load of γ, β and statistics
+  const strips = Math.ceil(mid / 8);
+  return {
+    scratch: { partial: 8 * count },
+    dispatches: [
+      { shader: partial, params: { count, mid, lanes, chunks, quads, pixels }, workgroups: grid(count, 64) },
+      {
+        shader: statsShader,
+        params: { count: images * lanes, mid, lanes, chunks, norm_groups, sample, epsilon: call.attrs.epsilon },
+        workgroups: grid(images * lanes, 64),
+      },
+      {
+        shader: applyShader,
+        params: { count: images * strips * lanes, mid, lanes, chunks: strips, quads, pixels, norm_groups, sample },
+        workgroups: grid(images * strips * lanes, 64),
+      },
+    ],
+  };
+}
+
+/**
+ * y = γ (x − μ)·inverse + β, and the statistics [N, 3, groups] that its gradient needs: mean, inverse scale and the coefficient
+ * k of the gradient.
+ */
+export const instanceNormOp: Op<Attrs> = {
+  name: 'instanceNorm',
+  args: ['x', 'gamma', 'beta'],
+  results: ['y', 'stats'],
+  strided: ['x', 'y'],
+  infer: ([x, gamma, beta], { mode, epsilon }) => {
+    const [n, , , c] = nhwc('instanceNorm', 'x', x as TensorType);
+    const groups = mode === 'channel' ? c : 1;
+    const why = mode === 'channel' ? 'one per channel of x' : 'one for all channels in sample mode';
+    expectShape('instanceNorm', 'gamma', gamma as TensorType, [groups], why);
+    expectShape('instanceNorm', 'beta', beta as TensorType, [groups], why);
+    if (!(epsilon > 0)) throw new ShapeError('instanceNorm', `epsilon must be positive, got ${epsilon}`);
+    return [x as TensorType, { shape: [n, 3, groups], dtype: 'f32' }];
+  },
+  gradient: (node, [gy]) => {
+    const [x, gamma] = node.inputs;
+    if (!gy) return [];
+    return [...apply(instanceNormGradientOp, [x, node.outputs[1], gamma, gy], node.attrs as Attrs).outputs];
+  },
+  variants: [
+    {
+      name: 'small',
+      rejects: (call) => rejectsSmall(arg(call, 'x'), call.attrs, arg(call, 'y')),
+      launch: (call) => {
+        const { images, quads, pixels } = lanesOf(arg(call, 'x'), call.attrs);
+        const params = { count: images * quads, quads, pixels, epsilon: call.attrs.epsilon };
+        return { dispatches: [{ shader: small, params, workgroups: grid(params.count, 64) }] };
+      },
+    },
+    {
+      name: 'chunks',
+      rejects: (call) => rejectsChunks(arg(call, 'x'), call.attrs, arg(call, 'y')),
+      launch: launchChunks,
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const params = naiveParams(arg(call, 'x'), call.attrs);
+        return { dispatches: [{ shader: naive, params, workgroups: grid(params.count, 64) }] };
+      },
+    },
+  ],
+  cost: (call) => {
+    const { rows, channels } = arg(call, 'x');
+    return { flops: 6 * rows * channels, bytes: 8 * rows * channels };
+  },
+};
+
+export interface InstanceNormOptions {
+  mode?: Mode;
+  /** Added to the variance (channel mode, 1e-5 when absent) or to the standard deviation (sample mode, 1e-3). */
+  epsilon?: number;
+}
+
+/**
+ * Instance normalisation of x [N, H, W, C] (spec §4), result of the same shape.
+ *
+ * - mode `'channel'` (default): for each image and channel over H·W, y = γ_c (x − μ) / √(σ² + ε) + β_c; γ and β are [C].
+ * - mode `'sample'` (the authors' code): for each image over H·W·C, y = γ (x − μ) / (σ + ε) + β; γ and β are [1].
+ *
+ * σ² is the population variance. A constant group gives β, and no NaN in the gradient. `ShapeError` when x has not four
+ * dimensions, when γ or β have another shape, or when ε is not positive.
+ */
+export function instanceNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const { mode = 'channel', epsilon = mode === 'channel' ? 1e-5 : 1e-3 } = options;
+  return apply(instanceNormOp, [x, gamma, beta], { mode, epsilon }).outputs[0] as Tensor;
+}

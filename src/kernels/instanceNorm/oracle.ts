@@ -1,0 +1,70 @@
+import { type Nd, nd } from '../oracle.js';
+
+type Mode = 'channel' | 'sample';
+
+/** The groups of an NHWC array that are normalised together: indices of their elements, and which γ and β they take. */
+function groups(x: Nd, mode: Mode): { parameter: number; elements: number[] }[] {
+  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const found: { parameter: number; elements: number[] }[] = [];
+  for (let n = 0; n < N; n++) {
+    for (let g = 0; g < (mode === 'channel' ? C : 1); g++) {
+      const elements: number[] = [];
+      for (let p = 0; p < H * W; p++)
+        for (let c = 0; c < C; c++) if (mode === 'sample' || c === g) elements.push((n * H * W + p) * C + c);
+      found.push({ parameter: g, elements });
+    }
+  }
+  return found;
+}
+
+function moments(x: Nd, elements: readonly number[]): { mean: number; variance: number } {
+  const mean = elements.reduce((s, i) => s + (x.data[i] as number), 0) / elements.length;
+  const variance = elements.reduce((s, i) => s + ((x.data[i] as number) - mean) ** 2, 0) / elements.length;
+  return { mean, variance };
+}
+
+/** y = γ (x − μ) / √(σ² + ε) + β per channel, or γ (x − μ) / (σ + ε) + β per sample. */
+export function instanceNorm(x: Nd, gamma: Nd, beta: Nd, mode: Mode, epsilon: number): Nd {
+  const y = nd(x.shape);
+  for (const { parameter, elements } of groups(x, mode)) {
+    const { mean, variance } = moments(x, elements);
+    const s = mode === 'channel' ? Math.sqrt(variance + epsilon) : Math.sqrt(variance) + epsilon;
+    for (const i of elements)
+      y.data[i] =
+        ((gamma.data[parameter] as number) * ((x.data[i] as number) - mean)) / s + (beta.data[parameter] as number);
+  }
+  return y;
+}
+
+/**
+ * By the chain rule through s and μ: with h = γ·gy, gs = −Σ h·(x − μ) / s², where ∂s/∂x_i = (x_i − μ) / (n·s) per channel,
+ * (x_i − μ) / (n·σ) per sample (0 when σ is 0); and gμ = −Σ h / s, since Σ (x − μ) = 0 leaves s unmoved by μ.
+ */
+export function instanceNormGradient(x: Nd, gamma: Nd, mode: Mode, epsilon: number, gy: Nd) {
+  const gx = nd(x.shape);
+  const ggamma = nd(gamma.shape);
+  const gbeta = nd(gamma.shape);
+  for (const { parameter, elements } of groups(x, mode)) {
+    const { mean, variance } = moments(x, elements);
+    const sigma = Math.sqrt(variance);
+    const s = mode === 'channel' ? Math.sqrt(variance + epsilon) : sigma + epsilon;
+    const n = elements.length;
+    let gs = 0;
+    let gMean = 0;
+    for (const i of elements) {
+      const d = (x.data[i] as number) - mean;
+      const g = gy.data[i] as number;
+      const h = (gamma.data[parameter] as number) * g;
+      gs -= (h * d) / s ** 2;
+      gMean -= h / s;
+      ggamma.data[parameter] = (ggamma.data[parameter] as number) + (g * d) / s;
+      gbeta.data[parameter] = (gbeta.data[parameter] as number) + g;
+    }
+    for (const i of elements) {
+      const d = (x.data[i] as number) - mean;
+      const ds = mode === 'channel' ? d / (n * s) : sigma > 0 ? d / (n * sigma) : 0;
+      gx.data[i] = ((gamma.data[parameter] as number) * (gy.data[i] as number)) / s + gs * ds + gMean / n;
+    }
+  }
+  return { x: gx, gamma: ggamma, beta: gbeta };
+}

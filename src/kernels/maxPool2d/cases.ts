@@ -1,0 +1,96 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { nchwToNhwc } from '../layout.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import { maxPool2d } from './maxPool2d.js';
+import * as oracle from './oracle.js';
+
+type Attrs = oracle.Window;
+
+const one = (
+  shape: readonly number[],
+  kernel: Attrs['kernel'],
+  stride: Attrs['stride'] = kernel,
+  pad: Attrs['pad'] = [0, 0, 0, 0],
+): Case<Attrs> => ({
+  name: `${shape.join('×')}, kernel ${kernel}, stride ${stride}, pad ${pad}`,
+  inputs: { x: { shape } },
+  attrs: { kernel, stride, pad },
+});
+
+const numbers = (v: unknown, missing: readonly number[]): readonly number[] =>
+  v === undefined ? missing : (v as readonly number[]);
+
+/** ONNX MaxPool of an image, first output only. */
+function readOnnx(file: FixtureFile): FixtureRun {
+  const { attrs } = file;
+  const x = file.tensor('input_0');
+  if (x.shape.length !== 4) throw new UnsupportedFixture(`MaxPool of rank ${x.shape.length}; only images are pooled`);
+  if (!['NOTSET', 'VALID'].includes(String(attrs.auto_pad ?? 'NOTSET')))
+    throw new UnsupportedFixture(`MaxPool with auto_pad ${attrs.auto_pad}`);
+  if (attrs.ceil_mode) throw new UnsupportedFixture('MaxPool with ceil_mode');
+  if (numbers(attrs.dilations, []).some((d) => d !== 1)) throw new UnsupportedFixture('MaxPool with dilations');
+  if (file.has('output_1')) throw new UnsupportedFixture('MaxPool with indices');
+  const kernel = numbers(attrs.kernel_shape, []) as Attrs['kernel'];
+  const stride = numbers(attrs.strides, [1, 1]) as Attrs['stride'];
+  const pad = numbers(attrs.pads, [0, 0, 0, 0]) as Attrs['pad'];
+  return {
+    inputs: { x: nchwToNhwc(x) },
+    build: (inputs) => ({ y: maxPool2d(inputs.x as Tensor, { kernel, stride, pad }) }),
+    expected: { y: nchwToNhwc(file.tensor('output_0')) },
+  };
+}
+
+export const rooms: readonly Room[] = [
+  room<Attrs>({
+    name: 'maxPool2d',
+    build: ({ x }, attrs) => ({ y: maxPool2d(x as Tensor, attrs) }),
+    forward: ({ x }, attrs) => ({ y: oracle.maxPool2d(x as Nd, attrs) }),
+    backward: ({ x }, attrs, { y: gy }) => ({ x: oracle.maxPool2dGradient(x as Nd, attrs, gy as Nd) }),
+    cases: [
+      one([1, 1, 1, 1], [1, 1]),
+      one([3, 7, 5, 3], [2, 2]),
+      one([2, 4, 6, 8], [2, 2]),
+      one([1, 5, 7, 4], [3, 3], [1, 1], [1, 1, 1, 1]),
+      one([1, 7, 6, 5], [3, 2], [2, 1], [2, 0, 1, 1]),
+      one([1, 9, 4, 4], [2, 1], [3, 2]),
+      one([2, 1, 1, 4], [3, 3], [2, 2], [1, 1, 1, 1]),
+      {
+        name: 'ties go to the first',
+        inputs: { x: { shape: [2, 5, 6, 4], fill: (i) => i % 3 } },
+        attrs: { kernel: [3, 3], stride: [1, 2], pad: [1, 0, 0, 1] },
+        kink: true,
+      },
+      {
+        name: 'ties of one channel',
+        inputs: { x: { shape: [1, 4, 4, 1], fill: () => -2 } },
+        attrs: { kernel: [2, 2], stride: [1, 1], pad: [1, 1, 1, 1] },
+        kink: true,
+      },
+    ],
+    refuses: [
+      {
+        inputs: { x: { shape: [2, 4, 4, 3] } },
+        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 2, 0, 0] },
+        error: /maxPool2d: pad must be integers from 0 to less than the kernel 2,2, got 0,2,0,0/,
+      },
+      {
+        inputs: { x: { shape: [1, 1, 4, 3] } },
+        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0] },
+        error: /maxPool2d: kernel 2,2 does not fit x \[1, 1, 4, 3\]/,
+      },
+      {
+        inputs: { x: { shape: [1, 4, 4, 3] } },
+        attrs: { kernel: [2, 2], stride: [0, 2], pad: [0, 0, 0, 0] },
+        error: /maxPool2d: kernel and stride must be positive integers, got 2,2 and 0,2/,
+      },
+      {
+        inputs: { x: { shape: [4, 4] } },
+        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0] },
+        error: /maxPool2d: x must be \[batch, height, width, channels\], got \[4, 4\]/,
+      },
+    ],
+    bench: [one([4, 128, 64, 64], [2, 2])],
+    fixtures: { MaxPool: readOnnx },
+  }),
+];

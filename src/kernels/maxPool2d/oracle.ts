@@ -1,0 +1,48 @@
+import { add4, at4, type Nd, nd } from '../oracle.js';
+
+export interface Window {
+  kernel: readonly [number, number];
+  stride: readonly [number, number];
+  pad: readonly [number, number, number, number];
+}
+
+/** Calls `visit` with every output index and the input pixel that wins its window: the first maximum in row-major order. */
+function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: number, a: number, b: number) => void) {
+  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const [, out, wide] = outputShape(x, w);
+  for (let n = 0; n < N; n++)
+    for (let i = 0; i < out; i++)
+      for (let j = 0; j < wide; j++)
+        for (let c = 0; c < C; c++) {
+          let best = Number.NEGATIVE_INFINITY;
+          let [a, b] = [-1, -1];
+          for (let u = 0; u < w.kernel[0]; u++)
+            for (let v = 0; v < w.kernel[1]; v++) {
+              const [s, t] = [i * w.stride[0] + u - w.pad[0], j * w.stride[1] + v - w.pad[1]];
+              if (s < 0 || t < 0 || s >= H || t >= W || at4(x, n, s, t, c) <= best) continue;
+              best = at4(x, n, s, t, c);
+              [a, b] = [s, t];
+            }
+          visit(n, i, j, c, a, b);
+        }
+}
+
+function outputShape(x: Nd, { kernel, stride, pad }: Window): [number, number, number, number] {
+  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const rows = Math.floor((H + pad[0] + pad[2] - kernel[0]) / stride[0]) + 1;
+  return [N, rows, Math.floor((W + pad[1] + pad[3] - kernel[1]) / stride[1]) + 1, C];
+}
+
+/** y[n, i, j, c] = max of x over the window (i, j). */
+export function maxPool2d(x: Nd, w: Window): Nd {
+  const y = nd(outputShape(x, w));
+  winners(x, w, (n, i, j, c, a, b) => add4(y, n, i, j, c, at4(x, n, a, b, c)));
+  return y;
+}
+
+/** Adds gy of every window to its winner. */
+export function maxPool2dGradient(x: Nd, w: Window, gy: Nd): Nd {
+  const gx = nd(x.shape);
+  winners(x, w, (n, i, j, c, a, b) => add4(gx, n, a, b, c, at4(gy, n, i, j, c)));
+  return gx;
+}

@@ -1,0 +1,105 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import { nchwToNhwc } from '../layout.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type FixtureFile, type FixtureRun, room } from '../room.js';
+import { type NearestNeighbourAttrs, nearestNeighbourDistance } from './nearestNeighbourDistance.js';
+import { nearest, nearestBackward } from './oracle.js';
+
+function sample(shape: readonly [number, number, number, number], window: number): Case<NearestNeighbourAttrs> {
+  return {
+    name: `${shape.join('×')}, window ${window}`,
+    inputs: { generated: { shape }, reference: { shape } },
+    attrs: { window },
+  };
+}
+
+/** Few values: distances tie, and many differences are 0. */
+function ties(shape: readonly [number, number, number, number], window: number): Case<NearestNeighbourAttrs> {
+  const fill = (_: number, random: () => number) => Math.floor(3 * random());
+  return {
+    ...sample(shape, window),
+    name: `ties: ${shape.join('×')}, window ${window}`,
+    inputs: { generated: { shape, fill }, reference: { shape, fill } },
+    kink: true,
+  };
+}
+
+const smooth = [
+  sample([1, 1, 1, 1], 1),
+  sample([1, 1, 1, 4], 3),
+  sample([3, 5, 7, 3], 3),
+  sample([1, 9, 2, 1], 5),
+  sample([3, 5, 7, 4], 3),
+  sample([1, 13, 11, 8], 5),
+  sample([1, 3, 10, 12], 7),
+  sample([2, 4, 9, 4], 1),
+  sample([1, 6, 7, 4], 9),
+  sample([1, 2, 17, 16], 3),
+];
+const tied = [ties([1, 5, 9, 1], 3), ties([2, 7, 5, 4], 3), ties([1, 9, 9, 4], 5), ties([1, 5, 9, 8], 7)];
+
+/** More pixels than one dispatch computes. */
+const large: Case<NearestNeighbourAttrs>[] = [sample([1, 257, 256, 4], 1)];
+
+function fixture(file: FixtureFile): FixtureRun {
+  const window = Number(file.attrs.n);
+  return {
+    inputs: { generated: nchwToNhwc(file.tensor('generated')), reference: nchwToNhwc(file.tensor('reference')) },
+    build: ({ generated, reference }) => ({
+      y: nearestNeighbourDistance(generated as Tensor, reference as Tensor, { window }),
+    }),
+    expected: { y: file.tensor('y'), g_generated: nchwToNhwc(file.tensor('g_generated')) },
+    upstream: { y: file.tensor('gy') },
+  };
+}
+
+const distance = ({ generated, reference }: Readonly<Record<string, Tensor>>, attrs: NearestNeighbourAttrs) =>
+  nearestNeighbourDistance(generated as Tensor, reference as Tensor, attrs);
+
+export const rooms = [
+  room<NearestNeighbourAttrs>({
+    name: 'nearestNeighbourDistance',
+    build: (inputs, attrs) => ({ y: distance(inputs, attrs) }),
+    forward: ({ generated, reference }, { window }) => ({ y: nearest(generated as Nd, reference as Nd, window).y }),
+    backward: ({ generated, reference }, { window }, { y }) => ({
+      generated: nearestBackward(generated as Nd, reference as Nd, window, y as Nd),
+    }),
+    cases: [...smooth, ...tied],
+    refuses: [
+      {
+        inputs: { generated: { shape: [1, 4, 4, 3] }, reference: { shape: [1, 4, 4, 4] } },
+        attrs: { window: 3 },
+        error: /nearestNeighbourDistance: reference must be \[1, 4, 4, 3\] .*, got \[1, 4, 4, 4\]/,
+      },
+      {
+        inputs: { generated: { shape: [4, 4, 3] }, reference: { shape: [4, 4, 3] } },
+        attrs: { window: 3 },
+        error: /nearestNeighbourDistance: generated must be \[batch, height, width, channels\], got \[4, 4, 3\]/,
+      },
+      {
+        inputs: { generated: { shape: [1, 4, 4, 3] }, reference: { shape: [1, 4, 4, 3] } },
+        attrs: { window: 4 },
+        error: /nearestNeighbourDistance: window must be an odd number of pixels, got 4/,
+      },
+    ],
+    bench: [sample([4, 128, 64, 64], 3), sample([2, 256, 256, 64], 5)],
+    fixtures: { nn_distance: fixture },
+  }),
+  // The kept window positions, which the gradient is read from; and images of more than one dispatch.
+  room<NearestNeighbourAttrs>({
+    name: 'nearestNeighbourDistance winners',
+    build: (inputs, attrs) => ({ winner: distance(inputs, attrs).node.outputs[1] as Tensor }),
+    forward: ({ generated, reference }, { window }) => ({
+      winner: nearest(generated as Nd, reference as Nd, window).winner,
+    }),
+    cases: [...smooth, ...tied],
+    refuses: [{ inputs: {}, attrs: { window: 3 }, error: /nearestNeighbourDistance: argument generated is missing/ }],
+  }),
+  room<NearestNeighbourAttrs>({
+    name: 'nearestNeighbourDistance of large images',
+    build: (inputs, attrs) => ({ y: distance(inputs, attrs) }),
+    forward: ({ generated, reference }, { window }) => ({ y: nearest(generated as Nd, reference as Nd, window).y }),
+    cases: large,
+    refuses: [{ inputs: {}, attrs: { window: 3 }, error: /nearestNeighbourDistance: argument generated is missing/ }],
+  }),
+];

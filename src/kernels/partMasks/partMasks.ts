@@ -1,0 +1,78 @@
+import earlyCode from '../../../shaders/partMasks/early.wgsl?raw';
+import naiveCode from '../../../shaders/partMasks/naive.wgsl?raw';
+import { applyOne, arg, type Call, grid, type Op } from '../../autograd/op.js';
+import { formatShape, type Tensor } from '../../autograd/tensor.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
+
+const naive = shader('partMasks/naive', naiveCode);
+const early = shader('partMasks/early', earlyCode);
+
+interface Attrs {
+  height: number;
+  width: number;
+  scale: number;
+}
+
+function sizes(call: Call<Attrs>) {
+  const [n = 0, parts = 0] = arg(call, 'planes').shape;
+  const { height, width, scale } = call.attrs;
+  return { n, parts, height, width, scale };
+}
+
+export const partMasksOp: Op<Attrs> = {
+  name: 'partMasks',
+  args: ['planes'],
+  results: ['y'],
+  infer: ([planes], { height, width, scale }) => {
+    const { shape } = planes as Tensor;
+    const [n = 0, parts = 0, numbers] = shape;
+    if (shape.length !== 3 || numbers !== 12)
+      throw new ShapeError('partMasks', `planes must be [batch, parts, 12], got ${formatShape(shape)}`);
+    if (parts > 32)
+      throw new ShapeError('partMasks', `planes ${formatShape(shape)} has ${parts} parts; a mask has 32 bits`);
+    for (const [name, v] of Object.entries({ height, width, scale }))
+      if (!Number.isInteger(v) || v < 1)
+        throw new ShapeError('partMasks', `${name} must be a positive integer, got ${v}`);
+    return [{ shape: [n, height, width], dtype: 'u32' }];
+  },
+  variants: [
+    {
+      name: 'early',
+      launch: (call) => {
+        const { n, parts, height, width, scale } = sizes(call);
+        const runs = Math.ceil(width / 4);
+        const count = n * height * runs;
+        const params = { count, width, height, runs, parts, scale };
+        return { dispatches: [{ shader: early, params, workgroups: grid(count, 64) }] };
+      },
+    },
+    {
+      name: 'naive',
+      launch: (call) => {
+        const { n, parts, height, width, scale } = sizes(call);
+        const count = n * height * width;
+        const params = { count, width, pixels: height * width, parts, scale };
+        return { dispatches: [{ shader: naive, params, workgroups: grid(count, 64) }] };
+      },
+    },
+  ],
+  cost: (call) => {
+    const { n, parts, height, width } = sizes(call);
+    return { flops: 16 * n * parts * height * width, bytes: 4 * n * height * width };
+  },
+};
+
+/**
+ * Masks of convex parts (paper Section 3.2: M_h) as bits, u32 [N, height, width]: bit h of a pixel is set where part h covers its
+ * centre.
+ * @param planes [N, P, 12] four half-planes a part, (a, b, c) with a·x + b·y + c ≥ 0 inside, in pixels of the full-resolution
+ *   image (`halfPlanes`).
+ * @param options.scale s: the grid is s times coarser than the image; its pixel i is at s·i + (s − 1)/2.
+ */
+export function partMasks(
+  planes: Tensor,
+  { height, width, scale = 1 }: { height: number; width: number; scale?: number },
+): Tensor {
+  return applyOne(partMasksOp, [planes], { height, width, scale });
+}

@@ -1,0 +1,74 @@
+import { applyOne } from '../../autograd/op.js';
+import type { Tensor } from '../../autograd/tensor.js';
+import { mul } from '../elementwise/elementwise.js';
+import type { Nd } from '../oracle.js';
+import { type Case, type Room, room } from '../room.js';
+import * as oracle from './oracle.js';
+import { detach, padChannelsOp, type SliceAttrs, slice } from './slice.js';
+
+interface PadAttrs {
+  at: number;
+  channels: number;
+}
+
+const one = (shape: readonly number[], start: number, end: number): Case<SliceAttrs> => ({
+  name: `channels [${start}, ${end}) of ${shape.join('×')}`,
+  inputs: { x: { shape } },
+  attrs: { start, end },
+});
+const pad = (shape: readonly number[], at: number, channels: number): Case<PadAttrs> => ({
+  name: `${shape.join('×')} at ${at} of ${channels}`,
+  inputs: { x: { shape } },
+  attrs: { at, channels },
+});
+const outside = (start: number, end: number) => ({
+  inputs: { x: { shape: [2, 5] } },
+  attrs: { start, end },
+  error: new RegExp(`slice: channels \\[${start}, ${end}\\) are not within x \\[2, 5\\]`),
+});
+
+export const rooms: readonly Room[] = [
+  room<SliceAttrs>({
+    name: 'slice',
+    build: ({ x }, { start, end }) => ({ y: slice(x as Tensor, start, end) }),
+    forward: ({ x }, { start, end }) => ({ y: oracle.slice(x as Nd, start, end) }),
+    backward: ({ x }, { start }, { y: gy }) => {
+      const { shape } = x as Nd;
+      return { x: oracle.padChannels(gy as Nd, start, shape[shape.length - 1] as number) };
+    },
+    cases: [
+      one([1], 0, 1),
+      one([3, 5, 7, 3], 1, 2),
+      one([1, 1, 1, 1], 0, 1),
+      one([2, 3, 5, 12], 4, 12),
+      one([2, 3, 5, 12], 3, 7),
+      one([1, 17, 1, 8], 0, 8),
+    ],
+    refuses: [outside(-1, 2), outside(0, 6), outside(3, 3), outside(0.5, 2)],
+  }),
+  room<PadAttrs>({
+    name: 'padChannels',
+    build: ({ x }, attrs) => ({ y: applyOne(padChannelsOp, [x], attrs) }),
+    forward: ({ x }, { at, channels }) => ({ y: oracle.padChannels(x as Nd, at, channels) }),
+    backward: ({ x }, { at }, { y: gy }) => {
+      const { shape } = x as Nd;
+      return { x: oracle.slice(gy as Nd, at, at + (shape[shape.length - 1] as number)) };
+    },
+    cases: [pad([3, 5, 7, 3], 2, 7), pad([1, 1, 1, 1], 0, 1), pad([2, 3, 5, 8], 4, 16), pad([1, 17, 1, 4], 4, 8)],
+    refuses: [{ inputs: {}, attrs: { at: 0, channels: 1 }, error: /padChannels: argument x is missing/ }],
+    bench: [pad([4, 64, 32, 128], 128, 256)],
+  }),
+  room<null>({
+    name: 'detach',
+    // x·detach(x): the gradient flows through the first factor alone
+    build: ({ x }) => ({ y: mul(x as Tensor, detach(x as Tensor)) }),
+    forward: ({ x }) => ({ y: oracle.product(x as Nd, x as Nd) }),
+    backward: ({ x }, _, { y: gy }) => ({ x: oracle.product(x as Nd, gy as Nd) }),
+    // finite differences see both factors
+    cases: [
+      { name: 'one factor of 3×5×7×3', inputs: { x: { shape: [3, 5, 7, 3] } }, attrs: null, kink: true },
+      { name: 'one factor of 2×3×5×8', inputs: { x: { shape: [2, 3, 5, 8] } }, attrs: null, kink: true },
+    ],
+    refuses: [{ inputs: {}, attrs: null, error: /detach: argument x is missing/ }],
+  }),
+];

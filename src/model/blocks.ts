@@ -1,0 +1,110 @@
+import type { Initializer, ParameterSet } from '../autograd/leaves.js';
+import { channelsOf, type Tensor } from '../autograd/tensor.js';
+import { conv2d } from '../kernels/conv2d/conv2d.js';
+import { convTranspose2d } from '../kernels/convTranspose2d/convTranspose2d.js';
+import { dropout } from '../kernels/dropout/dropout.js';
+import type { Random } from '../kernels/dropout/random.js';
+import { leakyRelu, relu } from '../kernels/elementwise/elementwise.js';
+import { instanceNorm } from '../kernels/instanceNorm/instanceNorm.js';
+import type { BlockOrder, ModelConfig } from './config.js';
+import { glorotUniform } from './init.js';
+
+/** What a block of a network is made of. */
+export interface BlockOptions {
+  readonly kind: 'conv' | 'up';
+  readonly channels: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly pad: number;
+  readonly order: BlockOrder;
+  readonly slope: number;
+  readonly norm: boolean;
+  readonly bias: boolean;
+  /** Activation before the convolution (order `pre`) or after the norm (order `post`); the first and last blocks may have none. */
+  readonly activation: boolean;
+  readonly dropout?: { readonly random: Random; readonly rate: number };
+}
+
+/** Makes the parameters of networks, and finds them again when a network is built a second time on the same set. */
+export class Parameters {
+  constructor(
+    readonly set: ParameterSet,
+    private readonly seed: number,
+  ) {}
+
+  get(name: string, shape: readonly number[], init: Initializer): Tensor {
+    return this.set.names.includes(name) ? this.set.get(name) : this.set.add(name, shape, init);
+  }
+
+  /** A convolution kernel in device layout, Glorot-uniform. */
+  kernel(name: string, shape: readonly [number, number, number, number]): Tensor {
+    return this.get(name, shape, glorotUniform(this.seed, `${this.set.name}/${name}`, shape));
+  }
+}
+
+function activate(x: Tensor, slope: number): Tensor {
+  return slope === 0 ? relu(x) : leakyRelu(x, slope);
+}
+
+/** One block, `conv → norm → (dropout) → activation` or `activation → conv → norm → (dropout)` (spec §4). */
+export function block(
+  parameters: Parameters,
+  name: string,
+  config: ModelConfig,
+  input: Tensor,
+  o: BlockOptions,
+): Tensor {
+  const x = o.order === 'pre' && o.activation ? activate(input, o.slope) : input;
+  const from = channelsOf(x.shape);
+  const up = o.kind === 'up';
+  const w = parameters.kernel(
+    `${name}.weight`,
+    up ? [o.kernel, o.kernel, o.channels, from] : [o.kernel, o.kernel, from, o.channels],
+  );
+  const bias = o.bias ? parameters.get(`${name}.bias`, [o.channels], () => 0) : undefined;
+  const convolve = up ? convTranspose2d : conv2d;
+  let y = convolve(x, w, { stride: o.stride, pad: o.pad, bias });
+  if (o.norm) {
+    const shape = config.norm.mode === 'channel' ? [o.channels] : [1];
+    const gamma = parameters.get(`${name}.gamma`, shape, () => 1);
+    const beta = parameters.get(`${name}.beta`, shape, () => 0);
+    y = instanceNorm(y, gamma, beta, config.norm);
+  }
+  if (o.dropout) y = dropout(y, o.dropout.random, o.dropout.rate);
+  return o.order === 'post' && o.activation ? activate(y, o.slope) : y;
+}
+
+/** A stack of convolutions, the first of stride `firstStride`; every level's output. Used by encoders and discriminator. */
+export function stack(
+  parameters: Parameters,
+  name: string,
+  config: ModelConfig,
+  input: Tensor,
+  channels: readonly number[],
+  net: ModelConfig['encoderNet'],
+  options: { firstStride: 1 | 2; firstPad: number; lastActivation: boolean; dropout?: BlockOptions['dropout'] },
+): Tensor[] {
+  const levels: Tensor[] = [];
+  for (const [i, c] of channels.entries()) {
+    const [first, last] = [i === 0, i === channels.length - 1];
+    const stride = first ? options.firstStride : 2;
+    const norm = first ? net.normFirst : last ? net.normLast : true;
+    const x = levels[i - 1] ?? input;
+    levels.push(
+      block(parameters, `${name}.${i}`, config, x, {
+        kind: 'conv',
+        channels: c,
+        kernel: stride === 1 ? 3 : 4,
+        stride,
+        pad: first ? options.firstPad : 1,
+        order: net.order,
+        slope: net.slope,
+        norm,
+        bias: !norm && (net.bias === 'wherever no norm' || first),
+        activation: net.order === 'pre' ? !first : options.lastActivation || !last,
+        dropout: first || last ? undefined : options.dropout,
+      }),
+    );
+  }
+  return levels;
+}

@@ -1,0 +1,156 @@
+import { UsageError } from '../gpu/errors.js';
+import type { GeometryKind } from '../pose/geometry.js';
+
+/** Where activations stand in a block: `conv → norm → activation`, or `activation → conv → norm`. */
+export type BlockOrder = 'post' | 'pre';
+
+/** One network's blocks. A block without normalisation may have a bias. */
+export interface NetConfig {
+  readonly order: BlockOrder;
+  /** Slope of the (leaky) ReLU for negative values; 0 is ReLU. */
+  readonly slope: number;
+  /** Whether the first convolution has a normalisation like every other block. */
+  readonly normFirst: boolean;
+  /** Whether the last (deepest) convolution has a normalisation. */
+  readonly normLast: boolean;
+  /** Which convolutions without normalisation have a bias. */
+  readonly bias: 'wherever no norm' | 'first';
+}
+
+/** A whole pose-GAN as one plain object; presets, sizes and ablations are nothing but values of its fields. */
+export interface ModelConfig {
+  readonly height: number;
+  readonly width: number;
+  /** Number of joints and parts of the skeleton. */
+  readonly joints: number;
+  readonly parts: number;
+  /** How parts and transforms are made (spec §3). */
+  readonly geometry: GeometryKind;
+  /** How warped parts are combined in a skip connection; `plain` skips are not deformed. */
+  readonly skip: 'max' | 'mean' | 'plain';
+  /** Whether the unwarped features are a candidate of their own. */
+  readonly identity: boolean;
+  /** Which side of a transform the masks limit. */
+  readonly maskOn: 'source' | 'target';
+  /** Skip levels that are deformed, from the finest. */
+  readonly deformedLevels: number;
+  /** Two encoder streams (appearance, pose) or one. */
+  readonly streams: 1 | 2;
+  /** Channels of the encoder, level by level; the first convolution has stride 1, the others 2. */
+  readonly encoder: readonly number[];
+  /** Channels of the decoder blocks; the last is the image and has stride 1. */
+  readonly decoder: readonly number[];
+  readonly encoderNet: NetConfig;
+  /** Normalisation everywhere: statistics over what, and the ε beside them. */
+  readonly norm: { readonly mode: 'channel' | 'sample'; readonly epsilon: number };
+  /** Decoder blocks with dropout, and its rate. */
+  readonly dropoutBlocks: number;
+  readonly dropoutRate: number;
+  /** Length of the noise vector at the deepest level; 0 for none. */
+  readonly noise: number;
+  readonly discriminator: readonly number[];
+  readonly discriminatorNet: NetConfig;
+  /** Zero padding of the discriminator's first convolution. */
+  readonly discriminatorPad: 0 | 1;
+  readonly discriminatorDropout: boolean;
+  readonly dropoutAtTest: boolean;
+  /** The term beside the adversarial loss, its weight, and the window of the nearest-neighbour search. */
+  readonly loss: { readonly kind: 'nearest' | 'l1' | 'perceptual'; readonly weight: number; readonly window: number };
+  readonly learningRate: number;
+  readonly batch: number;
+}
+
+export type Preset = 'paper' | 'authors';
+export type Size = 'market' | 'fashion';
+export type Ablation = 'baseline' | 'dsc' | 'perc' | 'full' | 'mean' | 'dropout';
+
+const paper = {
+  geometry: 'rectangles',
+  identity: true,
+  maskOn: 'source',
+  encoderNet: { order: 'post', slope: 0, normFirst: true, normLast: true, bias: 'wherever no norm' },
+  norm: { mode: 'channel', epsilon: 1e-5 },
+  noise: 64,
+  discriminatorNet: { order: 'post', slope: 0, normFirst: true, normLast: false, bias: 'wherever no norm' },
+  discriminatorPad: 1,
+} as const satisfies Partial<ModelConfig>;
+
+const authors = {
+  geometry: 'keypoints',
+  identity: false,
+  maskOn: 'target',
+  encoderNet: { order: 'pre', slope: 0.2, normFirst: false, normLast: false, bias: 'first' },
+  norm: { mode: 'sample', epsilon: 1e-3 },
+  noise: 0,
+  discriminatorNet: { order: 'pre', slope: 0.2, normFirst: false, normLast: false, bias: 'first' },
+  discriminatorPad: 0,
+} as const satisfies Partial<ModelConfig>;
+
+const presets = { paper, authors };
+
+const decoders: Record<Preset, Record<Size, readonly number[]>> = {
+  paper: { market: [512, 512, 512, 512, 128, 3], fashion: [512, 512, 512, 512, 512, 128, 3] },
+  authors: { market: [512, 512, 512, 256, 128, 3], fashion: [512, 512, 512, 512, 256, 128, 3] },
+};
+
+const sizes = {
+  market: { height: 128, width: 64, encoder: [64, 128, 256, 512, 512, 512], batch: 4, window: 3 },
+  fashion: { height: 256, width: 256, encoder: [64, 128, 256, 512, 512, 512, 512], batch: 4, window: 5 },
+} as const;
+
+/** What each ablation of the paper's Section 4.3 changes in the full model (spec §6). */
+const ablations: Record<Ablation, (c: ModelConfig) => Partial<ModelConfig>> = {
+  full: () => ({}),
+  baseline: (c) => ({ streams: 1, skip: 'plain', loss: { ...c.loss, kind: 'l1', weight: 100 } }),
+  dsc: (c) => ({ loss: { ...c.loss, kind: 'l1', weight: 100 } }),
+  perc: (c) => ({ loss: { ...c.loss, kind: 'perceptual', weight: 0.5 } }),
+  mean: () => ({ skip: 'mean' }),
+  dropout: () => ({ discriminatorDropout: true, dropoutAtTest: true }),
+};
+
+export interface ConfigOptions {
+  readonly preset?: Preset;
+  readonly size?: Size;
+  readonly ablation?: Ablation;
+  /** Multiplies every channel count but those of the image and of the discriminator's output. */
+  readonly width?: number;
+}
+
+/** The configuration of a preset, size and ablation. Unknown names are errors that list the known ones. */
+export function modelConfig({
+  preset = 'paper',
+  size = 'market',
+  ablation = 'full',
+  width = 1,
+}: ConfigOptions = {}): ModelConfig {
+  for (const [what, name, known] of [
+    ['preset', preset, presets],
+    ['size', size, sizes],
+    ['ablation', ablation, ablations],
+  ] as const)
+    if (!Object.hasOwn(known, name))
+      throw new UsageError(`there is no ${what} ${name}; known are ${Object.keys(known).join(', ')}`);
+  if (!(width > 0 && width <= 4)) throw new UsageError(`width must be in (0, 4], got ${width}`);
+  const scaled = (channels: readonly number[], keepLast: boolean) =>
+    channels.map((c, i) => (keepLast && i === channels.length - 1 ? c : Math.max(1, Math.round(c * width))));
+  const { window, ...rest } = sizes[size];
+  const full: ModelConfig = {
+    ...rest,
+    ...presets[preset],
+    joints: 18,
+    parts: 10,
+    skip: 'max',
+    deformedLevels: 4,
+    streams: 2,
+    encoder: scaled(rest.encoder, false),
+    decoder: scaled(decoders[preset][size], true),
+    dropoutBlocks: 3,
+    dropoutRate: 0.5,
+    discriminator: scaled([64, 128, 256, 512, 1], true),
+    discriminatorDropout: false,
+    dropoutAtTest: false,
+    loss: { kind: 'nearest', weight: 0.01, window },
+    learningRate: 2e-4,
+  };
+  return { ...full, ...ablations[ablation](full) };
+}

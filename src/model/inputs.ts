@@ -1,0 +1,59 @@
+import { input } from '../autograd/leaves.js';
+import type { Tensor } from '../autograd/tensor.js';
+import { noise } from '../kernels/dropout/dropout.js';
+import type { Random } from '../kernels/dropout/random.js';
+import { heatMaps } from '../kernels/heatMaps/heatMaps.js';
+import { partMasks } from '../kernels/partMasks/partMasks.js';
+import type { ModelConfig } from './config.js';
+import type { GeneratorInputs } from './generator.js';
+
+/** Standard deviation of the heat maps in pixels, at every image size (spec §2). */
+export const HEAT_SIGMA = 6;
+
+/** What a batch brings to the device: images, joints and part geometry. Heat maps and masks are computed there. */
+export interface PairData {
+  /** Source images [N, H, W, 3] in [−1, 1]. */
+  readonly source: Float32Array;
+  /** Joints (x, y) of source and target [N, J, 2]; −1 where missing. */
+  readonly sourceJoints: Float32Array;
+  readonly targetJoints: Float32Array;
+  /** Transforms target → source [N, P, 6] at full resolution. */
+  readonly affine: Float32Array;
+  /** Half-planes of the part masks [N, P, 12]. */
+  readonly planes: Float32Array;
+}
+
+/** A batch for training: with the real images in the target pose [N, H, W, 3]. */
+export interface TrainingData extends PairData {
+  readonly target: Float32Array;
+}
+
+/** Graph inputs of `PairData` for a batch of n, and what follows from them. */
+export function pairInputs(config: ModelConfig, n: number, random: Random, dropout: boolean): GeneratorInputs {
+  const { height, width, joints, parts } = config;
+  const heat = (name: string) => heatMaps(input(name, [n, joints, 2]), { height, width, sigma: HEAT_SIGMA });
+  const deformed = config.skip !== 'plain';
+  return {
+    source: input('source', [n, height, width, 3]),
+    sourceHeat: heat('sourceJoints'),
+    targetHeat: heat('targetJoints'),
+    affine: deformed ? input('affine', [n, parts, 6]) : undefined,
+    masks: deformed ? masks(config, input('planes', [n, parts, 12])) : undefined,
+    noise: config.noise ? noise(random, [n, config.noise]) : undefined,
+    random: dropout ? random : undefined,
+  };
+}
+
+function masks({ height, width, deformedLevels }: ModelConfig, planes: Tensor): Tensor[] {
+  return Array.from({ length: deformedLevels }, (_, level) => {
+    const scale = 2 ** level;
+    return partMasks(planes, { height: height / scale, width: width / scale, scale });
+  });
+}
+
+/** The inputs a plan has, out of those that a batch brings. */
+export function feedsFor(names: readonly string[], data: PairData): Record<string, Float32Array> {
+  return Object.fromEntries(
+    Object.entries(data as unknown as Record<string, unknown>).filter(([n]) => names.includes(n)),
+  ) as Record<string, Float32Array>;
+}

@@ -1,0 +1,171 @@
+import { compile } from '../autograd/compile.js';
+import { input, ParameterSet } from '../autograd/leaves.js';
+import type { Plan } from '../autograd/plan.js';
+import { ParameterStorage } from '../autograd/storage.js';
+import type { Engine } from '../gpu/engine.js';
+import { concat } from '../kernels/concat/concat.js';
+import { Random } from '../kernels/dropout/random.js';
+import { Parameters } from './blocks.js';
+import type { ModelConfig } from './config.js';
+import { generator } from './generator.js';
+import { feedsFor, type PairData, pairInputs, type TrainingData } from './inputs.js';
+import { type TrainingStep, trainingStep } from './training.js';
+import type { Vgg } from './vgg.js';
+
+/** The three losses of an iteration; `reconstruction` is L_NN, L1 or the perceptual distance, before its weight. */
+export interface Losses {
+  readonly discriminator: number;
+  readonly adversarial: number;
+  readonly reconstruction: number;
+}
+
+/** All that a run needs to go on bit for bit: parameters and moments by name in device layout, and the counters. */
+export interface TrainingState {
+  readonly generator: ReadonlyMap<string, Float32Array>;
+  readonly discriminator: ReadonlyMap<string, Float32Array>;
+  readonly moments: Readonly<
+    Record<'generator.m' | 'generator.v' | 'discriminator.m' | 'discriminator.v', ReadonlyMap<string, Float32Array>>
+  >;
+  /** Iterations done. */
+  readonly step: number;
+  readonly randomStep: number;
+}
+
+export interface TrainerOptions {
+  readonly config: ModelConfig;
+  /** Initial weights, dropout masks and noise all follow from it. */
+  readonly seed: number;
+  /** Features for the losses that need them. */
+  readonly vgg?: Vgg;
+  /** Images per iteration; the configuration's when absent. */
+  readonly batch?: number;
+}
+
+/** Trains a model on one engine: one D and one G update per `step`, in one submission. */
+export class Trainer {
+  private constructor(
+    private readonly engine: Engine,
+    readonly config: ModelConfig,
+    readonly batch: number,
+    readonly sets: { readonly generator: ParameterSet; readonly discriminator: ParameterSet },
+    private readonly graph: TrainingStep,
+    private readonly random: Random,
+    readonly plan: Plan,
+  ) {}
+
+  static async create(engine: Engine, { config, seed, vgg, batch = config.batch }: TrainerOptions): Promise<Trainer> {
+    const sets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
+    const random = new Random(seed);
+    const nets = { g: new Parameters(sets.generator, seed), d: new Parameters(sets.discriminator, seed), vgg };
+    const inputs = pairInputs(config, batch, random, config.dropoutRate > 0);
+    const target = input('target', inputs.source.shape);
+    const graph = trainingStep(nets, config, { ...inputs, target });
+    const { discriminator, adversarial, reconstruction } = graph.losses;
+    const outputs = { losses: concat([discriminator, adversarial, reconstruction]), generated: graph.generated };
+    const plan = await compile(engine, outputs, { update: graph.updates });
+    return new Trainer(engine, config, batch, sets, graph, random, plan);
+  }
+
+  /** Iterations done. */
+  get step(): number {
+    return this.graph.generatorAdam.step;
+  }
+
+  /** Submits one iteration. Returns at once. */
+  train(data: TrainingData): void {
+    this.plan.run(feedsFor(this.plan.inputNames, data));
+  }
+
+  /** Losses of the iteration submitted last; the copy is queued now, however late it is awaited. */
+  async losses(): Promise<Losses> {
+    const [discriminator = 0, adversarial = 0, reconstruction = 0] = await this.plan.read('losses');
+    return { discriminator, adversarial, reconstruction };
+  }
+
+  /** The images generated in the last iteration [N, H, W, 3]. */
+  generated(): Promise<Float32Array> {
+    return this.plan.read('generated');
+  }
+
+  #moments() {
+    const { generatorAdam: g, discriminatorAdam: d } = this.graph;
+    return { 'generator.m': g.m, 'generator.v': g.v, 'discriminator.m': d.m, 'discriminator.v': d.v } as const;
+  }
+
+  /** Reads everything back. */
+  async state(): Promise<TrainingState> {
+    const step = this.step;
+    const randomStep = this.random.step;
+    const read = (set: ParameterSet) => ParameterStorage.of(this.engine, set).read();
+    const moments = Object.entries(this.#moments()).map(async ([k, set]) => [k, await read(set)] as const);
+    return {
+      generator: await read(this.sets.generator),
+      discriminator: await read(this.sets.discriminator),
+      moments: Object.fromEntries(await Promise.all(moments)) as unknown as TrainingState['moments'],
+      step,
+      randomStep,
+    };
+  }
+
+  /** Goes on from a state. Names and lengths must fit; nothing is written otherwise. */
+  restore(state: TrainingState): void {
+    const storage = (set: ParameterSet) => ParameterStorage.of(this.engine, set);
+    const writes = [
+      [storage(this.sets.generator), state.generator],
+      [storage(this.sets.discriminator), state.discriminator],
+      ...Object.entries(this.#moments()).map(([k, set]) => [storage(set), state.moments[k as 'generator.m']] as const),
+    ] as const;
+    for (const [s, values] of writes) s.check(values);
+    for (const [s, values] of writes) s.write(values);
+    this.graph.generatorAdam.step = state.step;
+    this.graph.discriminatorAdam.step = state.step;
+    this.random.step = state.randomStep;
+  }
+
+  destroy(): void {
+    this.plan.destroy();
+  }
+}
+
+/** Generates images with trained weights: one plan for batches of one size. */
+export class Generator {
+  private constructor(
+    private readonly engine: Engine,
+    readonly config: ModelConfig,
+    readonly batch: number,
+    readonly set: ParameterSet,
+    readonly plan: Plan,
+  ) {}
+
+  /**
+   * @param set The trained generator's parameters on this engine (`trainer.sets.generator`), or nothing to make a set that
+   *   `load` fills.
+   */
+  static async create(
+    engine: Engine,
+    config: ModelConfig,
+    batch: number,
+    options: { set?: ParameterSet; seed?: number } = {},
+  ): Promise<Generator> {
+    const set = options.set ?? new ParameterSet('generator');
+    const seed = options.seed ?? 0;
+    const inputs = pairInputs(config, batch, new Random(seed), config.dropoutAtTest);
+    const { image } = generator(new Parameters(set, seed), config, inputs);
+    return new Generator(engine, config, batch, set, await compile(engine, { image }));
+  }
+
+  /** Replaces the weights; names and lengths must fit. */
+  load(weights: ReadonlyMap<string, Float32Array>): void {
+    ParameterStorage.of(this.engine, this.set).write(weights);
+  }
+
+  /** Images [N, H, W, 3] in [−1, 1] for a batch of pairs. */
+  async generate(data: PairData): Promise<Float32Array> {
+    this.plan.run(feedsFor(this.plan.inputNames, data));
+    return this.plan.read('image');
+  }
+
+  destroy(): void {
+    this.plan.destroy();
+  }
+}

@@ -1,0 +1,85 @@
+import { gradients } from '../autograd/gradients.js';
+import type { Node, Tensor } from '../autograd/tensor.js';
+import { Adam } from '../kernels/adam/adam.js';
+import { bceWithLogits } from '../kernels/bceWithLogits/bceWithLogits.js';
+import { add, scale } from '../kernels/elementwise/elementwise.js';
+import { l1 } from '../kernels/l1/l1.js';
+import { nearestNeighbourDistance } from '../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
+import { detach } from '../kernels/slice/slice.js';
+import { mean } from '../kernels/sum/sum.js';
+import type { Parameters } from './blocks.js';
+import type { ModelConfig } from './config.js';
+import { discriminator } from './discriminator.js';
+import { type GeneratorInputs, generator } from './generator.js';
+import type { Vgg } from './vgg.js';
+
+/** Symbolic inputs of one training iteration. */
+export interface Batch extends GeneratorInputs {
+  /** The real image in the target pose [N, H, W, 3]. */
+  readonly target: Tensor;
+}
+
+/** One iteration as a graph: the losses, what to look at, and the two updates in order. */
+export interface TrainingStep {
+  /** L_D, L_adv and the unweighted term beside it (L_NN, L1 or perceptual). */
+  readonly losses: { readonly discriminator: Tensor; readonly adversarial: Tensor; readonly reconstruction: Tensor };
+  readonly generated: Tensor;
+  readonly logitsReal: Tensor;
+  readonly logitsFake: Tensor;
+  readonly updates: readonly Node[];
+  /** Gradients of the parameters of D and G, in the order of their sets. */
+  readonly gradientsD: readonly Tensor[];
+  readonly gradientsG: readonly Tensor[];
+  readonly discriminatorAdam: Adam;
+  readonly generatorAdam: Adam;
+}
+
+/**
+ * One D update, then one G update against the updated D (paper Eqs. 1, 6, 7; spec §6), in one graph. The generator runs forward
+ * once: its weights do not change between the two.
+ */
+export function trainingStep(
+  nets: { g: Parameters; d: Parameters; vgg: Vgg | undefined },
+  config: ModelConfig,
+  batch: Batch,
+): TrainingStep {
+  const { g, d, vgg } = nets;
+  const { image: generated } = generator(g, config, batch);
+  const judge = (image: Tensor) => discriminator(d, config, { ...batch, image });
+
+  // L_D = −mean log D(real) − mean log(1 − D(fake)); the fake image is a constant here
+  const logitsReal = judge(batch.target);
+  const logitsFake = judge(detach(generated));
+  const lossD = add(bceWithLogits(logitsReal, 1), bceWithLogits(logitsFake, 0));
+  const discriminatorAdam = new Adam(d.set, { learningRate: config.learningRate });
+  const gradientsD = gradients(lossD, d.set.tensors);
+  const updateD = discriminatorAdam.apply(gradientsD);
+
+  // L_G = L_adv + λ·L, L_adv = −mean log D(fake); built after the update, so D is the updated one
+  const adversarial = bceWithLogits(judge(generated), 1);
+  const reconstruction = distance(config, vgg, generated, batch.target);
+  const lossG = add(adversarial, scale(reconstruction, config.loss.weight));
+  const generatorAdam = new Adam(g.set, { learningRate: config.learningRate });
+  const gradientsG = gradients(lossG, g.set.tensors);
+  const updateG = generatorAdam.apply(gradientsG);
+
+  return {
+    losses: { discriminator: lossD, adversarial, reconstruction },
+    generated,
+    logitsReal,
+    logitsFake,
+    updates: [updateD, updateG],
+    gradientsD,
+    gradientsG,
+    discriminatorAdam,
+    generatorAdam,
+  };
+}
+
+/** The term beside the adversarial loss: L_NN (paper Eq. 6), L1 between images, or L1 between VGG features. */
+function distance({ loss }: ModelConfig, vgg: Vgg | undefined, generated: Tensor, real: Tensor): Tensor {
+  if (loss.kind === 'l1') return l1(generated, real);
+  if (!vgg) throw new Error(`the loss ${loss.kind} needs VGG features`);
+  if (loss.kind === 'perceptual') return l1(vgg.conv2_1(generated), vgg.conv2_1(real));
+  return mean(nearestNeighbourDistance(vgg.conv1_2(generated), vgg.conv1_2(real), { window: loss.window }));
+}

@@ -1,0 +1,215 @@
+import { UsageError } from '../gpu/errors.js';
+import { type Affine, fitAffine, fitSimilarity, NOWHERE, type Point, spread } from './affine.js';
+import { type Box, jointFinder, type Limb, type Part, type Pose, type Skeleton } from './skeleton.js';
+
+/**
+ * How parts and transforms are made from two poses (spec: paper Section 3.2 and its released code):
+ * `rectangles`, the published description, masks the source; `keypoints`, the released code, masks the target.
+ */
+export type GeometryKind = 'rectangles' | 'keypoints';
+
+/** A convex region: four corners in order, `all` of the image, or nothing. Its border belongs to it. */
+export type Region = readonly [Point, Point, Point, Point] | 'all' | 'none';
+
+/** One part of a pair of poses: where a target pixel comes from, and the region that limits it. */
+export interface PartTransform {
+  /** Target → source, in pixels of the full-resolution images; `NOWHERE` when the part has no source or no target. */
+  readonly affine: Affine;
+  readonly mask: Region;
+}
+
+type Finder = (name: string) => Point | undefined;
+
+const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+const minus = (a: Point, b: Point): Point => [a[0] - b[0], a[1] - b[1]];
+const plus = (a: Point, b: Point, k = 1): Point => [a[0] + k * b[0], a[1] + k * b[1]];
+
+/** Transforms and masks of all parts for a source and a target pose, in the order of the skeleton. */
+export function partTransforms(kind: GeometryKind, skeleton: Skeleton, source: Pose, target: Pose): PartTransform[] {
+  for (const [name, pose] of [
+    ['source', source],
+    ['target', target],
+  ] as const) {
+    const missing = skeleton.trunk.joints.filter((j) => !jointFinder(skeleton, pose)(j));
+    if (missing.length)
+      throw new UsageError(`the ${name} pose has no ${missing.join(', ')}; without them parts have no size`);
+  }
+  const a = jointFinder(skeleton, source);
+  const b = jointFinder(skeleton, target);
+  return skeleton.parts.map((part) => (kind === 'rectangles' ? byRectangles : byKeypoints)(skeleton, part, a, b));
+}
+
+const absent: PartTransform = { affine: NOWHERE, mask: 'none' };
+
+// ---- rectangles: the published description -------------------------------------------------------------------------
+
+/** One third of the mean trunk diagonal. */
+function limbWidth(skeleton: Skeleton, find: Finder): number {
+  const lengths = skeleton.trunk.diagonals.map(([p, q]) => distance(find(p) as Point, find(q) as Point));
+  return lengths.reduce((s, l) => s + l, 0) / lengths.length / 3;
+}
+
+/** Corners of a part in one image, in matching order; nothing when the part is missing. */
+function rectangle(skeleton: Skeleton, part: Part, find: Finder): readonly [Point, Point, Point, Point] | undefined {
+  const w = limbWidth(skeleton, find);
+  if (part.kind === 'limb') {
+    const from = find(part.from);
+    const to = find(part.to);
+    return from && to && limbRectangle(from, to, w);
+  }
+  if (part.kind === 'box' && !part.joints.some((j) => find(j))) return undefined;
+  const names = part.kind === 'box' ? [...part.joints, ...(part.with ?? [])] : skeleton.trunk.joints;
+  const points = names.map(find).filter((p) => p !== undefined);
+  const side = (k: 0 | 1): [number, number] => {
+    const low = Math.min(...points.map((p) => p[k]));
+    const high = Math.max(...points.map((p) => p[k]));
+    const grow = Math.max(0, w - (high - low)) / 2;
+    return [low - grow, high + grow];
+  };
+  const [left, right] = side(0);
+  const [top, bottom] = side(1);
+  return [
+    [left, top],
+    [right, top],
+    [right, bottom],
+    [left, bottom],
+  ];
+}
+
+/** f+v, f−v, t−v, t+v with v perpendicular to the axis, of half the width; the axis is at least one pixel long. */
+function limbRectangle(from: Point, to: Point, width: number): readonly [Point, Point, Point, Point] {
+  const length = distance(from, to);
+  const unit: Point = length > 0 ? [(to[0] - from[0]) / length, (to[1] - from[1]) / length] : [0, 1];
+  const end = length >= 1 ? to : plus(from, unit);
+  const v: Point = [(-unit[1] * width) / 2, (unit[0] * width) / 2];
+  return [plus(from, v), minus(from, v), minus(end, v), plus(end, v)];
+}
+
+function byRectangles(skeleton: Skeleton, part: Part, a: Finder, b: Finder): PartTransform {
+  const source = rectangle(skeleton, part, a) ?? borrowed(skeleton, part, (p) => rectangle(skeleton, p, a));
+  const target = rectangle(skeleton, part, b);
+  return source && target ? { affine: fitAffine(target, source), mask: source } : absent;
+}
+
+/** The mirror limb of the same image, not reflected. */
+function borrowed<T>(skeleton: Skeleton, part: Part, of: (part: Limb) => T | undefined): T | undefined {
+  const other = part.kind === 'limb' && skeleton.parts.find((p) => p.name === part.mirror);
+  return other && other.kind === 'limb' ? of(other) : undefined;
+}
+
+// ---- keypoints: the released code ----------------------------------------------------------------------------------
+
+/** Root mean square of the trunk sides. */
+function bodyScale(skeleton: Skeleton, find: Finder): number {
+  const squares = skeleton.trunk.sides.map(([p, q]) => distance(find(p) as Point, find(q) as Point) ** 2);
+  return Math.sqrt(squares.reduce((s, l) => s + l, 0) / squares.length);
+}
+
+/** The quad around a limb: its near end moved out by 0.1 of its length, its far end by `extend`, 0.2 of the scale to each side. */
+function limbQuad(from: Point, to: Point, extend: number, scale: number): readonly [Point, Point, Point, Point] {
+  const near = plus(from, minus(from, to), 0.1);
+  const far = plus(to, minus(to, near), extend);
+  const length = distance(near, far);
+  const unit: Point = length > 0 ? [(far[0] - near[0]) / length, (far[1] - near[1]) / length] : [0, 1];
+  const end = length > 0 ? far : plus(near, unit);
+  const v: Point = [-unit[1] * 0.2 * scale, unit[0] * 0.2 * scale];
+  return [plus(near, v), minus(near, v), minus(end, v), plus(end, v)];
+}
+
+/** Least squares where the points allow it, a similarity where they are nearly on a line or the map would be absurd. */
+function robustFit(from: readonly Point[], to: readonly Point[]): Affine {
+  if (spread(from) < 0.05) return fitSimilarity(from, to);
+  const affine = fitAffine(from, to);
+  const det = Math.abs(affine[0] * affine[4] - affine[1] * affine[3]);
+  return det >= 1 / 25 && det <= 25 ? affine : fitSimilarity(from, to);
+}
+
+function byKeypoints(skeleton: Skeleton, part: Part, a: Finder, b: Finder): PartTransform {
+  if (part.kind === 'trunk') {
+    const joints = skeleton.trunk.joints;
+    return {
+      affine: robustFit(
+        joints.map((j) => b(j) as Point),
+        joints.map((j) => a(j) as Point),
+      ),
+      mask: 'all',
+    };
+  }
+  return part.kind === 'box' ? boxByKeypoints(skeleton, part, a, b) : limbByKeypoints(skeleton, part, a, b);
+}
+
+function boxByKeypoints(skeleton: Skeleton, part: Box, a: Finder, b: Finder): PartTransform {
+  const present = part.joints.map(b).filter((p) => p !== undefined);
+  if (!present.length) return absent;
+  const r = Math.trunc(0.4 * bodyScale(skeleton, b));
+  const centre = (k: 0 | 1) => Math.trunc(present.reduce((s, p) => s + p[k], 0) / present.length);
+  const [x, y] = [centre(0), centre(1)];
+  // Rows and columns [c − r, c + r): pixel centres of every grid are multiples of one half.
+  const [low, high] = [-r, r - 0.25];
+  const mask: Region =
+    r > 0
+      ? [
+          [x + low, y + low],
+          [x + high, y + low],
+          [x + high, y + high],
+          [x + low, y + high],
+        ]
+      : 'none';
+  const common = part.joints.filter((j) => a(j) && b(j));
+  if (!common.length) return { affine: NOWHERE, mask };
+  const joints = [...common, ...(part.anchors ?? [])].filter((j) => a(j) && b(j));
+  return {
+    affine: robustFit(
+      joints.map((j) => b(j) as Point),
+      joints.map((j) => a(j) as Point),
+    ),
+    mask,
+  };
+}
+
+function limbByKeypoints(skeleton: Skeleton, part: Limb, a: Finder, b: Finder): PartTransform {
+  const quad = (p: Limb, find: Finder, extend: number) => {
+    const from = find(p.from);
+    const to = find(p.to);
+    return from && to && limbQuad(from, to, extend, bodyScale(skeleton, find));
+  };
+  const target = quad(part, b, part.extend ?? 0.1);
+  const mask = quad(part, b, part.extendMask ?? part.extend ?? 0.1);
+  if (!target || !mask) return absent;
+  const source = quad(part, a, part.extend ?? 0.1) ?? borrowed(skeleton, part, (p) => quad(p, a, part.extend ?? 0.1));
+  return { affine: source ? fitAffine(target, source) : NOWHERE, mask };
+}
+
+// ---- masks ---------------------------------------------------------------------------------------------------------
+
+/**
+ * A region as four half-planes (a, b, c): a point is inside iff a·x + b·y + c ≥ 0 for all; 12 numbers, as the GPU takes them.
+ */
+export function halfPlanes(region: Region): number[] {
+  if (region === 'all') return [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1];
+  if (region === 'none') return [0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0, -1];
+  const area = region.reduce((s, p, i) => {
+    const q = region[(i + 1) % 4] as Point;
+    return s + p[0] * q[1] - q[0] * p[1];
+  }, 0);
+  const sign = area >= 0 ? 1 : -1;
+  return region.flatMap((p, i) => {
+    const q = region[(i + 1) % 4] as Point;
+    const [dx, dy] = [sign * (q[0] - p[0]), sign * (q[1] - p[1])];
+    return [-dy, dx, dy * p[0] - dx * p[1]];
+  });
+}
+
+/** The mask of a region on the grid `s` times coarser than H×W: 1 where a pixel's centre lies in it. Row-major. */
+export function rasterise(region: Region, height: number, width: number, s = 1): Uint8Array {
+  const planes = halfPlanes(region);
+  const [rows, columns] = [Math.floor(height / s), Math.floor(width / s)];
+  const mask = new Uint8Array(rows * columns);
+  const inside = (x: number, y: number) =>
+    [0, 3, 6, 9].every(
+      (k) => (planes[k] as number) * x + (planes[k + 1] as number) * y + (planes[k + 2] as number) >= -1e-3,
+    );
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) mask[i * columns + j] = inside(s * j + (s - 1) / 2, s * i + (s - 1) / 2) ? 1 : 0;
+  return mask;
+}

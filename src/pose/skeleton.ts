@@ -1,0 +1,114 @@
+import person from '../../skeletons/person.json' with { type: 'json' };
+import { UsageError } from '../gpu/errors.js';
+import type { Point } from './affine.js';
+
+/** A part that is a rectangle along the segment between two joints. */
+export interface Limb {
+  readonly name: string;
+  readonly kind: 'limb';
+  readonly from: string;
+  readonly to: string;
+  /** The limb of the other side, borrowed when this one is missing in the source. */
+  readonly mirror?: string;
+  /** `keypoints` geometry: how far the far end is moved out, for the transform and for the mask. */
+  readonly extend?: number;
+  readonly extendMask?: number;
+}
+
+/** A part that is an axis-aligned box around joints; it is missing when none of `joints` is there. */
+export interface Box {
+  readonly name: string;
+  readonly kind: 'box';
+  readonly joints: readonly string[];
+  /** Joints that belong to the box but do not make it present. */
+  readonly with?: readonly string[];
+  /** `keypoints` geometry: joints that help to fit the transform. */
+  readonly anchors?: readonly string[];
+}
+
+/** The part around the trunk joints, which every valid image has. */
+export interface Trunk {
+  readonly name: string;
+  readonly kind: 'trunk';
+}
+
+export type Part = Limb | Box | Trunk;
+
+/** An articulated object: its joints, and the parts that move rigidly enough to be warped one by one (paper, Section 3.2). */
+export interface Skeleton {
+  readonly name: string;
+  readonly joints: readonly string[];
+  /** Pairs of joints that a horizontal flip exchanges. */
+  readonly mirror: readonly (readonly [string, string])[];
+  readonly trunk: {
+    /** Joints without which an image is not valid. */
+    readonly joints: readonly string[];
+    /** Segments whose mean length is three times the width of a limb. */
+    readonly diagonals: readonly (readonly [string, string])[];
+    /** Segments whose root mean square length is the scale of the `keypoints` geometry. */
+    readonly sides: readonly (readonly [string, string])[];
+  };
+  readonly parts: readonly Part[];
+}
+
+/** The joints of one image, in the order of the skeleton; `null` where one is missing. */
+export type Pose = readonly (Point | null)[];
+
+/** The person of the paper: 18 joints, ten parts. */
+export const PERSON: Skeleton = parseSkeleton(person, 'skeletons/person.json');
+
+/** Checks a skeleton read from a JSON file; the error names the file and what does not fit. */
+export function parseSkeleton(json: unknown, file: string): Skeleton {
+  const fail = (what: string) => new UsageError(`${file} is no skeleton: ${what}`);
+  const s = json as Skeleton;
+  if (!s || !Array.isArray(s.joints) || !Array.isArray(s.parts) || !s.trunk)
+    throw fail('it needs "joints", "mirror", "trunk" and "parts"');
+  const known = new Set(s.joints);
+  if (known.size !== s.joints.length) throw fail('a joint is listed twice');
+  const joints = (where: string, names: readonly string[] | undefined) => {
+    for (const n of names ?? [])
+      if (!known.has(n)) throw fail(`${where} names the joint ${n}, which is not in "joints"`);
+  };
+  for (const pair of s.mirror ?? []) joints('"mirror"', pair);
+  joints('"trunk.joints"', s.trunk.joints);
+  for (const pair of [...(s.trunk.diagonals ?? []), ...(s.trunk.sides ?? [])]) joints('"trunk"', pair);
+  if (!s.trunk.joints?.length || !s.trunk.diagonals?.length || !s.trunk.sides?.length)
+    throw fail('"trunk" needs "joints", "diagonals" and "sides"');
+  if (s.parts.length < 1 || s.parts.length > 31) throw fail(`it has ${s.parts.length} parts; 1 to 31 are possible`);
+  for (const part of s.parts) {
+    if (part.kind === 'limb') {
+      joints(`part ${part.name}`, [part.from, part.to]);
+      const other = part.mirror === undefined ? part : s.parts.find((p) => p.name === part.mirror);
+      if (other?.kind !== 'limb') throw fail(`part ${part.name} has the mirror ${part.mirror}, which is no limb`);
+    } else if (part.kind === 'box')
+      joints(`part ${part.name}`, [...part.joints, ...(part.with ?? []), ...(part.anchors ?? [])]);
+    else if (part.kind !== 'trunk') throw fail(`part ${(part as Part).name} must be of kind limb, box or trunk`);
+  }
+  return s;
+}
+
+/** Looks joints up by name. */
+export function jointFinder(skeleton: Skeleton, pose: Pose): (name: string) => Point | undefined {
+  if (pose.length !== skeleton.joints.length)
+    throw new UsageError(`a pose of ${skeleton.name} has ${skeleton.joints.length} joints, got ${pose.length}`);
+  const index = new Map(skeleton.joints.map((n, i) => [n, i]));
+  return (name) => pose[index.get(name) as number] ?? undefined;
+}
+
+/** Whether all trunk joints are there; others are not usable for training. */
+export function isValid(skeleton: Skeleton, pose: Pose): boolean {
+  const find = jointFinder(skeleton, pose);
+  return skeleton.trunk.joints.every((n) => find(n) !== undefined);
+}
+
+/** The pose in the mirrored image: x → width − 1 − x, and sides exchanged. */
+export function flipPose(skeleton: Skeleton, pose: Pose, width: number): Pose {
+  const index = new Map(skeleton.joints.map((n, i) => [n, i]));
+  const flipped: (Point | null)[] = pose.map((p) => p && [width - 1 - p[0], p[1]]);
+  for (const [a, b] of skeleton.mirror) {
+    const i = index.get(a) as number;
+    const j = index.get(b) as number;
+    [flipped[i], flipped[j]] = [flipped[j] ?? null, flipped[i] ?? null];
+  }
+  return flipped;
+}

@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { transformSync } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const readme = readFileSync('README.md', 'utf8');
+/** Beside node_modules, so that the package's own dependencies are found. */
+const folder = 'out/readme-test';
+
+beforeAll(() => mkdirSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('the first example runs as it is printed, on the built package, and its loss falls to nothing', () => {
+  const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+  const built = pathToFileURL('dist/node.js').href;
+  const { code: script } = transformSync(code.replace("'webgpu-pose-gan/node'", `'${built}'`), {
+    loader: 'ts',
+    format: 'esm',
+  });
+  const file = join(folder, 'example.mjs');
+  writeFileSync(file, script);
+  const out = execFileSync('node', [file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const loss = Number(/: loss (\S+)/.exec(out)?.[1]);
+  expect(loss).toBeLessThan(1e-3);
+});
+
+test('every file that the README and the docs link to is there', () => {
+  const broken: string[] = [];
+  for (const [file, base] of [
+    ['README.md', '.'],
+    ['docs/engine.md', 'docs'],
+  ] as const) {
+    for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/\]\(([^)#]+)/g))
+      if (!/^https?:/.test(target) && !existsSync(join(base, target))) broken.push(`${file}: ${target}`);
+  }
+  expect(broken).toEqual([]);
+});
