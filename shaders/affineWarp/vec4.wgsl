@@ -1,6 +1,6 @@
-// y[n, h, q, c] = Σ_p max(0, 1 − |T_x(q) − p_x|) · max(0, 1 − |T_y(q) − p_y|) · x[n, p, c], four channels c an
-//   invocation.
-// n image, h transform, q target pixel, p source pixel (the four nearest to T(q); outside the image x is 0).
+// y[n, h, q, c] = Σ_p max(0, 1 − |T_x(q) − p_x|) · max(0, 1 − |T_y(q) − p_y|) · x[n, p, c]
+// n image, h transform, q target pixel, p source pixel (the four nearest to T(q); outside the image x is 0), four
+// channels c an invocation.
 // T(q) = (a q_x + b q_y + c_s, d q_x + e q_y + f_s) on a grid s times coarser: c_s = [c + (s − 1)/2 · (a + b − 1)] / s.
 struct Params {
   count: u32, parts: u32, height: u32, width: u32, channels: u32, scale: f32,

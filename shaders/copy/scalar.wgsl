@@ -1,8 +1,8 @@
-// y[r, c] = x[r, c], element by element.
+// y[r, c] = x[r, c], element by element. Values are moved as bits, whatever their type.
 struct Params { count: u32, channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -1,8 +1,8 @@
-// y[r, c] = x[r, c], four channels at a time: channels, strides and offsets are multiples of 4.
+// y[r, c] = x[r, c], four channels at a time: channels, strides and offsets are multiples of 4. Values are moved as bits, whatever their type.
 struct Params { count: u32, channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<vec4u>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4u>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -1,6 +1,5 @@
-// extent[n, h] = (first column, first row, last column + 1, last row + 1) of part h's mask, from the spans of its
-//   rows; an empty
-// mask gives an empty range.
+// extent[n, h] = (first column, first row, last column + 1, last row + 1) of part h's mask, from the spans of its rows.
+// An empty mask gives an empty range.
 struct Params { count: u32, parts: u32, height: u32, width: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> spans: array<vec2i>;

@@ -1,8 +1,9 @@
-// y[n, q, c] = max (or mean) over x[n, q, c] (where IDENTITY) and, for every part h, the sample of x at T_h(q), masked:
-//   masks on the source: Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c];  on the target: m_h[n, q] · Σ_p tent(T_h q −
-//     p) · x[n, p, c]
-// n image, q target pixel, p source pixel, four channels c an invocation; m_h = bit h of mask. Only parts that reach
-// q are sampled (`reach`, or the mask of q). Of the others, all 0, only the first can be the first of the largest.
+// y[n, q, c] = max (or MEAN) over x[n, q, c] (where IDENTITY) and the candidates F_h[n, q, c] of all parts h:
+//   masks on the source: F_h[n, q, c] = Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c]
+//   masks on the target: F_h[n, q, c] = m_h[n, q] · Σ_p tent(T_h q − p) · x[n, p, c]
+// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
+// four channels c an invocation. Only parts that reach q are sampled (`reach`, or the mask of q). Of the others, all 0,
+// only the first can be the first of the largest. winner[n, q, c / 4] holds, one byte a channel, the largest candidate.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;

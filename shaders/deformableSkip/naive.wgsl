@@ -1,9 +1,8 @@
-// y[n, q, c] = max (or mean) over x[n, q, c] (where IDENTITY) and, for every part h, the sample of x at T_h(q):
-//   masks on the source: Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c];  on the target: m_h[n, q] · Σ_p tent(T_h q −
-//     p) · x[n, p, c]
-// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel, c
-// channel.
-// winner[n, q, c / 4] holds, one byte a channel, which candidate was the largest: the first of equals.
+// y[n, q, c] = max (or MEAN) over x[n, q, c] (where IDENTITY) and the candidates F_h[n, q, c] of all parts h:
+//   masks on the source: F_h[n, q, c] = Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c]
+//   masks on the target: F_h[n, q, c] = m_h[n, q] · Σ_p tent(T_h q − p) · x[n, p, c]
+// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
+// c channel. winner[n, q, c / 4] holds, one byte a channel, which candidate was the largest: the first of equals.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;

@@ -1,6 +1,5 @@
-// reach[n, q] = the set of parts h whose candidate at target pixel q is not zero for want of pixels: some tap of
-//   T_h(q) lies inside
-// the image n and in part h's mask on the source grid. Bit h stands for part h.
+// reach[n, q] = the set of parts h, one bit each, whose candidate at target pixel q is not 0 for want of pixels: some
+// tap of T_h(q) lies inside the image n and in part h's mask on the source grid.
 struct Params { count: u32, parts: u32, height: u32, width: u32, scale: f32, affine_offset: u32, mask_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> affine: array<f32>;

@@ -1,7 +1,6 @@
-// y[n, row, col, j] = exp(−(row − y)² / 2σ²) · exp(−(col − x)² / 2σ²) with (x, y) = joints[n, j]; 0 where the joint
-//   is missing.
-// n image, j joint; scale = −1 / 2σ². An invocation computes COLUMNS neighbouring columns of one row and joint: the
-// joint is read and the factor of the row computed once for all of them.
+// y[n, row, col, j] = exp(−(row − y)² / 2σ²) · exp(−(col − x)² / 2σ²) with (x, y) = joints[n, j]
+// n image, j joint; 0 where the joint is missing (x < 0 or y < 0); scale = −1 / 2σ². An invocation computes COLUMNS
+// neighbouring columns of one row and joint: the joint is read and the factor of the row computed once for all.
 override COLUMNS: u32 = 8u;
 struct Params {
   count: u32, strips: u32, joint_count: u32, height: u32, width: u32, scale: f32,

@@ -1,6 +1,6 @@
 // gx[n, p, c] = gy[n, p] · sign(generated[n, p, c] − reference[n, q, c]), sign(0) = 0
-// n image, p pixel, four channels c an invocation; q = the pixel of the window around p that was nearest (winner =
-// its row · WINDOW + its column).
+// n image, p pixel, four channels c an invocation; q = the nearest pixel of the window around p (winner = its row ·
+// WINDOW + its column).
 override WINDOW: u32 = 3u;
 struct Params {
   count: u32, width: u32, channels: u32, generated_offset: u32, generated_stride: u32,

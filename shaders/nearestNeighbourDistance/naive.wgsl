@@ -1,7 +1,6 @@
-// y[n, p] = min over the WINDOW × WINDOW pixels q around p, inside the image, of Σ_c |generated[n, p, c] −
-//   reference[n, q, c]|
-// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals. n image, p and q pixels, c
-//   channel.
+// y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
+// n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
+// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
 override WINDOW: i32 = 3;
 struct Params {
   start: u32, end: u32, height: u32, width: u32, channels: u32,

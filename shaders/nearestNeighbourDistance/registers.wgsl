@@ -1,7 +1,6 @@
-// y[n, p] = min over the WINDOW × WINDOW pixels q around p, inside the image, of Σ_c |generated[n, p, c] −
-//   reference[n, q, c]|
-// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals. n image, p and q pixels, c
-//   channel.
+// y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
+// n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
+// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
 // An invocation keeps the distances of COLUMNS neighbouring q of one window row in registers, so that p's channels
 // are read once for all of them, four at a time. Columns outside the image are read at its edge and not compared.
 override WINDOW: i32 = 3;

@@ -1,7 +1,6 @@
-// y[n, p] = min over the WINDOW × WINDOW pixels q around p, inside the image, of Σ_c |generated[n, p, c] −
-//   reference[n, q, c]|
-// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals. n image, p and q pixels, c
-//   channel.
+// y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
+// n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
+// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
 // A workgroup computes COLS × ROWS pixels. Eight channels at a time it shares the reference of these pixels and the
 // halo around them; invocation (i, j, k) sums the distances of pixel (i, j) to row k of its window; then one of each
 // pixel takes the minimum.

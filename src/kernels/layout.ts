@@ -26,3 +26,31 @@ export const oihwToHwio = (w: Nd): Nd => permute(w, [2, 3, 1, 0]);
 export const iohwToHwoi = (w: Nd): Nd => permute(w, [2, 3, 1, 0]);
 /** Device convolution weights back to OIHW (or, transposed, IOHW). */
 export const hwioToOihw = (w: Nd): Nd => permute(w, [3, 2, 0, 1]);
+
+/**
+ * `hwioToOihw` of large 32-bit weights: [kernel height, kernel width, a, b] → [b, a, kernel height, kernel width]. The taps
+ * are the inner loop, so that reads go along a few parallel rows and writes are contiguous.
+ */
+export function weightsToPyTorch(w: Float32Array, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const [taps, a, b] = tapsOf(shape);
+  const out = new Float32Array(w.length);
+  let to = 0;
+  for (let j = 0; j < b; j++)
+    for (let i = 0; i < a; i++) for (let t = 0; t < taps; t++) out[to++] = w[(t * a + i) * b + j] as number;
+  return out;
+}
+
+/** The inverse; `shape` is that of the result, [kernel height, kernel width, a, b]. */
+export function weightsFromPyTorch(w: Float32Array, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const [taps, a, b] = tapsOf(shape);
+  const out = new Float32Array(w.length);
+  let from = 0;
+  for (let j = 0; j < b; j++)
+    for (let i = 0; i < a; i++) for (let t = 0; t < taps; t++) out[(t * a + i) * b + j] = w[from++] as number;
+  return out;
+}
+
+function tapsOf(shape: readonly number[]): [number, number, number] {
+  const [h = 0, w = 0, a = 0, b = 0] = shape;
+  return [h * w, a, b];
+}

@@ -8,8 +8,8 @@ import { deform, deformBackward } from './oracle.js';
 type Shape = readonly [number, number, number, number];
 
 /**
- * Limb-like maps of an H×W image: rotations about its middle with a shift; where `odd` also mirrored, far-away and
- * constant ones.
+ * Limb-like maps of an H×W image: rotations about a point near its middle, off the grid lest a pixel maps to itself and
+ * ties with the identity but for rounding; where `odd` also mirrored, far-away and constant ones.
  */
 function limbs(images: number, parts: number, height: number, width: number, odd = true): InputSpec {
   const values: number[] = [];
@@ -17,7 +17,7 @@ function limbs(images: number, parts: number, height: number, width: number, odd
     const angle = 0.9 * k - 0.7;
     const size = 0.7 + 0.3 * (k % 4);
     const [a, b] = [size * Math.cos(angle), -size * Math.sin(angle)];
-    const [x, y] = [(width - 1) / 2 + 0.37 * (k % 3), (height - 1) / 2 - 0.21 * (k % 4)];
+    const [x, y] = [(width - 1) / 2 + 0.11 + 0.37 * (k % 3), (height - 1) / 2 - 0.09 - 0.21 * (k % 4)];
     if (odd && k % 7 === 5) values.push(-1, 0, width - 1.3, 0, 1, 0.4);
     else if (odd && k % 7 === 4) values.push(1, 0, 1000, 0, 1, 1000);
     else if (odd && k % 7 === 3) values.push(0, 0, 1.25, 0, 0, 0.75);
