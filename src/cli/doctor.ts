@@ -18,6 +18,10 @@ const FEATURES: Readonly<Record<string, string>> = {
   subgroups: 'subgroup kernel variants',
 };
 
+const MESA =
+  'apt-get install mesa-vulkan-drivers libvulkan1, which must be Mesa 23 or later; on Debian 12 add bookworm-backports to the ' +
+  'apt sources, apt-get update, and apt-get install -t bookworm-backports mesa-vulkan-drivers libvulkan1';
+
 const KINDS = {
   gpu: 'GPU',
   software: 'software, from the system',
@@ -34,7 +38,7 @@ function advice(found: readonly AdapterDescription[]): string[] {
     );
   if (process.platform === 'linux' && !has('gpu') && !has('software'))
     missing.push(
-      `no system software adapter${systemLoader() ? '' : ' (nor a Vulkan loader)'}: apt-get install mesa-vulkan-drivers libvulkan1, Mesa 23 or later (Debian 12: from bookworm-backports). It is several times faster than the embedded one.`,
+      `no system software adapter${systemLoader() ? '' : ' (nor a Vulkan loader)'}: ${MESA}. It is several times faster than the embedded one.`,
     );
   if (!has('embedded'))
     missing.push(`no embedded adapter: ${embeddedProblem() ?? 'it is installed but Dawn does not list it'}`);

@@ -47,10 +47,13 @@ export function loadEmbedded(): string {
   return join(folder, 'vk_swiftshader_icd.json');
 }
 
-/** Whether the system has a Vulkan loader of its own. */
+let ownLoader: boolean | undefined;
+
+/** Whether the system has a Vulkan loader of its own; asked once, since the embedded one answers to the same name later. */
 export function systemLoader(): boolean {
-  if (process.platform !== 'linux') return true;
-  return !/cannot open shared object|no such file/i.test(dlopen('libvulkan.so.1'));
+  ownLoader ??=
+    process.platform !== 'linux' || !/cannot open shared object|no such file/i.test(dlopen('libvulkan.so.1'));
+  return ownLoader;
 }
 
 /** Loads a library that is no Node module; returns the complaint that Node makes in any case. */
