@@ -1,13 +1,12 @@
 import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
-import { LimitError, UsageError } from '../gpu/errors.js';
-import { packParams } from '../gpu/shader.js';
+import { UsageError } from '../gpu/errors.js';
 import { copyOp } from '../kernels/copy/copy.js';
+import { bindSteps, bindsRange, checkLimits, chooseVariant, type Piece } from './bind.js';
 import type { LeafAttrs, ParameterSet } from './leaves.js';
 import { assignPool, largestLiveSet } from './memory.js';
-import type { Arg, Call, Dispatch, Launch, Op, Variant } from './op.js';
-import { label } from './op.js';
+import { type Arg, type Call, label, type Op } from './op.js';
 import { type Guard, isPooled, type Placement, Placements, type Root } from './placement.js';
-import { Plan, type Step, type StepBinding } from './plan.js';
+import { Plan } from './plan.js';
 import { ALIGN, align, layOut, ParameterStorage } from './storage.js';
 import { channelsOf, Node, rowsOf, type Tensor } from './tensor.js';
 
@@ -39,16 +38,6 @@ export async function compile(
 ): Promise<Plan> {
   const compiler = new Compiler(engine, outputs, options);
   return compiler.compile();
-}
-
-interface Piece {
-  readonly op: Op;
-  readonly node: Node;
-  readonly variant: Variant;
-  readonly call: Call;
-  readonly launch: Launch;
-  readonly places: Record<string, Placement>;
-  readonly label: string;
 }
 
 class Compiler {
@@ -108,7 +97,7 @@ class Compiler {
     const scratch = this.#scratchRoots();
     const pooled = [...this.#places.roots.filter((r) => isPooled(r) && r.last >= 0), ...scratch.flat()];
     const pool = assignPool(pooled);
-    this.#checkLimits(pooled);
+    checkLimits(engine.device.limits, this.#pieces, [...pooled, ...this.#leafRoots.values()]);
 
     const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST;
     const owned: GPUBuffer[] = [];
@@ -129,7 +118,7 @@ class Compiler {
         if (leafAttrs.source === 'constant')
           engine.device.queue.writeBuffer(root.buffer, 0, leafAttrs.data as BufferSource);
       }
-      const steps = await this.#steps(make);
+      const steps = await bindSteps(engine, this.#pieces, make, this.#outcomes);
       await engine.wait(Promise.all(this.#outcomes));
       return new Plan(engine, {
         steps,
@@ -295,30 +284,9 @@ class Compiler {
       ),
       device: { limits: device.limits, features: device.features as ReadonlySet<string>, software },
     };
-    const variant = this.#choose(op, call);
+    const variant = chooseVariant(op, call, this.options.variant?.(op.name, call));
     const name = label(op.name, variant.name, node.outputs[0]?.shape ?? args.weights?.shape);
     this.#pieces.push({ op, node, variant, call, launch: variant.launch(call), places: { ...places }, label: name });
-  }
-
-  #choose(op: Op, call: Call): Variant {
-    const wanted = this.options.variant?.(op.name, call);
-    if (wanted !== undefined) {
-      const named = op.variants.find((v) => v.name === wanted);
-      if (!named)
-        throw new UsageError(
-          `${op.name} has no variant ${wanted}; it has ${op.variants.map((v) => v.name).join(', ')}`,
-        );
-      const reason = named.rejects?.(call);
-      if (reason) throw new UsageError(`${op.name}/${wanted} cannot run here: ${reason}`);
-      return named;
-    }
-    const fitting = op.variants.filter((v) => !v.rejects?.(call));
-    const found = fitting.find((v) => !v.avoid?.(call)) ?? fitting[0];
-    if (!found)
-      throw new UsageError(
-        `${op.name}: no variant fits (${op.variants.map((v) => `${v.name}: ${v.rejects?.(call)}`).join('; ')})`,
-      );
-    return found;
   }
 
   #retained(): Set<Tensor> {
@@ -357,119 +325,6 @@ class Compiler {
       }),
     );
   }
-
-  #checkLimits(pooled: readonly Root[]): void {
-    const {
-      maxStorageBufferBindingSize: most,
-      maxComputeWorkgroupsPerDimension: groups,
-      maxStorageBuffersPerShaderStage: bindings,
-    } = this.engine.device.limits;
-    for (const root of [...pooled, ...this.#leafRoots.values()]) {
-      if (4 * root.elements > most) {
-        const user = this.#pieces.find((p) => Object.values(p.places).some((x) => x.root === root));
-        const owner = user && !root.label.startsWith(user.label) ? `${user.label}: ${root.label}` : root.label;
-        throw new LimitError(
-          owner,
-          'maxStorageBufferBindingSize',
-          4 * root.elements,
-          most,
-          'Use a smaller batch, image or width.',
-        );
-      }
-    }
-    for (const piece of this.#pieces) {
-      for (const { workgroups, shader } of piece.launch.dispatches) {
-        const over = Math.max(...workgroups);
-        if (over > groups)
-          throw new LimitError(
-            piece.label,
-            'maxComputeWorkgroupsPerDimension',
-            over,
-            groups,
-            'Use a smaller batch, image or width.',
-          );
-        const used = shader.bindings.filter((b) => b.type !== 'uniform').length;
-        if (used > bindings)
-          throw new LimitError(
-            piece.label,
-            'maxStorageBuffersPerShaderStage',
-            used,
-            bindings,
-            'Request a higher limit when creating the device.',
-          );
-      }
-    }
-  }
-
-  /** Pipelines, uniform values and bind groups of every dispatch. */
-  async #steps(make: (name: string, elements: number, flags?: number) => GPUBuffer): Promise<Step[]> {
-    const { engine } = this;
-    const flat = this.#pieces.flatMap((piece) => piece.launch.dispatches.map((dispatch) => ({ piece, dispatch })));
-    const pipelines = await Promise.all(
-      flat.map(({ dispatch }) => engine.pipeline(dispatch.shader, dispatch.constants)),
-    );
-    const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
-    const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
-    const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
-    let empty: GPUBuffer | undefined;
-    const steps = flat.map(({ piece, dispatch }, i): Step => {
-      const values: Record<string, number> = { ...dispatch.params };
-      for (const [name, a] of Object.entries(piece.call.arg)) {
-        values[`${name}_offset`] ??= a.offset;
-        values[`${name}_stride`] ??= a.stride;
-      }
-      packParams(data, unit * i, dispatch.shader, values);
-      const bindings: StepBinding[] = [];
-      const entries = dispatch.shader.bindings.map((b): GPUBindGroupEntry => {
-        if (b.type === 'uniform')
-          return {
-            binding: b.index,
-            resource: { buffer: uniform, offset: unit * i, size: Math.max(16, 4 * dispatch.shader.params.length) },
-          };
-        const place = piece.places[b.name];
-        if (!place) {
-          const optional = piece.op.args.includes(`${b.name}?`);
-          if (!optional)
-            throw new UsageError(
-              `${dispatch.shader.label}: variable ${b.name} is neither an argument, a result nor scratch of ${piece.op.name}`,
-            );
-          empty ??= make('left-out argument', 64);
-          return { binding: b.index, resource: { buffer: empty } };
-        }
-        const a = piece.call.arg[b.name];
-        const ranged = a !== undefined && bindsRange(a, place);
-        const offset = place.root.at + (ranged ? 4 * place.offset : 0);
-        const size = ranged ? 4 * a.rows * a.channels : 4 * place.root.elements;
-        bindings.push({ name: b.name, root: place.root, writes: b.type === 'storage' });
-        return { binding: b.index, resource: { buffer: place.root.buffer as GPUBuffer, offset, size } };
-      });
-      const pipeline = pipelines[i] as GPUComputePipeline;
-      return {
-        label: piece.label,
-        node: piece.node,
-        op: piece.op,
-        variant: piece.variant.name,
-        call: piece.call,
-        shader: dispatch.shader.label,
-        workgroups: dispatch.workgroups,
-        pipeline,
-        bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries, this.#outcomes),
-        bindings,
-        first: dispatch === (piece.launch.dispatches[0] as Dispatch),
-      };
-    });
-    engine.device.queue.writeBuffer(uniform, 0, data.buffer);
-    return steps;
-  }
-}
-
-/**
- * Whether a tensor is bound by its own byte range, so that its kernel sees offset 0. Slabs are: two parameters of one slab may be
- * written by one dispatch, which WebGPU allows only for ranges that do not overlap.
- */
-function bindsRange(a: Arg, place: Placement): boolean {
-  const plain = (place.stride === a.channels || a.rows === 1) && place.offset % ALIGN === 0;
-  return plain && (!isPooled(place.root) || place.offset > 0);
 }
 
 function newRoot(name: string, kind: Root['kind'], elements: number, slab?: number): Root {

@@ -1,0 +1,154 @@
+import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
+import { LimitError, UsageError } from '../gpu/errors.js';
+import { packParams } from '../gpu/shader.js';
+import type { Arg, Call, Launch, Op, Variant } from './op.js';
+import { isPooled, type Placement, type Root } from './placement.js';
+import type { Step, StepBinding } from './plan.js';
+import { ALIGN } from './storage.js';
+import type { Node } from './tensor.js';
+
+/** One launch of a plan before it has pipelines and bind groups. */
+export interface Piece {
+  readonly op: Op;
+  readonly node: Node;
+  readonly variant: Variant;
+  readonly call: Call;
+  readonly launch: Launch;
+  readonly places: Record<string, Placement>;
+  readonly label: string;
+}
+
+/** The variant that runs a call: the wanted one, else the first that fits and suits the device, else the first that fits. */
+export function chooseVariant(op: Op, call: Call, wanted: string | undefined): Variant {
+  if (wanted !== undefined) {
+    const named = op.variants.find((v) => v.name === wanted);
+    if (!named)
+      throw new UsageError(`${op.name} has no variant ${wanted}; it has ${op.variants.map((v) => v.name).join(', ')}`);
+    const reason = named.rejects?.(call);
+    if (reason) throw new UsageError(`${op.name}/${wanted} cannot run here: ${reason}`);
+    return named;
+  }
+  const fitting = op.variants.filter((v) => !v.rejects?.(call));
+  const found = fitting.find((v) => !v.avoid?.(call)) ?? fitting[0];
+  if (!found)
+    throw new UsageError(
+      `${op.name}: no variant fits (${op.variants.map((v) => `${v.name}: ${v.rejects?.(call)}`).join('; ')})`,
+    );
+  return found;
+}
+
+/** Throws `LimitError` for storage, dispatches and bindings beyond what the device allows, before anything is allocated. */
+export function checkLimits(limits: GPUSupportedLimits, pieces: readonly Piece[], roots: readonly Root[]): void {
+  const {
+    maxStorageBufferBindingSize: most,
+    maxComputeWorkgroupsPerDimension: groups,
+    maxStorageBuffersPerShaderStage: bindings,
+  } = limits;
+  for (const root of roots) {
+    if (4 * root.elements > most) {
+      const user = pieces.find((p) => Object.values(p.places).some((x) => x.root === root));
+      const owner = user && !root.label.startsWith(user.label) ? `${user.label}: ${root.label}` : root.label;
+      throw new LimitError(
+        owner,
+        'maxStorageBufferBindingSize',
+        4 * root.elements,
+        most,
+        'Use a smaller batch, image or width.',
+      );
+    }
+  }
+  for (const piece of pieces) {
+    for (const { workgroups, shader } of piece.launch.dispatches) {
+      const over = Math.max(...workgroups);
+      if (over > groups)
+        throw new LimitError(
+          piece.label,
+          'maxComputeWorkgroupsPerDimension',
+          over,
+          groups,
+          'Use a smaller batch, image or width.',
+        );
+      const used = shader.bindings.filter((b) => b.type !== 'uniform').length;
+      if (used > bindings)
+        throw new LimitError(
+          piece.label,
+          'maxStorageBuffersPerShaderStage',
+          used,
+          bindings,
+          'Request a higher limit when creating the device.',
+        );
+    }
+  }
+}
+
+/**
+ * Whether a tensor is bound by its own byte range, so that its kernel sees offset 0. Slabs are: two parameters of one slab may be
+ * written by one dispatch, which WebGPU allows only for ranges that do not overlap.
+ */
+export function bindsRange(a: Arg, place: Placement): boolean {
+  const plain = (place.stride === a.channels || a.rows === 1) && place.offset % ALIGN === 0;
+  return plain && (!isPooled(place.root) || place.offset > 0);
+}
+
+/** Pipelines, uniform values and bind groups of every dispatch, in order. */
+export async function bindSteps(
+  engine: Engine,
+  pieces: readonly Piece[],
+  make: (name: string, elements: number, flags?: number) => GPUBuffer,
+  outcomes: Outcomes,
+): Promise<Step[]> {
+  const flat = pieces.flatMap((piece) => piece.launch.dispatches.map((dispatch) => ({ piece, dispatch })));
+  const pipelines = await Promise.all(flat.map(({ dispatch }) => engine.pipeline(dispatch.shader, dispatch.constants)));
+  const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
+  const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
+  const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
+  let empty: GPUBuffer | undefined;
+  const steps = flat.map(({ piece, dispatch }, i): Step => {
+    const values: Record<string, number> = { ...dispatch.params };
+    for (const [name, a] of Object.entries(piece.call.arg)) {
+      values[`${name}_offset`] ??= a.offset;
+      values[`${name}_stride`] ??= a.stride;
+    }
+    packParams(data, unit * i, dispatch.shader, values);
+    const bindings: StepBinding[] = [];
+    const entries = dispatch.shader.bindings.map((b): GPUBindGroupEntry => {
+      if (b.type === 'uniform')
+        return {
+          binding: b.index,
+          resource: { buffer: uniform, offset: unit * i, size: Math.max(16, 4 * dispatch.shader.params.length) },
+        };
+      const place = piece.places[b.name];
+      if (!place) {
+        const optional = piece.op.args.includes(`${b.name}?`);
+        if (!optional)
+          throw new UsageError(
+            `${dispatch.shader.label}: variable ${b.name} is neither an argument, a result nor scratch of ${piece.op.name}`,
+          );
+        empty ??= make('left-out argument', 64);
+        return { binding: b.index, resource: { buffer: empty } };
+      }
+      const a = piece.call.arg[b.name];
+      const ranged = a !== undefined && bindsRange(a, place);
+      const offset = place.root.at + (ranged ? 4 * place.offset : 0);
+      const size = ranged ? 4 * a.rows * a.channels : 4 * place.root.elements;
+      bindings.push({ name: b.name, root: place.root, writes: b.type === 'storage' });
+      return { binding: b.index, resource: { buffer: place.root.buffer as GPUBuffer, offset, size } };
+    });
+    const pipeline = pipelines[i] as GPUComputePipeline;
+    return {
+      label: piece.label,
+      node: piece.node,
+      op: piece.op,
+      variant: piece.variant.name,
+      call: piece.call,
+      shader: dispatch.shader.label,
+      workgroups: dispatch.workgroups,
+      pipeline,
+      bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries, outcomes),
+      bindings,
+      first: dispatch === piece.launch.dispatches[0],
+    };
+  });
+  engine.device.queue.writeBuffer(uniform, 0, data.buffer);
+  return steps;
+}
