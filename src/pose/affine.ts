@@ -26,11 +26,12 @@ function scatter(points: readonly Point[]): { centre: Point; xx: number; xy: num
   return { centre, xx, xy, yy };
 }
 
-/** Ordinary least squares: the affine map that takes `from` closest to `to`. Needs three points that are not on a line. */
+/** Ordinary least squares: the affine map that takes `from` closest to `to`; a similarity where `from` lies on a line. */
 export function fitAffine(from: readonly Point[], to: readonly Point[]): Affine {
   const { centre: c, xx, xy, yy } = scatter(from);
   const t = mean(to);
   const det = xx * yy - xy * xy;
+  if (det <= 1e-9 * (xx + yy) ** 2) return fitSimilarity(from, to);
   const row = (k: 0 | 1): [number, number, number] => {
     let sx = 0;
     let sy = 0;
@@ -46,7 +47,7 @@ export function fitAffine(from: readonly Point[], to: readonly Point[]): Affine 
   return [...row(0), ...row(1)];
 }
 
-/** Least squares over rotations with uniform scale and shift: x' = p·x − q·y + c, y' = q·x + p·y + f. */
+/** Least squares over rotations with uniform scale and shift: x' = p·x − q·y + c, y' = q·x + p·y + f; `NOWHERE` when `from` is one point. */
 export function fitSimilarity(from: readonly Point[], to: readonly Point[]): Affine {
   const { centre: c, xx, yy } = scatter(from);
   const t = mean(to);
@@ -57,7 +58,8 @@ export function fitSimilarity(from: readonly Point[], to: readonly Point[]): Aff
     p += (x - c[0]) * (u - t[0]) + (y - c[1]) * (v - t[1]);
     q += (x - c[0]) * (v - t[1]) - (y - c[1]) * (u - t[0]);
   }
-  const norm = xx + yy || 1;
+  const norm = xx + yy;
+  if (norm === 0) return NOWHERE;
   p /= norm;
   q /= norm;
   return [p, -q, t[0] - p * c[0] + q * c[1], q, p, t[1] - q * c[0] - p * c[1]];
