@@ -1,6 +1,6 @@
 import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { LimitError, UsageError } from '../gpu/errors.js';
-import { packParams } from '../gpu/shader.js';
+import { packParams, TEXELS, type TextureUpload } from '../gpu/shader.js';
 import type { Arg, Call, Launch, Op, Variant } from './op.js';
 import { isPooled, type Placement, type Root } from './placement.js';
 import type { Step, StepBinding } from './plan.js';
@@ -96,12 +96,13 @@ export async function bindSteps(
   pieces: readonly Piece[],
   make: (name: string, elements: number, flags?: number) => GPUBuffer,
   outcomes: Outcomes,
-): Promise<Step[]> {
+): Promise<{ steps: Step[]; textures: GPUTexture[] }> {
   const flat = pieces.flatMap((piece) => piece.launch.dispatches.map((dispatch) => ({ piece, dispatch })));
   const pipelines = await Promise.all(flat.map(({ dispatch }) => engine.pipeline(dispatch.shader, dispatch.constants)));
   const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
   const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
   const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
+  const textures = makeTextures(engine, pieces);
   let empty: GPUBuffer | undefined;
   const steps = flat.map(({ piece, dispatch }, i): Step => {
     const values: Record<string, number> = { ...dispatch.params };
@@ -111,6 +112,7 @@ export async function bindSteps(
     }
     packParams(data, unit * i, dispatch.shader, values);
     const bindings: StepBinding[] = [];
+    const uploads: TextureUpload[] = [];
     const entries = dispatch.shader.bindings.map((b): GPUBindGroupEntry => {
       if (b.type === 'uniform')
         return {
@@ -132,6 +134,11 @@ export async function bindSteps(
       const offset = place.root.at + (ranged ? 4 * place.offset : 0);
       const size = ranged ? 4 * a.rows * a.channels : 4 * place.root.elements;
       bindings.push({ name: b.name, root: place.root, writes: b.type === 'storage' });
+      if (b.type === 'texture') {
+        const texture = textures[uploads.length] as GPUTexture;
+        uploads.push({ buffer: place.root.buffer as GPUBuffer, offset, bytes: size, texture });
+        return { binding: b.index, resource: texture.createView() };
+      }
       return { binding: b.index, resource: { buffer: place.root.buffer as GPUBuffer, offset, size } };
     });
     const pipeline = pipelines[i] as GPUComputePipeline;
@@ -146,9 +153,35 @@ export async function bindSteps(
       pipeline,
       bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries, outcomes),
       bindings,
+      uploads,
       first: dispatch === piece.launch.dispatches[0],
     };
   });
   engine.device.queue.writeBuffer(uniform, 0, data.buffer);
-  return steps;
+  return { steps, textures };
+}
+
+/** Bytes of an argument as a kernel sees it: its own range, or the whole root it is a part of. */
+function bytesOf(piece: Piece, name: string): number {
+  const a = piece.call.arg[name];
+  const place = piece.places[name];
+  if (!place) return 0;
+  return a && bindsRange(a, place) ? 4 * a.rows * a.channels : 4 * place.root.elements;
+}
+
+/** One texture for the first, second, … texture argument of every dispatch, large enough for all; they are filled before each. */
+function makeTextures(engine: Engine, pieces: readonly Piece[]): GPUTexture[] {
+  const rows: number[] = [];
+  for (const piece of pieces)
+    for (const { shader } of piece.launch.dispatches)
+      for (const [slot, b] of shader.bindings.filter((b) => b.type === 'texture').entries())
+        rows[slot] = Math.max(rows[slot] ?? 1, Math.ceil(bytesOf(piece, b.name) / (16 * TEXELS)));
+  return rows.map((height, i) =>
+    engine.device.createTexture({
+      label: engine.label(`argument texture ${i}`),
+      size: [TEXELS, height],
+      format: 'rgba32float',
+      usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
+    }),
+  );
 }

@@ -100,7 +100,7 @@ class Compiler {
     checkLimits(engine.device.limits, this.#pieces, [...pooled, ...this.#leafRoots.values()]);
 
     const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST;
-    const owned: GPUBuffer[] = [];
+    const owned: (GPUBuffer | GPUTexture)[] = [];
     const make = (name: string, elements: number, flags: number = usage) => {
       const buffer = engine.buffer(name, 4 * elements, flags, this.#outcomes);
       owned.push(buffer);
@@ -118,7 +118,8 @@ class Compiler {
         if (leafAttrs.source === 'constant')
           engine.device.queue.writeBuffer(root.buffer, 0, leafAttrs.data as BufferSource);
       }
-      const steps = await bindSteps(engine, this.#pieces, make, this.#outcomes);
+      const { steps, textures } = await bindSteps(engine, this.#pieces, make, this.#outcomes);
+      owned.push(...textures);
       await engine.wait(Promise.all(this.#outcomes));
       return new Plan(engine, {
         steps,
@@ -130,6 +131,7 @@ class Compiler {
         retained: this.#retained(),
         memory: {
           pool: pool.reduce((n, b) => n + 4 * b.elements, 0),
+          textures: textures.reduce((n, t) => n + 16 * t.width * t.height, 0),
           largestLiveSet: 4 * largestLiveSet(pooled, this.#pieces.length),
           gradients: [...this.#slabRoots.values()].flat().reduce((n, r) => n + 4 * r.elements, 0),
           inputs: [...this.#leafRoots.values()].reduce((n, r) => n + 4 * r.elements, 0),
@@ -276,13 +278,13 @@ class Compiler {
   }
 
   #launch(op: Op, node: Node, args: Record<string, Arg>, places: Record<string, Placement>): void {
-    const { device, software } = this.engine;
+    const { device, software, subgroupSize } = this.engine;
     const call: Call = {
       attrs: node.attrs,
       arg: Object.fromEntries(
         Object.entries(args).map(([k, a]) => [k, bindsRange(a, places[k] as Placement) ? { ...a, offset: 0 } : a]),
       ),
-      device: { limits: device.limits, features: device.features as ReadonlySet<string>, software },
+      device: { limits: device.limits, features: device.features as ReadonlySet<string>, software, subgroupSize },
     };
     const variant = chooseVariant(op, call, this.options.variant?.(op.name, call));
     const name = label(op.name, variant.name, node.outputs[0]?.shape ?? args.weights?.shape);

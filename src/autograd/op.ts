@@ -68,6 +68,8 @@ export interface DeviceTraits {
   readonly features: ReadonlySet<string>;
   /** Runs on the CPU: barriers and workgroup memory are dear, registers cheap. */
   readonly software: boolean;
+  /** Lanes of a subgroup, where the device has the feature and only one size; 0 otherwise. */
+  readonly subgroupSize: number;
 }
 
 /** Dispatches that together compute one node, in order, with scratch buffers that live only between them. */

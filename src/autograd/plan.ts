@@ -1,6 +1,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
-import { timeDispatches } from '../gpu/profiler.js';
+import { timeDispatches, uploadTextures } from '../gpu/profiler.js';
+import type { TextureUpload } from '../gpu/shader.js';
 import type { LeafAttrs } from './leaves.js';
 import type { Call, Op } from './op.js';
 import { type Guard, isPooled, type Placements, type Root } from './placement.js';
@@ -24,6 +25,8 @@ export interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly bindings: readonly StepBinding[];
+  /** Arguments to bring into textures before the dispatch. */
+  readonly uploads: readonly TextureUpload[];
   /** First dispatch of its node; costs are counted there. */
   readonly first: boolean;
 }
@@ -39,6 +42,8 @@ export interface MemoryReport {
   /** What the pool could not be smaller than: the largest set of intermediates alive at once. */
   largestLiveSet: number;
   inputs: number;
+  /** Textures that some kernels read their arguments from. */
+  textures: number;
   /** Every parameter set the plan touches, optimiser state included. */
   parameterSets: { name: string; bytes: number }[];
 }
@@ -60,11 +65,12 @@ interface PlanParts {
   readonly outputs: Readonly<Record<string, Tensor>>;
   readonly places: Placements;
   readonly inputs: readonly (readonly [Tensor, Root])[];
-  readonly owned: readonly GPUBuffer[];
+  readonly owned: readonly (GPUBuffer | GPUTexture)[];
   readonly guard: Guard | undefined;
   readonly retained: ReadonlySet<Tensor>;
   readonly memory: {
     pool: number;
+    textures: number;
     largestLiveSet: number;
     gradients: number;
     inputs: number;
@@ -147,8 +153,13 @@ export class Plan {
 
   #submit(steps: readonly Step[], name: string): void {
     const encoder = this.engine.device.createCommandEncoder({ label: this.engine.label(name) });
-    const pass = encoder.beginComputePass({ label: this.engine.label(name) });
+    let pass = encoder.beginComputePass({ label: this.engine.label(name) });
     for (const step of steps) {
+      if (step.uploads.length) {
+        pass.end();
+        uploadTextures(encoder, step.uploads);
+        pass = encoder.beginComputePass({ label: this.engine.label(name) });
+      }
       pass.setPipeline(step.pipeline);
       pass.setBindGroup(0, step.bindGroup);
       pass.dispatchWorkgroups(...step.workgroups);
@@ -234,15 +245,16 @@ export class Plan {
 
   /** Device memory by purpose. */
   memory(): MemoryReport {
-    const { pool, largestLiveSet, gradients, inputs, parameters } = this.parts.memory;
+    const { pool, textures, largestLiveSet, gradients, inputs, parameters } = this.parts.memory;
     const weights = parameters.reduce((n, p) => n + p.bytes, 0);
     return {
-      peak: this.parts.owned.reduce((n, b) => n + b.size, 0) + weights,
+      peak: this.parts.owned.reduce((n, b) => n + ('size' in b ? b.size : 0), textures + weights),
       weights,
       gradients,
       activations: pool,
       largestLiveSet,
       inputs,
+      textures,
       parameterSets: parameters,
     };
   }

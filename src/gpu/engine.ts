@@ -33,6 +33,8 @@ export class Engine {
   readonly counters: Counters = { buffers: 0, bufferBytes: 0, bindGroups: 0, pipelines: 0, submits: 0, dispatches: 0 };
   readonly adapterName: string;
   readonly software: boolean;
+  /** Lanes of a subgroup, where the device has the feature and only one size; 0 otherwise. */
+  readonly subgroupSize: number;
   /** Storage that belongs to this engine, keyed by what it stores (see `ParameterSet`). */
   readonly resident = new WeakMap<object, unknown>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -50,6 +52,7 @@ export class Engine {
     const info = options.adapterInfo ?? device.adapterInfo;
     this.adapterName = describeAdapter(info);
     this.software = options.software ?? isSoftware(info);
+    this.subgroupSize = subgroupSizeOf(device, info);
     this.#wait = options.wait ?? ((promise) => promise);
     this.#label = options.label ? `${options.label}:` : '';
     void device.lost.then((lost) => {
@@ -243,6 +246,11 @@ export function isSoftware(info: (Partial<GPUAdapterInfo> & { isFallbackAdapter?
   return /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(
     `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
   );
+}
+
+function subgroupSizeOf(device: GPUDevice, info: GPUAdapterInfo | undefined): number {
+  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = (info ?? {}) as Partial<GPUAdapterInfo>;
+  return device.features.has('subgroups' as GPUFeatureName) && least === most ? least : 0;
 }
 
 /** A compile error with the offending line and a caret below its column. */

@@ -3,6 +3,8 @@
  * the names of its variables:
  *
  * - `var<storage, read> x` is the op's argument `x`; `var<storage, read_write> y` its result `y`, or a scratch buffer;
+ * - `var x: texture_2d<f32>` is the argument `x` as four-channel texels: element e is in texel `e / 4`, which is at
+ *   `(t % TEXELS, t / TEXELS)`; the engine copies it there before the dispatch;
  * - `struct Params` with `var<uniform> p: Params` holds the launch's numbers by field name. For an argument `x` the fields
  *   `x_offset` and `x_stride` are filled by the engine: element (row r, channel c) of x is at `x_offset + r * x_stride + c`.
  */
@@ -19,10 +21,21 @@ export interface Shader {
   readonly enables: readonly string[];
 }
 
+/** Width of the textures that arguments are copied to. */
+export const TEXELS = 2048;
+
+/** A byte range of a buffer that is copied to a texture, row by row from the top. */
+export interface TextureUpload {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly texture: GPUTexture;
+}
+
 export interface ShaderBinding {
   readonly index: number;
   readonly name: string;
-  readonly type: 'uniform' | 'read-only-storage' | 'storage';
+  readonly type: 'uniform' | 'read-only-storage' | 'storage' | 'texture';
 }
 
 export interface ShaderParam {
@@ -34,15 +47,17 @@ export interface ShaderParam {
 export function shader(label: string, code: string): Shader {
   const text = code.replace(/\/\/[^\n]*/g, '').replace(/\/\*[\s\S]*?\*\//g, '');
   const bindings: ShaderBinding[] = [];
-  for (const m of text.matchAll(/@group\((\d+)\)\s*@binding\((\d+)\)\s*var(?:<([^>]*)>)?\s*(\w+)\s*:/g)) {
-    const [, group, index, space = '', name = ''] = m;
+  for (const m of text.matchAll(/@group\((\d+)\)\s*@binding\((\d+)\)\s*var(?:<([^>]*)>)?\s*(\w+)\s*:([^;]*)/g)) {
+    const [, group, index, space = '', name = '', rest = ''] = m;
     if (group !== '0') throw new Error(`${label}: variable ${name} is in group ${group}; kernels use group 0 alone`);
     const words = space.split(',').map((w) => w.trim());
-    if (words[0] !== 'uniform' && words[0] !== 'storage')
+    const texture = space === '' && /^\s*texture_2d<f32>/.test(rest);
+    if (!texture && words[0] !== 'uniform' && words[0] !== 'storage')
       throw new Error(
-        `${label}: variable ${name} must be var<uniform>, var<storage, read> or var<storage, read_write>`,
+        `${label}: variable ${name} must be var<uniform>, var<storage, read>, var<storage, read_write> or a texture_2d<f32>`,
       );
-    const type = words[0] === 'uniform' ? 'uniform' : words[1] === 'read_write' ? 'storage' : 'read-only-storage';
+    const storage = words[1] === 'read_write' ? 'storage' : 'read-only-storage';
+    const type = texture ? 'texture' : words[0] === 'uniform' ? 'uniform' : storage;
     bindings.push({ index: Number(index), name, type });
   }
   const fields = /struct\s+Params\s*\{([^}]*)\}/.exec(text)?.[1] ?? '';

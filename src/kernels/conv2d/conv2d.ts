@@ -1,6 +1,8 @@
 import naiveCode from '../../../shaders/conv2d/naive.wgsl?raw';
 import registersCode from '../../../shaders/conv2d/registers.wgsl?raw';
 import scalarCode from '../../../shaders/conv2d/scalar.wgsl?raw';
+import subgroup4Code from '../../../shaders/conv2d/subgroup4.wgsl?raw';
+import subgroup8Code from '../../../shaders/conv2d/subgroup8.wgsl?raw';
 import tiledCode from '../../../shaders/conv2d/tiled.wgsl?raw';
 import { applyOne, arg, type Call, grid, type Op, vec4Ready } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
@@ -18,6 +20,7 @@ import {
   convParams,
   convSize,
   leftOver,
+  rejectsSubgroups,
   splitLaunch,
   splitsOf,
   storingTo,
@@ -26,6 +29,8 @@ import {
 const naive = shader('conv2d/naive', naiveCode);
 const scalar = shader('conv2d/scalar', scalarCode);
 const registers = shader('conv2d/registers', registersCode);
+const subgroup4 = shader('conv2d/subgroup4', subgroup4Code);
+const subgroup8 = shader('conv2d/subgroup8', subgroup8Code);
 const tiled = shader('conv2d/tiled', tiledCode);
 const splitK = storingTo('conv2d/splitK', tiledCode, 'y', 'partials');
 
@@ -92,6 +97,20 @@ export const conv2dOp: Op<ConvAttrs> = {
       launch: (call) => {
         const params = { ...convParams(call), chunk: reduction(call) };
         return { dispatches: [{ shader: tiled, params, workgroups: grid(tiles(call), 1) }] };
+      },
+    },
+    {
+      name: 'subgroup',
+      rejects: ({ device, arg: { x, w, y, bias } }) =>
+        rejectsSubgroups(device) ||
+        (!vec4Ready(x, w, y, bias) && 'channels, strides and offsets must be multiples of 4'),
+      avoid: ({ device }) => !device.software,
+      launch: (call) => {
+        const { rows, channels } = arg(call, 'y');
+        const lanes = call.device.subgroupSize;
+        const count = Math.ceil(rows / 32) * Math.ceil(channels / (4 * lanes));
+        const kernel = lanes === 8 ? subgroup8 : subgroup4;
+        return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: grid(count, 1) }] };
       },
     },
     {

@@ -1,13 +1,23 @@
 import naiveCode from '../../../shaders/conv2dWeightGradient/naive.wgsl?raw';
 import splitCode from '../../../shaders/conv2dWeightGradient/split.wgsl?raw';
+import subgroup4Code from '../../../shaders/conv2dWeightGradient/subgroup4.wgsl?raw';
+import subgroup8Code from '../../../shaders/conv2dWeightGradient/subgroup8.wgsl?raw';
 import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op } from '../../autograd/op.js';
+import { applyOne, arg, type Call, grid, type Launch, type Op, vec4Ready } from '../../autograd/op.js';
 import { formatShape, nhwc, type Shape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
+import { type Shader, shader } from '../../gpu/shader.js';
 import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
 import { conv2d } from './conv2d.js';
-import { type ConvAttrs, convCost, convSize, leftOver, scratchLimit, storingTo } from './convolution.js';
+import {
+  type ConvAttrs,
+  convCost,
+  convSize,
+  leftOver,
+  rejectsSubgroups,
+  scratchLimit,
+  storingTo,
+} from './convolution.js';
 
 export interface WeightGradientAttrs extends ConvAttrs {
   /** Kernel height and width. */
@@ -17,6 +27,15 @@ export interface WeightGradientAttrs extends ConvAttrs {
 const naive = shader('conv2dWeightGradient/naive', naiveCode);
 const split = shader('conv2dWeightGradient/split', splitCode);
 const whole = storingTo('conv2dWeightGradient/whole', splitCode, 'partials', 'gw');
+const subgroups: ReadonlyMap<number, { split: Shader; whole: Shader }> = new Map(
+  [[4, subgroup4Code] as const, [8, subgroup8Code] as const].map(([lanes, code]) => [
+    lanes,
+    {
+      split: shader(`conv2dWeightGradient/subgroup${lanes}`, code),
+      whole: storingTo(`conv2dWeightGradient/subgroup${lanes}`, code, 'partials', 'gw'),
+    },
+  ]),
+);
 const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');
 
 type WeightCall = Call<WeightGradientAttrs>;
@@ -31,20 +50,43 @@ function params(call: WeightCall): Record<string, number> {
   };
 }
 
-/** Invocations of one chunk: 8 × 8 weights each. */
-function tiles(call: WeightCall): number {
+/** Tiles of `down` channels of x × `across` channels of gy, over all taps. */
+function tiles(call: WeightCall, down: number, across: number): number {
   const { kernel } = call.attrs;
-  return kernel[0] * kernel[1] * Math.ceil(arg(call, 'x').channels / 8) * Math.ceil(arg(call, 'gy').channels / 8);
+  const [c, o] = [arg(call, 'x').channels, arg(call, 'gy').channels];
+  return kernel[0] * kernel[1] * Math.ceil(c / down) * Math.ceil(o / across);
 }
 
-/** Rows of gy per chunk: few enough chunks for the scratch, enough for all cores. */
-function rowsPerChunk(call: WeightCall): number {
+/** Rows of gy per chunk, so that `count` tiles become about `wanted`: as few chunks as that takes, and as the scratch allows. */
+function rowsPerChunk(call: WeightCall, count: number, wanted: number): number {
   const [N = 0, Ho = 0] = arg(call, 'gy').shape;
   const { rows, channels } = arg(call, 'gw');
-  const wanted = Math.ceil((call.device.software ? 1024 : 65536) / tiles(call));
   const room = Math.floor(scratchLimit(call as Call<never>) / (rows * channels));
-  const chunks = Math.max(1, Math.min(wanted, room, N * Ho, 65535));
+  const chunks = Math.max(1, Math.min(Math.ceil(wanted / count), room, N * Ho, 65535));
   return Math.ceil((N * Ho) / chunks);
+}
+
+/** The kernel on chunks of rows, then the sum of the chunks in order; straight to the result when there is one chunk. */
+function splitLaunch(
+  call: WeightCall,
+  kernels: { split: Shader; whole: Shader },
+  groups: number,
+  rows: number,
+): Launch {
+  const [N = 0, Ho = 0] = arg(call, 'gy').shape;
+  const gw = arg(call, 'gw');
+  const splits = Math.ceil((N * Ho) / rows);
+  const [across, down] = grid(groups, 1);
+  const count = gw.rows * gw.channels;
+  const first = { params: { ...params(call), rows }, workgroups: [across, down, splits] as const };
+  if (splits === 1) return { dispatches: [{ shader: kernels.whole, ...first }] };
+  return {
+    scratch: { partials: splits * count },
+    dispatches: [
+      { shader: kernels.split, ...first },
+      { shader: sum, params: { count, splits }, workgroups: grid(count, 64) },
+    ],
+  };
 }
 
 export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
@@ -77,23 +119,23 @@ export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
   },
   variants: [
     {
+      name: 'subgroup',
+      rejects: ({ device, arg: { x, gy } }) =>
+        rejectsSubgroups(device) || (!vec4Ready(x, gy) && 'channels, strides and offsets must be multiples of 4'),
+      avoid: ({ device }) => !device.software,
+      launch: (call) => {
+        const lanes = call.device.subgroupSize;
+        const count = tiles(call, 32, 4 * lanes);
+        const kernels = subgroups.get(lanes) as { split: Shader; whole: Shader };
+        return splitLaunch(call, kernels, count, rowsPerChunk(call, count, 64));
+      },
+    },
+    {
       name: 'split',
       launch: (call) => {
-        const [N = 0, Ho = 0] = arg(call, 'gy').shape;
-        const gw = arg(call, 'gw');
-        const rows = rowsPerChunk(call);
-        const splits = Math.ceil((N * Ho) / rows);
-        const [across, down] = grid(tiles(call), 32);
-        const count = gw.rows * gw.channels;
-        const first = { params: { ...params(call), rows }, workgroups: [across, down, splits] as const };
-        if (splits === 1) return { dispatches: [{ shader: whole, ...first }] };
-        return {
-          scratch: { partials: splits * count },
-          dispatches: [
-            { shader: split, ...first },
-            { shader: sum, params: { count, splits }, workgroups: grid(count, 64) },
-          ],
-        };
+        const count = tiles(call, 8, 8);
+        const rows = rowsPerChunk(call, count, call.device.software ? 1024 : 65536);
+        return splitLaunch(call, { split, whole }, Math.ceil(count / 32), rows);
       },
     },
     {

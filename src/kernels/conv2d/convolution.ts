@@ -1,5 +1,5 @@
 import sumCode from '../../../shaders/conv2d/sum.wgsl?raw';
-import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
+import { arg, type Call, type DeviceTraits, type Dispatch, grid, type Launch } from '../../autograd/op.js';
 import type { Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { type Shader, shader } from '../../gpu/shader.js';
@@ -127,4 +127,9 @@ export function convCost(call: Call<unknown>, small: string): { flops: number; b
   const { rows } = arg(call, small);
   const weights = call.arg.w ?? arg(call, 'gw');
   return { flops: 2 * rows * weights.rows * weights.channels, bytes: 4 * size };
+}
+
+/** The subgroup kernels are written out for subgroups of 4 and 8 lanes, the software adapters'. */
+export function rejectsSubgroups({ subgroupSize }: DeviceTraits): string | undefined {
+  return subgroupSize === 4 || subgroupSize === 8 ? undefined : 'subgroups must have 4 or 8 lanes';
 }

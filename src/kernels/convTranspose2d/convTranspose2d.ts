@@ -1,6 +1,8 @@
 import naiveCode from '../../../shaders/convTranspose2d/naive.wgsl?raw';
 import registersCode from '../../../shaders/convTranspose2d/registers.wgsl?raw';
 import scalarCode from '../../../shaders/convTranspose2d/scalar.wgsl?raw';
+import subgroup4Code from '../../../shaders/convTranspose2d/subgroup4.wgsl?raw';
+import subgroup8Code from '../../../shaders/convTranspose2d/subgroup8.wgsl?raw';
 import tiledCode from '../../../shaders/convTranspose2d/tiled.wgsl?raw';
 import { applyOne, arg, type Call, grid, type Op, vec4Ready } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
@@ -17,6 +19,7 @@ import {
   convCost,
   convParams,
   pair,
+  rejectsSubgroups,
   splitLaunch,
   splitsOf,
   storingTo,
@@ -35,6 +38,8 @@ export interface ConvTransposeAttrs extends ConvAttrs {
 const naive = shader('convTranspose2d/naive', naiveCode);
 const scalar = shader('convTranspose2d/scalar', scalarCode);
 const registers = shader('convTranspose2d/registers', registersCode);
+const subgroup4 = shader('convTranspose2d/subgroup4', subgroup4Code);
+const subgroup8 = shader('convTranspose2d/subgroup8', subgroup8Code);
 const tiled = shader('convTranspose2d/tiled', tiledCode);
 const splitK = storingTo('convTranspose2d/splitK', tiledCode, 'y', 'partials');
 
@@ -121,6 +126,21 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
         const [across, down] = grid(tiles(call), 1);
         const params = { ...convParams(call), chunk: reduction(call) };
         return { dispatches: [{ shader: tiled, params, workgroups: [across, down, phases(call).count] }] };
+      },
+    },
+    {
+      name: 'subgroup',
+      rejects: (call) =>
+        rejectsSubgroups(call.device) ||
+        (!vec4Ready(call.arg.x, call.arg.w) && 'channels, stride and offset of x must be multiples of 4') ||
+        (phases(call).count > 65535 && 'too many phases'),
+      avoid: ({ device }) => !device.software,
+      launch: (call) => {
+        const { pixels, count } = phases(call);
+        const lanes = call.device.subgroupSize;
+        const [across, down] = grid(Math.ceil(pixels / 32) * Math.ceil(arg(call, 'y').channels / (4 * lanes)), 1);
+        const kernel = lanes === 8 ? subgroup8 : subgroup4;
+        return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: [across, down, count] }] };
       },
     },
     {
