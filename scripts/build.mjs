@@ -50,6 +50,7 @@ await build({
     browser: 'src/browser.ts',
     cli: 'src/cli/main.ts',
     bench: 'bench/main.ts',
+    'decode-worker': 'src/node/decode-worker.ts',
   },
   outdir: 'dist',
   bundle: true,

@@ -46,10 +46,14 @@ export function parseCommand(command: Command, args: string[]): { values: Values
 
 export function helpText(command: Command): string {
   const all = { ...command.options, ...COMMON };
-  const rows = Object.entries(all).map(([name, { type, short }]) => {
-    const flag = `${short ? `-${short}, ` : ''}--${name}${type === 'string' ? ' VALUE' : ''}`;
-    return `  ${flag.padEnd(18)} ${command.help[name] ?? COMMON_HELP[name] ?? ''}`;
-  });
+  const flags = Object.entries(all).map(([name, { type, short }]) => ({
+    name,
+    flag: `${short ? `-${short}, ` : ''}--${name}${type === 'string' ? ' VALUE' : ''}`,
+  }));
+  const width = Math.max(...flags.map(({ flag }) => flag.length));
+  const rows = flags.map(
+    ({ name, flag }) => `  ${flag.padEnd(width)}  ${command.help[name] ?? COMMON_HELP[name] ?? ''}`,
+  );
   return `pose-gan ${command.name} ${command.usage}
 ${command.summary}
 

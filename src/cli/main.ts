@@ -2,11 +2,34 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PoseGanError } from '../gpu/errors.js';
+import { animate } from './animate.js';
 import { type Command, helpText, parseCommand } from './command.js';
 import { doctor } from './doctor.js';
+import { evaluate } from './evaluate.js';
+import { flip } from './flip.js';
+import { generate } from './generate.js';
+import { inspect } from './inspect.js';
+import { pairs } from './pairs.js';
+import { start } from './start.js';
+import { synth } from './synth.js';
+import { train } from './train.js';
 import { verify } from './verify.js';
+import { weights } from './weights.js';
 
-const commands: readonly Command[] = [doctor, verify];
+const commands: readonly Command[] = [
+  animate,
+  doctor,
+  evaluate,
+  flip,
+  generate,
+  inspect,
+  pairs,
+  start,
+  synth,
+  train,
+  verify,
+  weights,
+];
 
 function overview(): string {
   const rows = commands.map((c) => `  ${c.name.padEnd(10)} ${c.summary}`);

@@ -1,8 +1,8 @@
 import { UsageError } from '../gpu/errors.js';
 
 /**
- * safetensors: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, __metadata__}, then the
- * data. https://github.com/huggingface/safetensors#format
+ * safetensors: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, __metadata__},
+ * then the data. https://github.com/huggingface/safetensors#format
  */
 export interface StoredTensor {
   readonly dtype: string;
@@ -93,6 +93,15 @@ export function toFloat64({ dtype, bytes, shape }: StoredTensor): Float64Array {
   return out;
 }
 
+/** Whether this machine keeps numbers as the format does; every machine that has WebGPU today does. */
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** Values of a stored tensor as 32-bit floats, always a copy (Node's Buffer has a slice that is none). */
+export function toFloat32(tensor: StoredTensor): Float32Array {
+  if (tensor.dtype === 'F32' && LITTLE_ENDIAN) return new Float32Array(new Uint8Array(tensor.bytes).buffer);
+  return Float32Array.from(toFloat64(tensor));
+}
+
 function halfToNumber(h: number): number {
   const sign = h & 0x8000 ? -1 : 1;
   const exponent = (h >> 10) & 31;
@@ -105,7 +114,9 @@ function bfloatToNumber(h: number): number {
   return new Float32Array(Uint32Array.of(h << 16).buffer)[0] as number;
 }
 
-/** Writes f32 tensors. Names are kept in the order given; the header is padded so that data start at a multiple of 8. */
+/**
+ * Writes f32 tensors. Names are kept in the order given; the header is padded so that data start at a multiple of 8.
+ */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
   metadata: Readonly<Record<string, string>> = {},
@@ -125,10 +136,10 @@ export function writeSafetensors(
   view.setBigUint64(0, BigInt(length), true);
   file.set(text, 8);
   let to = 8 + length;
-  for (const { data } of tensors.values())
-    for (const x of data) {
-      view.setFloat32(to, x, true);
-      to += 4;
-    }
+  for (const { data } of tensors.values()) {
+    if (LITTLE_ENDIAN) file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
+    else for (const [i, x] of data.entries()) view.setFloat32(to + 4 * i, x, true);
+    to += 4 * data.length;
+  }
   return file;
 }

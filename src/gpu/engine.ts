@@ -11,6 +11,10 @@ export interface Counters {
   dispatches: number;
 }
 
+/** Read-back buffers that an engine keeps, and the largest of them. */
+const MAX_STAGING = 16;
+const MAX_STAGING_BYTES = 2 ** 20;
+
 /** Collects what becomes of allocations: each promise resolves, or rejects with a typed error. */
 export type Outcomes = Promise<void>[];
 
@@ -215,8 +219,9 @@ export class Engine {
     await this.wait(staging.mapAsync(1 /* READ */));
     const data = staging.getMappedRange(0, size).slice(0, bytes);
     staging.unmap();
-    if (this.#staging.length < 16 && size <= 2 ** 20) this.#staging.push(staging);
-    else staging.destroy();
+    // Small ones are kept, the most recently used last.
+    if (size > MAX_STAGING_BYTES) staging.destroy();
+    else if (this.#staging.push(staging) > MAX_STAGING) this.#staging.shift()?.destroy();
     return data;
   }
 }

@@ -61,7 +61,7 @@ export interface ModelConfig {
 }
 
 export type Preset = 'paper' | 'authors';
-export type Size = 'market' | 'fashion';
+export type Size = 'market' | 'fashion' | 'small';
 export type Ablation = 'baseline' | 'dsc' | 'perc' | 'full' | 'mean' | 'dropout';
 
 const paper = {
@@ -89,12 +89,22 @@ const authors = {
 const presets = { paper, authors };
 
 const decoders: Record<Preset, Record<Size, readonly number[]>> = {
-  paper: { market: [512, 512, 512, 512, 128, 3], fashion: [512, 512, 512, 512, 512, 128, 3] },
-  authors: { market: [512, 512, 512, 256, 128, 3], fashion: [512, 512, 512, 512, 256, 128, 3] },
+  paper: {
+    market: [512, 512, 512, 512, 128, 3],
+    fashion: [512, 512, 512, 512, 512, 128, 3],
+    small: [512, 512, 512, 128, 3],
+  },
+  authors: {
+    market: [512, 512, 512, 256, 128, 3],
+    fashion: [512, 512, 512, 512, 256, 128, 3],
+    small: [512, 512, 256, 128, 3],
+  },
 };
 
 const sizes = {
   market: { height: 128, width: 64, encoder: [64, 128, 256, 512, 512, 512], batch: 4, window: 3 },
+  // Not of the paper: a quarter of market's pixels and one level less, to try things in minutes.
+  small: { height: 64, width: 32, encoder: [64, 128, 256, 512, 512], batch: 4, window: 3 },
   fashion: { height: 256, width: 256, encoder: [64, 128, 256, 512, 512, 512, 512], batch: 4, window: 5 },
 } as const;
 

@@ -134,6 +134,8 @@ export class Generator {
     readonly config: ModelConfig,
     readonly batch: number,
     readonly set: ParameterSet,
+    /** Draws the noise; every `generate` moves its `step` on by one, and setting that gives the same noise again. */
+    readonly random: Random,
     readonly plan: Plan,
   ) {}
 
@@ -149,9 +151,10 @@ export class Generator {
   ): Promise<Generator> {
     const set = options.set ?? new ParameterSet('generator');
     const seed = options.seed ?? 0;
-    const inputs = pairInputs(config, batch, new Random(seed), config.dropoutAtTest);
+    const random = new Random(seed);
+    const inputs = pairInputs(config, batch, random, config.dropoutAtTest);
     const { image } = generator(new Parameters(set, seed), config, inputs);
-    return new Generator(engine, config, batch, set, await compile(engine, { image }));
+    return new Generator(engine, config, batch, set, random, await compile(engine, { image }));
   }
 
   /** Replaces the weights; names and lengths must fit. */

@@ -5,7 +5,7 @@ import { relu } from '../kernels/elementwise/elementwise.js';
 import { maxPool2d } from '../kernels/maxPool2d/maxPool2d.js';
 
 /** ImageNet's mean colour, BGR, on the scale 0 … 255 (spec §6). */
-const MEAN_BGR = [103.939, 116.779, 123.68] as const;
+export const MEAN_BGR = [103.939, 116.779, 123.68] as const;
 
 /** Names and shapes (device layout) of VGG-19's first layers. */
 export const VGG_LAYERS = {

@@ -48,6 +48,8 @@ export interface Skeleton {
     /** Segments whose root mean square length is the scale of the `keypoints` geometry. */
     readonly sides: readonly (readonly [string, string])[];
   };
+  /** Segments around which the mask of mask-SSIM lies (spec §7); limbs and trunk when absent. */
+  readonly outline?: readonly (readonly [string, string])[];
   readonly parts: readonly Part[];
 }
 
@@ -70,6 +72,7 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
       if (!known.has(n)) throw fail(`${where} names the joint ${n}, which is not in "joints"`);
   };
   for (const pair of s.mirror ?? []) joints('"mirror"', pair);
+  for (const pair of s.outline ?? []) joints('"outline"', pair);
   joints('"trunk.joints"', s.trunk.joints);
   for (const pair of [...(s.trunk.diagonals ?? []), ...(s.trunk.sides ?? [])]) joints('"trunk"', pair);
   if (!s.trunk.joints?.length || !s.trunk.diagonals?.length || !s.trunk.sides?.length)

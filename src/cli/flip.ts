@@ -1,0 +1,45 @@
+import { UsageError } from '../gpu/errors.js';
+import { readSkeleton } from '../node/files.js';
+import { flipDataset } from '../node/flip.js';
+import type { Command, Values } from './command.js';
+import { progress } from './progress.js';
+import { noMore, required, text } from './values.js';
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  noMore(positionals);
+  const split = text(values, 'split') ?? 'train';
+  if (split !== 'train' && split !== 'test') throw new UsageError(`--split must be train or test, got "${split}"`);
+  const folder = required(values, 'data');
+  const name = required(values, 'name');
+  const skeleton = readSkeleton(text(values, 'skeleton'));
+  let bar: ReturnType<typeof progress> | undefined;
+  const onProgress = (done: number, total: number) => {
+    bar ??= progress('mirroring', total, { unit: 'images' });
+    bar.update(done);
+  };
+  const counts = flipDataset({ folder, name, split, skeleton, onProgress });
+  bar?.end();
+  if (values.json) console.log(JSON.stringify({ folder, name, split, ...counts }, null, 2));
+  else console.log(`${name} ${split}: ${counts.images} mirrored images and ${counts.pairs} pairs of them were added`);
+  return 0;
+}
+
+export const flip: Command = {
+  name: 'flip',
+  summary: 'doubles a dataset by mirrored images: left and right joints exchanged, pairs extended',
+  usage: '--data FOLDER --name D [options]',
+  options: {
+    data: { type: 'string' },
+    name: { type: 'string' },
+    split: { type: 'string' },
+    skeleton: { type: 'string' },
+  },
+  help: {
+    data: 'the data folder',
+    name: 'name of the dataset in it',
+    split: 'which half: train (default) or test',
+    skeleton: 'skeleton file (default: the person of 18 joints)',
+  },
+  examples: ['pose-gan flip --data data --name market', 'pose-gan flip --data data --name synth --split test --json'],
+  run,
+};

@@ -1,0 +1,114 @@
+import { toTensor } from '../data/image.js';
+import { inspectionSheet } from '../data/inspection-sheet.js';
+import type { Pair } from '../data/pairs.js';
+import { UsageError } from '../gpu/errors.js';
+import { type ModelConfig, modelConfig, type Preset, type Size } from '../model/config.js';
+import { inspectPair } from '../model/inspection.js';
+import { Vgg } from '../model/vgg.js';
+import { loadCheckpoint } from '../node/checkpoint-files.js';
+import type { DatasetImage } from '../node/dataset.js';
+import { readSkeleton, writeFileAtomic } from '../node/files.js';
+import { fittedImage, frameOf, generatorParameters, pairData } from '../node/generation.js';
+import { encodePng } from '../node/images.js';
+import { loadFeatures } from '../node/weights.js';
+import { open } from '../node.js';
+import { partTransforms } from '../pose/geometry.js';
+import type { Skeleton } from '../pose/skeleton.js';
+import type { Command, Values } from './command.js';
+import { selectedPairs } from './selection.js';
+import { noMore, required, text } from './values.js';
+
+/** The model to look into: a checkpoint's, or that of a preset without weights. */
+function modelOf(values: Values) {
+  const path = text(values, 'checkpoint');
+  if (path) {
+    for (const option of ['preset', 'size', 'skeleton'])
+      if (text(values, option)) throw new UsageError(`--${option} is the checkpoint's own; leave it out`);
+    const checkpoint = loadCheckpoint(path);
+    const { config, skeleton, features } = checkpoint.info;
+    return { config, skeleton, frame: frameOf(checkpoint), features, generator: generatorParameters(checkpoint) };
+  }
+  const skeleton = readSkeleton(text(values, 'skeleton'));
+  const config: ModelConfig = {
+    ...modelConfig({ preset: text(values, 'preset') as Preset, size: text(values, 'size') as Size }),
+    joints: skeleton.joints.length,
+    parts: skeleton.parts.length,
+  };
+  const frame = { height: config.height, width: config.width, skeleton };
+  return { config, skeleton, frame, features: undefined, generator: undefined };
+}
+
+/** The pair to look at: that of `--pair`, else the dataset's first. */
+async function pairOf(values: Values, frame: { height: number; width: number; skeleton: Skeleton }) {
+  const given = text(values, 'pair');
+  const names = given?.split(',').map((n) => n.trim());
+  if (names && (names.length !== 2 || !names.every(Boolean)))
+    throw new UsageError(`--pair must be two image names with a comma between, got "${given}"`);
+  const dataset = await selectedPairs(values, frame, names ? { pairs: [names as unknown as Pair] } : { limit: 1 });
+  const [from, to] = [...dataset.pairs].map((i) => dataset.images[i] as DatasetImage);
+  return [from, to] as [DatasetImage, DatasetImage];
+}
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  noMore(positionals);
+  const out = required(values, 'out');
+  const { config, skeleton, frame, features: trained, generator } = modelOf(values);
+  const [from, to] = await pairOf(values, frame);
+  const [source, target] = [fittedImage(from.path, frame), fittedImage(to.path, frame)];
+  const [sourcePose, targetPose] = [from.pose, to.pose];
+  const { kind, weights } = loadFeatures(config, trained === 'filter bank' ? 'bank' : undefined);
+  const data = {
+    ...pairData(config, skeleton, [{ image: source, pose: sourcePose, target: targetPose }]),
+    target: toTensor(target),
+  };
+  const engine = await open({ adapter: text(values, 'adapter') });
+  try {
+    const found = await inspectPair(engine, { config, data, generator, vgg: weights && new Vgg(weights) });
+    const features = kind === 'none' ? 'RGB values' : kind === 'vgg19' ? 'VGG-19 conv1_2' : 'the filter bank';
+    const transforms = partTransforms(config.geometry, skeleton, sourcePose, targetPose);
+    const pair = { source, target, sourcePose, targetPose, transforms, features };
+    writeFileAtomic(out, encodePng(inspectionSheet(found, pair, config, skeleton)));
+    const mean = found.distance.reduce((a, b) => a + b, 0) / found.distance.length;
+    if (values.json)
+      console.log(JSON.stringify({ out, from: from.name, to: to.name, features: kind, meanDistance: mean }, null, 2));
+    else console.log(`${from.name} → ${to.name}: ${out}`);
+    return 0;
+  } finally {
+    engine.device.destroy();
+  }
+}
+
+export const inspect: Command = {
+  name: 'inspect',
+  summary: 'draws what the model sees of one pair: heat maps, parts, masks, warped layers, winners, nearest neighbours',
+  usage: '[--checkpoint FILE|RUN] --data FOLDER --name D [--pair FROM,TO] --out FILE.png',
+  options: {
+    checkpoint: { type: 'string' },
+    data: { type: 'string' },
+    name: { type: 'string' },
+    split: { type: 'string' },
+    pair: { type: 'string' },
+    out: { type: 'string' },
+    preset: { type: 'string' },
+    size: { type: 'string' },
+    skeleton: { type: 'string' },
+    resize: { type: 'boolean' },
+  },
+  help: {
+    checkpoint: 'a checkpoint or run: shows its generated image and the winners among its features',
+    data: 'the data folder',
+    name: 'the dataset in it',
+    split: 'train or test (default)',
+    pair: 'names of source and target image (default: the first pair)',
+    out: 'the PNG to write',
+    preset: 'without a checkpoint: paper (default) or authors, for the geometry',
+    size: 'without a checkpoint: market (default) or fashion',
+    skeleton: 'without a checkpoint: a skeleton file (default: the person of 18 joints)',
+    resize: 'fit images of another size to the model, joints included',
+  },
+  examples: [
+    'pose-gan inspect --data data --name synth --out inspect.png',
+    'pose-gan inspect --checkpoint runs/first --data data --name synth --pair 001_1.png,001_2.png --out inspect.png',
+  ],
+  run,
+};

@@ -1,0 +1,90 @@
+import { parseAnnotations } from '../data/annotations.js';
+import {
+  allPairs,
+  firstUnderscore,
+  formatPairs,
+  groupByIdentity,
+  identityPattern,
+  type PairSummary,
+  sample,
+  summarise,
+} from '../data/pairs.js';
+import { UsageError } from '../gpu/errors.js';
+import { readSkeleton, readText, writeFileAtomic } from '../node/files.js';
+import type { Command, Values } from './command.js';
+import { noMore, required, text, whole } from './values.js';
+
+const number = (n: number) => n.toLocaleString('en');
+
+/** The counts for people, with the line that shows a wrong identity rule. */
+function report(s: PairSummary, written: number, out: string): string {
+  const { min, median, max } = s.imagesPerIdentity;
+  const examples = s.examples.map((e) => `${e.identity} (${e.images})`).join(', ');
+  const aside = s.neverPaired ? ` (${number(s.neverPaired)} more are junk or distractors, never paired)` : '';
+  return [
+    `${number(s.rows)} rows → ${number(s.valid - s.neverPaired)} valid images${aside}`,
+    `${number(s.identities)} identities → ${number(s.pairs)} pairs`,
+    `images per identity: ${min} at least, ${median} in the median, ${max} at most; for instance ${examples}`,
+    ...s.warnings.map((w) => `WARNING: ${w}. Set the rule with --identity.`),
+    `${number(written)} pairs written to ${out}`,
+  ].join('\n');
+}
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  noMore(positionals);
+  const file = required(values, 'annotations');
+  const out = required(values, 'out');
+  const pattern = text(values, 'identity');
+  const count = text(values, 'sample') === undefined ? undefined : whole(values, 'sample', 1, 1);
+  const seed = whole(values, 'seed', 0);
+  const rule = pattern === undefined ? firstUnderscore : identityPattern(pattern);
+  const skeleton = readSkeleton(text(values, 'skeleton'));
+  const bad: string[] = [];
+  const onBad = values['skip-bad'] ? (error: UsageError) => bad.push(error.message) : undefined;
+  const poses = parseAnnotations(readText(file, 'annotation table'), file, skeleton, { onBad });
+  const summary = summarise(poses, skeleton, rule);
+  const all = allPairs(groupByIdentity(poses, skeleton, rule));
+  if (!all.length)
+    throw new UsageError(
+      `${file} gives no pair: ${summary.rows} rows, ${summary.valid} valid images, ${summary.identities} identities` +
+        `${summary.warnings.map((w) => `; ${w}`).join('')}`,
+    );
+  const pairs = count === undefined ? all : sample(all, count, seed);
+  writeFileAtomic(out, formatPairs(pairs));
+  if (values.json) console.log(JSON.stringify({ ...summary, written: pairs.length, out, skipped: bad }, null, 2));
+  else {
+    if (bad.length) console.log(`${number(bad.length)} malformed rows left out, the first: ${bad[0]}`);
+    console.log(report(summary, pairs.length, out));
+  }
+  return 0;
+}
+
+export const pairs: Command = {
+  name: 'pairs',
+  summary: 'builds the pairs table of an annotation table, and shows whether the identity rule fits',
+  usage: '--annotations FILE --out FILE [options]',
+  options: {
+    annotations: { type: 'string' },
+    out: { type: 'string' },
+    sample: { type: 'string' },
+    seed: { type: 'string' },
+    skeleton: { type: 'string' },
+    identity: { type: 'string' },
+    'skip-bad': { type: 'boolean' },
+  },
+  help: {
+    annotations: 'the annotation table to read (name:keypoints_y:keypoints_x)',
+    out: 'the pairs table to write (from,to)',
+    sample: 'keep this many pairs, drawn without replacement (default: all)',
+    seed: 'seed of that sample (default 0)',
+    skeleton: 'skeleton file (default: the person of 18 joints)',
+    identity: 'regular expression whose first group is the identity (default: the name up to the first _)',
+    'skip-bad': 'leave malformed rows out and count them',
+  },
+  examples: [
+    'pose-gan pairs --annotations data/market-annotation-train.csv --out data/market-pairs-train.csv',
+    'pose-gan pairs --annotations data/market-annotation-test.csv --out data/market-pairs-test.csv --sample 12000 --seed 1',
+    "pose-gan pairs --annotations data/fashion-annotation-train.csv --out pairs.csv --identity '^(.*id\\d+)_'",
+  ],
+  run,
+};

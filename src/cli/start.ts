@@ -1,0 +1,230 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { weightsOf } from '../model/checkpoint.js';
+import { modelConfig } from '../model/config.js';
+import { Generator } from '../model/trainer.js';
+import { listCheckpoints, loadCheckpoint } from '../node/checkpoint-files.js';
+import { type Dataset, datasetPaths, openDataset } from '../node/dataset.js';
+import { type Evaluation, evaluate } from '../node/evaluate.js';
+import { writeFileAtomic } from '../node/files.js';
+import { generatorParameters } from '../node/generation.js';
+import { readImageHeader } from '../node/images.js';
+import { renderReport } from '../node/report.js';
+import { type LogRow, trainRun } from '../node/run.js';
+import { writeSynthDataset } from '../node/synth-dataset.js';
+import { type Engine, open } from '../node.js';
+import { PERSON } from '../pose/skeleton.js';
+import type { Command, Values } from './command.js';
+import { duration, progress } from './progress.js';
+import { noMore, text, whole } from './values.js';
+
+/** A model that shows something after two minutes on a CPU: small images, an eighth of the channels, L1 beside the GAN loss. */
+const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 8 } as const;
+const LEARNING_RATE = 1e-3;
+const NAME = 'synth';
+/** Pairs of unseen people that are evaluated. */
+const TEST_PAIRS = 100;
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  noMore(positionals);
+  const out = text(values, 'out') ?? 'out';
+  const seconds = 60 * Number(text(values, 'minutes') ?? 2);
+  const seed = whole(values, 'seed', 0);
+  const json = values.json === true;
+  const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
+  const began = performance.now();
+  const config = { ...modelConfig(RECIPE), learningRate: LEARNING_RATE };
+  const data = join(out, 'data');
+  const folder = join(out, 'run');
+  const { height, width } = config;
+
+  if (!existsSync(datasetPaths(data, NAME, 'test').annotations)) {
+    const bar = progress('drawing people', 1);
+    const people = { trainIdentities: 120, testIdentities: 20, imagesPerIdentity: 8 };
+    const options = { folder: data, name: NAME, ...people, height, width, seed: 0, overwrite: true };
+    writeSynthDataset({ ...options, onProgress: (done) => bar.update(done) });
+    bar.end();
+  }
+  const common = { folder: data, name: NAME, height, width, skeleton: PERSON };
+  const train = await openDataset({ ...common, split: 'train' });
+  const test = await openDataset({ ...common, split: 'test', select: { limit: TEST_PAIRS, seed: 1 } });
+  say(`people: ${train.images.length} pictures to train on, ${test.images.length} of others to test with (${data})`);
+
+  let engine: Engine | undefined;
+  const openEngine = async () => {
+    engine = await open({ adapter: text(values, 'adapter') });
+    say(`adapter: ${engine.adapterName}`);
+    return engine;
+  };
+  const resume = listCheckpoints(folder).length > 0;
+  if (resume) say(`going on with the run in ${folder}`);
+  const { rows, note } = await trainFor(seconds, folder, train, test, config, seed, resume, openEngine);
+  say(note);
+
+  const evaluator = await openEngine();
+  const result = await evaluateRun(evaluator, folder, test);
+  evaluator.device.destroy();
+  const report = join(out, 'report.html');
+  const adapter = evaluator.adapterName;
+  writeFileAtomic(report, reportOf({ folder, adapter, result, rows, began, train, test, out }));
+  if (json) console.log(JSON.stringify({ report, adapter, iterations: rows.at(-1)?.step ?? 0, ...result }, null, 2));
+  else say(`${summaryOf(result)}\nreport: ${resolve(report)}`);
+  return 0;
+}
+
+async function trainFor(
+  seconds: number,
+  folder: string,
+  train: Dataset,
+  test: Dataset,
+  config: ReturnType<typeof modelConfig>,
+  seed: number,
+  resume: boolean,
+  openEngine: () => Promise<Engine>,
+): Promise<{ rows: LogRow[]; note: string }> {
+  const controller = new AbortController();
+  const bar = progress('training', Math.round(seconds), { unit: 's of training' });
+  let first: number | undefined;
+  let count = 0;
+  try {
+    const result = await trainRun({
+      folder,
+      train,
+      test,
+      config,
+      recipe: RECIPE,
+      seed,
+      batch: config.batch,
+      iterations: Number.MAX_SAFE_INTEGER,
+      logEvery: 1,
+      sampleEvery: 200,
+      saveEvery: 500,
+      keep: 1,
+      resume,
+      features: { kind: 'none' },
+      open: openEngine,
+      signal: controller.signal,
+      workers: 1,
+      onStep: (row) => {
+        first ??= row.seconds;
+        count++;
+        bar.update(
+          Math.min(seconds, row.seconds - first),
+          `iteration ${row.step}, L1 ${row.reconstruction.toFixed(3)}`,
+        );
+        if (row.seconds - first >= seconds) controller.abort();
+      },
+    });
+    const log = readFileSync(join(folder, 'log.jsonl'), 'utf8');
+    const rows = log
+      .split('\n')
+      .filter(Boolean)
+      .map((l) => JSON.parse(l) as LogRow);
+    return { rows, note: `trained ${count} iterations in ${duration(seconds)}; ${result.checkpoint}` };
+  } finally {
+    bar.end();
+  }
+}
+
+async function evaluateRun(engine: Engine, folder: string, test: Dataset): Promise<Evaluation> {
+  const checkpoint = loadCheckpoint(folder);
+  const set = generatorParameters(checkpoint);
+  const model = await Generator.create(engine, checkpoint.info.config, 4, { set });
+  model.load(weightsOf(checkpoint, { generator: set }).generator);
+  const bar = progress('evaluating', test.pairs.length / 2);
+  const result = await evaluate(model, test, { onProgress: (done) => bar.update(done) });
+  bar.end();
+  return result;
+}
+
+function summaryOf({ generator: g, copy: c, pairs }: Evaluation): string {
+  const line = (name: string, a: number, b: number, digits: number) =>
+    `${name} ${a.toFixed(digits)} against ${b.toFixed(digits)}`;
+  return `on ${pairs} pairs of unseen people, generated against copying the source: ${line('L1', g.l1, c.l1, 1)} of 255, ${line('SSIM', g.ssim, c.ssim, 3)}`;
+}
+
+function reportOf(o: {
+  folder: string;
+  adapter: string;
+  result: Evaluation;
+  rows: readonly LogRow[];
+  began: number;
+  train: Dataset;
+  test: Dataset;
+  out: string;
+}): string {
+  const { generator: g, copy: c, better } = o.result;
+  const end = o.rows.at(-1);
+  const recent = o.rows.slice(-50);
+  const rate = recent.length > 1 ? (recent.length - 1) / ((end?.seconds ?? 1) - (recent[0]?.seconds ?? 0)) : 0;
+  const step = end?.step ?? 0;
+  const samples = join(o.folder, 'samples');
+  const last = readdirSync(samples)
+    .filter((f) => f.endsWith('.png'))
+    .sort()
+    .at(-1);
+  const path = last && join(samples, last);
+  return renderReport({
+    title: 'A pose-GAN, trained here',
+    summary: `${summaryOf(o.result)}. ${step} iterations on ${o.adapter}.`,
+    log: o.rows,
+    pictures: path
+      ? [
+          {
+            caption: `unseen people after ${step} iterations: source, target pose, target, generated`,
+            png: readFileSync(path),
+            width: 4 * readImageHeader(path).width,
+          },
+        ]
+      : [],
+    tables: [
+      {
+        heading: 'On unseen people',
+        rows: [
+          ['', 'generated', 'copy of the source', 'pairs on which generated is better'],
+          ['L1 (of 255, lower is better)', g.l1.toFixed(2), c.l1.toFixed(2), `${(100 * better.l1).toFixed(0)} %`],
+          ['SSIM', g.ssim.toFixed(4), c.ssim.toFixed(4), `${(100 * better.ssim).toFixed(0)} %`],
+          ['SSIM, data range 255', g.ssim255.toFixed(4), c.ssim255.toFixed(4), ''],
+          ['mask-SSIM', g.maskSsim.toFixed(4), c.maskSsim.toFixed(4), ''],
+        ],
+      },
+      {
+        heading: 'Timings',
+        rows: [
+          ['', ''],
+          ['adapter', o.adapter],
+          ['iterations', String(step)],
+          ['iterations a second, of late', rate.toFixed(2)],
+          ['everything together', duration((performance.now() - o.began) / 1000)],
+          ['pictures', `${o.train.images.length} to train on, ${o.test.images.length} to test with`],
+        ],
+      },
+    ],
+    next: [
+      { command: 'npm start', what: 'once more: training goes on where it stopped' },
+      { command: `npx pose-gan animate --checkpoint ${o.folder} --help`, what: 'let a person walk' },
+      {
+        command: `npx pose-gan inspect --data ${join(o.out, 'data')} --name ${NAME} --checkpoint ${o.folder} --out pair.png`,
+        what: 'see heat maps, parts, masks and warps of a pair',
+      },
+      {
+        command: 'npx pose-gan synth --out data && npx pose-gan train --data data --name synth --out run --width 0.25',
+        what: 'larger pictures, a wider net, the nearest-neighbour loss',
+      },
+    ],
+  });
+}
+
+export const start: Command = {
+  name: 'start',
+  summary: 'draws people, trains a small model for two minutes, tests it on others, and writes a report',
+  usage: '[options]',
+  options: { out: { type: 'string' }, minutes: { type: 'string' }, seed: { type: 'string' } },
+  help: {
+    out: 'where data, run and report.html go (default: out)',
+    minutes: 'minutes of training (default: 2)',
+    seed: 'of weights, dropout, noise and order (default: 0)',
+  },
+  examples: ['pose-gan start', 'pose-gan start --minutes 10 --adapter llvmpipe'],
+  run,
+};

@@ -1,0 +1,222 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../gpu/errors.js';
+import { type Ablation, modelConfig, type Preset, type Size } from '../model/config.js';
+import { type Dataset, datasetPaths, openDataset } from '../node/dataset.js';
+import { readSkeleton } from '../node/files.js';
+import { type LogRow, trainRun } from '../node/run.js';
+import { loadFeatures } from '../node/weights.js';
+import { open } from '../node.js';
+import type { Command, Values } from './command.js';
+import { type Progress, progress } from './progress.js';
+import { noMore, required, text, whole } from './values.js';
+
+const OPTIONS = {
+  config: { type: 'string' },
+  data: { type: 'string' },
+  name: { type: 'string' },
+  out: { type: 'string' },
+  preset: { type: 'string' },
+  size: { type: 'string' },
+  ablation: { type: 'string' },
+  width: { type: 'string' },
+  skeleton: { type: 'string' },
+  features: { type: 'string' },
+  batch: { type: 'string' },
+  iterations: { type: 'string' },
+  'learning-rate': { type: 'string' },
+  seed: { type: 'string' },
+  'log-every': { type: 'string' },
+  'sample-every': { type: 'string' },
+  'save-every': { type: 'string' },
+  keep: { type: 'string' },
+  workers: { type: 'string' },
+  resume: { type: 'boolean' },
+  resize: { type: 'boolean' },
+  'skip-bad': { type: 'boolean' },
+} as const;
+
+/** Options from a JSON file; those on the command line win. */
+function withConfigFile(values: Values): Values {
+  const path = text(values, 'config');
+  if (!path) return values;
+  let file: Record<string, unknown>;
+  try {
+    file = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`the config file ${path} cannot be read: ${(error as Error).message}`);
+  }
+  const merged: Values = {};
+  for (const [key, value] of Object.entries(file)) {
+    if (!Object.hasOwn(OPTIONS, key))
+      throw new UsageError(`the config file ${path} has "${key}"; known are ${Object.keys(OPTIONS).join(', ')}`);
+    merged[key] = typeof value === 'boolean' ? value : String(value);
+  }
+  return { ...merged, ...values };
+}
+
+function positive(values: Values, name: string, fallback: number): number {
+  const given = text(values, name);
+  const value = given === undefined ? fallback : Number(given);
+  if (!(value > 0)) throw new UsageError(`--${name} must be a positive number, got "${given}"`);
+  return value;
+}
+
+async function datasets(values: Values, height: number, width: number): Promise<{ train: Dataset; test?: Dataset }> {
+  let bar: Progress | undefined;
+  const common = {
+    folder: required(values, 'data'),
+    name: required(values, 'name'),
+    height,
+    width,
+    skeleton: readSkeleton(text(values, 'skeleton')),
+    resize: values.resize === true,
+    skipBad: values['skip-bad'] === true,
+    onProgress: (done: number, total: number) => {
+      bar ??= progress('checking images', total);
+      bar.update(done);
+    },
+  };
+  const train = await openDataset({ ...common, split: 'train' });
+  // A dataset without a test half is still one to train on.
+  const hasTest = existsSync(datasetPaths(common.folder, common.name, 'test').annotations);
+  const test = hasTest ? await openDataset({ ...common, split: 'test' }) : undefined;
+  bar?.end();
+  return { train, test };
+}
+
+function describe(dataset: Dataset): string {
+  const { skipped } = dataset;
+  const left = skipped.rows + skipped.images + skipped.pairs;
+  const reasons = left
+    ? `; left out ${skipped.rows} rows, ${skipped.images} images, ${skipped.pairs} pairs: ${skipped.reasons.join(' · ')}`
+    : '';
+  return `${dataset.name} ${dataset.split}: ${dataset.images.length} images, ${dataset.pairs.length / 2} pairs${reasons}`;
+}
+
+/** Ctrl-C ends the run after the iteration under way; a second one ends the process. */
+function interruption(say: (text: string) => void): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130);
+    say('stopping after this iteration; the run will be saved (press Ctrl-C again to stop at once)');
+    controller.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+    },
+  };
+}
+
+async function run(given: Values, positionals: string[]): Promise<number> {
+  noMore(positionals);
+  const values = withConfigFile(given);
+  const recipe = {
+    preset: text(values, 'preset') as Preset | undefined,
+    size: text(values, 'size') as Size | undefined,
+    ablation: text(values, 'ablation') as Ablation | undefined,
+    width: positive(values, 'width', 1),
+  };
+  const skeleton = readSkeleton(text(values, 'skeleton'));
+  const base = modelConfig(recipe);
+  const config = {
+    ...base,
+    joints: skeleton.joints.length,
+    parts: skeleton.parts.length,
+    learningRate: positive(values, 'learning-rate', base.learningRate),
+  };
+  const folder = required(values, 'out');
+  const iterations = whole(values, 'iterations', 90_000, 1);
+  const json = values.json === true;
+  const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
+  const features = loadFeatures(config, text(values, 'features'));
+  const { train, test } = await datasets(values, config.height, config.width);
+  say(describe(train));
+  for (const w of train.warnings) say(`warning: ${w}`);
+  if (features.note) say(features.note);
+  const bar = progress('training', iterations);
+  const { signal, release } = interruption(say);
+  let last: LogRow | undefined;
+  try {
+    const result = await trainRun({
+      folder,
+      train,
+      test,
+      config,
+      recipe,
+      seed: whole(values, 'seed', 0),
+      batch: whole(values, 'batch', config.batch, 1),
+      iterations,
+      logEvery: whole(values, 'log-every', 1, 1),
+      sampleEvery: whole(values, 'sample-every', 500, 1),
+      saveEvery: whole(values, 'save-every', 1000, 1),
+      keep: whole(values, 'keep', 1, 1),
+      resume: values.resume === true,
+      features,
+      open: async () => {
+        const engine = await open({ adapter: text(values, 'adapter') });
+        say(`adapter: ${engine.adapterName}`);
+        return engine;
+      },
+      signal,
+      workers: whole(values, 'workers', 1, 1),
+      onNote: say,
+      onStep: (row) => {
+        last = row;
+        const { discriminator: d, adversarial: a, reconstruction: r } = row;
+        bar.update(row.step, `D ${d.toFixed(3)}  adv ${a.toFixed(3)}  ${config.loss.kind} ${r.toFixed(3)}`);
+      },
+    });
+    bar.end();
+    if (json) console.log(JSON.stringify({ ...result, seconds: last?.seconds ?? 0 }));
+    else
+      say(
+        `${result.interrupted ? 'stopped' : 'done'} after ${result.step} iterations; ${result.checkpoint}\nsamples: ${join(folder, 'samples')}, log: ${join(folder, 'log.jsonl')}`,
+      );
+    return result.interrupted ? 130 : 0;
+  } finally {
+    bar.end();
+    release();
+  }
+}
+
+export const train: Command = {
+  name: 'train',
+  summary: 'trains a pose-GAN on a dataset; resumable, with sample sheets, a log and checkpoints',
+  usage: '--data FOLDER --name D --out FOLDER',
+  options: OPTIONS,
+  help: {
+    config: 'a JSON file of these options; those on the command line win',
+    data: 'the folder that holds D-dataset, D-annotation-*.csv and D-pairs-*.csv',
+    name: 'the dataset’s name D',
+    out: 'where checkpoints, samples and log.jsonl go',
+    preset: 'paper (default) or authors',
+    size: 'market (128×64, default), fashion (256×256) or small (64×32, to try things)',
+    ablation: 'full (default), baseline, dsc, perc, mean or dropout',
+    width: 'multiplies all channel counts: 0.25 trains on a small machine',
+    skeleton: 'a skeleton JSON file; the person’s when left out',
+    features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed (pose-gan weights)',
+    batch: 'pairs per iteration (default: 4)',
+    iterations: 'iterations in all (default: 90000)',
+    'learning-rate': 'step size of Adam (default: 0.0002)',
+    seed: 'of weights, dropout, noise and order (default: 0)',
+    'log-every': 'iterations between lines of log.jsonl (default: 1)',
+    'sample-every': 'iterations between sample sheets (default: 500)',
+    'save-every': 'iterations between checkpoints (default: 1000)',
+    keep: 'how many checkpoints stay (default: 1)',
+    workers: 'decoding threads (default: 1)',
+    resume: 'go on with the run in --out, bit for bit',
+    resize: 'fit images of another size, joints included',
+    'skip-bad': 'leave out and count what cannot be used',
+  },
+  examples: [
+    'pose-gan train --data data --name synth --out runs/first --width 0.125 --iterations 500',
+    'pose-gan train --config run.json --resume',
+  ],
+  run,
+};

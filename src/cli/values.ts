@@ -1,0 +1,41 @@
+import { UsageError } from '../gpu/errors.js';
+import type { Values } from './command.js';
+
+/** The text of an option, if it was given. */
+export function text(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The text of an option that must be given. */
+export function required(values: Values, name: string): string {
+  const value = text(values, name);
+  if (!value) throw new UsageError(`--${name} is needed; see --help`);
+  return value;
+}
+
+/** An option that is a whole number of at least `least`. */
+export function whole(values: Values, name: string, fallback: number, least = 0): number {
+  const given = text(values, name);
+  if (given === undefined) return fallback;
+  const value = Number(given);
+  if (!/^\d+$/.test(given) || !Number.isSafeInteger(value) || value < least)
+    throw new UsageError(`--${name} must be a whole number of at least ${least}, got "${given}"`);
+  return value;
+}
+
+/** An image size given as HEIGHTxWIDTH. */
+export function imageSize(values: Values, name: string, fallback: [number, number]): [height: number, width: number] {
+  const given = text(values, name);
+  if (given === undefined) return fallback;
+  const match = /^(\d+)[x×](\d+)$/.exec(given);
+  const [height, width] = [Number(match?.[1]), Number(match?.[2])];
+  if (!match || height < 16 || width < 16 || height > 2048 || width > 2048)
+    throw new UsageError(`--${name} must be HEIGHTxWIDTH, each 16 to 2048, as in 128x64; got "${given}"`);
+  return [height, width];
+}
+
+/** Refuses words that a command does not take. */
+export function noMore(positionals: readonly string[]): void {
+  if (positionals.length) throw new UsageError(`"${positionals[0]}" is one word too many; see --help`);
+}

@@ -1,0 +1,94 @@
+import { statSync } from 'node:fs';
+import { UsageError } from '../gpu/errors.js';
+import { REFERENCE_ACTIVATION } from '../model/features.js';
+import { findVgg, type InstalledVgg, installRemoteVgg, installVgg, weightsFolder } from '../node/weights.js';
+import type { Command, Values } from './command.js';
+import { noMore, text } from './values.js';
+
+const CONVENTIONS = {
+  caffe: 'Caffe-style (BGR, 0 … 255 minus the mean)',
+  torchvision: 'torchvision-style; its input normalisation is folded into conv1_1',
+};
+
+/** Trained weights have features of 0.2 or more; fresh random ones of 0.1 or less. */
+const UNTRAINED = REFERENCE_ACTIVATION / 0.15;
+
+/** What `--json` prints of installed weights. */
+function summary({ path, source, convention, activation, gain }: InstalledVgg) {
+  return { path, bytes: statSync(path).size, source, convention, activation, gain };
+}
+
+function describe(vgg: InstalledVgg): string {
+  const kilobytes = Math.round(statSync(vgg.path).size / 1000);
+  const size = `features (conv1_2) of mean ${vgg.activation.toPrecision(3)} on the reference picture`;
+  const gain =
+    vgg.gain === 1
+      ? ''
+      : `; λ = 0.01 is for about ${REFERENCE_ACTIVATION}, so training takes them times ${vgg.gain.toPrecision(3)}` +
+        (vgg.gain > UNTRAINED ? '. That small, they look like untrained weights' : '');
+  return [
+    `  conv1_1, conv1_2, conv2_1 from ${vgg.source}`,
+    `  ${CONVENTIONS[vgg.convention]}`,
+    `  ${size}${gain}`,
+    `  ${vgg.path} (${kilobytes} KB)`,
+  ].join('\n');
+}
+
+function list(folder: string | undefined, json: boolean): number {
+  const vgg = findVgg(folder);
+  if (json) console.log(JSON.stringify({ folder: weightsFolder(folder), vgg19: vgg ? summary(vgg) : null }, null, 2));
+  else if (vgg) console.log(`vgg19 is installed:\n${describe(vgg)}`);
+  else
+    console.log(
+      `vgg19 is not installed in ${weightsFolder(folder)}; training uses the built-in filter bank.\n` +
+        'pose-gan weights vgg19 FILE installs it. See pose-gan weights --help.',
+    );
+  return 0;
+}
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  const [what, file, ...rest] = positionals;
+  const folder = text(values, 'folder');
+  const url = text(values, 'url');
+  const json = values.json === true;
+  noMore(rest);
+  if (what === undefined) {
+    if (url !== undefined) throw new UsageError('--url goes with vgg19: pose-gan weights vgg19 --url URL');
+    return list(folder, json);
+  }
+  if (what !== 'vgg19') throw new UsageError(`there are no weights "${what}" to install; vgg19 is known. See --help.`);
+  if ((file === undefined) === (url === undefined))
+    throw new UsageError('name either a file or --url: pose-gan weights vgg19 FILE. See pose-gan weights --help.');
+  if (url !== undefined) {
+    const vgg = await installRemoteVgg(url, folder);
+    const { transferred, total } = vgg;
+    if (json) console.log(JSON.stringify({ ...summary(vgg), transferred, total: total ?? null }, null, 2));
+    else {
+      const kilobytes = (n: number) => `${Math.round(n / 1000).toLocaleString('en')} KB`;
+      const of = total === undefined ? '' : ` of the file’s ${kilobytes(total)}`;
+      console.log(`vgg19 installed, ${kilobytes(transferred)}${of} transferred:\n${describe(vgg)}`);
+    }
+    return 0;
+  }
+  const vgg = installVgg(file as string, folder);
+  console.log(json ? JSON.stringify(summary(vgg), null, 2) : `vgg19 installed:\n${describe(vgg)}`);
+  return 0;
+}
+
+export const weights: Command = {
+  name: 'weights',
+  summary: 'installs VGG-19’s first layers for the losses, or shows what is installed',
+  usage: '[vgg19 FILE | vgg19 --url URL]',
+  options: { url: { type: 'string' }, folder: { type: 'string' } },
+  help: {
+    url: 'a safetensors file on a server, of which only the needed bytes are read',
+    folder: 'where weights lie (default: the variable POSE_GAN_WEIGHTS, else the user’s data folder)',
+  },
+  examples: [
+    'pose-gan weights',
+    'pose-gan weights vgg19 vgg19-dcbb9e9d.pth        # PyTorch, torchvision’s names',
+    'pose-gan weights vgg19 vgg19.safetensors         # torchvision’s or Caffe’s names',
+    'pose-gan weights vgg19 --url https://huggingface.co/timm/vgg19.tv_in1k/resolve/main/model.safetensors',
+  ],
+  run,
+};

@@ -1,0 +1,90 @@
+import { UsageError } from '../gpu/errors.js';
+
+interface Chunk {
+  readonly type: string;
+  readonly data: Uint8Array;
+}
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+  return c;
+});
+
+function crc32(bytes: Uint8Array): number {
+  let c = 0xffffffff;
+  for (const b of bytes) c = (CRC[(c ^ b) & 0xff] as number) ^ (c >>> 8);
+  return ~c >>> 0;
+}
+
+/** Length, type, data, CRC over type and data (PNG specification, 5.3). */
+function encodeChunk({ type, data }: Chunk): Uint8Array {
+  const bytes = new Uint8Array(12 + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, data.length);
+  for (let i = 0; i < 4; i++) bytes[4 + i] = type.charCodeAt(i);
+  bytes.set(data, 8);
+  view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
+  return bytes;
+}
+
+function chunksOf(png: Uint8Array): Chunk[] {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  const chunks: Chunk[] = [];
+  for (let at = SIGNATURE.length; at + 12 <= png.length; ) {
+    const length = view.getUint32(at);
+    const type = String.fromCharCode(...png.subarray(at + 4, at + 8));
+    chunks.push({ type, data: png.subarray(at + 8, at + 8 + length) });
+    at += 12 + length;
+  }
+  return chunks;
+}
+
+/** Big-endian numbers: `u32`, then `u16`, then single bytes. */
+function numbers(u32: readonly number[], u16: readonly number[] = [], u8: readonly number[] = []): Uint8Array {
+  const bytes = new Uint8Array(4 * u32.length + 2 * u16.length + u8.length);
+  const view = new DataView(bytes.buffer);
+  for (const [i, v] of u32.entries()) view.setUint32(4 * i, v);
+  for (const [i, v] of u16.entries()) view.setUint16(4 * u32.length + 2 * i, v);
+  bytes.set(u8, 4 * u32.length + 2 * u16.length);
+  return bytes;
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    whole.set(p, at);
+    at += p.length;
+  }
+  return whole;
+}
+
+/**
+ * An animated PNG that repeats for ever (PNG specification, third edition, 11.3.6) from frames that are PNG files of one size
+ * and colour type; a viewer that knows no animation shows the first. `UsageError` when sizes or types differ.
+ * @param fps Frames a second, a whole number of 1 to 65535.
+ */
+export function encodeApng(frames: readonly Uint8Array[], fps: number): Uint8Array {
+  const [first, ...others] = frames.map(chunksOf);
+  const header = first?.find((c) => c.type === 'IHDR');
+  if (!first || !header) throw new UsageError('an animation needs at least one frame, each of them a PNG file');
+  const kind = header.data.join();
+  for (const [i, chunks] of others.entries())
+    if (chunks.find((c) => c.type === 'IHDR')?.data.join() !== kind)
+      throw new UsageError(`frame ${i + 2} of the animation has another size or colour type than the first`);
+  const view = new DataView(header.data.buffer, header.data.byteOffset);
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  const out: Chunk[] = [header, { type: 'acTL', data: numbers([frames.length, 0]) }];
+  let sequence = 0;
+  for (const [i, chunks] of [first, ...others].entries()) {
+    const image = join(chunks.filter((c) => c.type === 'IDAT').map((c) => c.data));
+    out.push({ type: 'fcTL', data: numbers([sequence++, width, height, 0, 0], [1, fps], [0, 0]) });
+    if (i === 0) out.push({ type: 'IDAT', data: image });
+    else out.push({ type: 'fdAT', data: join([numbers([sequence++]), image]) });
+  }
+  out.push({ type: 'IEND', data: new Uint8Array() });
+  return join([Uint8Array.from(SIGNATURE), ...out.map(encodeChunk)]);
+}

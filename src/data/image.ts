@@ -1,0 +1,151 @@
+import { UsageError } from '../gpu/errors.js';
+
+/** An 8-bit RGB image: `data` holds H·W·3 bytes, row by row. */
+export interface Image {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export type Colour = readonly [red: number, green: number, blue: number];
+
+/** An image of one colour, black by default. */
+export function blank(width: number, height: number, colour: Colour = [0, 0, 0]): Image {
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; i++) data[i] = colour[i % 3] as number;
+  return { width, height, data };
+}
+
+const SCALED = Float32Array.from({ length: 256 }, (_, v) => v / 127.5 - 1);
+
+/** Values v/127.5 − 1 in [−1, 1] (spec §1), H×W×3, written to `out` from `offset` on. */
+export function toTensor(image: Image, out = new Float32Array(image.data.length), offset = 0): Float32Array {
+  const { data } = image;
+  for (let i = 0; i < data.length; i++) out[offset + i] = SCALED[data[i] as number] as number;
+  return out;
+}
+
+/** The image of H×W×3 values in [−1, 1] from `offset` on: rounded to nearest, clamped; not-a-number becomes 0. */
+export function fromTensor(values: ArrayLike<number>, width: number, height: number, offset = 0): Image {
+  const length = width * height * 3;
+  if (offset + length > values.length)
+    throw new UsageError(`an image of ${height}×${width} needs ${length} values, there are ${values.length - offset}`);
+  const data = new Uint8Array(length);
+  for (let i = 0; i < length; i++)
+    data[i] = Math.max(0, Math.min(255, Math.round(127.5 * ((values[offset + i] as number) + 1))));
+  return { width, height, data };
+}
+
+/** The image mirrored left to right. */
+export function flip({ width, height, data }: Image): Image {
+  const out = new Uint8Array(data.length);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const from = 3 * (y * width + x);
+      out.set(data.subarray(from, from + 3), 3 * (y * width + width - 1 - x));
+    }
+  return { width, height, data: out };
+}
+
+/** What each output pixel of a row or column takes: `count` taps from `first` on, with weights that sum to 1. */
+function taps(from: number, to: number): { first: Int32Array; weights: Float64Array; count: number } {
+  const ratio = from / to;
+  const reach = Math.max(1, ratio);
+  const count = Math.min(from, Math.ceil(2 * reach) + 1);
+  const first = new Int32Array(to);
+  const weights = new Float64Array(to * count);
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * ratio - 0.5;
+    const start = Math.max(0, Math.min(from - count, Math.floor(centre - reach) + 1));
+    first[i] = start;
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const weight = Math.max(0, 1 - Math.abs(start + k - centre) / reach);
+      weights[i * count + k] = weight;
+      sum += weight;
+    }
+    for (let k = 0; k < count; k++) weights[i * count + k] = (weights[i * count + k] as number) / sum;
+  }
+  return { first, weights, count };
+}
+
+/**
+ * Bilinear resize with pixel centres at integers + ½; when it shrinks, the triangle grows with the ratio, so that every
+ * source pixel counts (no aliasing).
+ */
+export function resize(image: Image, width: number, height: number): Image {
+  if (image.width === width && image.height === height) return image;
+  if (![width, height].every((n) => Number.isInteger(n) && n > 0))
+    throw new UsageError(`an image cannot be resized to ${height}×${width}`);
+  const across = taps(image.width, width);
+  const down = taps(image.height, height);
+  const rows = new Float64Array(image.height * width * 3);
+  for (let y = 0; y < image.height; y++)
+    for (let x = 0; x < width; x++)
+      for (let k = 0; k < across.count; k++) {
+        const weight = across.weights[x * across.count + k] as number;
+        const from = 3 * (y * image.width + (across.first[x] as number) + k);
+        const to = 3 * (y * width + x);
+        for (let c = 0; c < 3; c++) rows[to + c] = (rows[to + c] as number) + weight * (image.data[from + c] as number);
+      }
+  const data = new Uint8Array(width * height * 3);
+  const line = new Float64Array(width * 3);
+  for (let y = 0; y < height; y++) {
+    line.fill(0);
+    for (let k = 0; k < down.count; k++) {
+      const weight = down.weights[y * down.count + k] as number;
+      const from = 3 * width * ((down.first[y] as number) + k);
+      for (let i = 0; i < line.length; i++) line[i] = (line[i] as number) + weight * (rows[from + i] as number);
+    }
+    for (let i = 0; i < line.length; i++) data[3 * width * y + i] = Math.round(line[i] as number);
+  }
+  return { width, height, data };
+}
+
+/** Copies `image` into `onto` with its left top corner at (x, y); what lies outside is cut off. */
+export function paste(onto: Image, image: Image, x: number, y: number): void {
+  const left = Math.max(0, x);
+  const right = Math.min(onto.width, x + image.width);
+  if (left >= right) return;
+  for (let row = Math.max(0, y); row < Math.min(onto.height, y + image.height); row++) {
+    const from = 3 * ((row - y) * image.width + left - x);
+    onto.data.set(image.data.subarray(from, from + 3 * (right - left)), 3 * (row * onto.width + left));
+  }
+}
+
+export interface StackOptions {
+  /** Pixels between images. */
+  readonly gap?: number;
+  readonly colour?: Colour;
+}
+
+/** Images side by side, tops aligned. */
+export function hstack(images: readonly Image[], { gap = 0, colour = [255, 255, 255] }: StackOptions = {}): Image {
+  const width = images.reduce((s, i) => s + i.width, 0) + gap * Math.max(0, images.length - 1);
+  const sheet = blank(width, Math.max(0, ...images.map((i) => i.height)), colour);
+  let x = 0;
+  for (const image of images) {
+    paste(sheet, image, x, 0);
+    x += image.width + gap;
+  }
+  return sheet;
+}
+
+/** Images below each other, left sides aligned. */
+export function vstack(images: readonly Image[], { gap = 0, colour = [255, 255, 255] }: StackOptions = {}): Image {
+  const height = images.reduce((s, i) => s + i.height, 0) + gap * Math.max(0, images.length - 1);
+  const sheet = blank(Math.max(0, ...images.map((i) => i.width)), height, colour);
+  let y = 0;
+  for (const image of images) {
+    paste(sheet, image, 0, y);
+    y += image.height + gap;
+  }
+  return sheet;
+}
+
+/** Images in rows of `columns`. */
+export function contactSheet(images: readonly Image[], columns: number, options: StackOptions = {}): Image {
+  const rows: Image[] = [];
+  for (let i = 0; i < images.length; i += columns) rows.push(hstack(images.slice(i, i + columns), options));
+  return vstack(rows, options);
+}

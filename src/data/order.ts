@@ -1,0 +1,47 @@
+import { UsageError } from '../gpu/errors.js';
+import { hash32 } from './random.js';
+
+const ROUNDS = 6;
+
+/**
+ * The image of `index` under a random permutation of 0 … count − 1 that the keys choose. A Feistel network permutes the
+ * next power of four; where it leaves the range, it is applied again until it is back (cycle walking), at most four
+ * times on average. Nothing is stored: a run that is resumed goes on in the same order.
+ */
+export function permute(index: number, count: number, ...keys: readonly number[]): number {
+  if (!Number.isInteger(index) || index < 0 || index >= count || count > 2 ** 32)
+    throw new UsageError(`permute: index ${index} is not in 0 … ${count} − 1, or there are more than 2³²`);
+  let half = 1;
+  while (4 ** half < count) half++;
+  const size = 2 ** half;
+  const key = hash32(...keys);
+  let value = index;
+  do {
+    let left = Math.floor(value / size);
+    let right = value % size;
+    for (let round = 0; round < ROUNDS; round++)
+      [left, right] = [right, (left ^ hash32(key, round, right)) & (size - 1)];
+    value = left * size + right;
+  } while (value >= count);
+  return value;
+}
+
+/**
+ * Which of `count` items each place of a batch takes at a step: a new permutation every epoch, a pure function of
+ * (seed, step). Batches follow each other without gaps, so that one may end an epoch and begin the next. With `shuffle`
+ * false the items come in their own order.
+ */
+export function batchOrder(
+  seed: number,
+  step: number,
+  batch: number,
+  count: number,
+  shuffle = true,
+): readonly number[] {
+  if (count < 1) throw new UsageError('there is nothing to make batches of');
+  return Array.from({ length: batch }, (_, i) => {
+    const at = step * batch + i;
+    const place = at % count;
+    return shuffle ? permute(place, count, seed, Math.floor(at / count)) : place;
+  });
+}

@@ -1,0 +1,149 @@
+import { UsageError } from '../gpu/errors.js';
+import { isValid, type Pose, type Skeleton } from '../pose/skeleton.js';
+import { bodyOf, type OnBadRow, shorten } from './annotations.js';
+import { permute } from './order.js';
+
+const HEADER = 'from,to';
+
+/** A source image and a target image of one identity, by file name. */
+export type Pair = readonly [from: string, to: string];
+
+/** Who is on an image, by its file name; nothing for an image that must not be paired. */
+export type IdentityRule = (name: string) => string | undefined;
+
+/**
+ * The spec's rule (§1): the file name up to the first `_`. Names that start with `-1` (junk) and the identity `0000`
+ * (distractors of Market-1501) are never paired.
+ */
+export const firstUnderscore: IdentityRule = (name) => {
+  if (name.startsWith('-1')) return undefined;
+  const identity = name.includes('_') ? name.slice(0, name.indexOf('_')) : name.replace(/\.[^.]*$/, '');
+  return identity === '0000' ? undefined : identity;
+};
+
+/**
+ * A rule from a regular expression: its first group, or all that it matches, is the identity; no match, never paired.
+ */
+export function identityPattern(pattern: string): IdentityRule {
+  let expression: RegExp;
+  try {
+    expression = new RegExp(pattern);
+  } catch (error) {
+    throw new UsageError(`the identity pattern is no regular expression: ${(error as Error).message}`);
+  }
+  return (name) => {
+    const match = expression.exec(name);
+    return match ? (match[1] ?? match[0]) : undefined;
+  };
+}
+
+/** Names of valid images (all trunk joints present) by identity, in the order of the annotations. */
+export function groupByIdentity(
+  poses: ReadonlyMap<string, Pose>,
+  skeleton: Skeleton,
+  rule: IdentityRule = firstUnderscore,
+): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const [name, pose] of poses) {
+    const identity = rule(name);
+    if (identity === undefined || !isValid(skeleton, pose)) continue;
+    const group = groups.get(identity);
+    if (group) group.push(name);
+    else groups.set(identity, [name]);
+  }
+  return groups;
+}
+
+/** All ordered pairs of two different images of one group. */
+export function allPairs(groups: ReadonlyMap<string, readonly string[]>): Pair[] {
+  const pairs: Pair[] = [];
+  for (const names of groups.values())
+    for (const from of names) for (const to of names) if (from !== to) pairs.push([from, to]);
+  return pairs;
+}
+
+/** `count` different elements of a list, a pure function of the seed. Throws `UsageError` when there are fewer. */
+export function sample<T>(list: readonly T[], count: number, seed: number): T[] {
+  if (!Number.isInteger(count) || count < 1 || count > list.length)
+    throw new UsageError(`a sample of ${count} was asked for; there are ${list.length}`);
+  return Array.from({ length: count }, (_, i) => list[permute(i, list.length, seed)] as T);
+}
+
+/**
+ * Reads a pairs table: header `from,to`, then two different image names a row. `rows` are their row numbers, for
+ * errors.
+ */
+export function parsePairs(text: string, file: string, onBad?: OnBadRow): { pairs: Pair[]; rows: number[] } {
+  const pairs: Pair[] = [];
+  const rows: number[] = [];
+  for (const { row, line } of bodyOf(text, file, HEADER)) {
+    const names = line.split(',').map((n) => n.trim());
+    const [from, to] = names;
+    if (names.length === 2 && from && to && from !== to) {
+      pairs.push([from, to]);
+      rows.push(row);
+      continue;
+    }
+    const what =
+      from && from === to ? 'an image is paired with itself' : 'it must be two image names with a comma between';
+    const bad = new UsageError(`${file}, row ${row}: ${what}: ${shorten(line)}`);
+    if (!onBad) throw bad;
+    onBad(bad);
+  }
+  return { pairs, rows };
+}
+
+/** Writes a pairs table. */
+export function formatPairs(pairs: readonly Pair[]): string {
+  return `${HEADER}\n${pairs.map(([from, to]) => `${from},${to}\n`).join('')}`;
+}
+
+/** What a person looks at to see whether the identity rule fits the file names. */
+export interface PairSummary {
+  readonly rows: number;
+  readonly valid: number;
+  /** Valid images that the rule keeps out of all pairs. */
+  readonly neverPaired: number;
+  readonly identities: number;
+  readonly pairs: number;
+  readonly imagesPerIdentity: { readonly min: number; readonly median: number; readonly max: number };
+  /** A few identities with their number of images, the largest first. */
+  readonly examples: readonly { readonly identity: string; readonly images: number }[];
+  readonly warnings: readonly string[];
+}
+
+/** Counts images, identities and pairs, and says when the numbers look as if the identity rule were wrong. */
+export function summarise(
+  poses: ReadonlyMap<string, Pose>,
+  skeleton: Skeleton,
+  rule: IdentityRule = firstUnderscore,
+): PairSummary {
+  const valid = [...poses].filter(([, pose]) => isValid(skeleton, pose));
+  const groups = [...groupByIdentity(poses, skeleton, rule)].sort((a, b) => b[1].length - a[1].length);
+  const sizes = groups.map(([, names]) => names.length);
+  const images = sizes.reduce((s, n) => s + n, 0);
+  const alone = sizes.filter((n) => n === 1).length;
+  const warnings: string[] = [];
+  if (!valid.length) warnings.push(`no image has all of ${skeleton.trunk.joints.join(', ')}`);
+  else if (!images) warnings.push('the identity rule keeps every image out of the pairs');
+  else if (groups.length === 1 && images > 50)
+    warnings.push(`all ${images} images are of one identity, "${groups[0]?.[0]}": the identity rule looks wrong`);
+  else if (alone > 0.9 * groups.length && images > 1)
+    warnings.push(`${alone} of ${groups.length} identities have one image only: the identity rule looks wrong`);
+  else if ((sizes[0] ?? 0) > 0.5 * images && groups.length > 2 && images > 50)
+    warnings.push(`"${groups[0]?.[0]}" has ${sizes[0]} of ${images} images: the identity rule looks wrong`);
+  const shown = [...new Set([0, Math.floor(groups.length / 2), groups.length - 1])];
+  return {
+    rows: poses.size,
+    valid: valid.length,
+    neverPaired: valid.length - images,
+    identities: groups.length,
+    pairs: sizes.reduce((s, n) => s + n * (n - 1), 0),
+    imagesPerIdentity: { min: sizes.at(-1) ?? 0, median: sizes[Math.floor(sizes.length / 2)] ?? 0, max: sizes[0] ?? 0 },
+    examples: shown.flatMap((i) => {
+      const group = groups[i];
+      return group ? [{ identity: group[0], images: group[1].length }] : [];
+    }),
+    warnings,
+  };
+}

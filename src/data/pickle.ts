@@ -1,0 +1,168 @@
+/**
+ * A reader of Python pickles that runs nothing: names of classes and functions stay names, and whoever calls it says
+ * what the few that it expects mean. Protocol 2 and what later protocols add to plain data.
+ * https://github.com/python/cpython/blob/main/Lib/pickletools.py describes every opcode.
+ */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly PickleValue[]
+  | PickleValue[]
+  | Map<PickleValue, PickleValue>
+  | Global
+  | object;
+
+/** The name of a class or function, never the thing itself. */
+export class Global {
+  constructor(readonly name: string) {}
+}
+
+export interface PickleReader {
+  /** What a call of a named class or function gives; throws for names that it does not know. */
+  call(name: string, args: readonly PickleValue[]): PickleValue;
+  /** What a persistent id stands for. */
+  persistent(id: PickleValue): PickleValue;
+}
+
+const MARK = Symbol('mark');
+
+/**
+ * Reads one pickle at `start`. `end` is the byte behind it. Throws `Error` for anything but plain data and the reader's
+ * names.
+ */
+export function readPickle(
+  bytes: Uint8Array,
+  start: number,
+  reader: PickleReader,
+): { value: PickleValue; end: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const stack: (PickleValue | typeof MARK)[] = [];
+  const memo = new Map<number, PickleValue>();
+  let at = start;
+
+  const skip = (n: number) => {
+    if (!(n >= 0 && at + n <= bytes.length)) throw new Error(`the pickle at byte ${start} is cut short`);
+    at += n;
+    return at - n;
+  };
+  const pop = (): PickleValue => {
+    const value = stack.pop();
+    if (value === undefined || value === MARK) throw new Error(`the pickle is damaged near byte ${at}`);
+    return value;
+  };
+  const popMark = (): PickleValue[] => {
+    const mark = stack.lastIndexOf(MARK);
+    if (mark < 0) throw new Error(`the pickle is damaged near byte ${at}`);
+    const items = stack.splice(mark + 1) as PickleValue[];
+    stack.pop();
+    return items;
+  };
+  const top = (): PickleValue => {
+    const value = pop();
+    stack.push(value);
+    return value;
+  };
+  const byte = () => view.getUint8(skip(1));
+  const u32 = () => view.getUint32(skip(4), true);
+  const text = (n: number) => {
+    const from = skip(n);
+    return new TextDecoder().decode(bytes.subarray(from, from + n));
+  };
+  const line = () => {
+    const end = bytes.indexOf(10, at);
+    if (end < 0) throw new Error(`the pickle at byte ${start} is cut short`);
+    const s = text(end - at);
+    at++;
+    return s;
+  };
+  const integer = (n: number): number | bigint => {
+    const from = skip(n);
+    let value = 0n;
+    for (let i = n - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[from + i] as number);
+    value = n ? BigInt.asIntN(8 * n, value) : 0n;
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  };
+  const fill = (items: PickleValue[]) => {
+    const target = top();
+    if (!(target instanceof Map)) throw new Error('the pickle sets items of something that is no dictionary');
+    for (let i = 0; i + 1 < items.length; i += 2) target.set(items[i] as PickleValue, items[i + 1] as PickleValue);
+  };
+  const extend = (items: PickleValue[]) => {
+    const target = top();
+    if (!Array.isArray(target)) throw new Error('the pickle appends to something that is no list');
+    for (const item of items) target.push(item);
+  };
+  const name = (what: PickleValue): string => {
+    if (!(what instanceof Global)) throw new Error(`the pickle calls something that is no name near byte ${at}`);
+    return what.name;
+  };
+  const call = () => {
+    const args = pop();
+    const callee = name(pop());
+    if (!Array.isArray(args)) throw new Error(`the pickle calls ${callee} without arguments`);
+    stack.push(reader.call(callee, args));
+  };
+  const recall = (key: number) => {
+    const value = memo.get(key);
+    if (value === undefined) throw new Error(`the pickle refers to value ${key} before it is there`);
+    return value;
+  };
+
+  const operations: Readonly<Record<number, () => void>> = {
+    128: () => skip(1), // protocol
+    149: () => skip(8), // frame
+    40: () => stack.push(MARK),
+    48: pop,
+    49: popMark,
+    50: () => stack.push(top()),
+    78: () => stack.push(null),
+    136: () => stack.push(true),
+    137: () => stack.push(false),
+    74: () => stack.push(view.getInt32(skip(4), true)),
+    75: () => stack.push(byte()),
+    77: () => stack.push(view.getUint16(skip(2), true)),
+    138: () => stack.push(integer(byte())),
+    71: () => stack.push(view.getFloat64(skip(8), false)),
+    88: () => stack.push(text(u32())),
+    140: () => stack.push(text(byte())),
+    84: () => stack.push(text(u32())),
+    85: () => stack.push(text(byte())),
+    41: () => stack.push([]),
+    93: () => stack.push([]),
+    125: () => stack.push(new Map()),
+    116: () => stack.push(popMark()),
+    133: () => stack.push([pop()]),
+    134: () => stack.push([pop(), pop()].reverse()),
+    135: () => stack.push([pop(), pop(), pop()].reverse()),
+    97: () => extend([pop()]),
+    101: () => extend(popMark()),
+    115: () => fill([pop(), pop()].reverse()),
+    117: () => fill(popMark()),
+    113: () => memo.set(byte(), top()),
+    114: () => memo.set(u32(), top()),
+    148: () => memo.set(memo.size, top()),
+    104: () => stack.push(recall(byte())),
+    106: () => stack.push(recall(u32())),
+    99: () => stack.push(new Global(`${line()}.${line()}`)),
+    147: () => stack.push(new Global([pop(), pop()].reverse().join('.'))),
+    81: () => stack.push(reader.persistent(pop())),
+    82: call,
+    129: call, // new object of a class
+    98: () => {
+      // State of an object, as the `_metadata` of a state_dict: plain data that nobody here needs.
+      pop();
+    },
+  };
+
+  for (;;) {
+    const op = byte();
+    if (op === 46) return { value: pop(), end: at };
+    const operation = operations[op];
+    if (!operation) throw new Error(`the pickle uses the operation 0x${op.toString(16)}, which no plain data needs`);
+    operation();
+  }
+}

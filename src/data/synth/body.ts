@@ -1,0 +1,118 @@
+import type { Person } from './person.js';
+import type { Arm, Leg, Stance, Vector } from './stance.js';
+
+/**
+ * A body in a stance, seen by the camera: x right, y down, z to the viewer, in statures, the middle of the hips at the
+ * origin.
+ */
+export interface Body {
+  /** By the joint names of the person skeleton. */
+  readonly joints: Readonly<Record<string, Vector>>;
+  readonly headCentre: Vector;
+  /** Half extents of the head: across, up and down, front to back. */
+  readonly headRadii: Vector;
+  readonly hands: { readonly right: Vector; readonly left: Vector };
+  readonly toes: { readonly right: Vector; readonly left: Vector };
+  /** Where hips, chest and head face, about the vertical: 0 to the viewer, positive to the right of the picture. */
+  readonly yaw: { readonly hips: number; readonly chest: number; readonly head: number };
+  /** Takes a place from the axes of the hips (x to the person's left, y down, z forward) to the camera's. */
+  readonly place: (v: Vector) => Vector;
+  /** The same for a direction in the axes of the chest or head, from a place of the camera's. */
+  readonly offset: (from: Vector, v: Vector, part: 'hips' | 'chest' | 'head') => Vector;
+}
+
+const SPINE = 0.325;
+const UPPER_ARM = 0.162;
+const FOREARM = 0.142;
+const HAND = 0.06;
+const THIGH = 0.237;
+const CALF = 0.222;
+const FOOT = 0.095;
+
+const add = (a: Vector, b: Vector, k = 1): Vector => [a[0] + k * b[0], a[1] + k * b[1], a[2] + k * b[2]];
+const dot = (a: Vector, b: Vector) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+const unit = (a: Vector): Vector => add([0, 0, 0], a, 1 / (Math.hypot(...a) || 1));
+
+/** Places all joints. `yaw` is where the hips face, `pitch` how far the camera looks down; radians. */
+export function body(p: Person, s: Stance, yaw: number, pitch: number): Body {
+  const turn = ([x, y, z]: Vector, angle: number): Vector => {
+    const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+    return [x * cos + z * sin, y, z * cos - x * sin];
+  };
+  const tilt = ([x, y, z]: Vector): Vector => {
+    const [cos, sin] = [Math.cos(pitch), Math.sin(pitch)];
+    return [x, y * cos + z * sin, z * cos - y * sin];
+  };
+  const up = unit([s.sway, -1, s.lean]);
+  const neck = add([0, 0, 0], up, SPINE);
+  // The shoulders turn by the twist: positive moves the left one forward.
+  const across: Vector = unit([Math.cos(s.twist), 0.6 * s.sway, Math.sin(s.twist)]);
+  const ahead: Vector = [-Math.sin(s.twist), 0, Math.cos(s.twist)];
+  const head = add(add(neck, up, 0.103 * Math.min(1.1, p.head)), ahead, 0.012 + 0.05 * s.nod);
+  const radii: Vector = [0.047 * p.head, 0.066 * p.head, 0.056 * p.head];
+
+  const arm = (side: 1 | -1, { swing, spread, elbow, towards }: Arm) => {
+    const inChest = ([x, y, z]: Vector): Vector => add(add([0, y, 0], across, side * x), ahead, z);
+    const shoulder = add(add(neck, across, side * p.shoulders), [0, 0.014, 0]);
+    const upper = unit(
+      inChest([Math.sin(spread), Math.cos(spread) * Math.cos(swing), Math.cos(spread) * Math.sin(swing)]),
+    );
+    const aim = inChest(towards);
+    const bend = unit(add(aim, upper, -dot(aim, upper)));
+    const lower = add(add([0, 0, 0], upper, Math.cos(elbow)), bend, Math.sin(elbow));
+    const bent = add(shoulder, upper, UPPER_ARM);
+    const wrist = add(bent, lower, FOREARM);
+    return { shoulder, elbow: bent, wrist, hand: add(wrist, lower, HAND) };
+  };
+  const leg = (side: 1 | -1, { swing, spread, knee }: Leg) => {
+    const direction = (angle: number): Vector => [
+      side * Math.sin(spread),
+      Math.cos(spread) * Math.cos(angle),
+      Math.cos(spread) * Math.sin(angle),
+    ];
+    const hip: Vector = [side * p.hips, 0, 0];
+    const bent = add(hip, direction(swing), THIGH * p.legs);
+    const calf = swing - knee;
+    const ankle = add(bent, direction(calf), CALF * p.legs);
+    const foot = unit([side * 0.2, 0.22 - 0.8 * Math.sin(calf), Math.cos(calf)]);
+    return { hip, knee: bent, ankle, toe: add(ankle, foot, FOOT) };
+  };
+
+  const place = (v: Vector) => tilt(turn(v, yaw));
+  const yaws = { hips: yaw, chest: yaw - s.twist, head: yaw - s.twist + s.turn };
+  const offset: Body['offset'] = (from, v, part) => add(from, tilt(turn(v, yaws[part])));
+  const [ra, la, rl, ll] = [arm(-1, s.rightArm), arm(1, s.leftArm), leg(-1, s.rightLeg), leg(1, s.leftLeg)];
+  const headCentre = place(head);
+  const face = (x: number, y: number, z: number) =>
+    offset(headCentre, [x * radii[0], (y + 0.8 * s.nod) * radii[1], z * radii[2]], 'head');
+  const joints = {
+    nose: face(0, 0.2, 1.08),
+    neck: place(add(neck, [0, 0.014, 0])),
+    right_shoulder: place(ra.shoulder),
+    right_elbow: place(ra.elbow),
+    right_wrist: place(ra.wrist),
+    left_shoulder: place(la.shoulder),
+    left_elbow: place(la.elbow),
+    left_wrist: place(la.wrist),
+    right_hip: place(rl.hip),
+    right_knee: place(rl.knee),
+    right_ankle: place(rl.ankle),
+    left_hip: place(ll.hip),
+    left_knee: place(ll.knee),
+    left_ankle: place(ll.ankle),
+    right_eye: face(-0.36, -0.08, 0.9),
+    left_eye: face(0.36, -0.08, 0.9),
+    right_ear: face(-1, 0.08, -0.05),
+    left_ear: face(1, 0.08, -0.05),
+  };
+  return {
+    joints,
+    headCentre,
+    headRadii: radii,
+    hands: { right: place(ra.hand), left: place(la.hand) },
+    toes: { right: place(rl.toe), left: place(ll.toe) },
+    yaw: yaws,
+    place,
+    offset,
+  };
+}

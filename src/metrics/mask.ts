@@ -1,0 +1,96 @@
+import type { Image } from '../data/image.js';
+import { UsageError } from '../gpu/errors.js';
+import type { Point } from '../pose/affine.js';
+import { jointFinder, type Pose, type Skeleton } from '../pose/skeleton.js';
+
+/** Half width of the rectangles and radius of the discs, in pixels (spec §7). */
+const RADIUS = 4;
+/** Half side of the square that closes gaps. */
+const CLOSING = 2;
+
+type Corners = readonly [Point, Point, Point, Point];
+
+/** The rectangle of half width 4 px around a segment; nothing where both ends are the same point. */
+function rectangle(from: Point, to: Point): Corners | undefined {
+  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+  const length = Math.hypot(dx, dy);
+  if (length === 0) return undefined;
+  const [nx, ny] = [(-dy / length) * RADIUS, (dx / length) * RADIUS];
+  return [
+    [from[0] + nx, from[1] + ny],
+    [from[0] - nx, from[1] - ny],
+    [to[0] - nx, to[1] - ny],
+    [to[0] + nx, to[1] + ny],
+  ];
+}
+
+/**
+ * Sets the pixels whose centre lies in a polygon, by the crossing rule: on the border, those on a left or upper edge
+ * are in, those on a right or lower one are not.
+ */
+function fill(mask: Uint8Array, h: number, w: number, corners: Corners): void {
+  const clamp = (v: number, high: number) => Math.max(0, Math.min(high, v));
+  const top = clamp(Math.floor(Math.min(...corners.map((p) => p[1]))), h);
+  const bottom = clamp(Math.ceil(Math.max(...corners.map((p) => p[1]))), h - 1);
+  for (let y = top; y <= bottom; y++)
+    for (let x = 0; x < w; x++) {
+      let inside = false;
+      for (const [i, a] of corners.entries()) {
+        const b = corners[(i + 3) % 4] as Point;
+        if (a[1] <= y !== b[1] <= y && x < ((b[0] - a[0]) * (y - a[1])) / (b[1] - a[1]) + a[0]) inside = !inside;
+      }
+      if (inside) mask[y * w + x] = 1;
+    }
+}
+
+/** Pixels with a set (or, `wanted` 0, an unset) pixel of the image in the 5×5 square around them. */
+function reach(mask: Uint8Array, h: number, w: number, wanted: 0 | 1): Uint8Array {
+  const out = new Uint8Array(mask.length);
+  for (let y = 0; y < h; y++)
+    for (let x = 0; x < w; x++) {
+      let found = false;
+      for (let r = Math.max(0, y - CLOSING); r <= Math.min(h - 1, y + CLOSING) && !found; r++)
+        for (let c = Math.max(0, x - CLOSING); c <= Math.min(w - 1, x + CLOSING) && !found; c++)
+          found = mask[r * w + c] === wanted;
+      out[y * w + x] = found ? 1 : 0;
+    }
+  return out;
+}
+
+/**
+ * The mask of an object in a pose, one byte a pixel [h, w], 1 inside: rectangles of half width 4 px around the
+ * skeleton's outline segments whose ends are both there, a disc dx² + dy² < 16 at every joint, then a 5×5 closing (spec
+ * §7; Ma et al. 2017).
+ */
+export function poseMask(skeleton: Skeleton, pose: Pose, height: number, width: number): Uint8Array {
+  const mask = new Uint8Array(height * width);
+  const find = jointFinder(skeleton, pose);
+  for (const [from, to] of outline(skeleton)) {
+    const [a, b] = [find(from), find(to)];
+    const corners = a && b && rectangle(a, b);
+    if (corners) fill(mask, height, width, corners);
+  }
+  for (const joint of pose) {
+    if (!joint) continue;
+    const [x, y] = joint;
+    for (let r = Math.max(0, Math.ceil(y - RADIUS)); r <= Math.min(height - 1, y + RADIUS); r++)
+      for (let c = Math.max(0, Math.ceil(x - RADIUS)); c <= Math.min(width - 1, x + RADIUS); c++)
+        if ((c - x) ** 2 + (r - y) ** 2 < RADIUS ** 2) mask[r * width + c] = 1;
+  }
+  const dilated = reach(mask, height, width, 1);
+  return reach(dilated, height, width, 0).map((v) => 1 - v);
+}
+
+/** Segments that the mask follows: the skeleton's own list, else its limbs and the sides and diagonals of its trunk. */
+export function outline(skeleton: Skeleton): readonly (readonly [string, string])[] {
+  if (skeleton.outline) return skeleton.outline;
+  const limbs = skeleton.parts.flatMap((p) => (p.kind === 'limb' ? [[p.from, p.to] as const] : []));
+  return [...limbs, ...skeleton.trunk.sides, ...skeleton.trunk.diagonals];
+}
+
+/** The image, black outside the mask. */
+export function masked({ width, height, data }: Image, mask: Uint8Array): Image {
+  if (mask.length !== width * height)
+    throw new UsageError(`a mask of ${mask.length} pixels does not fit an image of ${height}×${width}`);
+  return { width, height, data: data.map((v, i) => v * (mask[Math.floor(i / 3)] as number)) };
+}

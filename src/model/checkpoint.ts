@@ -1,0 +1,261 @@
+import type { ParameterSet } from '../autograd/leaves.js';
+import { formatShape } from '../autograd/tensor.js';
+import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
+import { UsageError } from '../gpu/errors.js';
+import { weightsFromPyTorch, weightsToPyTorch } from '../kernels/layout.js';
+import { parseSkeleton, type Skeleton } from '../pose/skeleton.js';
+import { VERSION } from '../version.js';
+import { type ConfigOptions, type ModelConfig, modelConfig } from './config.js';
+import type { Features } from './features.js';
+
+/** Parameters by name in device layout, as `ParameterStorage` reads and writes them. */
+export type Weights = ReadonlyMap<string, Float32Array>;
+/** The parameter sets of the two networks, for names and shapes. */
+export interface Nets {
+  readonly generator: ParameterSet;
+  readonly discriminator: ParameterSet;
+}
+export type Net = keyof Nets;
+
+/** What a checkpoint knows about itself. */
+export interface CheckpointInfo {
+  readonly config: ModelConfig;
+  /** What the configuration was made from, as far as it was made from a preset. */
+  readonly recipe: ConfigOptions;
+  readonly skeleton: Skeleton;
+  /** Iterations done. */
+  readonly step: number;
+  /** Seed of initial weights, dropout and noise. */
+  readonly seed: number;
+  /** The features that the losses compared. */
+  readonly features: Features;
+  /** Version of this library that wrote it. */
+  readonly library: string;
+}
+
+export interface Checkpoint {
+  /** The file's name, for errors. */
+  readonly name: string;
+  readonly info: CheckpointInfo;
+  /** Identifies the weights: their training state carries the same. */
+  readonly fingerprint: string;
+  /** Tensors in PyTorch layouts, `generator.appearance.0.weight`, `discriminator.0.weight`, … */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** What a file of this kind says in its metadata under `format`. */
+const FORMAT = 'webgpu-pose-gan checkpoint';
+/** Raised when a reader of the version before could misread a file. */
+const FORMAT_VERSION = '1';
+
+/** Name in a file: every one begins with its network, which the discriminator's own names do already. */
+export function fileName(net: Net, parameter: string): string {
+  return parameter.startsWith(`${net}.`) ? parameter : `${net}.${parameter}`;
+}
+
+/** Shape in PyTorch: kernels [height, width, a, b] are [b, a, height, width] there, transposed ones too. */
+function torchShape(shape: readonly number[]): number[] {
+  const [h = 0, w = 0, a = 0, b = 0] = shape;
+  return shape.length === 4 ? [b, a, h, w] : [...shape];
+}
+
+/** Adds one network's tensors to a file in the making, in PyTorch layouts. */
+export function addTensors(
+  file: Map<string, { shape: readonly number[]; data: Float32Array }>,
+  set: ParameterSet,
+  values: Weights,
+  name: (parameter: string) => string,
+): void {
+  for (const parameter of set.names) {
+    const { shape, size } = set.get(parameter);
+    const data = values.get(parameter);
+    if (data?.length !== size)
+      throw new UsageError(
+        `${name(parameter)} has ${data?.length ?? 'no'} values, its shape ${formatShape(shape)} needs ${size}`,
+      );
+    file.set(name(parameter), {
+      shape: torchShape(shape),
+      data: shape.length === 4 ? weightsToPyTorch(data, shape) : data,
+    });
+  }
+}
+
+/**
+ * Collects one network's parameters out of a file, in device layout. What does not fit is added to `problems`: the
+ * caller looks at all of them before it uses any value.
+ */
+export function takeTensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  set: ParameterSet,
+  name: (parameter: string) => string,
+  problems: string[],
+): Map<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
+  for (const parameter of set.names) {
+    const { shape } = set.get(parameter);
+    const want = torchShape(shape);
+    const stored = tensors.get(name(parameter));
+    if (!stored) problems.push(`${name(parameter)} ${formatShape(want)} is missing`);
+    else if (formatShape(stored.shape) !== formatShape(want))
+      problems.push(`${name(parameter)} is ${formatShape(stored.shape)}, the model needs ${formatShape(want)}`);
+    else {
+      const data = toFloat32(stored);
+      values.set(parameter, shape.length === 4 ? weightsFromPyTorch(data, shape) : data);
+    }
+  }
+  return values;
+}
+
+/** Throws one error that shows the first problems and counts the rest. */
+export function throwProblems(file: string, problems: readonly string[], advice: string): void {
+  if (!problems.length) return;
+  const rest = problems.length > 5 ? `; and ${problems.length - 5} more` : '';
+  throw new UsageError(`${file} does not fit this model: ${problems.slice(0, 5).join('; ')}${rest}. ${advice}`);
+}
+
+/**
+ * A checkpoint: the parameters of both networks as safetensors under PyTorch names and in PyTorch layouts (convolutions
+ * OIHW, transposed ones IOHW), with everything needed to rebuild the model in the metadata. Throws `UsageError` when
+ * values are missing or of the wrong length.
+ */
+export function toCheckpoint(
+  nets: Nets,
+  values: Readonly<Record<Net, Weights>>,
+  info: Omit<CheckpointInfo, 'library'>,
+): Uint8Array {
+  const file = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  for (const net of ['generator', 'discriminator'] as const)
+    addTensors(file, nets[net], values[net], (p) => fileName(net, p));
+  return writeSafetensors(file, {
+    format: FORMAT,
+    version: FORMAT_VERSION,
+    library: VERSION,
+    config: JSON.stringify(info.config),
+    recipe: JSON.stringify(info.recipe),
+    skeleton: JSON.stringify(info.skeleton),
+    step: String(info.step),
+    seed: String(info.seed),
+    features: info.features,
+  });
+}
+
+/** Reads a checkpoint. `name` is for errors: a `UsageError` says what the file is instead, or which field is bad. */
+export function fromCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
+  const { metadata, tensors } = readSafetensors(bytes, name);
+  checkFormat(name, metadata, FORMAT);
+  const field = (key: string) => jsonField(name, metadata, key);
+  const config = checkConfig(field('config'), name);
+  const skeleton = parseSkeleton(field('skeleton'), `the skeleton in ${name}`);
+  if (skeleton.joints.length !== config.joints || skeleton.parts.length !== config.parts)
+    throw new UsageError(
+      `${name}: its configuration is for ${config.joints} joints and ${config.parts} parts, ` +
+        `its skeleton has ${skeleton.joints.length} and ${skeleton.parts.length}`,
+    );
+  const features = metadata.features as Features;
+  if (!['vgg19', 'filter bank', 'none'].includes(features))
+    throw new UsageError(
+      `${name}: its metadata names the features "${features}"; vgg19, filter bank or none are known`,
+    );
+  const info: CheckpointInfo = {
+    config,
+    recipe: field('recipe') as ConfigOptions,
+    skeleton,
+    step: countField(name, metadata, 'step'),
+    seed: countField(name, metadata, 'seed'),
+    features,
+    library: metadata.library ?? 'unknown',
+  };
+  return { name, info, tensors, fingerprint: fingerprint(bytes) };
+}
+
+/**
+ * The parameters of the given sets in device layout, ready for `ParameterStorage.write` or `Trainer.restore`. Every
+ * name and shape is checked before anything is returned; the error lists what does not fit. Tensors that no set asks
+ * for are an error too within a network that is asked for.
+ */
+export function weightsOf<N extends Partial<Nets>>(checkpoint: Checkpoint, nets: N): Record<keyof N & Net, Weights> {
+  const problems: string[] = [];
+  const result: Partial<Record<Net, Weights>> = {};
+  for (const [net, set] of Object.entries(nets) as [Net, ParameterSet | undefined][]) {
+    if (!set) continue;
+    result[net] = takeTensors(checkpoint.tensors, set, (p) => fileName(net, p), problems);
+    const known = new Set(set.names.map((p) => fileName(net, p)));
+    for (const stored of checkpoint.tensors.keys())
+      if (stored.startsWith(`${net}.`) && !known.has(stored)) problems.push(`${stored} has no place in it`);
+  }
+  throwProblems(
+    checkpoint.name,
+    problems,
+    'Build the model from the checkpoint’s own configuration, or name the preset, size, ablation and width ' +
+      `it was trained with (${JSON.stringify(checkpoint.info.recipe)}).`,
+  );
+  return result as Record<keyof N & Net, Weights>;
+}
+
+/** Checks what kind of file it is and that this version can read it. */
+export function checkFormat(name: string, metadata: Readonly<Record<string, string>>, format: string): void {
+  if (metadata.format !== format)
+    throw new UsageError(
+      `${name} is no ${format}: its metadata ${metadata.format ? `says "${metadata.format}"` : 'names no format'}`,
+    );
+  if (metadata.version !== FORMAT_VERSION)
+    throw new UsageError(
+      `${name} has the format version ${metadata.version}, webgpu-pose-gan ${VERSION} reads ${FORMAT_VERSION}. ` +
+        `It was written by ${metadata.library ?? 'an unknown version'}: use that one, or a newer one.`,
+    );
+}
+
+/** A field of the metadata that is JSON. */
+export function jsonField(name: string, metadata: Readonly<Record<string, string>>, key: string): unknown {
+  try {
+    return JSON.parse(metadata[key] ?? '');
+  } catch (error) {
+    throw new UsageError(`${name}: its metadata field ${key} is not JSON (${(error as Error).message})`);
+  }
+}
+
+/** A field of the metadata that is an integer of 0 or more. */
+export function countField(name: string, metadata: Readonly<Record<string, string>>, key: string): number {
+  const value = Number(metadata[key] || Number.NaN);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new UsageError(
+      `${name}: its metadata field ${key} is ${metadata[key] ?? 'missing'}, not an integer of 0 or more`,
+    );
+  return value;
+}
+
+/** Every field of a configuration must be there and of the kind that a preset's has. */
+function checkConfig(json: unknown, name: string): ModelConfig {
+  const fail = (key: string, found: unknown) =>
+    new UsageError(`${name}: its configuration has ${found === undefined ? 'no' : `a bad`} "${key}"`);
+  const check = (found: unknown, like: unknown, path: string): void => {
+    if (Array.isArray(like)) {
+      if (!Array.isArray(found) || !found.length || !found.every((c) => Number.isInteger(c) && c > 0))
+        throw fail(path, found);
+    } else if (typeof like === 'object' && like !== null) {
+      if (typeof found !== 'object' || found === null) throw fail(path, found);
+      for (const [key, value] of Object.entries(like))
+        check((found as Record<string, unknown>)[key], value, path ? `${path}.${key}` : key);
+    } else if (typeof found !== typeof like || (typeof like === 'number' && !Number.isFinite(found)))
+      throw fail(path, found);
+  };
+  if (typeof json !== 'object' || json === null) throw new UsageError(`${name}: its configuration is no JSON object`);
+  check(json, modelConfig(), '');
+  return json as ModelConfig;
+}
+
+/** 64 bits over the data of a safetensors file: two FNV-1a lanes over its 32-bit words. */
+export function fingerprint(file: Uint8Array): string {
+  const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
+  const data = file.subarray(8 + length);
+  const aligned = data.byteOffset % 4 === 0 ? data : new Uint8Array(data);
+  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2);
+  let a = 0x811c9dc5;
+  let b = 0x9e3779b9;
+  for (let i = 0; i < words.length; i++) {
+    a = Math.imul(a ^ (words[i] as number), 0x01000193);
+    b = Math.imul(b ^ (words[i] as number), 0x85ebca6b) ^ (a >>> 15);
+  }
+  const hex = (n: number) => (n >>> 0).toString(16).padStart(8, '0');
+  return hex(a) + hex(b);
+}

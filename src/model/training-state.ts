@@ -1,0 +1,88 @@
+import { readSafetensors, writeSafetensors } from '../data/safetensors.js';
+import { UsageError } from '../gpu/errors.js';
+import {
+  addTensors,
+  type Checkpoint,
+  checkFormat,
+  countField,
+  fileName,
+  fingerprint,
+  jsonField,
+  type Net,
+  type Nets,
+  takeTensors,
+  throwProblems,
+  weightsOf,
+} from './checkpoint.js';
+import type { TrainingState } from './trainer.js';
+
+/** What the state file holds beside Adam's moments. */
+export interface StateInfo {
+  /** Seed of the order in which pairs are drawn; the place in it follows from the step. */
+  readonly orderSeed: number;
+  /** Images per iteration, which the order depends on too. */
+  readonly batch: number;
+  /** Anything else a run wants back, as JSON: the data folder, the best score so far. */
+  readonly notes?: Readonly<Record<string, unknown>>;
+}
+
+const FORMAT = 'webgpu-pose-gan training state';
+const MOMENTS = ['m', 'v'] as const;
+
+/**
+ * The file beside a checkpoint that lets training go on bit for bit: Adam's moments under the parameters' names behind
+ * `m.` and `v.`, in PyTorch layouts, and the counters. `checkpoint` is the checkpoint's file, whose weights the state
+ * belongs to.
+ */
+export function toStateFile(nets: Nets, state: TrainingState, info: StateInfo, checkpoint: Uint8Array): Uint8Array {
+  const file = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  for (const net of Object.keys(nets) as Net[])
+    for (const moment of MOMENTS)
+      addTensors(file, nets[net], state.moments[`${net}.${moment}`], (p) => `${moment}.${fileName(net, p)}`);
+  return writeSafetensors(file, {
+    format: FORMAT,
+    version: '1',
+    weights: fingerprint(checkpoint),
+    step: String(state.step),
+    randomStep: String(state.randomStep),
+    orderSeed: String(info.orderSeed),
+    batch: String(info.batch),
+    notes: JSON.stringify(info.notes ?? {}),
+  });
+}
+
+/**
+ * Everything of a run, from a checkpoint and its state file. Throws `UsageError`, before anything is returned, when
+ * names or shapes do not fit or the state belongs to other weights.
+ */
+export function fromStateFile(
+  bytes: Uint8Array,
+  name: string,
+  checkpoint: Checkpoint,
+  nets: Nets,
+): { state: TrainingState; info: StateInfo } {
+  const { metadata, tensors } = readSafetensors(bytes, name);
+  checkFormat(name, metadata, FORMAT);
+  const count = (key: string) => countField(name, metadata, key);
+  const step = count('step');
+  if (metadata.weights !== checkpoint.fingerprint || step !== checkpoint.info.step)
+    throw new UsageError(
+      `${name} (step ${step}) is not the training state of ${checkpoint.name} (step ${checkpoint.info.step}): ` +
+        'the weights are others. Take the two files that were saved together, or start a new run.',
+    );
+  const weights = weightsOf(checkpoint, nets);
+  const problems: string[] = [];
+  const moments: Partial<Record<keyof TrainingState['moments'], Map<string, Float32Array>>> = {};
+  for (const net of Object.keys(nets) as Net[])
+    for (const moment of MOMENTS)
+      moments[`${net}.${moment}`] = takeTensors(tensors, nets[net], (p) => `${moment}.${fileName(net, p)}`, problems);
+  throwProblems(name, problems, 'Resume with the configuration that the run was started with.');
+  return {
+    state: { ...weights, moments: moments as TrainingState['moments'], step, randomStep: count('randomStep') },
+    info: {
+      orderSeed: count('orderSeed'),
+      batch: count('batch'),
+      notes: jsonField(name, metadata, 'notes') as Record<string, unknown>,
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatAnnotations, parseAnnotations } from '../data/annotations.js';
+import { flip } from '../data/image.js';
+import { allPairs, formatPairs, groupByIdentity, type Pair, parsePairs } from '../data/pairs.js';
+import { UsageError } from '../gpu/errors.js';
+import { flipPose, type Pose, type Skeleton } from '../pose/skeleton.js';
+import { datasetPaths, type Split } from './dataset.js';
+import { readText, writeFileAtomic } from './files.js';
+import { encodePng, readImage, readImageHeader } from './images.js';
+
+/** Ends the names of mirrored images, before the extension, where it does not touch the identity. */
+const SUFFIX = '_flip';
+
+/** Name of the mirrored image: a PNG, because saving a JPEG once more would lose detail. */
+export function flippedName(name: string): string {
+  return `${name.replace(/\.[^.]*$/, '')}${SUFFIX}.png`;
+}
+
+const isFlipped = (name: string) => new RegExp(`${SUFFIX}\\.[^.]*$`).test(name);
+
+export interface FlipOptions {
+  readonly folder: string;
+  readonly name: string;
+  readonly split: Split;
+  readonly skeleton: Skeleton;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Doubles one half of a dataset by mirrored images (spec §1): their joints have sides exchanged, their pairs are those
+ * of the originals. Everything is checked before anything is written; the annotation table comes last, so that what was
+ * interrupted can be run again. Throws `UsageError` when the dataset holds mirrored images already.
+ */
+export function flipDataset({ folder, name, split, skeleton, onProgress }: FlipOptions): {
+  images: number;
+  pairs: number;
+} {
+  const paths = datasetPaths(folder, name, split);
+  const poses = parseAnnotations(readText(paths.annotations, 'annotation table'), paths.annotations, skeleton);
+  const before = [...poses.keys()].find(isFlipped);
+  if (before)
+    throw new UsageError(
+      `${paths.annotations} holds mirrored images already, as ${before}; mirroring twice gives the originals again`,
+    );
+  const names = new Map<string, string>();
+  const all = new Map<string, Pose>(poses);
+  for (const [image, pose] of poses) {
+    const path = join(paths.images, image);
+    const { height, width } = readImageHeader(path);
+    if (pose.some((p) => p && (p[0] >= width || p[1] >= height)))
+      throw new UsageError(
+        `${paths.annotations}: ${image} has a joint outside its ${height}×${width} pixels (height×width)`,
+      );
+    const mirrored = flippedName(image);
+    if (all.has(mirrored)) throw new UsageError(`${image} and another image would both become ${mirrored}`);
+    names.set(image, mirrored);
+    all.set(mirrored, flipPose(skeleton, pose, width));
+  }
+  const pairs = (
+    existsSync(paths.pairs)
+      ? parsePairs(readText(paths.pairs, 'pairs table'), paths.pairs).pairs
+      : allPairs(groupByIdentity(poses, skeleton))
+  ).filter(([from, to]) => !isFlipped(from) && !isFlipped(to));
+  const mirroredPairs = pairs.map(([from, to]): Pair => {
+    const [a, b] = [names.get(from), names.get(to)];
+    if (a && b) return [a, b];
+    throw new UsageError(`${paths.pairs} pairs ${a ? to : from}, which ${paths.annotations} does not have`);
+  });
+  let done = 0;
+  for (const [image, mirrored] of names) {
+    const bytes = encodePng(flip(readImage(join(paths.images, image))));
+    writeFileAtomic(join(paths.images, mirrored), bytes, { sync: false });
+    onProgress?.(++done, names.size);
+  }
+  writeFileAtomic(paths.pairs, formatPairs([...pairs, ...mirroredPairs]));
+  writeFileAtomic(paths.annotations, formatAnnotations(all));
+  return { images: names.size, pairs: mirroredPairs.length };
+}

@@ -1,0 +1,233 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Engine } from '../gpu/engine.js';
+import { DeviceLostError, UsageError } from '../gpu/errors.js';
+import { type CheckpointInfo, weightsOf } from '../model/checkpoint.js';
+import type { ConfigOptions, ModelConfig } from '../model/config.js';
+import type { Features, FeatureWeights } from '../model/features.js';
+import { Generator, type Losses, Trainer } from '../model/trainer.js';
+import type { StateInfo } from '../model/training-state.js';
+import { Vgg } from '../model/vgg.js';
+import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './checkpoint-files.js';
+import type { Dataset } from './dataset.js';
+import { writeFileAtomic } from './files.js';
+import { encodePng } from './images.js';
+import { Loader } from './loader.js';
+import { sampleSheet } from './samples.js';
+
+/** One line of `log.jsonl`. */
+export interface LogRow extends Losses {
+  /** Iterations done. */
+  readonly step: number;
+  /** Seconds since the run, or its resumption, began. */
+  readonly seconds: number;
+}
+
+export interface RunOptions {
+  /** Where checkpoints, samples and the log go. */
+  readonly folder: string;
+  readonly train: Dataset;
+  /** Pairs for the sample sheets; those of `train` when absent. */
+  readonly test?: Dataset;
+  readonly config: ModelConfig;
+  /** What the configuration was made from; kept in the checkpoints. */
+  readonly recipe: ConfigOptions;
+  /** Seed of weights, dropout, noise and order. */
+  readonly seed: number;
+  readonly batch: number;
+  /** Iterations in all, those before a resumption included. */
+  readonly iterations: number;
+  readonly logEvery: number;
+  readonly sampleEvery: number;
+  readonly saveEvery: number;
+  /** Checkpoints that stay. */
+  readonly keep: number;
+  readonly resume: boolean;
+  /** Features of the losses that compare some. */
+  readonly features: { readonly kind: Features; readonly weights?: FeatureWeights };
+  /** Opens the device; called again when it is lost. */
+  readonly open: () => Promise<Engine>;
+  /** Ends the run after the iteration under way, saved. */
+  readonly signal?: AbortSignal;
+  readonly onStep?: (row: LogRow) => void;
+  readonly onNote?: (text: string) => void;
+  /** Decoding threads. */
+  readonly workers?: number;
+}
+
+export interface RunResult {
+  readonly step: number;
+  readonly checkpoint: string;
+  /** Losses of the last iteration that was run, if any was. */
+  readonly losses: Losses | undefined;
+  readonly interrupted: boolean;
+}
+
+/** How often in a row a run goes on after its device was lost. */
+const RETRIES = 3;
+
+/**
+ * Trains into a folder: `log.jsonl`, `samples/`, checkpoints. An interrupted run is resumed bit for bit: data order, dropout and
+ * noise are functions of seed and step. A lost device is opened anew and the run goes on from its last checkpoint.
+ */
+export async function trainRun(options: RunOptions): Promise<RunResult> {
+  const existing = listCheckpoints(options.folder);
+  if (existing.length && !options.resume)
+    throw new UsageError(`${options.folder} holds a run already; give --resume to go on with it, or another --out`);
+  if (options.resume && !existing.length)
+    throw new UsageError(`${options.folder} holds no checkpoint to resume; leave --resume out to begin a run there`);
+  mkdirSync(join(options.folder, 'samples'), { recursive: true });
+  for (let lost = 0; ; lost++) {
+    const resume = listCheckpoints(options.folder).length > 0;
+    try {
+      return await new Run(options).run(resume);
+    } catch (error) {
+      if (!(error instanceof DeviceLostError) || lost >= RETRIES) throw error;
+      options.onNote?.(`${error.message} Opening the device again and going on from the last checkpoint.`);
+    }
+  }
+}
+
+class Run {
+  readonly #start = performance.now();
+
+  constructor(private readonly options: RunOptions) {}
+
+  async run(resume: boolean): Promise<RunResult> {
+    const { options } = this;
+    const { config, seed, batch, train } = options;
+    const loader = new Loader(train, { batch, geometry: config.geometry, seed, workers: options.workers });
+    const engine = await options.open();
+    try {
+      const vgg = options.features.weights && new Vgg(options.features.weights);
+      const trainer = await Trainer.create(engine, { config, seed, batch, vgg });
+      if (resume) this.#restore(trainer);
+      else writeFileAtomic(this.#path('log.jsonl'), '');
+      const sampler = await this.#sampler(engine, trainer);
+      const result = await this.#loop(trainer, loader, sampler);
+      return result;
+    } finally {
+      await loader.close();
+      engine.device.destroy();
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.options.folder, name);
+  }
+
+  #restore(trainer: Trainer): void {
+    const { folder } = this.options;
+    const checkpoint = loadCheckpoint(folder);
+    const { state, info } = loadState(checkpoint, trainer.sets);
+    this.#checkSame(checkpoint.info, info);
+    trainer.restore({ ...state, ...weightsOf(checkpoint, trainer.sets) });
+    this.#trimLog(state.step);
+    this.options.onNote?.(`resuming ${checkpoint.path} after ${state.step} iterations`);
+  }
+
+  /** A run that goes on under other settings would be neither the old run nor a new one. */
+  #checkSame(checkpoint: Omit<CheckpointInfo, 'library'>, state: StateInfo): void {
+    const { folder, batch, seed, config, features, train } = this.options;
+    const before = {
+      ...checkpoint.config,
+      skeleton: checkpoint.skeleton,
+      features: checkpoint.features,
+      batch: state.batch,
+      seed: state.orderSeed,
+    };
+    const now = { ...config, skeleton: train.skeleton, features: features.kind, batch, seed };
+    const differing = Object.keys(now).filter(
+      (k) => JSON.stringify(now[k as keyof typeof now]) !== JSON.stringify(before[k as keyof typeof before]),
+    );
+    const show = (of: object, k: string) => {
+      const text = JSON.stringify((of as Record<string, unknown>)[k]) ?? 'nothing';
+      return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+    };
+    if (differing.length)
+      throw new UsageError(
+        `the run in ${folder} was made with other settings: ${differing.map((k) => `${k} was ${show(before, k)}, now it is ${show(now, k)}`).join('; ')}. ` +
+          'Resume it with the same ones, or begin another run in another folder.',
+      );
+  }
+
+  /** Forgets log rows of iterations that were done after the checkpoint and will be done again. */
+  #trimLog(step: number): void {
+    const path = this.#path('log.jsonl');
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
+    const kept = lines.filter((l) => {
+      try {
+        return (JSON.parse(l) as LogRow).step <= step;
+      } catch {
+        return false; // a line that was cut short
+      }
+    });
+    writeFileAtomic(path, kept.map((l) => `${l}\n`).join(''));
+  }
+
+  /** Draws the same few pairs whenever it is called. */
+  async #sampler(engine: Engine, trainer: Trainer): Promise<(step: number) => Promise<void>> {
+    const { config, seed, test, train } = this.options;
+    const dataset = test?.pairs.length ? test : train;
+    const n = Math.min(4, dataset.pairs.length / 2);
+    const loader = new Loader(dataset, { batch: n, geometry: config.geometry, seed: 1, workers: 1, ahead: 0 });
+    const batch = await loader.batch(0).finally(() => loader.close());
+    const generator = await Generator.create(engine, config, n, { set: trainer.sets.generator, seed });
+    return async (step) => {
+      const sheet = sampleSheet(batch, await generator.generate(batch), dataset.skeleton, config.height, config.width);
+      writeFileAtomic(this.#path(join('samples', `sample-${String(step).padStart(8, '0')}.png`)), encodePng(sheet));
+    };
+  }
+
+  async #loop(trainer: Trainer, loader: Loader, sample: (step: number) => Promise<void>): Promise<RunResult> {
+    const { iterations, signal, logEvery, sampleEvery, saveEvery } = this.options;
+    let losses: Losses | undefined;
+    let saved = this.options.resume ? trainer.step : -1;
+    let checkpoint = listCheckpoints(this.options.folder).at(-1)?.path ?? '';
+    const save = async () => {
+      checkpoint = await this.#save(trainer);
+      saved = trainer.step;
+    };
+    let drawn = -1;
+    const draw = async (step: number) => {
+      await sample(step);
+      drawn = step;
+    };
+    const begun = trainer.step;
+    while (trainer.step < iterations && !signal?.aborted) {
+      trainer.train(await loader.batch(trainer.step));
+      losses = await trainer.losses();
+      const step = trainer.step;
+      this.#check(losses, step);
+      const row: LogRow = { step, seconds: (performance.now() - this.#start) / 1000, ...losses };
+      if (step % logEvery === 0 || step === iterations)
+        appendFileSync(this.#path('log.jsonl'), `${JSON.stringify(row)}\n`);
+      this.options.onStep?.(row);
+      if (step % sampleEvery === 0) await draw(step);
+      if (step % saveEvery === 0) await save();
+    }
+    if (drawn !== trainer.step && trainer.step > begun) await draw(trainer.step);
+    if (saved !== trainer.step) await save();
+    return { step: trainer.step, checkpoint, losses, interrupted: trainer.step < iterations };
+  }
+
+  /** A loss that is no number would be trained on for hours unseen. */
+  #check(losses: Losses, step: number): void {
+    for (const [name, value] of Object.entries(losses))
+      if (!Number.isFinite(value))
+        throw new UsageError(
+          `the ${name} loss became ${value} in iteration ${step}; the last checkpoint is from before. ` +
+            'Try a lower learning rate.',
+        );
+  }
+
+  async #save(trainer: Trainer): Promise<string> {
+    const { folder, config, recipe, seed, batch, keep, features, train } = this.options;
+    const state = await trainer.state();
+    return saveCheckpoint(folder, trainer.sets, state, {
+      info: { config, recipe, skeleton: train.skeleton, seed, features: features.kind },
+      stateInfo: { orderSeed: seed, batch },
+      keep,
+    });
+  }
+}

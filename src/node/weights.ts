@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { readPth } from '../data/pth.js';
+import { readRemoteTensors } from '../data/remote.js';
+import { readSafetensors } from '../data/safetensors.js';
+import { importVgg19, readVgg19, recogniseVgg19, type Vgg19, writeVgg19 } from '../data/vgg19.js';
+import { UsageError } from '../gpu/errors.js';
+import type { ModelConfig } from '../model/config.js';
+import { type Features, type FeatureWeights, scaleFeatures } from '../model/features.js';
+import { filterBank } from '../model/filter-bank.js';
+import { readBytes, writeFileAtomic } from './files.js';
+
+const FILE = 'vgg19.safetensors';
+
+/** Where installed weights lie: the folder given, else the variable POSE_GAN_WEIGHTS, else the user's data folder. */
+export function weightsFolder(folder?: string): string {
+  if (folder || process.env.POSE_GAN_WEIGHTS) return folder || (process.env.POSE_GAN_WEIGHTS as string);
+  const { platform, env } = process;
+  const base =
+    platform === 'darwin'
+      ? join(homedir(), 'Library', 'Application Support')
+      : platform === 'win32'
+        ? env.LOCALAPPDATA || join(homedir(), 'AppData', 'Local')
+        : env.XDG_DATA_HOME || join(homedir(), '.local', 'share');
+  return join(base, 'webgpu-pose-gan');
+}
+
+/** What was installed, or is. */
+export interface InstalledVgg extends Vgg19 {
+  readonly path: string;
+  /** The file or address it came from. */
+  readonly source: string;
+}
+
+/** Installs VGG-19's first layers from a safetensors or PyTorch file. `UsageError` when it is not one of those. */
+export function installVgg(file: string, folder?: string): InstalledVgg {
+  const bytes = readBytes(file, 'weights');
+  // A safetensors header begins with a brace behind its length; PyTorch's files are zips or pickles.
+  const torch = (bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80;
+  if (!torch && bytes[8] !== 0x7b)
+    throw new UsageError(`${file} is neither a safetensors file nor one of PyTorch (.pth, .pt)`);
+  const tensors = bytes[8] === 0x7b ? readSafetensors(bytes, file).tensors : readPth(bytes, file);
+  return install(importVgg19(tensors, file), file, folder);
+}
+
+/** Installs them from a safetensors file on a server, reading only the byte ranges that are needed. */
+export async function installRemoteVgg(
+  url: string,
+  folder?: string,
+): Promise<InstalledVgg & { readonly transferred: number; readonly total: number | undefined }> {
+  const { tensors, transferred, total } = await readRemoteTensors(url, (names) =>
+    recogniseVgg19(names, url).names.values(),
+  );
+  return { ...install(importVgg19(tensors, url), url, folder), transferred, total };
+}
+
+function install(vgg: Vgg19, source: string, folder?: string): InstalledVgg {
+  const path = join(weightsFolder(folder), FILE);
+  writeFileAtomic(path, writeVgg19(vgg, source));
+  return { ...vgg, path, source };
+}
+
+/** The installed VGG-19, if there is one. `UsageError` when the file is damaged. */
+export function findVgg(folder?: string): InstalledVgg | undefined {
+  const path = join(weightsFolder(folder), FILE);
+  if (!existsSync(path)) return undefined;
+  try {
+    return { ...readVgg19(readBytes(path, 'weights'), path), path };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`the installed VGG-19 is damaged; install it again. ${error.message}`);
+  }
+}
+
+/** Features for a training run. */
+export interface LoadedFeatures {
+  readonly kind: Features;
+  /** Device layout, for `new Vgg(…)`; absent when the losses compare no features. */
+  readonly weights?: FeatureWeights;
+  /** One line for the user, when there is something to say. */
+  readonly note?: string;
+}
+
+/**
+ * The features that a configuration's losses compare: VGG-19 where it is installed, else the built-in filter bank,
+ * which the note says. `choice` (`vgg19` or `bank`) decides instead; VGG-19 that is asked for and not installed is a
+ * `UsageError`.
+ */
+export function loadFeatures(config: ModelConfig, choice?: string, folder?: string): LoadedFeatures {
+  if (choice !== undefined && !['vgg19', 'bank', 'filter bank'].includes(choice))
+    throw new UsageError(`there are no features "${choice}"; vgg19 and bank are known`);
+  if (config.loss.kind === 'l1') return { kind: 'none' };
+  const bank = choice === 'bank' || choice === 'filter bank';
+  const vgg = bank ? undefined : findVgg(folder);
+  if (vgg) {
+    const weights = vgg.gain === 1 ? vgg.weights : scaleFeatures(vgg.weights, vgg.gain);
+    return { kind: 'vgg19', weights, note: `features: VGG-19 (${vgg.path})` };
+  }
+  const how = 'pose-gan weights vgg19 FILE installs it';
+  if (choice === 'vgg19')
+    throw new UsageError(`VGG-19 is not installed in ${weightsFolder(folder)}: ${how}, or take --features bank`);
+  return {
+    kind: 'filter bank',
+    weights: filterBank(),
+    note: `features: the built-in filter bank${bank ? '' : `, as VGG-19 is not installed (${how})`}`,
+  };
+}

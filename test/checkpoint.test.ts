@@ -1,0 +1,242 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
+import { input, ParameterSet } from '../src/autograd/leaves.js';
+import { readSafetensors, toFloat32, writeSafetensors } from '../src/data/safetensors.js';
+import { UsageError } from '../src/gpu/errors.js';
+import { Random } from '../src/kernels/dropout/random.js';
+import { hwioToOihw, weightsFromPyTorch, weightsToPyTorch } from '../src/kernels/layout.js';
+import { nd } from '../src/kernels/oracle.js';
+import { Parameters } from '../src/model/blocks.js';
+import { fromCheckpoint, type Nets, toCheckpoint, weightsOf } from '../src/model/checkpoint.js';
+import { type ConfigOptions, modelConfig } from '../src/model/config.js';
+import { discriminator } from '../src/model/discriminator.js';
+import { generator } from '../src/model/generator.js';
+import { pairInputs } from '../src/model/inputs.js';
+import type { TrainingState } from '../src/model/trainer.js';
+import { fromStateFile, toStateFile } from '../src/model/training-state.js';
+import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from '../src/node/checkpoint-files.js';
+import { PERSON } from '../src/pose/skeleton.js';
+import { VERSION } from '../src/version.js';
+
+const recipe: ConfigOptions = { preset: 'paper', size: 'market', ablation: 'full', width: 1 / 32 };
+
+function build(options: ConfigOptions = recipe): Nets {
+  const config = modelConfig(options);
+  const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
+  const inputs = pairInputs(config, 1, new Random(1), false);
+  const { image } = generator(new Parameters(nets.generator, 1), config, inputs);
+  discriminator(new Parameters(nets.discriminator, 1), config, {
+    ...inputs,
+    image: input('y', image.shape),
+  });
+  return nets;
+}
+
+const nets = build();
+
+/** Values that tell every place apart: no two parameters and no two runs (`seed`) have the same ones. */
+function values(set: ParameterSet, seed: number): Map<string, Float32Array> {
+  return new Map(
+    set.names.map((n, k) => [n, Float32Array.from({ length: set.get(n).size }, (_, i) => seed + k + i / 65536)]),
+  );
+}
+
+function state(step: number, seed: number): TrainingState {
+  const of = (net: keyof Nets, k: number) => values(nets[net], seed + k);
+  return {
+    generator: of('generator', 0),
+    discriminator: of('discriminator', 100),
+    moments: {
+      'generator.m': of('generator', 200),
+      'generator.v': of('generator', 300),
+      'discriminator.m': of('discriminator', 400),
+      'discriminator.v': of('discriminator', 500),
+    },
+    step,
+    randomStep: 2 * step,
+  };
+}
+
+const info = { config: modelConfig(recipe), recipe, skeleton: PERSON, seed: 7, features: 'filter bank' as const };
+const file = (step = 3, seed = 0) => toCheckpoint(nets, state(step, seed), { ...info, step });
+
+/** The same file with other metadata or tensors. */
+function edited(
+  bytes: Uint8Array,
+  metadata: Record<string, string>,
+  edit: (t: Map<string, { shape: readonly number[]; data: Float32Array }>) => void = () => {},
+): Uint8Array {
+  const { metadata: old, tensors } = readSafetensors(bytes);
+  const all = new Map([...tensors].map(([k, t]) => [k, { shape: t.shape, data: toFloat32(t) }]));
+  edit(all);
+  return writeSafetensors(all, { ...old, ...metadata });
+}
+
+test('the fast permutation is that of the layout room, and has its inverse', () => {
+  const size = fc.integer({ min: 1, max: 5 });
+  fc.assert(
+    fc.property(fc.tuple(size, size, size, size), (shape) => {
+      const x = nd(shape, (i) => i);
+      const torch = weightsToPyTorch(Float32Array.from(x.data), shape);
+      expect(torch).toEqual(Float32Array.from(hwioToOihw(x).data));
+      expect(weightsFromPyTorch(torch, shape)).toEqual(Float32Array.from(x.data));
+    }),
+  );
+});
+
+test('a checkpoint has PyTorch names, layouts and everything about the model, and is read back bit for bit', () => {
+  const bytes = file();
+  const { tensors, metadata } = readSafetensors(bytes);
+  expect(tensors.get('generator.appearance.0.weight')?.shape).toEqual([2, 21, 3, 3]);
+  expect(tensors.get('generator.appearance.0.gamma')?.shape).toEqual([2]);
+  // transposed: in × out × 4 × 4; the deepest map has 2·16 channels and 64 of noise
+  expect(tensors.get('generator.decoder.0.weight')?.shape).toEqual([96, 16, 4, 4]);
+  expect(tensors.get('discriminator.0.weight')?.shape).toEqual([2, 42, 4, 4]);
+  expect([...tensors.keys()].filter((n) => !/^(generator|discriminator)\.(?!discriminator|generator)/.test(n))).toEqual(
+    [],
+  );
+  expect(metadata.library).toBe(VERSION);
+
+  const checkpoint = fromCheckpoint(bytes, 'x.safetensors');
+  expect(checkpoint.info).toEqual({ ...info, step: 3, library: VERSION });
+  expect(weightsOf(checkpoint, nets)).toEqual({
+    generator: state(3, 0).generator,
+    discriminator: state(3, 0).discriminator,
+  });
+  expect(Object.keys(weightsOf(checkpoint, { generator: nets.generator }))).toEqual(['generator']);
+});
+
+test('a file in memory that is not its own buffer, as Node reads small ones, gives the same', () => {
+  const bytes = file();
+  const shared = new Uint8Array(bytes.length + 3);
+  shared.set(bytes, 3);
+  const there = fromCheckpoint(Buffer.from(shared.buffer, 3), 'x');
+  expect(there.fingerprint).toBe(fromCheckpoint(bytes, 'x').fingerprint);
+  expect(weightsOf(there, nets).generator).toEqual(state(3, 0).generator);
+});
+
+test('values that are missing or too few are refused before a file is made', () => {
+  const values = state(3, 0);
+  const less = new Map(values.generator);
+  less.set('appearance.0.weight', new Float32Array(5));
+  expect(() => toCheckpoint(nets, { ...values, generator: less }, { ...info, step: 3 })).toThrow(
+    /generator\.appearance\.0\.weight has 5 values.*needs 378/,
+  );
+});
+
+test('what does not fit is listed, with shapes and advice', () => {
+  const damaged = edited(file(), {}, (t) => {
+    t.delete('generator.pose.0.weight');
+    t.set('generator.appearance.0.gamma', { shape: [3], data: new Float32Array(3) });
+    t.set('generator.extra', { shape: [1], data: new Float32Array(1) });
+  });
+  let message = '';
+  try {
+    weightsOf(fromCheckpoint(damaged, 'run/x.safetensors'), nets);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    message = (error as Error).message;
+  }
+  expect(message).toContain('run/x.safetensors');
+  expect(message).toContain('generator.pose.0.weight [2, 18, 3, 3] is missing');
+  expect(message).toContain('generator.appearance.0.gamma is [3], the model needs [2]');
+  expect(message).toContain('generator.extra has no place');
+  expect(message).toMatch(/Build the model from the checkpoint/);
+
+  const wide = build({ ...recipe, width: 1 / 16 });
+  expect(() => weightsOf(fromCheckpoint(file(), 'x'), wide)).toThrow(/needs \[4, 21, 3, 3\].*and \d+ more/);
+});
+
+test.each([
+  ['another file', { format: 'other' }, /x is no webgpu-pose-gan checkpoint: its metadata says "other"/],
+  ['a newer format', { version: '2', library: '9.9.9' }, /format version 2.*reads 1.*9\.9\.9/],
+  ['a bad step', { step: '-1' }, /field step is -1/],
+  ['no JSON', { config: '{' }, /field config is not JSON/],
+  ['an incomplete configuration', { config: '{"height": 128}' }, /configuration has no "width"/],
+  ['a bad configuration', { config: JSON.stringify({ ...info.config, encoder: [0.5] }) }, /a bad "encoder"/],
+  ['a nested one', { config: JSON.stringify({ ...info.config, loss: { kind: 'l1' } }) }, /no "loss.weight"/],
+  ['unknown features', { features: 'x' }, /features "x"/],
+  ['a skeleton of other joints', { config: JSON.stringify({ ...info.config, joints: 5 }) }, /5 joints.*18/],
+])('%s is refused', (_, metadata, message) => {
+  expect(() => fromCheckpoint(edited(file(), metadata as Record<string, string>), 'x')).toThrow(message);
+});
+
+test('the training state brings moments and counters back, and knows its weights', () => {
+  const bytes = file(5, 1);
+  const stored = toStateFile(nets, state(5, 1), { orderSeed: 11, batch: 4, notes: { best: 0.5 } }, bytes);
+  expect(readSafetensors(stored).tensors.has('m.generator.appearance.0.weight')).toBe(true);
+  expect(readSafetensors(stored).tensors.has('v.discriminator.0.weight')).toBe(true);
+  const back = fromStateFile(stored, 's', fromCheckpoint(bytes, 'x'), nets);
+  expect(back).toEqual({ state: state(5, 1), info: { orderSeed: 11, batch: 4, notes: { best: 0.5 } } });
+
+  expect(() => fromStateFile(stored, 's', fromCheckpoint(file(5, 2), 'x'), nets)).toThrow(
+    /not the training state of x/,
+  );
+  expect(() => fromStateFile(bytes, 's', fromCheckpoint(bytes, 'x'), nets)).toThrow(/s is no .* training state/);
+  const partial = edited(stored, {}, (t) => t.delete('v.discriminator.0.weight'));
+  expect(() => fromStateFile(partial, 's', fromCheckpoint(bytes, 'x'), nets)).toThrow(
+    /v\.discriminator\.0\.weight .* missing/,
+  );
+});
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pose-gan-checkpoint-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const save = (to: string, step: number, seed: number, keep?: number) =>
+  saveCheckpoint(to, nets, state(step, seed), { info, stateInfo: { orderSeed: 0, batch: 4 }, keep });
+
+test('saving keeps the latest pairs, and a folder loads its latest', () => {
+  const run = join(folder, 'run');
+  expect(listCheckpoints(run)).toEqual([]);
+  save(run, 10, 0);
+  save(run, 20, 1);
+  expect(listCheckpoints(run).map((c) => c.step)).toEqual([20]);
+  expect(readdirSync(run)).toHaveLength(2);
+  save(run, 30, 2, 2);
+  save(run, 40, 3, 2);
+  expect(listCheckpoints(run).map((c) => c.step)).toEqual([30, 40]);
+  expect(readdirSync(run)).toHaveLength(4);
+  const checkpoint = loadCheckpoint(run);
+  expect(checkpoint.info.step).toBe(40);
+  expect(loadState(checkpoint, nets).state).toEqual(state(40, 3));
+  expect(loadState(loadCheckpoint(listCheckpoints(run)[0]?.path ?? ''), nets).state).toEqual(state(30, 2));
+});
+
+test('a stop between the two files leaves the pair from before whole', () => {
+  const run = join(folder, 'stopped');
+  save(run, 10, 0);
+  const later = join(folder, 'later');
+  save(later, 20, 1);
+  // A state that was written last, its checkpoint never
+  for (const name of readdirSync(later).filter((n) => n.includes('.state.')))
+    writeFileSync(join(run, name), readFileSync(join(later, name)));
+  const checkpoint = loadCheckpoint(run);
+  expect(loadState(checkpoint, nets).state).toEqual(state(10, 0));
+  save(run, 20, 2);
+  expect(readdirSync(run)).toHaveLength(2);
+  expect(loadState(loadCheckpoint(run), nets).state).toEqual(state(20, 2));
+});
+
+test('files that are not there or not what was asked for', () => {
+  expect(() => loadCheckpoint(join(folder, 'none'))).toThrow(/there is no checkpoint/);
+  expect(() => loadCheckpoint(folder)).toThrow(/holds no checkpoint/);
+  const run = join(folder, 'lonely');
+  save(run, 10, 0);
+  const stateFile = readdirSync(run).find((n) => n.includes('.state.')) ?? '';
+  expect(() => loadCheckpoint(join(run, stateFile))).toThrow(
+    /training state beside a checkpoint; name .*checkpoint-00000010/,
+  );
+  rmSync(join(run, stateFile));
+  expect(() => loadState(loadCheckpoint(run), nets)).toThrow(/cannot be resumed.*not beside it/);
+});
+
+test('the version is that of the package', () => {
+  expect(VERSION).toBe(manifest.version);
+});

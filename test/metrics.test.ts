@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { blank, type Image } from '../src/data/image.js';
+import { UsageError } from '../src/gpu/errors.js';
+import { l1, psnr } from '../src/metrics/l1.js';
+import { masked, outline, poseMask } from '../src/metrics/mask.js';
+import { compareImages, meanScores } from '../src/metrics/metrics.js';
+import { dataRange, ssim } from '../src/metrics/ssim.js';
+import type { Point } from '../src/pose/affine.js';
+import { PERSON, type Pose, parseSkeleton } from '../src/pose/skeleton.js';
+
+const image = (width: number, height: number, f: (x: number, y: number, c: number) => number): Image => ({
+  width,
+  height,
+  data: Uint8Array.from({ length: 3 * width * height }, (_, i) =>
+    f(Math.floor(i / 3) % width, Math.floor(i / 3 / width), i % 3),
+  ),
+});
+
+/** SSIM straight from its definition: for every pixel, weighted mean, variance and covariance over the 13×13 window. */
+function slowSsim(x: Image, y: Image, range: number): number {
+  const [c1, c2] = [(0.01 * range) ** 2, (0.03 * range) ** 2];
+  const at = (i: Image, r: number, c: number, k: number) => {
+    const fold = (v: number, n: number): number => (v < 0 ? fold(-v - 1, n) : v >= n ? fold(2 * n - 1 - v, n) : v);
+    return i.data[3 * (fold(r, i.height) * i.width + fold(c, i.width)) + k] as number;
+  };
+  const scores: number[] = [];
+  for (let k = 0; k < 3; k++)
+    for (let r = 5; r < x.height - 5; r++)
+      for (let c = 5; c < x.width - 5; c++) {
+        const window: { w: number; x: number; y: number }[] = [];
+        for (let i = -6; i <= 6; i++)
+          for (let j = -6; j <= 6; j++)
+            window.push({ w: Math.exp(-(i * i + j * j) / 4.5), x: at(x, r + i, c + j, k), y: at(y, r + i, c + j, k) });
+        const total = window.reduce((s, e) => s + e.w, 0);
+        const mean = (f: (e: { x: number; y: number }) => number) =>
+          window.reduce((s, e) => s + (e.w / total) * f(e), 0);
+        const [mx, my] = [mean((e) => e.x), mean((e) => e.y)];
+        const [vx, vy] = [mean((e) => (e.x - mx) ** 2), mean((e) => (e.y - my) ** 2)];
+        const covariance = mean((e) => (e.x - mx) * (e.y - my));
+        scores.push(((2 * mx * my + c1) * (2 * covariance + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2)));
+      }
+  return scores.reduce((a, b) => a + b) / scores.length;
+}
+
+const anyImage = (width: number, height: number): fc.Arbitrary<Image> =>
+  fc
+    .uint8Array({ minLength: 3 * width * height, maxLength: 3 * width * height })
+    .map((data) => ({ width, height, data }));
+
+test('SSIM is what its definition gives', () => {
+  fc.assert(
+    fc.property(anyImage(14, 12), anyImage(14, 12), (x, y) => {
+      expect(ssim(x, y)).toBeCloseTo(slowSsim(x, y, dataRange(x)), 10);
+      expect(ssim(x, y, 255)).toBeCloseTo(slowSsim(x, y, 255), 10);
+    }),
+    { numRuns: 8 },
+  );
+});
+
+test('SSIM of equal images is 1; with a fixed range it is symmetric, in [−1, 1], and the same for mirrored images', () => {
+  const mirror = (i: Image) =>
+    image(i.width, i.height, (x, y, c) => i.data[3 * (y * i.width + i.width - 1 - x) + c] as number);
+  fc.assert(
+    fc.property(anyImage(16, 12), anyImage(16, 12), (x, y) => {
+      expect(ssim(x, x)).toBeCloseTo(1, 12);
+      const s = ssim(x, y, 255);
+      expect(ssim(y, x, 255)).toBeCloseTo(s, 12);
+      expect(ssim(mirror(x), mirror(y), 255)).toBeCloseTo(s, 12);
+      expect(Math.abs(s)).toBeLessThanOrEqual(1);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('SSIM of two plain colours is the luminance term alone', () => {
+  const c1 = (0.01 * 255) ** 2;
+  const expected = (2 * 100 * 50 + c1) / (100 ** 2 + 50 ** 2 + c1);
+  expect(ssim(blank(16, 16, [100, 100, 100]), blank(16, 16, [50, 50, 50]), 255)).toBeCloseTo(expected, 9);
+  // the generated image has one colour: no range to speak of, but a number
+  expect(ssim(blank(16, 16), blank(16, 16))).toBe(1);
+});
+
+test('the data range is that of the generated image', () => {
+  const generated = image(16, 16, (x, y) => 100 + ((x * y) % 7));
+  const real = image(16, 16, (x, y) => (x * 16 + y) % 256);
+  expect(dataRange(generated)).toBe(6);
+  expect(ssim(generated, real)).toBe(ssim(generated, real, 6));
+  expect(ssim(real, generated)).toBe(ssim(real, generated, 255));
+});
+
+test('images that cannot be compared', () => {
+  expect(() => ssim(blank(16, 16), blank(16, 17))).toThrow(UsageError);
+  expect(() => ssim(blank(10, 16), blank(10, 16))).toThrow(/at least 11×11/);
+  expect(() => l1(blank(2, 1), blank(1, 2))).toThrow(/1×2 and 2×1/);
+});
+
+test('L1 and PSNR of known arrays', () => {
+  const a = image(2, 1, (x, _, c) => 10 * x + c);
+  const b = image(2, 1, (x, _, c) => (x === 0 ? 10 * x + c : 10 * x + c + 6));
+  expect(l1(a, b)).toBe(3);
+  expect(psnr(a, b)).toBeCloseTo(10 * Math.log10(65025 / 18), 12);
+  expect(psnr(blank(2, 2), blank(2, 2, [1, 1, 1]))).toBeCloseTo(48.1308, 4);
+  expect(psnr(a, a)).toBe(Number.POSITIVE_INFINITY);
+});
+
+const NONE: Pose = PERSON.joints.map(() => null);
+const pose = (joints: Record<string, Point>): Pose => PERSON.joints.map((n) => joints[n] ?? null);
+const rows = (mask: Uint8Array, width: number) =>
+  Array.from({ length: mask.length / width }, (_, r) =>
+    [...mask.subarray(r * width, (r + 1) * width)].map((v) => '.#'[v]).join(''),
+  );
+
+test('a joint alone is a disc dx² + dy² < 16, which the closing leaves as it is', () => {
+  const mask = rows(poseMask(PERSON, pose({ nose: [7, 6] }), 13, 15), 15);
+  expect(mask.slice(3, 10)).toEqual([
+    '.....#####.....',
+    '....#######....',
+    '....#######....',
+    '....#######....',
+    '....#######....',
+    '....#######....',
+    '.....#####.....',
+  ]);
+  expect([...mask.slice(0, 3), ...mask.slice(10)].join('')).not.toContain('#');
+});
+
+test('a segment is a rectangle of half width 4, upper edge in, lower edge out, with discs at both ends', () => {
+  const mask = rows(poseMask(PERSON, pose({ neck: [8, 10], right_shoulder: [24, 10] }), 20, 32), 32);
+  const columns = (r: number) => [mask[r]?.indexOf('#'), mask[r]?.lastIndexOf('#')];
+  expect(mask.findIndex((r) => r.includes('#'))).toBe(6);
+  expect(mask.findLastIndex((r) => r.includes('#'))).toBe(13);
+  expect(columns(6)).toEqual([8, 23]);
+  expect(columns(10)).toEqual([5, 27]);
+});
+
+test('segments with a missing end, or of no length, or far outside add nothing and do no harm', () => {
+  expect(poseMask(PERSON, NONE, 8, 8).every((v) => v === 0)).toBe(true);
+  const one = poseMask(PERSON, pose({ neck: [20, 20] }), 40, 40);
+  expect(poseMask(PERSON, pose({ neck: [20, 20], nose: [20, 20] }), 40, 40)).toEqual(one);
+  expect(poseMask(PERSON, pose({ neck: [20, 20], left_ankle: [35, 35] }), 40, 40).length).toBe(1600);
+  const outside = poseMask(PERSON, pose({ neck: [-500, -500], nose: [-400, 900] }), 16, 16);
+  expect(outside.every((v) => v === 0)).toBe(true);
+});
+
+test('the mask is closed, grows with the joints, and gaps narrower than the square are filled', () => {
+  const point = fc.tuple(fc.integer({ min: -3, max: 42 }), fc.integer({ min: -3, max: 42 }));
+  const set = (mask: Uint8Array) => mask.reduce((n, v) => n + v, 0);
+  fc.assert(
+    fc.property(point, point, point, (a, b, c) => {
+      const two = poseMask(PERSON, pose({ neck: a, right_shoulder: b }), 40, 40);
+      const three = poseMask(PERSON, pose({ neck: a, right_shoulder: b, right_elbow: c }), 40, 40);
+      expect(two.every((v, i) => v <= (three[i] as number))).toBe(true);
+      expect(set(three)).toBeGreaterThanOrEqual(set(two));
+    }),
+  );
+  // discs of 7 columns, two columns apart
+  const gap = rows(poseMask(PERSON, pose({ nose: [8, 8], left_knee: [17, 8] }), 17, 26), 26);
+  expect(gap[8]).toBe(`.....${'#'.repeat(16)}.....`);
+});
+
+test('the person has the 23 segments of the published mask; other skeletons follow their limbs and trunk', () => {
+  expect(outline(PERSON)).toHaveLength(23);
+  expect(outline(PERSON)[0]).toEqual(['neck', 'right_shoulder']);
+  expect(outline({ ...PERSON, outline: undefined })).toHaveLength(8 + 2 + 2);
+  expect(() => parseSkeleton({ ...PERSON, outline: [['nose', 'tail']] }, 'cat.json')).toThrow(/cat\.json.*tail/);
+});
+
+test('the masked image is black outside', () => {
+  const white = blank(2, 1, [255, 255, 255]);
+  expect([...masked(white, Uint8Array.of(0, 1)).data]).toEqual([0, 0, 0, 255, 255, 255]);
+  expect(() => masked(white, new Uint8Array(3))).toThrow(/3 pixels/);
+});
+
+test('all scores of a pair: only what lies in the mask counts in mask-SSIM', () => {
+  const real = image(48, 48, (x, y, c) => (5 * x + 3 * y + 40 * c) % 256);
+  const there = pose({ neck: [24, 12], right_shoulder: [18, 14], right_hip: [20, 34] });
+  const mask = poseMask(PERSON, there, 48, 48);
+  const changed = { ...real, data: real.data.map((v, i) => (mask[Math.floor(i / 3)] ? v : 255 - v)) };
+  const scores = compareImages(changed, real, PERSON, there);
+  expect(scores.maskSsim).toBeCloseTo(1, 12);
+  expect(scores.ssim).toBeLessThan(0.5);
+  const same = compareImages(real, real, PERSON, there);
+  expect(same).toMatchObject({ l1: 0, psnr: Number.POSITIVE_INFINITY });
+  expect(meanScores([scores, { ...scores, l1: 0 }]).l1).toBeCloseTo(scores.l1 / 2, 12);
+});

@@ -1,0 +1,119 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { modelConfig } from '../src/model/config.js';
+import { filterBank } from '../src/model/filter-bank.js';
+import { listCheckpoints } from '../src/node/checkpoint-files.js';
+import { type Dataset, openDataset } from '../src/node/dataset.js';
+import { type RunOptions, trainRun } from '../src/node/run.js';
+import { writeSynthDataset } from '../src/node/synth-dataset.js';
+import { open } from '../src/node.js';
+import { PERSON } from '../src/pose/skeleton.js';
+
+let folder: string;
+let train: Dataset;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'run-'));
+  const people = { trainIdentities: 4, testIdentities: 1, imagesPerIdentity: 4 };
+  writeSynthDataset({ folder, name: 'd', ...people, height: 64, width: 32, seed: 3 });
+  train = await openDataset({ folder, name: 'd', split: 'train', height: 64, width: 32, skeleton: PERSON });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const recipe = { preset: 'paper', size: 'small', width: 1 / 16 } as const;
+const options = (name: string, more: Partial<RunOptions> = {}): RunOptions => ({
+  folder: join(folder, name),
+  train,
+  config: modelConfig(recipe),
+  recipe,
+  seed: 5,
+  batch: 2,
+  iterations: 6,
+  logEvery: 1,
+  sampleEvery: 100,
+  saveEvery: 100,
+  keep: 1,
+  resume: false,
+  features: { kind: 'filter bank', weights: filterBank() },
+  open: () => open(),
+  workers: 1,
+  ...more,
+});
+const rows = (name: string) =>
+  readFileSync(join(folder, name, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((l) => {
+      const { seconds: _, ...row } = JSON.parse(l);
+      return row;
+    });
+const checkpoint = (name: string) => readFileSync(listCheckpoints(join(folder, name)).at(-1)?.path ?? '');
+
+describe('a run', () => {
+  test('that was interrupted and resumed equals one that was not, bit for bit: losses, weights, moments', async () => {
+    const whole = await trainRun(options('whole'));
+    expect(whole).toMatchObject({ step: 6, interrupted: false });
+
+    const stop = new AbortController();
+    const first = await trainRun(
+      options('parts', { signal: stop.signal, onStep: ({ step }) => step === 2 && stop.abort() }),
+    );
+    expect(first).toMatchObject({ step: 2, interrupted: true });
+    await trainRun(options('parts', { resume: true }));
+
+    expect(rows('parts')).toEqual(rows('whole'));
+    expect(rows('whole').map((r) => r.step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(checkpoint('parts').equals(checkpoint('whole'))).toBe(true);
+    const states = ['whole', 'parts'].map((n) =>
+      readdirSync(join(folder, n)).filter((f) => f.endsWith('.state.safetensors')),
+    );
+    expect(states[1]).toEqual(states[0]);
+    const [state] = states[0] ?? [];
+    expect(
+      readFileSync(join(folder, 'parts', state ?? '')).equals(readFileSync(join(folder, 'whole', state ?? ''))),
+    ).toBe(true);
+  });
+
+  test('another seed is another run', async () => {
+    await trainRun(options('other', { seed: 6, iterations: 1 }));
+    expect(rows('other')[0]).not.toEqual(rows('whole')[0]);
+  });
+
+  test('leaves a sample sheet, and refuses to overwrite or to resume what is not there', async () => {
+    expect(readdirSync(join(folder, 'whole', 'samples'))).toEqual(['sample-00000006.png']);
+    await expect(trainRun(options('whole'))).rejects.toThrow(/holds a run already; give --resume/);
+    await expect(trainRun(options('none', { resume: true }))).rejects.toThrow(/no checkpoint to resume/);
+    const seeded = trainRun(options('whole', { resume: true, seed: 9, iterations: 7 }));
+    await expect(seeded).rejects.toThrow(/seed was 5, now it is 9/);
+    const config = modelConfig({ ...recipe, ablation: 'dsc' });
+    const other = trainRun(options('whole', { resume: true, config, features: { kind: 'none' }, iterations: 7 }));
+    await expect(other).rejects.toThrow(
+      /loss was .*nearest.* now it is .*l1.*features was "filter bank", now it is "none"/,
+    );
+    expect(existsSync(join(folder, 'none', 'log.jsonl'))).toBe(false);
+  });
+
+  test('goes on from its last checkpoint when the device is lost', async () => {
+    const notes: string[] = [];
+    let lose: (() => void) | undefined;
+    const result = await trainRun(
+      options('lost', {
+        saveEvery: 2,
+        open: async () => {
+          const engine = await open();
+          lose = () => engine.device.destroy();
+          return engine;
+        },
+        onStep: ({ step }) => {
+          if (step === 3 && !notes.length) lose?.();
+        },
+        onNote: (text) => notes.push(text),
+      }),
+    );
+    expect(result).toMatchObject({ step: 6, interrupted: false });
+    expect(notes.join('\n')).toMatch(/device lost[\s\S]*resuming .*after 2 iterations/);
+    expect(rows('lost')).toEqual(rows('whole'));
+    expect(checkpoint('lost').equals(checkpoint('whole'))).toBe(true);
+  });
+});
