@@ -1,117 +1,32 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { main } from '../src/cli/main.js';
+import { describe, expect, test } from 'vitest';
 import { formatAnnotations } from '../src/data/annotations.js';
-import { blank, fromTensor, type Image, resize, toTensor } from '../src/data/image.js';
-import { formatPairs } from '../src/data/pairs.js';
-import { stream } from '../src/data/random.js';
-import { compareImages } from '../src/metrics/metrics.js';
-import { fromCheckpoint, toCheckpoint } from '../src/model/checkpoint.js';
-import { type ModelConfig, modelConfig } from '../src/model/config.js';
-import { inspectPair } from '../src/model/inspection.js';
-import { Generator, Trainer } from '../src/model/trainer.js';
-import { writeFileAtomic } from '../src/node/files.js';
-import { generatorParameters, pairData } from '../src/node/generation.js';
+import { blank, resize } from '../src/data/image.js';
 import { encodePng, readImage } from '../src/node/images.js';
 import { PoseReader, readPerson } from '../src/node/poses.js';
-import { partTransforms, rasterise } from '../src/pose/geometry.js';
 import { PERSON, type Pose } from '../src/pose/skeleton.js';
-import { sharedEngine } from './gpu.js';
 import { standing } from './person.js';
+import {
+  at,
+  dataset,
+  expected,
+  FRAME,
+  HEIGHT,
+  imageAt,
+  net,
+  out,
+  PAIRS,
+  POSES,
+  person,
+  picture,
+  prepare,
+  run,
+  table,
+  WIDTH,
+} from './untrained.js';
 
-const [HEIGHT, WIDTH] = [64, 32];
-/** Shallow and narrow, as every command compiles its kernels anew. */
-const config: ModelConfig = {
-  ...modelConfig({ ablation: 'dsc' }),
-  height: HEIGHT,
-  width: WIDTH,
-  encoder: [3, 6, 6],
-  decoder: [6, 6, 3],
-  deformedLevels: 2,
-  dropoutBlocks: 1,
-  discriminator: [3, 1],
-  batch: 2,
-};
-
-const FRAME = { height: HEIGHT, width: WIDTH, skeleton: PERSON };
-
-const POSES: Readonly<Record<string, Pose>> = {
-  'a_1.png': standing(),
-  'a_2.png': standing({ right_wrist: [3, 12], left_knee: [25, 40] }),
-  'a_3.png': standing({ nose: null, right_eye: null, left_eye: null }),
-  'a_4.png': standing({ right_hip: null }),
-};
-const PAIRS = [
-  ['a_1.png', 'a_2.png'],
-  ['a_2.png', 'a_3.png'],
-  ['a_3.png', 'a_1.png'],
-] as const;
-
-/** Blocks of colour, so that shapes are compared and not noise alone. */
-function picture(seed: number, height = HEIGHT, width = WIDTH): Image {
-  const random = stream(seed);
-  const image = blank(width, height);
-  for (let p = 0; p < width * height; p++) image.data.set([(p * seed) % 256, p % 256, random.below(256)], 3 * p);
-  return image;
-}
-
-let folder: string;
-let out: string;
-const at = (...parts: string[]) => join(folder, ...parts);
-const imageAt = (name: string) => at('data', 'd-dataset', 'test', name);
-const table = () => at('data', 'd-annotation-test.csv');
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'generate-'));
-  for (const [i, name] of Object.keys(POSES).entries()) writeFileAtomic(imageAt(name), encodePng(picture(i + 2)));
-  writeFileSync(table(), formatAnnotations(new Map(Object.entries(POSES))));
-  writeFileSync(at('data', 'd-pairs-test.csv'), formatPairs(PAIRS));
-  const trainer = await Trainer.create(await sharedEngine(), { config, seed: 3, batch: 1 });
-  const info = { config, recipe: {}, skeleton: PERSON, step: 7, seed: 3, features: 'none' } as const;
-  writeFileSync(at('net.safetensors'), toCheckpoint(trainer.sets, await trainer.state(), info));
-  trainer.destroy();
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-beforeEach(() => {
-  out = mkdtempSync(join(folder, 'out-'));
-});
-afterEach(() => vi.restoreAllMocks());
-
-/** Runs a command; what it printed. */
-async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ['', ''];
-  vi.spyOn(console, 'log').mockImplementation((text) => {
-    stdout += `${text}\n`;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    stderr += text;
-    return true;
-  });
-  const code = await main(args);
-  vi.restoreAllMocks();
-  return { code, stdout, stderr };
-}
-
-const net = () => ['--checkpoint', at('net.safetensors')];
-const dataset = () => ['--data', at('data'), '--name', 'd'];
-const person = () => ['--image', imageAt('a_1.png'), '--annotations', table()];
-
-/** The pictures for pairs of the dataset, straight from a generator; all with the noise of step 0. */
-async function expected(pairs: readonly (readonly [string, string | Pose])[], seed = 0, batch = 1): Promise<Image[]> {
-  const checkpoint = fromCheckpoint(readFileSync(at('net.safetensors')), 'net');
-  const set = generatorParameters(checkpoint);
-  const generator = await Generator.create(await sharedEngine(), config, batch, { set, seed });
-  const list = pairs.map(([a, b]) => ({
-    image: readImage(imageAt(a)),
-    pose: POSES[a] as Pose,
-    target: typeof b === 'string' ? (POSES[b] as Pose) : b,
-  }));
-  const values = await generator.generate(pairData(config, PERSON, list));
-  generator.destroy();
-  return list.map((_, i) => fromTensor(values, WIDTH, HEIGHT, i * HEIGHT * WIDTH * 3));
-}
+prepare();
 
 describe('generate', () => {
   test('one target into a file: the picture that the generator makes, with the seed of the noise', async () => {
@@ -255,93 +170,5 @@ describe('animate', () => {
       /every frame of .*never.json has no left_hip/,
     );
     expect(readdirSync(out)).toEqual([]);
-  });
-});
-
-describe('inspect', () => {
-  test.each(['rectangles', 'keypoints'] as const)('what %s geometry shows of one pair', async (geometry) => {
-    const c: ModelConfig = { ...config, geometry, maskOn: geometry === 'rectangles' ? 'source' : 'target' };
-    const image = picture(2);
-    const pose = standing();
-    const pair = { image, pose, target: pose };
-    const data = { ...pairData(c, PERSON, [pair]), target: toTensor(image) };
-    const found = await inspectPair(await sharedEngine(), { config: c, data });
-    const transforms = partTransforms(geometry, PERSON, pose, pose);
-    const masks = transforms.map((t) => rasterise(t.mask, HEIGHT, WIDTH));
-    for (let p = 0; p < HEIGHT * WIDTH; p++) {
-      const bits = masks.reduce((b, m, h) => b | ((m[p] as number) << h), 0);
-      expect(found.masks[p]).toBe(bits);
-    }
-    // The same pose twice: every part stays where it is, so a layer is the image under its mask.
-    const torso = found.layers.subarray(0, 3 * HEIGHT * WIDTH);
-    for (let i = 0; i < torso.length; i++) {
-      const want = ((image.data[i] as number) / 255) * (masks[0]?.[Math.floor(i / 3)] as number);
-      expect(Math.abs((torso[i] as number) - want)).toBeLessThan(1e-3);
-    }
-    expect(found.sourceHeat[(8 * WIDTH + 16) * 18]).toBeCloseTo(1, 5);
-    expect(Math.max(...found.distance)).toBe(0);
-    // The centre of the window wins unless an equal colour comes earlier
-    expect(found.nearest[HEIGHT * 10 + 5]).toBe(4);
-    expect(found.winnersOf).toBe('image');
-  });
-
-  test('a picture of the dataset’s first pair', async () => {
-    const file = join(out, 'i.png');
-    const withNet = await run('inspect', ...net(), ...dataset(), '--out', file, '--json');
-    expect(withNet).toMatchObject({ code: 0 });
-    expect(JSON.parse(withNet.stdout)).toMatchObject({ from: 'a_1.png', to: 'a_2.png', features: 'none' });
-    expect(readImage(file).width).toBeGreaterThan(500);
-  });
-
-  test('winners of a net’s features, level by level', async () => {
-    const pair = { image: picture(2), pose: standing(), target: POSES['a_2.png'] as Pose };
-    const data = { ...pairData(config, PERSON, [pair]), target: toTensor(picture(3)) };
-    const generator = generatorParameters(fromCheckpoint(readFileSync(at('net.safetensors')), 'net'));
-    const found = await inspectPair(await sharedEngine(), { config, data, generator });
-    expect(found.winnersOf).toBe('features');
-    expect(found.winners.map((w) => [w.scale, w.winner.length])).toEqual([1, 2].map((s) => [s, 2048 / s ** 2]));
-    const seen = new Set(found.winners[0]?.winner);
-    expect(seen.has(0)).toBe(true);
-    expect(seen.size).toBeGreaterThan(3);
-    expect(Math.max(...seen)).toBeLessThanOrEqual(10);
-    const made = fromTensor(found.generated ?? [], WIDTH, HEIGHT);
-    expect(made).toEqual((await expected([['a_1.png', 'a_2.png']]))[0]);
-  });
-
-  test('bad names are refused', async () => {
-    const bad = async (...args: string[]) =>
-      (await run('inspect', ...dataset(), '--out', join(out, 'i.png'), ...args)).stderr;
-    expect(await bad(...net(), '--pair', 'a_1.png')).toMatch(/two image names with a comma/);
-    expect(await bad(...net(), '--pair', 'a_1.png,z.png')).toMatch(/no row for z\.png/);
-    expect(await bad(...net(), '--pair', 'a_1.png,a_4.png')).toMatch(/a_4\.png is in a pair but has no right_hip/);
-    expect(await bad(...net(), '--preset', 'paper')).toMatch(/--preset is the checkpoint's own/);
-    expect(await bad()).toMatch(/is 64×32 .*the model takes 128×64/);
-  });
-});
-
-describe('evaluate', () => {
-  test('means over the pairs, of the generator and of the copy', async () => {
-    const file = join(out, 'report.json');
-    const { code, stdout } = await run('evaluate', ...net(), ...dataset(), '--limit', '5', '--out', file);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^mean over 3 pairs +generated +copied source\nL1, of 0 … 255 .* [\d.]+ +[\d.]+\n/);
-    expect(stdout).toMatch(/mask-SSIM, as published +-?[\d.]+ +-?[\d.]+\n/);
-    const report = JSON.parse(readFileSync(file, 'utf8'));
-    expect(report).toMatchObject({ pairs: 3, step: 7, data: { name: 'd', split: 'test' } });
-    const copies = PAIRS.map(([a, b]) =>
-      compareImages(readImage(imageAt(a)), readImage(imageAt(b)), PERSON, POSES[b] as Pose),
-    );
-    for (const key of ['l1', 'ssim', 'ssim255', 'maskSsim'] as const)
-      expect(report.copy[key]).toBeCloseTo(copies.reduce((s, c) => s + c[key], 0) / 3, 9);
-    expect(report.generator.l1).not.toBe(report.copy.l1);
-    expect([0, 1 / 3, 2 / 3, 1]).toContain(report.better.l1);
-  });
-
-  test('data that is not there, or does not fit, is an error', async () => {
-    expect((await run('evaluate', ...net(), '--data', at('data'), '--name', 'x')).stderr).toMatch(/dataset x needs/);
-    expect((await run('evaluate', ...net(), ...dataset(), '--split', 'val')).stderr).toMatch(
-      /train or test, got "val"/,
-    );
-    expect((await run('evaluate', '--checkpoint', at('no'), ...dataset())).stderr).toMatch(/there is no checkpoint/);
   });
 });

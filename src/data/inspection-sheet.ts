@@ -45,7 +45,8 @@ export function inspectionSheet(
   const what = found.generated ? 'generated' : 'source';
   const big = (image: Image) => enlarge(image, zoom);
   const section = (title: string, tiles: readonly Tile[]) => {
-    const columns = Math.max(4, Math.floor(WIDE / (zoom * width + GAP)));
+    const most = Math.max(4, Math.floor(WIDE / (zoom * width + GAP)));
+    const columns = Math.ceil(tiles.length / Math.ceil(tiles.length / most));
     const sheet = contactSheet(tiles.map(labelled), columns, { gap: GAP, colour: PAPER });
     return vstack([heading(title), sheet], { gap: 2, colour: PAPER });
   };

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { fromTensor, toTensor } from '../src/data/image.js';
+import { compareImages } from '../src/metrics/metrics.js';
+import { fromCheckpoint } from '../src/model/checkpoint.js';
+import type { ModelConfig } from '../src/model/config.js';
+import { inspectPair } from '../src/model/inspection.js';
+import { generatorParameters, pairData } from '../src/node/generation.js';
+import { readImage } from '../src/node/images.js';
+import { partTransforms, rasterise } from '../src/pose/geometry.js';
+import { PERSON, type Pose } from '../src/pose/skeleton.js';
+import { sharedEngine } from './gpu.js';
+import { standing } from './person.js';
+import {
+  at,
+  config,
+  dataset,
+  expected,
+  HEIGHT,
+  imageAt,
+  net,
+  out,
+  PAIRS,
+  POSES,
+  picture,
+  prepare,
+  run,
+  WIDTH,
+} from './untrained.js';
+
+prepare();
+
+describe('inspect', () => {
+  test.each(['rectangles', 'keypoints'] as const)('what %s geometry shows of one pair', async (geometry) => {
+    const c: ModelConfig = { ...config, geometry, maskOn: geometry === 'rectangles' ? 'source' : 'target' };
+    const image = picture(2);
+    const pose = standing();
+    const pair = { image, pose, target: pose };
+    const data = { ...pairData(c, PERSON, [pair]), target: toTensor(image) };
+    const found = await inspectPair(await sharedEngine(), { config: c, data });
+    const transforms = partTransforms(geometry, PERSON, pose, pose);
+    const masks = transforms.map((t) => rasterise(t.mask, HEIGHT, WIDTH));
+    for (let p = 0; p < HEIGHT * WIDTH; p++) {
+      const bits = masks.reduce((b, m, h) => b | ((m[p] as number) << h), 0);
+      expect(found.masks[p]).toBe(bits);
+    }
+    // The same pose twice: every part stays where it is, so a layer is the image under its mask.
+    const torso = found.layers.subarray(0, 3 * HEIGHT * WIDTH);
+    for (let i = 0; i < torso.length; i++) {
+      const want = ((image.data[i] as number) / 255) * (masks[0]?.[Math.floor(i / 3)] as number);
+      expect(Math.abs((torso[i] as number) - want)).toBeLessThan(1e-3);
+    }
+    expect(found.sourceHeat[(8 * WIDTH + 16) * 18]).toBeCloseTo(1, 5);
+    expect(Math.max(...found.distance)).toBe(0);
+    // The centre of the window wins unless an equal colour comes earlier
+    expect(found.nearest[HEIGHT * 10 + 5]).toBe(4);
+    expect(found.winnersOf).toBe('image');
+  });
+
+  test('a picture of the dataset’s first pair', async () => {
+    const file = join(out, 'i.png');
+    const withNet = await run('inspect', ...net(), ...dataset(), '--out', file, '--json');
+    expect(withNet).toMatchObject({ code: 0 });
+    expect(JSON.parse(withNet.stdout)).toMatchObject({ from: 'a_1.png', to: 'a_2.png', features: 'none' });
+    expect(readImage(file).width).toBeGreaterThan(500);
+  });
+
+  test('winners of a net’s features, level by level', async () => {
+    const pair = { image: picture(2), pose: standing(), target: POSES['a_2.png'] as Pose };
+    const data = { ...pairData(config, PERSON, [pair]), target: toTensor(picture(3)) };
+    const trained = generatorParameters(fromCheckpoint(readFileSync(at('net.safetensors')), 'net'));
+    const found = await inspectPair(await sharedEngine(), { config, data, generator: trained });
+    expect(found.winnersOf).toBe('features');
+    expect(found.winners.map((w) => [w.scale, w.winner.length])).toEqual([1, 2].map((s) => [s, 2048 / s ** 2]));
+    const seen = new Set(found.winners[0]?.winner);
+    expect(seen.has(0)).toBe(true);
+    expect(seen.size).toBeGreaterThan(3);
+    expect(Math.max(...seen)).toBeLessThanOrEqual(10);
+    const made = fromTensor(found.generated ?? [], WIDTH, HEIGHT);
+    expect(made).toEqual((await expected([['a_1.png', 'a_2.png']]))[0]);
+  });
+
+  test('bad names are refused', async () => {
+    const bad = async (...args: string[]) =>
+      (await run('inspect', ...dataset(), '--out', join(out, 'i.png'), ...args)).stderr;
+    expect(await bad(...net(), '--pair', 'a_1.png')).toMatch(/two image names with a comma/);
+    expect(await bad(...net(), '--pair', 'a_1.png,z.png')).toMatch(/no row for z\.png/);
+    expect(await bad(...net(), '--pair', 'a_1.png,a_4.png')).toMatch(/a_4\.png is in a pair but has no right_hip/);
+    expect(await bad(...net(), '--preset', 'paper')).toMatch(/--preset is the checkpoint's own/);
+    expect(await bad()).toMatch(/is 64×32 .*the model takes 128×64/);
+  });
+});
+
+describe('evaluate', () => {
+  test('means over the pairs, of the generator and of the copy', async () => {
+    const file = join(out, 'report.json');
+    const { code, stdout } = await run('evaluate', ...net(), ...dataset(), '--limit', '5', '--out', file);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^mean over 3 pairs +generated +copied source\nL1, of 0 … 255 .* [\d.]+ +[\d.]+\n/);
+    expect(stdout).toMatch(/mask-SSIM, as published +-?[\d.]+ +-?[\d.]+\n/);
+    const report = JSON.parse(readFileSync(file, 'utf8'));
+    expect(report).toMatchObject({ pairs: 3, step: 7, data: { name: 'd', split: 'test' } });
+    const copies = PAIRS.map(([a, b]) =>
+      compareImages(readImage(imageAt(a)), readImage(imageAt(b)), PERSON, POSES[b] as Pose),
+    );
+    for (const key of ['l1', 'ssim', 'ssim255', 'maskSsim'] as const)
+      expect(report.copy[key]).toBeCloseTo(copies.reduce((s, c) => s + c[key], 0) / 3, 9);
+    expect(report.generator.l1).not.toBe(report.copy.l1);
+    expect([0, 1 / 3, 2 / 3, 1]).toContain(report.better.l1);
+  });
+
+  test('data that is not there, or does not fit, is an error', async () => {
+    expect((await run('evaluate', ...net(), '--data', at('data'), '--name', 'x')).stderr).toMatch(/dataset x needs/);
+    expect((await run('evaluate', ...net(), ...dataset(), '--split', 'val')).stderr).toMatch(
+      /train or test, got "val"/,
+    );
+    expect((await run('evaluate', '--checkpoint', at('no'), ...dataset())).stderr).toMatch(/there is no checkpoint/);
+  });
+});
