@@ -16,7 +16,7 @@ import { type Engine, open } from '../node.js';
 import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { duration, progress } from './progress.js';
-import { noMore, text, whole } from './values.js';
+import { noMore, positive, text, whole } from './values.js';
 
 /** A model that shows something after two minutes on a CPU: small images, an eighth of the channels, L1 beside the GAN loss. */
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 8 } as const;
@@ -28,7 +28,7 @@ const TEST_PAIRS = 100;
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const out = text(values, 'out') ?? 'out';
-  const seconds = 60 * Number(text(values, 'minutes') ?? 2);
+  const seconds = 60 * positive(values, 'minutes', 2);
   const seed = whole(values, 'seed', 0);
   const json = values.json === true;
   const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
@@ -40,7 +40,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 
   if (!existsSync(datasetPaths(data, NAME, 'test').annotations)) {
     const bar = progress('drawing people', 1);
-    const people = { trainIdentities: 120, testIdentities: 20, imagesPerIdentity: 8 };
+    const trainIdentities = whole(values, 'identities', 120, 2);
+    const people = { trainIdentities, testIdentities: Math.ceil(trainIdentities / 6), imagesPerIdentity: 8 };
     const options = { folder: data, name: NAME, ...people, height, width, seed: 0, overwrite: true };
     writeSynthDataset({ ...options, onProgress: (done) => bar.update(done) });
     bar.end();
@@ -219,10 +220,16 @@ export const start: Command = {
   name: 'start',
   summary: 'draws people, trains a small model for two minutes, tests it on others, and writes a report',
   usage: '[options]',
-  options: { out: { type: 'string' }, minutes: { type: 'string' }, seed: { type: 'string' } },
+  options: {
+    out: { type: 'string' },
+    minutes: { type: 'string' },
+    identities: { type: 'string' },
+    seed: { type: 'string' },
+  },
   help: {
     out: 'where data, run and report.html go (default: out)',
     minutes: 'minutes of training (default: 2)',
+    identities: 'people to draw for training (default: 120), and a sixth as many to test with',
     seed: 'of weights, dropout, noise and order (default: 0)',
   },
   examples: ['pose-gan start', 'pose-gan start --minutes 10 --adapter llvmpipe'],

@@ -9,7 +9,7 @@ import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
-import { noMore, required, text, whole } from './values.js';
+import { noMore, positive, required, text, whole } from './values.js';
 
 const OPTIONS = {
   config: { type: 'string' },
@@ -53,13 +53,6 @@ function withConfigFile(values: Values): Values {
     merged[key] = typeof value === 'boolean' ? value : String(value);
   }
   return { ...merged, ...values };
-}
-
-function positive(values: Values, name: string, fallback: number): number {
-  const given = text(values, name);
-  const value = given === undefined ? fallback : Number(given);
-  if (!(value > 0)) throw new UsageError(`--${name} must be a positive number, got "${given}"`);
-  return value;
 }
 
 async function datasets(values: Values, height: number, width: number): Promise<{ train: Dataset; test?: Dataset }> {

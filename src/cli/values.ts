@@ -24,6 +24,14 @@ export function whole(values: Values, name: string, fallback: number, least = 0)
   return value;
 }
 
+/** An option that is a positive number. */
+export function positive(values: Values, name: string, fallback: number): number {
+  const given = text(values, name);
+  const value = given === undefined ? fallback : Number(given);
+  if (!(value > 0)) throw new UsageError(`--${name} must be a positive number, got "${given}"`);
+  return value;
+}
+
 /** An image size given as HEIGHTxWIDTH. */
 export function imageSize(values: Values, name: string, fallback: [number, number]): [height: number, width: number] {
   const given = text(values, name);
