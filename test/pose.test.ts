@@ -190,6 +190,11 @@ describe('masks', () => {
 });
 
 describe('skeletons', () => {
+  test('a file may leave out what is mirrored', () => {
+    const { mirror: _, ...rest } = PERSON;
+    expect(parseSkeleton(rest, 'x.json').mirror).toEqual([]);
+  });
+
   test('flipping mirrors places and sides, and twice is nothing', () => {
     const once = flipPose(PERSON, without(STANDING, 'right_wrist'), 64);
     expect(once[7]).toBeNull();
@@ -233,6 +238,41 @@ describe('skeletons', () => {
         delete s.trunk;
       },
       /"trunk"/,
+    ],
+    [
+      'no name',
+      (s) => {
+        delete s.name;
+      },
+      /"name"/,
+    ],
+    [
+      'a mirror that is no pair',
+      (s) => {
+        s.mirror[0] = ['nose'];
+      },
+      /"mirror" must be a list of pairs/,
+    ],
+    [
+      'a size that is measured from a joint that may be missing',
+      (s) => {
+        s.trunk.sides[0][0] = 'right_knee';
+      },
+      /right_knee, which is not in "trunk.joints"/,
+    ],
+    [
+      'a box of no joints',
+      (s) => {
+        delete s.parts[1].joints;
+      },
+      /part head must be a list of joints/,
+    ],
+    [
+      'two parts of one name',
+      (s) => {
+        s.parts[1].name = 'torso';
+      },
+      /two parts have one name/,
     ],
   ])('%s is refused', (_, damage, message) => {
     const skeleton = copy();

@@ -1,4 +1,7 @@
-import { writeSynthDataset } from '../node/synth-dataset.js';
+import { SYNTH_OBJECTS } from '../data/synth-object.js';
+import { UsageError } from '../gpu/errors.js';
+import { skeletonPath, writeSynthDataset } from '../node/synth-dataset.js';
+import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { imageSize, noMore, required, text, whole } from './values.js';
@@ -6,9 +9,12 @@ import { imageSize, noMore, required, text, whole } from './values.js';
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const [height, width] = imageSize(values, 'size', [128, 64]);
+  const kind = text(values, 'object') ?? 'person';
+  const object = Object.hasOwn(SYNTH_OBJECTS, kind) ? SYNTH_OBJECTS[kind] : undefined;
+  if (!object) throw new UsageError(`--object must be ${Object.keys(SYNTH_OBJECTS).join(' or ')}, got "${kind}"`);
   const options = {
     folder: required(values, 'out'),
-    name: text(values, 'name') ?? 'synth',
+    name: text(values, 'name') ?? (kind === 'person' ? 'synth' : kind),
     trainIdentities: whole(values, 'train-identities', 100, 1),
     testIdentities: whole(values, 'test-identities', 20, 1),
     imagesPerIdentity: whole(values, 'images-per-identity', 8, 2),
@@ -20,26 +26,28 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const total = (options.trainIdentities + options.testIdentities) * options.imagesPerIdentity;
   const bar = progress('drawing', total, { unit: 'images' });
   const start = performance.now();
-  const counts = writeSynthDataset({ ...options, onProgress: (done) => bar.update(done) });
+  const counts = writeSynthDataset({ ...options, object, onProgress: (done) => bar.update(done) });
   bar.end();
   const seconds = (performance.now() - start) / 1000;
   const { train, test } = counts;
-  if (values.json) console.log(JSON.stringify({ ...options, ...counts, seconds }, null, 2));
+  const skeleton = object.skeleton === PERSON ? undefined : skeletonPath(options.folder, options.name);
+  if (values.json) console.log(JSON.stringify({ object: kind, skeleton, ...options, ...counts, seconds }, null, 2));
   else
     console.log(
       `${options.folder}: dataset ${options.name} of ${height}×${width} images in ${seconds.toFixed(1)} s\n` +
         `train: ${options.trainIdentities} identities, ${train.images} images, ${train.pairs} pairs\n` +
-        `test: ${options.testIdentities} identities, ${test.images} images, ${test.pairs} pairs`,
+        `test: ${options.testIdentities} identities, ${test.images} images, ${test.pairs} pairs${skeleton ? `\nskeleton, for --skeleton: ${skeleton}` : ''}`,
     );
   return 0;
 }
 
 export const synth: Command = {
   name: 'synth',
-  summary: 'draws a synthetic people dataset: images, annotations and pairs, with nothing to download',
+  summary: 'draws a synthetic dataset of people or lamps: images, annotations and pairs, with nothing to download',
   usage: '--out FOLDER [options]',
   options: {
     out: { type: 'string' },
+    object: { type: 'string' },
     name: { type: 'string' },
     'train-identities': { type: 'string' },
     'test-identities': { type: 'string' },
@@ -50,17 +58,19 @@ export const synth: Command = {
   },
   help: {
     out: 'the data folder to write to',
-    name: 'name of the dataset (default synth)',
-    'train-identities': 'people to train on (default 100)',
-    'test-identities': 'other people to test on (default 20)',
+    object: 'person (default) or lamp: a desk lamp, whose skeleton is written beside the tables',
+    name: 'name of the dataset (default synth; lamp for lamps)',
+    'train-identities': 'people, or lamps, to train on (default 100)',
+    'test-identities': 'others to test on (default 20)',
     'images-per-identity': 'pictures of each (default 8)',
     size: 'HEIGHTxWIDTH of the pictures (default 128x64)',
-    seed: 'whole number; another one draws other people (default 0)',
+    seed: 'whole number; another one draws others (default 0)',
     overwrite: 'draw again over a dataset of this name',
   },
   examples: [
     'pose-gan synth --out data',
     'pose-gan synth --out data --name big --train-identities 1000 --images-per-identity 20',
+    'pose-gan synth --out data --object lamp',
     'pose-gan synth --out data --name square --size 256x256 --seed 7',
   ],
   run,

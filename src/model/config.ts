@@ -101,6 +101,13 @@ const decoders: Record<Preset, Record<Size, readonly number[]>> = {
   },
 };
 
+const patches = [64, 128, 256, 512, 1];
+/** Where the first convolution is unpadded, the few pixels of `small` have room for one level less. */
+const discriminators: Record<Preset, Record<Size, readonly number[]>> = {
+  paper: { market: patches, fashion: patches, small: patches },
+  authors: { market: patches, fashion: patches, small: [64, 128, 256, 1] },
+};
+
 const sizes = {
   market: { height: 128, width: 64, encoder: [64, 128, 256, 512, 512, 512], batch: 4, window: 3 },
   // Not of the paper: a quarter of market's pixels and one level less, to try things in minutes.
@@ -156,7 +163,7 @@ export function modelConfig({
     decoder: scaled(decoders[preset][size], true),
     dropoutBlocks: 3,
     dropoutRate: 0.5,
-    discriminator: scaled([64, 128, 256, 512, 1], true),
+    discriminator: scaled(discriminators[preset][size], true),
     discriminatorDropout: false,
     dropoutAtTest: false,
     loss: { kind: 'nearest', weight: 0.01, window },

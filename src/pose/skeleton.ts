@@ -38,7 +38,7 @@ export type Part = Limb | Box | Trunk;
 export interface Skeleton {
   readonly name: string;
   readonly joints: readonly string[];
-  /** Pairs of joints that a horizontal flip exchanges. */
+  /** Pairs of joints that a horizontal flip exchanges; a file may leave it out. */
   readonly mirror: readonly (readonly [string, string])[];
   readonly trunk: {
     /** Joints without which an image is not valid. */
@@ -65,29 +65,42 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
   const s = json as Skeleton;
   if (!s || !Array.isArray(s.joints) || !Array.isArray(s.parts) || !s.trunk)
     throw fail('it needs "joints", "mirror", "trunk" and "parts"');
+  if (typeof s.name !== 'string' || !s.name) throw fail('it needs a "name"');
   const known = new Set(s.joints);
   if (known.size !== s.joints.length) throw fail('a joint is listed twice');
-  const joints = (where: string, names: readonly string[] | undefined) => {
-    for (const n of names ?? [])
-      if (!known.has(n)) throw fail(`${where} names the joint ${n}, which is not in "joints"`);
+  const joints = (where: string, names: unknown, least = 0) => {
+    if (names === undefined && !least) return;
+    if (!Array.isArray(names) || names.length < least) throw fail(`${where} must be a list of joints`);
+    for (const n of names) if (!known.has(n)) throw fail(`${where} names the joint ${n}, which is not in "joints"`);
   };
-  for (const pair of s.mirror ?? []) joints('"mirror"', pair);
-  for (const pair of s.outline ?? []) joints('"outline"', pair);
-  joints('"trunk.joints"', s.trunk.joints);
-  for (const pair of [...(s.trunk.diagonals ?? []), ...(s.trunk.sides ?? [])]) joints('"trunk"', pair);
-  if (!s.trunk.joints?.length || !s.trunk.diagonals?.length || !s.trunk.sides?.length)
-    throw fail('"trunk" needs "joints", "diagonals" and "sides"');
+  const pairs = (where: string, list: unknown, least = 0) => {
+    if (list === undefined && !least) return;
+    if (!Array.isArray(list) || list.length < least || list.some((p) => !Array.isArray(p) || p.length !== 2))
+      throw fail(`${where} must be a list of pairs of joints`);
+    for (const pair of list) joints(where, pair);
+  };
+  pairs('"mirror"', s.mirror);
+  pairs('"outline"', s.outline);
+  joints('"trunk.joints"', s.trunk.joints, 1);
+  pairs('"trunk.diagonals"', s.trunk.diagonals, 1);
+  pairs('"trunk.sides"', s.trunk.sides, 1);
+  // Their lengths make the sizes of parts, in every image that counts as valid.
+  for (const n of [...s.trunk.diagonals, ...s.trunk.sides].flat())
+    if (!s.trunk.joints.includes(n)) throw fail(`"trunk" measures from ${n}, which is not in "trunk.joints"`);
   if (s.parts.length < 1 || s.parts.length > 31) throw fail(`it has ${s.parts.length} parts; 1 to 31 are possible`);
+  if (new Set(s.parts.map((p) => p.name)).size !== s.parts.length) throw fail('two parts have one name');
   for (const part of s.parts) {
     if (part.kind === 'limb') {
       joints(`part ${part.name}`, [part.from, part.to]);
       const other = part.mirror === undefined ? part : s.parts.find((p) => p.name === part.mirror);
       if (other?.kind !== 'limb') throw fail(`part ${part.name} has the mirror ${part.mirror}, which is no limb`);
-    } else if (part.kind === 'box')
-      joints(`part ${part.name}`, [...part.joints, ...(part.with ?? []), ...(part.anchors ?? [])]);
-    else if (part.kind !== 'trunk') throw fail(`part ${(part as Part).name} must be of kind limb, box or trunk`);
+    } else if (part.kind === 'box') {
+      joints(`part ${part.name}`, part.joints, 1);
+      joints(`"with" of part ${part.name}`, part.with);
+      joints(`"anchors" of part ${part.name}`, part.anchors);
+    } else if (part.kind !== 'trunk') throw fail(`part ${(part as Part).name} must be of kind limb, box or trunk`);
   }
-  return s;
+  return { ...s, mirror: s.mirror ?? [] };
 }
 
 /** Looks joints up by name. */
