@@ -362,9 +362,9 @@ describe('installing', () => {
   });
 
   test('the folder is the one given, else the variable, else the user’s', () => {
-    vi.stubEnv('POSE_GAN_WEIGHTS', '/tmp/elsewhere');
+    vi.stubEnv('POSE_GAN_WEIGHTS', '/some/other/place');
     expect(weightsFolder('here')).toBe('here');
-    expect(weightsFolder()).toBe('/tmp/elsewhere');
+    expect(weightsFolder()).toBe('/some/other/place');
     vi.stubEnv('POSE_GAN_WEIGHTS', '');
     expect(weightsFolder()).toMatch(/webgpu-pose-gan$/);
     vi.unstubAllEnvs();

@@ -12,9 +12,10 @@ import type { SynthOptions, SynthPicture } from './synth.js';
 export const LAMP: Skeleton = parseSkeleton(lampJson, 'skeletons/lamp.json');
 
 /**
- * Draws one picture of a synthetic desk lamp: its shapes and colours belong to the identity; bend, view, light and place
- * to the picture. A pure function of its options. Joints are exact; one that something else covers is missing, as is the
- * bulb that is turned away. The foot is annotated when covered, but for one picture in 25, as a person's trunk is.
+ * Draws one picture of a synthetic desk lamp: its shapes and colours belong to the identity; bend, view, light and
+ * place to the picture. A pure function of its options. Joints are exact; one that something else covers is missing, as
+ * is the bulb that is turned away. The foot is annotated when covered, but for one picture in 25, as a person's trunk
+ * is.
  */
 export function drawLamp({ seed, identity, index, height = 128, width = 64 }: SynthOptions): SynthPicture {
   const random = stream(seed, identity, 4, index);
