@@ -9,6 +9,7 @@ import { ShapeError } from '../src/gpu/errors.js';
 import { type Nd, nd, testNormal, testRandom } from '../src/kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../src/kernels/room.js';
 import { rooms } from '../src/kernels/rooms.js';
+import { slice } from '../src/kernels/slice/slice.js';
 import { dot, nmse, norm } from './compare.js';
 import { sharedEngine } from './gpu.js';
 
@@ -36,11 +37,28 @@ function data(specs: Readonly<Record<string, InputSpec>>, seed: number): Record<
   );
 }
 
-const leavesOf = (specs: Readonly<Record<string, InputSpec>>): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(specs).map(([n, s]) => [n, input(n, s.shape, s.dtype)]));
+/**
+ * Graph inputs for a case. With a margin, an f32 input is the middle of a wider one, so that kernels read it at an offset and
+ * with a stride; what lies beside it is NaN.
+ */
+const leavesOf = (specs: Readonly<Record<string, InputSpec>>, margin = 0): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(specs).map(([n, s]) => [n, leafOf(n, s, margin)]));
 
-const toDevice = (x: Nd, spec?: InputSpec): TensorData =>
-  spec?.dtype === 'u32' ? Uint32Array.from(x.data) : Float32Array.from(x.data);
+function leafOf(name: string, { shape, dtype }: InputSpec, margin: number): Tensor {
+  if (dtype === 'u32' || !margin) return input(name, shape, dtype);
+  const channels = shape[shape.length - 1] ?? 1;
+  const wide = input(name, [...shape.slice(0, -1), channels + 2 * margin]);
+  return slice(wide, margin, margin + channels);
+}
+
+function toDevice(x: Nd, dtype: InputSpec['dtype'], margin: number): TensorData {
+  if (dtype === 'u32') return Uint32Array.from(x.data);
+  const channels = x.shape[x.shape.length - 1] ?? 1;
+  const stride = channels + 2 * margin;
+  const wide = new Float32Array((x.data.length / channels) * stride).fill(Number.NaN);
+  for (const [i, v] of x.data.entries()) wide[Math.floor(i / channels) * stride + margin + (i % channels)] = v;
+  return wide;
+}
 
 function upstream(results: Record<string, Nd>, seed: number): Record<string, Nd> {
   const random = testRandom(seed);
@@ -64,14 +82,14 @@ function prepare(room: Room, c: Case): Prepared {
   return { c, inputs, expected, gy, gradients: room.backward?.(inputs, c.attrs, gy) ?? {} };
 }
 
-function graph(room: Room, { c, expected, gradients }: Prepared) {
-  const leaves = leavesOf(c.inputs);
+function graph(room: Room, { c, expected, gradients }: Prepared, margin = 0) {
+  const leaves = leavesOf(c.inputs, margin);
   const results = room.build(leaves, c.attrs);
   const names = Object.keys(expected);
   const wanted = Object.keys(gradients);
   const outputs: Record<string, Tensor> = Object.fromEntries(names.map((n) => [n, results[n] as Tensor]));
   if (wanted.length) {
-    const gys = names.map((n) => input(`gy_${n}`, (expected[n] as Nd).shape));
+    const gys = names.map((n) => leafOf(`gy_${n}`, { shape: (expected[n] as Nd).shape }, margin));
     const gs = vectorJacobian(
       Object.values(outputs),
       gys,
@@ -83,13 +101,15 @@ function graph(room: Room, { c, expected, gradients }: Prepared) {
 }
 
 async function runCase(room: Room, p: Prepared, options: CompileOptions): Promise<void> {
-  const plan = await compile(engine, graph(room, p), options);
+  const margin = options.guard?.gap ?? 0;
+  const plan = await compile(engine, graph(room, p, margin), options);
   try {
     for (const s of plan.steps) ran.add(`${s.op.name}/${s.variant}`);
     const feeds: Record<string, TensorData> = {};
     for (const [n, x] of Object.entries(p.inputs))
-      if (plan.inputNames.includes(n)) feeds[n] = toDevice(x, p.c.inputs[n]);
-    for (const [n, g] of Object.entries(p.gy)) if (plan.inputNames.includes(`gy_${n}`)) feeds[`gy_${n}`] = toDevice(g);
+      if (plan.inputNames.includes(n)) feeds[n] = toDevice(x, p.c.inputs[n]?.dtype, margin);
+    for (const [n, g] of Object.entries(p.gy))
+      if (plan.inputNames.includes(`gy_${n}`)) feeds[`gy_${n}`] = toDevice(g, 'f32', margin);
     const once: Record<string, TensorData> = {};
     for (const round of [0, 1]) {
       plan.fillGuards();

@@ -47,6 +47,7 @@ const conv2dRoom: Room = room<Attrs>({
     layer([3, 8, 4, 12], [4, 4, 12, 20], { stride: 2, pad: 1 }, true),
     layer([1, 13, 19, 2], [3, 3, 2, 3], { pad: 1 }, true, ', several tiles of pixels'),
     layer([1, 3, 3, 2], [1, 1, 2, 67], {}, true, ', several tiles of channels'),
+    layer([1, 4, 9, 36], [3, 3, 36, 40], { pad: 1 }, true, ', rows longer and tiles larger than a subgroup’s'),
     layer([1, 2, 2, 96], [3, 3, 96, 3], { pad: 1 }, true, ', long reduction'),
     layer([1, 3, 3, 132], [2, 2, 132, 8], {}, true, ', long reduction'),
     layer([1, 2, 3, 2], [3, 3, 2, 64], { pad: 1 }, false, ', long reduction of the gradient'),
