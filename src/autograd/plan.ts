@@ -1,6 +1,6 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
-import { timeDispatches, uploadTextures } from '../gpu/profiler.js';
+import { encodeDispatches, timeDispatches } from '../gpu/profiler.js';
 import type { TextureUpload } from '../gpu/shader.js';
 import type { LeafAttrs } from './leaves.js';
 import type { Call, Op } from './op.js';
@@ -153,18 +153,7 @@ export class Plan {
 
   #submit(steps: readonly Step[], name: string): void {
     const encoder = this.engine.device.createCommandEncoder({ label: this.engine.label(name) });
-    let pass = encoder.beginComputePass({ label: this.engine.label(name) });
-    for (const step of steps) {
-      if (step.uploads.length) {
-        pass.end();
-        uploadTextures(encoder, step.uploads);
-        pass = encoder.beginComputePass({ label: this.engine.label(name) });
-      }
-      pass.setPipeline(step.pipeline);
-      pass.setBindGroup(0, step.bindGroup);
-      pass.dispatchWorkgroups(...step.workgroups);
-    }
-    pass.end();
+    encodeDispatches(encoder, steps, this.engine.label(name));
     this.engine.submit(encoder, name);
     this.engine.counters.dispatches += steps.length;
   }

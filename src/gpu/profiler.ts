@@ -14,14 +14,40 @@ export interface TimedDispatch {
 /** Queries per set that WebGPU guarantees. */
 const MAX_QUERIES = 4096;
 
+/** Throws `AdapterError` when the device has no timestamps. */
+export function requireTimestamps({ device }: Engine): void {
+  if (device.features.has('timestamp-query')) return;
+  throw new AdapterError(
+    'timing needs the feature timestamp-query, which this device was not created with; request it in requiredFeatures, ' +
+      'or choose an adapter that has it',
+  );
+}
+
+/** Records dispatches in order, in as few passes as their texture uploads allow. */
+export function encodeDispatches(
+  encoder: GPUCommandEncoder,
+  dispatches: readonly TimedDispatch[],
+  label: string,
+): void {
+  let pass: GPUComputePassEncoder | undefined;
+  for (const d of dispatches) {
+    if (d.uploads.length) {
+      pass?.end();
+      pass = undefined;
+      uploadTextures(encoder, d.uploads);
+    }
+    pass ??= encoder.beginComputePass({ label });
+    pass.setPipeline(d.pipeline);
+    pass.setBindGroup(0, d.bindGroup);
+    pass.dispatchWorkgroups(...d.workgroups);
+  }
+  pass?.end();
+}
+
 /** Runs dispatches in order, each in a pass of its own between two GPU timestamps; milliseconds of each. */
 export async function timeDispatches(engine: Engine, dispatches: readonly TimedDispatch[]): Promise<number[]> {
+  requireTimestamps(engine);
   const { device } = engine;
-  if (!device.features.has('timestamp-query'))
-    throw new AdapterError(
-      'profiling needs the feature timestamp-query, which this device was not created with; request it in requiredFeatures, ' +
-        'or choose an adapter that has it',
-    );
   const ms: number[] = [];
   for (let from = 0; from < dispatches.length; from += MAX_QUERIES / 2) {
     const part = dispatches.slice(from, from + MAX_QUERIES / 2);

@@ -1,0 +1,119 @@
+import { grid } from '../autograd/op.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import { type Shader, shader } from '../gpu/shader.js';
+import { measure, type Times, type Work } from './measure.js';
+
+/** What an adapter can do at most, as measured: the roofline. */
+export interface Peaks {
+  /** 10⁹ f32 operations a second; a multiply-add counts two. */
+  gflops: number;
+  /** 10⁹ bytes a second, each byte read and each byte written counted. */
+  gbs: number;
+}
+
+/** Links of a chain in one turn of the loop. */
+const LINKS = 16;
+
+/**
+ * Chains a = a·b + c in each invocation, independent of one another: 2 · chains · LINKS · turns operations. b is below 1, so
+ * that the values stay finite; the sum is stored, so that no chain can be left out.
+ */
+function chainsOf(count: number): Shader {
+  const each = (text: (i: number) => string, between = ' ') =>
+    Array.from({ length: count }, (_, i) => text(i)).join(between);
+  const code = `
+struct Params { turns: u32, b: f32, c: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let b = p.b;
+  let c = p.c;
+  let s = f32(id.x) * 1e-6;
+  ${each((i) => `var a${i} = s + ${i / 10};`)}
+  for (var i = 0u; i < p.turns; i++) {
+    ${`${each((i) => `a${i} = fma(a${i}, b, c);`)}\n`.repeat(LINKS)}
+  }
+  y[id.x] = ${each((i) => `a${i}`, ' + ')};
+}`;
+  return shader(`peaks/fma${count}`, code);
+}
+
+/** Too few chains leave the adapter waiting for results, too many do not fit its registers: which is best depends on it. */
+const CHAINS = [6, 8, 9, 10, 12, 16];
+
+const copy = shader(
+  'peaks/copy',
+  `
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i < arrayLength(&y)) { y[i] = x[i]; }
+}`,
+);
+
+/** Pieces of work whose operations and bytes are known, and what to make of their times. */
+export class PeakWork {
+  readonly #buffers: GPUBuffer[] = [];
+
+  private constructor(
+    readonly work: readonly Work[],
+    private readonly amounts: readonly { flops: number; bytes: number }[],
+    buffers: GPUBuffer[],
+  ) {
+    this.#buffers = buffers;
+  }
+
+  static async create(engine: Engine): Promise<PeakWork> {
+    const { STORAGE, COPY_SRC, COPY_DST, UNIFORM } = GPU_BUFFER;
+    const invocations = engine.software ? 2048 : 2 ** 20;
+    const turns = engine.software ? 512 : 256;
+    const bytes = Math.min(engine.software ? 2 ** 25 : 2 ** 28, engine.device.limits.maxStorageBufferBindingSize);
+    const params = engine.buffer('peaks/params', 16, UNIFORM | COPY_DST);
+    engine.device.queue.writeBuffer(params, 0, Uint32Array.of(turns));
+    engine.device.queue.writeBuffer(params, 4, Float32Array.of(0.5, 0.25));
+    const sums = engine.buffer('peaks/sums', 4 * invocations, STORAGE);
+    const from = engine.buffer('peaks/from', bytes, STORAGE | COPY_SRC);
+    const to = engine.buffer('peaks/to', bytes, STORAGE | COPY_DST);
+    const dispatch = async (of: Shader, buffers: readonly GPUBuffer[], workgroups: [number, number, number]) => {
+      const pipeline = await engine.pipeline(of);
+      const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+      const bindGroup = engine.bindGroup(of.label, pipeline.getBindGroupLayout(0), entries);
+      return { dispatches: [{ pipeline, bindGroup, workgroups, uploads: [] }] };
+    };
+    const chains = await Promise.all(
+      CHAINS.map((n) => dispatch(chainsOf(n), [params, sums], [invocations / 64, 1, 1])),
+    );
+    const shaderCopy = await dispatch(copy, [from, to], grid(bytes / 16, 64));
+    const command: Work = { encode: (encoder) => encoder.copyBufferToBuffer(from, 0, to, 0, bytes) };
+    const moved = { flops: 0, bytes: 2 * bytes };
+    return new PeakWork(
+      [...chains, shaderCopy, command],
+      [...CHAINS.map((n) => ({ flops: 2 * n * LINKS * turns * invocations, bytes: 0 })), moved, moved],
+      [params, sums, from, to],
+    );
+  }
+
+  /** The best of each kind, from the median times of `work`. */
+  peaks(times: readonly Times[]): Peaks {
+    const best = (of: 'flops' | 'bytes') =>
+      Math.max(...this.amounts.map((a, i) => a[of] / (times[i] as Times).median / 1e6));
+    return { gflops: best('flops'), gbs: best('bytes') };
+  }
+
+  destroy(): void {
+    for (const b of this.#buffers) b.destroy();
+  }
+}
+
+/** Measures the adapter: an f32 multiply-add loop in registers, and copies of a large buffer by command and by shader. */
+export async function measurePeaks(engine: Engine): Promise<Peaks> {
+  const work = await PeakWork.create(engine);
+  try {
+    return work.peaks(await measure(engine, work.work));
+  } finally {
+    work.destroy();
+  }
+}
