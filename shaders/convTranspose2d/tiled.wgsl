@@ -3,89 +3,161 @@
 // Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
 // quotient of (f + top) / sh; likewise along the columns.
 // So each phase is the product of a matrix of its pixels × K and one of K × output channels, K = the phase's taps × C.
-// A workgroup computes 64 pixels × 64 output channels, 16 k a step through workgroup memory; an invocation 4 × 4.
-// Workgroup z = phase + phases · b sums k in [b·chunk, (b + 1)·chunk) and writes the b-th block of rows (splitK;
-// otherwise there is one).
+// A workgroup makes M pixels × N channels, an invocation 8 pixels × WIDTH channels. A step is eight input channels of
+// one tap; while it is multiplied the next is on its way from storage to registers and then to the other half of
+// workgroup memory: one barrier a step. Workgroup z = phase + phases · b sums the steps [b·chunk, (b + 1)·chunk) and
+// writes the b-th block of rows (splitK; otherwise there is one).
+const M = 128u;
+const N = 128u;
+const WIDTH = 8u;
+const WIDE = WIDTH == 8u;
+const HALVES = WIDTH / 4u;
+const FAR = HALVES - 1u;
+const ROWS = M / 8u;
+const COLUMNS = N / WIDTH;
+const T = ROWS * COLUMNS;
+
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, top: u32, left: u32, biased: u32, chunk: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-// Four pixels, four channels of each k; a row of 17 keeps the writes of 16 k off one memory bank.
-var<workgroup> xs: array<vec4f, 272>;
-var<workgroup> ws: array<vec4f, 272>;
+// Two buffers of: input channels 4q … 4q + 3 of pixel i·ROWS + r at [i][r][q]; of output channel h·N/2 + 4c + k at
+// [q][k][h][c ^ 4q]. Neighbouring invocations read and write neighbouring memory banks, or read one address.
+var<workgroup> xs: array<array<array<array<vec4f, 2>, ROWS>, 8>, 2>;
+var<workgroup> ws: array<array<array<array<array<vec4f, COLUMNS>, HALVES>, 4>, 2>, 2>;
 
 fn epilogue(v: f32) -> f32 { return v; }
 
-fn put(block: u32, n: u32, i: u32, j: u32, o: u32, value: vec4f) {
-  if (n >= p.N || i >= p.Ho || j >= p.Wo) { return; }
-  let row = ((block * p.N + n) * p.Ho + i) * p.Wo + j;
-  for (var q = o; q < min(o + 4u, p.O); q++) {
-    var sum = value[q - o];
-    if (p.biased != 0u) { sum += bias[p.bias_offset + q]; }
-    y[p.y_offset + row * p.y_stride + q] = epilogue(sum);
-  }
+// Four values along the channels from element e, of which `left` exist; replaced where rows are no multiple of four.
+fn x4(e: u32, left: u32) -> vec4f { return x[e / 4u]; }
+fn w4(e: u32, left: u32) -> vec4f { return w[e / 4u]; }
+fn bias4(e: u32, left: u32) -> vec4f { return bias[e / 4u]; }
+fn setY(e: u32, left: u32, v: vec4f) { y[e / 4u] = v; }
+
+// sum + Σ_k v[k] · f[k]
+fn plus(sum: vec4f, v: vec4f, f: mat4x4f) -> vec4f {
+  return fma(vec4f(v.w), f[3], fma(vec4f(v.z), f[2], fma(vec4f(v.y), f[1], fma(vec4f(v.x), f[0], sum))));
 }
 
-@compute @workgroup_size(256)
+fn store(at: u32, o: u32, value: vec4f) {
+  if (o >= p.O) { return; }
+  var s = value;
+  if (p.biased != 0u) { s += bias4(p.bias_offset + o, p.O - o); }
+  setY(at + o, p.O - o, vec4f(epilogue(s.x), epilogue(s.y), epilogue(s.z), epilogue(s.w)));
+}
+
+@compute @workgroup_size(T)
 fn main(
   @builtin(local_invocation_index) t: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  let rows = (p.Ho + p.sh - 1u) / p.sh;
-  let columns = (p.Wo + p.sw - 1u) / p.sw;
+  // Pixels of a phase: images, rows, columns.
+  let size = vec3u(p.N, (p.Ho + p.sh - 1u) / p.sh, (p.Wo + p.sw - 1u) / p.sw);
+  let count = size.x * size.y * size.z;
   let tile = group.y * groups.x + group.x;
-  let across = (p.O + 63u) / 64u;
-  if (tile / across * 64u >= p.N * rows * columns) { return; }
+  let across = (p.O + N - 1u) / N;
+  let first = tile / across * M;
+  if (first >= count) { return; }
+  let stride = vec2u(p.sh, p.sw);
   let phase = group.z % (p.sh * p.sw);
   let block = group.z / (p.sh * p.sw);
   let f = vec2u(phase / p.sw, phase % p.sw);
-  let a = vec2u((f.x + p.top) % p.sh, (f.y + p.left) % p.sw);
-  let taps = vec2u((p.KH + p.sh - 1u - a.x) / p.sh, (p.KW + p.sw - 1u - a.y) / p.sw);
-  // The four pixels of this invocation; the row and column of x that tap t = 0 reads.
-  let m = tile / across * 64u + 4u * (t / 16u) + vec4u(0, 1, 2, 3);
-  let n = m / (rows * columns);
-  let r = m / columns % rows;
-  let s = m % columns;
-  let h = r + (f.x + p.top) / p.sh;
-  let l = s + (f.y + p.left) / p.sw;
-  // The four channels whose weights it fetches.
-  let fetched = min(tile % across * 64u + 4u * (t / 16u) + vec4u(0, 1, 2, 3), vec4u(p.O - 1u));
+  let begin = f + vec2u(p.top, p.left);
+  let taps = (vec2u(p.KH, p.KW) + stride - 1u - begin % stride) / stride;
+  // Where this invocation multiplies: 32 neighbours share 4 rows and 8 columns.
+  let column = t % 8u + t / 32u % (COLUMNS / 8u) * 8u;
+  let r = t / 8u % 4u + t / 32u / (COLUMNS / 8u) * 4u;
+  // What it fetches of x: channels from 4q of two pixels; (h, l) is what tap t = 0 reads. And of w: those channels of
+  // one or two outputs.
+  let q = t % 2u;
+  let slot = t / 2u + vec2u(0u, T / 2u);
+  let pixel = first + slot;
+  let n = pixel / (size.y * size.z);
+  let h = pixel / size.z % size.y + begin.x / p.sh;
+  let l = pixel % size.z + begin.y / p.sw;
+  let k = slot / (N / 4u);
+  let quad = slot.x % (N / 4u);
+  let o = tile % across * N + 4u * quad + k;
+  let steps = (p.C + 7u) / 8u;
   let start = block * p.chunk;
-  let end = min(start + p.chunk, taps.x * taps.y * p.C);
-  var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
-  for (var k0 = start; k0 < end; k0 += 16u) {
-    let k = min(k0 + t % 16u, end - 1u);
-    let live = k0 + t % 16u < end;
-    let c = k % p.C;
-    let tap = vec2u(k / p.C / taps.y, k / p.C % taps.y);
-    // Above and left of the image the position wraps to a large number, so that one comparison checks both ends.
-    let hh = h - tap.x;
-    let ll = l - tap.y;
-    let within = (n < vec4u(p.N)) & (hh < vec4u(p.H)) & (ll < vec4u(p.W)) & vec4<bool>(live);
-    let at = select(vec4u(), p.x_offset + ((n * p.H + hh) * p.W + ll) * p.x_stride + c, within);
-    xs[17u * (t % 16u) + t / 16u] = select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), within);
-    let u = a + vec2u(p.sh, p.sw) * tap;
-    let b = p.w_offset + ((u.x * p.KW + u.y) * p.O + fetched) * p.C + c;
-    ws[17u * (t % 16u) + t / 16u] = select(vec4f(), vec4f(w[b.x], w[b.y], w[b.z], w[b.w]), live);
-    workgroupBarrier();
-    for (var q = 0u; q < 16u; q++) {
-      let v = xs[17u * q + t / 16u];
-      let g = ws[17u * q + t % 16u];
-      a0 += v.x * g; a1 += v.y * g; a2 += v.z * g; a3 += v.w * g;
+  let end = min(start + p.chunk, taps.x * taps.y * steps);
+  var c = start % steps * 8u;
+  // A phase may have no taps at all.
+  var tap = vec2u(start / steps / max(taps.y, 1u), start / steps % max(taps.y, 1u));
+  var n0 = vec4f(); var n1 = vec4f(); var n2 = vec4f(); var n3 = vec4f();
+  var n4 = vec4f(); var n5 = vec4f(); var n6 = vec4f(); var n7 = vec4f();
+  var m0 = vec4f(); var m1 = vec4f(); var m2 = vec4f(); var m3 = vec4f();
+  var m4 = vec4f(); var m5 = vec4f(); var m6 = vec4f(); var m7 = vec4f();
+  var at = vec2u();
+  var origin = vec2u();
+  var within = vec2<bool>();
+  for (var s = start; s <= end; s++) {
+    var x0 = vec4f(); var x1 = vec4f(); var w0 = vec4f(); var w1 = vec4f();
+    if (s < end) {
+      if (s == start || c == 0u) {
+        // Above and left of the image the position wraps to a large number, so that one comparison checks both ends.
+        within = (n < vec2u(p.N)) & (h - tap.x < vec2u(p.H)) & (l - tap.y < vec2u(p.W));
+        at = p.x_offset + ((n * p.H + h - tap.x) * p.W + l - tap.y) * p.x_stride + 4u * q;
+        let a = begin % stride + stride * tap;
+        origin = p.w_offset + ((a.x * p.KW + a.y) * p.O + o) * p.C + 4u * q;
+      }
+      let d = c + 4u * q;
+      if (within.x & (d < p.C)) { x0 = x4(at.x + c, p.C - d); }
+      if (2u * M > T && (within.y & (d < p.C))) { x1 = x4(at.y + c, p.C - d); }
+      if ((k.x < 4u) & (o.x < p.O) & (d < p.C)) { w0 = w4(origin.x + c, p.C - d); }
+      if (2u * N > T && ((o.y < p.O) & (d < p.C))) { w1 = w4(origin.y + c, p.C - d); }
+      c += 8u;
+      if (c >= p.C) {
+        c = 0u;
+        tap.y++;
+        if (tap.y == taps.y) { tap = vec2u(tap.x + 1u, 0u); }
+      }
+    }
+    if (s > start) {
+      let b = (s + 1u) % 2u;
+      for (var e = 0u; e < 2u; e++) {
+        let z = column ^ (4u * e);
+        let f = transpose(mat4x4f(ws[b][e][0][0][z], ws[b][e][1][0][z], ws[b][e][2][0][z], ws[b][e][3][0][z]));
+        let g = transpose(
+          mat4x4f(ws[b][e][0][FAR][z], ws[b][e][1][FAR][z], ws[b][e][2][FAR][z], ws[b][e][3][FAR][z]));
+        let a0 = xs[b][0][r][e]; n0 = plus(n0, a0, f); if (WIDE) { m0 = plus(m0, a0, g); }
+        let a1 = xs[b][1][r][e]; n1 = plus(n1, a1, f); if (WIDE) { m1 = plus(m1, a1, g); }
+        let a2 = xs[b][2][r][e]; n2 = plus(n2, a2, f); if (WIDE) { m2 = plus(m2, a2, g); }
+        let a3 = xs[b][3][r][e]; n3 = plus(n3, a3, f); if (WIDE) { m3 = plus(m3, a3, g); }
+        let a4 = xs[b][4][r][e]; n4 = plus(n4, a4, f); if (WIDE) { m4 = plus(m4, a4, g); }
+        let a5 = xs[b][5][r][e]; n5 = plus(n5, a5, f); if (WIDE) { m5 = plus(m5, a5, g); }
+        let a6 = xs[b][6][r][e]; n6 = plus(n6, a6, f); if (WIDE) { m6 = plus(m6, a6, g); }
+        let a7 = xs[b][7][r][e]; n7 = plus(n7, a7, f); if (WIDE) { m7 = plus(m7, a7, g); }
+      }
+    }
+    if (s < end) {
+      let b = s % 2u;
+      xs[b][slot.x / ROWS][slot.x % ROWS][q] = x0;
+      if (2u * M > T) { xs[b][slot.y / ROWS][slot.y % ROWS][q] = x1; }
+      if (k.x < 4u) { ws[b][q][k.x][quad / COLUMNS][(quad % COLUMNS) ^ (4u * q)] = w0; }
+      if (2u * N > T) { ws[b][q][k.y][quad / COLUMNS][(quad % COLUMNS) ^ (4u * q)] = w1; }
     }
     workgroupBarrier();
   }
-  let i = f.x + p.sh * r;
-  let j = f.y + p.sw * s;
-  let o = tile % across * 64u + 4u * (t % 16u);
-  put(block, n.x, i.x, j.x, o, a0); put(block, n.y, i.y, j.y, o, a1);
-  put(block, n.z, i.z, j.z, o, a2); put(block, n.w, i.w, j.w, o, a3);
+  let e = tile % across * N + 4u * column;
+  // A loop, since activations that are put into the store would else be there 16 times.
+  for (var m = first + r; m < min(first + M, count); m += ROWS) {
+    let i = f.x + p.sh * (m / size.z % size.y);
+    let j = f.y + p.sw * (m % size.z);
+    if (i < p.Ho && j < p.Wo) {
+      let row = ((block * p.N + m / (size.y * size.z)) * p.Ho + i) * p.Wo + j;
+      store(p.y_offset + row * p.y_stride, e, n0);
+      if (WIDE) { store(p.y_offset + row * p.y_stride, e + N / 2u, m0); }
+    }
+    n0 = n1; n1 = n2; n2 = n3; n3 = n4; n4 = n5; n5 = n6; n6 = n7;
+    m0 = m1; m1 = m2; m2 = m3; m3 = m4; m4 = m5; m5 = m6; m6 = m7;
+  }
 }

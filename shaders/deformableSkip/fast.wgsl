@@ -7,6 +7,7 @@
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;
+override TWO: bool = false;
 struct Params {
   count: u32, parts: u32, height: u32, width: u32, channels: u32, scale: f32,
   x_offset: u32, x_stride: u32, affine_offset: u32, mask_offset: u32, y_offset: u32, y_stride: u32,
@@ -32,33 +33,45 @@ fn transform(k: u32) -> Affine {
   );
 }
 
-fn tap(image: u32, at: vec2i, c: u32, part: u32) -> vec4f {
-  if (any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return vec4f(); }
-  let r = (image * p.height + u32(at.y)) * p.width + u32(at.x);
-  if (!TARGET && extractBits(mask[p.mask_offset + r], part, 1u) == 0u) { return vec4f(); }
-  return x[(p.x_offset + r * p.x_stride + c) / 4u];
+// Values of the invocation's channels: four from c on and, where TWO, four more from c + channels / 2 on.
+struct Values { a: vec4f, b: vec4f }
+
+fn at_row(r: u32, c: u32) -> Values {
+  let i = (p.x_offset + r * p.x_stride + c) / 4u;
+  if (TWO) { return Values(x[i], x[i + p.channels / 8u]); }
+  return Values(x[i], vec4f());
 }
 
-fn candidate(r: u32, c: u32, part: u32) -> vec4f {
+fn add_tap(sum: Values, w: f32, image: u32, at: vec2i, c: u32, part: u32) -> Values {
+  if (any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return sum; }
+  let r = (image * p.height + u32(at.y)) * p.width + u32(at.x);
+  if (!TARGET && extractBits(mask[p.mask_offset + r], part, 1u) == 0u) { return sum; }
+  let v = at_row(r, c);
+  return Values(sum.a + w * v.a, sum.b + w * v.b);
+}
+
+fn candidate(r: u32, c: u32, part: u32) -> Values {
   let n = r / (p.height * p.width);
   let t = transform(n * p.parts + part);
   let q = vec3f(f32(r % p.width), f32(r / p.width % p.height), 1.0);
   let source = vec2f(dot(t.x, q), dot(t.y, q));
   let size = vec2f(f32(p.width), f32(p.height));
-  if (!(all(source > vec2f(-1.0)) && all(source < size))) { return vec4f(); }
+  if (!(all(source > vec2f(-1.0)) && all(source < size))) { return Values(vec4f(), vec4f()); }
   // The clamp keeps the conversion to integers defined even where comparisons ignore NaN.
   let corner = floor(clamp(source, vec2f(-1.0), size));
   let w = source - corner;
   let at = vec2i(corner);
-  return (1.0 - w.y) * ((1.0 - w.x) * tap(n, at, c, part) + w.x * tap(n, at + vec2i(1, 0), c, part))
-    + w.y * ((1.0 - w.x) * tap(n, at + vec2i(0, 1), c, part) + w.x * tap(n, at + vec2i(1, 1), c, part));
+  let upper = add_tap(Values(vec4f(), vec4f()), (1.0 - w.y) * (1.0 - w.x), n, at, c, part);
+  let right = add_tap(upper, (1.0 - w.y) * w.x, n, at + vec2i(1, 0), c, part);
+  let lower = add_tap(right, w.y * (1.0 - w.x), n, at + vec2i(0, 1), c, part);
+  return add_tap(lower, w.y * w.x, n, at + vec2i(1, 1), c, part);
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
   if (i >= p.count) { return; }
-  let quads = p.channels / 4u;
+  let quads = p.channels / select(4u, 8u, TWO);
   let r = i / quads;
   let c = 4u * (i % quads);
   let all_parts = (1u << p.parts) - 1u;
@@ -66,25 +79,41 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (TARGET) { reached = mask[p.mask_offset + r] & all_parts; } else { reached = reach[r]; }
   // The lowest bit that is 0 in `reached`, if it is a part's: the first part that contributes a plain 0.
   let absent = ~reached & (reached + 1u) & all_parts;
-  var result = vec4f();
+  var result = Values(vec4f(), vec4f());
   var index = vec4u();
-  if (IDENTITY) { result = x[(p.x_offset + r * p.x_stride + c) / 4u]; }
-  else if (!MEAN) { result = vec4f(-3.4028234e38); }
+  var more = vec4u();
+  if (IDENTITY) { result = at_row(r, c); }
+  else if (!MEAN) { result = Values(vec4f(-3.4028234e38), vec4f(-3.4028234e38)); }
   var todo = reached;
   if (!MEAN) { todo |= absent; }
   while (todo != 0u) {
     let h = firstTrailingBit(todo);
     todo &= todo - 1u;
-    var value = vec4f();
+    var value = Values(vec4f(), vec4f());
     if (extractBits(reached, h, 1u) != 0u) { value = candidate(r, c, h); }
-    if (MEAN) { result += value; }
+    if (MEAN) { result = Values(result.a + value.a, result.b + value.b); }
     else {
-      let wins = value > result;
-      result = select(result, value, wins);
+      let wins = value.a > result.a;
+      result.a = select(result.a, value.a, wins);
       index = select(index, vec4u(h + u32(IDENTITY)), wins);
+      if (TWO) {
+        let also = value.b > result.b;
+        result.b = select(result.b, value.b, also);
+        more = select(more, vec4u(h + u32(IDENTITY)), also);
+      }
     }
   }
-  if (MEAN) { result /= f32(p.parts + u32(IDENTITY)); }
-  y[(p.y_offset + r * p.y_stride + c) / 4u] = result;
-  if (!MEAN) { winner[i] = dot(index, vec4u(1u, 1u << 8u, 1u << 16u, 1u << 24u)); }
+  if (MEAN) {
+    let candidates = f32(p.parts + u32(IDENTITY));
+    result = Values(result.a / candidates, result.b / candidates);
+  }
+  let to = (p.y_offset + r * p.y_stride + c) / 4u;
+  y[to] = result.a;
+  let bytes = vec4u(1u, 1u << 8u, 1u << 16u, 1u << 24u);
+  let first = (r * p.channels + c) / 4u;
+  if (!MEAN) { winner[first] = dot(index, bytes); }
+  if (TWO) {
+    y[to + quads] = result.b;
+    if (!MEAN) { winner[first + quads] = dot(more, bytes); }
+  }
 }

@@ -1,13 +1,14 @@
 // y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
 // n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
 // winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
-// A workgroup computes COLS × ROWS pixels. Eight channels at a time it shares the reference of these pixels and the
-// halo around them; invocation (i, j, k) sums the distances of pixel (i, j) to row k of its window; then one of each
-// pixel takes the minimum.
+// A workgroup computes COLS × ROWS pixels. Sixteen channels at a time it shares the reference of these pixels and the
+// halo around them: read along the channels, kept pixel by pixel, so that neighbouring invocations, which compare
+// neighbouring pixels, find theirs in different banks of the memory. Invocation (i, j, k) sums the distances of pixel
+// (i, j) to row k of its window; then one of each pixel takes the minimum.
 override WINDOW: u32 = 3u;
 override COLS: u32 = 8u;
 override ROWS: u32 = 8u;
-const QUADS = 2u;       // vec4 of channels shared at a time
+const QUADS = 4u;       // vec4 of channels shared at a time
 const MOST = 7u;        // largest WINDOW
 struct Params {
   start: u32, end: u32, tiles_x: u32, tiles_y: u32, height: u32, width: u32, channels: u32,
@@ -38,6 +39,7 @@ fn main(
   let pixel = corner + local.xy;
   let inside = pixel.x < p.width && pixel.y < p.height;
   let wide = COLS + WINDOW - 1u;
+  let area = wide * (ROWS + WINDOW - 1u);
   let i = (image * p.height + pixel.y) * p.width + pixel.x;
   let half = i32(WINDOW / 2u);
   var d: array<f32, MOST>;
@@ -45,17 +47,17 @@ fn main(
   for (var base = 0u; base < p.channels / 4u; base += QUADS) {
     let quads = min(QUADS, p.channels / 4u - base);
     workgroupBarrier();
-    for (var s = me; s < QUADS * wide * (ROWS + WINDOW - 1u); s += COLS * ROWS * WINDOW) {
+    for (var s = me; s < QUADS * area; s += COLS * ROWS * WINDOW) {
       let at = vec2i(corner + vec2u(s / QUADS % wide, s / QUADS / wide)) - half;
       let q = vec2u(clamp(at, vec2i(), vec2i(i32(p.width), i32(p.height)) - 1));
       let f = p.reference_offset + ((image * p.height + q.y) * p.width + q.x) * p.reference_stride;
-      shared_tile[s] = reference[f / 4u + min(base + s % QUADS, p.channels / 4u - 1u)];
+      shared_tile[s % QUADS * area + s / QUADS] = reference[f / 4u + min(base + s % QUADS, p.channels / 4u - 1u)];
     }
     workgroupBarrier();
-    let first = QUADS * ((local.y + local.z) * wide + local.x);
+    let first = (local.y + local.z) * wide + local.x;
     for (var c = 0u; c < quads && inside; c++) {
       let v = generated[(p.generated_offset + i * p.generated_stride) / 4u + base + c];
-      for (var k = 0u; k < WINDOW; k++) { d[k] += l1(v - shared_tile[first + QUADS * k + c]); }
+      for (var k = 0u; k < WINDOW; k++) { d[k] += l1(v - shared_tile[c * area + first + k]); }
     }
   }
   var best = 3.4028234e38;

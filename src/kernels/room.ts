@@ -20,8 +20,24 @@ export interface Room<A = unknown> {
   readonly refuses: readonly Refusal<A>[];
   /** The model's real layers, for the benchmark. */
   readonly bench?: readonly Case<A>[];
+  /** The op written in simpler ones, which the benchmark holds it against. */
+  readonly composed?: Composition<A>;
   /** How to run reference files, by the `op` in their metadata (`conv2d`, ONNX's `Conv`). */
   readonly fixtures?: Readonly<Record<string, FixtureReader>>;
+}
+
+/** An op as a graph of simpler ops: the same results by the same names, and gradients through autograd. */
+export interface Composition<A = unknown> {
+  /** What it is made of, in a few words. */
+  readonly what: string;
+  /** Its own f32 inputs, made from those of the room on the host; those of the room when absent. */
+  inputs?(inputs: Readonly<Record<string, Values>>, attrs: A): Record<string, Values>;
+  build(inputs: Readonly<Record<string, Tensor>>, attrs: A): Record<string, Tensor>;
+}
+
+export interface Values {
+  readonly shape: Shape;
+  readonly data: ArrayLike<number>;
 }
 
 /** A reference file: inputs and results of one op, computed elsewhere, in the layout of its origin (PyTorch, ONNX: NCHW). */
@@ -62,6 +78,14 @@ export type FixtureReader = (file: FixtureFile) => FixtureRun | FixtureCheck;
 
 /** Thrown by a fixture reader for a file that asks for what the op does not do; `verify` prints the reason. */
 export class UnsupportedFixture extends Error {}
+
+/** What a kernel author must know of an op besides its shapes; `cases.ts` exports one for every op of its folder. */
+export interface Terms {
+  /** Dimensions of every argument and result, as in `N H W C`; the last is contiguous. */
+  readonly layout: Readonly<Record<string, string>>;
+  /** What the fields of `struct Params`, override constants and scratch buffers of the op's kernels mean, by name. */
+  readonly names: Readonly<Record<string, string>>;
+}
 
 export interface Case<A = unknown> {
   readonly name: string;

@@ -6,6 +6,7 @@ import { dropout } from '../kernels/dropout/dropout.js';
 import type { Random } from '../kernels/dropout/random.js';
 import { leakyRelu, relu } from '../kernels/elementwise/elementwise.js';
 import { instanceNorm } from '../kernels/instanceNorm/instanceNorm.js';
+import { padChannels, slice } from '../kernels/slice/slice.js';
 import type { BlockOrder, ModelConfig } from './config.js';
 import { glorotUniform } from './init.js';
 
@@ -46,6 +47,20 @@ function activate(x: Tensor, slope: number): Tensor {
   return slope === 0 ? relu(x) : leakyRelu(x, slope);
 }
 
+/**
+ * A convolution to an image's three channels makes a fourth with zero weights, which is dropped: kernels for whole vec4s
+ * take much less time for four channels than others for three.
+ */
+function fourAtATime(
+  channels: number,
+  w: Tensor,
+  bias: Tensor | undefined,
+  convolve: (w: Tensor, bias: Tensor | undefined) => Tensor,
+): Tensor {
+  if (channels !== 3) return convolve(w, bias);
+  return slice(convolve(padChannels(w, 0, 4), bias && padChannels(bias, 0, 4)), 0, 3);
+}
+
 /** One block, `conv → norm → (dropout) → activation` or `activation → conv → norm → (dropout)` (spec §4). */
 export function block(
   parameters: Parameters,
@@ -63,7 +78,7 @@ export function block(
   );
   const bias = o.bias ? parameters.get(`${name}.bias`, [o.channels], () => 0) : undefined;
   const convolve = up ? convTranspose2d : conv2d;
-  let y = convolve(x, w, { stride: o.stride, pad: o.pad, bias });
+  let y = fourAtATime(o.channels, w, bias, (w, bias) => convolve(x, w, { stride: o.stride, pad: o.pad, bias }));
   if (o.norm) {
     const shape = config.norm.mode === 'channel' ? [o.channels] : [1];
     const gamma = parameters.get(`${name}.gamma`, shape, () => 1);

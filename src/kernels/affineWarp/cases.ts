@@ -1,7 +1,15 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc, permute } from '../layout.js';
 import { type Nd, nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type InputSpec, room, UnsupportedFixture } from '../room.js';
+import {
+  type Case,
+  type FixtureFile,
+  type FixtureRun,
+  type InputSpec,
+  room,
+  type Terms,
+  UnsupportedFixture,
+} from '../room.js';
 import { type AffineWarpAttrs, affineWarp } from './affineWarp.js';
 import { warp, warpBackward } from './oracle.js';
 
@@ -198,3 +206,17 @@ export const rooms = [
     fixtures: { affine_warp: affineWarpFixture, GridSample: gridSampleFixture, AffineGrid: affineGridFixture },
   }),
 ];
+
+const names = {
+  count: 'elements of the result, or groups of four channels in kernels of vec4',
+  channels: 'channels of the result',
+  parts: 'affine maps P of an image',
+  height: 'height of the image without its maps',
+  width: 'width of the image without its maps',
+  scale: 'how much coarser the grid is than the coordinates of the maps',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  affineWarp: { layout: { x: 'N H W C', affine: 'N P 6', y: 'N P H W C' }, names },
+  affineWarpGradient: { layout: { affine: 'N P 6', gy: 'N P H W C', gx: 'N H W C' }, names },
+};

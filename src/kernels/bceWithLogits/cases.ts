@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { type Nd, nd } from '../oracle.js';
-import { type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import { type FixtureFile, type FixtureRun, type Room, room, type Terms, UnsupportedFixture } from '../room.js';
 import { bceWithLogits } from './bceWithLogits.js';
 import * as oracle from './oracle.js';
 
@@ -63,3 +63,18 @@ export const rooms: readonly Room[] = [
     fixtures: { bce_mean: readProbabilities },
   }),
 ];
+
+const names = {
+  count: 'elements of logits; results of the second kernel of split',
+  channels: 'channels of logits',
+  label: 'the label, from 0 to 1',
+  factor: '1 / number of elements',
+  chunks: 'partial sums',
+  inner: 'results that lie side by side: 1',
+  partial: 'partial sums [chunks]',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  bceWithLogits: { layout: { logits: '… C', y: '1' }, names },
+  bceWithLogitsGradient: { layout: { logits: '… C', gy: '1', gx: '… C' }, names },
+};

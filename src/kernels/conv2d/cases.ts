@@ -1,7 +1,15 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc, oihwToHwio } from '../layout.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import {
+  type Case,
+  type FixtureFile,
+  type FixtureRun,
+  type Room,
+  room,
+  type Terms,
+  UnsupportedFixture,
+} from '../room.js';
 import { conv2d } from './conv2d.js';
 import { conv2dWeightGradient } from './conv2dWeightGradient.js';
 import * as oracle from './oracle.js';
@@ -51,6 +59,7 @@ const conv2dRoom: Room = room<Attrs>({
     layer([1, 2, 2, 96], [3, 3, 96, 3], { pad: 1 }, true, ', long reduction'),
     layer([1, 3, 3, 132], [2, 2, 132, 8], {}, true, ', long reduction'),
     layer([1, 2, 3, 2], [3, 3, 2, 64], { pad: 1 }, false, ', long reduction of the gradient'),
+    layer([1, 13, 9, 60], [1, 2, 60, 124], { pad: [0, 1, 0, 0] }, true, ', the largest tiles'),
   ],
   refuses: [
     {
@@ -170,3 +179,52 @@ const weightGradientRoom: Room = room<WeightAttrs>({
 });
 
 export const rooms: readonly Room[] = [conv2dRoom, weightGradientRoom];
+
+/** Names that conv2d and convTranspose2d share. */
+export const convNames = {
+  N: 'images',
+  pixels: 'pixels of the result, N · Ho · Wo',
+  H: 'height of x',
+  W: 'width of x',
+  C: 'channels of x',
+  Ho: 'height of the result',
+  Wo: 'width of the result',
+  O: 'channels of the result',
+  KH: 'kernel height',
+  KW: 'kernel width',
+  sh: 'stride, vertical',
+  sw: 'stride, horizontal',
+  top: 'padding above',
+  left: 'padding on the left',
+  biased: '1 where bias is given, else 0',
+  chunk: 'length of the part of the reduction that a workgroup sums',
+  splits: 'parts of the reduction',
+  count: 'elements of the result',
+  partials: 'sums of the parts [splits, pixels, O]',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  conv2d: { layout: { x: 'N H W C', w: 'KH KW C O', bias: 'O', y: 'N Ho Wo O' }, names: convNames },
+  conv2dWeightGradient: {
+    layout: { x: 'N H W C', gy: 'N Ho Wo O', gw: 'KH KW C O' },
+    names: {
+      ...convNames,
+      Ho: 'height of gy',
+      Wo: 'width of gy',
+      O: 'channels of gy',
+      rows: 'rows of pixels, of N · Ho, that a workgroup sums',
+      partials: 'sums of the parts [splits, KH, KW, C, O]',
+    },
+  },
+  biasGradient: {
+    layout: { gy: '… C', gb: 'C' },
+    names: {
+      rows: 'rows of gy',
+      C: 'channels',
+      chunk: 'rows that an invocation sums',
+      splits: 'chunks of rows',
+      count: 'results of the dispatch',
+      partials: 'sums of the chunks [splits, C]',
+    },
+  },
+};

@@ -1,10 +1,9 @@
 import naiveCode from '../../../shaders/conv2d/naive.wgsl?raw';
 import registersCode from '../../../shaders/conv2d/registers.wgsl?raw';
 import scalarCode from '../../../shaders/conv2d/scalar.wgsl?raw';
-import subgroup4Code from '../../../shaders/conv2d/subgroup4.wgsl?raw';
-import subgroup8Code from '../../../shaders/conv2d/subgroup8.wgsl?raw';
+import subgroupCode from '../../../shaders/conv2d/subgroup.wgsl?raw';
 import tiledCode from '../../../shaders/conv2d/tiled.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { applyOne, arg, type Call, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { shader } from '../../gpu/shader.js';
@@ -14,36 +13,61 @@ import { conv2dWeightGradient } from './conv2dWeightGradient.js';
 import {
   type ConvAttrs,
   type ConvOptions,
-  chunkOf,
   convAttrs,
   convCost,
   convParams,
   convSize,
   leftOver,
-  rejectsSubgroups,
-  splitLaunch,
-  splitsOf,
-  storingTo,
 } from './convolution.js';
+import { rejectsSubgroups, texelRows, writtenOut } from './subgroup.js';
+import { tiledVariants } from './tiles.js';
 
 const naive = shader('conv2d/naive', naiveCode);
 const scalar = shader('conv2d/scalar', scalarCode);
 const registers = shader('conv2d/registers', registersCode);
-const subgroup4 = shader('conv2d/subgroup4', subgroup4Code);
-const subgroup8 = shader('conv2d/subgroup8', subgroup8Code);
-const tiled = shader('conv2d/tiled', tiledCode);
-const splitK = storingTo('conv2d/splitK', tiledCode, 'y', 'partials');
+const subgroup = writtenOut('conv2d/subgroup', subgroupCode);
 
-/** Number of terms of one output element. */
-const reduction = (call: Call<ConvAttrs>) => arg(call, 'w').rows;
+const tiled = tiledVariants<ConvAttrs>({
+  op: 'conv2d',
+  code: tiledCode,
+  product: (call) => {
+    const [KH = 0, KW = 0, C = 0] = arg(call, 'w').shape;
+    const { rows, channels } = arg(call, 'y');
+    return { rows, columns: channels, steps: KH * KW * Math.ceil(C / 8), copies: 1 };
+  },
+  scalar: ({ arg: { x, w, y, bias } }) => [
+    ...(vec4Ready(x) ? [] : ['x']),
+    ...(vec4Ready(w, y, bias) ? [] : ['w', 'bias', 'y']),
+  ],
+});
 
-/** Workgroups of the tiled kernel. */
-const tiles = (call: Call<ConvAttrs>) => Math.ceil(arg(call, 'y').rows / 64) * Math.ceil(arg(call, 'y').channels / 64);
+/** The kernel for subgroups with a tile of so many pixels × output channels. */
+const subgroupVariant = (
+  rows: number,
+  columns: number,
+  avoid: (call: Call<ConvAttrs>) => boolean,
+): Variant<ConvAttrs> => ({
+  name: `subgroup${rows}x${columns}`,
+  rejects: ({ device, arg: { x, w, y, bias } }) =>
+    rejectsSubgroups(device) ||
+    (!(x && texelRows(x)) && 'stride and offset of x must be multiples of 4') ||
+    (!vec4Ready(w, y, bias) && 'output channels, stride and offset of y must be multiples of 4'),
+  avoid: (call) => !call.device.software || avoid(call),
+  launch: (call) => {
+    const { rows: pixels, channels } = arg(call, 'y');
+    const LANES = call.device.subgroupSize;
+    const kernel = subgroup({ LANES, ROWS: rows, QUADS: columns / (4 * LANES) });
+    const count = Math.ceil(pixels / rows) * Math.ceil(channels / columns);
+    return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: grid(count, 1) }] };
+  },
+});
 
 export const conv2dOp: Op<ConvAttrs> = {
   name: 'conv2d',
   args: ['x', 'w', 'bias?'],
   results: ['y'],
+  epilogue: 'y',
+  unrolled: true,
   strided: ['x', 'y'],
   infer: ([x, w, bias], attrs) => {
     const [N, H, W, C] = nhwc('conv2d', 'x', x as Tensor);
@@ -78,41 +102,11 @@ export const conv2dOp: Op<ConvAttrs> = {
     ];
   },
   variants: [
-    {
-      name: 'splitK',
-      rejects: (call) => splitsOf(call, tiles(call), reduction(call)) < 2 && 'there are enough tiles without splitting',
-      avoid: ({ device }) => device.software,
-      launch: (call) => {
-        const K = reduction(call);
-        const chunk = chunkOf(K, splitsOf(call, tiles(call), K));
-        const splits = Math.ceil(K / chunk);
-        const [across, down] = grid(tiles(call), 1);
-        const params = { ...convParams(call), chunk };
-        return splitLaunch(call, splits, { shader: splitK, params, workgroups: [across, down, splits] });
-      },
-    },
-    {
-      name: 'tiled',
-      avoid: ({ device }) => device.software,
-      launch: (call) => {
-        const params = { ...convParams(call), chunk: reduction(call) };
-        return { dispatches: [{ shader: tiled, params, workgroups: grid(tiles(call), 1) }] };
-      },
-    },
-    {
-      name: 'subgroup',
-      rejects: ({ device, arg: { x, w, y, bias } }) =>
-        rejectsSubgroups(device) ||
-        (!vec4Ready(x, w, y, bias) && 'channels, strides and offsets must be multiples of 4'),
-      avoid: ({ device }) => !device.software,
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'y');
-        const lanes = call.device.subgroupSize;
-        const count = Math.ceil(rows / 32) * Math.ceil(channels / (4 * lanes));
-        const kernel = lanes === 8 ? subgroup8 : subgroup4;
-        return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: grid(count, 1) }] };
-      },
-    },
+    ...tiled,
+    // Many weights are read again for every tile of pixels: the taller tile where they are more than a cache holds.
+    subgroupVariant(64, 64, ({ arg: { w, y } }) => !w || !y || w.rows * w.channels < 2 ** 21 || y.rows < 256),
+    subgroupVariant(32, 64, ({ arg: { y } }) => !y || y.channels <= 32),
+    subgroupVariant(32, 32, () => false),
     {
       name: 'registers',
       rejects: ({ arg: { x, w, y, bias } }) =>

@@ -1,23 +1,17 @@
 import naiveCode from '../../../shaders/conv2dWeightGradient/naive.wgsl?raw';
 import splitCode from '../../../shaders/conv2dWeightGradient/split.wgsl?raw';
-import subgroup4Code from '../../../shaders/conv2dWeightGradient/subgroup4.wgsl?raw';
-import subgroup8Code from '../../../shaders/conv2dWeightGradient/subgroup8.wgsl?raw';
+import subgroupCode from '../../../shaders/conv2dWeightGradient/subgroup.wgsl?raw';
 import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Launch, type Op, vec4Ready } from '../../autograd/op.js';
+import tiledText from '../../../shaders/conv2dWeightGradient/tiled.wgsl?raw';
+import { applyOne, arg, type Call, grid, type Launch, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
 import { formatShape, nhwc, type Shape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { type Shader, shader } from '../../gpu/shader.js';
 import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
 import { conv2d } from './conv2d.js';
-import {
-  type ConvAttrs,
-  convCost,
-  convSize,
-  leftOver,
-  rejectsSubgroups,
-  scratchLimit,
-  storingTo,
-} from './convolution.js';
+import { type ConvAttrs, convCost, convSize, leftOver, scratchLimit, storingTo } from './convolution.js';
+import { rejectsSubgroups, texelRows, writtenOut } from './subgroup.js';
+import { bestTile, groupsOf, kept, type Product, rejectsTile, splitsOf, TILES, tiledCode } from './tiles.js';
 
 export interface WeightGradientAttrs extends ConvAttrs {
   /** Kernel height and width. */
@@ -27,14 +21,9 @@ export interface WeightGradientAttrs extends ConvAttrs {
 const naive = shader('conv2dWeightGradient/naive', naiveCode);
 const split = shader('conv2dWeightGradient/split', splitCode);
 const whole = storingTo('conv2dWeightGradient/whole', splitCode, 'partials', 'gw');
-const subgroups: ReadonlyMap<number, { split: Shader; whole: Shader }> = new Map(
-  [[4, subgroup4Code] as const, [8, subgroup8Code] as const].map(([lanes, code]) => [
-    lanes,
-    {
-      split: shader(`conv2dWeightGradient/subgroup${lanes}`, code),
-      whole: storingTo(`conv2dWeightGradient/subgroup${lanes}`, code, 'partials', 'gw'),
-    },
-  ]),
+const subgroup = writtenOut('conv2dWeightGradient/subgroup', subgroupCode);
+const subgroupWhole = writtenOut('conv2dWeightGradient/subgroup', subgroupCode, (label, code) =>
+  storingTo(label, code, 'partials', 'gw'),
 );
 const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');
 
@@ -66,19 +55,18 @@ function rowsPerChunk(call: WeightCall, count: number, wanted: number): number {
   return Math.ceil((N * Ho) / chunks);
 }
 
-/** The kernel on chunks of rows, then the sum of the chunks in order; straight to the result when there is one chunk. */
+/** The kernel on chunks, then the sum of the chunks in order; straight to the result when there is one chunk. */
 function splitLaunch(
   call: WeightCall,
   kernels: { split: Shader; whole: Shader },
   groups: number,
-  rows: number,
+  splits: number,
+  chunk: Readonly<Record<string, number>>,
 ): Launch {
-  const [N = 0, Ho = 0] = arg(call, 'gy').shape;
   const gw = arg(call, 'gw');
-  const splits = Math.ceil((N * Ho) / rows);
   const [across, down] = grid(groups, 1);
   const count = gw.rows * gw.channels;
-  const first = { params: { ...params(call), rows }, workgroups: [across, down, splits] as const };
+  const first = { params: { ...params(call), ...chunk }, workgroups: [across, down, splits] as const };
   if (splits === 1) return { dispatches: [{ shader: kernels.whole, ...first }] };
   return {
     scratch: { partials: splits * count },
@@ -89,10 +77,82 @@ function splitLaunch(
   };
 }
 
+/** `splitLaunch` of a kernel that takes whole rows of gy. */
+function launchRows(call: WeightCall, kernels: { split: Shader; whole: Shader }, groups: number, rows: number): Launch {
+  const [N = 0, Ho = 0] = arg(call, 'gy').shape;
+  return splitLaunch(call, kernels, groups, Math.ceil((N * Ho) / rows), { rows });
+}
+
+/** (tap, c) × o weights, a sum over the pixels of gy. */
+function product(call: WeightCall): Product {
+  const { rows, channels: columns } = arg(call, 'gw');
+  const room = Math.min(65535, Math.floor(scratchLimit(call as Call<never>) / (rows * columns)));
+  return { rows, columns, steps: Math.ceil(arg(call, 'gy').rows / 8), copies: 1, room };
+}
+
+const tiled = kept((t, scalar) => shader(`conv2dWeightGradient/tiled${t.name}`, tiledCode(tiledText, t, scalar)));
+const tiledWhole = kept((t, scalar) =>
+  storingTo(`conv2dWeightGradient/tiled${t.name}`, tiledCode(tiledText, t, scalar), 'partials', 'gw'),
+);
+
+const tiledVariants = TILES.map(
+  (t): Variant<WeightGradientAttrs> => ({
+    name: `tiled${t.name}`,
+    rejects: (call) => rejectsTile(t, product(call), call.device),
+    avoid: (call) => {
+      const wanted = product(call);
+      return call.device.software || bestTile(TILES, wanted, call.device, (u) => splitsOf(u, wanted)).tile !== t;
+    },
+    launch: (call) => {
+      const { x, gy, gw } = call.arg;
+      const wanted = product(call);
+      const chunk = Math.ceil(wanted.steps / splitsOf(t, wanted));
+      const scalar = [...(vec4Ready(x) ? [] : ['x']), ...(vec4Ready(gy, gw) ? [] : ['gy', 'partials'])];
+      const kernels = { split: tiled(t, scalar), whole: tiledWhole(t, scalar) };
+      return splitLaunch(call, kernels, groupsOf(t, wanted), Math.ceil(wanted.steps / chunk), { chunk });
+    },
+  }),
+);
+
+/** What the rows of x and gy in a chunk may take, so that the second core cache keeps them for the next tile. */
+const CACHE_BYTES = 2 ** 19;
+/** Elements of partial sums that all chunks may have. */
+const MAX_PARTIALS = 2 ** 21;
+
+/** Rows of gy per chunk of the subgroup kernels. */
+function cachedRows(call: WeightCall, count: number): number {
+  const [N = 0, Ho = 0, Wo = 0, O = 0] = arg(call, 'gy').shape;
+  const [, , W = 0, C = 0] = arg(call, 'x').shape;
+  const { rows, channels } = arg(call, 'gw');
+  const bytes = 4 * N * Ho * (Wo * O + call.attrs.stride[0] * W * C);
+  const wanted = Math.max(bytes / CACHE_BYTES, 16 / count);
+  const chunks = Math.max(1, Math.min(Math.ceil(wanted), Math.floor(MAX_PARTIALS / (rows * channels)), N * Ho, 65535));
+  return Math.ceil((N * Ho) / chunks);
+}
+
+/** The kernel for subgroups with a tile of 32 channels of x × so many of gy. */
+const subgroupVariant = (columns: number, avoid: (call: WeightCall) => boolean): Variant<WeightGradientAttrs> => ({
+  name: `subgroup32x${columns}`,
+  rejects: ({ device, arg: { x, gy } }) =>
+    rejectsSubgroups(device) ||
+    (!(x && texelRows(x)) && 'stride and offset of x must be multiples of 4') ||
+    (!vec4Ready(gy) && 'channels, stride and offset of gy must be multiples of 4'),
+  avoid: (call) => !call.device.software || avoid(call),
+  launch: (call) => {
+    const LANES = call.device.subgroupSize;
+    const constants = { LANES, BLOCKS: 8 / LANES, QUADS: columns / (4 * LANES), PIXELS: 2 };
+    const count = tiles(call, 32, columns);
+    const kernels = { split: subgroup(constants), whole: subgroupWhole(constants) };
+    return launchRows(call, kernels, count, cachedRows(call, count));
+  },
+});
+
 export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
   name: 'conv2dWeightGradient',
   args: ['x', 'gy'],
   results: ['gw'],
+  epilogue: 'gw',
+  unrolled: true,
   strided: ['x', 'gy'],
   infer: ([x, gy], attrs) => {
     const op = 'conv2dWeightGradient';
@@ -118,24 +178,15 @@ export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
     ];
   },
   variants: [
-    {
-      name: 'subgroup',
-      rejects: ({ device, arg: { x, gy } }) =>
-        rejectsSubgroups(device) || (!vec4Ready(x, gy) && 'channels, strides and offsets must be multiples of 4'),
-      avoid: ({ device }) => !device.software,
-      launch: (call) => {
-        const lanes = call.device.subgroupSize;
-        const count = tiles(call, 32, 4 * lanes);
-        const kernels = subgroups.get(lanes) as { split: Shader; whole: Shader };
-        return splitLaunch(call, kernels, count, rowsPerChunk(call, count, 64));
-      },
-    },
+    ...tiledVariants,
+    subgroupVariant(64, ({ arg: { gy } }) => !gy || gy.channels <= 32),
+    subgroupVariant(32, () => false),
     {
       name: 'split',
       launch: (call) => {
         const count = tiles(call, 8, 8);
         const rows = rowsPerChunk(call, count, call.device.software ? 1024 : 65536);
-        return splitLaunch(call, { split, whole }, Math.ceil(count / 32), rows);
+        return launchRows(call, { split, whole }, Math.ceil(count / 32), rows);
       },
     },
     {

@@ -1,5 +1,5 @@
 import sumCode from '../../../shaders/conv2d/sum.wgsl?raw';
-import { arg, type Call, type DeviceTraits, type Dispatch, grid, type Launch } from '../../autograd/op.js';
+import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
 import type { Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { type Shader, shader } from '../../gpu/shader.js';
@@ -87,23 +87,6 @@ export function scratchLimit({ device }: Call<never>): number {
   return Math.min(2 ** 25, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 4;
 }
 
-/** Workgroups that keep every core of a large GPU busy. */
-const ENOUGH_GROUPS = 128;
-
-/**
- * How many chunks to split a reduction over K into so that `tiles` workgroups become enough, each chunk being at
- * least 256 long; 1 when there is no need or no room.
- */
-export function splitsOf(call: Call<ConvAttrs>, tiles: number, K: number): number {
-  const { rows, channels } = arg(call, 'y');
-  if (2 * tiles > ENOUGH_GROUPS) return 1;
-  const room = Math.floor(scratchLimit(call as Call<never>) / (rows * channels));
-  return Math.max(1, Math.min(Math.ceil(ENOUGH_GROUPS / tiles), Math.floor(K / 256), room));
-}
-
-/** Length of a chunk, whole steps of the tiled kernels. */
-export const chunkOf = (K: number, splits: number): number => 16 * Math.ceil(K / (16 * splits));
-
 const sum = shader('conv2d/sum', sumCode);
 
 /** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, bias and epilogue. */
@@ -127,9 +110,4 @@ export function convCost(call: Call<unknown>, small: string): { flops: number; b
   const { rows } = arg(call, small);
   const weights = call.arg.w ?? arg(call, 'gw');
   return { flops: 2 * rows * weights.rows * weights.channels, bytes: 4 * size };
-}
-
-/** The subgroup kernels are written out for subgroups of 4 and 8 lanes, the software adapters'. */
-export function rejectsSubgroups({ subgroupSize }: DeviceTraits): string | undefined {
-  return subgroupSize === 4 || subgroupSize === 8 ? undefined : 'subgroups must have 4 or 8 lanes';
 }

@@ -1,7 +1,16 @@
 import type { Tensor } from '../../autograd/tensor.js';
+import { convNames } from '../conv2d/cases.js';
 import { iohwToHwoi, nchwToNhwc } from '../layout.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import {
+  type Case,
+  type FixtureFile,
+  type FixtureRun,
+  type Room,
+  room,
+  type Terms,
+  UnsupportedFixture,
+} from '../room.js';
 import { convTranspose2d } from './convTranspose2d.js';
 import * as oracle from './oracle.js';
 
@@ -54,6 +63,7 @@ export const rooms: readonly Room[] = [
       layer([1, 2, 2, 132], [4, 4, 3, 132], doubling, true, ', long reduction'),
       layer([1, 3, 2, 2], [3, 3, 64, 2], { pad: 1 }, false, ', long reduction of the gradient'),
       layer([1, 2, 2, 192], [3, 3, 4, 192], { stride: 2 }, false, ', long reduction, phases of 4, 2, 2 and 1 taps'),
+      layer([1, 13, 8, 60], [1, 2, 100, 60], {}, true, ', the largest tiles'),
     ],
     refuses: [
       {
@@ -130,3 +140,7 @@ function readOnnx(file: FixtureFile): FixtureRun {
     expected: { y: nchwToNhwc(file.tensor('output_0')) },
   };
 }
+
+export const terms: Readonly<Record<string, Terms>> = {
+  convTranspose2d: { layout: { x: 'N H W C', w: 'KH KW O C', bias: 'O', y: 'N Ho Wo O' }, names: convNames },
+};

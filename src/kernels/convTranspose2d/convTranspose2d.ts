@@ -1,10 +1,9 @@
 import naiveCode from '../../../shaders/convTranspose2d/naive.wgsl?raw';
 import registersCode from '../../../shaders/convTranspose2d/registers.wgsl?raw';
 import scalarCode from '../../../shaders/convTranspose2d/scalar.wgsl?raw';
-import subgroup4Code from '../../../shaders/convTranspose2d/subgroup4.wgsl?raw';
-import subgroup8Code from '../../../shaders/convTranspose2d/subgroup8.wgsl?raw';
+import subgroupCode from '../../../shaders/convTranspose2d/subgroup.wgsl?raw';
 import tiledCode from '../../../shaders/convTranspose2d/tiled.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { applyOne, arg, type Call, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { shader } from '../../gpu/shader.js';
@@ -14,17 +13,14 @@ import { conv2dWeightGradient } from '../conv2d/conv2dWeightGradient.js';
 import {
   type ConvAttrs,
   type ConvOptions,
-  chunkOf,
   convAttrs,
   convCost,
   convParams,
   pair,
-  rejectsSubgroups,
-  splitLaunch,
-  splitsOf,
-  storingTo,
   transposedSize,
 } from '../conv2d/convolution.js';
+import { rejectsSubgroups, writtenOut } from '../conv2d/subgroup.js';
+import { tiledVariants } from '../conv2d/tiles.js';
 
 export interface ConvTransposeOptions extends ConvOptions {
   /** Rows and columns added below and on the right, less than the stride, or [vertical, horizontal]; 0 when absent. */
@@ -38,10 +34,7 @@ export interface ConvTransposeAttrs extends ConvAttrs {
 const naive = shader('convTranspose2d/naive', naiveCode);
 const scalar = shader('convTranspose2d/scalar', scalarCode);
 const registers = shader('convTranspose2d/registers', registersCode);
-const subgroup4 = shader('convTranspose2d/subgroup4', subgroup4Code);
-const subgroup8 = shader('convTranspose2d/subgroup8', subgroup8Code);
-const tiled = shader('convTranspose2d/tiled', tiledCode);
-const splitK = storingTo('convTranspose2d/splitK', tiledCode, 'y', 'partials');
+const subgroup = writtenOut('convTranspose2d/subgroup', subgroupCode);
 
 /** Output pixels of one phase, and number of phases. */
 function phases(call: Call<ConvTransposeAttrs>): { pixels: number; count: number } {
@@ -50,23 +43,50 @@ function phases(call: Call<ConvTransposeAttrs>): { pixels: number; count: number
   return { pixels: N * Math.ceil(Ho / sh) * Math.ceil(Wo / sw), count: sh * sw };
 }
 
-/** Terms of one output element, in the phase with most. */
-function reduction(call: Call<ConvTransposeAttrs>): number {
-  const [KH = 0, KW = 0] = arg(call, 'w').shape;
-  const [sh, sw] = call.attrs.stride;
-  return Math.ceil(KH / sh) * Math.ceil(KW / sw) * arg(call, 'x').channels;
-}
+const tiled = tiledVariants<ConvTransposeAttrs>({
+  op: 'convTranspose2d',
+  code: tiledCode,
+  product: (call) => {
+    const [KH = 0, KW = 0] = arg(call, 'w').shape;
+    const [sh, sw] = call.attrs.stride;
+    const { pixels, count } = phases(call);
+    // Terms of the phase that has most.
+    const steps = Math.ceil(KH / sh) * Math.ceil(KW / sw) * Math.ceil(arg(call, 'x').channels / 8);
+    return { rows: pixels, columns: arg(call, 'y').channels, steps, copies: count };
+  },
+  scalar: ({ arg: { x, w, y, bias } }) => [
+    ...(vec4Ready(x, w) ? [] : ['x', 'w']),
+    ...(vec4Ready(y, bias) ? [] : ['bias', 'y']),
+  ],
+});
 
-/** Workgroups of one phase of the tiled kernel. */
-const tiles = (call: Call<ConvTransposeAttrs>) =>
-  Math.ceil(phases(call).pixels / 64) * Math.ceil(arg(call, 'y').channels / 64);
-
-const splits = (call: Call<ConvTransposeAttrs>) => splitsOf(call, tiles(call) * phases(call).count, reduction(call));
+/** The kernel for subgroups with a tile of so many pixels of a phase × output channels. */
+const subgroupVariant = (
+  rows: number,
+  columns: number,
+  avoid: (call: Call<ConvTransposeAttrs>) => boolean,
+): Variant<ConvTransposeAttrs> => ({
+  name: `subgroup${rows}x${columns}`,
+  rejects: (call) =>
+    rejectsSubgroups(call.device) ||
+    (!vec4Ready(call.arg.x, call.arg.w) && 'channels, stride and offset of x must be multiples of 4') ||
+    (phases(call).count > 65535 && 'too many phases'),
+  avoid: (call) => !call.device.software || avoid(call),
+  launch: (call) => {
+    const { pixels, count } = phases(call);
+    const LANES = call.device.subgroupSize;
+    const kernel = subgroup({ LANES, ROWS: rows, QUADS: columns / (4 * LANES) });
+    const [across, down] = grid(Math.ceil(pixels / rows) * Math.ceil(arg(call, 'y').channels / columns), 1);
+    return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: [across, down, count] }] };
+  },
+});
 
 export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
   name: 'convTranspose2d',
   args: ['x', 'w', 'bias?'],
   results: ['y'],
+  epilogue: 'y',
+  unrolled: true,
   strided: ['x', 'y'],
   infer: ([x, w, bias], attrs) => {
     const op = 'convTranspose2d';
@@ -103,46 +123,14 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
     ];
   },
   variants: [
-    {
-      name: 'splitK',
-      rejects: (call) =>
-        (splits(call) < 2 && 'there are enough tiles without splitting') ||
-        (splits(call) * phases(call).count > 65535 && 'too many phases'),
-      avoid: ({ device }) => device.software,
-      launch: (call) => {
-        const K = reduction(call);
-        const chunk = chunkOf(K, splits(call));
-        const blocks = Math.ceil(K / chunk);
-        const [across, down] = grid(tiles(call), 1);
-        const workgroups = [across, down, phases(call).count * blocks] as const;
-        return splitLaunch(call, blocks, { shader: splitK, params: { ...convParams(call), chunk }, workgroups });
-      },
-    },
-    {
-      name: 'tiled',
-      rejects: (call) => phases(call).count > 65535 && 'too many phases',
-      avoid: ({ device }) => device.software,
-      launch: (call) => {
-        const [across, down] = grid(tiles(call), 1);
-        const params = { ...convParams(call), chunk: reduction(call) };
-        return { dispatches: [{ shader: tiled, params, workgroups: [across, down, phases(call).count] }] };
-      },
-    },
-    {
-      name: 'subgroup',
-      rejects: (call) =>
-        rejectsSubgroups(call.device) ||
-        (!vec4Ready(call.arg.x, call.arg.w) && 'channels, stride and offset of x must be multiples of 4') ||
-        (phases(call).count > 65535 && 'too many phases'),
-      avoid: ({ device }) => !device.software,
-      launch: (call) => {
-        const { pixels, count } = phases(call);
-        const lanes = call.device.subgroupSize;
-        const [across, down] = grid(Math.ceil(pixels / 32) * Math.ceil(arg(call, 'y').channels / (4 * lanes)), 1);
-        const kernel = lanes === 8 ? subgroup8 : subgroup4;
-        return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: [across, down, count] }] };
-      },
-    },
+    ...tiled,
+    // Many weights are read again for every tile of pixels: the taller tile where they are more than a cache holds.
+    subgroupVariant(64, 64, (call) => {
+      const w = arg(call, 'w');
+      return w.rows * w.channels < 2 ** 21 || phases(call).pixels < 256;
+    }),
+    subgroupVariant(32, 64, (call) => arg(call, 'y').channels <= 32),
+    subgroupVariant(32, 32, () => false),
     {
       name: 'registers',
       rejects: (call) =>

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type Room, room } from '../room.js';
+import { type Case, type Room, room, type Terms } from '../room.js';
 import { copy } from './copy.js';
 import * as oracle from './oracle.js';
 
@@ -21,3 +21,13 @@ export const rooms: readonly Room[] = [
     bench: [one([4, 128, 64, 64]), one([4, 16, 8, 512])],
   }),
 ];
+
+export const terms: Readonly<Record<string, Terms>> = {
+  copy: {
+    layout: { x: '… C', y: '… C' },
+    names: {
+      count: 'elements of the result, or groups of four channels in kernels of vec4',
+      channels: 'channels of the result',
+    },
+  },
+};

@@ -1,7 +1,8 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
 import { type Nd, nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type InputSpec, room } from '../room.js';
+import { type Case, type FixtureFile, type FixtureRun, type InputSpec, room, type Terms } from '../room.js';
+import { composedDeformableSkip } from './composed.js';
 import { type DeformableSkipAttrs, deformableSkip } from './deformableSkip.js';
 import { deform, deformBackward } from './oracle.js';
 
@@ -186,6 +187,7 @@ export const rooms = [
       },
     ],
     bench,
+    composed: composedDeformableSkip,
     fixtures: { deform: deformFixture },
   }),
   // The kept winners, which the gradient is read from: exact where the values tie, and equal between variants.
@@ -197,3 +199,31 @@ export const rooms = [
     refuses: [{ inputs: { x: image }, attrs: standard, error: /deformableSkip: argument affine is missing/ }],
   }),
 ];
+
+const names = {
+  count: 'invocations with work; in the naive forward kernel groups of up to four channels of a pixel',
+  channels: 'channels of the result',
+  parts: 'parts P of an image',
+  height: 'height of the image',
+  width: 'width of the image',
+  scale: 'how much coarser the grid is than the coordinates of the maps',
+  MEAN: 'the mean of the candidates, without winner, instead of the maximum',
+  IDENTITY: 'whether x itself is a candidate, the first',
+  TARGET: 'masks lie on the grid of the result instead of that of x',
+  TWO: 'eight channels an invocation instead of four',
+  winner: 'stands for the result that the mean does not have',
+  reach: 'parts that can reach a pixel, one bit each [N, H, W]',
+  spans: 'first and last + 1 column of each part [N, H, P, 2]',
+  extent: 'box of each part [N, P, 4]',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  deformableSkip: {
+    layout: { x: 'N H W C', affine: 'N P 6', mask: 'N H W', y: 'N H W C', winner: 'N H W C/4' },
+    names,
+  },
+  deformableSkipGradient: {
+    layout: { affine: 'N P 6', mask: 'N H W', winner: 'N H W C/4', gy: 'N H W C', gx: 'N H W C' },
+    names,
+  },
+};

@@ -58,8 +58,14 @@ const forwardVariants: Variant<DeformableSkipAttrs>[] = [
     rejects: ({ arg: { x, y } }) => !vec4Ready(x, y) && unaligned,
     launch: (call): Launch => {
       const { rows, channels, params, constants } = settings(call, 'x');
-      const count = (rows * channels) / 4;
-      const main = { shader: fast, constants, params: { ...params, count }, workgroups: grid(count, 64) };
+      const two = channels % 8 === 0;
+      const count = (rows * channels) / (two ? 8 : 4);
+      const main = {
+        shader: fast,
+        constants: { ...constants, TWO: Number(two) },
+        params: { ...params, count },
+        workgroups: grid(count, 64),
+      };
       if (call.attrs.maskOn === 'target') return { dispatches: [main], scratch: { reach: 1, ...noWinner(call) } };
       const first = { shader: reach, params: { ...params, count: rows }, workgroups: grid(rows, 64) };
       return { dispatches: [first, main], scratch: { reach: rows, ...noWinner(call) } };
@@ -89,7 +95,7 @@ const gradientVariants: Variant<DeformableSkipAttrs>[] = [
       return {
         dispatches: [
           { shader: spans, params: { ...params, count: lines }, workgroups: grid(lines, 64) },
-          { shader: extent, params: { ...params, count: images * parts }, workgroups: grid(images * parts, 64) },
+          { shader: extent, params, workgroups: [parts, images, 1] },
           main,
         ],
         scratch: { spans: 2 * lines, extent: 4 * images * parts },
@@ -120,6 +126,7 @@ const deformableSkipGradientOp: Op<DeformableSkipAttrs> = {
   name: 'deformableSkipGradient',
   args: ['affine', 'mask', 'winner?', 'gy'],
   results: ['gx'],
+  epilogue: 'gx',
   strided: ['gy', 'gx'],
   infer: ([, , , gy]) => [gy as Tensor],
   variants: gradientVariants,
@@ -130,6 +137,7 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
   name: 'deformableSkip',
   args: ['x', 'affine', 'mask'],
   results: ['y', 'winner'],
+  epilogue: 'y',
   strided: ['x', 'y'],
   infer: (inputs, { aggregate, scale }) => {
     const [x, affine, mask] = inputs as Tensor[] as [Tensor, Tensor, Tensor];

@@ -1,6 +1,6 @@
 import { applyOne } from '../../autograd/op.js';
 import type { Nd } from '../oracle.js';
-import { type InputSpec, type Room, room } from '../room.js';
+import { type InputSpec, type Room, room, type Terms } from '../room.js';
 import { type DropoutAttrs, dropoutOp, type NoiseAttrs, noiseOp } from './dropout.js';
 import * as oracle from './oracle.js';
 
@@ -78,3 +78,25 @@ export const rooms: readonly Room[] = [
     bench: [draw([4, 64], 'normal')],
   }),
 ];
+
+export const terms: Readonly<Record<string, Terms>> = {
+  dropout: {
+    layout: { x: '… C', state: '4', y: '… C' },
+    names: {
+      count: 'elements of the result, or groups of four channels in kernels of vec4',
+      channels: 'channels of the result',
+      stream: 'stream of the generator',
+      threshold: 'an element is dropped when the upper 24 bits of its number are below: rate · 2²⁴',
+      factor: 'of what is kept: 1 / (1 − rate)',
+    },
+  },
+  noise: {
+    layout: { state: '4', y: '… C' },
+    names: {
+      count: 'elements of the result, or groups of four channels in kernels of vec4',
+      channels: 'channels of the result',
+      stream: 'stream of the generator',
+      normal: '1 for normally distributed numbers, 0 for uniform ones',
+    },
+  },
+};

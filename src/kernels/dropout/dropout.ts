@@ -5,7 +5,7 @@ import vec4Code from '../../../shaders/dropout/vec4.wgsl?raw';
 import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
 import { checkShape, formatShape, type Shape, sameShape, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { type Shader, shader } from '../../gpu/shader.js';
+import { functionsOf, type Shader, shader } from '../../gpu/shader.js';
 import type { Random } from './random.js';
 
 function checkState(op: string, state: TensorType): void {
@@ -23,6 +23,21 @@ export const dropoutOp: Op<DropoutAttrs> = {
   name: 'dropout',
   args: ['x', 'state'],
   results: ['y'],
+  epilogue: 'y',
+  pointwise: {
+    operands: ['x'],
+    body: 'return select(0.0, factor * x, word >> 8u >= threshold);',
+    numbers: (attrs) => ({
+      stream: { type: 'u32', value: attrs.stream },
+      threshold: { type: 'u32', value: mask(attrs).threshold },
+      factor: { type: 'f32', value: mask(attrs).factor },
+    }),
+    random: {
+      state: 'state',
+      words: 'philox(vec4u(quad, stream, state[2], state[3]), vec2u(state[0], state[1]))',
+      functions: functionsOf(naiveCode),
+    },
+  },
   strided: ['x', 'y'],
   infer: ([x, state], { rate }) => {
     if (!(rate >= 0 && rate < 1)) throw new ShapeError('dropout', `rate must be in [0, 1), got ${rate}`);
@@ -50,9 +65,12 @@ export const dropoutOp: Op<DropoutAttrs> = {
 const shader1 = shader('dropout/naive', naiveCode);
 const shader4 = shader('dropout/vec4', vec4Code);
 
-function launch(of: Shader, width: number, y: { rows: number; channels: number }, { stream, rate }: DropoutAttrs) {
+/** An element stays, times `factor`, where a random number of 24 bits is at least `threshold`. */
+const mask = ({ rate }: DropoutAttrs) => ({ threshold: Math.round(rate * 2 ** 24), factor: 1 / (1 - rate) });
+
+function launch(of: Shader, width: number, y: { rows: number; channels: number }, attrs: DropoutAttrs) {
   const count = (y.rows * y.channels) / width;
-  const params = { count, channels: y.channels, stream, threshold: Math.round(rate * 2 ** 24), factor: 1 / (1 - rate) };
+  const params = { count, channels: y.channels, stream: attrs.stream, ...mask(attrs) };
   return { dispatches: [{ shader: of, params, workgroups: grid(count, 64) }] };
 }
 

@@ -1,7 +1,7 @@
 import { applyOne } from '../../autograd/op.js';
 import type { Tensor } from '../../autograd/tensor.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type InputSpec, type Room, room } from '../room.js';
+import { type Case, type FixtureFile, type FixtureRun, type InputSpec, type Room, room, type Terms } from '../room.js';
 import { type BinaryName, binaryOps, type UnaryName, unaryOps } from './elementwise.js';
 import { binary, map, unary, zip } from './oracle.js';
 
@@ -13,6 +13,21 @@ const shapes = [[1], [3, 5, 7, 3], [1, 1, 1, 1], [2, 3, 5, 8], [1, 17, 1, 4]];
 const domain: Partial<Record<string, InputSpec['fill']>> = { sqrt: positive, log: positive };
 const bounded = new Set(['exp', 'square']);
 const kOf: Record<string, number> = { leakyRelu: 0.2, scale: -1.7, addScalar: 0.3 };
+
+/** Where the model uses them: activations of the first and deepest block, the image, sums of gradients and losses. */
+const layers: Partial<Record<UnaryName | BinaryName, readonly (readonly number[])[]>> = {
+  relu: [[4, 128, 64, 64]],
+  leakyRelu: [
+    [4, 128, 64, 64],
+    [4, 16, 8, 512],
+  ],
+  tanh: [[4, 128, 64, 3]],
+  scale: [[4, 128, 64, 3]],
+  add: [
+    [4, 128, 64, 64],
+    [4, 16, 8, 512],
+  ],
+};
 
 /** A reference file of an activation; layout does not matter. ONNX calls its tensors input_0 and output_0. */
 function read(name: UnaryName, file: FixtureFile, k: number): FixtureRun {
@@ -55,6 +70,7 @@ function unaryRoom(name: UnaryName): Room {
     backward: ({ x }, _, { y: gy }) => ({ x: zip(x as Nd, gy as Nd, (v, g) => g * row.d(v, k)) }),
     cases,
     refuses: [{ inputs: {}, attrs: null, error: /argument x is missing/ }],
+    bench: layers[name]?.map((shape) => ({ name: shape.join('×'), inputs: { x: { shape } }, attrs: null })),
     fixtures: fixtures[name],
   });
 }
@@ -94,6 +110,11 @@ function binaryRoom(name: BinaryName): Room {
         error: new RegExp(`${name}: b must be \\[2, 3\\].*got \\[3, 2\\]`),
       },
     ],
+    bench: layers[name]?.map((shape) => ({
+      name: shape.join('×'),
+      inputs: { a: { shape }, b: { shape } },
+      attrs: null,
+    })),
   });
 }
 
@@ -101,3 +122,22 @@ export const rooms: readonly Room[] = [
   ...(Object.keys(unaryOps) as UnaryName[]).map(unaryRoom),
   ...(Object.keys(binaryOps) as BinaryName[]).map(binaryRoom),
 ];
+
+const pointwise = {
+  count: 'elements of the result, or groups of four channels in kernels of vec4',
+  channels: 'channels of the result',
+  k: 'constant of the op: the slope of leakyRelu, the factor of scale, the summand of addScalar; else 0',
+};
+
+const layouts = {
+  unary: { x: '… C', y: '… C' },
+  binary: { a: '… C', b: '… C', y: '… C' },
+  // a is the saved argument or result of the op, b the gradient of its result, y the gradient of its argument
+  derivative: { a: '… C', b: '… C', y: '… C' },
+};
+
+export const terms: Readonly<Record<string, Terms>> = Object.fromEntries([
+  ...Object.keys(unaryOps).map((n) => [n, { layout: layouts.unary, names: pointwise }]),
+  ...Object.keys(unaryOps).map((n) => [`${n}Gradient`, { layout: layouts.derivative, names: pointwise }]),
+  ...[...Object.keys(binaryOps), 'atLeast'].map((n) => [n, { layout: layouts.binary, names: pointwise }]),
+]);

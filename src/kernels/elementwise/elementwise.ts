@@ -6,17 +6,27 @@ import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
 import { expectShape, type Tensor } from '../../autograd/tensor.js';
 import { type Shader, shader, withFunctionBody } from '../../gpu/shader.js';
 
-/** A unary op y = f(x; k): WGSL expressions in `x` and `k`, and dy/dx in `k` and either `x` or the saved result `y`. */
+/**
+ * A unary op y = f(x; k): WGSL expressions in `x` and `k`, and dy/dx in `k` and either `x` or the result `y`. Where both can be
+ * had, `y` is taken if `monotonic(k)`: then x need not be kept, nor even stored.
+ */
 interface UnaryRow {
   readonly f: string;
   readonly dx?: string;
   readonly dy?: string;
+  readonly monotonic?: (k: number) => boolean;
 }
 
 /** At a kink the derivative is the one PyTorch takes: 0 for relu and abs, the slope for leakyRelu. */
 export const unaryTable = {
   relu: { f: 'max(x, 0.0)', dy: 'select(0.0, 1.0, y > 0.0)' },
-  leakyRelu: { f: 'select(k * x, x, x > 0.0)', dx: 'select(k, 1.0, x > 0.0)' },
+  // for slopes k ≥ 0, y > 0 where x > 0
+  leakyRelu: {
+    f: 'select(k * x, x, x > 0.0)',
+    dx: 'select(k, 1.0, x > 0.0)',
+    dy: 'select(k, 1.0, y > 0.0)',
+    monotonic: (k: number) => k >= 0,
+  },
   tanh: { f: 'tanh(clamp(x, -16.0, 16.0))', dy: '1.0 - y * y' },
   sigmoid: { f: '1.0 / (1.0 + exp(-x))', dy: 'y * (1.0 - y)' },
   // log(1 + eᵘ) for u = −|x|; beyond 4.6 its series, since eᵘ is lost beside 1
@@ -89,28 +99,40 @@ function cost(tensors: number): Op<KAttrs>['cost'] {
   };
 }
 
-function unaryOp(name: UnaryName): Op<KAttrs> {
-  const row: UnaryRow = unaryTable[name];
-  const saved = row.dx === undefined ? 'y' : 'x';
-  const derivative: Op<KAttrs> = {
+const pointwise = (operands: readonly string[], body: string): Op<KAttrs>['pointwise'] => ({
+  operands,
+  body,
+  numbers: ({ k }) => ({ k: { type: 'f32', value: k } }),
+});
+
+/** gx = b · dy/dx, where a is x or y. */
+function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string): Op<KAttrs> {
+  const body = `let ${a} = a; return b * (${expression});`;
+  return {
     name: `${name}Gradient`,
     args: ['a', 'b'],
     results: ['y'],
     strided: ['a', 'b', 'y'],
+    epilogue: 'y',
+    pointwise: pointwise(['a', 'b'], body),
     infer: ([a]) => [a as Tensor],
-    variants: variants(
-      `${name}Gradient`,
-      binaryCode,
-      binaryVec4Code,
-      `let ${saved} = a; return b * (${row.dx ?? row.dy});`,
-    ),
+    variants: variants(`${name}Gradient`, binaryCode, binaryVec4Code, body),
     cost: cost(3),
   };
+}
+
+function unaryOp(name: UnaryName): Op<KAttrs> {
+  const row: UnaryRow = unaryTable[name];
+  const ofX = row.dx && derivativeOp(name, 'x', row.dx);
+  const ofY = row.dy && derivativeOp(name, 'y', row.dy);
+  const body = `return ${row.f};`;
   return {
     name,
     args: ['x'],
     results: ['y'],
     strided: ['x', 'y'],
+    epilogue: 'y',
+    pointwise: pointwise(['x'], body),
     infer: ([x]) => [x as Tensor],
     // gx = f′ · gy
     gradient: (node, [gy]) => {
@@ -118,9 +140,10 @@ function unaryOp(name: UnaryName): Op<KAttrs> {
       const { k } = node.attrs as KAttrs;
       if (name === 'scale') return [scale(gy, k)];
       if (name === 'addScalar') return [gy];
-      return [applyOne(derivative, [saved === 'y' ? node.outputs[0] : node.inputs[0], gy], { k })];
+      const fromY = ofY && (!ofX || row.monotonic?.(k));
+      return [applyOne((fromY ? ofY : ofX) as Op<KAttrs>, [fromY ? node.outputs[0] : node.inputs[0], gy], { k })];
     },
-    variants: variants(name, unaryCode, unaryVec4Code, `return ${row.f};`),
+    variants: variants(name, unaryCode, unaryVec4Code, body),
     cost: cost(2),
   };
 }
@@ -149,6 +172,8 @@ function binary(name: string, body: string, gradient?: (typeof binaryGradients)[
     args: ['a', 'b'],
     results: ['y'],
     strided: ['a', 'b', 'y'],
+    epilogue: 'y',
+    pointwise: pointwise(['a', 'b'], `return ${body};`),
     infer: ([a, b]) => {
       expectShape(name, 'b', b as Tensor, (a as Tensor).shape, 'the shape of a');
       return [a as Tensor];

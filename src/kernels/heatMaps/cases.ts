@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import type { Nd } from '../oracle.js';
-import { type Case, room } from '../room.js';
+import { type Case, room, type Terms } from '../room.js';
 import { type HeatMapsAttrs, heatMaps } from './heatMaps.js';
 import { heat } from './oracle.js';
 
@@ -55,3 +55,18 @@ export const rooms = [
     bench: [sample(4, 18, 128, 64)],
   }),
 ];
+
+export const terms: Readonly<Record<string, Terms>> = {
+  heatMaps: {
+    layout: { joints: 'N J 2', y: 'N H W J' },
+    names: {
+      count: 'invocations with work; in the naive kernel elements of the result',
+      joint_count: 'joints J',
+      height: 'height of the result',
+      width: 'width of the result',
+      scale: '−1 / 2σ²',
+      strips: 'strips of columns in a row',
+      COLUMNS: 'columns of a strip',
+    },
+  },
+};

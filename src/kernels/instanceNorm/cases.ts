@@ -8,6 +8,7 @@ import {
   type InputSpec,
   type Room,
   room,
+  type Terms,
   UnsupportedFixture,
 } from '../room.js';
 import { instanceNorm } from './instanceNorm.js';
@@ -55,10 +56,14 @@ const cases: Case<Attrs>[] = (['channel', 'sample'] as const).flatMap((mode) => 
   one([2, 16, 16, 4], mode, { name: 'mean 1000, deviation 1', fill: large }),
   one([1, 13, 11, 3], mode, { name: 'mean 1000, deviation 1', fill: large }),
   one([2, 1, 1, 8], mode, { name: 'one pixel' }),
+  // several chunks and blocks of lanes of the tree kernels
+  one([2, 13, 11, 68], mode),
   { ...one([2, 3, 5, 4], mode, { name: 'constant', fill: () => 3.7 }), kink: true },
   { ...one([1, 3, 3, 1], mode, { name: 'constant', fill: () => -0.3 }), kink: true },
   one([1, 9, 7, 4], mode, { name: 'outliers', fill: outlier, epsilon: 0.1 }),
 ]);
+// more chunks than a workgroup of the tree kernels has invocations
+cases.push(one([1, 47, 45, 36], 'channel'));
 
 /** Of images in NCHW; `names` are those of x, γ, β and y in the file. */
 function read(file: FixtureFile, names: readonly [string, string, string, string], epsilon: number): FixtureRun {
@@ -134,3 +139,33 @@ export const rooms: readonly Room[] = [
     },
   }),
 ];
+
+const names = {
+  count: 'invocations with work; in the naive kernels groups that are normalised',
+  norm_groups: 'groups of an image: its channels, or 1',
+  size: 'elements of a group',
+  width: 'channels of a group: 1, or all',
+  pixels: 'pixels of an image',
+  sample: '1 where a whole image is a group, 0 where each of its channels is one',
+  epsilon: 'ε',
+  images: 'images',
+  mid: 'vectors of four channels in a lane',
+  lanes: 'lanes of an image',
+  quads: 'vectors of four channels in a pixel',
+  chunks: 'parts of a lane',
+  LANES: 'lanes that a workgroup takes side by side',
+  ROWS: 'rows of its invocations, each of which takes every ROWS-th vector of a chunk',
+  partial: 'sums of the chunks',
+  sums: 'gradients of γ and β of each image [images, 2, groups], before they are summed',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  instanceNorm: { layout: { x: 'N H W C', gamma: 'G', beta: 'G', y: 'N H W C', stats: 'N 3 G' }, names },
+  instanceNormGradient: {
+    layout: {
+      ...{ x: 'N H W C', stats: 'N 3 G', gamma: 'G', gy: 'N H W C' },
+      ...{ gx: 'N H W C', ggamma: 'G', gbeta: 'G' },
+    },
+    names,
+  },
+};

@@ -4,16 +4,20 @@ import parametersCode from '../../../shaders/instanceNorm/gradient-parameters.wg
 import partialCode from '../../../shaders/instanceNorm/gradient-partial.wgsl?raw';
 import smallCode from '../../../shaders/instanceNorm/gradient-small.wgsl?raw';
 import sumsCode from '../../../shaders/instanceNorm/gradient-sums.wgsl?raw';
+import treePartialCode from '../../../shaders/instanceNorm/gradient-tree-partial.wgsl?raw';
+import treeSumsCode from '../../../shaders/instanceNorm/gradient-tree-sums.wgsl?raw';
 import { arg, type Call, type Dispatch, grid, type Launch, type Op } from '../../autograd/op.js';
 import type { TensorType } from '../../autograd/tensor.js';
 import { shader } from '../../gpu/shader.js';
 import { chunksFor } from '../sum/sum.js';
-import { type Attrs, lanesOf, naiveParams, rejectsChunks, rejectsSmall } from './view.js';
+import { type Attrs, lanesOf, naiveParams, rejectsChunks, rejectsSmall, treeOf } from './view.js';
 
 const naive = shader('instanceNormGradient/naive', naiveCode);
 const small = shader('instanceNormGradient/small', smallCode);
 const partial = shader('instanceNormGradient/partial', partialCode);
 const sumsShader = shader('instanceNormGradient/sums', sumsCode);
+const treePartial = shader('instanceNormGradient/tree-partial', treePartialCode);
+const treeSums = shader('instanceNormGradient/tree-sums', treeSumsCode);
 const parameters = shader('instanceNormGradient/parameters', parametersCode);
 const applyShader = shader('instanceNormGradient/apply', applyCode);
 
@@ -23,13 +27,37 @@ const parameterDispatch = (images: number, norm_groups: number): Dispatch => ({
   workgroups: [Math.ceil(norm_groups / 64), 1, 1],
 });
 
+/** The last two passes of the split kernels. */
+function finish(call: Call<Attrs>): Dispatch[] {
+  const { images, size, ...view } = lanesOf(arg(call, 'x'), call.attrs);
+  // eight elements for each load of γ, statistics and sums
+  const strips = Math.ceil(view.mid / 8);
+  const count = images * strips * view.lanes;
+  return [
+    parameterDispatch(images, view.norm_groups),
+    { shader: applyShader, params: { ...view, count, chunks: strips, size }, workgroups: grid(count, 64) },
+  ];
+}
+
+function launchTree(call: Call<Attrs>): Launch {
+  const { images, size: _, ...view } = lanesOf(arg(call, 'x'), call.attrs);
+  const { lanes, norm_groups, sample } = view;
+  const { constants, chunks, partial, blocks, perLane } = treeOf({ images, ...view });
+  return {
+    scratch: { partial, sums: 2 * images * norm_groups },
+    dispatches: [
+      { shader: treePartial, constants, params: { ...view, chunks }, workgroups: blocks },
+      { shader: treeSums, params: { lanes, chunks, norm_groups, sample }, workgroups: perLane },
+      ...finish(call),
+    ],
+  };
+}
+
 function launchChunks(call: Call<Attrs>): Launch {
-  const { images, mid, lanes, quads, pixels, norm_groups, sample, size } = lanesOf(arg(call, 'x'), call.attrs);
+  const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
   const chunks = chunksFor(mid);
   const count = images * chunks * lanes;
   const view = { mid, lanes, quads, pixels, norm_groups, sample };
-  // eight elements for each load of γ, statistics and sums
-  const strips = Math.ceil(mid / 8);
   return {
     scratch: { partial: 8 * count, sums: 2 * images * norm_groups },
     dispatches: [
@@ -39,12 +67,7 @@ function launchChunks(call: Call<Attrs>): Launch {
         params: { count: images * lanes, lanes, chunks, norm_groups, sample },
         workgroups: grid(images * lanes, 64),
       },
-      parameterDispatch(images, norm_groups),
-      {
-        shader: applyShader,
-        params: { ...view, count: images * strips * lanes, chunks: strips, size },
-        workgroups: grid(images * strips * lanes, 64),
-      },
+      ...finish(call),
     ],
   };
 }
@@ -60,6 +83,7 @@ export const instanceNormGradientOp: Op<Attrs> = {
   name: 'instanceNormGradient',
   args: ['x', 'stats', 'gamma', 'gy'],
   results: ['gx', 'ggamma', 'gbeta'],
+  epilogue: 'gx',
   strided: ['x', 'gy', 'gx'],
   infer: ([x, , gamma]) => [x as TensorType, gamma as TensorType, gamma as TensorType],
   variants: [
@@ -77,6 +101,12 @@ export const instanceNormGradientOp: Op<Attrs> = {
           ],
         };
       },
+    },
+    {
+      name: 'tree',
+      rejects: (call) => rejectsChunks(arg(call, 'x'), call.attrs, arg(call, 'gy'), arg(call, 'gx')),
+      avoid: ({ device }) => device.software,
+      launch: launchTree,
     },
     {
       name: 'chunks',

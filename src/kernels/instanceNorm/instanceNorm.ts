@@ -3,26 +3,40 @@ import naiveCode from '../../../shaders/instanceNorm/naive.wgsl?raw';
 import partialCode from '../../../shaders/instanceNorm/partial.wgsl?raw';
 import smallCode from '../../../shaders/instanceNorm/small.wgsl?raw';
 import statsCode from '../../../shaders/instanceNorm/stats.wgsl?raw';
-import { apply, arg, type Call, grid, type Launch, type Op } from '../../autograd/op.js';
+import treePartialCode from '../../../shaders/instanceNorm/tree-partial.wgsl?raw';
+import treeStatsCode from '../../../shaders/instanceNorm/tree-stats.wgsl?raw';
+import { apply, arg, type Call, type Dispatch, grid, type Launch, type Op } from '../../autograd/op.js';
 import { expectShape, nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { shader } from '../../gpu/shader.js';
 import { chunksFor } from '../sum/sum.js';
 import { instanceNormGradientOp } from './gradient.js';
-import { type Attrs, lanesOf, type Mode, naiveParams, rejectsChunks, rejectsSmall } from './view.js';
+import { type Attrs, lanesOf, type Mode, naiveParams, rejectsChunks, rejectsSmall, treeOf } from './view.js';
 
 const naive = shader('instanceNorm/naive', naiveCode);
 const small = shader('instanceNorm/small', smallCode);
 const partial = shader('instanceNorm/partial', partialCode);
 const statsShader = shader('instanceNorm/stats', statsCode);
+const treePartial = shader('instanceNorm/tree-partial', treePartialCode);
+const treeStats = shader('instanceNorm/tree-stats', treeStatsCode);
 const applyShader = shader('instanceNorm/apply', applyCode);
+
+/** The last pass of the split kernels. */
+function applyDispatch(call: Call<Attrs>): Dispatch {
+  const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
+  // eight elements for each load of γ, β and statistics
+  const strips = Math.ceil(mid / 8);
+  return {
+    shader: applyShader,
+    params: { count: images * strips * lanes, mid, lanes, chunks: strips, quads, pixels, norm_groups, sample },
+    workgroups: grid(images * strips * lanes, 64),
+  };
+}
 
 function launchChunks(call: Call<Attrs>): Launch {
   const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
   const chunks = chunksFor(mid);
   const count = images * chunks * lanes;
-  // eight elements for each load of γ, β and statistics
-  const strips = Math.ceil(mid / 8);
   return {
     scratch: { partial: 8 * count },
     dispatches: [
@@ -32,11 +46,26 @@ function launchChunks(call: Call<Attrs>): Launch {
         params: { count: images * lanes, mid, lanes, chunks, norm_groups, sample, epsilon: call.attrs.epsilon },
         workgroups: grid(images * lanes, 64),
       },
+      applyDispatch(call),
+    ],
+  };
+}
+
+function launchTree(call: Call<Attrs>): Launch {
+  const view = lanesOf(arg(call, 'x'), call.attrs);
+  const { mid, lanes, quads, pixels, norm_groups, sample } = view;
+  const { constants, ROWS, chunks, partial, blocks, perLane } = treeOf(view);
+  return {
+    scratch: { partial },
+    dispatches: [
+      { shader: treePartial, constants, params: { mid, lanes, chunks, quads, pixels }, workgroups: blocks },
       {
-        shader: applyShader,
-        params: { count: images * strips * lanes, mid, lanes, chunks: strips, quads, pixels, norm_groups, sample },
-        workgroups: grid(images * strips * lanes, 64),
+        shader: treeStats,
+        constants: { ROWS },
+        params: { mid, lanes, chunks, norm_groups, sample, epsilon: call.attrs.epsilon },
+        workgroups: perLane,
       },
+      applyDispatch(call),
     ],
   };
 }
@@ -49,6 +78,7 @@ export const instanceNormOp: Op<Attrs> = {
   name: 'instanceNorm',
   args: ['x', 'gamma', 'beta'],
   results: ['y', 'stats'],
+  epilogue: 'y',
   strided: ['x', 'y'],
   infer: ([x, gamma, beta], { mode, epsilon }) => {
     const [n, , , c] = nhwc('instanceNorm', 'x', x as TensorType);
@@ -73,6 +103,12 @@ export const instanceNormOp: Op<Attrs> = {
         const params = { count: images * quads, quads, pixels, epsilon: call.attrs.epsilon };
         return { dispatches: [{ shader: small, params, workgroups: grid(params.count, 64) }] };
       },
+    },
+    {
+      name: 'tree',
+      rejects: (call) => rejectsChunks(arg(call, 'x'), call.attrs, arg(call, 'y')),
+      avoid: ({ device }) => device.software,
+      launch: launchTree,
     },
     {
       name: 'chunks',

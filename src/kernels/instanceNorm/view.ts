@@ -21,6 +21,23 @@ export function lanesOf(x: Arg, { mode }: Attrs) {
     : { images, pixels, quads, mid: pixels * quads, lanes: 1, norm_groups: 1, sample: 1, size: pixels * x.channels };
 }
 
+/** Invocations of a workgroup of the tree kernels, and vectors that each of them adds up before they are joined. */
+const TREE = 256;
+const TREE_STEPS = 4;
+
+/**
+ * How the tree kernels share the vectors of an image: a workgroup takes up to 16 lanes side by side (256 bytes of a row)
+ * and, in `ROWS` rows of invocations, a chunk of their m.
+ */
+export function treeOf({ images, mid, lanes }: { images: number; mid: number; lanes: number }) {
+  const LANES = 2 ** Math.ceil(Math.log2(Math.min(16, lanes)));
+  const ROWS = TREE / LANES;
+  const chunks = Math.ceil(mid / (ROWS * TREE_STEPS));
+  const blocks: [number, number, number] = [chunks, Math.ceil(lanes / LANES), images];
+  const perLane: [number, number, number] = [lanes, images, 1];
+  return { constants: { LANES, ROWS }, ROWS, chunks, partial: 8 * images * chunks * lanes, blocks, perLane };
+}
+
 /** Groups and their elements as the naive kernels see them. */
 export function naiveParams(x: Arg, { mode, epsilon }: Attrs) {
   const [images, height, width] = x.shape as [number, number, number];

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type Room, room } from '../room.js';
+import { type Case, type Room, room, type Terms } from '../room.js';
 import { l1 } from './l1.js';
 import * as oracle from './oracle.js';
 
@@ -22,6 +22,7 @@ export const rooms: readonly Room[] = [
       one([1, 1, 1, 1]),
       one([2, 3, 5, 8]),
       one([1, 17, 1, 4]),
+      one([1, 29, 31, 5]),
       {
         name: 'equal elements',
         inputs: { a: { shape: [5, 4], fill: (i) => i % 3 }, b: { shape: [5, 4], fill: (i) => i % 2 } },
@@ -39,3 +40,17 @@ export const rooms: readonly Room[] = [
     bench: [one([4, 128, 64, 3], 'images'), one([4, 64, 32, 128], 'VGG conv2_1')],
   }),
 ];
+
+const names = {
+  count: 'elements of a; results of the second kernel of split',
+  channels: 'channels of a',
+  factor: '1 / number of elements',
+  chunks: 'partial sums',
+  inner: 'results that lie side by side: 1',
+  partial: 'partial sums [chunks]',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  l1: { layout: { a: '… C', b: '… C', y: '1' }, names },
+  l1Gradient: { layout: { a: '… C', b: '… C', gy: '1', ga: '… C' }, names },
+};

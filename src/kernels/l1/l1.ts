@@ -2,13 +2,15 @@ import gradientCode from '../../../shaders/l1/gradient.wgsl?raw';
 import gradientVec4Code from '../../../shaders/l1/gradient-vec4.wgsl?raw';
 import naiveCode from '../../../shaders/l1/naive.wgsl?raw';
 import partialCode from '../../../shaders/l1/partial.wgsl?raw';
+import treeCode from '../../../shaders/l1/tree.wgsl?raw';
 import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
 import { expectShape, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { shader } from '../../gpu/shader.js';
-import { chunksFor, combine } from '../sum/sum.js';
+import { chunksFor, combine, TREE_TERMS, treeChunksFor, treeCombine } from '../sum/sum.js';
 
 const naive = shader('l1/naive', naiveCode);
 const partial = shader('l1/partial', partialCode);
+const tree = shader('l1/tree', treeCode);
 const gradientNaive = shader('l1Gradient/naive', gradientCode);
 const gradientVec4 = shader('l1Gradient/vec4', gradientVec4Code);
 
@@ -32,6 +34,23 @@ export const l1Op: Op<null> = {
     ];
   },
   variants: [
+    {
+      name: 'tree',
+      rejects: ({ arg: { a } }) => (a ? a.rows * a.channels : 0) < TREE_TERMS && 'it is for long sums',
+      avoid: ({ device }) => device.software,
+      launch: (call) => {
+        const { rows, channels } = arg(call, 'a');
+        const count = rows * channels;
+        const chunks = treeChunksFor(count);
+        return {
+          scratch: { partial: chunks },
+          dispatches: [
+            { shader: tree, params: { count, chunks, channels }, workgroups: [chunks, 1, 1] },
+            treeCombine(1, chunks, 1 / count),
+          ],
+        };
+      },
+    },
     {
       name: 'split',
       launch: (call) => {

@@ -1,7 +1,15 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import {
+  type Case,
+  type FixtureFile,
+  type FixtureRun,
+  type Room,
+  room,
+  type Terms,
+  UnsupportedFixture,
+} from '../room.js';
 import { maxPool2d } from './maxPool2d.js';
 import * as oracle from './oracle.js';
 
@@ -94,3 +102,23 @@ export const rooms: readonly Room[] = [
     fixtures: { MaxPool: readOnnx },
   }),
 ];
+
+const names = {
+  count: 'elements of the result, or groups of four channels in kernels of vec4',
+  channels: 'channels of the result',
+  height: 'height of x',
+  width: 'width of x',
+  out_height: 'height of the pooled image',
+  out_width: 'width of the pooled image',
+  kernel_h: 'window height',
+  kernel_w: 'window width',
+  stride_h: 'stride, vertical',
+  stride_w: 'stride, horizontal',
+  top: 'padding above',
+  left: 'padding on the left',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  maxPool2d: { layout: { x: 'N H W C', y: 'N Ho Wo C' }, names },
+  maxPool2dGradient: { layout: { x: 'N H W C', gy: 'N Ho Wo C', gx: 'N H W C' }, names },
+};

@@ -55,6 +55,7 @@ export const maxPool2dOp: Op<Attrs> = {
   name: 'maxPool2d',
   args: ['x'],
   results: ['y'],
+  epilogue: 'y',
   strided: ['x', 'y'],
   infer: ([x], attrs) => {
     const { kernel, stride, pad } = attrs;
@@ -91,6 +92,7 @@ export const maxPool2dGradientOp: Op<Attrs> = {
   name: 'maxPool2dGradient',
   args: ['x', 'gy'],
   results: ['gx'],
+  epilogue: 'gx',
   strided: ['x', 'gy', 'gx'],
   infer: ([x]) => [x as TensorType],
   variants: [

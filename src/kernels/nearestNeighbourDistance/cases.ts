@@ -1,7 +1,8 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, room } from '../room.js';
+import { type Case, type FixtureFile, type FixtureRun, room, type Terms } from '../room.js';
+import { composedNearestNeighbour } from './composed.js';
 import { type NearestNeighbourAttrs, nearestNeighbourDistance } from './nearestNeighbourDistance.js';
 import { nearest, nearestBackward } from './oracle.js';
 
@@ -83,6 +84,7 @@ export const rooms = [
       },
     ],
     bench: [sample([4, 128, 64, 64], 3), sample([2, 256, 256, 64], 5)],
+    composed: composedNearestNeighbour,
     fixtures: { nn_distance: fixture },
   }),
   // The kept window positions, which the gradient is read from; and images of more than one dispatch.
@@ -103,3 +105,31 @@ export const rooms = [
     refuses: [{ inputs: {}, attrs: { window: 3 }, error: /nearestNeighbourDistance: argument generated is missing/ }],
   }),
 ];
+
+const names = {
+  start: 'first pixel (of all images) of the dispatch; in tile first tile, in subgroup first strip',
+  end: 'last pixel + 1 of the dispatch; in tile last tile + 1, in subgroup last strip + 1',
+  count: 'elements of the result, or groups of four channels in kernels of vec4',
+  height: 'height of the images',
+  width: 'width of the images',
+  channels: 'channels of the images',
+  strips: 'parts of an image row, each computed by a subgroup',
+  LANES: 'lanes of a subgroup',
+  tiles_x: 'tiles across an image',
+  tiles_y: 'tiles down an image',
+  WINDOW: 'side of the window in pixels',
+  COLUMNS: 'columns of a window row that are searched at once',
+  COLS: 'columns of a tile',
+  ROWS: 'rows of a tile',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  nearestNeighbourDistance: {
+    layout: { generated: 'N H W C', reference: 'N H W C', y: 'N H W', winner: 'N H W' },
+    names,
+  },
+  nearestNeighbourDistanceGradient: {
+    layout: { generated: 'N H W C', reference: 'N H W C', winner: 'N H W', gy: 'N H W', gx: 'N H W C' },
+    names,
+  },
+};

@@ -2,11 +2,13 @@ import gradientNaiveCode from '../../../shaders/nearestNeighbourDistance/gradien
 import gradientVec4Code from '../../../shaders/nearestNeighbourDistance/gradient-vec4.wgsl?raw';
 import naiveCode from '../../../shaders/nearestNeighbourDistance/naive.wgsl?raw';
 import registersCode from '../../../shaders/nearestNeighbourDistance/registers.wgsl?raw';
+import subgroupCode from '../../../shaders/nearestNeighbourDistance/subgroup.wgsl?raw';
 import tileCode from '../../../shaders/nearestNeighbourDistance/tile.wgsl?raw';
 import { applyOne, arg, type Call, type Dispatch, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { type Shader, shader } from '../../gpu/shader.js';
+import { rejectsSubgroups } from '../conv2d/subgroup.js';
 
 export interface NearestNeighbourAttrs {
   /** Side of the square window in pixels, odd. */
@@ -23,6 +25,7 @@ const MOST_PIXELS = 2 ** 16;
 
 const naive = shader(`${name}/naive`, naiveCode);
 const registers = shader(`${name}/registers`, registersCode);
+const subgroup = shader(`${name}/subgroup`, subgroupCode);
 const tile = shader(`${name}/tile`, tileCode);
 
 /** [start, end) ranges of at most `most` that together are [0, count). */
@@ -74,6 +77,31 @@ const variants: Variant<NearestNeighbourAttrs>[] = [
     },
   },
   {
+    name: 'subgroup',
+    rejects: ({ attrs, arg: { generated, reference }, device }) =>
+      rejectsSubgroups(device) ||
+      (attrs.window > Math.min(5, device.subgroupSize) && 'the window must be at most 5 and fit a subgroup') ||
+      (!vec4Ready(generated, reference) && unaligned),
+    // Of 4 lanes half are spent on the halo of the smallest window.
+    avoid: ({ device }) => !device.software || device.subgroupSize < 8,
+    launch: (call) => {
+      const { window } = call.attrs;
+      const { channels, shape } = arg(call, 'generated');
+      const [images, height, width] = shape as [number, number, number];
+      const lanes = call.device.subgroupSize;
+      const strips = Math.ceil(width / (lanes - window + 1));
+      const params = { strips, height, width, channels };
+      return {
+        dispatches: ranges(images * height * strips, Math.floor(MOST_PIXELS / lanes)).map(({ start, end }) => ({
+          shader: subgroup,
+          constants: { WINDOW: window, LANES: lanes },
+          params: { ...params, start, end },
+          workgroups: grid(end - start, 1),
+        })),
+      };
+    },
+  },
+  {
     name: 'registers',
     rejects: ({ arg: { generated, reference } }) => !vec4Ready(generated, reference) && unaligned,
     launch: (call) => {
@@ -104,6 +132,7 @@ const gradientOp: Op<NearestNeighbourAttrs> = {
   name: `${name}Gradient`,
   args: ['generated', 'reference', 'winner', 'gy'],
   results: ['gx'],
+  epilogue: 'gx',
   strided: ['generated', 'reference', 'gy', 'gx'],
   infer: ([generated]) => [generated as Tensor],
   variants: [gradientVariant('vec4', gradientVec4Code, 4), gradientVariant('naive', gradientNaiveCode, 1)],

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type Room, room } from '../room.js';
+import { type Case, type Room, room, type Terms } from '../room.js';
 import { forward } from './oracle.js';
 import { partMasks } from './partMasks.js';
 
@@ -61,3 +61,18 @@ export const rooms: readonly Room[] = [
     })),
   }),
 ];
+
+export const terms: Readonly<Record<string, Terms>> = {
+  partMasks: {
+    layout: { planes: 'N P 12', y: 'N H W' },
+    names: {
+      count: 'invocations with work; in the naive kernel pixels of the result',
+      parts: 'parts P of an image',
+      height: 'height of the result',
+      width: 'width of the result',
+      pixels: 'pixels of an image',
+      runs: 'runs of four columns in a row',
+      scale: 'how much coarser the grid is than the coordinates of the planes',
+    },
+  },
+};

@@ -2,7 +2,7 @@ import { applyOne } from '../../autograd/op.js';
 import type { Tensor } from '../../autograd/tensor.js';
 import { mul } from '../elementwise/elementwise.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type Room, room } from '../room.js';
+import { type Case, type Room, room, type Terms } from '../room.js';
 import * as oracle from './oracle.js';
 import { detach, padChannelsOp, type SliceAttrs, slice } from './slice.js';
 
@@ -72,3 +72,15 @@ export const rooms: readonly Room[] = [
     refuses: [{ inputs: {}, attrs: null, error: /detach: argument x is missing/ }],
   }),
 ];
+
+export const terms: Readonly<Record<string, Terms>> = {
+  padChannels: {
+    layout: { x: '… C', y: '… C' },
+    names: {
+      count: 'elements of the result, or groups of four channels in kernels of vec4',
+      channels: 'channels of the result',
+      at: 'first channel of the result that comes from x',
+      x_channels: 'channels of x',
+    },
+  },
+};

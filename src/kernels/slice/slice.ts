@@ -40,6 +40,7 @@ export const padChannelsOp: Op<{ at: number; channels: number }> = {
   name: 'padChannels',
   args: ['x'],
   results: ['y'],
+  epilogue: 'y',
   strided: ['x', 'y'],
   infer: ([x], { channels }) => [{ shape: [...(x as Tensor).shape.slice(0, -1), channels], dtype: 'f32' }],
   gradient: (node, [gy]) => {
@@ -88,6 +89,11 @@ const vec4 = shader('padChannels/vec4', vec4Code);
 /** The channels [start, end) of x [..., C]; no copy is made in a plan. */
 export function slice(x: Tensor, start: number, end: number): Tensor {
   return applyOne(sliceOp, [x], { start, end });
+}
+
+/** x [..., C] with zeros around it along the channels: [..., channels], x being the channels from `at`. */
+export function padChannels(x: Tensor, at: number, channels: number): Tensor {
+  return applyOne(padChannelsOp, [x], { at, channels });
 }
 
 /** The value of x, through which no gradient flows. */

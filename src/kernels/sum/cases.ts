@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { type Nd, testNormal } from '../oracle.js';
-import { type Case, type Refusal, type Room, room } from '../room.js';
+import { type Case, type Refusal, type Room, room, type Terms } from '../room.js';
 import * as oracle from './oracle.js';
 import { broadcast, mean, type Over, sum } from './sum.js';
 
@@ -34,6 +34,11 @@ const long: Case<Attrs> = {
   // differences of 1e-6 drown in the rounding of a sum of 900,000
   kink: true,
 };
+const rowsOf5003: Case<Attrs> = {
+  name: 'channels of 3×5003',
+  inputs: { x: { shape: [3, 5003] } },
+  attrs: { over: 'channels' },
+};
 const refuses = (op: string): Refusal<Attrs>[] => [
   {
     inputs: { x: { shape: [2, 3] } },
@@ -59,7 +64,7 @@ export const rooms: readonly Room[] = [
     build: ({ x }, { over }) => ({ y: sum(x as Tensor, over) }),
     forward: ({ x }, { over }) => ({ y: oracle.sum(x as Nd, over) }),
     backward: ({ x }, { over }, { y: gy }) => ({ x: oracle.broadcast(gy as Nd, (x as Nd).shape, over) }),
-    cases: [...cases, long],
+    cases: [...cases, rowsOf5003, long],
     refuses: refuses('sum'),
     bench,
   }),
@@ -75,6 +80,7 @@ export const rooms: readonly Room[] = [
     },
     cases,
     refuses: refuses('mean'),
+    bench: [{ name: 'loss over VGG features', inputs: { x: { shape: [4, 64, 32, 128] } }, attrs: { over: 'all' } }],
   }),
   room<BroadcastAttrs>({
     name: 'broadcast',
@@ -105,3 +111,18 @@ export const rooms: readonly Room[] = [
     ],
   }),
 ];
+
+const names = {
+  count: 'results, or (broadcast) elements of the result; partial sums in the first kernel of split',
+  mid: 'elements that are summed into one result; x is seen as outer × mid × inner',
+  inner: 'results that lie side by side',
+  channels: 'channels of the large tensor',
+  factor: 'factor of the sum',
+  chunks: 'partial sums of a result',
+  partial: 'partial sums [outer, chunks, inner]',
+};
+
+export const terms: Readonly<Record<string, Terms>> = {
+  sum: { layout: { x: '… C', y: '…' }, names },
+  broadcast: { layout: { x: '…', y: '… C' }, names },
+};

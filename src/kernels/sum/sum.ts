@@ -3,6 +3,8 @@ import broadcastVec4Code from '../../../shaders/sum/broadcast-vec4.wgsl?raw';
 import combineCode from '../../../shaders/sum/combine.wgsl?raw';
 import naiveCode from '../../../shaders/sum/naive.wgsl?raw';
 import partialCode from '../../../shaders/sum/partial.wgsl?raw';
+import treeCode from '../../../shaders/sum/tree.wgsl?raw';
+import treeCombineCode from '../../../shaders/sum/tree-combine.wgsl?raw';
 import { applyOne, arg, type Dispatch, grid, type Op, vec4Ready } from '../../autograd/op.js';
 import {
   channelsOf,
@@ -51,6 +53,8 @@ function viewOf(op: string, x: TensorType, over: Over): View {
 const naive = shader('sum/naive', naiveCode);
 const partial = shader('sum/partial', partialCode);
 const combineShader = shader('sum/combine', combineCode);
+const tree = shader('sum/tree', treeCode);
+const treeCombineShader = shader('sum/tree-combine', treeCombineCode);
 const broadcastNaive = shader('broadcast/naive', broadcastCode);
 const broadcastVec4 = shader('broadcast/vec4', broadcastVec4Code);
 
@@ -61,6 +65,17 @@ export const chunksFor = (count: number): number => Math.ceil(Math.sqrt(count));
 export function combine(outer: number, chunks: number, inner: number, factor: number): Dispatch {
   const count = outer * inner;
   return { shader: combineShader, params: { count, inner, chunks, factor }, workgroups: grid(count, 64) };
+}
+
+/** Terms from which on a sum is worth a tree of workgroups. */
+export const TREE_TERMS = 2048;
+
+/** Workgroups of 256 that share a sum of `count` terms: four terms an invocation, more where one would add too many of them. */
+export const treeChunksFor = (count: number): number => Math.min(1024, Math.ceil(count / 1024));
+
+/** The second stage of a tree: y[o] = factor · Σ_j partial[o, j], from scratch `partial` to result `y`. */
+export function treeCombine(outer: number, chunks: number, factor: number): Dispatch {
+  return { shader: treeCombineShader, params: { chunks, factor }, workgroups: [outer, 1, 1] };
 }
 
 /** y = factor · the sum of x over some dimensions. */
@@ -80,6 +95,27 @@ export const sumOp: Op<SumAttrs> = {
     return [gy && broadcast(gy, (node.inputs[0] as Tensor).shape, over, factor)];
   },
   variants: [
+    {
+      name: 'tree',
+      rejects: (call) => {
+        const { outer, mid, inner } = viewOf('sum', arg(call, 'x'), call.attrs.over);
+        return (inner > 1 || mid < TREE_TERMS || outer > 256) && 'it is for few, long sums of neighbouring elements';
+      },
+      avoid: ({ device }) => device.software,
+      launch: (call) => {
+        const x = arg(call, 'x');
+        const { outer, mid } = viewOf('sum', x, call.attrs.over);
+        const chunks = treeChunksFor(mid);
+        const params = { mid, chunks, channels: x.channels };
+        return {
+          scratch: { partial: outer * chunks },
+          dispatches: [
+            { shader: tree, params, workgroups: [chunks, outer, 1] },
+            treeCombine(outer, chunks, call.attrs.factor),
+          ],
+        };
+      },
+    },
     {
       name: 'split',
       rejects: (call) => {

@@ -1,0 +1,93 @@
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel, o a multiple of 4.
+// One subgroup of LANES makes ROWS pixels × 4·LANES·QUADS output channels. A lane holds QUADS times four neighbouring
+// channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are then spread to
+// all lanes from its register: no workgroup memory, no barrier. Operands come from textures, whose reads are cheap on
+// the CPU. A row of x may have channels to spare up to its stride: they are not looked at.
+// The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
+// would make the compiler put its registers aside.
+enable subgroups;
+const LANES = 8u;
+const ROWS = 32u;
+const QUADS = 2u;
+const GROUPS = ROWS / LANES;
+struct Params {
+  pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
+  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var x: texture_2d<f32>;
+@group(0) @binding(2) var w: texture_2d<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+
+fn epilogue(v: f32) -> f32 { return v; }
+
+fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
+
+// First row of the image and position of tap (0, 0); left of and above the image positions wrap to large numbers.
+fn origin(row: u32) -> vec3u {
+  let r = min(row, p.pixels - 1u);
+  return vec3u(r / (p.Ho * p.Wo) * p.H, r / p.Wo % p.Ho * p.sh - p.top, r % p.Wo * p.sw - p.left);
+}
+fn inside(a: vec3u, u: u32, v: u32) -> bool { return a.y + u < p.H && a.z + v < p.W; }
+fn address(a: vec3u, u: u32, v: u32) -> u32 { return (p.x_offset + ((a.x + a.y + u) * p.W + a.z + v) * p.x_stride) / 4u; }
+
+fn put(row: u32, o: u32, value: vec4f) {
+  if (row >= p.pixels || o >= p.O) { return; }
+  var z = value;
+  if (p.biased != 0u) { z += bias[(p.bias_offset + o) / 4u]; }
+  y[(p.y_offset + row * p.y_stride + o) / 4u] = vec4f(epilogue(z.x), epilogue(z.y), epilogue(z.z), epilogue(z.w));
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  let bands = (p.pixels + ROWS - 1u) / ROWS;
+  let row = index % bands * ROWS;
+  let o = index / bands * 4u * LANES * QUADS + 4u * lane;
+  let quads = p.O / 4u;
+  var corner = array<vec3u, GROUPS>();
+  for (var g = 0u; g < GROUPS; g++) { corner[g] = origin(row + lane + g * LANES); }
+  var column = array<u32, QUADS>();
+  for (var q = 0u; q < QUADS; q++) { column[q] = min(o / 4u + q * LANES, quads - 1u); }
+  var a = array<vec4f, ROWS * QUADS>();
+  for (var u = 0u; u < p.KH; u++) {
+    for (var v = 0u; v < p.KW; v++) {
+      var m = array<bool, GROUPS>();
+      var s = array<u32, GROUPS>();
+      for (var g = 0u; g < GROUPS; g++) {
+        m[g] = inside(corner[g], u, v);
+        s[g] = select(0u, address(corner[g], u, v), m[g]);
+      }
+      let first = (p.w_offset + (u * p.KW + v) * p.C * p.O) / 4u;
+      for (var c = 0u; c < p.C; c += 4u) {
+        // Channels beyond the last are zero in x; for w they are the last again.
+        let some = c + vec4u(0, 1, 2, 3) < vec4u(p.C);
+        let k = first + min(c + vec4u(0, 1, 2, 3), vec4u(p.C - 1u)) * quads;
+        var f = array<mat4x4f, QUADS>();
+        for (var q = 0u; q < QUADS; q++) {
+          f[q] = mat4x4f(
+            textureLoad(w, texel(k.x + column[q]), 0), textureLoad(w, texel(k.y + column[q]), 0),
+            textureLoad(w, texel(k.z + column[q]), 0), textureLoad(w, texel(k.w + column[q]), 0),
+          );
+        }
+        var b = array<vec4f, GROUPS>();
+        for (var g = 0u; g < GROUPS; g++) {
+          b[g] = select(vec4f(), textureLoad(x, texel(s[g] + c / 4u), 0), some & vec4<bool>(m[g]));
+        }
+        for (var i = 0u; i < ROWS; i++) {
+          let e = subgroupShuffle(b[i / LANES], i % LANES);
+          for (var q = 0u; q < QUADS; q++) { a[i * QUADS + q] += f[q] * e; }
+        }
+      }
+    }
+  }
+  for (var i = 0u; i < ROWS; i++) {
+    for (var q = 0u; q < QUADS; q++) { put(row + i, o + 4u * LANES * q, a[i * QUADS + q]); }
+  }
+}

@@ -1,0 +1,107 @@
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel, c a multiple of 4.
+// Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
+// quotient of (f + top) / sh; likewise along the columns.
+// One subgroup of LANES makes ROWS pixels of one phase × 4·LANES·QUADS output channels. A lane holds QUADS times four
+// neighbouring channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are
+// then spread to all lanes from its register: no workgroup memory, no barrier. Operands come from textures.
+// The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
+// would make the compiler put its registers aside.
+enable subgroups;
+const LANES = 8u;
+const ROWS = 32u;
+const QUADS = 2u;
+const GROUPS = ROWS / LANES;
+struct Params {
+  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
+  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var x: texture_2d<f32>;
+@group(0) @binding(2) var w: texture_2d<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn epilogue(v: f32) -> f32 { return v; }
+
+fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
+
+// Image, and row and column counted within the phase.
+fn pixel(m: u32) -> vec3u {
+  let rows = (p.Ho + p.sh - 1u) / p.sh;
+  let columns = (p.Wo + p.sw - 1u) / p.sw;
+  return vec3u(m / (rows * columns), m / columns % rows, m % columns);
+}
+// Above and left of the image h and l have wrapped to large numbers, so that one comparison checks both ends.
+fn inside(a: vec3u, h: u32, l: u32) -> bool { return a.x < p.N && a.y + h < p.H && a.z + l < p.W; }
+fn address(a: vec3u, h: u32, l: u32) -> u32 { return (p.x_offset + ((a.x * p.H + a.y + h) * p.W + a.z + l) * p.x_stride) / 4u; }
+
+fn put(m: u32, f: vec2u, o: u32, value: vec4f) {
+  let a = pixel(m);
+  let i = f.x + p.sh * a.y;
+  let j = f.y + p.sw * a.z;
+  if (a.x >= p.N || i >= p.Ho || j >= p.Wo) { return; }
+  for (var q = o; q < min(o + 4u, p.O); q++) {
+    var z = value[q - o];
+    if (p.biased != 0u) { z += bias[p.bias_offset + q]; }
+    y[p.y_offset + ((a.x * p.Ho + i) * p.Wo + j) * p.y_stride + q] = epilogue(z);
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  let pixels = p.N * ((p.Ho + p.sh - 1u) / p.sh) * ((p.Wo + p.sw - 1u) / p.sw);
+  let bands = (pixels + ROWS - 1u) / ROWS;
+  let first = index % bands * ROWS;
+  let o = index / bands * 4u * LANES * QUADS + 4u * lane;
+  let f = vec2u(group.z / p.sw, group.z % p.sw);
+  let a = vec2u((f.x + p.top) % p.sh, (f.y + p.left) % p.sw);
+  let quads = p.C / 4u;
+  var near = array<u32, QUADS>();
+  for (var q = 0u; q < QUADS; q++) { near[q] = min(o + 4u * LANES * q, p.O - 1u); }
+  var place = array<vec3u, GROUPS>();
+  for (var g = 0u; g < GROUPS; g++) { place[g] = pixel(first + lane + g * LANES); }
+  var t = array<vec4f, ROWS * QUADS>();
+  var h = (f.x + p.top) / p.sh;
+  for (var u = a.x; u < p.KH; u += p.sh) {
+    var l = (f.y + p.left) / p.sw;
+    for (var v = a.y; v < p.KW; v += p.sw) {
+      var m = array<bool, GROUPS>();
+      var s = array<u32, GROUPS>();
+      for (var g = 0u; g < GROUPS; g++) {
+        m[g] = inside(place[g], h, l);
+        s[g] = select(0u, address(place[g], h, l), m[g]);
+      }
+      // Where the four rows of w begin; beyond the last output channel it is the last again.
+      var k = array<vec4u, QUADS>();
+      for (var q = 0u; q < QUADS; q++) {
+        k[q] = (p.w_offset + ((u * p.KW + v) * p.O + min(near[q] + vec4u(0, 1, 2, 3), vec4u(p.O - 1u))) * p.C) / 4u;
+      }
+      for (var c = 0u; c < quads; c++) {
+        var e = array<mat4x4f, QUADS>();
+        for (var q = 0u; q < QUADS; q++) {
+          e[q] = mat4x4f(
+            textureLoad(w, texel(k[q].x + c), 0), textureLoad(w, texel(k[q].y + c), 0),
+            textureLoad(w, texel(k[q].z + c), 0), textureLoad(w, texel(k[q].w + c), 0),
+          );
+        }
+        var b = array<vec4f, GROUPS>();
+        for (var g = 0u; g < GROUPS; g++) { b[g] = select(vec4f(), textureLoad(x, texel(s[g] + c), 0), m[g]); }
+        for (var i = 0u; i < ROWS; i++) {
+          let own = subgroupShuffle(b[i / LANES], i % LANES);
+          for (var q = 0u; q < QUADS; q++) { t[i * QUADS + q] += own * e[q]; }
+        }
+      }
+      l--;
+    }
+    h--;
+  }
+  for (var i = 0u; i < ROWS; i++) {
+    for (var q = 0u; q < QUADS; q++) { put(first + i, f, o + 4u * LANES * q, t[i * QUADS + q]); }
+  }
+}

@@ -1,0 +1,74 @@
+// stats[n, ·, g] = mean, inverse scale, coefficient k, from the chunks of each lane: a workgroup per image n and lane l.
+// Chunk j is ROWS neighbouring m of every chunks · ROWS. Invocation i joins the chunks i, i + 32, … in order, then
+// halves are joined, as in tree-partial.wgsl; in sample mode the four channels are joined the same way.
+override ROWS: u32 = 16u;
+struct Params { mid: u32, lanes: u32, chunks: u32, norm_groups: u32, sample: u32, epsilon: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> partial: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> stats: array<f32>;
+
+// Mean, squares and number of elements.
+struct Moments { mean: vec4f, squares: vec4f, count: f32 }
+var<workgroup> shared_moments: array<Moments, 32>;
+
+fn join(a: Moments, b: Moments) -> Moments {
+  if (b.count == 0.0) { return a; }
+  let count = a.count + b.count;
+  let d = b.mean - a.mean;
+  return Moments(
+    a.mean + d * (b.count / count), a.squares + b.squares + d * d * (a.count * b.count / count), count,
+  );
+}
+
+fn elements(j: u32) -> f32 {
+  let turns = p.mid / (p.chunks * ROWS);
+  let rest = p.mid % (p.chunks * ROWS);
+  return f32(turns * ROWS + min(ROWS, max(rest, j * ROWS) - j * ROWS));
+}
+
+// Inverse scale and coefficient k of the gradient. Channel mode: 1/√(σ² + ε), its square. Sample mode: 1/(σ + ε), that
+// by σ.
+fn scales(variance: vec4f) -> array<vec4f, 2> {
+  if (p.sample == 0u) {
+    let inverse = inverseSqrt(variance + p.epsilon);
+    return array(inverse, inverse * inverse);
+  }
+  let sigma = sqrt(variance);
+  let inverse = 1.0 / (sigma + p.epsilon);
+  return array(inverse, select(vec4f(), inverse / sigma, sigma > vec4f()));
+}
+
+@compute @workgroup_size(32)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me: u32) {
+  let l = group.x;
+  let n = group.y;
+  var sum = Moments(vec4f(), vec4f(), 0.0);
+  for (var j = me; j < p.chunks; j += 32u) {
+    let at = 2u * ((n * p.chunks + j) * p.lanes + l);
+    sum = join(sum, Moments(partial[at], partial[at + 1u], elements(j)));
+  }
+  shared_moments[me] = sum;
+  for (var half = 16u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (me < half) {
+      sum = join(sum, shared_moments[me + half]);
+      shared_moments[me] = sum;
+    }
+  }
+  if (me > 0u) { return; }
+  var mean = sum.mean;
+  var variance = sum.squares / f32(p.mid);
+  if (p.sample == 1u) {
+    let joint = mean.x + dot(mean - mean.x, vec4f(0.25));
+    let d = mean - joint;
+    variance = vec4f(dot(variance + d * d, vec4f(0.25)));
+    mean = vec4f(joint);
+  }
+  let s = scales(variance);
+  for (var i = 0u; i < min(4u, p.norm_groups); i++) {
+    let g = 4u * l + i;
+    stats[(3u * n) * p.norm_groups + g] = mean[i];
+    stats[(3u * n + 1u) * p.norm_groups + g] = s[0][i];
+    stats[(3u * n + 2u) * p.norm_groups + g] = s[1][i];
+  }
+}

@@ -1,0 +1,60 @@
+import type { Tensor } from '../../autograd/tensor.js';
+import type { Nd } from '../oracle.js';
+import { type Case, room, type Terms } from '../room.js';
+import { shift, shiftBackward } from './oracle.js';
+import { type ShiftAttrs, shift2d } from './shift2d.js';
+
+const one = (shape: readonly number[], rows: number, cols: number, outside = 0): Case<ShiftAttrs> => ({
+  name: `${shape.join('×')} by ${rows}, ${cols}, outside ${outside}`,
+  inputs: { x: { shape } },
+  attrs: { rows, cols, outside },
+});
+
+const plain: ShiftAttrs = { rows: 1, cols: 0, outside: 0 };
+
+export const rooms = [
+  room<ShiftAttrs>({
+    name: 'shift2d',
+    build: ({ x }, attrs) => ({ y: shift2d(x as Tensor, attrs) }),
+    forward: ({ x }, attrs) => ({ y: shift(x as Nd, attrs) }),
+    backward: (_, attrs, { y }) => ({ x: shiftBackward(attrs, y as Nd) }),
+    cases: [
+      one([1, 1, 1, 1], 0, 0),
+      one([3, 5, 7, 3], 1, -2),
+      one([3, 5, 7, 4], -2, 1),
+      one([2, 3, 5, 8], 0, 2, 7.5),
+      one([1, 4, 3, 5], 2, 0, -3),
+      one([2, 3, 2, 4], 3, -4, 2),
+      one([1, 3, 2, 1], -9, 9),
+    ],
+    refuses: [
+      { inputs: { x: { shape: [3, 4] } }, attrs: plain, error: /shift2d: x must be \[batch, height.*got \[3, 4\]/ },
+      {
+        inputs: { x: { shape: [1, 3, 4, 2] } },
+        attrs: { ...plain, cols: 0.5 },
+        error: /shift2d: rows and cols must be whole pixels, got 1 and 0\.5/,
+      },
+      {
+        inputs: { x: { shape: [1, 3, 4, 2] } },
+        attrs: { ...plain, outside: 1e39 },
+        error: /shift2d: outside must be a finite f32, got 1e\+39/,
+      },
+    ],
+    bench: [one([4, 128, 64, 64], 1, 1)],
+  }),
+];
+
+export const terms: Readonly<Record<string, Terms>> = {
+  shift2d: {
+    layout: { x: 'N H W C', y: 'N H W C' },
+    names: {
+      count: 'elements of the result, or groups of four channels in kernels of vec4',
+      channels: 'channels of the result',
+      height: 'height of the image',
+      width: 'width of the image',
+      rows: 'rows by which the image moves up',
+      cols: 'columns by which the image moves left',
+      outside: 'value of what comes from beyond the image',
+    },
+  },
+};

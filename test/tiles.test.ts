@@ -1,0 +1,135 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { chooseVariant } from '../src/autograd/bind.js';
+import { type PlannedCall, plannedCalls } from '../src/autograd/compile.js';
+import { input } from '../src/autograd/leaves.js';
+import type { Call, DeviceTraits, Op } from '../src/autograd/op.js';
+import type { Tensor } from '../src/autograd/tensor.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { conv2d } from '../src/kernels/conv2d/conv2d.js';
+import { conv2dWeightGradient } from '../src/kernels/conv2d/conv2dWeightGradient.js';
+import { tiledCode } from '../src/kernels/conv2d/tiles.js';
+import { convTranspose2d } from '../src/kernels/convTranspose2d/convTranspose2d.js';
+import { sharedEngine } from './gpu.js';
+
+/** A discrete GPU with the limits that every WebGPU device has. */
+const GPU: DeviceTraits = {
+  limits: {
+    maxComputeInvocationsPerWorkgroup: 256,
+    maxComputeWorkgroupStorageSize: 16384,
+    maxStorageBufferBindingSize: 2 ** 27,
+    maxBufferSize: 2 ** 28,
+  } as GPUSupportedLimits,
+  features: new Set(),
+  software: false,
+  subgroupSize: 0,
+};
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+/** The op that makes `y` and its call, as a device of these traits would get it. */
+function callOf(y: Tensor, device: DeviceTraits): { op: Op; call: Call } {
+  const planned = plannedCalls(engine, { y }).find((p) => p.node === y.node) as PlannedCall;
+  return { op: planned.op, call: { ...planned.call, device } };
+}
+
+/** What the rule chooses: the variant's name, and workgroups in all and scratch of its launch. */
+function choice(y: Tensor, device: Partial<DeviceTraits> = {}) {
+  const { op, call } = callOf(y, { ...GPU, ...device });
+  const variant = chooseVariant(op, call, undefined);
+  const { dispatches, scratch } = variant.launch(call);
+  const [x = 0, down = 0, z = 0] = dispatches[0]?.workgroups ?? [];
+  return { name: variant.name, groups: x * down * z, dispatches: dispatches.length, scratch: scratch?.partials ?? 0 };
+}
+
+type Sizes = readonly [number, number, number, number];
+const conv = (x: Sizes, w: Sizes, stride = 1) => conv2d(input('x', x), input('w', w), { stride, pad: 1 });
+const up = (x: Sizes, w: Sizes) => convTranspose2d(input('x', x), input('w', w), { stride: 2, pad: 1 });
+const weights = (x: Sizes, gy: Sizes, kernel: number, stride: number) =>
+  conv2dWeightGradient(input('x', x), input('gy', gy), [kernel, kernel], {
+    stride: [stride, stride],
+    pad: [1, 1, 1, 1],
+  });
+
+describe('without a tuning, a GPU', () => {
+  test('takes the largest tile for a large layer, whole', () => {
+    const large = choice(conv([4, 256, 256, 128], [3, 3, 128, 128]));
+    expect(large).toEqual({ name: 'tiled128x128', groups: 2048, dispatches: 1, scratch: 0 });
+  });
+
+  test('takes no tile that is wider than the result', () => {
+    expect(choice(conv([2, 256, 256, 64], [3, 3, 64, 64])).name).toBe('tiled128x64');
+    expect(choice(conv([4, 256, 256, 64], [3, 3, 64, 3])).name).toBe('tiled32x32');
+    expect(choice(up([4, 64, 32, 256], [4, 4, 64, 256])).name).toBe('tiled128x64');
+    const { op, call } = callOf(conv([2, 256, 256, 64], [3, 3, 64, 64]), GPU);
+    expect(() => chooseVariant(op, call, 'tiled128x128')).toThrow(/too much of the tiles would be empty/);
+  });
+
+  const deep: [string, () => Tensor][] = [
+    ['conv2d to 16×8', () => conv([4, 32, 16, 256], [4, 4, 256, 512], 2)],
+    ['conv2d to 8×4', () => conv([4, 16, 8, 512], [4, 4, 512, 512], 2)],
+    ['conv2d to 4×2', () => conv([4, 8, 4, 512], [4, 4, 512, 512], 2)],
+    ['convTranspose2d to 4×2', () => up([4, 2, 1, 512], [4, 4, 512, 512])],
+    ['convTranspose2d to 16×8', () => up([4, 8, 4, 1024], [4, 4, 512, 1024])],
+    ['conv2dWeightGradient over 64×32', () => weights([4, 128, 64, 64], [4, 64, 32, 128], 4, 2)],
+  ];
+  test.each(deep)('splits the sums of %s until every core has work, within 32 MiB', (_, build) => {
+    const { groups, dispatches, scratch } = choice(build());
+    expect(dispatches).toBe(2);
+    expect(groups).toBeGreaterThanOrEqual(256);
+    expect(4 * scratch).toBeLessThanOrEqual(2 ** 25);
+  });
+
+  test('sums weights of a deep layer, of which there are many, without splitting', () => {
+    const w = choice(weights([4, 8, 4, 512], [4, 4, 2, 512], 4, 2));
+    expect(w).toEqual({ name: 'tiled128x128', groups: 256, dispatches: 1, scratch: 0 });
+  });
+
+  test('keeps to what the device allows', () => {
+    const large = () => conv([4, 256, 256, 128], [3, 3, 128, 128]);
+    const limited = (limits: Partial<GPUSupportedLimits>) => ({ limits: { ...GPU.limits, ...limits } });
+    expect(choice(large(), limited({ maxComputeInvocationsPerWorkgroup: 128 })).name).toBe('tiled128x64');
+    expect(choice(large(), limited({ maxComputeWorkgroupStorageSize: 8192 })).name).toBe('tiled64x64');
+    expect(choice(large(), limited({ maxComputeInvocationsPerWorkgroup: 16 })).name).toBe('registers');
+    const { op, call } = callOf(large(), { ...GPU, ...limited({ maxComputeInvocationsPerWorkgroup: 128 }) });
+    expect(() => chooseVariant(op, call, 'tiled128x128')).toThrow(/the device allows 128 invocations a workgroup/);
+  });
+});
+
+test('a CPU adapter takes none of them', () => {
+  for (const y of [conv([4, 64, 64, 128], [3, 3, 128, 128]), up([4, 8, 4, 1024], [4, 4, 512, 1024])])
+    expect(choice(y, { software: true }).name).not.toMatch(/tiled|splitK/);
+});
+
+describe('every kernel that the sizes and alignments ask for is valid WGSL', () => {
+  const aligned: [string, (c: number, o: number) => Tensor][] = [
+    ['conv2d', (c, o) => conv([1, 20, 16, c], [3, 3, c, o])],
+    ['convTranspose2d', (c, o) => up([1, 20, 16, c], [4, 4, o, c])],
+    ['conv2dWeightGradient', (c, o) => weights([1, 16, 16, c], [1, 16, 16, o], 3, 1)],
+  ];
+  test.each(aligned)('%s', async (_, build) => {
+    const codes = new Set<string>();
+    for (const [c, o] of [
+      [124, 124],
+      [123, 124],
+      [124, 123],
+      [123, 123],
+    ] as const) {
+      const { op, call } = callOf(build(c, o), GPU);
+      for (const v of op.variants.filter((x) => /tiled|splitK/.test(x.name) && !x.rejects?.(call)))
+        codes.add(v.launch(call).dispatches[0]?.shader.code ?? '');
+    }
+    expect(codes.size).toBeGreaterThanOrEqual(16);
+    for (const code of codes) {
+      const info = await engine.wait(engine.device.createShaderModule({ code }).getCompilationInfo());
+      expect(info.messages.map((m) => `${m.lineNum}: ${m.message}`)).toEqual([]);
+    }
+  });
+
+  test('a text without the lines to replace is refused', () => {
+    const t = { name: '32x32', m: 32, n: 32, width: 4, efficiency: 1 } as const;
+    expect(() => tiledCode('const M = 8u;', t, [])).toThrow(/must contain .*const N/);
+  });
+});

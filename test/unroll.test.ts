@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { shader } from '../src/gpu/shader.js';
+import { unroll } from '../src/gpu/unroll.js';
+import { sharedEngine } from './gpu.js';
+
+const kernels = ['conv2d', 'convTranspose2d', 'conv2dWeightGradient'];
+const source = (op: string) => readFileSync(new URL(`../shaders/${op}/subgroup.wgsl`, import.meta.url), 'utf8');
+
+describe('unroll', () => {
+  it('writes out loops, arrays and constants', () => {
+    const code = `const N = 2u;
+const M = N * 2u + 1u;
+fn f() {
+  var a = array<vec4f, M / N>();
+  for (var i = 0u; i < N; i++) {
+    for (var k = 0u; k < 2u; k++) { a[(i + k) % 2u] += subgroupShuffle(own[i], i * 2u + k) * s.i; }
+  }
+}`;
+    const lines = unroll(code.replace('own[i]', 'own'), {}).replace(/[{}\s]+/g, ' ');
+    expect(lines).toBe(
+      'const N = 2u; const M = 5u; fn f() var a_0 = vec4f(); var a_1 = vec4f(); ' +
+        'a_0 += subgroupBroadcast(own, 0u) * s.i; a_1 += subgroupBroadcast(own, 1u) * s.i; ' +
+        'a_1 += subgroupBroadcast(own, 2u) * s.i; a_0 += subgroupBroadcast(own, 3u) * s.i; ',
+    );
+  });
+
+  it('takes the values it is given, and what follows from them', () => {
+    expect(unroll('const A = 8u;\nconst B = A * 4u;', { A: 3 })).toBe('const A = 3u;\nconst B = 12u;');
+    expect(() => unroll('const A = 8u;', { LANES: 4 })).toThrow('the shader has no constant LANES');
+  });
+
+  it('leaves loops with other bounds alone, and refuses an index that only they know', () => {
+    const loop = 'for (var i = 0u; i < p.count; i++) { y += x[i]; }';
+    expect(unroll(loop, {})).toBe(loop);
+    expect(() => unroll(`var x = array<f32, 2u>(); ${loop}`, {})).toThrow('x[i]: the index is not constant');
+    expect(() => unroll('for (var i = 0u; i < 2u; i++) { y += 1.0;', {})).toThrow('no } closes');
+  });
+
+  it.each(kernels)('%s is written out without a loop or array of registers left', (op) => {
+    const code = unroll(source(op), { LANES: 4, QUADS: 4 }).replace(/\/\/.*/g, '');
+    expect(code).not.toMatch(/i\+\+|\barray<\w+, \w+>\(|subgroupShuffle/);
+    expect(code).toMatch(/subgroupBroadcast\(\w+, 3u\)/);
+    expect(code).not.toMatch(/subgroupBroadcast\(\w+, 4u\)/);
+  });
+});
+
+describe('on the adapter', () => {
+  it.each(kernels)('%s/subgroup compiles as it stands', async (op) => {
+    const engine = await sharedEngine();
+    await expect(engine.pipeline(shader(op, source(op)))).resolves.toBeDefined();
+  });
+});
