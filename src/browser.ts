@@ -1,1 +1,2 @@
+export { loadTuning, saveTuning } from './browser-tuning.js';
 export * from './index.js';

@@ -1,4 +1,4 @@
-export { type CompileOptions, compile } from './autograd/compile.js';
+export { type CompileOptions, compile, type PlannedCall, plannedCalls } from './autograd/compile.js';
 export { gradients, vectorJacobian } from './autograd/gradients.js';
 export { constant, type Initializer, input, ParameterSet } from './autograd/leaves.js';
 export {
@@ -17,9 +17,11 @@ export {
 export type { MemoryReport, Plan, ProfileRow } from './autograd/plan.js';
 export { ParameterStorage } from './autograd/storage.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
+export { type TunedClass, type TuneOptions, type TuneProgress, type TuneResult, tune } from './autograd/tune.js';
 export { type Counters, Engine, type EngineOptions } from './gpu/engine.js';
 export * from './gpu/errors.js';
 export { type Shader, shader } from './gpu/shader.js';
+export { type AdapterIdentity, type Choice, type StoredTuning, Tuning, type TuningFile } from './gpu/tuner.js';
 export { Adam, type AdamOptions } from './kernels/adam/adam.js';
 export { affineWarp } from './kernels/affineWarp/affineWarp.js';
 export { bceWithLogits } from './kernels/bceWithLogits/bceWithLogits.js';
@@ -56,6 +58,8 @@ export { l1 } from './kernels/l1/l1.js';
 export { type MaxPool2dOptions, maxPool2d } from './kernels/maxPool2d/maxPool2d.js';
 export { nearestNeighbourDistance } from './kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
 export { partMasks } from './kernels/partMasks/partMasks.js';
+export { reshape } from './kernels/reshape/reshape.js';
+export { shift2d } from './kernels/shift2d/shift2d.js';
 export { detach, slice } from './kernels/slice/slice.js';
 export { broadcast, mean, type Over, sum } from './kernels/sum/sum.js';
 export { tile } from './kernels/tile/tile.js';

@@ -1,15 +1,23 @@
 import { describeAdapter, Engine, isSoftware } from './gpu/engine.js';
-import { AdapterError } from './gpu/errors.js';
+import { AdapterError, UsageError } from './gpu/errors.js';
+import { type AdapterIdentity, adapterIdentity, type Tuning } from './gpu/tuner.js';
 import { embeddedProblem, loadEmbedded, systemLoader } from './node/embedded.js';
+import { loadTuning, readTuning } from './node/tuning-files.js';
 import { politeWait } from './node/wait.js';
 
 export * from './index.js';
+export { loadTuning, readTuning, saveTuning, tuningPath } from './node/tuning-files.js';
 
 export interface OpenOptions {
   /** Part of an adapter's name (`swiftshader`, `llvmpipe`, `nvidia`), any case; the variable `POSE_GAN_ADAPTER` when absent. */
   adapter?: string;
   /** Label put before every GPU object's own. */
   label?: string;
+  /**
+   * Measured choices of kernels: a `Tuning`, a file of one, or `false` for none. When absent, those of the file that the variable
+   * `POSE_GAN_TUNING` names, else those that were stored for this adapter, if any.
+   */
+  tuning?: Tuning | string | false;
 }
 
 /** An adapter that Dawn can open on this machine. */
@@ -18,6 +26,7 @@ export interface AdapterDescription {
   description: string;
   backend: string;
   kind: 'gpu' | 'software' | 'embedded';
+  identity: AdapterIdentity;
 }
 
 interface Found extends AdapterDescription {
@@ -75,7 +84,8 @@ async function enumerate(create: Create, manifest?: string): Promise<Found[]> {
       const adapter = await gpu.requestAdapter().catch(() => null);
       if (!adapter) continue;
       const kind = manifest ? 'embedded' : isSoftware(adapter.info) ? 'software' : 'gpu';
-      found.push({ name, description: describeAdapter(adapter.info), backend, kind, adapter });
+      const identity = adapterIdentity(adapter.info);
+      found.push({ name, description: describeAdapter(adapter.info), backend, kind, identity, adapter });
     }
     return found;
   });
@@ -100,7 +110,7 @@ async function systemAdapter(): Promise<Found | undefined> {
   if (!adapter) return undefined;
   const kind = isSoftware(adapter.info) ? 'software' : 'gpu';
   const description = describeAdapter(adapter.info);
-  return { name: description, description, backend: 'system', kind, adapter };
+  return { name: description, description, backend: 'system', kind, identity: adapterIdentity(adapter.info), adapter };
 }
 
 /** Every adapter on this machine, in the order in which `open` prefers them. */
@@ -142,18 +152,30 @@ const LIMITS = [
 
 /**
  * Opens a device in Node: on the adapter that the caller names, else a real GPU, else a system software adapter, else the
- * embedded one. Throws `AdapterError` that says how to get an adapter when there is none.
+ * embedded one. Throws `AdapterError` that says how to get an adapter when there is none, `UsageError` when a tuning is asked
+ * for that is of another adapter or library version.
  */
 export async function open(options: OpenOptions = {}): Promise<Engine> {
   const wanted = options.adapter || process.env.POSE_GAN_ADAPTER || undefined;
   const best = (wanted ? undefined : await systemAdapter()) ?? (await findAdapters(wanted, false))[0];
   if (!best) throw await noAdapter(wanted);
   const { adapter } = best;
+  const tuning = tuningFor(options.tuning, best.identity);
   const requiredLimits = Object.fromEntries(LIMITS.map((n) => [n, adapter.limits[n]]));
   const requiredFeatures = FEATURES.filter((f) => adapter.features.has(f));
   const device = await adapter.requestDevice({ label: options.label ?? 'pose-gan', requiredLimits, requiredFeatures });
   const software = best.kind !== 'gpu';
-  return new Engine(device, { label: options.label, adapterInfo: adapter.info, software, wait: politeWait(software) });
+  const wait = politeWait(software);
+  return new Engine(device, { label: options.label, adapterInfo: adapter.info, software, wait, tuning });
+}
+
+function tuningFor(wanted: OpenOptions['tuning'], adapter: AdapterIdentity): Tuning | undefined {
+  if (wanted === false) return undefined;
+  if (wanted === undefined) return loadTuning(adapter).tuning;
+  if (typeof wanted === 'string') return readTuning(wanted, adapter);
+  const mismatch = wanted.mismatch(adapter);
+  if (mismatch) throw new UsageError(`the tuning given to open was ${mismatch}; leave it out, or tune on this adapter`);
+  return wanted;
 }
 
 async function noAdapter(wanted: string | undefined): Promise<AdapterError> {

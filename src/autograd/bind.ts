@@ -14,18 +14,25 @@ export interface Piece {
   readonly variant: Variant;
   readonly call: Call;
   readonly launch: Launch;
+  /** All that the launch binds by name, where a fused kernel binds more than the call of its op. */
+  readonly args?: Readonly<Record<string, Arg>>;
   readonly places: Record<string, Placement>;
   readonly label: string;
 }
 
-/** The variant that runs a call: the wanted one, else the first that fits and suits the device, else the first that fits. */
-export function chooseVariant(op: Op, call: Call, wanted: string | undefined): Variant {
+const argsOf = (piece: Piece) => piece.args ?? piece.call.arg;
+
+/**
+ * The variant that runs a call: the wanted one (one of the op's by name, or any other), else the first that fits and suits the
+ * device, else the first that fits.
+ */
+export function chooseVariant(op: Op, call: Call, wanted: string | Variant | undefined): Variant {
   if (wanted !== undefined) {
-    const named = op.variants.find((v) => v.name === wanted);
+    const named = typeof wanted === 'string' ? op.variants.find((v) => v.name === wanted) : wanted;
     if (!named)
       throw new UsageError(`${op.name} has no variant ${wanted}; it has ${op.variants.map((v) => v.name).join(', ')}`);
     const reason = named.rejects?.(call);
-    if (reason) throw new UsageError(`${op.name}/${wanted} cannot run here: ${reason}`);
+    if (reason) throw new UsageError(`${op.name}/${named.name} cannot run here: ${reason}`);
     return named;
   }
   const fitting = op.variants.filter((v) => !v.rejects?.(call));
@@ -106,7 +113,7 @@ export async function bindSteps(
   let empty: GPUBuffer | undefined;
   const steps = flat.map(({ piece, dispatch }, i): Step => {
     const values: Record<string, number> = { ...dispatch.params };
-    for (const [name, a] of Object.entries(piece.call.arg)) {
+    for (const [name, a] of Object.entries(argsOf(piece))) {
       values[`${name}_offset`] ??= a.offset;
       values[`${name}_stride`] ??= a.stride;
     }
@@ -129,7 +136,7 @@ export async function bindSteps(
         empty ??= make('left-out argument', 64);
         return { binding: b.index, resource: { buffer: empty } };
       }
-      const a = piece.call.arg[b.name];
+      const a = argsOf(piece)[b.name];
       const ranged = a !== undefined && bindsRange(a, place);
       const offset = place.root.at + (ranged ? 4 * place.offset : 0);
       const size = ranged ? 4 * a.rows * a.channels : 4 * place.root.elements;
@@ -163,7 +170,7 @@ export async function bindSteps(
 
 /** Bytes of an argument as a kernel sees it: its own range, or the whole root it is a part of. */
 function bytesOf(piece: Piece, name: string): number {
-  const a = piece.call.arg[name];
+  const a = argsOf(piece)[name];
   const place = piece.places[name];
   if (!place) return 0;
   return a && bindsRange(a, place) ? 4 * a.rows * a.channels : 4 * place.root.elements;

@@ -2,12 +2,15 @@ import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { copyOp } from '../kernels/copy/copy.js';
 import { bindSteps, bindsRange, checkLimits, chooseVariant, type Piece } from './bind.js';
+import { ownCall } from './epilogue.js';
+import { fuse } from './fuse.js';
 import type { LeafAttrs, ParameterSet } from './leaves.js';
 import { assignPool, largestLiveSet } from './memory.js';
-import { type Arg, type Call, label, type Op } from './op.js';
+import { type Arg, type Call, label, type Op, type Variant } from './op.js';
 import { type Guard, isPooled, type Placement, Placements, type Root } from './placement.js';
 import { Plan } from './plan.js';
-import { ALIGN, align, layOut, ParameterStorage } from './storage.js';
+import { tunedVariant } from './shape-class.js';
+import { ALIGN, align, layOut, ParameterStorage, type SlabLayout } from './storage.js';
 import { channelsOf, Node, rowsOf, type Tensor } from './tensor.js';
 
 export interface CompileOptions {
@@ -15,8 +18,13 @@ export interface CompileOptions {
   update?: readonly Node[];
   /** Intermediates whose storage is not reused, so that `plan.read` shows the last run's value; `'all'` keeps every one. */
   retain?: 'all' | readonly Tensor[];
-  /** Chooses a variant by name; the first that fits when it returns nothing. */
-  variant?: (op: string, call: Call) => string | undefined;
+  /** Chooses a variant by name, or gives one that the op does not list; when it returns nothing, `engine.tuning` or else the rule. */
+  variant?: (op: string, call: Call) => string | Variant | undefined;
+  /**
+   * Whether kernels do the elementwise work that follows them. They do, unless every intermediate is retained; `'everywhere'`
+   * also where compiling takes longer than this adapter would save.
+   */
+  fuse?: boolean | 'everywhere';
   /** For tests: sentinels around every output, checked by `plan.guardViolations`. */
   guard?: Guard;
 }
@@ -40,10 +48,26 @@ export async function compile(
   return compiler.compile();
 }
 
+/** One launch of a graph: what runs, on which shapes, strides and offsets. */
+export type PlannedCall = Pick<Piece, 'op' | 'node' | 'call' | 'variant' | 'launch'>;
+
+/** The launches that `compile` would plan, in order; nothing is allocated. For `tune`. */
+export function plannedCalls(
+  engine: Engine,
+  outputs: Readonly<Record<string, Tensor>>,
+  options: CompileOptions = {},
+): readonly PlannedCall[] {
+  return new Compiler(engine, outputs, options).schedule();
+}
+
 class Compiler {
-  readonly #nodes: Node[];
+  readonly #nodes: readonly Node[];
+  /** Values that are never stored, because fused kernels use them up. */
+  readonly #away: ReadonlySet<Tensor>;
   readonly #slabRoots = new Map<ParameterSet, Root[]>();
   readonly #leafRoots = new Map<Tensor, Root>();
+  readonly #parameterRoots = new Map<ParameterSet, Root[]>();
+  readonly #layouts = new Map<ParameterSet, SlabLayout>();
   readonly #places: Placements;
   readonly #pieces: Piece[] = [];
   readonly #outcomes: Outcomes = [];
@@ -53,7 +77,13 @@ class Compiler {
     private readonly outputs: Readonly<Record<string, Tensor>>,
     private readonly options: CompileOptions,
   ) {
-    this.#nodes = nodesOf([...Object.values(outputs), ...(options.update ?? [])]);
+    const nodes = nodesOf([...Object.values(outputs), ...(options.update ?? [])]);
+    const { retain, fuse: wanted = true } = options;
+    const bindings = engine.device.limits.maxStorageBuffersPerShaderStage;
+    const device = { bindings, slowCompiler: engine.software && wanted !== 'everywhere' };
+    const schedule = wanted && retain !== 'all' ? fuse(nodes, this.#retained(nodes), device) : undefined;
+    this.#nodes = schedule?.nodes ?? nodes;
+    this.#away = schedule?.away ?? new Set();
     for (const node of this.#nodes) if (node.op.kind === 'update') this.#addSlabs(node);
     this.#places = new Placements(this.#nodes, this.#slabRoots, (n) => this.#slots(n), options.guard);
   }
@@ -67,9 +97,12 @@ class Compiler {
     this.#slabRoots.set(set, roots);
   }
 
-  #layout(set: ParameterSet) {
+  #layout(set: ParameterSet): SlabLayout {
     const limits = this.engine.device.limits;
-    return layOut(set, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
+    const found =
+      this.#layouts.get(set) ?? layOut(set, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
+    this.#layouts.set(set, found);
+    return found;
   }
 
   #slots(update: Node) {
@@ -83,15 +116,20 @@ class Compiler {
     });
   }
 
-  async compile(): Promise<Plan> {
-    const { engine } = this;
+  /** Every launch in order, with its arguments in place. Nothing is allocated yet. */
+  schedule(): readonly Piece[] {
     for (const node of this.#nodes) {
       if (node.op.kind === 'leaf') this.#placeLeaf(node.outputs[0] as Tensor);
-      else if (node.op.kind === 'update') this.#update(node);
-      else if (node.op.kind !== 'view') this.#kernel(node);
+      else if (!node.op.kind) this.#kernel(node);
       if (node.op.kind) this.#copies(node);
       if (node.op.kind === 'update') this.#launchUpdate(node);
     }
+    return this.#pieces;
+  }
+
+  async compile(): Promise<Plan> {
+    const { engine } = this;
+    this.schedule();
     for (const t of Object.values(this.outputs)) this.#places.of(t);
     this.#lifetimes();
     const scratch = this.#scratchRoots();
@@ -112,6 +150,8 @@ class Compiler {
         for (const root of b.roots) root.buffer = buffer;
       }
       for (const roots of this.#slabRoots.values()) for (const r of roots) r.buffer = make(r.label, r.elements);
+      for (const [set, roots] of this.#parameterRoots)
+        for (const [slab, root] of roots.entries()) root.buffer = this.#storage(set).buffers[slab];
       for (const [t, root] of this.#leafRoots) {
         root.buffer = make(`${root.label}`, root.elements);
         const leafAttrs = t.node.attrs as LeafAttrs;
@@ -128,7 +168,9 @@ class Compiler {
         inputs: [...this.#leafRoots].filter(([t]) => (t.node.attrs as LeafAttrs).source === 'input'),
         owned,
         guard: this.options.guard,
-        retained: this.#retained(),
+        retained: this.#retained(this.#nodes),
+        away: this.#away,
+        aside: (t) => compile(engine, { value: t }, { variant: this.options.variant, fuse: false }),
         memory: {
           pool: pool.reduce((n, b) => n + 4 * b.elements, 0),
           textures: textures.reduce((n, t) => n + 16 * t.width * t.height, 0),
@@ -174,21 +216,18 @@ class Compiler {
     this.#places.put(t, { root, offset: 0, stride: channelsOf(t.shape) });
   }
 
-  readonly #stored = new Map<GPUBuffer, Root>();
-
   #slabRoot(set: ParameterSet, slab: number): Root {
-    const storage = this.#storage(set);
-    const buffer = storage.buffers[slab] as GPUBuffer;
-    let root = this.#stored.get(buffer);
-    if (!root) {
-      root = { ...newRoot(`parameters/${set.name}#${slab}`, 'leaf', storage.layout.slabs[slab] as number), buffer };
-      this.#stored.set(buffer, root);
+    let roots = this.#parameterRoots.get(set);
+    if (!roots) {
+      const { slabs } = this.#layout(set);
+      roots = slabs.map((elements, i) => newRoot(`parameters/${set.name}#${i}`, 'leaf', elements));
+      this.#parameterRoots.set(set, roots);
     }
-    return root;
+    return roots[slab] as Root;
   }
 
   #parameterRoot(set: ParameterSet, t: Tensor): { root: Root; offset: number } {
-    const { slab, offset } = this.#storage(set).layout.at.get(t) as { slab: number; offset: number };
+    const { slab, offset } = this.#layout(set).at.get(t) as { slab: number; offset: number };
     return { root: this.#slabRoot(set, slab), offset };
   }
 
@@ -243,11 +282,6 @@ class Compiler {
     this.#launch(node.op, node, args, places);
   }
 
-  #update(node: Node): void {
-    const { set, state } = node.attrs as UpdateAttrs;
-    for (const s of [set, ...Object.values(state)]) this.#storage(s);
-  }
-
   /** One launch per slab: the whole group of parameters at once. */
   #launchUpdate(node: Node): void {
     const { set, state } = node.attrs as UpdateAttrs;
@@ -286,14 +320,19 @@ class Compiler {
       ),
       device: { limits: device.limits, features: device.features as ReadonlySet<string>, software, subgroupSize },
     };
-    const variant = chooseVariant(op, call, this.options.variant?.(op.name, call));
-    const name = label(op.name, variant.name, node.outputs[0]?.shape ?? args.weights?.shape);
-    this.#pieces.push({ op, node, variant, call, launch: variant.launch(call), places: { ...places }, label: name });
+    const own = ownCall(op, call);
+    const wanted = this.options.variant?.(op.name, own) ?? tunedVariant(this.engine.tuning, op, own);
+    const variant = chooseVariant(op, own, wanted);
+    const title = [op.name, ...(op.fusion?.names ?? [])].join('+');
+    const name = label(title, variant.name, node.outputs[0]?.shape ?? args.weights?.shape);
+    const alone = variant.launch(own);
+    const launch = op.fusion?.extend(alone, call) ?? alone;
+    this.#pieces.push({ op, node, variant, call: own, args: call.arg, launch, places: { ...places }, label: name });
   }
 
-  #retained(): Set<Tensor> {
+  #retained(nodes: readonly Node[]): Set<Tensor> {
     const { retain } = this.options;
-    const kept = retain === 'all' ? this.#nodes.flatMap((n) => n.outputs) : (retain ?? []);
+    const kept = retain === 'all' ? nodes.flatMap((n) => n.outputs) : (retain ?? []);
     return new Set([...Object.values(this.outputs), ...kept]);
   }
 
@@ -305,7 +344,7 @@ class Compiler {
       }
     }
     // What stays readable has its storage to itself: reading a recycled value computes it again, and must not write there.
-    const kept = new Set([...this.#retained()].map((t) => this.#places.of(t).root));
+    const kept = new Set([...this.#retained(this.#nodes)].map((t) => this.#places.of(t).root));
     for (const root of this.#places.roots) {
       if (kept.has(root) || (this.options.guard && root.last >= 0)) {
         root.first = 0;

@@ -24,10 +24,55 @@ export interface Op<A = unknown> {
   readonly variants: readonly Variant<A>[];
   /** Floating-point operations and bytes that any implementation must move; for the benchmark. */
   cost?(call: Call<A>): { flops: number; bytes: number };
+  /**
+   * The result on which later elementwise work can be done before it is stored: every kernel stores each element of it once, by
+   * a statement `y[index] = value;`, and reads it nowhere.
+   */
+  readonly epilogue?: string;
+  /** Whether kernels write that statement out many times, so that what is put there is compiled as often. */
+  readonly unrolled?: boolean;
+  /** On ops that take every element by itself: what they do to it, so that the kernel that makes the element can do it too. */
+  readonly pointwise?: Pointwise<A>;
+  /** On ops that the compiler has made of several. */
+  readonly fusion?: Fusion;
   /** Set on ops that the compiler treats by itself. */
   readonly kind?: 'leaf' | 'view' | 'update';
   /** For views: which tensor is which channel range of which other. No kernel runs unless a part cannot lie there. */
   view?(node: Node): readonly ChannelRange[];
+}
+
+/** An elementwise op as WGSL: y[i] = f(a[i], b[i], …). */
+export interface Pointwise<A = unknown> {
+  /** Arguments whose element it takes; in `body` they are f32. */
+  readonly operands: readonly string[];
+  /** Body of a WGSL function that returns the element of the result. */
+  readonly body: string;
+  /** Constants of the body by name. */
+  numbers?(attrs: A): Readonly<Record<string, PointwiseNumber>>;
+  /** Where the body takes a random `word`: element i has word i % 4 of the four that `words` makes for quad = i / 4. */
+  readonly random?: {
+    /** The argument that holds the generator's state, u32 [4]. */
+    readonly state: string;
+    /** WGSL expression in `quad`, `state` (vec4u) and the numbers. */
+    readonly words: string;
+    /** Functions that it calls. */
+    readonly functions: string;
+  };
+}
+
+export interface PointwiseNumber {
+  readonly type: 'f32' | 'u32';
+  readonly value: number;
+}
+
+/** How an op that was made of several runs: as the first of them, whose kernels do the others' work before they store. */
+export interface Fusion {
+  /** The first. */
+  readonly node: Node;
+  /** Names of the others. */
+  readonly names: readonly string[];
+  /** The launch of the first with the others' work put in. */
+  extend(launch: Launch, call: Call): Launch;
 }
 
 /** `part` is the channels [at, at + channels of part) of `whole`. */
@@ -122,7 +167,7 @@ export function vec4Ready(...args: (Arg | undefined)[]): boolean {
   return args.every((a) => !a || (a.channels % 4 === 0 && a.stride % 4 === 0 && a.offset % 4 === 0));
 }
 
-/** A readable label: `conv2d/tile[4×64×32×128]`. */
+/** A readable label: `conv2d/tile[4×64×32×128]`, `conv2d+relu/tile[4×64×32×128]`. */
 export function label(op: string, variant: string, shape: Shape | undefined): string {
   return `${op}/${variant}${shape ? `[${shape.join('×')}]` : ''}`;
 }

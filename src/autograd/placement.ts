@@ -77,6 +77,7 @@ export class Placements {
   readonly #links = new Map<Tensor, Link>();
   readonly #placed = new Map<Tensor, Placement>();
   readonly #uses = new Map<Tensor, { node: Node; name: string }[]>();
+  readonly #makers = new Map<Tensor, { node: Node; name: string }>();
 
   constructor(
     private readonly nodes: readonly Node[],
@@ -85,6 +86,7 @@ export class Placements {
     private readonly guard: Guard | undefined,
   ) {
     for (const node of nodes) {
+      for (const [i, y] of node.outputs.entries()) this.#makers.set(y, { node, name: node.op.results[i] ?? '' });
       for (const [i, x] of node.inputs.entries()) {
         if (!x) continue;
         const uses = this.#uses.get(x) ?? [];
@@ -104,21 +106,28 @@ export class Placements {
   }
 
   #range(node: Node, { part, whole, at }: ChannelRange): void {
-    if (part.node === node) this.#links.set(part, { whole, at, node, reads: true });
+    if (node.outputs.includes(part)) this.#links.set(part, { whole, at, node, reads: true });
     else this.#join(node, part, whole, at);
   }
 
   #join(node: Node, part: Tensor, whole: Tensor | GradientSlot, at: number): void {
-    const free = part.node.op.kind !== 'leaf' && !this.#links.has(part);
-    const views = part.node.op.view?.(part.node).some((v) => v.part === part) ?? false;
+    const { node: maker } = this.maker(part);
+    const free = maker.op.kind !== 'leaf' && !this.#links.has(part);
+    const views = maker.op.view?.(maker).some((v) => v.part === part) ?? false;
     if (free && !views && (!isTensor(whole) || this.stridedEverywhere(part)))
       this.#links.set(part, { whole, at, node, reads: false });
     else this.copies.push({ node, part, whole, at });
   }
 
+  /** The node of the schedule that makes a tensor, and by which name. */
+  maker(t: Tensor): { readonly node: Node; readonly name: string } {
+    return this.#makers.get(t) ?? { node: t.node, name: t.node.op.results[t.index] ?? '' };
+  }
+
   /** Whether the producer and every consumer of `t`, through slices too, take a channel stride. */
   stridedEverywhere(t: Tensor): boolean {
-    if (t.dtype !== 'f32' || !takesStride(t.node.op, t.node.op.results[t.index] ?? '')) return false;
+    const { node: maker, name: result } = this.maker(t);
+    if (t.dtype !== 'f32' || !takesStride(maker.op, result)) return false;
     return (this.#uses.get(t) ?? []).every(
       ({ node, name }) =>
         takesStride(node.op, name) &&
@@ -132,10 +141,13 @@ export class Placements {
       changed = false;
       for (const node of this.nodes) {
         if (node.op.kind) continue;
-        const read = new Set(node.inputs.filter((x) => x !== undefined).map((x) => this.#rootKey(x)));
+        // Nor may it write one through two variables, except where each is bound by its own range of a gradient slab.
+        const taken = new Set(node.inputs.filter((x) => x !== undefined).map((x) => this.#rootKey(x)));
         for (const y of node.outputs) {
           const link = this.#links.get(y);
-          if (link && read.has(this.#rootKey(y))) changed = this.#part(y, link);
+          if (link && taken.has(this.#rootKey(y))) changed = this.#part(y, link);
+          const root = this.#rootKey(y);
+          if (!('kind' in root)) taken.add(root);
         }
       }
       for (const copy of this.copies) {
@@ -201,8 +213,10 @@ export class Placements {
   #own(t: Tensor): Placement {
     const rows = rowsOf(t.shape);
     const channels = channelsOf(t.shape);
-    const gap = this.guard && this.stridedEverywhere(t) ? this.guard.gap : 0;
-    const stride = channels + gap;
+    const strided = this.stridedEverywhere(t);
+    const gap = this.guard && strided ? this.guard.gap : 0;
+    // Rows of an image begin at whole vec4s, also where its channels do not fill them.
+    const stride = gap + (strided && t.shape.length === 4 && channels > 2 ? 4 * Math.ceil(channels / 4) : channels);
     const elements = align(gap + rows * stride) + (this.guard ? align(1) : 0);
     const root: Root = {
       label: String(t),

@@ -1,6 +1,6 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
-import { encodeDispatches, timeDispatches } from '../gpu/profiler.js';
+import { encodeDispatches, type Recording, recordDispatches, requireTimestamps } from '../gpu/profiler.js';
 import type { TextureUpload } from '../gpu/shader.js';
 import type { LeafAttrs } from './leaves.js';
 import type { Call, Op } from './op.js';
@@ -68,6 +68,9 @@ interface PlanParts {
   readonly owned: readonly (GPUBuffer | GPUTexture)[];
   readonly guard: Guard | undefined;
   readonly retained: ReadonlySet<Tensor>;
+  /** Values that fused kernels use up, and a plan that makes one of them. */
+  readonly away: ReadonlySet<Tensor>;
+  readonly aside: (t: Tensor) => Promise<Plan>;
   readonly memory: {
     pool: number;
     textures: number;
@@ -79,7 +82,7 @@ interface PlanParts {
 }
 
 /** Bit pattern of the sentinels: a NaN, so that a kernel that reads one shows. */
-const SENTINEL = 0x7fc0dead;
+export const SENTINEL = 0x7fc0dead;
 
 /**
  * A compiled graph. `run` replays it: input writes and one submission, no allocation, no bind group, no compilation, no
@@ -152,16 +155,23 @@ export class Plan {
   }
 
   #submit(steps: readonly Step[], name: string): void {
-    const encoder = this.engine.device.createCommandEncoder({ label: this.engine.label(name) });
-    encodeDispatches(encoder, steps, this.engine.label(name));
-    this.engine.submit(encoder, name);
+    this.engine.submit(this.encode(steps, name), name);
     this.engine.counters.dispatches += steps.length;
+  }
+
+  /** Records the commands of a run, or of some of its steps, without submitting them. */
+  encode(steps: readonly Step[] = this.parts.steps, name = 'run'): GPUCommandEncoder {
+    const label = this.engine.label(name);
+    const encoder = this.engine.device.createCommandEncoder({ label });
+    encodeDispatches(encoder, steps, label);
+    return encoder;
   }
 
   /**
    * Reads a tensor of the plan, or an output by name, in device layout. The copy is queued at once, so the value is that of the
    * runs submitted so far however late the promise is awaited. An intermediate whose storage was reused since is computed once
-   * more from the current inputs and parameters (compile with `retain` to see exactly what the last run saw).
+   * more from the current inputs and parameters (compile with `retain` to see exactly what the last run saw); one that no kernel
+   * stores, because a fused one uses it up, is computed by a plan of its own, made for the first such read.
    */
   async read(what: Tensor | string): Promise<Float32Array> {
     return new Float32Array(await this.#bytes(what, 'f32'));
@@ -184,6 +194,7 @@ export class Plan {
       throw new UsageError(`the plan has no output ${what}; it has ${Object.keys(this.parts.outputs).join(', ')}`);
     if (t.dtype !== dtype)
       throw new ShapeError('read', `${t} is ${t.dtype}; use ${t.dtype === 'f32' ? 'read' : 'readUint'}`);
+    if (this.parts.away.has(t)) return this.#readAside(t, dtype);
     if (!this.#knows(t)) throw new UsageError(`${t} is not part of this plan`);
     const place = this.parts.places.of(t);
     if (!this.#intact(t)) this.#submit(this.#ancestors(t), `read ${t}`);
@@ -202,6 +213,26 @@ export class Plan {
     return to.buffer;
   }
 
+  readonly #asides = new Map<Tensor, Promise<Plan>>();
+
+  /** A value that no kernel of this plan stores, by a plan of its own that is fed with copies of this one's inputs. */
+  async #readAside(t: Tensor, dtype: Tensor['dtype']): Promise<ArrayBuffer> {
+    let making = this.#asides.get(t);
+    if (!making) {
+      making = this.parts.aside(t);
+      this.#asides.set(t, making);
+    }
+    const aside = await making;
+    const encoder = this.engine.device.createCommandEncoder({ label: this.engine.label(`read ${t}`) });
+    for (const [name, { root }] of aside.#inputs) {
+      const from = this.#inputs.get(name)?.root.buffer as GPUBuffer;
+      encoder.copyBufferToBuffer(from, 0, root.buffer as GPUBuffer, 0, from.size);
+    }
+    this.engine.submit(encoder, `read ${t}`);
+    aside.#submit(aside.parts.steps, `read ${t}`);
+    return aside.#bytes('value', dtype);
+  }
+
   #knows(t: Tensor): boolean {
     return this.parts.places.has(t) && this.parts.places.of(t).root.buffer !== undefined;
   }
@@ -215,18 +246,19 @@ export class Plan {
   /** The steps that `t` depends on, in order. */
   #ancestors(t: Tensor): Step[] {
     const needed = new Set<Node>();
-    const stack = [t.node];
+    const { places } = this.parts;
+    const stack = [places.maker(t).node];
     while (stack.length) {
       const node = stack.pop() as Node;
       if (needed.has(node)) continue;
       needed.add(node);
-      for (const x of node.inputs) if (x) stack.push(x.node);
+      for (const x of node.inputs) if (x) stack.push(places.maker(x).node);
     }
+    const makes = (x: Tensor | undefined) => x !== undefined && needed.has(places.maker(x).node);
     // A copy the compiler inserted is a node of its own, wanted when its source is. Nothing may run after the last write to
     // the storage of `t`, which others take over from there.
-    const wanted = (s: Step) =>
-      needed.has(s.node) || (s.op.name === 'copy' && needed.has(s.node.inputs[0]?.node as Node));
-    const { root } = this.parts.places.of(t);
+    const wanted = (s: Step) => needed.has(s.node) || (s.op.name === 'copy' && makes(s.node.inputs[0]));
+    const { root } = places.of(t);
     const steps = this.parts.steps.filter((s) => s.op.kind !== 'update' && wanted(s));
     const last = steps.findLastIndex((s) => s.bindings.some((b) => b.writes && b.root === root));
     return steps.slice(0, last + 1);
@@ -255,9 +287,8 @@ export class Plan {
   async profile(inputs: Readonly<Record<string, TensorData>> = {}, runs = 1): Promise<ProfileRow[]> {
     const samples: number[][] = this.parts.steps.map(() => []);
     for (let run = 0; run < runs; run++) {
-      this.#feed(inputs);
-      const ms = await timeDispatches(this.engine, this.parts.steps);
-      for (const [i, t] of ms.entries()) samples[i]?.push(t);
+      const { dispatches } = await this.record(inputs);
+      for (const [i, { begin, end }] of dispatches.entries()) samples[i]?.push(end - begin);
     }
     return this.parts.steps.map((s, i) => {
       const sorted = (samples[i] as number[]).sort((a, b) => a - b);
@@ -271,6 +302,16 @@ export class Plan {
         ...cost,
       };
     });
+  }
+
+  /** Runs the plan once with every dispatch between two timestamps; by step, when it ran. As `profile`, this is a real run. */
+  async record(inputs: Readonly<Record<string, TensorData>> = {}): Promise<Recording> {
+    requireTimestamps(this.engine);
+    const begin = performance.now();
+    this.#feed(inputs);
+    const end = performance.now();
+    const { dispatches, host } = await recordDispatches(this.engine, this.parts.steps);
+    return { dispatches, host: [{ name: 'write inputs', begin, end }, ...host] };
   }
 
   /** The schedule as a table: what runs, on which shapes, in which buffers. */
@@ -332,6 +373,7 @@ ${rows.length} dispatches; peak ${mib(peak)}: weights ${mib(weights)}, gradients
   destroy(): void {
     this.#destroyed = true;
     for (const b of this.parts.owned) b.destroy();
+    for (const aside of this.#asides.values()) void aside.then((plan) => plan.destroy()).catch(() => {});
   }
 }
 

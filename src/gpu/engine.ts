@@ -1,5 +1,6 @@
 import { DeviceLostError, GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from './errors.js';
 import type { Shader } from './shader.js';
+import { type AdapterIdentity, adapterIdentity, type Tuning } from './tuner.js';
 
 /** What the engine has made on its device since it was created; a test reads these to prove that a replay makes nothing. */
 export interface Counters {
@@ -27,6 +28,8 @@ export interface EngineOptions {
   software?: boolean;
   /** Wraps every wait for the GPU. Node uses it to keep Dawn's polling from burning a core. */
   wait?: <T>(promise: Promise<T>) => Promise<T>;
+  /** Measured choices of kernels; a rule chooses where there is none. */
+  tuning?: Tuning;
 }
 
 /**
@@ -36,6 +39,9 @@ export interface EngineOptions {
 export class Engine {
   readonly counters: Counters = { buffers: 0, bufferBytes: 0, bindGroups: 0, pipelines: 0, submits: 0, dispatches: 0 };
   readonly adapterName: string;
+  readonly adapter: AdapterIdentity;
+  /** Measured choices of kernels, looked up by every `compile` from here on; without them a rule chooses. */
+  tuning: Tuning | undefined;
   readonly software: boolean;
   /** Lanes of a subgroup, where the device has the feature and only one size; 0 otherwise. */
   readonly subgroupSize: number;
@@ -55,6 +61,8 @@ export class Engine {
   ) {
     const info = options.adapterInfo ?? device.adapterInfo;
     this.adapterName = describeAdapter(info);
+    this.adapter = adapterIdentity(info);
+    this.tuning = options.tuning;
     this.software = options.software ?? isSoftware(info);
     this.subgroupSize = subgroupSizeOf(device, info);
     this.#wait = options.wait ?? ((promise) => promise);

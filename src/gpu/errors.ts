@@ -89,3 +89,8 @@ export class GpuValidationError extends PoseGanError {
     super(`${label}: ${message}`);
   }
 }
+
+/** A kernel did not finish in the time it was given. The device may be busy with it for ever. */
+export class KernelTimeoutError extends PoseGanError {
+  override readonly name = 'KernelTimeoutError';
+}

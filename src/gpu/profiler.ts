@@ -11,6 +11,20 @@ export interface TimedDispatch {
   readonly workgroups: readonly [number, number, number];
 }
 
+/** A stretch of time in milliseconds. */
+export interface Span {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** When each dispatch ran, and what the host did for it. */
+export interface Recording {
+  /** By dispatch, on the device's clock; 0 is the begin of the first. */
+  readonly dispatches: readonly Span[];
+  /** By what was done, on the clock of `performance.now()`. The two clocks have no known relation. */
+  readonly host: readonly (Span & { readonly name: string })[];
+}
+
 /** Queries per set that WebGPU guarantees. */
 const MAX_QUERIES = 4096;
 
@@ -30,25 +44,37 @@ export function encodeDispatches(
   label: string,
 ): void {
   let pass: GPUComputePassEncoder | undefined;
+  let pipeline: GPUComputePipeline | undefined;
   for (const d of dispatches) {
     if (d.uploads.length) {
       pass?.end();
       pass = undefined;
       uploadTextures(encoder, d.uploads);
     }
-    pass ??= encoder.beginComputePass({ label });
-    pass.setPipeline(d.pipeline);
+    if (!pass) {
+      pass = encoder.beginComputePass({ label });
+      pipeline = undefined;
+    }
+    if (d.pipeline !== pipeline) pass.setPipeline(d.pipeline);
+    pipeline = d.pipeline;
     pass.setBindGroup(0, d.bindGroup);
-    pass.dispatchWorkgroups(...d.workgroups);
+    pass.dispatchWorkgroups(d.workgroups[0], d.workgroups[1], d.workgroups[2]);
   }
   pass?.end();
 }
 
-/** Runs dispatches in order, each in a pass of its own between two GPU timestamps; milliseconds of each. */
-export async function timeDispatches(engine: Engine, dispatches: readonly TimedDispatch[]): Promise<number[]> {
+/** Runs dispatches in order, each in a pass of its own between two GPU timestamps. */
+export async function recordDispatches(engine: Engine, dispatches: readonly TimedDispatch[]): Promise<Recording> {
   requireTimestamps(engine);
   const { device } = engine;
-  const ms: number[] = [];
+  const stamps: bigint[] = [];
+  const host: Recording['host'][number][] = [];
+  let begin = performance.now();
+  const did = (name: string) => {
+    const end = performance.now();
+    host.push({ name, begin, end });
+    begin = end;
+  };
   for (let from = 0; from < dispatches.length; from += MAX_QUERIES / 2) {
     const part = dispatches.slice(from, from + MAX_QUERIES / 2);
     const count = 2 * part.length;
@@ -66,18 +92,22 @@ export async function timeDispatches(engine: Engine, dispatches: readonly TimedD
       const pass = encoder.beginComputePass({ timestampWrites: d.uploads.length ? end : { ...start, ...end } });
       pass.setPipeline(d.pipeline);
       pass.setBindGroup(0, d.bindGroup);
-      pass.dispatchWorkgroups(...d.workgroups);
+      pass.dispatchWorkgroups(d.workgroups[0], d.workgroups[1], d.workgroups[2]);
       pass.end();
     }
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+    did('encode');
     engine.submit(encoder, 'profile');
+    did('submit');
     engine.counters.dispatches += part.length;
-    const ns = new BigUint64Array(await engine.readBuffer(resolved));
-    for (let i = 0; i < part.length; i++) ms.push(Number((ns[2 * i + 1] as bigint) - (ns[2 * i] as bigint)) / 1e6);
+    stamps.push(...new BigUint64Array(await engine.readBuffer(resolved)));
+    did('wait');
     querySet.destroy();
     resolved.destroy();
   }
-  return ms;
+  const first = stamps[0] ?? 0n;
+  const ms = (i: number) => Number((stamps[i] as bigint) - first) / 1e6;
+  return { dispatches: dispatches.map((_, i) => ({ begin: ms(2 * i), end: ms(2 * i + 1) })), host };
 }
 
 /** Copies buffer ranges into textures `TEXELS` wide, row after row; 16 bytes a texel. */

@@ -93,3 +93,61 @@ export function withFunctionBody(code: string, name: string, body: string): stri
   if (!pattern.test(code)) throw new Error(`no function ${name} to fill in`);
   return code.replace(pattern, (_, head: string, tail: string) => `${head} ${body} ${tail}`);
 }
+
+const withoutComments = (code: string) => code.replace(/\/\/[^\n]*/g, '');
+
+/** The functions and constants of a WGSL source: all that stands between its variables and its entry point. */
+export function functionsOf(code: string): string {
+  const text = withoutComments(code).split('@compute')[0] as string;
+  const last = [...text.matchAll(/@group[^;]*;/g)].at(-1);
+  return text.slice(last ? last.index + last[0].length : 0).trim();
+}
+
+/** What to put into a WGSL source beside its own text. */
+export interface Addition {
+  /** Fields of `struct Params`, `name: type`. */
+  readonly fields: readonly string[];
+  /** Variables, `var<storage, read> name: type`; they get the next free bindings. */
+  readonly variables: readonly string[];
+  /** Functions; one that is there already is not put in again. */
+  readonly functions: readonly string[];
+}
+
+/**
+ * The shader with every store `result[index] = value;` turned into `result[i] = f(i, value)`, where f is a function of
+ * `addition`. Throws on a source that uses `result` in any other way.
+ */
+export function withStores(of: Shader, result: string, f: string, addition: Addition): Shader {
+  const text = withoutComments(of.code);
+  const used = new RegExp(`(?<![.\\w])${result}\\s*\\[`, 'g');
+  let code = '';
+  let from = 0;
+  for (const m of text.matchAll(used)) {
+    const open = m.index + m[0].length;
+    const close = closing(text, open);
+    const store = /^\]\s*=(?!=)([^;]*);/.exec(text.slice(close));
+    if (m.index < from || !store)
+      throw new Error(`${of.label}: ${result} must only be stored to, by statements ${result}[index] = value;`);
+    const index = text.slice(open, close);
+    code += `${text.slice(from, m.index)}{ let fused_at = ${index}; ${result}[fused_at] = ${f}(fused_at,${store[1]}); }`;
+    from = close + store[0].length;
+  }
+  if (from === 0) throw new Error(`${of.label}: no store ${result}[index] = value;`);
+  code += text.slice(from);
+  const fields = addition.fields.map((x) => ` ${x},`).join('');
+  code = code.replace(/struct\s+Params\s*\{/, (head) => head + fields);
+  const free = 1 + Math.max(...of.bindings.map((b) => b.index));
+  const variables = addition.variables.map((v, i) => `@group(0) @binding(${free + i}) ${v};`);
+  const functions = addition.functions.filter((x) => !code.includes(x));
+  return shader(of.label, [code, ...variables, ...functions].join('\n'));
+}
+
+/** Where the bracket that was opened before `from` closes. */
+function closing(text: string, from: number): number {
+  let depth = 1;
+  for (let i = from; i < text.length; i++) {
+    if (text[i] === '[') depth++;
+    else if (text[i] === ']' && --depth === 0) return i;
+  }
+  return text.length;
+}

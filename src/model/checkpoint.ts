@@ -2,6 +2,7 @@ import type { ParameterSet } from '../autograd/leaves.js';
 import { formatShape } from '../autograd/tensor.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
 import { UsageError } from '../gpu/errors.js';
+import { hashWords } from '../hash.js';
 import { weightsFromPyTorch, weightsToPyTorch } from '../kernels/layout.js';
 import { parseSkeleton, type Skeleton } from '../pose/skeleton.js';
 import { VERSION } from '../version.js';
@@ -244,18 +245,10 @@ function checkConfig(json: unknown, name: string): ModelConfig {
   return json as ModelConfig;
 }
 
-/** 64 bits over the data of a safetensors file: two FNV-1a lanes over its 32-bit words. */
+/** 64 bits over the data of a safetensors file. */
 export function fingerprint(file: Uint8Array): string {
   const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
   const data = file.subarray(8 + length);
   const aligned = data.byteOffset % 4 === 0 ? data : new Uint8Array(data);
-  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2);
-  let a = 0x811c9dc5;
-  let b = 0x9e3779b9;
-  for (let i = 0; i < words.length; i++) {
-    a = Math.imul(a ^ (words[i] as number), 0x01000193);
-    b = Math.imul(b ^ (words[i] as number), 0x85ebca6b) ^ (a >>> 15);
-  }
-  const hex = (n: number) => (n >>> 0).toString(16).padStart(8, '0');
-  return hex(a) + hex(b);
+  return hashWords(new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2));
 }

@@ -1,4 +1,4 @@
-import { compile } from '../autograd/compile.js';
+import { compile, type PlannedCall, plannedCalls } from '../autograd/compile.js';
 import { input, ParameterSet } from '../autograd/leaves.js';
 import type { Plan } from '../autograd/plan.js';
 import { ParameterStorage } from '../autograd/storage.js';
@@ -9,7 +9,7 @@ import { Parameters } from './blocks.js';
 import type { ModelConfig } from './config.js';
 import { generator } from './generator.js';
 import { feedsFor, type PairData, pairInputs, type TrainingData } from './inputs.js';
-import { type TrainingStep, trainingStep } from './training.js';
+import { type Phase, type TrainingStep, trainingStep } from './training.js';
 import type { Vgg } from './vgg.js';
 
 /** The three losses of an iteration; `reconstruction` is L_NN, L1 or the perceptual distance, before its weight. */
@@ -41,6 +41,24 @@ export interface TrainerOptions {
   readonly batch?: number;
 }
 
+function trainingGraph({ config, seed, vgg, batch = config.batch }: TrainerOptions) {
+  const sets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
+  const random = new Random(seed);
+  const nets = { g: new Parameters(sets.generator, seed), d: new Parameters(sets.discriminator, seed), vgg };
+  const inputs = pairInputs(config, batch, random, config.dropoutRate > 0);
+  const target = input('target', inputs.source.shape);
+  const graph = trainingStep(nets, config, { ...inputs, target });
+  const { discriminator, adversarial, reconstruction } = graph.losses;
+  const outputs = { losses: concat([discriminator, adversarial, reconstruction]), generated: graph.generated };
+  return { sets, random, graph, outputs };
+}
+
+/** The kernel launches of an iteration, for `tune`; nothing is allocated. */
+export function trainingCalls(engine: Engine, options: TrainerOptions): readonly PlannedCall[] {
+  const { graph, outputs } = trainingGraph(options);
+  return plannedCalls(engine, outputs, { update: graph.updates });
+}
+
 /** Trains a model on one engine: one D and one G update per `step`, in one submission. */
 export class Trainer {
   private constructor(
@@ -53,15 +71,9 @@ export class Trainer {
     readonly plan: Plan,
   ) {}
 
-  static async create(engine: Engine, { config, seed, vgg, batch = config.batch }: TrainerOptions): Promise<Trainer> {
-    const sets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
-    const random = new Random(seed);
-    const nets = { g: new Parameters(sets.generator, seed), d: new Parameters(sets.discriminator, seed), vgg };
-    const inputs = pairInputs(config, batch, random, config.dropoutRate > 0);
-    const target = input('target', inputs.source.shape);
-    const graph = trainingStep(nets, config, { ...inputs, target });
-    const { discriminator, adversarial, reconstruction } = graph.losses;
-    const outputs = { losses: concat([discriminator, adversarial, reconstruction]), generated: graph.generated };
+  static async create(engine: Engine, options: TrainerOptions): Promise<Trainer> {
+    const { config, batch = config.batch } = options;
+    const { sets, random, graph, outputs } = trainingGraph(options);
     const plan = await compile(engine, outputs, { update: graph.updates });
     return new Trainer(engine, config, batch, sets, graph, random, plan);
   }
@@ -69,6 +81,11 @@ export class Trainer {
   /** Iterations done. */
   get step(): number {
     return this.graph.generatorAdam.step;
+  }
+
+  /** Stretches of an iteration in order; every update is one of its own. */
+  get phases(): readonly Phase[] {
+    return this.graph.phases;
   }
 
   /** Submits one iteration. Returns at once. */
@@ -127,6 +144,26 @@ export class Trainer {
   }
 }
 
+export interface GeneratorOptions {
+  /** The trained generator's parameters on this engine (`trainer.sets.generator`), or nothing to make a set that `load` fills. */
+  readonly set?: ParameterSet;
+  /** Of the noise, and of the parameters of a set that is made; 0 when absent. */
+  readonly seed?: number;
+}
+
+function generatorGraph(config: ModelConfig, batch: number, options: GeneratorOptions) {
+  const { set = new ParameterSet('generator'), seed = 0 } = options;
+  const random = new Random(seed);
+  const inputs = pairInputs(config, batch, random, config.dropoutAtTest);
+  const { image } = generator(new Parameters(set, seed), config, inputs);
+  return { set, random, image };
+}
+
+/** The kernel launches of generating a batch, for `tune`; nothing is allocated. */
+export function generatorCalls(engine: Engine, config: ModelConfig, batch: number): readonly PlannedCall[] {
+  return plannedCalls(engine, { image: generatorGraph(config, batch, {}).image });
+}
+
 /** Generates images with trained weights: one plan for batches of one size. */
 export class Generator {
   private constructor(
@@ -139,21 +176,13 @@ export class Generator {
     readonly plan: Plan,
   ) {}
 
-  /**
-   * @param set The trained generator's parameters on this engine (`trainer.sets.generator`), or nothing to make a set that
-   *   `load` fills.
-   */
   static async create(
     engine: Engine,
     config: ModelConfig,
     batch: number,
-    options: { set?: ParameterSet; seed?: number } = {},
+    options: GeneratorOptions = {},
   ): Promise<Generator> {
-    const set = options.set ?? new ParameterSet('generator');
-    const seed = options.seed ?? 0;
-    const random = new Random(seed);
-    const inputs = pairInputs(config, batch, random, config.dropoutAtTest);
-    const { image } = generator(new Parameters(set, seed), config, inputs);
+    const { set, random, image } = generatorGraph(config, batch, options);
     return new Generator(engine, config, batch, set, random, await compile(engine, { image }));
   }
 

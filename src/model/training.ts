@@ -19,6 +19,12 @@ export interface Batch extends GeneratorInputs {
   readonly target: Tensor;
 }
 
+/** A stretch of an iteration: the nodes after those of the stretch before it, up to `last`. */
+export interface Phase {
+  readonly name: string;
+  readonly last: Node;
+}
+
 /** One iteration as a graph: the losses, what to look at, and the two updates in order. */
 export interface TrainingStep {
   /** L_D, L_adv and the unweighted term beside it (L_NN, L1 or perceptual). */
@@ -27,6 +33,8 @@ export interface TrainingStep {
   readonly logitsReal: Tensor;
   readonly logitsFake: Tensor;
   readonly updates: readonly Node[];
+  /** Stretches of the iteration in order, for the profile. */
+  readonly phases: readonly Phase[];
   /** Gradients of the parameters of D and G, in the order of their sets. */
   readonly gradientsD: readonly Tensor[];
   readonly gradientsG: readonly Tensor[];
@@ -69,6 +77,13 @@ export function trainingStep(
     logitsReal,
     logitsFake,
     updates: [updateD, updateG],
+    phases: [
+      { name: 'generator forward', last: generated.node },
+      { name: 'discriminator forward', last: lossD.node },
+      { name: 'discriminator backward', last: updateD },
+      { name: 'generator losses', last: lossG.node },
+      { name: 'generator backward', last: updateG },
+    ],
     gradientsD,
     gradientsG,
     discriminatorAdam,

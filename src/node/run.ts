@@ -1,11 +1,12 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { type TuneOptions, tune } from '../autograd/tune.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, UsageError } from '../gpu/errors.js';
 import { type CheckpointInfo, weightsOf } from '../model/checkpoint.js';
 import type { ConfigOptions, ModelConfig } from '../model/config.js';
 import type { Features, FeatureWeights } from '../model/features.js';
-import { Generator, type Losses, Trainer } from '../model/trainer.js';
+import { Generator, type Losses, Trainer, type TrainerOptions, trainingCalls } from '../model/trainer.js';
 import type { StateInfo } from '../model/training-state.js';
 import { Vgg } from '../model/vgg.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './checkpoint-files.js';
@@ -14,6 +15,7 @@ import { writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 import { Loader } from './loader.js';
 import { sampleSheet } from './samples.js';
+import { readTuning, saveTuning, tuningText } from './tuning-files.js';
 
 /** One line of `log.jsonl`. */
 export interface LogRow extends Losses {
@@ -47,6 +49,8 @@ export interface RunOptions {
   readonly features: { readonly kind: Features; readonly weights?: FeatureWeights };
   /** Opens the device; called again when it is lost. */
   readonly open: () => Promise<Engine>;
+  /** Times the kernels of a new run first, where the engine's tuning has no choice for them, and keeps the choices for others. */
+  readonly tune?: TuneOptions;
   /** Ends the run after the iteration under way, saved. */
   readonly signal?: AbortSignal;
   readonly onStep?: (row: LogRow) => void;
@@ -68,7 +72,8 @@ const RETRIES = 3;
 
 /**
  * Trains into a folder: `log.jsonl`, `samples/`, checkpoints. An interrupted run is resumed bit for bit: data order, dropout and
- * noise are functions of seed and step. A lost device is opened anew and the run goes on from its last checkpoint.
+ * noise are functions of seed and step, and the tuning it began with is kept in `tuning.json`. A lost device is opened anew and
+ * the run goes on from its last checkpoint.
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
   const existing = listCheckpoints(options.folder);
@@ -100,7 +105,9 @@ class Run {
     const engine = await options.open();
     try {
       const vgg = options.features.weights && new Vgg(options.features.weights);
-      const trainer = await Trainer.create(engine, { config, seed, batch, vgg });
+      const made = { config, seed, batch, vgg };
+      await this.#tune(engine, made, resume);
+      const trainer = await Trainer.create(engine, made);
       if (resume) this.#restore(trainer);
       else writeFileAtomic(this.#path('log.jsonl'), '');
       const sampler = await this.#sampler(engine, trainer);
@@ -114,6 +121,30 @@ class Run {
 
   #path(name: string): string {
     return join(this.options.folder, name);
+  }
+
+  /** Other kernels add up in another order: a run keeps to the choices it began with, be they none. */
+  async #tune(engine: Engine, made: TrainerOptions, resume: boolean): Promise<void> {
+    const { tune: options, onNote } = this.options;
+    const path = this.#path('tuning.json');
+    if (resume) {
+      const tuning = existsSync(path) ? readTuning(path) : undefined;
+      const mismatch = tuning?.mismatch(engine.adapter);
+      if (mismatch)
+        onNote?.(`the run’s tuning was ${mismatch}: kernels are chosen by rule, and results may differ in last bits`);
+      engine.tuning = mismatch ? undefined : tuning;
+      return;
+    }
+    if (options) {
+      const { timed, classes } = await tune(engine, trainingCalls(engine, made), options);
+      const better = classes.filter(({ choice }) => choice.variant !== choice.rule).length;
+      onNote?.(
+        `tuned: ${timed} of ${classes.length} classes of kernels timed now; ${better} run another kernel than by rule`,
+      );
+      if (engine.tuning && timed) saveTuning(engine.tuning);
+    }
+    if (engine.tuning) writeFileAtomic(path, tuningText(engine.tuning));
+    else rmSync(path, { force: true });
   }
 
   #restore(trainer: Trainer): void {
@@ -194,18 +225,33 @@ class Run {
       drawn = step;
     };
     const begun = trainer.step;
+    // Losses are awaited one iteration late, so that the device has work while the host looks at them and prepares the next.
+    let pending: (() => Promise<void>) | undefined;
+    const settle = async () => {
+      const last = pending;
+      pending = undefined;
+      await last?.();
+    };
     while (trainer.step < iterations && !signal?.aborted) {
-      trainer.train(await loader.batch(trainer.step));
-      losses = await trainer.losses();
+      const batch = await loader.batch(trainer.step);
+      trainer.train(batch);
       const step = trainer.step;
-      this.#check(losses, step);
-      const row: LogRow = { step, seconds: (performance.now() - this.#start) / 1000, ...losses };
-      if (step % logEvery === 0 || step === iterations)
-        appendFileSync(this.#path('log.jsonl'), `${JSON.stringify(row)}\n`);
-      this.options.onStep?.(row);
+      const read = trainer.losses();
+      read.catch(() => {}); // awaited below, perhaps after another error
+      await settle();
+      pending = async () => {
+        losses = await read;
+        this.#check(losses, step);
+        const row: LogRow = { step, seconds: (performance.now() - this.#start) / 1000, ...losses };
+        if (step % logEvery === 0 || step === iterations)
+          appendFileSync(this.#path('log.jsonl'), `${JSON.stringify(row)}\n`);
+        this.options.onStep?.(row);
+      };
+      if (step % sampleEvery === 0 || step % saveEvery === 0) await settle();
       if (step % sampleEvery === 0) await draw(step);
       if (step % saveEvery === 0) await save();
     }
+    await settle();
     if (drawn !== trainer.step && trainer.step > begun) await draw(trainer.step);
     if (saved !== trainer.step) await save();
     return { step: trainer.step, checkpoint, losses, interrupted: trainer.step < iterations };

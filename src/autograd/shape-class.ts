@@ -1,0 +1,78 @@
+import type { Shader } from '../gpu/shader.js';
+import type { Tuning } from '../gpu/tuner.js';
+import { hashText } from '../hash.js';
+import { chooseVariant } from './bind.js';
+import { type Arg, type Call, type Op, type Variant, vec4Ready } from './op.js';
+
+/**
+ * The few variants worth timing for a call, the rule's choice first: those that can run it, but neither `naive` nor, on an
+ * adapter that runs on the CPU, those that avoid it, where a barrier costs as much as 500 multiply-adds. What a GPU's rule
+ * avoids is an estimate, and timed.
+ */
+export function candidates(op: Op, call: Call): readonly Variant[] {
+  const rule = chooseVariant(op, call, undefined);
+  const poor = (v: Variant) => v.name === 'naive' || (call.device.software && v.avoid?.(call));
+  return [rule, ...op.variants.filter((v) => v !== rule && !poor(v) && !v.rejects?.(call))];
+}
+
+/**
+ * What calls that share a choice have in common: op, channels, alignment, attributes, and the candidates with their kernels,
+ * which stand for whatever else the variants look at; a changed kernel makes another class. Rows of images count up to the
+ * next power of two, so that a batch of 3 and one of 4 are one class; four-dimensional arguments that take no channel stride
+ * are weights, and count exactly.
+ */
+export function shapeClass(op: Op, call: Call, among: readonly Variant[]): string {
+  const args = Object.entries(call.arg).map(([name, a]) => `${name}:${shapeOf(op, name, a)}${vec4Ready(a) ? '' : '~'}`);
+  const attrs = canonical(call.attrs);
+  const names = among.map((v) => v.name).join('|');
+  return [op.name, ...args, ...(attrs === '{}' ? [] : [attrs]), names, `#${kernelsHash(call, among)}`].join(' ');
+}
+
+function shapeOf(op: Op, name: string, a: Arg): string {
+  const type = a.dtype === 'f32' ? '' : a.dtype;
+  if (a.shape.length === 4 && a.dtype === 'f32' && !op.strided?.includes(name)) return a.shape.join('×');
+  return `${2 ** Math.ceil(Math.log2(a.rows))}×${a.channels}${type}`;
+}
+
+/** Plain values in a fixed order; what is no plain value (a random generator, a parameter set) says nothing about speed. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
+  if (Object.getPrototypeOf(value) !== Object.prototype) return '';
+  const fields = Object.entries(value).map(([k, v]) => [k, canonical(v)] as const);
+  return `{${fields
+    .filter(([, v]) => v)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([k, v]) => `${k}=${v}`)
+    .join(' ')}}`;
+}
+
+const hashes = new WeakMap<Shader, string>();
+
+/** Hash of a kernel's source without comments and indentation, which a build takes out. */
+function hashOf(shader: Shader): string {
+  let hash = hashes.get(shader);
+  if (!hash) {
+    const lines = shader.code.split('\n').map((l) => l.replace(/\/\/.*$/, '').trim());
+    hash = hashText(lines.filter(Boolean).join('\n'));
+    hashes.set(shader, hash);
+  }
+  return hash;
+}
+
+/** Hash of all kernels of the candidates under the constants of this call. */
+function kernelsHash(call: Call, among: readonly Variant[]): string {
+  const kernels = among.map((v) => [
+    v.name,
+    ...v.launch(call).dispatches.map(({ shader, constants = {} }) => [hashOf(shader), constants]),
+  ]);
+  return hashText(JSON.stringify(kernels));
+}
+
+/** The variant that a tuning chose for a call; nothing when it knows none that fits. */
+export function tunedVariant(tuning: Tuning | undefined, op: Op, call: Call): string | undefined {
+  if (!tuning || op.variants.length < 2) return undefined;
+  const among = candidates(op, call);
+  const choice = among.length > 1 ? tuning.get(shapeClass(op, call, among)) : undefined;
+  return among.find((v) => v.name === choice?.variant)?.name;
+}

@@ -1,0 +1,229 @@
+import { measure } from '../bench/measure.js';
+import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
+import { GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from '../gpu/errors.js';
+import { encodeDispatches, requireTimestamps } from '../gpu/profiler.js';
+import { type Choice, Tuning } from '../gpu/tuner.js';
+import { bindSteps, checkLimits, type Piece } from './bind.js';
+import type { PlannedCall } from './compile.js';
+import { label, type Variant } from './op.js';
+import type { Root } from './placement.js';
+import type { Step } from './plan.js';
+import { candidates, shapeClass } from './shape-class.js';
+import { align } from './storage.js';
+
+export interface TuneOptions {
+  /** Samples of each candidate; 5 when absent. */
+  readonly samples?: number;
+  /** Least length of a sample in milliseconds; 20 on an adapter that runs on the CPU, else 2, when absent. */
+  readonly sampleMs?: number;
+  /** No class is begun after this many milliseconds. */
+  readonly budgetMs?: number;
+  /** No class is begun after it was aborted. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TuneProgress) => void;
+}
+
+export interface TuneProgress {
+  /** Classes timed so far, and to be timed in all. */
+  readonly done: number;
+  readonly total: number;
+  /** The class just timed. */
+  readonly tuned: TunedClass;
+}
+
+/** One class of calls with more than one candidate. */
+export interface TunedClass {
+  readonly key: string;
+  readonly op: string;
+  /** How many calls of the graph are of it. */
+  readonly calls: number;
+  readonly choice: Choice;
+  /** Whether it was timed now; otherwise the choice was known. */
+  readonly timed: boolean;
+  /** Candidates that this device refused, and why. */
+  readonly refused: Readonly<Record<string, string>>;
+}
+
+export interface TuneResult {
+  readonly classes: readonly TunedClass[];
+  /** Classes timed now. */
+  readonly timed: number;
+  /** Classes without a choice, the budget or the signal having ended before them. */
+  readonly left: number;
+}
+
+/** Another candidate replaces the rule's choice when it takes less than this share of its time: what is closer is noise. */
+const MUCH_FASTER = 0.97;
+/** Samples that would last this many times as long as is needed are fewer. */
+const LONG = 10;
+/** A candidate this many times slower than the fastest is not sampled further. */
+const HOPELESS = 3;
+
+/**
+ * Times the candidates of every class of calls that `engine.tuning` has no choice for, each alone on arguments of its own
+ * sizes, strides and offsets, and adds the choices to `engine.tuning`; later `compile`s use them. Every candidate is a tested
+ * variant, so a choice changes speed and the order of sums, nothing else. Throws `AdapterError` when the device has no
+ * timestamps.
+ */
+export async function tune(
+  engine: Engine,
+  calls: readonly PlannedCall[],
+  options: TuneOptions = {},
+): Promise<TuneResult> {
+  const { budgetMs = Number.POSITIVE_INFINITY, signal, onProgress } = options;
+  const tuning = new Tuning(engine.adapter).add(engine.tuning ?? new Tuning(engine.adapter));
+  const found = classesOf(calls);
+  const wanted = found.filter(({ key }) => !tuning.get(key));
+  if (wanted.length) requireTimestamps(engine);
+  const begun = performance.now();
+  const timed = new Map<string, TunedClass>();
+  for (const { key, call, among, count } of wanted) {
+    if (signal?.aborted || performance.now() - begun > budgetMs) break;
+    const { choice, refused } = await timeCandidates(engine, call, among, options);
+    tuning.set(key, choice);
+    engine.tuning = tuning;
+    const tuned: TunedClass = { key, op: call.op.name, calls: count, choice, timed: true, refused };
+    timed.set(key, tuned);
+    onProgress?.({ done: timed.size, total: wanted.length, tuned });
+  }
+  const classes = found.flatMap(({ key, call, count }): TunedClass[] => {
+    const choice = tuning.get(key);
+    if (!choice) return [];
+    return [timed.get(key) ?? { key, op: call.op.name, calls: count, choice, timed: false, refused: {} }];
+  });
+  return { classes, timed: timed.size, left: found.length - classes.length };
+}
+
+interface CallClass {
+  readonly key: string;
+  /** The first call of the class. */
+  readonly call: PlannedCall;
+  readonly among: readonly Variant[];
+  count: number;
+}
+
+function classesOf(calls: readonly PlannedCall[]): CallClass[] {
+  const found = new Map<string, CallClass>();
+  for (const call of calls) {
+    const among = candidates(call.op, call.call);
+    if (among.length < 2) continue;
+    const key = shapeClass(call.op, call.call, among);
+    const known = found.get(key);
+    if (known) known.count++;
+    else found.set(key, { key, call, among, count: 1 });
+  }
+  return [...found.values()];
+}
+
+/** The candidates of one call, in turn, on the same arguments. */
+async function timeCandidates(
+  engine: Engine,
+  planned: PlannedCall,
+  among: readonly Variant[],
+  { samples = 5, sampleMs = engine.software ? 20 : 2 }: TuneOptions,
+): Promise<{ choice: Choice; refused: Record<string, string> }> {
+  const bench = new CallBench(engine, planned);
+  try {
+    const work: { variant: string; dispatches: readonly Step[] }[] = [];
+    const refused: Record<string, string> = {};
+    for (const [i, variant] of among.entries()) {
+      try {
+        work.push({ variant: variant.name, dispatches: await bench.steps(variant) });
+      } catch (error) {
+        if (i === 0 || !isRefusal(error)) throw error;
+        refused[variant.name] = error.message;
+      }
+    }
+    const budgetMs = LONG * samples * sampleMs;
+    const measured = await measure(engine, work, { samples, sampleMs, budgetMs, hopeless: HOPELESS });
+    const times = Object.fromEntries(work.map(({ variant }, i) => [variant, 1000 * (measured[i]?.median as number)]));
+    return { choice: choose(times, (among[0] as Variant).name), refused };
+  } finally {
+    bench.destroy();
+  }
+}
+
+function isRefusal(error: unknown): error is Error {
+  return [LimitError, ShaderError, OutOfMemoryError, GpuValidationError].some((kind) => error instanceof kind);
+}
+
+/** The fastest, if it is much faster than the rule's choice. Times in microseconds by variant. */
+export function choose(times: Readonly<Record<string, number>>, rule: string): Choice {
+  const limit = MUCH_FASTER * (times[rule] as number);
+  const [best] = Object.entries(times).sort(([, a], [, b]) => a - b);
+  const variant = best && best[1] < limit ? best[0] : rule;
+  const rounded = Object.entries(times).map(([name, t]) => [name, Number(t.toPrecision(4))]);
+  return { variant, rule, times: Object.fromEntries(rounded) };
+}
+
+/** Values in [−1, 1), so that no kernel works on zeros alone: a Weyl sequence. */
+const VALUES = Float32Array.from({ length: 65536 }, (_, i) => (Math.imul(i, 0x9e3779b1) | 0) / 2 ** 31);
+
+/** The arguments of one call in buffers of their own, placed as in the plan, and the dispatches of its variants on them. */
+class CallBench {
+  readonly #owned: { destroy(): void }[] = [];
+  readonly #places: Piece['places'] = {};
+  readonly #outcomes: Outcomes = [];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly planned: PlannedCall,
+  ) {
+    for (const [name, a] of Object.entries(planned.call.arg)) {
+      const elements = align(a.offset + (a.rows - 1) * a.stride + a.channels);
+      const root = this.#root(`tune ${planned.op.name} ${name}`, elements, this.#outcomes);
+      this.#places[name] = { root, offset: a.offset, stride: a.stride };
+      if (a.dtype === 'f32') this.#fill(root);
+    }
+  }
+
+  #root(name: string, elements: number, outcomes: Outcomes): Root {
+    const buffer = this.#buffer(name, elements, outcomes);
+    return { label: name, kind: 'pool', elements, dtype: 'f32', first: 0, last: 0, at: 0, buffer };
+  }
+
+  #buffer(name: string, elements: number, outcomes: Outcomes, usage?: number): GPUBuffer {
+    const { STORAGE, COPY_SRC, COPY_DST } = GPU_BUFFER;
+    const buffer = this.engine.buffer(name, 4 * elements, usage ?? STORAGE | COPY_SRC | COPY_DST, outcomes);
+    this.#owned.push(buffer);
+    return buffer;
+  }
+
+  #fill({ buffer, elements }: Root): void {
+    for (let at = 0; at < elements; at += VALUES.length) {
+      const count = Math.min(VALUES.length, elements - at);
+      this.engine.device.queue.writeBuffer(buffer as GPUBuffer, 4 * at, VALUES, 0, count);
+    }
+  }
+
+  /** The dispatches of a variant; a typed error when this device cannot run it. */
+  async steps(variant: Variant): Promise<readonly Step[]> {
+    const { engine } = this;
+    const { op, node, call } = this.planned;
+    const outcomes = [...this.#outcomes];
+    const launch = variant.launch(call);
+    const places = { ...this.#places };
+    for (const [name, elements] of Object.entries(launch.scratch ?? {})) {
+      const root = this.#root(`tune ${op.name}/${variant.name} ${name}`, align(elements), outcomes);
+      places[name] = { root, offset: 0, stride: elements };
+    }
+    const name = label(op.name, variant.name, node.outputs[0]?.shape);
+    const piece: Piece = { op, node, variant, call, launch, places, label: name };
+    const roots = Object.values(places).map((p) => p.root);
+    checkLimits(engine.device.limits, [piece], roots);
+    const make = (text: string, size: number, usage?: number) => this.#buffer(text, size, outcomes, usage);
+    const { steps, textures } = await bindSteps(engine, [piece], make, outcomes);
+    this.#owned.push(...textures);
+    await engine.wait(Promise.all(outcomes));
+    // The first run compiles the kernel on some adapters: it is none to be timed.
+    const encoder = engine.device.createCommandEncoder({ label: engine.label('tune') });
+    encodeDispatches(encoder, steps, engine.label('tune'));
+    engine.submit(encoder, 'tune');
+    await engine.idle();
+    return steps;
+  }
+
+  destroy(): void {
+    for (const o of this.#owned) o.destroy();
+  }
+}

@@ -1,0 +1,66 @@
+import { UsageError } from './gpu/errors.js';
+import { type AdapterIdentity, mergedOver, type StoredTuning, type Tuning, usable } from './gpu/tuner.js';
+
+/** Tunings in the browser: one record per adapter in IndexedDB, the `toJSON` form. Pages and workers of an origin share it. */
+
+const DATABASE = 'webgpu-pose-gan';
+const STORE = 'tuning';
+
+/** A request or transaction of IndexedDB as a promise. */
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** Runs `body` in one transaction; resolves with its result once everything is written. */
+async function transact<T>(
+  factory: IDBFactory | undefined,
+  mode: IDBTransactionMode,
+  body: (store: IDBObjectStore) => Promise<T>,
+): Promise<T> {
+  try {
+    const opening = (factory ?? indexedDB).open(DATABASE, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
+    const database = await settled(opening);
+    try {
+      const transaction = database.transaction(STORE, mode);
+      const done = new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve();
+        transaction.onabort = () => reject(transaction.error);
+      });
+      const [result] = await Promise.all([body(transaction.objectStore(STORE)), done]);
+      return result;
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      `tunings cannot be kept in IndexedDB here: ${reason}. Keep JSON.stringify(tuning) elsewhere and read it with Tuning.fromJSON.`,
+    );
+  }
+}
+
+const keyOf = (a: AdapterIdentity) => [a.vendor, a.architecture, a.device, a.description];
+
+/**
+ * The tuning that is kept for an adapter, to be set as `engine.tuning`; the reason instead when the one there is of no use.
+ * `UsageError` where the page may not use IndexedDB.
+ */
+export async function loadTuning(adapter: AdapterIdentity, factory?: IDBFactory): Promise<StoredTuning> {
+  const json = await transact(factory, 'readonly', (store) => settled<unknown>(store.get(keyOf(adapter))));
+  return json === undefined ? {} : usable(() => json, adapter, 'the tuning kept in this browser');
+}
+
+/** Adds a tuning to what is kept for its adapter, in one transaction; measured again, a choice replaces the older one. */
+export async function saveTuning(tuning: Tuning, factory?: IDBFactory): Promise<void> {
+  const key = keyOf(tuning.adapter);
+  await transact(factory, 'readwrite', async (store) => {
+    const json = await settled<unknown>(store.get(key));
+    const before = usable(() => json, tuning.adapter, 'the tuning kept in this browser').tuning;
+    await settled(store.put(mergedOver(before, tuning).toJSON(), key));
+  });
+}

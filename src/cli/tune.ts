@@ -1,0 +1,156 @@
+import { table } from '../autograd/plan.js';
+import { type TunedClass, type TuneProgress, type TuneResult, tune as tuneCalls } from '../autograd/tune.js';
+import { UsageError } from '../gpu/errors.js';
+import type { Tuning } from '../gpu/tuner.js';
+import { type Ablation, modelConfig, type Preset, type Size } from '../model/config.js';
+import { generatorCalls, trainingCalls } from '../model/trainer.js';
+import { Vgg } from '../model/vgg.js';
+import { saveTuning } from '../node/tuning-files.js';
+import { loadFeatures } from '../node/weights.js';
+import { open } from '../node.js';
+import type { Command, Values } from './command.js';
+import { type Progress, progress } from './progress.js';
+import { noMore, positive, text, whole } from './values.js';
+
+/** A bar that counts classes as they are timed. */
+export function tuningProgress(): { onProgress: (p: TuneProgress) => void; end: () => void } {
+  let bar: Progress | undefined;
+  return {
+    onProgress: ({ done, total, tuned }) => {
+      bar ??= progress('tuning', total, { unit: 'classes' });
+      bar.update(done, `${tuned.op} ${tuned.choice.variant}`);
+      if (done === total) bar.end();
+    },
+    end: () => bar?.end(),
+  };
+}
+
+const timeOf = ({ choice }: TunedClass, variant: string) => choice.times[variant] as number;
+const gain = (c: TunedClass) => timeOf(c, c.choice.rule) / timeOf(c, c.choice.variant);
+
+/** Milliseconds of all calls of the classes, as the rule and as the tuning have them. */
+function totals(classes: readonly TunedClass[]): { rule: number; tuned: number } {
+  const sum = (of: (c: TunedClass) => number) => classes.reduce((n, c) => n + (c.calls * of(c)) / 1000, 0);
+  return { rule: sum((c) => timeOf(c, c.choice.rule)), tuned: sum((c) => timeOf(c, c.choice.variant)) };
+}
+
+function rowOf(c: TunedClass): string[] {
+  const { variant, rule, times } = c.choice;
+  const list = Object.entries(times).map(([name, us]) => `${name} ${(us / 1000).toPrecision(3)}`);
+  // The candidates and the hash of their kernels, which end a key, are in the other columns or nothing to read.
+  const shapes = c.key.split(' ').slice(0, -2).join(' ');
+  return [shapes, String(c.calls), list.join('  '), variant, variant === rule ? '' : `${gain(c).toFixed(2)}×`];
+}
+
+function report(name: string, { classes, timed, left }: TuneResult): string {
+  if (!classes.length) return `${name}: no kernel to choose${left ? `; ${left} classes left untimed` : ''}`;
+  const rows = [...classes].sort((a, b) => b.calls * timeOf(b, b.choice.rule) - a.calls * timeOf(a, a.choice.rule));
+  const { rule, tuned } = totals(classes);
+  const refused = new Map(classes.flatMap((c) => Object.entries(c.refused).map(([v, why]) => [`${c.op}/${v}`, why])));
+  const refusals = [...refused].map(([name, why]) => `refused by this device: ${name}: ${why}\n`);
+  const counts = `${classes.length} classes, ${timed} timed now${left ? `, ${left} left` : ''}`;
+  return `${name}: ${counts}
+${table([['class', 'calls', 'ms', 'chosen', 'gain'], ...rows.map(rowOf)])}
+these kernels together: ${rule.toFixed(2)} ms by rule, ${tuned.toFixed(2)} ms tuned, ${(rule / tuned).toFixed(2)}×
+${refusals.join('')}`;
+}
+
+/** Takes over a tuning that was made elsewhere on the same adapter. */
+async function install(values: Values, from: string, out: string | undefined): Promise<number> {
+  const engine = await open({ adapter: text(values, 'adapter'), tuning: from });
+  engine.device.destroy();
+  const path = saveTuning(engine.tuning as Tuning, out);
+  if (values.json) console.log(JSON.stringify({ adapter: engine.adapterName, path, choices: engine.tuning?.size }));
+  else console.log(`${engine.tuning?.size} choices of ${from} stored in ${path}`);
+  return 0;
+}
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  noMore(positionals);
+  const out = text(values, 'out');
+  const from = text(values, 'from');
+  if (process.env.POSE_GAN_TUNING === 'off' && !out)
+    throw new UsageError(
+      'POSE_GAN_TUNING is off, so there is no place for the choices; unset it, or name a file with --out',
+    );
+  if (from) return install(values, from, out);
+  const config = modelConfig({
+    preset: text(values, 'preset') as Preset | undefined,
+    size: text(values, 'size') as Size | undefined,
+    ablation: text(values, 'ablation') as Ablation | undefined,
+    width: positive(values, 'width', 1),
+  });
+  const batch = whole(values, 'batch', config.batch, 1);
+  const { weights } = loadFeatures(config, text(values, 'features'));
+  const budget = positive(values, 'budget', Number.POSITIVE_INFINITY);
+  const engine = await open({ adapter: text(values, 'adapter') });
+  if (values.force) engine.tuning = undefined;
+  try {
+    if (!values.json) console.log(`adapter: ${engine.adapterName}\n`);
+    const work = {
+      'training step': trainingCalls(engine, { config, seed: 0, batch, vgg: weights && new Vgg(weights) }),
+      generator: generatorCalls(engine, config, batch),
+    };
+    const results: Record<string, TuneResult> = {};
+    const begun = performance.now();
+    for (const [name, calls] of Object.entries(work)) {
+      const bar = tuningProgress();
+      results[name] = await tuneCalls(engine, calls, {
+        budgetMs: 1000 * budget - (performance.now() - begun),
+        onProgress: (p) => {
+          bar.onProgress(p);
+          // Whoever stops the command keeps what it has measured
+          saveTuning(engine.tuning as Tuning, out);
+        },
+      });
+      bar.end();
+      if (!values.json) console.log(report(name, results[name]));
+    }
+    const path = engine.tuning && saveTuning(engine.tuning, out);
+    const choices = engine.tuning?.size ?? 0;
+    if (values.json) {
+      const graphs = Object.entries(results).map(([name, r]) => ({ name, ...r, ms: totals(r.classes) }));
+      console.log(JSON.stringify({ adapter: engine.adapterName, path, choices, graphs }, null, 2));
+    } else console.log(path ? `${choices} choices in ${path}` : 'no choice was made');
+    return 0;
+  } finally {
+    engine.device.destroy();
+  }
+}
+
+export const tune: Command = {
+  name: 'tune',
+  summary:
+    'times the kernels that fit a model’s layers on this adapter and stores the fastest; every command uses them',
+  usage: '[--preset P] [--size S] [--batch N]',
+  options: {
+    preset: { type: 'string' },
+    size: { type: 'string' },
+    ablation: { type: 'string' },
+    width: { type: 'string' },
+    batch: { type: 'string' },
+    features: { type: 'string' },
+    budget: { type: 'string' },
+    force: { type: 'boolean' },
+    out: { type: 'string' },
+    from: { type: 'string' },
+  },
+  help: {
+    preset: 'paper (default) or authors',
+    size: 'market (default), fashion or small',
+    ablation: 'full (default), baseline, dsc, perc, mean or dropout',
+    width: 'multiplies all channel counts, as in training',
+    batch: 'pairs per iteration (default: 4); batches of up to the next power of two share choices',
+    features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed',
+    budget: 'seconds after which no further layer is begun; the next tune goes on',
+    force: 'time what has a choice already too',
+    out: 'a file for the choices, instead of the one that the variable POSE_GAN_TUNING names or the cache folder',
+    from: 'take over the choices of this file, made on the same adapter elsewhere; nothing is timed',
+  },
+  examples: [
+    'pose-gan tune --preset authors',
+    'pose-gan tune --size small --width 0.125 --adapter llvmpipe',
+    'pose-gan tune --from tuning.json',
+  ],
+  run,
+};

@@ -1,0 +1,153 @@
+import { VERSION } from '../version.js';
+import { UsageError } from './errors.js';
+
+/** Who an adapter is, as far as WebGPU tells; most descriptions carry the driver's version. */
+export interface AdapterIdentity {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+}
+
+const IDENTITY = ['vendor', 'architecture', 'device', 'description'] as const;
+
+export function adapterIdentity(info: Partial<GPUAdapterInfo> | undefined): AdapterIdentity {
+  const { vendor = '', architecture = '', device = '', description = '' } = info ?? {};
+  return { vendor, architecture, device, description };
+}
+
+/** What was measured for one op on one class of shapes. */
+export interface Choice {
+  /** The variant to run. */
+  readonly variant: string;
+  /** What the rule would run; it is among the measured ones. */
+  readonly rule: string;
+  /** Median time of every candidate in microseconds. */
+  readonly times: Readonly<Record<string, number>>;
+}
+
+/** A `Tuning` as JSON. */
+export interface TuningFile {
+  readonly format: string;
+  readonly version: number;
+  readonly library: string;
+  readonly adapter: AdapterIdentity;
+  readonly choices: Readonly<Record<string, Choice>>;
+}
+
+const FORMAT = 'webgpu-pose-gan tuning';
+/** Raised when a reader of the version before could misread a file. */
+const FORMAT_VERSION = 1;
+
+/** Choices that were measured on one adapter, by op and shape class. `tune` fills it, `compile` looks it up, JSON carries it. */
+export class Tuning {
+  readonly #choices = new Map<string, Choice>();
+
+  constructor(
+    readonly adapter: AdapterIdentity,
+    /** Version of the library that measured. */
+    readonly library: string = VERSION,
+  ) {}
+
+  /** Number of choices. */
+  get size(): number {
+    return this.#choices.size;
+  }
+
+  get(key: string): Choice | undefined {
+    return this.#choices.get(key);
+  }
+
+  set(key: string, choice: Choice): void {
+    this.#choices.set(key, choice);
+  }
+
+  /** Adds the choices of another tuning; where both have one, that of the other stays. */
+  add(other: Tuning): this {
+    for (const [key, choice] of other.#choices) this.#choices.set(key, choice);
+    return this;
+  }
+
+  /** Why these choices say nothing about an adapter under this version of the library; nothing when they do. */
+  mismatch(adapter: AdapterIdentity): string | undefined {
+    const other = this.otherAdapter(adapter);
+    return other || this.library === VERSION ? other : `measured by version ${this.library}, this is ${VERSION}`;
+  }
+
+  /** That they were measured on another adapter; nothing when it was this one. */
+  otherAdapter(adapter: AdapterIdentity): string | undefined {
+    const differing = IDENTITY.find((k) => this.adapter[k] !== adapter[k]);
+    return differing && `measured on "${nameOf(this.adapter)}", this is "${nameOf(adapter)}" (${differing} differs)`;
+  }
+
+  /** For `JSON.stringify`; keys in order, so that equal tunings are equal files. */
+  toJSON(): TuningFile {
+    const choices = Object.fromEntries([...this.#choices].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return { format: FORMAT, version: FORMAT_VERSION, library: this.library, adapter: this.adapter, choices };
+  }
+
+  /** Reads what `toJSON` made. `UsageError` that names `from` and the place when it is anything else. */
+  static fromJSON(json: unknown, from = 'the tuning'): Tuning {
+    const wrong = (what: string) => new UsageError(`${from} ${what}; make one with pose-gan tune`);
+    const file = json as Partial<TuningFile> | null;
+    if (!isRecord(file) || file.format !== FORMAT) throw wrong('is no tuning');
+    if (file.version !== FORMAT_VERSION)
+      throw wrong(`has format version ${file.version}, this library reads ${FORMAT_VERSION}`);
+    const { library, adapter, choices } = file;
+    if (typeof library !== 'string') throw wrong('does not say which version of the library measured');
+    if (!isRecord(adapter) || IDENTITY.some((k) => typeof adapter[k] !== 'string'))
+      throw wrong(`must name its adapter by ${IDENTITY.join(', ')}`);
+    if (!isRecord(choices)) throw wrong('has no choices');
+    const tuning = new Tuning(adapterIdentity(adapter), library);
+    for (const [key, choice] of Object.entries(choices)) {
+      const problem = problemOf(choice);
+      if (problem) throw wrong(`has a choice for "${key}" that ${problem}`);
+      const { variant, rule, times } = choice;
+      tuning.set(key, { variant, rule, times: { ...times } });
+    }
+    return tuning;
+  }
+}
+
+function problemOf(choice: unknown): string | undefined {
+  if (!isRecord(choice)) return 'is no object';
+  const { variant, rule, times } = choice as Partial<Choice>;
+  if (![variant, rule].every((x) => typeof x === 'string' && x)) return 'lacks its variant or the rule’s';
+  if (!isRecord(times) || !Object.values(times).every((t) => Number.isFinite(t) && (t as number) >= 0))
+    return 'has no times in microseconds';
+  const untimed = [variant, rule].find((v) => !Object.hasOwn(times, v as string));
+  return untimed && `has no time of ${untimed}`;
+}
+
+function isRecord(x: unknown): x is Readonly<Record<string, unknown>> {
+  return typeof x === 'object' && x !== null && !Array.isArray(x);
+}
+
+const nameOf = (a: AdapterIdentity) => a.description || [a.vendor, a.architecture, a.device].filter(Boolean).join(' ');
+
+/** What a store holds for an adapter. */
+export interface StoredTuning {
+  readonly tuning?: Tuning;
+  /** Why what is there is not used. */
+  readonly ignored?: string;
+}
+
+/** What a store holds, if it says anything about this adapter; otherwise, and when `read` throws a `UsageError`, the reason. */
+export function usable(read: () => unknown, adapter: AdapterIdentity, from: string): StoredTuning {
+  try {
+    const tuning = Tuning.fromJSON(read(), from);
+    const ignored = tuning.mismatch(adapter);
+    return ignored ? { ignored: `${from} was ${ignored}` } : { tuning };
+  } catch (error) {
+    if (error instanceof UsageError) return { ignored: error.message };
+    throw error;
+  }
+}
+
+/** What a store should hold after `tuning` is saved over what it held for the same adapter; choices of another version go. */
+export function mergedOver(before: Tuning | undefined, tuning: Tuning): Tuning {
+  const stale = tuning.mismatch(tuning.adapter);
+  if (stale) throw new UsageError(`the tuning to be stored was ${stale}; tune again`);
+  if (!before || before.mismatch(tuning.adapter)) return tuning;
+  return new Tuning(tuning.adapter).add(before).add(tuning);
+}

@@ -1,0 +1,330 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CompileOptions, compile, plannedCalls } from '../src/autograd/compile.js';
+import { vectorJacobian } from '../src/autograd/gradients.js';
+import { input, ParameterSet } from '../src/autograd/leaves.js';
+import type { Plan } from '../src/autograd/plan.js';
+import { ParameterStorage } from '../src/autograd/storage.js';
+import type { Tensor, TensorData } from '../src/autograd/tensor.js';
+import { checkFeeds, checkGraph, prepare } from '../src/bench/check-case.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { shader, withStores } from '../src/gpu/shader.js';
+import { Adam } from '../src/kernels/adam/adam.js';
+import { concat } from '../src/kernels/concat/concat.js';
+import { conv2d } from '../src/kernels/conv2d/conv2d.js';
+import { convTranspose2d } from '../src/kernels/convTranspose2d/convTranspose2d.js';
+import { dropout } from '../src/kernels/dropout/dropout.js';
+import { Random } from '../src/kernels/dropout/random.js';
+import { add, leakyRelu, mul, relu, scale, sigmoid, square, tanh } from '../src/kernels/elementwise/elementwise.js';
+import { instanceNorm } from '../src/kernels/instanceNorm/instanceNorm.js';
+import { testNormal, testRandom } from '../src/kernels/oracle.js';
+import { rooms } from '../src/kernels/rooms.js';
+import { mean } from '../src/kernels/sum/sum.js';
+import { sharedEngine } from './gpu.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+const normal = (n: number, seed = 1) => {
+  const random = testRandom(seed);
+  return Float32Array.from({ length: n }, () => testNormal(random));
+};
+/** Which elements differ in any bit, the first few. */
+function differing(a: TensorData | undefined, b: TensorData | undefined): string[] {
+  if (!a || a.length !== b?.length) return [`lengths ${a?.length}, ${b?.length}`];
+  const bits = (x: TensorData) => new Uint32Array(x.buffer, x.byteOffset, x.length);
+  const [p, q] = [bits(a), bits(b)];
+  const at = [...p.keys()].filter((i) => p[i] !== q[i]);
+  return at.slice(0, 5).map((i) => `${at.length} differ, ${i}: ${a[i]} and ${b[i]}`);
+}
+const kernelsOf = (plan: Plan) => plan.steps.filter((s) => s.first).map((s) => s.label.replace(/\/.*/, ''));
+
+/** Runs a graph twice, fused and not: both plans' kernels, after checking that every output has the same bits. */
+async function compare(
+  outputs: Record<string, Tensor>,
+  feeds: Record<string, TensorData>,
+  options: CompileOptions & { random?: Random; also?: readonly Tensor[] } = {},
+): Promise<{ alone: string[]; fused: string[] }> {
+  const { random, also = [], ...rest } = options;
+  const kernels: string[][] = [];
+  const results: TensorData[][] = [[], []];
+  for (const [i, fuse] of [false, options.fuse ?? true].entries()) {
+    if (random) random.step = 7;
+    const plan = await compile(engine, outputs, { ...rest, fuse });
+    try {
+      for (let run = 0; run < 2; run++) {
+        if (rest.guard) plan.fillGuards();
+        plan.run(Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n))));
+        for (const t of [...Object.values(outputs), ...also])
+          results[i]?.push(t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t));
+        if (rest.guard) expect(await plan.guardViolations()).toEqual([]);
+      }
+      kernels.push(kernelsOf(plan));
+    } finally {
+      plan.destroy();
+    }
+  }
+  const names = [...Object.keys(outputs), ...also.map(String)];
+  for (const [k, alone] of (results[0] as TensorData[]).entries()) {
+    expect(alone.some((v) => v !== 0)).toBe(true);
+    expect(differing(alone, results[1]?.[k]), names[k % names.length]).toEqual([]);
+  }
+  return { alone: kernels[0] as string[], fused: kernels[1] as string[] };
+}
+
+describe('every kernel that takes elementwise work gives the same bits as without it', () => {
+  const known = new Set<string>();
+  const seen = new Set<string>();
+  const [gap, margin] = [4, 4];
+  const layout = { name: 'strided', margin, gap };
+
+  test.each(rooms.map((r) => [r.name, r] as const))('%s', async (_, room) => {
+    for (const c of room.cases) {
+      const p = prepare(room, c);
+      for (const [name, y] of Object.entries(checkGraph(p, layout))) {
+        const { op } = y.node;
+        if (!op.epilogue || op.results.indexOf(op.epilogue) !== y.index || y.size < 10) continue;
+        const outputs = { [name]: leakyRelu(mul(y, input('side', y.shape))) };
+        const short = { [name]: leakyRelu(scale(y, 3)) };
+        const [mine] = plannedCalls(engine, outputs, { fuse: false, guard: { gap } }).filter((s) => s.op === op);
+        for (const v of op.variants) {
+          known.add(`${op.name}/${v.name}`);
+          if (seen.has(`${op.name}/${v.name}`) || !mine || v.rejects?.(mine.call)) continue;
+          seen.add(`${op.name}/${v.name}`);
+          const variant: CompileOptions['variant'] = (of) => (of === op.name ? v.name : undefined);
+          const options = { variant, guard: { gap }, fuse: 'everywhere' } as const;
+          // Kernels for the CPU with many stores take minutes to compile with an operand, and are never asked to.
+          const [graph, names] = /subgroup|registers/.test(v.name) ? [short, 'scale'] : [outputs, 'mul'];
+          const plan = await compile(engine, graph, options);
+          const feeds = { ...checkFeeds(p, layout, plan), side: normal(y.size, 5) };
+          expect(plan.steps.at(-1)?.label).toContain(`${op.name}+${names}+leakyRelu/${v.name}`);
+          plan.destroy();
+          await compare(graph, feeds, options);
+        }
+      }
+    }
+  });
+
+  afterAll(() => {
+    expect(
+      [...known].filter((v) => !seen.has(v)),
+      'variants that no case ran',
+    ).toEqual([]);
+  });
+});
+
+const image = [2, 6, 5, 8];
+const x = input('x', image);
+const w = input('w', [3, 3, 8, 8]);
+const gy = input('gy', image);
+const [bias, gamma, beta] = ['bias', 'gamma', 'beta'].map((name) => input(name, [8])) as [Tensor, Tensor, Tensor];
+const feeds = {
+  ...{ x: normal(480), w: normal(576, 2), gy: normal(480, 3) },
+  ...{ bias: normal(8, 4), gamma: normal(8, 5), beta: normal(8, 6) },
+};
+const norm = (t: Tensor) => instanceNorm(t, gamma, beta);
+
+describe('what is fused', () => {
+  test('bias and activation into convolutions', async () => {
+    const conv = await compare({ y: leakyRelu(conv2d(x, w, { pad: 1, bias })) }, feeds);
+    expect(conv.fused).toEqual(['conv2d+leakyRelu']);
+    const up = await compare({ y: relu(convTranspose2d(x, w, { stride: 2, bias })) }, feeds);
+    expect(up.fused).toEqual(['convTranspose2d+relu']);
+    const last = await compare({ y: tanh(scale(conv2d(x, w, { bias }), 3)) }, feeds);
+    expect(last.fused).toEqual(['conv2d+scale+tanh']);
+  });
+
+  test.each([8, 7])(
+    'norm, dropout and activation of %i channels in one pass, with the mask of dropout alone',
+    async (C) => {
+      const shape = [2, 6, 5, C];
+      const random = new Random(5);
+      const parameters = [input('g', [C]), input('b', [C])] as const;
+      const d = dropout(instanceNorm(input('x', shape), ...parameters), random, 0.4);
+      const own = { x: normal(60 * C), g: normal(C, 2), b: normal(C, 3) };
+      const { fused, alone } = await compare({ y: relu(d) }, own, { random, guard: { gap: 3 }, also: [d] });
+      expect(alone).toEqual(['instanceNorm', 'dropout', 'relu']);
+      expect(fused).toEqual(['instanceNorm+dropout+relu']);
+    },
+  );
+
+  test('several masks, and dropout after dropout', async () => {
+    const random = new Random(6);
+    const y = dropout(sigmoid(dropout(dropout(x, random), random, 0.3)), random);
+    expect((await compare({ y }, feeds, { random })).fused).toEqual(['dropout+dropout+sigmoid+dropout']);
+  });
+
+  test('a chain that is too long goes on in the next kernel', async () => {
+    let y = x;
+    for (let i = 0; i < 20; i++) y = tanh(scale(y, 1.01 + i / 100));
+    const { fused } = await compare({ y }, feeds);
+    expect(fused.length).toBe(5);
+  });
+
+  test('an activation over a concatenation moves to its parts', async () => {
+    const a = conv2d(x, w, { pad: 1 });
+    const b = norm(x);
+    const { fused, alone } = await compare({ y: relu(concat([a, concat([b, x])])) }, feeds, { guard: { gap: 4 } });
+    expect(alone).toEqual(['conv2d', 'instanceNorm', 'copy', 'relu']);
+    expect(fused.sort()).toEqual(['conv2d+relu', 'instanceNorm+relu', 'relu']);
+  });
+
+  test('the gradient of an activation and a sum into a convolution’s input gradient', async () => {
+    const h = leakyRelu(norm(x));
+    const y = conv2d(h, w, { pad: 1 });
+    const [g] = vectorJacobian([y, h], [gy, tanh(gy)], [h.node.inputs[0] as Tensor]);
+    const variant: CompileOptions['variant'] = (op) => (op === 'convTranspose2d' ? 'naive' : undefined);
+    const { fused } = await compare({ g: g as Tensor }, feeds, { fuse: 'everywhere', variant });
+    expect(fused).toContain('convTranspose2d+add+leakyReluGradient');
+    const rule = await compare({ g: g as Tensor }, feeds);
+    expect(rule.fused).toContain(engine.software ? 'add+leakyReluGradient' : 'convTranspose2d+add+leakyReluGradient');
+  });
+
+  test('what is still read elsewhere is stored beside it', async () => {
+    const n = norm(x);
+    const y = conv2d(relu(n), w, { pad: 1 });
+    const { fused } = await compare({ y, z: conv2d(n, w) }, feeds, { also: [n] });
+    expect(fused).toEqual(['instanceNorm+relu', 'conv2d', 'conv2d']);
+  });
+});
+
+describe('what is not', () => {
+  test('outputs and retained values stay readable as the last run left them', async () => {
+    const c = conv2d(x, w, { pad: 1 });
+    const r = relu(c);
+    const s = scale(r, 2);
+    const { fused } = await compare({ c, s }, feeds, { retain: [r] });
+    expect(fused).toEqual(['conv2d+relu+scale']);
+    const plan = await compile(engine, { s }, { retain: 'all' });
+    expect(kernelsOf(plan)).toEqual(['conv2d', 'relu', 'scale']);
+    plan.destroy();
+  });
+
+  test('a value with a later reader keeps its own pass: its result would take memory earlier', async () => {
+    const c = conv2d(x, w, { pad: 1 });
+    const d = conv2d(c, w, { pad: 1 });
+    const { fused } = await compare({ y: add(d, relu(c)) }, feeds);
+    expect(fused).toEqual(['conv2d', 'conv2d', 'relu+add']);
+  });
+
+  test('parts that one kernel could not write into one buffer', async () => {
+    const c = conv2d(x, w, { pad: 1 });
+    const { fused } = await compare({ y: concat([relu(c), scale(c, 2)]) }, feeds);
+    expect(fused).toEqual(['conv2d+relu', 'scale']);
+    const a = relu(x);
+    const dense = await compare({ y: concat([a, relu(conv2d(a, w, { pad: 1 }))]) }, feeds);
+    expect(dense.fused).toEqual(['relu', 'conv2d', 'relu']);
+  });
+
+  test('a parameter read after its update is the new one', async () => {
+    const run = async (fuse: boolean) => {
+      const set = new ParameterSet('late');
+      const p = set.add('p', image, () => 2);
+      const loss = mean(square(p));
+      const y = conv2d(x, w, { pad: 1 });
+      const update = new Adam(set, { learningRate: 0.5 }).minimize(loss);
+      const plan = await compile(engine, { z: mul(y, p) }, { update: [update], fuse });
+      plan.run({ x: feeds.x, w: feeds.w });
+      const z = await plan.read('z');
+      plan.destroy();
+      return z;
+    };
+    expect(differing(await run(true), await run(false))).toEqual([]);
+  });
+});
+
+describe('a value that no kernel stores', () => {
+  test('can be read, again after new inputs, parameters and masks', async () => {
+    const set = new ParameterSet('read');
+    const p = set.add('p', [3, 3, 8, 8], (i) => Math.sin(i));
+    const random = new Random(1);
+    const c = conv2d(x, p, { pad: 1 });
+    const d = dropout(c, random);
+    const y = relu(d);
+    const plan = await compile(engine, { y });
+    expect(kernelsOf(plan)).toEqual(['conv2d+dropout+relu']);
+    for (const run of [1, 2, 3]) {
+      if (run === 3) ParameterStorage.of(engine, set).write(new Map([['p', normal(576, 9)]]));
+      plan.run({ x: normal(480, run) });
+      const [got, before, after] = [await plan.read('y'), await plan.read(c), await plan.read(d)];
+      expect(random.step).toBe(run);
+      const dropped = before.map((v, i) => (after[i] === 0 ? 0 : 2 * v));
+      expect(differing(after, dropped)).toEqual([]);
+      expect(
+        differing(
+          got,
+          after.map((v) => Math.max(v, 0)),
+        ),
+      ).toEqual([]);
+      expect(got.some((v) => v > 0)).toBe(true);
+    }
+    plan.destroy();
+  });
+});
+
+test('a training step with shared weights, skips, norms and dropout: every gradient and the new weights', async () => {
+  const weights: Float32Array[] = [];
+  const counts: number[] = [];
+  for (const fuse of [false, true]) {
+    const random = new Random(2);
+    const set = new ParameterSet('net');
+    const u = set.add('u', [3, 3, 8, 8], (i) => Math.sin(i) / 5);
+    const v = set.add('v', [3, 3, 8, 16], (i) => Math.cos(i) / 5);
+    const gamma = set.add('gamma', [8], () => 1);
+    const beta = set.add('beta', [8], () => 0.1);
+    const a = leakyRelu(instanceNorm(conv2d(x, u, { pad: 1 }), gamma, beta));
+    const b = relu(dropout(instanceNorm(conv2d(a, u, { pad: 1 }), gamma, beta), random));
+    const y = tanh(convTranspose2d(relu(concat([a, b])), v, { pad: 1 }));
+    const update = new Adam(set, { learningRate: 0.01 }).minimize(mean(square(y)));
+    const plan = await compile(engine, {}, { update: [update], fuse });
+    for (let i = 0; i < 3; i++) plan.run({ x: feeds.x });
+    counts.push(plan.steps.length);
+    const values = await ParameterStorage.of(engine, set).read();
+    weights.push(Float32Array.from([...values.values()].flatMap((t) => [...t])));
+    plan.destroy();
+  }
+  expect(differing(weights[0], weights[1])).toEqual([]);
+  expect(counts[1]).toBeLessThan((counts[0] as number) - 9);
+});
+
+test('leakyRelu: the gradient from its result for slopes of 0 or more, from its argument otherwise', async () => {
+  for (const slope of [0, 0.2, -0.5]) {
+    const t = input('x', [6]);
+    const y = leakyRelu(t, slope);
+    const [g] = vectorJacobian([y], [input('gy', [6])], [t]);
+    expect((g as Tensor).node.inputs[0]).toBe(slope < 0 ? t : y);
+    const plan = await compile(engine, { g: g as Tensor });
+    plan.run({ x: Float32Array.of(-2, -0, 0, 1e-30, 3, -1e-30), gy: Float32Array.of(1, 1, 1, 1, 1, 1) });
+    const k = Math.fround(slope);
+    expect([...(await plan.read('g'))]).toEqual([k, k, k, 1, 1, k]);
+    plan.destroy();
+  }
+});
+
+test('a fused kernel’s label, cost and time are those of all its work', async () => {
+  const y = mul(relu(x), gy);
+  const plan = await compile(engine, { y });
+  const rows = await plan.profile(
+    Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n))),
+  );
+  expect(rows.map((r) => r.label)).toEqual(['relu+mul/vec4[2×6×5×8]']);
+  expect([rows[0]?.flops, rows[0]?.bytes]).toEqual([2 * 480, 4 * 3 * 480]);
+  plan.destroy();
+});
+
+describe('a kernel that cannot take work', () => {
+  const head = 'struct Params { n: u32 }\n@group(0) @binding(0) var<uniform> p: Params;\n';
+  const of = (body: string) =>
+    shader(
+      'mine',
+      `${head}@group(0) @binding(1) var<storage, read_write> y: array<f32>;\n@compute fn main() { ${body} }`,
+    );
+  const nothing = { fields: [], variables: [], functions: [] };
+  test('is refused by name', () => {
+    expect(() => withStores(of('y[0] += 1.0;'), 'y', 'f', nothing)).toThrow(/mine: y must only be stored to/);
+    expect(() => withStores(of('y[0] = y[1];'), 'y', 'f', nothing)).toThrow(/mine: y must only be stored to/);
+    expect(() => withStores(of('let a = 1;'), 'y', 'f', nothing)).toThrow(/mine: no store/);
+    expect(withStores(of('y[p.n] = 1.0;'), 'y', 'f', nothing).code).toContain('y[fused_at] = f(fused_at, 1.0);');
+  });
+});

@@ -1,0 +1,279 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type CompileOptions, compile, type PlannedCall, plannedCalls } from '../src/autograd/compile.js';
+import { gradients } from '../src/autograd/gradients.js';
+import { input } from '../src/autograd/leaves.js';
+import { applyOne, type Op, type Variant } from '../src/autograd/op.js';
+import { candidates, shapeClass } from '../src/autograd/shape-class.js';
+import type { Tensor } from '../src/autograd/tensor.js';
+import { choose, type TuneProgress, tune } from '../src/autograd/tune.js';
+import { measure } from '../src/bench/measure.js';
+import { type Engine, GPU_BUFFER } from '../src/gpu/engine.js';
+import { shader } from '../src/gpu/shader.js';
+import { Tuning } from '../src/gpu/tuner.js';
+import { conv2d } from '../src/kernels/conv2d/conv2d.js';
+import { square } from '../src/kernels/elementwise/elementwise.js';
+import { slice } from '../src/kernels/slice/slice.js';
+import { mean } from '../src/kernels/sum/sum.js';
+import { sharedEngine } from './gpu.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+afterEach(() => {
+  engine.tuning = undefined;
+});
+
+/** A convolution of n images of 8 × 8 with c channels; the kernel is 3 × 3. */
+function layer(n: number, c: number, size = 8): { x: Tensor; y: Tensor } {
+  const x = input('x', [n, size, size, c]);
+  return { x, y: conv2d(x, input('w', [3, 3, c, 8]), { pad: 1 }) };
+}
+
+const callOf = (y: Tensor): PlannedCall => {
+  const calls = plannedCalls(engine, { y }).filter((c) => c.op.name === 'conv2d');
+  expect(calls.length).toBe(1);
+  return calls[0] as PlannedCall;
+};
+const keyOf = (y: Tensor) => {
+  const { op, call } = callOf(y);
+  return shapeClass(op, call, candidates(op, call));
+};
+const variantOf = async (y: Tensor, options?: CompileOptions) => {
+  const plan = await compile(engine, { y }, options);
+  const step = plan.steps.find((s) => s.op.name === 'conv2d');
+  plan.destroy();
+  return step?.variant;
+};
+
+describe('a shape class', () => {
+  test('holds batches up to the next power of two, whatever their inputs are called', () => {
+    expect(keyOf(layer(3, 8).y)).toBe(keyOf(layer(4, 8).y));
+    expect(keyOf(layer(5, 8).y)).toBe(keyOf(layer(8, 8).y));
+    expect(keyOf(layer(4, 8).y)).not.toBe(keyOf(layer(5, 8).y));
+  });
+
+  test('tells channels, kernels, strides, padding, bias and alignment apart', () => {
+    const x = input('x', [4, 8, 8, 8]);
+    const w = input('w', [3, 3, 8, 8]);
+    const wide = input('wide', [4, 8, 8, 11]);
+    const calls = [
+      layer(4, 8).y,
+      layer(4, 12).y,
+      conv2d(x, input('w', [3, 3, 8, 12]), { pad: 1 }),
+      conv2d(x, input('w', [4, 4, 8, 8]), { pad: [1, 1, 2, 2] }),
+      conv2d(x, input('w', [4, 4, 8, 8]), { pad: [2, 2, 1, 1] }),
+      conv2d(x, w, { pad: 1, stride: 2 }),
+      conv2d(x, w, { pad: 1, bias: input('b', [8]) }),
+      conv2d(slice(wide, 0, 8), w, { pad: 1 }),
+    ];
+    expect(new Set(calls.map(keyOf)).size).toBe(calls.length);
+  });
+
+  test('is another one when a kernel changes, but not when its comments do', () => {
+    const { op, call } = callOf(layer(4, 8).y);
+    const edited = (edit: (code: string) => string): Op => ({
+      ...op,
+      variants: op.variants.map((v) => ({
+        ...v,
+        launch: (c) => {
+          const launch = v.launch(c);
+          if (v.name !== 'scalar') return launch;
+          const dispatches = launch.dispatches.map((d) => ({
+            ...d,
+            shader: shader(d.shader.label, edit(d.shader.code)),
+          }));
+          return { ...launch, dispatches };
+        },
+      })),
+    });
+    const key = (o: Op) => shapeClass(o, call, candidates(o, call));
+    expect(candidates(op, call).map((v) => v.name)).toContain('scalar');
+    expect(key(edited((code) => `// another remark\n  ${code}`))).toBe(key(op));
+    expect(key(edited((code) => `${code}\nconst more = 1u;`))).not.toBe(key(op));
+  });
+
+  test('leaves naive kernels out, and puts the rule’s choice first', async () => {
+    const { op, call } = callOf(layer(4, 8).y);
+    const names = candidates(op, call).map((v) => v.name);
+    expect(names.length).toBeGreaterThan(1);
+    expect(names).not.toContain('naive');
+    expect(names[0]).toBe(await variantOf(layer(4, 8).y));
+  });
+});
+
+describe('a choice', () => {
+  test('is the rule’s unless another is faster by more than 3 %', () => {
+    expect(choose({ a: 100, b: 97.5, c: 200 }, 'a').variant).toBe('a');
+    expect(choose({ a: 100, b: 96, c: 95 }, 'a').variant).toBe('c');
+    expect(choose({ c: 50, a: 100 }, 'a')).toEqual({ variant: 'c', rule: 'a', times: { a: 100, c: 50 } });
+  });
+
+  test('is what compile runs, after an explicit one and before the rule', async () => {
+    const { y } = layer(4, 8);
+    const { op, call } = callOf(y);
+    const [rule, other, third] = candidates(op, call).map((v) => v.name);
+    const wanted = other as string;
+    const tuning = new Tuning(engine.adapter);
+    tuning.set(keyOf(y), { variant: wanted, rule: rule as string, times: { [wanted]: 1 } });
+    engine.tuning = tuning;
+    expect(await variantOf(y)).toBe(wanted);
+    expect(await variantOf(layer(3, 8).y)).toBe(wanted);
+    expect(await variantOf(layer(4, 12).y)).not.toBe(wanted);
+    const explicit = third ?? 'naive';
+    expect(await variantOf(y, { variant: (o) => (o === 'conv2d' ? explicit : undefined) })).toBe(explicit);
+  });
+
+  test('that does not fit, or that nobody knows, leaves it to the rule', async () => {
+    const { op, node } = callOf(layer(4, 8).y);
+    const never = { ...(op.variants[0] as Variant), name: 'never', rejects: () => 'it never fits' };
+    const y = applyOne({ ...op, variants: [never, ...op.variants] }, node.inputs, node.attrs);
+    const { call } = callOf(y);
+    const among = candidates(op, call).map((v) => v.name);
+    expect(among.length).toBeGreaterThan(1);
+    for (const variant of ['never', 'gone', among[1] as string]) {
+      engine.tuning = new Tuning(engine.adapter);
+      engine.tuning.set(keyOf(y), { variant, rule: among[0] as string, times: { [variant]: 1 } });
+      expect(await variantOf(y)).toBe(variant === among[1] ? variant : among[0]);
+    }
+  });
+});
+
+describe('tune', () => {
+  const quick = { samples: 1, sampleMs: 0.1 };
+  const graph = (n: number) => {
+    const { x, y } = layer(n, 8);
+    const loss = mean(square(conv2d(y, input('v', [3, 3, 8, 4]), { pad: 1 })));
+    const [gx] = gradients(loss, [x]);
+    return { loss, gx: gx as Tensor };
+  };
+
+  test('gives every call that has a choice one of its candidates, once; compile then runs those', async () => {
+    const made = engine.counters.buffers;
+    const calls = plannedCalls(engine, graph(4));
+    expect(engine.counters.buffers, 'planning allocates nothing').toBe(made);
+    const seen: TuneProgress[] = [];
+    const first = await tune(engine, calls, { ...quick, onProgress: (p) => seen.push(p) });
+    const open = calls.filter((c) => candidates(c.op, c.call).length > 1);
+    expect(open.length).toBeGreaterThan(2);
+    const { tuning } = engine;
+    for (const { op, call } of open) {
+      const among = candidates(op, call);
+      const names = among.map((v) => v.name).sort();
+      const choice = tuning?.get(shapeClass(op, call, among));
+      expect(names).toContain(choice?.variant);
+      expect(choice?.rule).toBe(among[0]?.name);
+      expect(Object.keys(choice?.times ?? {}).sort()).toEqual(names);
+      expect(Object.values(choice?.times ?? {}).every((t) => t > 0)).toBe(true);
+    }
+    expect(first.timed).toBe(tuning?.size);
+    expect(first.classes.reduce((n, c) => n + c.calls, 0)).toBe(open.length);
+    expect(first.left).toBe(0);
+    expect(seen.map((p) => p.done)).toEqual(seen.map((_, i) => i + 1));
+    expect(seen.at(-1)?.total).toBe(first.timed);
+
+    const { submits, pipelines } = engine.counters;
+    for (const n of [4, 3]) {
+      const again = await tune(engine, plannedCalls(engine, graph(n)), quick);
+      expect(again).toMatchObject({ timed: 0, left: 0 });
+      expect(again.classes.map((c) => c.choice)).toEqual(first.classes.map((c) => c.choice));
+    }
+    expect(engine.counters, 'what is known is not timed again').toMatchObject({ submits, pipelines });
+
+    const plan = await compile(engine, graph(4));
+    const chosen = plan.steps.filter((s) => s.first && candidates(s.op, s.call).length > 1);
+    expect(chosen.map((s) => s.variant)).toEqual(
+      chosen.map((s) => tuning?.get(shapeClass(s.op, s.call, candidates(s.op, s.call)))?.variant),
+    );
+    plan.destroy();
+  });
+
+  test('frees what it made, and times the strides and offsets of the plan', async () => {
+    const wide = input('wide', [2, 8, 8, 24]);
+    const y = conv2d(slice(wide, 8, 16), input('w', [3, 3, 8, 8]), { pad: 1 });
+    expect(callOf(y).call.arg.x).toMatchObject({ offset: 8, stride: 24 });
+    const live = new Set<GPUBuffer>();
+    const sizes: Record<string, number> = {};
+    const { device } = engine;
+    const create = device.createBuffer;
+    device.createBuffer = (d) => {
+      const buffer = create.call(device, d);
+      live.add(buffer);
+      sizes[d.label ?? ''] = d.size;
+      const destroy = buffer.destroy;
+      buffer.destroy = () => {
+        live.delete(buffer);
+        destroy.call(buffer);
+      };
+      return buffer;
+    };
+    try {
+      const { timed, classes } = await tune(engine, plannedCalls(engine, { y }), quick);
+      expect(timed).toBe(1);
+      expect(classes[0]?.refused).toEqual({});
+      // 128 rows of 24, the last of which ends after the offset and eight channels, in whole 256 bytes
+      expect(sizes).toMatchObject({ 'tune conv2d x': 256 * Math.ceil((4 * (8 + 127 * 24 + 8)) / 256) });
+      // Read-back buffers belong to the engine
+      expect([...live].filter((b) => !b.label.endsWith('read-back')).map((b) => b.label)).toEqual([]);
+    } finally {
+      device.createBuffer = create;
+    }
+  });
+
+  test('drops a candidate that is three times slower at its second run', async () => {
+    const { STORAGE, COPY_SRC, COPY_DST } = GPU_BUFFER;
+    const [from, to] = [0, 1].map((i) => engine.buffer(`copy ${i}`, 2 ** 22, STORAGE | COPY_SRC | COPY_DST)) as [
+      GPUBuffer,
+      GPUBuffer,
+    ];
+    const counts = [0, 0];
+    const work = [1, 60].map((copies, i) => ({
+      encode: (encoder: GPUCommandEncoder) => {
+        counts[i] = (counts[i] as number) + 1;
+        for (let c = 0; c < copies; c++) encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
+      },
+    }));
+    const [fast, slow] = await measure(engine, work, { samples: 4, sampleMs: 1e-3, hopeless: 3 });
+    expect(counts).toEqual([6, 2]);
+    expect([fast?.samples, slow?.samples]).toEqual([4, 1]);
+    expect(slow?.median).toBeGreaterThan(3 * (fast?.median as number));
+    for (const b of [from, to]) b.destroy();
+  });
+
+  test('begins nothing after its budget or an abort, and says how much is left', async () => {
+    const calls = plannedCalls(engine, graph(4));
+    const none = await tune(engine, calls, { ...quick, budgetMs: -1 });
+    expect(none).toMatchObject({ timed: 0, classes: [] });
+    expect(none.left).toBeGreaterThan(2);
+    expect(engine.tuning).toBeUndefined();
+    const stop = new AbortController();
+    const one = await tune(engine, calls, { ...quick, signal: stop.signal, onProgress: () => stop.abort() });
+    expect(one).toMatchObject({ timed: 1, left: none.left - 1 });
+  });
+
+  test('a candidate that this device refuses is left out with the reason; the rule’s own is an error', async () => {
+    const call = callOf(layer(2, 8).y);
+    const [rule, other] = candidates(call.op, call.call).map((v) => v.name);
+    const broken = (name: string | undefined): PlannedCall => ({
+      ...call,
+      op: {
+        ...call.op,
+        variants: call.op.variants.map((v) => ({
+          ...v,
+          launch: (c) => {
+            if (v.name !== name) return v.launch(c);
+            const dispatches = v.launch(c).dispatches.map((d) => ({
+              ...d,
+              shader: shader(`broken/${name}`, `${d.shader.code}\nfn wrong() -> u32 { return 1.5; }`),
+            }));
+            return { ...v.launch(c), dispatches };
+          },
+        })),
+      },
+    });
+    const { classes } = await tune(engine, [broken(other)], quick);
+    expect(classes[0]?.refused[other as string]).toMatch(/return/);
+    expect(classes[0]?.choice.times).not.toHaveProperty(other as string);
+    await expect(tune(engine, [broken(rule)], quick)).rejects.toThrow(/broken/);
+  });
+});
