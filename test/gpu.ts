@@ -5,6 +5,6 @@ let engine: Promise<Engine> | undefined;
 
 /** The engine that the whole suite shares, so that every pipeline is compiled once. */
 export function sharedEngine(): Promise<Engine> {
-  engine ??= open();
+  engine ??= open({ tuning: false });
   return engine;
 }

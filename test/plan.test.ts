@@ -149,7 +149,7 @@ describe('memory', () => {
   test('a long chain takes two buffers besides that of its output', async () => {
     let y = relu(input('x', [1, 8, 8, 16]));
     for (let i = 0; i < 20; i++) y = tanh(scale(y, 1.1));
-    const plan = await compile(engine, { y });
+    const plan = await compile(engine, { y }, { fuse: false });
     const { activations, largestLiveSet, peak, weights } = plan.memory();
     expect(largestLiveSet).toBe(3 * 4 * 1024);
     expect(activations).toBe(largestLiveSet);
@@ -177,14 +177,16 @@ describe('inspection', () => {
     const x = input('x', [1, 2, 2, 4]);
     const chain = [relu(x)];
     for (let i = 0; i < 6; i++) chain.push(scale(chain[i] as Tensor, 2));
-    const plan = await compile(engine, { y: chain[6] as Tensor });
-    plan.run({ x: ramp(16) });
-    for (const [i, t] of chain.entries()) {
-      const got = await plan.read(t);
-      expect([...got]).toEqual([...ramp(16)].map((v) => v * 2 ** i));
+    for (const fuse of [false, true]) {
+      const plan = await compile(engine, { y: chain[6] as Tensor }, { fuse });
+      plan.run({ x: ramp(16) });
+      for (const [i, t] of chain.entries()) {
+        const got = await plan.read(t);
+        expect([...got]).toEqual([...ramp(16)].map((v) => v * 2 ** i));
+      }
+      await expect(plan.read(relu(x))).rejects.toThrow(UsageError);
+      plan.destroy();
     }
-    await expect(plan.read(relu(x))).rejects.toThrow(UsageError);
-    plan.destroy();
   });
 
   test('so can every value of a net with concatenations, copies and slices', async () => {
@@ -215,7 +217,7 @@ describe('inspection', () => {
   });
 
   test('profile times every dispatch, and toString shows the schedule', async () => {
-    const plan = await compile(engine, { y: relu(scale(input('x', [4, 32, 32, 16]), 2)) });
+    const plan = await compile(engine, { y: relu(scale(input('x', [4, 32, 32, 16]), 2)) }, { fuse: false });
     const rows = await plan.profile({ x: ramp(65536) }, 3);
     expect(rows.map((r) => `${r.op}/${r.variant}`)).toEqual(['scale/vec4', 'relu/vec4']);
     for (const r of rows) {

@@ -1,17 +1,22 @@
-import { compile, nodesOf } from '../autograd/compile.js';
+import { type CompileOptions, compile, nodesOf, type PlannedCall, plannedCalls } from '../autograd/compile.js';
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
-import type { Variant } from '../autograd/op.js';
+import type { Op, Variant } from '../autograd/op.js';
 import type { Plan, Step } from '../autograd/plan.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
+import { requireTimestamps } from '../gpu/profiler.js';
 import { testNormal, testRandom } from '../kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../kernels/room.js';
 import type { Work } from './measure.js';
 
-/** A case of a room as a graph with its inputs: the forward results and, where the room has a gradient, `g_NAME` of every f32 input. */
+/**
+ * A case of a room as a graph with its inputs: the forward results and, where the room has a gradient, `g_NAME` of
+ * every f32 input.
+ */
 export interface CaseGraph {
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Made when first asked for. */
   readonly feeds: Readonly<Record<string, TensorData>>;
 }
 
@@ -19,24 +24,32 @@ export interface CaseGraph {
 export function valuesOf(spec: InputSpec, seed = 1): TensorData {
   const random = testRandom(seed);
   const n = spec.shape.reduce((a, b) => a * b, 1);
-  const f = (i: number) => (spec.fill ? spec.fill(i, random) : testNormal(random));
-  return spec.dtype === 'u32'
-    ? Uint32Array.from({ length: n }, (_, i) => f(i))
-    : Float32Array.from({ length: n }, (_, i) => f(i));
+  const values = spec.dtype === 'u32' ? new Uint32Array(n) : new Float32Array(n);
+  for (let i = 0; i < n; i++) values[i] = spec.fill ? spec.fill(i, random) : testNormal(random);
+  return values;
 }
 
+/** Graph and values of a case: the same on every call. */
 export function caseGraph(room: Room, c: Case): CaseGraph {
-  const feeds: Record<string, TensorData> = {};
+  const specs: [string, InputSpec, number][] = [];
   const leaves: Record<string, Tensor> = {};
   for (const [i, [name, spec]] of Object.entries(c.inputs).entries()) {
     leaves[name] = input(name, spec.shape, spec.dtype);
-    feeds[name] = valuesOf(spec, i + 1);
+    specs.push([name, spec, i + 1]);
   }
   const outputs = room.build(leaves, c.attrs);
-  if (!room.backward) return { outputs, feeds };
+  let made: Record<string, TensorData> | undefined;
+  const graph: CaseGraph = {
+    outputs,
+    get feeds() {
+      made ??= Object.fromEntries(specs.map(([name, spec, seed]) => [name, valuesOf(spec, seed)]));
+      return made;
+    },
+  };
+  if (!room.backward) return graph;
   const ys = Object.entries(outputs).filter(([, y]) => y.dtype === 'f32');
   const gys = ys.map(([name, y], i) => {
-    feeds[`gy_${name}`] = valuesOf({ shape: y.shape }, 101 + i);
+    specs.push([`gy_${name}`, { shape: y.shape }, 101 + i]);
     return input(`gy_${name}`, y.shape);
   });
   for (const [name, x] of Object.entries(leaves)) {
@@ -52,7 +65,7 @@ export function caseGraph(room: Room, c: Case): CaseGraph {
       // An input without a gradient (joints, transforms).
     }
   }
-  return { outputs, feeds };
+  return graph;
 }
 
 /** One op of a case computed by one variant, ready to be timed. */
@@ -65,62 +78,89 @@ export interface Contender {
   /** Operations and bytes of the op. */
   readonly flops: number;
   readonly bytes: number;
-  /** Milliseconds to plan and compile what is new. */
-  readonly compileMs: number;
+  /** The cost of using it for the first time. */
+  readonly first: FirstUse;
 }
 
+/** What a kernel costs before its pipelines are there; nothing to compile where an earlier case had them already. */
+export interface FirstUse {
+  /** Pipelines that had to be compiled. */
+  readonly pipelines: number;
+  /** Milliseconds to compile them. */
+  readonly compileMs: number;
+  /** Milliseconds of the first run by GPU timestamps; some adapters compile in it. */
+  readonly runMs: number;
+}
+
+/** Inputs of a plan among those of a case. */
+export const feedsOf = (plan: Plan, { feeds }: CaseGraph) =>
+  Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
+
 /**
- * Plans the case once for every variant of every op in it that `wanted` lets through and runs each once, so that all inputs of
- * the ops hold what they hold in the case. `destroy` frees them.
+ * Plans the case once for every variant of every op in it that `wanted` lets through and runs each once, so that all
+ * inputs of the ops hold what they hold in the case. `destroy` frees them.
  */
 export async function contenders(
   engine: Engine,
   graph: CaseGraph,
   wanted: (op: string, variant: string) => boolean = () => true,
 ): Promise<{ list: Contender[]; destroy(): void }> {
+  requireTimestamps(engine);
   const list: Contender[] = [];
-  const plans: Plan[] = [];
-  const ops = new Set(nodesOf(Object.values(graph.outputs)).map((n) => n.op));
+  const destroy = () => {
+    for (const c of list) c.plan.destroy();
+  };
   try {
-    for (const op of ops) {
-      for (const { name } of op.variants) {
-        if (!wanted(op.name, name)) continue;
-        const fits = (v: Variant, call: Parameters<NonNullable<Variant['rejects']>>[0]) => !v.rejects?.(call);
-        const begin = performance.now();
-        const plan = await compile(engine, graph.outputs, {
-          retain: 'all',
-          variant: (o, call) =>
-            o === op.name && op.variants.some((v) => v.name === name && fits(v, call)) ? name : undefined,
-        });
-        const compileMs = performance.now() - begin;
-        const steps = plan.steps.filter((s) => s.op === op && s.variant === name);
-        if (!steps.length) {
-          plan.destroy();
-          continue;
-        }
-        plans.push(plan);
-        const { feeds } = graph;
-        plan.run(Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n))));
-        const costs = steps.filter((s) => s.first).map((s) => s.op.cost?.(s.call) ?? { flops: 0, bytes: 0 });
-        list.push({
-          op: op.name,
-          variant: name,
-          plan,
-          steps,
-          work: { dispatches: steps },
-          flops: costs.reduce((n, c) => n + c.flops, 0),
-          bytes: costs.reduce((n, c) => n + c.bytes, 0),
-          compileMs,
-        });
+    for (const op of new Set(nodesOf(Object.values(graph.outputs)).map((n) => n.op)))
+      for (const variant of op.variants) {
+        if (!wanted(op.name, variant.name)) continue;
+        const found = await contender(engine, graph, op, variant);
+        if (found) list.push(found);
       }
-    }
-    await engine.idle();
-    const destroy = () => {
-      for (const p of plans) p.destroy();
-    };
     return { list, destroy };
   } catch (error) {
-    for (const p of plans) p.destroy();
+    destroy();
     throw error;
   }
+}
+
+/**
+ * The case with one op computed by one variant, its own or another, wherever that fits; nothing when it fits nowhere.
+ */
+export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Variant): Promise<Contender | undefined> {
+  const variant = of.name;
+  const options: CompileOptions = {
+    retain: 'all',
+    variant: (name, call) => (name === op.name && !of.rejects?.(call) ? of : undefined),
+  };
+  const isMine = (s: { op: Op; variant: string }) => s.op === op && s.variant === variant;
+  const planned = plannedCalls(engine, graph.outputs, options).filter((p) => p.op === op && p.variant === of);
+  if (!planned.length) return undefined;
+  const before = engine.counters.pipelines;
+  const begin = performance.now();
+  const dispatches = planned.flatMap((p) => p.launch.dispatches);
+  await Promise.all(dispatches.map((d) => engine.pipeline(d.shader, d.constants)));
+  const compiled = { pipelines: engine.counters.pipelines - before, compileMs: performance.now() - begin };
+  const plan = await compile(engine, graph.outputs, options);
+  try {
+    const run = await plan.profile(feedsOf(plan, graph));
+    const steps = plan.steps.filter(isMine);
+    const runMs = plan.steps.reduce((ms, s, i) => ms + (isMine(s) ? (run[i]?.ms ?? 0) : 0), 0);
+    const first = { ...compiled, runMs };
+    return { op: op.name, variant, plan, steps, work: { dispatches: steps }, ...costOf(steps), first };
+  } catch (error) {
+    plan.destroy();
+    throw error;
+  }
+}
+
+/** Operations and bytes of launches; of the steps of a plan the first of each node counts. */
+export function costOf(launches: readonly (PlannedCall | Step)[]): { flops: number; bytes: number } {
+  let [flops, bytes] = [0, 0];
+  for (const s of launches) {
+    const cost = 'first' in s && !s.first ? undefined : s.op.cost?.(s.call);
+    flops += cost?.flops ?? 0;
+    bytes += cost?.bytes ?? 0;
+  }
+  return { flops, bytes };
 }

@@ -12,6 +12,13 @@ export interface MeasureOptions {
   samples?: number;
   /** A sample repeats the work until it lasts about this many milliseconds. */
   sampleMs?: number;
+  /**
+   * Work whose samples would together last longer than this many milliseconds gets fewer, but at least one; work of
+   * which a single run does is timed by its first. Give it only for work that has run before. No bound when absent.
+   */
+  budgetMs?: number;
+  /** Work whose second run takes more than this many times that of the quickest is timed by that run alone. */
+  hopeless?: number;
 }
 
 /** Times of one run of a piece of work in milliseconds, over all samples. */
@@ -32,25 +39,53 @@ export interface Times {
 /** Most repeats within a sample; beyond it host time would count. */
 const MAX_REPEATS = 2000;
 
-/** Times pieces of work by GPU timestamps, in turn: one sample of each, then the next of each, so that a drift of the machine meets all alike. */
+/**
+ * Times pieces of work by GPU timestamps, in turn: one sample of each, then the next of each, so that a drift of the
+ * machine meets all alike.
+ */
 export async function measure(engine: Engine, work: readonly Work[], options: MeasureOptions = {}): Promise<Times[]> {
   requireTimestamps(engine);
   const { samples = 7, sampleMs = engine.software ? 40 : 4 } = options;
-  const clock = new Clock(engine);
+  const { budgetMs = Number.POSITIVE_INFINITY, hopeless = Number.POSITIVE_INFINITY } = options;
   const firsts: number[] = [];
   const repeats: number[] = [];
-  for (const w of work) {
-    firsts.push(await clock.time(w, 1));
-    const once = await clock.time(w, 1);
-    repeats.push(Math.max(1, Math.min(MAX_REPEATS, Math.round(sampleMs / Math.max(once, 1e-3)))));
-  }
+  const counts: number[] = [];
+  const onces: number[] = [];
   const found: number[][] = work.map(() => []);
-  for (let s = 0; s < samples; s++)
+  const clock = new Clock(engine);
+  try {
     for (const [i, w] of work.entries()) {
-      const n = repeats[i] as number;
-      (found[i] as number[]).push((await clock.time(w, n)) / n);
+      const first = await clock.time(w, 1);
+      firsts.push(first);
+      if (first > budgetMs) {
+        onces.push(first);
+        found[i] = [first];
+        counts.push(0);
+        repeats.push(1);
+        continue;
+      }
+      const once = Math.max(await clock.time(w, 1), 1e-3);
+      onces.push(once);
+      const n = Math.max(1, Math.min(MAX_REPEATS, Math.round(sampleMs / once)));
+      repeats.push(n);
+      counts.push(Math.max(1, Math.min(samples, Math.floor(budgetMs / (n * once)))));
     }
-  clock.destroy();
+    const limit = hopeless * Math.min(...onces);
+    for (const [i, once] of onces.entries()) {
+      if (once <= limit) continue;
+      found[i] = [once];
+      counts[i] = 0;
+      repeats[i] = 1;
+    }
+    for (let s = 0; s < samples; s++)
+      for (const [i, w] of work.entries()) {
+        const n = repeats[i] as number;
+        if (s >= (counts[i] as number)) continue;
+        (found[i] as number[]).push((await clock.time(w, n)) / n);
+      }
+  } finally {
+    clock.destroy();
+  }
   return found.map((list, i) => summarise(list, repeats[i] as number, firsts[i] as number));
 }
 

@@ -15,8 +15,8 @@ export interface Peaks {
 const LINKS = 16;
 
 /**
- * Chains a = a·b + c in each invocation, independent of one another: 2 · chains · LINKS · turns operations. b is below 1, so
- * that the values stay finite; the sum is stored, so that no chain can be left out.
+ * Chains a = a·b + c in each invocation, independent of one another: 2 · chains · LINKS · turns operations. b is below
+ * 1, so that the values stay finite; the sum is stored, so that no chain can be left out.
  */
 function chainsOf(count: number): Shader {
   const each = (text: (i: number) => string, between = ' ') =>
@@ -39,7 +39,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   return shader(`peaks/fma${count}`, code);
 }
 
-/** Too few chains leave the adapter waiting for results, too many do not fit its registers: which is best depends on it. */
+/**
+ * Too few chains leave the adapter waiting for results, too many do not fit its registers: which is best depends on it.
+ */
 const CHAINS = [6, 8, 9, 10, 12, 16];
 
 const copy = shader(
@@ -56,12 +58,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 /** Pieces of work whose operations and bytes are known, and what to make of their times. */
 export class PeakWork {
-  readonly #buffers: GPUBuffer[] = [];
+  readonly #buffers: readonly GPUBuffer[];
 
   private constructor(
     readonly work: readonly Work[],
     private readonly amounts: readonly { flops: number; bytes: number }[],
-    buffers: GPUBuffer[],
+    buffers: readonly GPUBuffer[],
   ) {
     this.#buffers = buffers;
   }
@@ -103,12 +105,30 @@ export class PeakWork {
     return { gflops: best('flops'), gbs: best('bytes') };
   }
 
+  /**
+   * The pieces of work that came within a tenth of the best of their kind, which are enough to follow the adapter's
+   * pace. They share this one's buffers and are gone with it.
+   */
+  leaders(times: readonly Times[]): PeakWork {
+    const { gflops, gbs } = this.peaks(times);
+    const near = this.amounts.map(
+      ({ flops, bytes }, i) => Math.max(flops / gflops, bytes / gbs) / (times[i] as Times).median / 1e6 > 0.9,
+    );
+    return new PeakWork(
+      this.work.filter((_, i) => near[i]),
+      this.amounts.filter((_, i) => near[i]),
+      [],
+    );
+  }
+
   destroy(): void {
     for (const b of this.#buffers) b.destroy();
   }
 }
 
-/** Measures the adapter: an f32 multiply-add loop in registers, and copies of a large buffer by command and by shader. */
+/**
+ * Measures the adapter: an f32 multiply-add loop in registers, and copies of a large buffer by command and by shader.
+ */
 export async function measurePeaks(engine: Engine): Promise<Peaks> {
   const work = await PeakWork.create(engine);
   try {

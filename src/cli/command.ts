@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { UsageError } from '../gpu/errors.js';
+import { PoseGanError, UsageError } from '../gpu/errors.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>;
@@ -41,6 +41,22 @@ export function parseCommand(command: Command, args: string[]): { values: Values
     return { values: values as Values, positionals };
   } catch (error) {
     throw new UsageError(`${(error as Error).message} See pose-gan ${command.name} --help.`);
+  }
+}
+
+/** Parses the arguments and runs the command; a typed error becomes a line on stderr. Returns the exit code. */
+export async function runCommand(command: Command, args: string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseCommand(command, args);
+    if (values.help) {
+      process.stdout.write(helpText(command));
+      return 0;
+    }
+    return await command.run(values, positionals);
+  } catch (error) {
+    if (!(error instanceof PoseGanError)) throw error;
+    process.stderr.write(`pose-gan ${command.name}: ${error.message}\n`);
+    return error.name === 'UsageError' ? 2 : 1;
   }
 }
 

@@ -1,5 +1,6 @@
+import { UsageError } from '../gpu/errors.js';
 import { embeddedProblem, systemLoader } from '../node/embedded.js';
-import { type AdapterDescription, adapters } from '../node.js';
+import { type AdapterDescription, adapters, loadTuning } from '../node.js';
 import type { Command, Values } from './command.js';
 
 type Found = Awaited<ReturnType<typeof adapters>>[number];
@@ -45,6 +46,24 @@ function advice(found: readonly AdapterDescription[]): string[] {
   return missing;
 }
 
+/** What is stored of measured kernel choices for an adapter. */
+function tuningOf({ identity }: Found): { path: string | null; choices: number; ignored: string | null } {
+  try {
+    const { path = null, tuning, ignored = null } = loadTuning(identity);
+    return { path, choices: tuning?.size ?? 0, ignored };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { path: null, choices: 0, ignored: error.message };
+  }
+}
+
+function describeTuning(found: Found): string {
+  const { path, choices, ignored } = tuningOf(found);
+  if (ignored) return `ignored: ${ignored}`;
+  if (!path) return 'switched off by POSE_GAN_TUNING';
+  return choices ? `${choices} choices in ${path}` : 'none stored; pose-gan tune measures one';
+}
+
 function describe(a: Found, used: boolean): string {
   const limits = LIMITS.map((n) => `    ${n.padEnd(34)} ${a.limits[n]}`);
   const features = Object.entries(FEATURES).map(
@@ -55,6 +74,7 @@ function describe(a: Found, used: boolean): string {
     `    ${a.description}`,
     ...limits,
     ...features,
+    `    ${'tuning of kernels'.padEnd(34)} ${describeTuning(a)}`,
   ].join('\n');
 }
 
@@ -80,7 +100,7 @@ async function run({ adapter, json }: Values): Promise<number> {
         {
           node: process.version,
           platform: `${process.platform} ${process.arch}`,
-          adapters: found,
+          adapters: found.map((f) => ({ ...f, tuning: tuningOf(f) })),
           used: used?.name ?? null,
           missing,
           problem: problem ?? null,

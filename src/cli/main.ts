@@ -1,32 +1,37 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { PoseGanError } from '../gpu/errors.js';
 import { animate } from './animate.js';
-import { type Command, helpText, parseCommand } from './command.js';
+import { bench } from './bench.js';
+import { type Command, runCommand } from './command.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { flip } from './flip.js';
 import { generate } from './generate.js';
 import { inspect } from './inspect.js';
 import { pairs } from './pairs.js';
+import { profile } from './profile.js';
 import { start } from './start.js';
 import { synth } from './synth.js';
 import { train } from './train.js';
+import { tune } from './tune.js';
 import { verify } from './verify.js';
 import { weights } from './weights.js';
 
 const commands: readonly Command[] = [
   animate,
+  bench,
   doctor,
   evaluate,
   flip,
   generate,
   inspect,
   pairs,
+  profile,
   start,
   synth,
   train,
+  tune,
   verify,
   weights,
 ];
@@ -48,18 +53,7 @@ export async function main(argv: string[]): Promise<number> {
     process.stderr.write(`pose-gan: there is no command ${name}.\n\n${overview()}`);
     return 2;
   }
-  try {
-    const { values, positionals } = parseCommand(command, rest);
-    if (values.help) {
-      process.stdout.write(helpText(command));
-      return 0;
-    }
-    return await command.run(values, positionals);
-  } catch (error) {
-    if (!(error instanceof PoseGanError)) throw error;
-    process.stderr.write(`pose-gan ${command.name}: ${error.message}\n`);
-    return error.name === 'UsageError' ? 2 : 1;
-  }
+  return runCommand(command, rest);
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(fileURLToPath(import.meta.url)))

@@ -9,6 +9,7 @@ import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
+import { tuningProgress } from './tune.js';
 import { noMore, positive, required, text, whole } from './values.js';
 
 const OPTIONS = {
@@ -32,6 +33,7 @@ const OPTIONS = {
   keep: { type: 'string' },
   workers: { type: 'string' },
   resume: { type: 'boolean' },
+  tune: { type: 'boolean' },
   resize: { type: 'boolean' },
   'skip-bad': { type: 'boolean' },
 } as const;
@@ -133,6 +135,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   for (const w of train.warnings) say(`warning: ${w}`);
   if (features.note) say(features.note);
   const bar = progress('training', iterations);
+  const tuning = tuningProgress();
   const { signal, release } = interruption(say);
   let last: LogRow | undefined;
   try {
@@ -156,6 +159,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
         say(`adapter: ${engine.adapterName}`);
         return engine;
       },
+      tune: values.tune === true ? { signal, onProgress: tuning.onProgress } : undefined,
       signal,
       workers: whole(values, 'workers', 1, 1),
       onNote: say,
@@ -174,6 +178,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
     return result.interrupted ? 130 : 0;
   } finally {
     bar.end();
+    tuning.end();
     release();
   }
 }
@@ -203,7 +208,8 @@ export const train: Command = {
     'save-every': 'iterations between checkpoints (default: 1000)',
     keep: 'how many checkpoints stay (default: 1)',
     workers: 'decoding threads (default: 1)',
-    resume: 'go on with the run in --out, bit for bit',
+    resume: 'go on with the run in --out, bit for bit, with the kernels it began with',
+    tune: 'time the kernels of a new run first, where that was not done on this adapter (pose-gan tune)',
     resize: 'fit images of another size, joints included',
     'skip-bad': 'leave out and count what cannot be used',
   },

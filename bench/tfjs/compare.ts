@@ -1,0 +1,182 @@
+import { table } from '../../src/autograd/plan.js';
+import { geometricMean, measure, type Times } from '../../src/bench/measure.js';
+import { measurePeaks, type Peaks } from '../../src/bench/peaks.js';
+import type { Engine } from '../../src/gpu/engine.js';
+import type { Tfjs } from './backend.js';
+import { difference, flopsOf, type Layer, ours, PASSES, type Pass, theirs } from './layers.js';
+import { type RaceOptions, race } from './race.js';
+
+/** Largest difference of the results, relative to the largest value, at which both count as the same computation. */
+export const TOLERANCE = 1e-3;
+
+/** One pass of one layer. Wall-clock times in milliseconds; GFLOP/s and shares of the peak from the median. */
+export interface LayerRow {
+  layer: string;
+  pass: Pass;
+  gflop: number;
+  /** The variants that our engine chose, dispatch by dispatch. */
+  variant: string;
+  ours: Times;
+  tfjs: Times;
+  /** How many times faster ours is, wall clock against wall clock. */
+  ratio: number;
+  /** Ours by GPU timestamps, in milliseconds; absent where the device has none. */
+  gpuMs?: number;
+  /** Share of the adapter's measured multiply-add peak, ours by GPU timestamps where there are any. */
+  share?: number;
+  tfjsShare?: number;
+  /** Largest difference of the two results, relative to the largest value. */
+  difference: number;
+}
+
+export interface LayerSummary {
+  pass: Pass;
+  geometricMean: number;
+  worst: { layer: string; ratio: number };
+  /** Smallest share of the peak among the five largest layers and those as large as the fifth. */
+  least?: { layer: string; share: number };
+}
+
+export interface LayerReport {
+  adapter: string;
+  tfjs: string;
+  batch: 4;
+  peaks?: Peaks;
+  rows: LayerRow[];
+  summary: LayerSummary[];
+}
+
+export interface LayerOptions extends RaceOptions {
+  /** What to time. */
+  chosen: readonly { layer: Layer; pass: Pass }[];
+  /** Called after each row. */
+  progress?(row: LayerRow): void;
+}
+
+/**
+ * Computes one pass of a layer on both sides and gives the largest relative difference; throws beyond the tolerance.
+ */
+export async function agree(engine: Engine, tfjs: Tfjs, layer: Layer, pass: Pass): Promise<number> {
+  const [a, b] = [await ours(engine, layer, pass), theirs(tfjs, layer, pass)];
+  try {
+    return check(await a.result(), await b.result(), `${layer.name}, ${pass}`);
+  } finally {
+    a.destroy();
+    b.destroy();
+  }
+}
+
+function check(got: Float32Array, want: Float32Array, what: string): number {
+  const found = difference(got, want);
+  if (found <= TOLERANCE) return found;
+  throw new Error(
+    `${what}: the results differ by ${found.toExponential(1)} of the largest value, more than ${TOLERANCE}; ` +
+      'times of different computations cannot be compared',
+  );
+}
+
+/** Times every layer and pass against TensorFlow.js, after a check that both give the same numbers. */
+export async function compareLayers(engine: Engine, tfjs: Tfjs, options: LayerOptions): Promise<LayerReport> {
+  const timestamps = engine.device.features.has('timestamp-query');
+  const peaks = timestamps ? await measurePeaks(engine) : undefined;
+  const rows: LayerRow[] = [];
+  for (const { layer, pass } of options.chosen) {
+    const row = await compareOne(engine, tfjs, layer, pass, options, peaks);
+    rows.push(row);
+    options.progress?.(row);
+  }
+  const { adapterName: adapter } = engine;
+  return { adapter, tfjs: tfjs.version, batch: 4, peaks, rows, summary: summarise(rows) };
+}
+
+async function compareOne(
+  engine: Engine,
+  tfjs: Tfjs,
+  layer: Layer,
+  pass: Pass,
+  options: RaceOptions,
+  peaks: Peaks | undefined,
+): Promise<LayerRow> {
+  const [a, b] = [await ours(engine, layer, pass), theirs(tfjs, layer, pass)];
+  try {
+    const differs = check(await a.result(), await b.result(), `${layer.name}, ${pass}`);
+    const [mine, other] = (await race(engine, [a.run, b.run], options)) as [Times, Times];
+    const [gpu] = peaks ? await measure(engine, [{ dispatches: a.plan.steps }]) : [];
+    const gflop = flopsOf(layer) / 1e9;
+    const share = (ms: number) => peaks && (1000 * gflop) / ms / peaks.gflops;
+    return {
+      layer: layer.name,
+      pass,
+      gflop,
+      variant: a.plan.steps.map((s) => s.label.replace(/\[.*/, '')).join(' + '),
+      ours: mine,
+      tfjs: other,
+      ratio: other.median / mine.median,
+      gpuMs: gpu?.median,
+      share: share(gpu?.median ?? mine.median),
+      tfjsShare: share(other.median),
+      difference: differs,
+    };
+  } finally {
+    a.destroy();
+    b.destroy();
+  }
+}
+
+function summarise(rows: readonly LayerRow[]): LayerSummary[] {
+  const least = (list: readonly LayerRow[], of: (r: LayerRow) => number) =>
+    list.reduce((best, r) => (of(r) < of(best) ? r : best));
+  return PASSES.flatMap((pass) => {
+    const list = rows.filter((r) => r.pass === pass);
+    if (!list.length) return [];
+    const fifth = list.map((r) => r.gflop).sort((a, b) => b - a)[Math.min(4, list.length - 1)] as number;
+    const worst = least(list, (r) => r.ratio);
+    const slow = least(
+      list.filter((r) => r.gflop >= fifth && r.share !== undefined),
+      (r) => r.share as number,
+    );
+    return [
+      {
+        pass,
+        geometricMean: geometricMean(list.map((r) => r.ratio)),
+        worst: { layer: worst.layer, ratio: worst.ratio },
+        least: slow && { layer: slow.layer, share: slow.share as number },
+      },
+    ];
+  });
+}
+
+const HEAD = [
+  'layer',
+  'pass',
+  'ours ms',
+  'tfjs ms',
+  'ratio',
+  'GPU ms',
+  'GFLOP/s',
+  'of peak',
+  'tfjs GFLOP/s',
+  'differs',
+];
+
+/** The rows as a table, and a line per pass. */
+export function layerText({ rows, summary, peaks }: LayerReport): string {
+  const percent = (share: number | undefined) => (share === undefined ? '-' : `${(100 * share).toFixed(1)} %`);
+  const spread = (t: Times) => `${t.median.toFixed(2)} (${t.min.toFixed(2)}–${t.max.toFixed(2)})`;
+  const cells = rows.map((r) => [
+    ...[r.layer, r.pass, spread(r.ours), spread(r.tfjs), r.ratio.toFixed(2), r.gpuMs?.toFixed(2) ?? '-'],
+    ...[((1000 * r.gflop) / (r.gpuMs ?? r.ours.median)).toFixed(1), percent(r.share)],
+    ...[((1000 * r.gflop) / r.tfjs.median).toFixed(1), r.difference.toExponential(0)],
+  ]);
+  const lines = summary.map(
+    (s) =>
+      `${s.pass}: geometric mean ${s.geometricMean.toFixed(2)}, worst ${s.worst.ratio.toFixed(2)} (${s.worst.layer})` +
+      (s.least ? `; the largest layers reach at least ${percent(s.least.share)} of peak (${s.least.layer})` : ''),
+  );
+  const peak = peaks
+    ? `\nmeasured peaks: ${peaks.gflops.toFixed(0)} GFLOP/s multiply-add, ${peaks.gbs.toFixed(1)} GB/s copy`
+    : '';
+  return `${table([HEAD, ...cells])}\n\n${lines.join('\n')}${peak}
+Times are wall clock, median (least–most); ratio is tfjs ÷ ours.
+GPU ms, GFLOP/s and share of peak are ours by GPU timestamps.`;
+}

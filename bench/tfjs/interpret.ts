@@ -1,0 +1,72 @@
+import type * as Core from '@tensorflow/tfjs-core';
+import type { Node, Tensor } from '../../src/autograd/tensor.js';
+import type { ConvAttrs } from '../../src/kernels/conv2d/convolution.js';
+import type { DropoutAttrs } from '../../src/kernels/dropout/dropout.js';
+import type { Mode } from '../../src/kernels/instanceNorm/view.js';
+
+/** How TensorFlow.js computes an op of ours, from the op's attributes and arguments in order. */
+type Rule = (tf: typeof Core, args: readonly Core.Tensor[], node: Node) => Core.Tensor;
+
+/** The one padding of all four sides; TensorFlow.js's faster ways take no other. */
+function padOf({ pad }: ConvAttrs): number {
+  const [side] = pad;
+  if (pad.some((p) => p !== side)) throw new Error(`padding ${pad} is not the same on all sides`);
+  return side;
+}
+
+const RULES: Readonly<Record<string, Rule>> = {
+  conv2d: (tf, [x, w, bias], { attrs }) => {
+    const a = attrs as ConvAttrs;
+    const y = tf.conv2d(x as Core.Tensor4D, w as Core.Tensor4D, [...a.stride], padOf(a));
+    return bias ? tf.add(y, bias) : y;
+  },
+  convTranspose2d: (tf, [x, w, bias], { attrs, outputs }) => {
+    const a = attrs as ConvAttrs;
+    const shape = [...(outputs[0]?.shape ?? [])] as [number, number, number, number];
+    const y = tf.conv2dTranspose(x as Core.Tensor4D, w as Core.Tensor4D, shape, [...a.stride], padOf(a));
+    return bias ? tf.add(y, bias) : y;
+  },
+  instanceNorm: (tf, args, { attrs }) => {
+    const [x, gamma, beta] = args as [Core.Tensor, Core.Tensor, Core.Tensor];
+    const { mode, epsilon } = attrs as { mode: Mode; epsilon: number };
+    const axes = mode === 'channel' ? [1, 2] : [1, 2, 3];
+    const centred = tf.sub(x, tf.mean(x, axes, true));
+    const variance = tf.mean(tf.square(centred), axes, true);
+    const deviation = mode === 'channel' ? tf.sqrt(tf.add(variance, epsilon)) : tf.add(tf.sqrt(variance), epsilon);
+    return tf.add(tf.mul(centred, tf.div(gamma, deviation)), beta);
+  },
+  concat: (tf, xs) => tf.concat([...xs], -1),
+  dropout: (tf, [x], { attrs }) => tf.dropout(x as Core.Tensor, (attrs as DropoutAttrs).rate),
+  relu: (tf, [x]) => tf.relu(x as Core.Tensor),
+  leakyRelu: (tf, [x], { attrs }) => tf.leakyRelu(x as Core.Tensor, (attrs as { k: number }).k),
+  tanh: (tf, [x]) => tf.tanh(x as Core.Tensor),
+  detach: (_, [x]) => x as Core.Tensor,
+  add: (tf, [a, b]) => tf.add(a as Core.Tensor, b as Core.Tensor),
+  l1: (tf, [a, b]) => tf.mean(tf.abs(tf.sub(a as Core.Tensor, b as Core.Tensor))),
+  // mean(softplus(x) − label·x)
+  bceWithLogits: (tf, [x], { attrs }) => {
+    const { label } = attrs as { label: number };
+    const terms = tf.softplus(x as Core.Tensor);
+    return tf.mean(label === 0 ? terms : tf.sub(terms, tf.mul(x as Core.Tensor, label)));
+  },
+};
+
+/**
+ * Computes tensors of a graph of ours with TensorFlow.js, eagerly and op by op, so that both compute the same network
+ * by construction. `known` gives the leaves, and any other tensor that is not to be computed again; results are added
+ * to it.
+ */
+export function interpret(tf: typeof Core, wanted: Tensor, known: Map<Tensor, Core.Tensor>): Core.Tensor {
+  const found = known.get(wanted);
+  if (found) return found;
+  const { node } = wanted;
+  const rule = RULES[node.op.name];
+  if (!rule || wanted.index !== 0)
+    throw new Error(`no rule says how TensorFlow.js computes ${node.op.name} (${wanted})`);
+  // The state of the random generator is no argument of TensorFlow.js's dropout.
+  const args = node.op.name === 'dropout' ? node.inputs.slice(0, 1) : node.inputs;
+  const values = args.flatMap((t) => (t ? [interpret(tf, t, known)] : []));
+  const value = rule(tf, values, node);
+  known.set(wanted, value);
+  return value;
+}

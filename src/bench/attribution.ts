@@ -1,0 +1,70 @@
+import type { UpdateAttrs } from '../autograd/compile.js';
+import type { LeafAttrs } from '../autograd/leaves.js';
+import type { Step } from '../autograd/plan.js';
+import type { Node, Tensor } from '../autograd/tensor.js';
+import type { Phase } from '../model/training.js';
+
+/** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; nothing for what is no parameter. */
+function parameterLayer({ node, name }: Tensor): string | undefined {
+  const attrs = node.attrs as LeafAttrs;
+  if (node.op.kind !== 'leaf' || attrs.source !== 'parameter') return undefined;
+  const layer = name.replace(/\.[^.]*$/, '');
+  return layer.startsWith(`${attrs.set.name}.`) ? layer : `${attrs.set.name}/${layer}`;
+}
+
+/** The node of the graph whose kernel this is; fused ones do more besides. */
+const original = (node: Node): Node => node.op.fusion?.node ?? node;
+
+/** Nodes that compute the gradient of a parameter, by its layer; the terms of a sum of gradients too. */
+function gradientLayers(updates: readonly Node[]): Map<Node, string> {
+  const found = new Map<Node, string>();
+  for (const { inputs, attrs } of updates) {
+    const parameters = (attrs as UpdateAttrs).set.tensors;
+    const stack = inputs.slice(-parameters.length).map((g, i) => [g, parameterLayer(parameters[i] as Tensor)] as const);
+    for (let next = stack.pop(); next; next = stack.pop()) {
+      const [g, layer] = next;
+      if (!g || !layer || found.has(g.node)) continue;
+      found.set(g.node, layer);
+      if (g.node.op.name === 'add') for (const x of g.node.inputs) stack.push([x, layer]);
+    }
+  }
+  return found;
+}
+
+/** What no layer makes: heat maps, masks, copies of the images. */
+export const INPUTS = 'inputs';
+
+/**
+ * The layer each step belongs to: that whose parameters its node reads or whose gradient it computes, else that of its first
+ * argument which has one.
+ */
+export function layersOf(steps: readonly Step[]): string[] {
+  const layers = new Map<Node, string | undefined>();
+  for (const [node, layer] of gradientLayers(steps.filter((s) => s.op.kind === 'update').map((s) => s.node)))
+    layers.set(node, layer);
+  const layerOf = (node: Node): string | undefined => {
+    if (layers.has(node)) return layers.get(node);
+    if (node.op.kind === 'update') return `${node.op.name} ${(node.attrs as UpdateAttrs).set.name}`;
+    const inputs = node.inputs.filter((x) => x !== undefined);
+    let layer = inputs.map(parameterLayer).find((l) => l !== undefined);
+    for (const x of inputs) layer ??= layerOf(x.node);
+    layers.set(node, layer);
+    return layer;
+  };
+  return steps.map((s) => layerOf(original(s.node)) ?? INPUTS);
+}
+
+/**
+ * The phase each step belongs to. Updates are one of their own, and so is what comes after the last phase. Copies that the
+ * compiler adds belong to the kernel they are made for, which follows them.
+ */
+export function phasesOf(steps: readonly Step[], phases: readonly Phase[]): string[] {
+  const names: string[] = [];
+  let name = phases.length ? 'results' : 'all';
+  for (const { op, node } of [...steps].reverse()) {
+    if (op.kind === 'update') name = 'optimiser';
+    else name = phases.find((p) => original(node).id <= p.last.id)?.name ?? (name === 'optimiser' ? 'results' : name);
+    names.push(name);
+  }
+  return names.reverse();
+}

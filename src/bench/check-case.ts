@@ -1,0 +1,131 @@
+import type { CompileOptions } from '../autograd/compile.js';
+import { vectorJacobian } from '../autograd/gradients.js';
+import { input } from '../autograd/leaves.js';
+import type { Plan } from '../autograd/plan.js';
+import type { Tensor, TensorData } from '../autograd/tensor.js';
+import { type Nd, nd, testNormal, testRandom } from '../kernels/oracle.js';
+import type { Case, InputSpec, Room } from '../kernels/room.js';
+import { slice } from '../kernels/slice/slice.js';
+
+/** A case with its data and what the oracle makes of it. */
+export interface Prepared {
+  readonly room: Room;
+  readonly c: Case;
+  readonly inputs: Readonly<Record<string, Nd>>;
+  /** Results by name. */
+  readonly expected: Readonly<Record<string, Nd>>;
+  /** Upstream gradients by result. */
+  readonly gy: Readonly<Record<string, Nd>>;
+  /** Gradients by input; none where the room has no backward pass. */
+  readonly gradients: Readonly<Record<string, Nd>>;
+}
+
+/** Where a check lays its tensors: numbers of elements left free, which no kernel may read or write. */
+export interface Layout {
+  readonly name: string;
+  /** Channels beside an f32 input on either side, NaN; 0 for none. */
+  readonly margin: number | ((input: string) => number);
+  /** Channels between the rows of strided results and before them, sentinels. */
+  readonly gap: number;
+}
+
+function data(specs: Readonly<Record<string, InputSpec>>, seed: number): Record<string, Nd> {
+  const random = testRandom(seed);
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { shape, fill, dtype }]) => [
+      name,
+      nd(shape, (i) => {
+        const v = fill ? fill(i, random) : testNormal(random);
+        return dtype === 'u32' ? v : Math.fround(v);
+      }),
+    ]),
+  );
+}
+
+function upstream(results: Record<string, Nd>, seed: number): Record<string, Nd> {
+  const random = testRandom(seed);
+  return Object.fromEntries(
+    Object.entries(results).map(([n, y]) => [n, nd(y.shape, () => Math.fround(testNormal(random)))]),
+  );
+}
+
+/** The same data on every call; values are what f32 holds. */
+export function prepare(room: Room, c: Case): Prepared {
+  const inputs = data(c.inputs, 7);
+  const expected = room.forward(inputs, c.attrs);
+  const gy = upstream(expected, 11);
+  return { room, c, inputs, expected, gy, gradients: room.backward?.(inputs, c.attrs, gy) ?? {} };
+}
+
+/** With a margin, an f32 input is the middle of a wider one, so that kernels read it at an offset and with a stride. */
+function leafOf(name: string, { shape, dtype }: InputSpec, margin: number): Tensor {
+  if (dtype === 'u32' || !margin) return input(name, shape, dtype);
+  const channels = shape[shape.length - 1] ?? 1;
+  const wide = input(name, [...shape.slice(0, -1), channels + 2 * margin]);
+  return slice(wide, margin, margin + channels);
+}
+
+const marginOf = ({ margin }: Layout, name: string) => (typeof margin === 'number' ? margin : margin(name));
+
+/** Graph inputs of a case. */
+export function caseLeaves(c: Pick<Case, 'inputs'>, layout: Layout): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(c.inputs).map(([n, s]) => [n, leafOf(n, s, marginOf(layout, n))]));
+}
+
+/** The results of a prepared case by name, and its gradients as `g_NAME` of the inputs that have one. */
+export function checkGraph({ room, c, expected, gradients }: Prepared, layout: Layout): Record<string, Tensor> {
+  const leaves = caseLeaves(c, layout);
+  const results = room.build(leaves, c.attrs);
+  const names = Object.keys(expected);
+  const wanted = Object.keys(gradients);
+  const outputs: Record<string, Tensor> = Object.fromEntries(names.map((n) => [n, results[n] as Tensor]));
+  if (!wanted.length) return outputs;
+  const gys = names.map((n) => leafOf(`gy_${n}`, { shape: (expected[n] as Nd).shape }, marginOf(layout, `gy_${n}`)));
+  const gs = vectorJacobian(
+    Object.values(outputs),
+    gys,
+    wanted.map((n) => leaves[n] as Tensor),
+  );
+  for (const [i, n] of wanted.entries()) outputs[`g_${n}`] = gs[i] as Tensor;
+  return outputs;
+}
+
+/** How `compile` has to lay the results. */
+export const layoutOptions = ({ gap }: Layout): CompileOptions => ({ guard: { gap } });
+
+/** What an output of `checkGraph` must be. */
+export function expectedOf(p: Prepared, output: string): Nd {
+  return (output.startsWith('g_') && !(output in p.expected) ? p.gradients[output.slice(2)] : p.expected[output]) as Nd;
+}
+
+function toDevice(x: Nd, dtype: InputSpec['dtype'], margin: number): TensorData {
+  if (dtype === 'u32') return Uint32Array.from(x.data);
+  const channels = x.shape[x.shape.length - 1] ?? 1;
+  const stride = channels + 2 * margin;
+  const wide = new Float32Array((x.data.length / channels) * stride).fill(Number.NaN);
+  for (const [i, v] of x.data.entries()) wide[Math.floor(i / channels) * stride + margin + (i % channels)] = v;
+  return wide;
+}
+
+/** What to run a plan of `checkGraph` with. */
+export function checkFeeds(p: Prepared, layout: Layout, plan: Plan): Record<string, TensorData> {
+  const feeds: Record<string, TensorData> = {};
+  for (const [n, x] of Object.entries(p.inputs)) feeds[n] = toDevice(x, p.c.inputs[n]?.dtype, marginOf(layout, n));
+  for (const [n, g] of Object.entries(p.gy)) feeds[`gy_${n}`] = toDevice(g, 'f32', marginOf(layout, `gy_${n}`));
+  return Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
+}
+
+/** Normalised mean squared error Σ(a−b)² / Σb²; infinite where a is not finite. */
+export function nmse(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let error = 0;
+  let norm = 0;
+  for (let i = 0; i < b.length; i++) {
+    const x = a[i] as number;
+    const y = b[i] as number;
+    if (!Number.isFinite(x)) return Number.POSITIVE_INFINITY;
+    error += (x - y) ** 2;
+    norm += y ** 2;
+  }
+  return norm === 0 ? (error === 0 ? 0 : Number.POSITIVE_INFINITY) : error / norm;
+}

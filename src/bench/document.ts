@@ -1,0 +1,196 @@
+import type { Engine } from '../gpu/engine.js';
+import { UsageError } from '../gpu/errors.js';
+import { VERSION } from '../version.js';
+import type { Deviation } from './accuracy.js';
+import type { FirstUse } from './cases.js';
+import type { ComposedComparison } from './composed.js';
+import { geometricMean, type Times } from './measure.js';
+import type { Peaks } from './peaks.js';
+
+/** One op of one case computed by one variant. */
+export interface BenchRow {
+  readonly room: string;
+  readonly case: string;
+  readonly op: string;
+  readonly variant: string;
+  /** Whether the engine chooses this variant here by itself. */
+  readonly chosen: boolean;
+  /** Operations and bytes of the op, as any implementation must at least do and move. */
+  readonly flops: number;
+  readonly bytes: number;
+  /** Why the variant was not timed; then `speed` and `first` are absent. */
+  readonly untimed?: string;
+  readonly speed?: Speed;
+  readonly first?: FirstUse;
+  /** Distance from the float64 oracle; absent only where the variant failed. */
+  readonly error?: RowError;
+}
+
+export interface Speed {
+  /** Milliseconds of one run. */
+  readonly times: Times;
+  /** 10⁹ operations a second. */
+  readonly gflops: number;
+  /** 10⁹ bytes a second. */
+  readonly gbs: number;
+  /** What the adapter did at most, measured in turn with this row. */
+  readonly peaks: Peaks;
+  readonly share: { readonly flops: number; readonly bytes: number; readonly roof: number };
+}
+
+export interface RowError extends Deviation {
+  /**
+   * What was held against the oracle: the results of this case, or those of small ones where this is too much for it.
+   */
+  readonly oracle: 'this case' | 'cases';
+  /** Number of small cases. */
+  readonly cases?: number;
+  /**
+   * With `cases`: Σ(a − b)² / Σb² of the results of this case, b being those of the plainest variant that was timed;
+   * absent on that one itself.
+   */
+  readonly beside?: { readonly variant: string; readonly nmse: number | null };
+}
+
+/** What `pose-gan bench --json` prints. */
+export interface BenchDocument {
+  readonly format: typeof FORMAT;
+  readonly version: typeof FORMAT_VERSION;
+  /** Version of this library. */
+  readonly library: string;
+  /** ISO 8601. */
+  readonly date: string;
+  readonly adapter: BenchAdapter;
+  /** The machine, in the words of whoever ran it: platform, cpus, node or browser. */
+  readonly host: Readonly<Record<string, string | number>>;
+  readonly samples: number;
+  /** Before the first case. */
+  readonly peaks: Peaks;
+  /** Whether all cases were run. */
+  readonly complete: boolean;
+  readonly rows: readonly BenchRow[];
+  /** Fused ops beside the same written in simpler ones. */
+  readonly composed: readonly ComposedComparison[];
+}
+
+export interface BenchAdapter {
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  /** The adapter's own line, which in Dawn names the driver and its version. */
+  readonly description: string;
+  readonly software: boolean;
+  readonly subgroupSize: number;
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+const FORMAT = 'webgpu-pose-gan bench';
+const FORMAT_VERSION = 1;
+
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+] as const;
+
+export function describe(engine: Engine): BenchAdapter {
+  const { device, adapter, adapterName, software, subgroupSize } = engine;
+  return {
+    ...{ name: adapterName, ...adapter, software, subgroupSize },
+    features: [...device.features].sort(),
+    limits: Object.fromEntries(LIMITS.map((n) => [n, device.limits[n]])),
+  };
+}
+
+/** The document of what was measured so far. `date` is now when absent. */
+export function benchDocument(
+  engine: Engine,
+  parts: Pick<BenchDocument, 'host' | 'samples' | 'peaks' | 'complete' | 'rows' | 'composed'> & { date?: string },
+): BenchDocument {
+  const { host, samples, peaks, complete, rows, composed, date = new Date().toISOString() } = parts;
+  const head = { format: FORMAT, version: FORMAT_VERSION, library: VERSION, date } as const;
+  return { ...head, adapter: describe(engine), host, samples, peaks, complete, rows, composed };
+}
+
+/** Reads a document; `name` is that of its file. Throws `UsageError` for anything else. */
+export function parseBench(text: string, name: string): BenchDocument {
+  let found: Partial<BenchDocument> | null;
+  try {
+    found = JSON.parse(text) as Partial<BenchDocument> | null;
+  } catch (error) {
+    throw new UsageError(`${name} is not JSON: ${(error as Error).message}`);
+  }
+  if (found?.format !== FORMAT)
+    throw new UsageError(`${name} is no benchmark; give a file that pose-gan bench --out wrote`);
+  if (found.version !== FORMAT_VERSION)
+    throw new UsageError(
+      `${name} is a benchmark of format ${found.version}, this version reads ${FORMAT_VERSION}: measure again`,
+    );
+  const rows: unknown = found.rows;
+  const whole = (r: Partial<BenchRow>) => [r.room, r.case, r.op, r.variant].every((t) => typeof t === 'string');
+  if (!Array.isArray(rows) || !rows.every(whole) || typeof found.adapter?.name !== 'string')
+    throw new UsageError(`${name} is a benchmark without adapter or whole rows; it may have been edited`);
+  return found as BenchDocument;
+}
+
+export interface Comparison {
+  /** Rows on both sides; `ratio` is the old time by the new, above 1 where the new is faster. */
+  readonly rows: readonly { readonly now: BenchRow; readonly before: BenchRow; readonly ratio: number }[];
+  /** Geometric means of the ratios: of all rows, and of what the engine chose then and chooses now. */
+  readonly mean: number | null;
+  readonly chosenMean: number | null;
+  /** Rows timed on one side alone. */
+  readonly onlyBefore: readonly string[];
+  readonly onlyNow: readonly string[];
+  /** What else differs: adapter, driver, machine. */
+  readonly differences: readonly string[];
+}
+
+const nameOf = (r: BenchRow) => `${r.room}: ${r.case}: ${r.op}/${r.variant}`;
+const median = (r: BenchRow) => r.speed?.times.median ?? Number.NaN;
+const meanOf = (ratios: readonly number[]) => (ratios.length ? geometricMean(ratios) : null);
+
+/** Two benchmarks row by row. Where `within` is given, rows of `before` outside of it are left out. */
+export function compareBench(
+  before: BenchDocument,
+  now: BenchDocument,
+  within: (row: BenchRow) => boolean = () => true,
+): Comparison {
+  const timed = (d: BenchDocument) => d.rows.filter((r) => r.speed && within(r));
+  const old = new Map(timed(before).map((r) => [nameOf(r), r]));
+  const current = timed(now);
+  const rows = current.flatMap((r) => {
+    const b = old.get(nameOf(r));
+    return b ? [{ now: r, before: b, ratio: median(b) / median(r) }] : [];
+  });
+  const names = new Set(current.map(nameOf));
+  const chosenOf = (r: BenchRow) => `${r.room}: ${r.case}: ${r.op}`;
+  const chosen = new Map(timed(before).flatMap((r) => (r.chosen ? [[chosenOf(r), median(r)]] : [])));
+  const chosenRatios = current.flatMap((r) => {
+    const then = chosen.get(chosenOf(r));
+    return r.chosen && then !== undefined ? [then / median(r)] : [];
+  });
+  return {
+    rows,
+    mean: meanOf(rows.map((r) => r.ratio)),
+    chosenMean: meanOf(chosenRatios),
+    onlyBefore: [...old.keys()].filter((n) => !names.has(n)),
+    onlyNow: [...names].filter((n) => !old.has(n)),
+    differences: differences(before, now),
+  };
+}
+
+function differences(before: BenchDocument, now: BenchDocument): string[] {
+  const facts = (d: BenchDocument): Record<string, string> => ({
+    adapter: [d.adapter.vendor, d.adapter.architecture, d.adapter.device].join(' ').trim() || d.adapter.name,
+    driver: d.adapter.description ?? '',
+    ...Object.fromEntries(Object.entries(d.host ?? {}).map(([k, v]) => [k, String(v)])),
+  });
+  const [a, b] = [facts(before), facts(now)];
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...keys].flatMap((k) => (a[k] === b[k] ? [] : [`${k}: ${a[k] ?? 'unknown'} then, ${b[k] ?? 'unknown'} now`]));
+}

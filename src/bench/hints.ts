@@ -1,0 +1,242 @@
+import { SENTINEL } from '../autograd/plan.js';
+import { type Nd, nd } from '../kernels/oracle.js';
+import { expectedOf, type Layout, nmse, type Prepared } from './check-case.js';
+import type { Failure, Run } from './user-check.js';
+import type { UserKernel } from './user-kernel.js';
+
+/** How a case went in another layout, and where the arguments and results of the op lay there. */
+export interface Retry {
+  readonly passes: boolean;
+  readonly places: Readonly<Record<string, string>>;
+}
+
+/** An oracle slower than this in milliseconds is not asked again. */
+const PATIENCE = 300;
+
+/**
+ * What a wrong result looks like, the most certain first: each hint was tested on the numbers. `retry` runs the case in
+ * another layout.
+ */
+export async function hints(
+  kernel: UserKernel,
+  { p, run, failure }: { p: Prepared; run: Run; failure: Failure },
+  retry: (layout: Layout) => Promise<Retry>,
+): Promise<string[]> {
+  if (failure.kind === 'wrote outside') return outside(run, failure);
+  const got = run.outputs.find((o) => o.name === failure.output)?.got ?? new Float32Array();
+  const want = expectedOf(p, failure.output);
+  const strided = await misplaced(kernel, p, run.layout, retry);
+  if (strided.length) return strided;
+  const never = unwritten(got);
+  if (never.length) return [flat(run, failure, never) ?? missing(run, never, want.data.length)];
+  const related = values(got, want);
+  if (related.length) return related;
+  const misread = readings(p, failure.output, got);
+  return misread.length ? misread : where(got, want, failure);
+}
+
+function outside(run: Run, failure: Failure): string[] {
+  for (const { call, op, node } of run.steps) {
+    for (const [i, t] of node.outputs.entries()) {
+      const name = op.results[i] ?? '';
+      const a = call.arg[name];
+      if (String(t) !== failure.output || !a) continue;
+      const from = failure.index - a.offset;
+      const [row, channel] = [Math.floor(from / a.stride), from % a.stride];
+      const place =
+        from < 0
+          ? 'before its first element'
+          : row >= a.rows
+            ? `after its last row (as row ${row}; there are ${a.rows})`
+            : `behind row ${row} (as channel ${channel}; there are ${a.channels})`;
+      return [`${name} was written ${place}: is every invocation beyond the end turned away?`];
+    }
+  }
+  return [];
+}
+
+/** Elements that still hold the sentinel. */
+function unwritten(got: { readonly buffer: ArrayBufferLike }): number[] {
+  const bits = new Uint32Array(got.buffer);
+  return [...bits.keys()].filter((i) => bits[i] === SENTINEL);
+}
+
+/** Whether what is missing is what a kernel leaves out that writes the rows of a result one right after the other. */
+function flat({ steps }: Run, { output }: Failure, never: readonly number[]): string | undefined {
+  for (const { call } of steps) {
+    const a = call.arg[output];
+    if (!a || a.stride === a.channels) continue;
+    const beyond = (i: number) => Math.floor(i / a.channels) * a.stride + (i % a.channels) >= a.rows * a.channels;
+    const left = [...Array(a.rows * a.channels).keys()].filter(beyond);
+    if (left.length === never.length && left.every((v, i) => v === never[i]))
+      return (
+        `rows of ${output} are ${output}_stride = ${a.stride} apart, not ${a.channels}: ` +
+        'as if the stride were ignored'
+      );
+  }
+  return undefined;
+}
+
+function missing(run: Run, never: readonly number[], total: number): string {
+  const first = never[0] as number;
+  const groups = run.steps.map((s) => s.workgroups.join('×')).join(', then ');
+  const which = never.length === total ? 'nothing was' : `${never.length} of ${total} elements were never`;
+  const tail = never.at(-1) === total - 1 && never.length === total - first;
+  const advice = tail ? `are ${groups} workgroups enough?` : 'is every element covered by some invocation?';
+  return `${which} written${tail && first > 0 ? `, all from element ${first} on` : ''}: ${advice}`;
+}
+
+/** Which strided arguments or results the kernel does not read or write where they are: each is tried alone. */
+async function misplaced(
+  { shaders }: UserKernel,
+  p: Prepared,
+  { margin, gap }: Layout,
+  retry: (layout: Layout) => Promise<Retry>,
+): Promise<string[]> {
+  if (typeof margin !== 'number' || !margin) return [];
+  const leaves = [...Object.keys(p.inputs), ...Object.keys(p.gy).map((n) => `gy_${n}`)];
+  const alone: Layout[] = leaves.map((name) => ({ name, margin: (n) => (n === name ? margin : 0), gap: 0 }));
+  const fields = shaders.flatMap((s) => s.params.map((f) => f.name));
+  const found = new Set<string>();
+  const { places: usual } = await retry({ name: 'plain', margin: 0, gap: 0 });
+  for (const layout of [...alone, { name: 'results', margin: 0, gap }]) {
+    const { passes, places } = await retry(layout);
+    if (passes) continue;
+    for (const name of Object.keys(places).filter((n) => places[n] !== usual[n])) {
+      const lacking = ['offset', 'stride'].map((f) => `${name}_${f}`).filter((f) => !fields.includes(f));
+      found.add(
+        `right when ${name} lies by itself, wrong when it is a channel range of something wider: element (row r, ` +
+          `channel c) is at ${name}_offset + r · ${name}_stride + c` +
+          (lacking.length ? `; struct Params has no ${lacking.join(' and no ')}` : ''),
+      );
+    }
+  }
+  return [...found];
+}
+
+/** Relations between what came out and what should have. */
+function values(got: ArrayLike<number>, want: Nd): string[] {
+  const close = (f: (i: number) => number) => {
+    const other = want.data.map((_, i) => f(i));
+    return nmse(got, other) <= 1e-6;
+  };
+  const at = (i: number) => want.data[i] as number;
+  if (want.data.length > 1 && close((i) => -at(i))) return ['every element has the opposite sign'];
+  const squares = want.data.reduce((s, v) => s + v * v, 0);
+  const factor = want.data.reduce((s, v, i) => s + v * (got[i] as number), 0) / squares;
+  if (want.data.length > 1 && Math.abs(factor) > 1e-3 && close((i) => factor * at(i)))
+    return [`every element is ${Number(factor.toPrecision(5))} times what it should be`];
+  const rank = want.shape.length;
+  for (let a = 0; a < rank; a++)
+    for (let b = a + 1; b < rank; b++) {
+      if (want.shape[a] === 1 || want.shape[b] === 1) continue;
+      if (nmse(got, stored(want, exchanged(rank, a, b))) <= 1e-6)
+        return [`dimensions ${a} and ${b} of the result are stored in each other's place`];
+    }
+  if (rank === 4 && nmse(got, stored(want, [0, 3, 1, 2])) <= 1e-6)
+    return ['the result is stored as NCHW; it has to be NHWC'];
+  return [];
+}
+
+/** The dimensions 0, 1, … with two in each other's place. */
+function exchanged(rank: number, a: number, b: number): number[] {
+  return Array.from({ length: rank }, (_, d) => (d === a ? b : d === b ? a : d));
+}
+
+/** The elements of x in the order in which they would lie if its dimensions came in `order`. */
+function stored(x: Nd, order: readonly number[]): Float64Array {
+  const strides = x.shape.map((_, d) => x.shape.slice(d + 1).reduce((p, n) => p * n, 1));
+  return Float64Array.from(x.data, (_, i) => {
+    let [rest, k] = [i, 0];
+    for (const d of [...order].reverse()) {
+      const size = x.shape[d] as number;
+      k += (rest % size) * (strides[d] as number);
+      rest = Math.floor(rest / size);
+    }
+    return x.data[k] as number;
+  });
+}
+
+/** Ways to misread an argument, each with what the oracle then gives. */
+const MISREADINGS: readonly { says: (name: string) => string; of: (x: Nd) => Nd | undefined }[] = [
+  { says: (n) => `as if ${n} were all zeros: is it used?`, of: (x) => nd(x.shape) },
+  { says: (n) => `as if ${n} had the opposite sign`, of: (x) => nd(x.shape, (i) => -(x.data[i] as number)) },
+  {
+    says: (n) => `as if the last two dimensions of ${n} were stored in each other's place`,
+    of: transposed,
+  },
+  {
+    says: (n) => `as if the first two dimensions of ${n} ran backwards`,
+    of: (x) => {
+      const [a = 1, b = 1, ...rest] = x.shape;
+      const inner = rest.reduce((p, d) => p * d, 1);
+      if (!rest.length) return undefined;
+      return nd(x.shape, (i) => x.data[(a * b - 1 - Math.floor(i / inner)) * inner + (i % inner)] as number);
+    },
+  },
+];
+
+/** x read as if its last two dimensions were stored in each other's place. */
+function transposed(x: Nd): Nd | undefined {
+  const rank = x.shape.length;
+  if (rank < 2) return undefined;
+  const order = exchanged(rank, rank - 2, rank - 1);
+  return { shape: x.shape, data: stored({ shape: order.map((d) => x.shape[d] as number), data: x.data }, order) };
+}
+
+/** Whether the result is right for a misread argument. */
+function readings(p: Prepared, output: string, got: ArrayLike<number>): string[] {
+  const { room, c } = p;
+  const outcome = (inputs: Prepared['inputs'], gy: Prepared['gy']) => {
+    if (output in p.expected) return room.forward(inputs, c.attrs)[output];
+    return room.backward?.(inputs, c.attrs, gy)[output.slice(2)];
+  };
+  const begin = performance.now();
+  outcome(p.inputs, p.gy);
+  if (performance.now() - begin > PATIENCE) return [];
+  const sources = [
+    ...Object.keys(p.inputs).map((name) => ({ name, gradient: false })),
+    ...(output in p.expected ? [] : Object.keys(p.gy).map((name) => ({ name, gradient: true }))),
+  ];
+  for (const { says, of } of MISREADINGS) {
+    for (const { name, gradient } of sources) {
+      if (!gradient && c.inputs[name]?.dtype === 'u32') continue;
+      const changed = of((gradient ? p.gy : p.inputs)[name] as Nd);
+      if (!changed) continue;
+      const other = gradient
+        ? outcome(p.inputs, { ...p.gy, [name]: changed })
+        : outcome({ ...p.inputs, [name]: changed }, p.gy);
+      if (other && nmse(got, other.data) <= 1e-6) return [says(gradient ? `the gradient of ${name}` : name)];
+    }
+  }
+  return [];
+}
+
+/** Where the wrong elements are, if that says something. */
+function where(got: ArrayLike<number>, want: Nd, { differing, total }: Failure): string[] {
+  const [, H = 1, W = 1] = want.shape;
+  const C = want.shape.at(-1) ?? 1;
+  const scale = Math.sqrt(want.data.reduce((s, v) => s + v * v, 0) / want.data.length);
+  const right = [...want.data.keys()].map(
+    (i) => Math.abs((got[i] as number) - (want.data[i] as number)) <= 1e-4 * scale,
+  );
+  const found: string[] = [];
+  if (right.every((r) => !r)) return [];
+  if (want.data.some((_, i) => Number.isNaN(got[i]))) found.push('some elements are NaN');
+  const rest = C - (C % 4);
+  if (C % 4 && rest && right.every((r, i) => r || i % C >= rest))
+    found.push(`only the last ${C % 4} of ${C} channels are wrong: the remainder of groups of 4`);
+  if (want.shape.length === 4 && H > 2 && W > 2) {
+    const inside = (i: number) => {
+      const pixel = Math.floor(i / C);
+      const [row, col] = [Math.floor(pixel / W) % H, pixel % W];
+      return row > 0 && row < H - 1 && col > 0 && col < W - 1;
+    };
+    if (right.every((r, i) => r || !inside(i)))
+      found.push('only pixels at the border of the image are wrong: padding?');
+  }
+  const first = right.indexOf(false);
+  if (first > 0 && differing === total - first && !found.length)
+    found.push(`everything before element ${first} is right, nothing after it`);
+  return found;
+}

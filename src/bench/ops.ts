@@ -1,0 +1,103 @@
+import { nodesOf } from '../autograd/compile.js';
+import { vectorJacobian } from '../autograd/gradients.js';
+import { input } from '../autograd/leaves.js';
+import type { Arg, Call, DeviceTraits, Op } from '../autograd/op.js';
+import { channelsOf, type Node, rowsOf, type Tensor } from '../autograd/tensor.js';
+import type { Engine } from '../gpu/engine.js';
+import { PoseGanError, UsageError } from '../gpu/errors.js';
+import type { Case, Room } from '../kernels/room.js';
+import { caseLeaves } from './check-case.js';
+
+/** A case whose graph applies an op, in the op's own forward pass or in the gradient of another. */
+export interface OpUse {
+  readonly room: Room;
+  readonly c: Case;
+  readonly forward: boolean;
+}
+
+/** An op and the cases that apply it, those of its own room first. */
+export interface KnownOp {
+  readonly op: Op;
+  readonly uses: readonly OpUse[];
+}
+
+/** The nodes of a case: its forward pass, and the gradients of every input that has one. */
+export function caseNodes(room: Room, c: Case): { forward: Node[]; all: Node[] } {
+  const leaves = caseLeaves(c, { name: 'plain', margin: 0, gap: 0 });
+  const results = Object.values(room.build(leaves, c.attrs));
+  const forward = nodesOf(results);
+  if (!room.backward) return { forward, all: forward };
+  const ys = results.filter((y) => y.dtype === 'f32');
+  const gys = ys.map((y, i) => input(`gy${i}`, y.shape));
+  const gradients = Object.values(leaves).flatMap((x) => {
+    if (x.dtype !== 'f32') return [];
+    try {
+      return vectorJacobian(ys, gys, [x]);
+    } catch (error) {
+      // Inputs without a gradient: joints, transforms.
+      if (error instanceof PoseGanError) return [];
+      throw error;
+    }
+  });
+  return { forward, all: nodesOf([...results, ...gradients]) };
+}
+
+const indices = new WeakMap<readonly Room[], ReadonlyMap<string, KnownOp>>();
+
+/**
+ * Every op with kernels that some case of these rooms applies, by name. Leaves and views have none; Adam has no room.
+ */
+export function knownOps(rooms: readonly Room[]): ReadonlyMap<string, KnownOp> {
+  const known = indices.get(rooms);
+  if (known) return known;
+  const found = new Map<string, { op: Op; uses: OpUse[] }>();
+  for (const room of rooms) {
+    for (const c of room.cases) {
+      const { forward, all } = caseNodes(room, c);
+      const inForward = new Set(forward.map((n) => n.op.name));
+      for (const op of new Set(all.map((n) => n.op))) {
+        if (!op.variants.length) continue;
+        const entry = found.get(op.name) ?? { op, uses: [] };
+        entry.uses.push({ room, c, forward: inForward.has(op.name) });
+        found.set(op.name, entry);
+      }
+    }
+  }
+  const near = (name: string, u: OpUse) => (u.room.name === name ? 2 : Number(u.forward));
+  for (const [name, { uses }] of found) uses.sort((a, b) => near(name, b) - near(name, a));
+  indices.set(rooms, found);
+  return found;
+}
+
+/** The op of this name. Throws `UsageError` that lists all. */
+export function knownOp(rooms: readonly Room[], name: string): KnownOp {
+  const all = knownOps(rooms);
+  const found = all.get(name);
+  if (!found) throw new UsageError(`there is no op ${name}; there are ${[...all.keys()].sort().join(', ')}`);
+  return found;
+}
+
+/** What a kernel of this device knows when it is launched. */
+export function traitsOf({ device, software, subgroupSize }: Engine): DeviceTraits {
+  return { limits: device.limits, features: device.features as ReadonlySet<string>, software, subgroupSize };
+}
+
+function argOf(t: Tensor): Arg {
+  const channels = channelsOf(t.shape);
+  return { shape: t.shape, dtype: t.dtype, offset: 0, stride: channels, rows: rowsOf(t.shape), channels };
+}
+
+/** The call of a node whose tensors all lie by themselves. */
+export function plainCall(node: Node, device: DeviceTraits): Call {
+  const arg: Record<string, Arg> = {};
+  for (const [i, x] of node.inputs.entries()) if (x) arg[(node.op.args[i] as string).replace('?', '')] = argOf(x);
+  for (const [i, y] of node.outputs.entries()) arg[node.op.results[i] as string] = argOf(y);
+  return { attrs: node.attrs, arg, device };
+}
+
+/** The kernel that other kernels are measured by: the last of an op's variants, the plainest, which runs every call. */
+export function reference(op: Op) {
+  const last = op.variants.at(-1);
+  if (!last) throw new UsageError(`${op.name} has no kernels`);
+  return last;
+}

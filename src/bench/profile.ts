@@ -1,0 +1,224 @@
+import type { UpdateAttrs } from '../autograd/compile.js';
+import type { Plan, Step } from '../autograd/plan.js';
+import type { Shape, TensorData } from '../autograd/tensor.js';
+import type { Engine } from '../gpu/engine.js';
+import { type Recording, requireTimestamps } from '../gpu/profiler.js';
+import type { Phase } from '../model/training.js';
+import { layersOf, phasesOf } from './attribution.js';
+import { summarise, type Times } from './measure.js';
+import type { Peaks } from './peaks.js';
+
+/** One dispatch of a profiled plan. */
+export interface ProfiledDispatch {
+  readonly step: Step;
+  readonly layer: string;
+  readonly phase: string;
+  /** Of the first result of its node. */
+  readonly shape: Shape | undefined;
+  /** Median time in milliseconds. */
+  readonly ms: number;
+  /** Operations and bytes of the whole node, at its first dispatch; 0 at the others. */
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** Device memory of a plan in bytes, with the optimiser's moments apart from the weights. */
+export interface ProfiledMemory {
+  readonly peak: number;
+  readonly weights: number;
+  readonly gradients: number;
+  readonly moments: number;
+  readonly activations: number;
+  readonly largestLiveSet: number;
+  readonly inputs: number;
+  readonly textures: number;
+  /** peak / (weights + gradients + moments + largestLiveSet) */
+  readonly ratio: number;
+}
+
+/** Where the time of a plan's run goes. All times in milliseconds. */
+export interface Profile {
+  readonly dispatches: readonly ProfiledDispatch[];
+  /** Sum over the dispatches. */
+  readonly ms: number;
+  /** From submission to the last result: runs with two timestamps per dispatch, and runs without any. */
+  readonly profiled: Times;
+  readonly whole: Times;
+  readonly host: {
+    /** The call `plan.run`: writing inputs, recording commands, submitting. */
+    readonly run: Times;
+    /** Recording commands alone, while the device rests. */
+    readonly encode: Times;
+  };
+  readonly memory: ProfiledMemory;
+  /** The profiled run of median length; its dispatches are those of `dispatches`, in order. */
+  readonly recording: Recording;
+}
+
+export interface ProfileOptions {
+  /** Stretches of the plan (`trainer.phases`). */
+  readonly phases?: readonly Phase[];
+  /** Profiled runs, and as many without timestamps between. */
+  readonly runs?: number;
+  /** Calls of `plan.run` that are timed in one queue on a GPU, and recordings of commands. */
+  readonly hostRuns?: number;
+  /** Called after every run with how many of how many are done. */
+  readonly onRun?: (done: number, total: number) => void;
+}
+
+/** Work that has no formula of its own is counted by what it reads and writes. */
+function costOf({ op, call, first }: Step): { flops: number; bytes: number } {
+  if (!first) return { flops: 0, bytes: 0 };
+  const bytes = Object.values(call.arg).reduce((n, a) => n + 4 * a.rows * a.channels, 0);
+  return op.cost?.(call) ?? { flops: 0, bytes };
+}
+
+/**
+ * Profiles a plan: a run to warm up, then in turn runs with a timestamp pair around every dispatch and runs as they are. All are
+ * real runs: a training plan trains. Throws `AdapterError` on a device without `timestamp-query`.
+ */
+export async function profilePlan(
+  engine: Engine,
+  plan: Plan,
+  feeds: Readonly<Record<string, TensorData>>,
+  options: ProfileOptions = {},
+): Promise<Profile> {
+  requireTimestamps(engine);
+  const { phases = [], runs = 3, hostRuns = 20, onRun = () => {} } = options;
+  const total = 2 * runs + 1;
+  const recordings: Recording[] = [];
+  const profiled: number[] = [];
+  const whole: number[] = [];
+  let host: number[] = [];
+  const run = () => {
+    const begin = performance.now();
+    plan.run(feeds);
+    host.push(performance.now() - begin);
+  };
+  run();
+  await engine.idle();
+  onRun(1, total);
+  host = [];
+  for (let i = 0; i < runs; i++) {
+    let begin = performance.now();
+    recordings.push(await plan.record(feeds));
+    profiled.push(performance.now() - begin);
+    onRun(2 * i + 2, total);
+    begin = performance.now();
+    run();
+    await engine.idle();
+    whole.push(performance.now() - begin);
+    onRun(2 * i + 3, total);
+  }
+  // A GPU takes a queue of runs; on a CPU adapter they would take its cores from the host.
+  if (!engine.software) {
+    host = [];
+    for (let i = 0; i < hostRuns; i++) run();
+    await engine.idle();
+  }
+  const encode: number[] = [];
+  for (let i = 0; i < hostRuns; i++) {
+    const begin = performance.now();
+    plan.encode().finish();
+    encode.push(performance.now() - begin);
+  }
+  const dispatches = dispatchesOf(plan, phases, recordings);
+  return {
+    dispatches,
+    ms: dispatches.reduce((n, d) => n + d.ms, 0),
+    profiled: summarise(profiled),
+    whole: summarise(whole),
+    host: { run: summarise(host), encode: summarise(encode) },
+    memory: memoryOf(plan),
+    recording: medianOf(recordings, (r) => r.dispatches.at(-1)?.end ?? 0),
+  };
+}
+
+function medianOf<T>(list: readonly T[], value: (x: T) => number): T {
+  return [...list].sort((a, b) => value(a) - value(b))[list.length >> 1] as T;
+}
+
+function dispatchesOf(plan: Plan, phases: readonly Phase[], recordings: readonly Recording[]): ProfiledDispatch[] {
+  const layers = layersOf(plan.steps);
+  const names = phasesOf(plan.steps, phases);
+  return plan.steps.map((step, i) => {
+    const times = recordings.map(({ dispatches }) => {
+      const { begin = 0, end = 0 } = dispatches[i] ?? {};
+      return end - begin;
+    });
+    return {
+      step,
+      layer: layers[i] as string,
+      phase: names[i] as string,
+      shape: step.node.outputs[0]?.shape,
+      ms: summarise(times).median,
+      ...costOf(step),
+    };
+  });
+}
+
+function memoryOf(plan: Plan): ProfiledMemory {
+  const { peak, gradients, activations, largestLiveSet, inputs, textures, parameterSets } = plan.memory();
+  const updates = plan.steps.filter((s) => s.op.kind === 'update').map((s) => s.node.attrs as UpdateAttrs);
+  const states = new Set(updates.flatMap(({ state }) => Object.values(state).map((s) => s.name)));
+  const sum = (sets: typeof parameterSets) => sets.reduce((n, s) => n + s.bytes, 0);
+  const moments = sum(parameterSets.filter((s) => states.has(s.name)));
+  const weights = sum(parameterSets) - moments;
+  const ratio = peak / (weights + gradients + moments + largestLiveSet);
+  return { peak, weights, gradients, moments, activations, largestLiveSet, inputs, textures, ratio };
+}
+
+/** What dispatches can be added up by. */
+export const GROUPINGS = ['kernel', 'op', 'layer', 'phase'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+/** Dispatches that have something in common. */
+export interface ProfileGroup {
+  readonly name: string;
+  /** Kernel launches, and the dispatches they consist of. */
+  readonly calls: number;
+  readonly dispatches: number;
+  readonly ms: number;
+  /** Part of the sum over all dispatches. */
+  readonly share: number;
+  /** 10⁹ operations and bytes a second; absent where none are counted. */
+  readonly gflops?: number;
+  readonly gbs?: number;
+  /** Part of the roofline: of what the adapter's peaks allow for this mix of operations and bytes. */
+  readonly ofRoof?: number;
+}
+
+const KEYS: Readonly<Record<Grouping, (d: ProfiledDispatch) => string>> = {
+  kernel: ({ step }) => `${step.op.name}/${step.variant}`,
+  op: ({ step }) => step.op.name,
+  layer: ({ layer }) => layer,
+  phase: ({ phase }) => phase,
+};
+
+/** Adds up a profile's dispatches: the longest group first, phases in their order. */
+export function groupBy({ dispatches, ms: total }: Profile, by: Grouping, peaks?: Peaks): ProfileGroup[] {
+  const groups = new Map<string, ProfiledDispatch[]>();
+  for (const d of dispatches) {
+    const key = KEYS[by](d);
+    const group = groups.get(key);
+    if (group) group.push(d);
+    else groups.set(key, [d]);
+  }
+  const rows = [...groups].map(([name, list]): ProfileGroup => {
+    const sum = (of: 'ms' | 'flops' | 'bytes') => list.reduce((n, d) => n + d[of], 0);
+    const ms = sum('ms');
+    const gflops = sum('flops') / ms / 1e6;
+    const gbs = sum('bytes') / ms / 1e6;
+    return {
+      name,
+      calls: list.filter((d) => d.step.first).length,
+      dispatches: list.length,
+      ms,
+      share: ms / total,
+      gflops: gflops || undefined,
+      gbs: gbs || undefined,
+      ofRoof: peaks && Math.max(gflops / peaks.gflops, gbs / peaks.gbs),
+    };
+  });
+  return by === 'phase' ? rows : rows.sort((a, b) => b.ms - a.ms);
+}

@@ -1,0 +1,99 @@
+import { table } from '../autograd/plan.js';
+import type { BenchRow, Comparison } from './document.js';
+import type { CaseResult } from './suite.js';
+
+/** A number to three digits, without exponent where that is short. */
+export function threeDigits(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 100) return value.toFixed(0);
+  return size === 0 || size >= 1e-4 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+}
+
+export const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+/** Error of a row against the oracle, and on what. */
+export function errorText({ error }: BenchRow): string {
+  if (!error) return '–';
+  const value = (e: number | null) => (e === null ? 'not finite' : e === 0 ? '0' : e.toExponential(0));
+  const small = error.oracle === 'cases' ? ` (${error.cases} small case${error.cases === 1 ? '' : 's'})` : '';
+  const { beside } = error;
+  const apart = beside && far(beside.nmse) ? `, here ${value(beside.nmse)} beside ${beside.variant}` : '';
+  return `${value(error.nmse)}${small}${apart}`;
+}
+
+/** Σ(a − b)² / Σb² above which a row is pointed out; the tests of the rooms allow 1e-7 on small cases. */
+const WRONG = 1e-6;
+const far = (e: number | null) => e === null || e > WRONG;
+
+/** Rows whose results are further from the reference than rounding explains. */
+export function suspicious(rows: readonly BenchRow[]): BenchRow[] {
+  return rows.filter(({ error }) => error && (far(error.nmse) || (error.beside && far(error.beside.nmse))));
+}
+
+const HEAD = ['op', 'variant', 'ms', 'quartiles', 'GFLOP/s', 'GB/s', 'of peak', 'of roof', 'first ms', 'error'];
+
+function cells(r: BenchRow): string[] {
+  const names = [r.op, `${r.variant}${r.chosen ? ' *' : ''}`];
+  if (!r.speed) return [...names, '–', '', '', '', '', '', '', `${errorText(r)}  ${r.untimed ?? ''}`];
+  const { times, share, gflops, gbs } = r.speed;
+  return [
+    ...names,
+    threeDigits(times.median),
+    `${threeDigits(times.q1)}…${threeDigits(times.q3)}`,
+    r.flops ? threeDigits(gflops) : '',
+    threeDigits(gbs),
+    percent(r.flops ? share.flops : share.bytes),
+    percent(share.roof),
+    r.first ? threeDigits(r.first.compileMs + r.first.runMs) : '',
+    errorText(r),
+  ];
+}
+
+/** One case as a table; an asterisk marks what the engine chooses by itself. */
+export function caseText({ selected, rows, composed }: CaseResult): string {
+  const lines = [`${selected.room.name}: ${selected.c.name}`];
+  if (rows.length) lines.push(table([HEAD, ...rows.map(cells)]));
+  for (const pass of ['forward', 'training'] as const) {
+    const contest = composed?.[pass];
+    if (!contest) continue;
+    const { fused, composed: simple, timeRatio, memoryRatio } = contest;
+    lines.push(
+      `${pass}, fused ${threeDigits(fused.times.median)} ms, ` +
+        `composed of simpler ops ${threeDigits(simple.times.median)} ms: ` +
+        `${threeDigits(timeRatio)}× the time, ${threeDigits(memoryRatio)}× the memory`,
+    );
+  }
+  return lines.join('\n');
+}
+
+/** What changed since an older benchmark: its time by the new one for every row of both. */
+export function comparisonText({ rows, mean, chosenMean, onlyBefore, onlyNow, differences }: Comparison): string {
+  const ratio = (r: number | null) => (r === null ? '–' : `${r.toFixed(2)}×`);
+  const lines: string[] = [];
+  if (differences.length) lines.push('NOT ALIKE:', ...differences.map((d) => `  ${d}`));
+  if (rows.length)
+    lines.push(
+      table([
+        ['room', 'case', 'kernel', 'ms before', 'ms now', 'before / now'],
+        ...rows.map(({ now, before, ratio: r }) => [
+          now.room,
+          now.case,
+          `${now.op}/${now.variant}${now.chosen ? ' *' : ''}`,
+          threeDigits(before.speed?.times.median ?? Number.NaN),
+          threeDigits(now.speed?.times.median ?? Number.NaN),
+          ratio(r),
+        ]),
+      ]),
+    );
+  lines.push(
+    `geometric mean of ${rows.length} rows: ${ratio(mean)}; ` +
+      `of what the engine chose then and chooses now: ${ratio(chosenMean)} (above 1: faster now)`,
+  );
+  for (const [when, names] of [
+    ['before', onlyBefore],
+    ['now', onlyNow],
+  ] as const)
+    if (names.length) lines.push(`timed only ${when}:`, ...names.map((n) => `  ${n}`));
+  return lines.join('\n');
+}

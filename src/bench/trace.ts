@@ -1,0 +1,134 @@
+import { isPooled, type Root } from '../autograd/placement.js';
+import type { Step } from '../autograd/plan.js';
+import type { Span } from '../gpu/profiler.js';
+import type { Profile } from './profile.js';
+
+/** An event of the Trace Event Format, as chrome://tracing and Perfetto read it; times in microseconds. */
+export interface TraceEvent {
+  readonly name: string;
+  /** X: a stretch of time; C: a counter; M: the name of a track. */
+  readonly ph: 'X' | 'C' | 'M';
+  readonly pid: number;
+  readonly tid?: number;
+  readonly ts?: number;
+  readonly dur?: number;
+  readonly cat?: string;
+  readonly args: Readonly<Record<string, string | number>>;
+}
+
+export interface Trace {
+  readonly displayTimeUnit: 'ms';
+  readonly otherData: Readonly<Record<string, string>>;
+  readonly traceEvents: readonly TraceEvent[];
+}
+
+const HOST = 1;
+const PHASES = 2;
+/** Dispatches that overlap, which a GPU may do, go to GPU, GPU + 1, … */
+const GPU = 3;
+
+/**
+ * The profile's recording as a trace: every dispatch on the track "GPU" with its own begin and end, phases above them, what the
+ * host did, and the intermediates alive. The two clocks have no known relation; the GPU's is set so that the first dispatch
+ * begins where the host's submission returns.
+ *
+ * @param about Facts to keep with it, as the adapter's name.
+ */
+export function traceOf(profile: Profile, about: Readonly<Record<string, string>>): Trace {
+  const { host, dispatches } = profile.recording;
+  const zero = host[0]?.begin ?? 0;
+  const start = (host.find((h) => h.name === 'submit')?.end ?? zero) - zero;
+  const at = ({ begin, end }: Span, from = 0) => ({ ts: 1000 * (begin + from), dur: 1000 * (end - begin) });
+  const lanes: number[] = [];
+  const events = dispatches.map((span, i): TraceEvent => {
+    const { step, layer, phase, shape } = profile.dispatches[i] as Profile['dispatches'][number];
+    const place = lanes.findIndex((end) => end <= span.begin);
+    const lane = place < 0 ? lanes.length : place;
+    lanes[lane] = span.end;
+    const dims = shape ? `[${shape.join('×')}]` : '';
+    return {
+      ...{ name: `${step.shader}${dims}`, cat: phase, ph: 'X', pid: 1, tid: GPU + lane, ...at(span, start) },
+      args: {
+        ...{ op: step.op.name, variant: step.variant, layer, phase, shape: dims, dispatch: i },
+        workgroups: step.workgroups.join('×'),
+        ...ratesOf(profile, i),
+      },
+    };
+  });
+  const name = (tid: number, text: string): TraceEvent[] => [
+    { name: 'thread_name', ph: 'M', pid: 1, tid, args: { name: text } },
+    { name: 'thread_sort_index', ph: 'M', pid: 1, tid, args: { sort_index: tid } },
+  ];
+  return {
+    displayTimeUnit: 'ms',
+    otherData: about,
+    traceEvents: [
+      { name: 'process_name', ph: 'M', pid: 1, args: { name: `pose-gan on ${about.adapter ?? 'an unnamed adapter'}` } },
+      ...[...name(HOST, 'host'), ...name(PHASES, 'phase'), ...lanes.flatMap((_, i) => name(GPU + i, 'GPU'))],
+      ...host.map((h): TraceEvent => {
+        const span = at({ begin: h.begin - zero, end: h.end - zero });
+        return { name: h.name, cat: 'host', ph: 'X', pid: 1, tid: HOST, ...span, args: {} };
+      }),
+      ...stretches(profile).map(
+        ({ name: phase, ...span }): TraceEvent => ({
+          ...{ name: phase, cat: 'phase', ph: 'X', pid: 1, tid: PHASES, ...at(span, start) },
+          args: {},
+        }),
+      ),
+      ...events,
+      ...liveBytes(profile.dispatches.map((d) => d.step)).map(
+        (bytes, i): TraceEvent => ({
+          ...{ name: 'live intermediates', ph: 'C', pid: 1, ts: events[i]?.ts },
+          args: { MiB: bytes / 2 ** 20 },
+        }),
+      ),
+    ],
+  };
+}
+
+/** Operations, bytes and rates of the node a dispatch belongs to, in this recording. */
+function ratesOf({ dispatches, recording }: Profile, i: number): Record<string, number> {
+  const { step } = dispatches[i] as Profile['dispatches'][number];
+  let [ms, flops, bytes] = [0, 0, 0];
+  for (const [k, d] of dispatches.entries()) {
+    if (d.step.node !== step.node) continue;
+    const { begin = 0, end = 0 } = recording.dispatches[k] ?? {};
+    ms += end - begin;
+    flops += d.flops;
+    bytes += d.bytes;
+  }
+  return { bytes, ...(flops && ms > 0 ? { 'GFLOP/s': flops / ms / 1e6 } : {}) };
+}
+
+/** Neighbouring dispatches of one phase as one stretch. */
+function stretches({ dispatches, recording }: Profile): (Span & { name: string })[] {
+  const found: { name: string; begin: number; end: number }[] = [];
+  for (const [i, { phase }] of dispatches.entries()) {
+    const { begin = 0, end = 0 } = recording.dispatches[i] ?? {};
+    const last = found.at(-1);
+    if (last?.name === phase) last.end = end;
+    else found.push({ name: phase, begin, end });
+  }
+  return found;
+}
+
+/** Bytes of pooled tensors between their first and last use, by step. */
+function liveBytes(steps: readonly Step[]): number[] {
+  const lives = new Map<Root, { first: number; last: number }>();
+  for (const [i, { bindings }] of steps.entries())
+    for (const { root } of bindings)
+      if (isPooled(root)) {
+        const kept = root.last === Number.POSITIVE_INFINITY;
+        lives.set(root, { first: lives.get(root)?.first ?? i, last: kept ? steps.length : i });
+      }
+  const change = new Float64Array(steps.length + 2);
+  for (const [{ elements }, { first, last }] of lives) {
+    change[first] = (change[first] as number) + 4 * elements;
+    change[last + 1] = (change[last + 1] as number) - 4 * elements;
+  }
+  let live = 0;
+  return steps.map((_, i) => {
+    live += change[i] as number;
+    return live;
+  });
+}

@@ -1,0 +1,275 @@
+import { compile, nodesOf } from '../autograd/compile.js';
+import type { Call } from '../autograd/op.js';
+import { type Plan, SENTINEL, type Step } from '../autograd/plan.js';
+import type { Tensor, TensorData } from '../autograd/tensor.js';
+import type { Engine } from '../gpu/engine.js';
+import { DeviceLostError, GpuValidationError, KernelTimeoutError, PoseGanError, UsageError } from '../gpu/errors.js';
+import {
+  checkFeeds,
+  checkGraph,
+  expectedOf,
+  type Layout,
+  layoutOptions,
+  type Prepared,
+  prepare,
+} from './check-case.js';
+import { coordinates, type Differences, differences, lettersOf } from './differences.js';
+import { hints, type Retry } from './hints.js';
+import type { OpUse } from './ops.js';
+import type { UserKernel } from './user-kernel.js';
+
+/** Largest error of a right kernel, as for our own. */
+export const MAX_NMSE = 1e-7;
+
+export interface CheckOptions {
+  /** Only cases whose room and name contain this. */
+  readonly cases?: string;
+  /** Largest NMSE of a right result; 1e-7 when absent, as for our own kernels. Integers must be equal. */
+  readonly tolerance?: number;
+  /** Milliseconds that one case may take; 30 000 when absent. */
+  readonly timeoutMs?: number;
+  /** Called before each case. */
+  onCase?(done: number, total: number, name: string): void;
+}
+
+/** What a kernel got wrong in one case. */
+export interface Failure extends Differences {
+  readonly case: string;
+  readonly layout: string;
+  readonly kind: 'wrong' | 'unwritten' | 'wrote outside';
+  /** The result or gradient that shows it. */
+  readonly output: string;
+  /** The first element that differs, by dimension. */
+  readonly coordinates: Readonly<Record<string, number>>;
+  readonly shape: readonly number[];
+}
+
+export interface CheckResult {
+  readonly passed: boolean;
+  /** Names of the cases that ran. */
+  readonly cases: readonly string[];
+  /** How many of them ran in each layout. */
+  readonly layouts: readonly { readonly name: string; readonly cases: number }[];
+  readonly refused: readonly { readonly case: string; readonly reason: string }[];
+  /** The largest error of what passed. */
+  readonly worst: number;
+  /** Whether two runs gave the same bits. */
+  readonly deterministic: boolean;
+  /** In the first layout in which there are any. */
+  readonly failures: readonly Failure[];
+  /** What they look like, by the first with enough elements to tell. */
+  readonly looksLike: readonly string[];
+}
+
+/** Elements from which on a result shows a pattern rather than a coincidence. */
+const TELLING = 30;
+
+const PLAIN: Layout = { name: 'plain', margin: 0, gap: 0 };
+const STRIDED: readonly Layout[] = [
+  { name: 'strided by multiples of 4', margin: 4, gap: 4 },
+  { name: 'strided oddly', margin: 3, gap: 3 },
+];
+
+/** What one run of a case gave. */
+export interface Run {
+  readonly layout: Layout;
+  readonly steps: readonly Step[];
+  readonly outputs: readonly { name: string; got: TensorData; same: boolean }[];
+  /** `tensor @ element` that was overwritten. */
+  readonly outside: readonly string[];
+}
+
+export const caseName = ({ room, c }: { room: { name: string }; c: { name: string } }) => `${room.name}: ${c.name}`;
+
+/**
+ * Runs a kernel on the awkward cases of its op against the float64 oracle: as a plan lays them, then with more
+ * strides and offsets, NaN beside
+ * the arguments and sentinels around the results. Throws `ShaderError` with line and caret, `UsageError` for what the
+ * launch got
+ * wrong, `GpuValidationError` naming the dispatch, `KernelTimeoutError` and `DeviceLostError`.
+ */
+export async function checkKernel(
+  engine: Engine,
+  kernel: UserKernel,
+  options: CheckOptions = {},
+): Promise<CheckResult> {
+  const { op, uses } = kernel.known;
+  const wanted = uses.filter((u) => caseName(u).includes(options.cases ?? ''));
+  if (!wanted.length)
+    throw new UsageError(
+      `no case of ${op.name} contains "${options.cases}"; there are\n${uses.map((u) => `  ${caseName(u)}`).join('\n')}`,
+    );
+  const layouts = op.strided?.length ? [PLAIN, ...STRIDED] : [PLAIN];
+  const total = wanted.length * layouts.length;
+  const ran = new Set<string>();
+  const counts: number[] = [];
+  const refused = new Map<string, string>();
+  const failures: Failure[] = [];
+  const tolerance = options.tolerance ?? MAX_NMSE;
+  const state = { worst: 0, deterministic: true };
+  const prepared = new Map<OpUse, Prepared>();
+  let telling: { p: Prepared; run: Run; failure: Failure } | undefined;
+  for (const [l, layout] of layouts.entries()) {
+    if (failures.length) break;
+    for (const [i, use] of wanted.entries()) {
+      const name = caseName(use);
+      options.onCase?.(l * wanted.length + i, total, name);
+      const p = prepared.get(use) ?? prepare(use.room, use.c);
+      prepared.set(use, p);
+      const run = await runCase(engine, kernel, p, layout, options.timeoutMs);
+      if (typeof run === 'string') {
+        refused.set(layout === PLAIN ? name : `${name}, ${layout.name}`, run);
+        continue;
+      }
+      ran.add(name);
+      counts[l] = (counts[l] ?? 0) + 1;
+      state.deterministic &&= run.outputs.every((o) => o.same);
+      const found = judge(p, run, op.name, tolerance, state);
+      if (!found) continue;
+      failures.push(found);
+      const told = telling?.failure.total ?? -1;
+      if (told < TELLING && found.total > told) telling = { p, run, failure: found };
+    }
+  }
+  if (!ran.size) {
+    const reasons = [...refused].map(([name, reason]) => `  ${name}: ${reason}`);
+    throw new UsageError(
+      `${kernel.name} refuses every case of ${op.name}, so nothing was checked:\n${reasons.join('\n')}`,
+    );
+  }
+  const retry = async (p: Prepared, layout: Layout): Promise<Retry> => {
+    const again = await runCase(engine, kernel, p, layout, options.timeoutMs);
+    if (typeof again === 'string') return { passes: true, places: {} };
+    const args = again.steps.flatMap(({ call }) => Object.entries(call.arg));
+    const places = Object.fromEntries(args.map(([n, a]) => [n, `${a.offset} + ${a.stride} r`]));
+    return { passes: !judge(p, again, op.name, tolerance), places };
+  };
+  const explained = telling && (await hints(kernel, telling, (layout) => retry(telling.p, layout)));
+  return {
+    passed: !failures.length,
+    cases: [...ran],
+    layouts: layouts.map((x, l) => ({ name: x.name, cases: counts[l] ?? 0 })),
+    refused: [...refused].map(([name, reason]) => ({ case: name, reason })),
+    ...state,
+    failures,
+    looksLike: explained ?? [],
+  };
+}
+
+/** Rejects with `KernelTimeoutError` when `promise` takes longer than `ms`. */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new KernelTimeoutError(
+          `${what} did not finish in ${ms / 1000} s: a loop without end, or far too slow (--timeout gives it longer)`,
+        ),
+      );
+    }, ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Says which kernel and case an error comes from. */
+export function explain(error: unknown, kernel: UserKernel, name: string): unknown {
+  if (error instanceof UsageError) return new UsageError(`${error.message}\n(in the case ${name})`);
+  if (error instanceof GpuValidationError) {
+    const unbound = /binding index/i.test(error.message)
+      ? ' Does the entry point use every variable that is declared?'
+      : '';
+    return new GpuValidationError(`${kernel.known.op.name}/${kernel.name} on ${name}`, `${error.message}${unbound}`);
+  }
+  if (error instanceof DeviceLostError)
+    return new PoseGanError(
+      `${kernel.name} lost the device on ${name} (${error.message.replace(/\. Open.*/, '')}): ` +
+        'an endless loop, or a dispatch longer than the driver allows',
+    );
+  return error;
+}
+
+/** Outputs that the op takes part in: the others say nothing of its kernel. */
+function concerned(outputs: Readonly<Record<string, Tensor>>, op: string): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(outputs).filter(([, t]) => nodesOf([t]).some((n) => n.op.name === op)));
+}
+
+/** Runs a case twice with the kernel in the place of ours; the reason when it refuses all of its calls. */
+async function runCase(
+  engine: Engine,
+  kernel: UserKernel,
+  p: Prepared,
+  layout: Layout,
+  timeoutMs = 30_000,
+): Promise<Run | string> {
+  const name = caseName(p);
+  const { variant } = kernel;
+  const { op } = kernel.known;
+  let refused = 'the case does not apply the op in this layout';
+  let plan: Plan | undefined;
+  const fits = (call: Call) => {
+    const reason = variant.rejects?.(call);
+    if (reason) refused = reason;
+    return !reason;
+  };
+  try {
+    plan = await compile(engine, concerned(checkGraph(p, layout), op.name), {
+      ...layoutOptions(layout),
+      retain: 'all',
+      variant: (o, call) => (o === op.name && fits(call) ? variant : undefined),
+    });
+    const steps = plan.steps.filter((s) => s.op.name === op.name && s.variant === variant.name);
+    if (!steps.length) return refused;
+    const finished = runTwice(plan, checkFeeds(p, layout, plan));
+    const run = await within(timeoutMs, `${kernel.name} on ${name} (${layout.name})`, finished);
+    return { layout, steps, ...run };
+  } catch (error) {
+    throw explain(error, kernel, name);
+  } finally {
+    plan?.destroy();
+  }
+}
+
+async function runTwice(plan: Plan, feeds: Record<string, TensorData>): Promise<Pick<Run, 'outputs' | 'outside'>> {
+  const read = async () => {
+    plan.fillGuards();
+    plan.run(feeds);
+    const found: { name: string; got: TensorData }[] = [];
+    for (const [name, t] of Object.entries(plan.outputs))
+      found.push({ name, got: t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t) });
+    return found;
+  };
+  const once = await read();
+  const twice = await read();
+  const outside = await plan.guardViolations();
+  const bits = (x: TensorData) => new Uint32Array(x.buffer);
+  const outputs = once.map(({ name, got }, i) => {
+    const other = bits(twice[i]?.got as TensorData);
+    return { name, got, same: bits(got).every((b, k) => b === other[k]) };
+  });
+  return { outputs, outside };
+}
+
+/** The first output that is not what the oracle says, or memory that was overwritten. */
+function judge(p: Prepared, run: Run, op: string, tolerance: number, state?: { worst: number }): Failure | undefined {
+  const at = { case: caseName(p), layout: run.layout.name };
+  for (const { name, got } of run.outputs) {
+    const want = expectedOf(p, name);
+    const { nmse: error, found, bad } = differences(got, want.data, tolerance);
+    if (!found) {
+      if (state) state.worst = Math.max(state.worst, error);
+      continue;
+    }
+    const bits = new Uint32Array(got.buffer);
+    return {
+      ...{ ...at, ...found },
+      kind: bad.every((i) => bits[i] === SENTINEL) ? 'unwritten' : 'wrong',
+      output: name,
+      coordinates: coordinates(found.index, want.shape, lettersOf(op, name)),
+      shape: want.shape,
+    };
+  }
+  const [, tensor = '', element = ''] = /^(.*) @ (\d+)$/.exec(run.outside[0] ?? '') ?? [];
+  if (!tensor) return undefined;
+  const none = { expected: 0, differing: 0, total: 0, maxError: null, nmse: null, shape: [], got: null };
+  return { ...at, ...none, kind: 'wrote outside', output: tensor, index: Number(element), coordinates: {} };
+}

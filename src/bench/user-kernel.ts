@@ -1,0 +1,271 @@
+import { type Call, type Dispatch, grid, type Launch, type Op, type Variant } from '../autograd/op.js';
+import type { Engine } from '../gpu/engine.js';
+import { AdapterError, UsageError } from '../gpu/errors.js';
+import type { Shader } from '../gpu/shader.js';
+import type { Room } from '../kernels/room.js';
+import {
+  type Expression,
+  parseAssignments,
+  parseExpression,
+  parseWorkgroups,
+  type WorkgroupCount,
+} from './expression.js';
+import { type KnownOp, knownOp, reference } from './ops.js';
+import { readKernel } from './user-source.js';
+
+/** One WGSL source of a kernel author; several make a kernel of several dispatches, in order. */
+export interface KernelSource {
+  /** File name, for errors. */
+  readonly name: string;
+  readonly code: string;
+  /** Entry point; the first `@compute` function when absent. */
+  readonly entry?: string;
+  /** `ceil(y.rows / 64), O` or `grid(y.rows * y.channels, 64)`; those of `like` when absent. */
+  readonly workgroups?: string;
+  /** Values of `struct Params` that are not the op's own: `NAME=expression, …`. */
+  readonly params?: string;
+  /** Override constants: `NAME=expression, …`. */
+  readonly constants?: string;
+}
+
+export interface KernelOptions {
+  readonly op: string;
+  readonly sources: readonly KernelSource[];
+  /** One of the op's variants whose launch the sources take over: workgroups, params, constants, scratch. */
+  readonly like?: string;
+  /** Scratch buffers and their numbers of 4-byte elements: `NAME=expression, …`. */
+  readonly scratch?: string;
+  /** A condition; calls for which it is 0 are refused. */
+  readonly require?: string;
+}
+
+/** A kernel author's kernel as one more variant of an op. */
+export interface UserKernel {
+  readonly known: KnownOp;
+  readonly variant: Variant;
+  /** What the errors call it. */
+  readonly name: string;
+  readonly shaders: readonly Shader[];
+}
+
+interface Part {
+  readonly shader: Shader;
+  readonly workgroups: WorkgroupCount | undefined;
+  readonly params: ReadonlyMap<string, Expression>;
+  readonly constants: ReadonlyMap<string, Expression>;
+}
+
+/** Elements of the buffer that stands for a result that a call does not have. */
+const ABSENT = 16;
+
+/** WGSL extensions that need a feature of the device. */
+const FEATURES: Readonly<Record<string, string>> = { f16: 'shader-f16', subgroups: 'subgroups' };
+
+/**
+ * Reads the sources and checks all that can be known without running them: the interface, the names, the expressions,
+ * the
+ * features. Throws `UsageError`, or `AdapterError` for a feature that the device lacks.
+ */
+export function userKernel(engine: Engine, rooms: readonly Room[], options: KernelOptions): UserKernel {
+  const known = knownOp(rooms, options.op);
+  const { op } = known;
+  if (!options.sources.length) throw new UsageError('no kernel was given');
+  const like = options.like === undefined ? undefined : namedVariant(op, options.like);
+  const most = engine.device.limits.maxComputeWorkgroupsPerDimension;
+  const parts = options.sources.map((source): Part => {
+    const shader = readKernel(source.name, source.code, source.entry);
+    for (const extension of shader.enables) {
+      const feature = FEATURES[extension];
+      if (feature && !engine.device.features.has(feature as GPUFeatureName))
+        throw new AdapterError(
+          `${source.name} says "enable ${extension};", which needs the feature ${feature}; ` +
+            `the adapter ${engine.adapterName} does not have it. ` +
+            `Choose another with --adapter; pose-gan doctor lists them.`,
+        );
+    }
+    if (source.workgroups === undefined && !like)
+      throw new UsageError(
+        `${source.name}: how many workgroups? Give --workgroups, as in --workgroups "grid(y.rows * y.channels, 64)", ` +
+          `or --like ${reference(op).name} to launch it like that variant of ${op.name}`,
+      );
+    const constants = parseNames('--constants', source.constants);
+    const stranger = [...constants.keys()].find((n) => !shader.overrides.includes(n));
+    if (stranger)
+      throw new UsageError(
+        `--constants: ${source.name} has no override ${stranger}; it has ${shader.overrides.join(', ') || 'none'}`,
+      );
+    const params = parseNames('--params', source.params);
+    const unused = [...params.keys()].find((n) => !shader.params.some((p) => p.name === n));
+    if (unused)
+      throw new UsageError(
+        `--params: struct Params of ${source.name} has no field ${unused}; ` +
+          `it has ${shader.params.map((p) => p.name).join(', ') || 'none'}`,
+      );
+    const { workgroups } = source;
+    return {
+      ...{ shader, params, constants },
+      workgroups: workgroups === undefined ? undefined : parseWorkgroups('--workgroups', workgroups, most),
+    };
+  });
+  const scratch = parseNames('--scratch', options.scratch);
+  const condition = options.require === undefined ? undefined : parseExpression('--require', options.require);
+  checkBindings(op, parts, scratch, like !== undefined);
+  const file = (parts[0] as Part).shader.label.replace(/^.*[/\\]/, '');
+  const name = op.variants.some((v) => v.name === file) ? `your ${file}` : file;
+  const variant: Variant = {
+    name,
+    rejects: (call) => {
+      const theirs = like?.rejects?.(call);
+      if (theirs) return `${like?.name} cannot run it: ${theirs}`;
+      const kernels = like && labelsOf(like.launch(call));
+      if (kernels && kernels.length !== parts.length)
+        return `${like.name} has ${kernels.length} kernels here (${kernels.join(', ')}), you gave ${parts.length}`;
+      if (!condition) return undefined;
+      return condition.evaluate(namesOf(op, call, like)) === 0 && `not ${condition.text}`;
+    },
+    launch: (call) => launch(op, parts, scratch, like, call),
+  };
+  return { known, variant, name, shaders: parts.map((p) => p.shader) };
+}
+
+function parseNames(option: string, text: string | undefined): ReadonlyMap<string, Expression> {
+  return text === undefined ? new Map() : parseAssignments(option, text);
+}
+
+/** The variant of an op by name. Throws `UsageError` that lists them. */
+export function namedVariant(op: Op, name: string): Variant {
+  const found = op.variants.find((v) => v.name === name);
+  if (found) return found;
+  throw new UsageError(`${op.name} has no variant ${name}; it has ${op.variants.map((v) => v.name).join(', ')}`);
+}
+
+function checkBindings(op: Op, parts: readonly Part[], scratch: ReadonlyMap<string, unknown>, like: boolean): void {
+  const args = op.args.map((a) => a.replace('?', ''));
+  const clash = [...scratch.keys()].find((n) => args.includes(n) || op.results.includes(n));
+  if (clash) throw new UsageError(`--scratch: ${clash} is an argument or result of ${op.name}; use another name`);
+  const written = new Set<string>();
+  for (const { shader } of parts) {
+    for (const { name, type } of shader.bindings) {
+      if (type === 'uniform') continue;
+      if (type === 'storage') written.add(name);
+      if (type === 'storage' && args.includes(name))
+        throw new UsageError(
+          `${shader.label}: ${name} is an argument of ${op.name}; declare it var<storage, read> ${name}`,
+        );
+      const known = args.includes(name) || op.results.includes(name) || scratch.has(name) || like;
+      if (!known)
+        throw new UsageError(
+          `${shader.label}: variable ${name} is nothing that ${op.name} binds. Its arguments are ${args.join(', ')}, ` +
+            `its results ${op.results.join(', ')}; for a buffer of your own add --scratch "${name}=ELEMENTS"`,
+        );
+    }
+  }
+  const missing = op.results.filter((r) => !written.has(r));
+  if (missing.length)
+    throw new UsageError(
+      `no kernel writes the result ${missing.join(', ')} of ${op.name}; ` +
+        `declare var<storage, read_write> ${missing[0]} (pose-gan bench --contract ${op.name})`,
+    );
+}
+
+/** What the launch of one of our variants gives, all dispatches together; the first that gives a name wins. */
+export function given(launch: Launch | undefined): {
+  params: Record<string, number>;
+  constants: Record<string, number>;
+} {
+  const all = [...(launch?.dispatches ?? [])].reverse();
+  return {
+    params: Object.assign({}, ...all.map((d) => d.params)),
+    constants: Object.assign({}, ...all.map((d) => d.constants)),
+  };
+}
+
+/** Every name that an expression may use for a call: the launch's numbers, and the shape and place of every tensor. */
+export function namesOf(op: Op, call: Call, like?: Variant): Record<string, number> {
+  const base = given(reference(op).launch(call));
+  const theirs = like && !like.rejects?.(call) ? given(like.launch(call)) : undefined;
+  const names: Record<string, number> = { ...base.params, ...base.constants, ...theirs?.params, ...theirs?.constants };
+  for (const name of Object.keys(names)) if (/_(offset|stride)$/.test(name)) delete names[name];
+  for (const listed of [...op.args, ...op.results]) {
+    const name = listed.replace('?', '');
+    const a = call.arg[name];
+    names[`${name}.rows`] = a?.rows ?? 0;
+    names[`${name}.channels`] = a?.channels ?? 0;
+    names[`${name}.offset`] = a?.offset ?? 0;
+    names[`${name}.stride`] = a?.stride ?? 0;
+    for (const [i, d] of (a?.shape ?? []).entries()) names[`${name}[${i}]`] = d;
+  }
+  names.subgroup_size = call.device.subgroupSize;
+  return names;
+}
+
+/** The kernels of a launch in order; one that is dispatched several times counts once. */
+const labelsOf = ({ dispatches }: Launch) => [...new Set(dispatches.map((d) => d.shader.label))];
+
+/** The launch of the sources: like a variant of ours with other shaders, or with workgroups of their own. */
+function launch(
+  op: Op,
+  parts: readonly Part[],
+  scratch: ReadonlyMap<string, Expression>,
+  like: Variant | undefined,
+  call: Call,
+): Launch {
+  const names = namesOf(op, call, like);
+  const base = reference(op).launch(call);
+  const theirs = like?.launch(call);
+  const labels = theirs ? labelsOf(theirs) : [];
+  const dispatches = parts.flatMap((part, i): Dispatch[] => {
+    const models = theirs?.dispatches.filter((d) => d.shader.label === labels[i]) ?? [];
+    const own = [...part.constants].map(([name, e]): [string, number] => [name, e.evaluate(names)]);
+    const counted = part.workgroups?.evaluate({ ...names, ...Object.fromEntries(own) }, grid);
+    if (counted) return [dispatchOf(op, part, call, names, [...models.slice(0, 1), ...base.dispatches], counted)];
+    return models.map((m) => dispatchOf(op, part, call, names, [m, ...base.dispatches], m.workgroups));
+  });
+  const sizes: Record<string, number> = { ...theirs?.scratch };
+  for (const [name, size] of scratch) sizes[name] = wholeNumber(`--scratch ${name}`, size.evaluate(names), 1);
+  for (const name of op.results) if (!call.arg[name]) sizes[name] ??= ABSENT;
+  return { dispatches, scratch: sizes };
+}
+
+function wholeNumber(what: string, value: number, least: number): number {
+  if (!Number.isInteger(value) || value < least)
+    throw new UsageError(`${what} must be a whole number of at least ${least}, it is ${value}; wrap it in ceil( )`);
+  return value;
+}
+
+function dispatchOf(
+  op: Op,
+  { shader, params: own, constants: ownConstants }: Part,
+  call: Call,
+  names: Readonly<Record<string, number>>,
+  models: readonly Dispatch[],
+  workgroups: readonly [number, number, number],
+): Dispatch {
+  const from = given({ dispatches: models });
+  const absent = op.args.map((a) => a.replace('?', '')).filter((a) => !call.arg[a]);
+  const params: Record<string, number> = {};
+  for (const { name, type } of shader.params) {
+    const place = /^(.*)_(?:offset|stride)$/.exec(name)?.[1] ?? '';
+    const expression = own.get(name);
+    const value = expression ? expression.evaluate(names) : from.params[name];
+    if (value === undefined) {
+      if (call.arg[place]) continue;
+      if (!absent.includes(place))
+        throw new UsageError(
+          `${shader.label}: nothing gives Params.${name} a value. ${op.name} gives ` +
+            `${Object.keys(names)
+              .filter((n) => /^\w+$/.test(n) && n !== 'subgroup_size')
+              .join(', ')}, and _offset and _stride of its arguments ` +
+            `and results; for a number of your own add --params "${name}=EXPRESSION"`,
+        );
+    }
+    params[name] = value ?? 0;
+    if (expression && type !== 'f32') wholeNumber(`--params ${name}`, params[name], type === 'u32' ? 0 : -(2 ** 31));
+  }
+  const constants: Record<string, number> = {};
+  for (const name of shader.overrides) {
+    const value = ownConstants.get(name)?.evaluate(names) ?? from.constants[name];
+    if (value !== undefined) constants[name] = value;
+  }
+  return { shader, params, constants, workgroups };
+}

@@ -1,0 +1,237 @@
+import { table } from '../autograd/plan.js';
+import type { Contract, ContractName } from './contract.js';
+import type { Differences } from './differences.js';
+import { percent, threeDigits } from './text.js';
+import type { CheckResult, Failure } from './user-check.js';
+import type { TimedCase, TimedRow, TimeResult } from './user-time.js';
+
+/** Cases that are named beside the first. */
+const NAMED = 5;
+
+const number = (v: number | null) => (v === null ? 'not a number' : String(Number(v.toPrecision(6))));
+
+function differencesText(d: Differences): string {
+  const most = d.maxError === null ? '' : `, by ${threeDigits(d.maxError)} at most`;
+  const error = d.nmse === null ? '' : `; NMSE ${d.nmse.toExponential(1)}`;
+  return `${d.differing} of ${d.total} elements differ${most}${error}`;
+}
+
+function failureText(f: Failure): string {
+  const head = `  ${f.case} (${f.layout})`;
+  if (f.kind === 'wrote outside')
+    return `${head}\n    memory outside ${f.output} was overwritten, at element ${f.index} of its buffer`;
+  const where = Object.entries(f.coordinates).map(([letter, i]) => `${letter}=${i}`);
+  const got = f.kind === 'unwritten' ? 'never written' : `got ${number(f.got)}`;
+  return (
+    `${head}\n    ${f.output}[${where.join(', ')}], element ${f.index} of ${f.shape.join('×')}: ` +
+    `${got}, expected ${number(f.expected)}\n    ${differencesText(f)}`
+  );
+}
+
+/** What a check found: right, or the first case that is wrong, its first wrong element, and what it looks like. */
+export function checkText(r: CheckResult, tolerance: number): string {
+  const lines: string[] = [];
+  const [first, ...rest] = r.failures;
+  const where = r.layouts.length > 1 ? ` (${r.layouts.map((x) => `${x.cases} ${x.name}`).join(', ')})` : '';
+  if (!first)
+    lines.push(
+      `right on ${r.cases.length} cases${where}; largest NMSE against the float64 oracle ` +
+        `${r.worst.toExponential(1)} of ${tolerance.toExponential()}`,
+    );
+  else {
+    lines.push(`WRONG on ${r.failures.length} cases of ${r.cases.length}; the first:`, failureText(first));
+    for (const hint of r.looksLike) lines.push(`  looks like: ${hint}`);
+    if (rest.length) lines.push('  also wrong:', ...rest.slice(0, NAMED).map((f) => `    ${f.case}`));
+    if (rest.length > NAMED) lines.push(`    and ${rest.length - NAMED} more`);
+  }
+  if (!r.deterministic) lines.push('note: two runs gave different bits; ours never do');
+  for (const reason of new Set(r.refused.map((c) => c.reason))) {
+    const of = r.refused.filter((c) => c.reason === reason).map((c) => c.case);
+    lines.push(`refused ${of.length} (${reason}):`, ...of.slice(0, NAMED).map((name) => `  ${name}`));
+    if (of.length > NAMED) lines.push(`  and ${of.length - NAMED} more`);
+  }
+  return lines.join('\n');
+}
+
+const HEAD = [
+  'variant',
+  'ms',
+  'quartiles',
+  'GFLOP/s',
+  'GB/s',
+  'of peak',
+  'of roof',
+  'first ms',
+  'error',
+  'time / yours',
+];
+
+function cells({ variant, yours, chosen, speed, first, error, ratio }: TimedRow, flops: number): string[] {
+  const { times, gflops, gbs, share } = speed;
+  return [
+    `${yours ? '→ ' : '  '}${variant}${chosen ? ' *' : ''}`,
+    threeDigits(times.median),
+    `${threeDigits(times.q1)}…${threeDigits(times.q3)}`,
+    flops ? threeDigits(gflops) : '',
+    threeDigits(gbs),
+    percent(flops ? share.flops : share.bytes),
+    percent(share.roof),
+    threeDigits(first.compileMs + first.runMs),
+    error === undefined ? 'reference' : error === null ? 'not finite' : error === 0 ? '0' : error.toExponential(0),
+    yours ? '' : `${threeDigits(ratio)}×`,
+  ];
+}
+
+/** One timed case as a table: the author's kernel first, an asterisk at what the engine would choose. */
+export function timedText({ case: name, rows, wrong, flops }: TimedCase): string {
+  const lines = [name, table([HEAD, ...rows.map((r) => cells(r, flops))])];
+  if (wrong)
+    lines.push(
+      `WRONG on this size: ${wrong.result}, element ${wrong.index}: got ${number(wrong.got)}, ` +
+        `ours ${number(wrong.expected)}; ${differencesText(wrong)}`,
+    );
+  return lines.join('\n');
+}
+
+/** What all timed cases together say. */
+export function meanText({ mean, peaks, cases, refused }: TimeResult): string {
+  const lines = [
+    `* what the engine chooses by itself. Peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`,
+  ];
+  const ratio = (r: number) => (r >= 1 ? `${r.toFixed(2)}× as fast as` : `${(1 / r).toFixed(2)}× slower than`);
+  const count = `${cases.length} ${cases.length === 1 ? 'case' : 'cases'}`;
+  if (mean.chosen !== null)
+    lines.push(`yours is ${ratio(mean.chosen)} what the engine chooses (geometric mean of ${count})`);
+  if (mean.fastest !== null) lines.push(`yours is ${ratio(mean.fastest)} the fastest of ours`);
+  for (const r of refused) lines.push(`refused: ${r.case}: ${r.reason}`);
+  if (!cases.length) lines.push('nothing was timed: it refuses every case');
+  return lines.join('\n');
+}
+
+const type = (n: ContractName) =>
+  n.kind === 'param' ? (n.type ?? (Number.isInteger(n.value) ? 'u32' : 'f32')) : n.kind;
+const value = (n: ContractName) => (n.value === undefined ? '' : String(n.value));
+const indent = (text: string) =>
+  text
+    .split('\n')
+    .map((l) => (l ? `  ${l}` : l))
+    .join('\n');
+
+/** How variables are declared, and what for. */
+function bindings(argument: string, result: string, texels: number): string[][] {
+  return [
+    [`var<storage, read> ${argument}: array<f32>`, 'an argument; array<vec4f> where channels, stride and offset are'],
+    ['', 'multiples of 4'],
+    [`var ${argument}: texture_2d<f32>`, `the same as texels of four values, ${texels} to a row: element e is in`],
+    ['', `texel t = e / 4 at (t % ${texels}, t / ${texels}); textureLoad only`],
+    [`var<storage, read_write> ${result}: array<f32>`, 'a result; every element has to be written, nothing beside it'],
+    ['var<storage, read_write> NAME: array<…>', 'a buffer of your own: --scratch "NAME=ELEMENTS" (4 bytes each)'],
+    ['var<uniform> p: Params', 'with struct Params { NAME: u32, … }: u32, i32 or f32, of the names below'],
+  ];
+}
+
+/** A contract as text. */
+export function contractText(c: Contract): string {
+  const tensors = c.tensors.map((t) => [
+    t.name,
+    t.kind,
+    t.dtype,
+    `[${t.layout.split(' ').join(', ')}]`,
+    t.shape.length ? t.shape.join('×') : 'absent',
+    t.strided ? 'strided' : 'contiguous',
+  ]);
+  const strided = c.tensors.filter((t) => t.strided).map((t) => t.name);
+  const [some = 'x'] = strided.length ? strided : c.tensors.map((t) => t.name);
+  const result = c.tensors.find((t) => t.kind === 'result')?.name ?? 'y';
+  const optional = c.tensors.filter((t) => t.kind === 'optional argument').map((t) => t.name);
+  const { name: reference = '', kernels = [] } = c.variants.at(-1) ?? {};
+  const several = new Set(kernels).size > 1;
+  const parts = [...new Set(kernels)].map((_, i) => (several ? String(i + 1) : ''));
+  const lines = [
+    `${c.op}`,
+    '',
+    indent(c.formula),
+    '',
+    `Arguments and results, on the case ${c.sample}`,
+    indent(table(tensors)),
+    '',
+    'Variables are bound by name, in group 0 and at any binding:',
+    indent(table(bindings(some, result, c.device.texels))),
+    '',
+    'Element (row r, channel c) of a tensor is at NAME_offset + r · NAME_stride + c. A strided one may be a channel range',
+    'of something wider, or have rows that begin at whole vec4s: stride > channels. The others are contiguous. Offsets may',
+    'not be 0.',
+    ...(optional.length
+      ? [`${optional.join(', ')} may be left out: then NAME.channels is 0, and its variable is bound to a dummy.`]
+      : []),
+    '',
+    'Fields of struct Params and override constants that every launch gives, with their values on that case',
+    indent(
+      table([
+        ...c.names.map((n) => [n.name, type(n), value(n), n.meaning]),
+        ['NAME_offset', 'u32', '', 'first element of an argument or result'],
+        ['NAME_stride', 'u32', '', 'elements from one of its rows to the next'],
+      ]),
+    ),
+    'Fields of your own: --params "NAME=EXPRESSION, …"; overrides of your own: --constants "NAME=EXPRESSION, …"',
+    ...(c.others.length
+      ? [
+          '',
+          'What launches like one of our variants give besides, with --like VARIANT',
+          indent(table(c.others.map((n) => [n.name, type(n), n.meaning, n.variants.join(', ')]))),
+        ]
+      : []),
+    '',
+    'Expressions (--workgroups, --params, --constants, --scratch, --require) know + - * / % ( ) < <= == != >= > && ||',
+    '!, ceil floor round abs sqrt min max, and these names, with their values on that case',
+    indent(wrap(Object.entries(c.expressions).map(([n, v]) => `${n}=${Number(v.toPrecision(6))}`))),
+    'Workgroups: "X, Y, Z" (1 where left out), or "grid(INVOCATIONS, SIZE)": as many as it takes, folded into x and y',
+    'where x is not enough; then index = id.y * groups.x * SIZE + id.x with @builtin(num_workgroups) groups, as below.',
+    '',
+    'Our variants on that case (--like takes over the launch of one; --example --like prints its source)',
+    indent(
+      table(
+        c.variants.map((v) => [
+          v.name,
+          v.rejects
+            ? `does not run: ${v.rejects}`
+            : v.kernels.map((k, i) => `${k} ${v.workgroups[i]?.join('×')}`).join(', '),
+        ]),
+      ),
+    ),
+    '',
+    `${c.device.adapter}`,
+    indent(
+      table([
+        ...Object.entries(c.device.limits).map(([n, v]) => [n, String(v)]),
+        [
+          'subgroups',
+          c.device.features.includes('subgroups') ? `${c.device.subgroupSize || 'of several sizes of'} lanes` : 'no',
+        ],
+        ['f16', c.device.features.includes('shader-f16') ? 'yes' : 'no'],
+      ]),
+    ),
+    '',
+    parts.length > 1
+      ? `A complete kernel in ${parts.length} parts, our ${reference}; here the first. Save and run them:`
+      : `A complete kernel, our ${reference}. Save and run it:`,
+    ...parts.map(
+      (part) => `  pose-gan bench --contract ${c.op} --example${part && ` --part ${part}`} > my${part}.wgsl`,
+    ),
+    `  pose-gan bench --op ${c.op} ${parts.map((part) => `--kernel my${part}.wgsl`).join(' ')} --like ${reference}`,
+    '',
+    indent(c.example.trimEnd()),
+  ];
+  return lines.join('\n');
+}
+
+/** Words in lines of at most 110 characters. */
+function wrap(words: readonly string[]): string {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < 110) lines[lines.length - 1] = `${last}  ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
+}

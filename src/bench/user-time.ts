@@ -1,0 +1,227 @@
+import { nodesOf, plannedCalls } from '../autograd/compile.js';
+import type { Op, Variant } from '../autograd/op.js';
+import type { Tensor } from '../autograd/tensor.js';
+import type { Engine } from '../gpu/engine.js';
+import { UsageError } from '../gpu/errors.js';
+import { requireTimestamps } from '../gpu/profiler.js';
+import type { Case, Room } from '../kernels/room.js';
+import { resultsOf } from './accuracy.js';
+import { type CaseGraph, type Contender, caseGraph, contender, type FirstUse } from './cases.js';
+import { type Differences, differences } from './differences.js';
+import type { Speed } from './document.js';
+import { geometricMean, measure, type Times } from './measure.js';
+import { reference } from './ops.js';
+import { type Peaks, PeakWork } from './peaks.js';
+import { selects, speedOf } from './suite.js';
+import { caseName, explain, MAX_NMSE, within } from './user-check.js';
+import { namedVariant, type UserKernel } from './user-kernel.js';
+
+export interface TimeOptions {
+  /** Words of the room or the case. */
+  readonly filter?: string;
+  /** Samples of each variant, 7 when absent; fewer of those that take long. */
+  readonly samples?: number;
+  /** Which of our variants to time beside it; when absent, those that suit the device, and the plainest. */
+  readonly variants?: readonly string[];
+  /** Milliseconds that the first run on a case may take; 120 000 when absent. */
+  readonly timeoutMs?: number;
+  readonly tolerance?: number;
+  onCase?(done: number, total: number, name: string): void;
+  /** Called with every case that is done. */
+  onResult?(result: TimedCase): void;
+}
+
+/** One variant on one case. */
+export interface TimedRow {
+  readonly variant: string;
+  readonly yours: boolean;
+  /** Whether the engine would choose it here by itself. */
+  readonly chosen: boolean;
+  readonly speed: Speed;
+  readonly first: FirstUse;
+  /** NMSE against the op's plainest kernel on this case; `null` when not finite, absent for that kernel itself. */
+  readonly error?: number | null;
+  /** Its time by the author's: above 1 the author's is faster. */
+  readonly ratio: number;
+}
+
+export interface TimedCase {
+  readonly case: string;
+  readonly flops: number;
+  readonly bytes: number;
+  readonly rows: readonly TimedRow[];
+  /** Where the author's results differ from ours on this size, if they do. */
+  readonly wrong?: Differences & { readonly result: string };
+}
+
+export interface TimeResult {
+  readonly passed: boolean;
+  readonly peaks: Peaks;
+  readonly cases: readonly TimedCase[];
+  readonly refused: readonly { readonly case: string; readonly reason: string }[];
+  /** Geometric mean over the cases of `ratio`, for what the engine chooses and for the fastest of ours. */
+  readonly mean: { readonly chosen: number | null; readonly fastest: number | null };
+}
+
+/** All samples of one variant together last about so long at most. */
+const BUDGET_MS = 1500;
+
+interface BenchUse {
+  readonly room: Room;
+  readonly c: Case;
+}
+
+/**
+ * The cases to time an op on: the model's layers of its own room, else of rooms whose gradient it is, else the largest
+ * small one.
+ */
+export function benchCases({ known }: UserKernel, filter = ''): BenchUse[] {
+  const rooms = [...new Set(known.uses.map((u) => u.room))];
+  const layers = (of: readonly Room[]) => of.flatMap((room) => (room.bench ?? []).map((c) => ({ room, c })));
+  const own = layers(rooms.filter((r) => known.uses.some((u) => u.room === r && u.forward)));
+  const all = layers(rooms);
+  const size = ({ c }: BenchUse) =>
+    Object.values(c.inputs).reduce((n, { shape }) => n + shape.reduce((p, d) => p * d, 1), 0);
+  const largest = [...known.uses].sort((a, b) => size(b) - size(a)).slice(0, 1);
+  const list = filter || !own.length ? (all.length ? all : largest) : own;
+  const found = list.filter(({ room, c }) => selects(filter, room.name, c.name, '', ''));
+  if (!found.length)
+    throw new UsageError(
+      `no case to time ${known.op.name} on contains "${filter}"; there are\n${list.map((u) => `  ${caseName(u)}`).join('\n')}`,
+    );
+  return found;
+}
+
+/** The graph of a case up to the results of one op; the names of those results say which. */
+function graphOf({ room, c }: BenchUse, op: Op): CaseGraph {
+  const whole = caseGraph(room, c);
+  const outputs: Record<string, Tensor> = {};
+  for (const node of nodesOf(Object.values(whole.outputs)).filter((n) => n.op === op))
+    for (const [i, t] of node.outputs.entries()) {
+      const name = op.results[i] ?? String(i);
+      outputs[name in outputs ? `${name} of ${node.id}` : name] = t;
+    }
+  return { outputs, feeds: whole.feeds };
+}
+
+/**
+ * Times a kernel beside our variants and the adapter's peaks, all in turn, and holds its results against our plainest
+ * kernel's
+ * on every case. Check it with `checkKernel` first. Throws as that does, and `AdapterError` without timestamps.
+ */
+export async function timeKernel(engine: Engine, kernel: UserKernel, options: TimeOptions = {}): Promise<TimeResult> {
+  requireTimestamps(engine);
+  const { op } = kernel.known;
+  const { samples = 7 } = options;
+  const ours = options.variants?.map((name) => namedVariant(op, name));
+  const uses = benchCases(kernel, options.filter);
+  const cases: TimedCase[] = [];
+  const refused: { case: string; reason: string }[] = [];
+  const peakWork = await PeakWork.create(engine);
+  try {
+    const before = await measure(engine, peakWork.work, { samples: Math.min(samples, 7) });
+    const leaders = peakWork.leaders(before);
+    for (const [i, use] of uses.entries()) {
+      options.onCase?.(i, uses.length, caseName(use));
+      const found = await timeCase(engine, kernel, ours, use, leaders, options);
+      if (typeof found === 'string') refused.push({ case: caseName(use), reason: found });
+      else {
+        cases.push(found);
+        options.onResult?.(found);
+      }
+    }
+    const ratios = (pick: (rows: readonly TimedRow[]) => TimedRow | undefined) => {
+      const found = cases.flatMap(({ rows }) => pick(rows.filter((r) => !r.yours))?.ratio ?? []);
+      return found.length ? geometricMean(found) : null;
+    };
+    return {
+      passed: cases.length > 0 && cases.every((c) => !c.wrong),
+      peaks: peakWork.peaks(before),
+      ...{ cases, refused },
+      mean: {
+        chosen: ratios((rows) => rows.find((r) => r.chosen)),
+        fastest: ratios((rows) => [...rows].sort((a, b) => a.ratio - b.ratio)[0]),
+      },
+    };
+  } finally {
+    peakWork.destroy();
+  }
+}
+
+/** One case; the reason when the kernel refuses it. */
+async function timeCase(
+  engine: Engine,
+  kernel: UserKernel,
+  ours: readonly Variant[] | undefined,
+  use: BenchUse,
+  leaders: PeakWork,
+  { samples = 7, timeoutMs = 120_000, tolerance = MAX_NMSE }: TimeOptions,
+): Promise<TimedCase | string> {
+  const { op } = kernel.known;
+  const graph = graphOf(use, op);
+  const running: Contender[] = [];
+  try {
+    const planned = plannedCalls(engine, graph.outputs, { retain: 'all' }).filter((p) => p.op === op);
+    const reasons = planned.map((p) => kernel.variant.rejects?.(p.call));
+    if (reasons.every((r) => r)) return reasons[0] as string;
+    const name = caseName(use);
+    const first = contender(engine, graph, op, kernel.variant);
+    const mine = await within(timeoutMs, `${kernel.name} on ${name}`, first).catch((error: unknown) => {
+      throw explain(error, kernel, name);
+    });
+    if (!mine) return 'it runs nowhere in this case';
+    running.push(mine);
+    const suits = (v: Variant) => v === reference(op) || planned.some((p) => p.variant === v || !v.avoid?.(p.call));
+    for (const variant of ours ?? op.variants.filter(suits)) {
+      const found = await contender(engine, graph, op, variant);
+      if (found) running.push(found);
+    }
+    const errors = await compared(running, op, tolerance);
+    const work = [...running.map((r) => r.work), ...leaders.work];
+    const times = await measure(engine, work, { samples, budgetMs: BUDGET_MS });
+    const peaks = leaders.peaks(times.slice(running.length));
+    const yours = (times[0] as Times).median;
+    return {
+      ...{ case: name, flops: mine.flops, bytes: mine.bytes, wrong: errors.wrong },
+      rows: running.map((r, i) => ({
+        variant: r.variant,
+        yours: i === 0,
+        chosen: i > 0 && planned.some((p) => p.variant.name === r.variant),
+        speed: speedOf(times[i] as Times, r.flops, r.bytes, peaks),
+        first: r.first,
+        error: errors.list[i],
+        ratio: (times[i] as Times).median / yours,
+      })),
+    };
+  } finally {
+    for (const r of running) r.plan.destroy();
+  }
+}
+
+/** Results of all against those of the plainest kernel that runs. */
+async function compared(
+  running: readonly Contender[],
+  op: Op,
+  tolerance: number,
+): Promise<{ list: (number | null | undefined)[]; wrong: TimedCase['wrong'] }> {
+  const plainest = running.findIndex((r, i) => i > 0 && r.variant === reference(op).name);
+  const against = plainest < 0 ? running.length - 1 : plainest;
+  const want = await resultsOf((running[against] as Contender).plan, op);
+  const list: (number | null | undefined)[] = [];
+  let wrong: TimedCase['wrong'];
+  for (const [i, { plan }] of running.entries()) {
+    if (i === against) {
+      list.push(undefined);
+      continue;
+    }
+    const got = await resultsOf(plan, op);
+    let worst = 0;
+    for (const [result, w] of Object.entries(want)) {
+      const { nmse: error, found } = differences(got[result] ?? [], w, tolerance);
+      worst = Math.max(worst, error);
+      if (i === 0 && found) wrong ??= { ...found, result };
+    }
+    list.push(Number.isFinite(worst) ? worst : null);
+  }
+  return { list, wrong };
+}

@@ -1,0 +1,200 @@
+import { contractOf, exampleSource } from '../bench/contract.js';
+import { knownOps } from '../bench/ops.js';
+import { checkKernel, MAX_NMSE } from '../bench/user-check.js';
+import { type KernelSource, userKernel } from '../bench/user-kernel.js';
+import { checkText, contractText, meanText, timedText } from '../bench/user-text.js';
+import { timeKernel } from '../bench/user-time.js';
+import type { Engine } from '../gpu/engine.js';
+import { KernelTimeoutError, UsageError } from '../gpu/errors.js';
+import { requireTimestamps } from '../gpu/profiler.js';
+import { rooms } from '../kernels/rooms.js';
+import { readText } from '../node/files.js';
+import { writtenSource } from '../node/shader-sources.js';
+import { open } from '../node.js';
+import type { Command, Values } from './command.js';
+import { progress } from './progress.js';
+import { noMore, positive, required, text, whole } from './values.js';
+
+/** Options of `pose-gan bench` for a kernel of one's own; `--filter` and `--samples` are those of bench itself. */
+export const benchKernelOptions: Command['options'] = {
+  op: { type: 'string' },
+  kernel: { type: 'string', multiple: true },
+  workgroups: { type: 'string', multiple: true },
+  like: { type: 'string' },
+  entry: { type: 'string', multiple: true },
+  params: { type: 'string', multiple: true },
+  constants: { type: 'string', multiple: true },
+  scratch: { type: 'string' },
+  require: { type: 'string' },
+  cases: { type: 'string' },
+  variants: { type: 'string' },
+  tolerance: { type: 'string' },
+  timeout: { type: 'string' },
+  'check-only': { type: 'boolean' },
+  contract: { type: 'string' },
+  example: { type: 'boolean' },
+  part: { type: 'string' },
+};
+
+export const benchKernelHelp: Command['help'] = {
+  op: 'the op that --kernel computes',
+  kernel: 'a WGSL file of yours, to check and to time beside ours; several are dispatched one after the other',
+  workgroups:
+    'its workgroups: "grid(INVOCATIONS, SIZE)" or "X, Y, Z", of the names that --contract lists; once per kernel',
+  like: 'take over the launch of this variant of ours: workgroups, params, constants, scratch',
+  entry: 'its entry point (default: the first); once per kernel',
+  params: 'values of its own Params fields: "NAME=EXPRESSION, …"; once, or once per kernel',
+  constants: 'values of its override constants: "NAME=EXPRESSION, …"; once, or once per kernel',
+  scratch: 'scratch buffers and their numbers of 4-byte elements: "NAME=EXPRESSION, …"',
+  require: 'calls that it takes, as in "C % 4 == 0 && x.stride % 4 == 0"; others are refused',
+  cases: 'check only cases that contain this',
+  variants: 'which of our variants to time beside it, as in "naive, tiled" (default: those that suit the device)',
+  tolerance: `largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our own)`,
+  timeout: 'seconds that a run may take (default 30)',
+  'check-only': 'check it, and time nothing',
+  contract: 'print what a kernel of this op is bound to and launched with, and an example; "list" names the ops',
+  example: 'with --contract: print only the source of our plainest kernel (or of --like), to begin with',
+  part: 'with --example: which kernel of a variant that has several',
+};
+
+export const benchKernelExamples: Command['examples'] = [
+  'pose-gan bench --contract conv2d',
+  'pose-gan bench --contract conv2d --example > my.wgsl',
+  'pose-gan bench --op conv2d --kernel my.wgsl --workgroups "grid(y.rows * y.channels, 64)"',
+  'pose-gan bench --op conv2d --kernel my.wgsl --like naive --check-only',
+];
+
+/** Whether the arguments ask for a kernel's contract or bring one. */
+export function asksForKernel(values: Values): boolean {
+  return Object.keys(benchKernelOptions).some((name) => values[name] !== undefined);
+}
+
+const list = (values: Values, name: string): string[] => (values[name] as string[] | undefined) ?? [];
+
+/** What was given for the i-th of `count` kernels: once per kernel, or once for all where `shared`. */
+function nth(values: Values, name: string, i: number, count: number, shared: boolean): string | undefined {
+  const given = list(values, name);
+  if (given.length && given.length !== count && !(shared && given.length === 1))
+    throw new UsageError(`--${name} was given ${given.length} times for ${count} kernels; give it once per --kernel`);
+  return given.length === 1 && shared ? given[0] : given[i];
+}
+
+function sources(values: Values): KernelSource[] {
+  const files = list(values, 'kernel');
+  return files.map((file, i): KernelSource => {
+    const own = (name: string, shared = false) => nth(values, name, i, files.length, shared);
+    return {
+      ...{ name: file, code: readText(file, 'kernel') },
+      ...{ entry: own('entry'), workgroups: own('workgroups') },
+      ...{ params: own('params', true), constants: own('constants', true) },
+    };
+  });
+}
+
+/** Options of bench that say nothing of one kernel. */
+const FOREIGN = ['list', 'out', 'html', 'compare', 'limit', 'oracle-limit'];
+
+/** Checks and times a kernel of the author's, or prints a contract. Returns the exit code. */
+export async function benchKernel(values: Values, positionals: readonly string[]): Promise<number> {
+  noMore(positionals);
+  const foreign = FOREIGN.find((name) => values[name] !== undefined);
+  if (foreign) throw new UsageError(`--${foreign} is for our own kernels; it does not go with --kernel or --contract`);
+  if (text(values, 'contract') !== undefined) return contract(values);
+  if (values.example) throw new UsageError('--example belongs to --contract OP');
+  const op = required(values, 'op');
+  if (!list(values, 'kernel').length)
+    throw new UsageError(`--op ${op} needs --kernel FILE.wgsl; pose-gan bench --contract ${op} tells how to write one`);
+  const options = {
+    ...{ op, sources: sources(values), like: text(values, 'like') },
+    ...{ scratch: text(values, 'scratch'), require: text(values, 'require') },
+  };
+  const tolerance = positive(values, 'tolerance', MAX_NMSE);
+  const timeoutMs = 1000 * positive(values, 'timeout', 30);
+  const samples = whole(values, 'samples', 7, 1);
+  const variants = text(values, 'variants')
+    ?.split(',')
+    .map((v) => v.trim());
+  const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
+  const quiet = values.json === true;
+  try {
+    const kernel = userKernel(engine, rooms, options);
+    if (!values['check-only']) requireTimestamps(engine);
+    if (!quiet) console.log(`adapter: ${engine.adapterName}\n${kernel.name} as ${op}`);
+    const bar = new Bar();
+    const checked = await checkKernel(engine, kernel, {
+      ...{ cases: text(values, 'cases'), tolerance, timeoutMs },
+      onCase: (done, total, name) => bar.update('check', done, total, name),
+    }).finally(() => bar.end());
+    if (!quiet) console.log(checkText(checked, tolerance));
+    const timed =
+      checked.passed && !values['check-only']
+        ? await timeKernel(engine, kernel, {
+            ...{ filter: text(values, 'filter'), samples, variants, tolerance, timeoutMs: 4 * timeoutMs },
+            onCase: (done, total, name) => bar.update('time', done, total, name),
+            onResult: (found) => {
+              bar.end();
+              if (!quiet) console.log(`\n${timedText(found)}`);
+            },
+          }).finally(() => bar.end())
+        : undefined;
+    if (quiet)
+      console.log(
+        JSON.stringify({ adapter: engine.adapterName, op, kernel: kernel.name, check: checked, time: timed }, null, 2),
+      );
+    else if (timed) console.log(`\n${meanText(timed)}`);
+    return checked.passed && (timed?.passed ?? true) ? 0 : 1;
+  } catch (error) {
+    if (error instanceof KernelTimeoutError) hung(error);
+    throw error;
+  } finally {
+    engine.device.destroy();
+  }
+}
+
+/** The device may be busy for ever, and would keep the process from ending by itself. */
+function hung(error: KernelTimeoutError): never {
+  process.stderr.write(`pose-gan bench: ${error.message}\n`);
+  process.exit(1);
+}
+
+async function contract(values: Values): Promise<number> {
+  const op = required(values, 'contract');
+  if (op === 'list') {
+    const ops = [...knownOps(rooms).keys()].sort();
+    console.log(values.json ? JSON.stringify(ops) : ops.join('\n'));
+    return 0;
+  }
+  const engine: Engine = await open({ adapter: text(values, 'adapter'), tuning: false });
+  try {
+    if (values.example) {
+      const part = values.part === undefined ? undefined : whole(values, 'part', 1, 1);
+      const options = { like: text(values, 'like'), part, written: writtenSource };
+      process.stdout.write(exampleSource(engine, rooms, op, options));
+      return 0;
+    }
+    const found = contractOf(engine, rooms, op, writtenSource);
+    console.log(values.json ? JSON.stringify(found, null, 2) : contractText(found));
+    return 0;
+  } finally {
+    engine.device.destroy();
+  }
+}
+
+/** One progress bar after the other. */
+class Bar {
+  #label = '';
+  #bar: ReturnType<typeof progress> | undefined;
+
+  update(label: string, done: number, total: number, note: string): void {
+    if (label !== this.#label) {
+      this.end();
+      this.#bar = progress(label, total, { unit: 'cases' });
+      this.#label = label;
+    }
+    this.#bar?.update(done, note);
+  }
+
+  end(): void {
+    this.#bar?.end();
+  }
+}

@@ -1,0 +1,169 @@
+import { statSync } from 'node:fs';
+import { cpus } from 'node:os';
+import {
+  type BenchDocument,
+  type BenchRow,
+  benchDocument,
+  type Comparison,
+  compareBench,
+  parseBench,
+} from '../bench/document.js';
+import { benchReport } from '../bench/report.js';
+import { Suite, selected, selects } from '../bench/suite.js';
+import { caseText, comparisonText, suspicious, threeDigits } from '../bench/text.js';
+import type { Engine } from '../gpu/engine.js';
+import { UsageError } from '../gpu/errors.js';
+import { rooms } from '../kernels/rooms.js';
+import { readText, writeFileAtomic } from '../node/files.js';
+import { open } from '../node.js';
+import {
+  asksForKernel,
+  benchKernel,
+  benchKernelExamples,
+  benchKernelHelp,
+  benchKernelOptions,
+} from './bench-kernel.js';
+import type { Command, Values } from './command.js';
+import { progress } from './progress.js';
+import { noMore, positive, text, whole } from './values.js';
+
+/** What of the machine a time depends on. */
+function host(): Record<string, string | number> {
+  const all = cpus();
+  const model = all[0]?.model.trim() || 'unknown';
+  return { platform: `${process.platform} ${process.arch}`, cpus: `${all.length} × ${model}`, node: process.version };
+}
+
+/** The cases and kernels that would be timed. */
+function list(filter: string | undefined, json: boolean): number {
+  const cases = selected(rooms, filter).map(({ room, c, kernels, composed }) => {
+    const names = kernels.map((k) => `${k.op}/${k.variant}`);
+    return { room: room.name, case: c.name, kernels: composed ? [...names, 'composed'] : names };
+  });
+  console.log(
+    json
+      ? JSON.stringify(cases, null, 2)
+      : cases.map((c) => `${c.room}: ${c.case}\n    ${c.kernels.join(' ')}`).join('\n'),
+  );
+  return 0;
+}
+
+/** The file of an option, if it was given. Refuses a folder before anything is measured. */
+function file(values: Values, name: string): string | undefined {
+  const path = text(values, name);
+  if (path && statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`--${name} ${path} is a folder; name a file`);
+  return path;
+}
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  if (asksForKernel(values)) return benchKernel(values, positionals);
+  noMore(positionals);
+  const filter = text(values, 'filter');
+  const json = values.json === true;
+  if (values.list) return list(filter, json);
+  const samples = whole(values, 'samples', 7, 1);
+  const longestRun = 1000 * positive(values, 'limit', 0.5);
+  const oracleLimit = 1e6 * positive(values, 'oracle-limit', 30);
+  const [out, page, old] = [file(values, 'out'), file(values, 'html'), file(values, 'compare')];
+  const before = old ? parseBench(readText(old, 'benchmark'), old) : undefined;
+  selected(rooms, filter);
+  // The engine's own choice is that of its rule: what a user has tuned is no part of the benchmark.
+  const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
+  try {
+    if (!json) console.log(`adapter: ${engine.adapterName}`);
+    const suite = await Suite.open(engine, rooms, { filter, samples, longestRun, oracleLimit });
+    const compare = (doc: BenchDocument): Comparison | undefined =>
+      before && compareBench(before, doc, (r) => selects(filter ?? '', r.room, r.case, r.op, r.variant));
+    const save = (doc: BenchDocument) => {
+      if (out) writeFileAtomic(out, `${JSON.stringify(doc, null, 2)}\n`);
+      if (page) writeFileAtomic(page, benchReport(doc, doc.complete ? compare(doc) : undefined));
+    };
+    try {
+      const doc = await measureAll(engine, suite, samples, json, save);
+      if (json) console.log(JSON.stringify(before ? { ...doc, comparison: compare(doc) } : doc, null, 2));
+      else summary(doc, compare(doc));
+      return doc.rows.some((r) => r.untimed?.startsWith('failed')) ? 1 : 0;
+    } finally {
+      suite.destroy();
+    }
+  } finally {
+    engine.device.destroy();
+  }
+}
+
+/** Runs all cases; every finished one is saved and printed. */
+async function measureAll(
+  engine: Engine,
+  suite: Suite,
+  samples: number,
+  quiet: boolean,
+  save: (doc: BenchDocument) => void,
+): Promise<BenchDocument> {
+  const { peaks, cases } = suite;
+  if (!quiet) console.log(`peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`);
+  const date = new Date().toISOString();
+  const rows: BenchRow[] = [];
+  const composed: BenchDocument['composed'][number][] = [];
+  const bar = progress('bench', cases.length, { unit: 'cases' });
+  const documentNow = (complete: boolean) =>
+    benchDocument(engine, { host: host(), samples, peaks, complete, rows, composed, date });
+  try {
+    for (const [i, s] of cases.entries()) {
+      bar.update(i, `${s.room.name}: ${s.c.name}`);
+      const found = await suite.run(s);
+      rows.push(...found.rows);
+      if (found.composed) composed.push(found.composed);
+      save(documentNow(i + 1 === cases.length));
+      bar.end();
+      if (!quiet) console.log(`\n${caseText(found)}`);
+    }
+  } finally {
+    bar.end();
+  }
+  return documentNow(true);
+}
+
+function summary({ rows }: BenchDocument, comparison: Comparison | undefined): void {
+  console.log('\n* what the engine chooses by itself. docs/bench.md tells how to read the columns.');
+  for (const r of suspicious(rows))
+    console.log(`further from the oracle than rounding explains: ${r.room}: ${r.case}: ${r.op}/${r.variant}`);
+  if (comparison) console.log(`\n${comparisonText(comparison)}`);
+}
+
+export const bench: Command = {
+  name: 'bench',
+  summary:
+    'times and checks every kernel on the model’s layers beside this adapter’s peaks, or one of yours beside ours',
+  usage: '',
+  options: {
+    filter: { type: 'string' },
+    samples: { type: 'string' },
+    list: { type: 'boolean' },
+    out: { type: 'string' },
+    html: { type: 'string' },
+    compare: { type: 'string' },
+    limit: { type: 'string' },
+    'oracle-limit': { type: 'string' },
+    ...benchKernelOptions,
+  },
+  help: {
+    filter: 'only rows whose room, case, op or variant contain these words',
+    samples: 'samples of each variant (default 7), fewer of slow ones',
+    list: 'print the cases and kernels, and time nothing',
+    out: 'write the measurements to this JSON file, case by case',
+    html: 'write a report with a roofline plot to this file, case by case',
+    compare: 'compare with an older file of --out',
+    limit: 'leave out variants, other than the chosen, of which a run would take more seconds than this (default 0.5)',
+    'oracle-limit':
+      'hold cases of up to so many million operations against the oracle, larger ones by small cases (30)',
+    ...benchKernelHelp,
+  },
+  examples: [
+    'pose-gan bench --filter conv2d',
+    'pose-gan bench --out new.json --html report.html --compare old.json',
+    'pose-gan bench --filter "instanceNorm 4x16x8" --samples 15 --adapter llvmpipe --json',
+    ...benchKernelExamples,
+  ],
+  run,
+};

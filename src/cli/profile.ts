@@ -1,0 +1,218 @@
+import { statSync } from 'node:fs';
+import { table } from '../autograd/plan.js';
+import { summarise, type Times } from '../bench/measure.js';
+import { measurePeaks, type Peaks } from '../bench/peaks.js';
+import { GROUPINGS, type Grouping, groupBy, type Profile, profilePlan } from '../bench/profile.js';
+import { percent, threeDigits } from '../bench/text.js';
+import { traceOf } from '../bench/trace.js';
+import { toTensor } from '../data/image.js';
+import { drawSynthetic } from '../data/synth.js';
+import type { Engine } from '../gpu/engine.js';
+import { UsageError } from '../gpu/errors.js';
+import { requireTimestamps } from '../gpu/profiler.js';
+import { type Ablation, type ModelConfig, modelConfig, type Preset, type Size } from '../model/config.js';
+import { feedsFor, type TrainingData } from '../model/inputs.js';
+import { Generator, Trainer } from '../model/trainer.js';
+import { Vgg } from '../model/vgg.js';
+import { writeFileAtomic } from '../node/files.js';
+import { type PosePair, pairData } from '../node/generation.js';
+import { loadFeatures } from '../node/weights.js';
+import { open } from '../node.js';
+import { jointFinder, PERSON, type Pose } from '../pose/skeleton.js';
+import type { Command, Values } from './command.js';
+import { progress } from './progress.js';
+import { noMore, positive, text, whole } from './values.js';
+
+const RUNS = { software: 3, gpu: 20 };
+const PREPARATIONS = 20;
+
+function groupingOf(values: Values): Grouping {
+  const by = text(values, 'by') ?? 'kernel';
+  const found = GROUPINGS.find((g) => g === by);
+  if (!found) throw new UsageError(`--by must be one of ${GROUPINGS.join(', ')}, got "${by}"`);
+  return found;
+}
+
+function tracePath(values: Values): string | undefined {
+  const path = text(values, 'trace');
+  if (path === undefined) return undefined;
+  if (!path.endsWith('.json')) throw new UsageError(`--trace must name a .json file, got "${path}"`);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`--trace ${path} is a folder`);
+  return path;
+}
+
+/** Pairs of pictures of drawn people, whose parts all have a size. */
+function drawnPairs({ height, width }: ModelConfig, count: number): (PosePair & { seen: PosePair['image'] })[] {
+  const complete = (pose: Pose) => PERSON.trunk.joints.every((j) => jointFinder(PERSON, pose)(j));
+  return Array.from({ length: count }, (_, i) => {
+    const pictures = [];
+    for (let index = 0; pictures.length < 2; index++) {
+      const picture = drawSynthetic({ seed: 0, identity: i + 1, index, height, width });
+      if (complete(picture.pose)) pictures.push(picture);
+    }
+    const [a, b] = pictures as [(typeof pictures)[0], (typeof pictures)[0]];
+    return { image: a.image, pose: a.pose, target: b.pose, seen: b.image };
+  });
+}
+
+/** What the loader does with decoded pictures, on the thread that submits. */
+function trainingData(config: ModelConfig, pairs: ReturnType<typeof drawnPairs>): TrainingData {
+  const size = 3 * config.height * config.width;
+  const target = new Float32Array(pairs.length * size);
+  for (const [i, { seen }] of pairs.entries()) toTensor(seen, target, i * size);
+  return { ...pairData(config, PERSON, pairs), target };
+}
+
+function timed(count: number, body: () => void): Times {
+  const samples = Array.from({ length: count }, () => {
+    const begin = performance.now();
+    body();
+    return performance.now() - begin;
+  });
+  return summarise(samples);
+}
+
+interface Result {
+  readonly adapter: string;
+  readonly peaks: Peaks;
+  readonly runs: number;
+  readonly profile: Profile;
+  /** Turning a batch of decoded pictures and poses into what the device takes. */
+  readonly prepare: Times;
+}
+
+const range = ({ median, q1, q3 }: Times) => `${threeDigits(median)} ms (${threeDigits(q1)} to ${threeDigits(q3)})`;
+
+function groupTable({ profile, peaks }: Result, by: Grouping, top: number): string {
+  const groups = groupBy(profile, by, peaks);
+  const cell = (n: number | undefined, show = threeDigits) => (n === undefined ? '' : show(n));
+  const rows = groups.slice(0, top).map((g) => {
+    const counts = [g.name, String(g.calls), String(g.dispatches)];
+    return [...counts, cell(g.ms), cell(g.share, percent), cell(g.gflops), cell(g.gbs), cell(g.ofRoof, percent)];
+  });
+  const sum = (of: 'calls' | 'dispatches') => String(groups.reduce((n, g) => n + g[of], 0));
+  const left = groups.slice(top);
+  const rest = left.reduce((n, g) => n + g.ms, 0);
+  if (left.length) rows.push([`${left.length} more`, '', '', threeDigits(rest), percent(rest / profile.ms)]);
+  rows.push(['all', sum('calls'), sum('dispatches'), threeDigits(profile.ms), percent(1)]);
+  return table([[by, 'calls', 'dispatches', 'ms', 'share', 'GFLOP/s', 'GB/s', 'of roof'], ...rows]);
+}
+
+function report(result: Result, by: Grouping, top: number): string {
+  const { profile, peaks, prepare, runs } = result;
+  const { host, memory: m } = profile;
+  const mib = (n: number) => `${(n / 2 ** 20).toFixed(1)} MiB`;
+  return `measured peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s
+
+${groupTable(result, by, top)}
+${by === 'phase' ? '' : `\n${groupTable(result, 'phase', Number.POSITIVE_INFINITY)}\n`}
+Times are medians of ${runs === 1 ? 'one run' : `${runs} runs`} (and quartiles).
+  whole iteration        ${range(profile.whole)}
+  with timestamps        ${range(profile.profiled)}; its dispatches add up to ${threeDigits(profile.ms)} ms
+  host: plan.run         ${range(host.run)}: inputs written, commands recorded and submitted
+  host: recording        ${range(host.encode)} of it, while the device rests
+  host: batch            ${range(prepare)}: decoded pictures and poses to arrays
+
+Memory: peak ${mib(m.peak)} = ${m.ratio.toFixed(3)} × (weights ${mib(m.weights)} + gradients ${mib(m.gradients)} + moments ${mib(m.moments)}
+  + largest live set ${mib(m.largestLiveSet)}); intermediates take ${mib(m.activations)}, inputs ${mib(m.inputs)}, textures ${mib(m.textures)}`;
+}
+
+function document({ profile, ...facts }: Result, by: Grouping, top: number): string {
+  const { dispatches, ms, profiled, whole: iteration, host, memory } = profile;
+  const groups = groupBy(profile, by, facts.peaks).slice(0, top);
+  const phases = groupBy(profile, 'phase', facts.peaks);
+  const body = { ms, dispatches: dispatches.length, whole: iteration, profiled, host, memory, by, groups, phases };
+  return JSON.stringify({ ...facts, ...body }, null, 2);
+}
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  noMore(positionals);
+  const by = groupingOf(values);
+  const trace = tracePath(values);
+  const top = text(values, 'top') === undefined ? Number.POSITIVE_INFINITY : whole(values, 'top', 1, 1);
+  const config = modelConfig({
+    preset: text(values, 'preset') as Preset | undefined,
+    size: text(values, 'size') as Size | undefined,
+    ablation: text(values, 'ablation') as Ablation | undefined,
+    width: positive(values, 'width', 1),
+  });
+  const batch = whole(values, 'batch', config.batch, 1);
+  const given = text(values, 'runs') === undefined ? undefined : whole(values, 'runs', 1, 1);
+  const json = values.json === true;
+  const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
+  const generate = values.generate === true;
+  const features = generate ? undefined : loadFeatures(config, text(values, 'features'));
+  if (features?.note) say(features.note);
+  const pairs = drawnPairs(config, batch);
+  const data = trainingData(config, pairs);
+  const prepare = timed(PREPARATIONS, () => trainingData(config, pairs));
+  const engine = await open({ adapter: text(values, 'adapter') });
+  try {
+    say(`adapter: ${engine.adapterName}; kernels ${engine.tuning ? 'as measured here' : 'by rule'} (pose-gan tune)`);
+    requireTimestamps(engine);
+    const runs = given ?? (engine.software ? RUNS.software : RUNS.gpu);
+    const bar = progress('profiling', 2 * runs + 1, { unit: 'runs' });
+    const onRun = (done: number) => bar.update(done);
+    const vgg = features?.weights && new Vgg(features.weights);
+    const model = generate
+      ? await Generator.create(engine, config, batch)
+      : await Trainer.create(engine, { config, seed: 0, vgg, batch });
+    const { plan } = model;
+    const image = plan.outputs.image?.node;
+    const phases = 'phases' in model ? model.phases : image ? [{ name: 'generator forward', last: image }] : [];
+    const feeds = feedsFor(plan.inputNames, data);
+    const profile = await profilePlan(engine, plan, feeds, { phases, runs, onRun }).finally(() => bar.end());
+    plan.destroy();
+    const peaks = await measurePeaks(engine);
+    const result: Result = { adapter: engine.adapterName, peaks, runs, profile, prepare };
+    if (trace) writeFileAtomic(trace, JSON.stringify(traceOf(profile, aboutOf(engine, config, batch, generate))));
+    console.log(json ? document(result, by, top) : report(result, by, top));
+    if (trace) say(`trace: ${trace} (open it in chrome://tracing or ui.perfetto.dev)`);
+    return 0;
+  } finally {
+    engine.device.destroy();
+  }
+}
+
+function aboutOf(engine: Engine, { height, width }: ModelConfig, batch: number, generate: boolean) {
+  const what = generate ? 'generator' : 'training iteration';
+  return { adapter: engine.adapterName, what: `${what}, batch ${batch}, ${height}×${width}` };
+}
+
+export const profile: Command = {
+  name: 'profile',
+  summary: 'prints a training iteration kernel by kernel, its host time and memory; writes a Chrome trace',
+  usage: '',
+  options: {
+    preset: { type: 'string' },
+    size: { type: 'string' },
+    ablation: { type: 'string' },
+    width: { type: 'string' },
+    features: { type: 'string' },
+    batch: { type: 'string' },
+    generate: { type: 'boolean' },
+    runs: { type: 'string' },
+    by: { type: 'string' },
+    top: { type: 'string' },
+    trace: { type: 'string' },
+  },
+  help: {
+    preset: 'paper (default) or authors',
+    size: 'market (128×64, default), fashion (256×256) or small (64×32)',
+    ablation: 'full (default), baseline, dsc, perc, mean or dropout',
+    width: 'multiplies all channel counts',
+    features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed (pose-gan weights)',
+    batch: 'pairs per iteration (default: 4)',
+    generate: 'the generator alone instead of a training iteration',
+    runs: `profiled runs, and as many without timestamps (default: ${RUNS.software}, on a GPU ${RUNS.gpu})`,
+    by: `what to add up by: ${GROUPINGS.join(', ')} (default: kernel)`,
+    top: 'how many rows to print (default: all)',
+    trace: 'writes one run as FILE.json for chrome://tracing or ui.perfetto.dev',
+  },
+  examples: [
+    'pose-gan profile --preset authors --trace step.json',
+    'pose-gan profile --width 0.25 --by layer --top 20',
+    'pose-gan profile --generate --batch 1 --json',
+  ],
+  run,
+};

@@ -1,0 +1,245 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { deviation, deviationOnCases } from '../src/bench/accuracy.js';
+import { parseBench } from '../src/bench/document.js';
+import { geometricMean, measure, summarise } from '../src/bench/measure.js';
+import { knownOps } from '../src/bench/ops.js';
+import { Suite, selected, selects } from '../src/bench/suite.js';
+import { caseText, suspicious } from '../src/bench/text.js';
+import { bench } from '../src/cli/bench.js';
+import { runCommand } from '../src/cli/command.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { AdapterError, UsageError } from '../src/gpu/errors.js';
+import type { Room } from '../src/kernels/room.js';
+import { rooms } from '../src/kernels/rooms.js';
+import { sharedEngine } from './gpu.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+/** The room of an op with one small case to time. */
+function tiny(name: string): Room {
+  const room = rooms.find((r) => r.name === name) as Room;
+  return {
+    ...room,
+    bench: [room.cases.find((c) => !c.kink && c.name.includes('2×3×5×8')) ?? room.cases[1]].slice(
+      0,
+      1,
+    ) as Room['cases'],
+  };
+}
+
+describe('times', () => {
+  test('median, quartiles and extremes, also between two samples', () => {
+    expect(summarise([5, 1, 4, 2, 3])).toMatchObject({ median: 3, q1: 2, q3: 4, min: 1, max: 5, samples: 5 });
+    expect(summarise([4, 1, 2, 3])).toMatchObject({ median: 2.5, q1: 1.75, q3: 3.25 });
+    expect(summarise([7])).toMatchObject({ median: 7, q1: 7, q3: 7, samples: 1 });
+    expect(geometricMean([2, 8])).toBeCloseTo(4);
+  });
+
+  test('a piece of work over its budget is timed by one run', async () => {
+    const [from, to] = [engine.buffer('from', 2 ** 20, 0x4), engine.buffer('to', 2 ** 20, 0x8)];
+    const work = { encode: (e: GPUCommandEncoder) => e.copyBufferToBuffer(from, 0, to, 0, 2 ** 20) };
+    const [once] = await measure(engine, [work], { samples: 3, budgetMs: 0 });
+    const [thrice] = await measure(engine, [work], { samples: 3, sampleMs: 0.1 });
+    expect(once).toMatchObject({ samples: 1, repeats: 1 });
+    expect(once?.median).toBe(once?.first);
+    expect(thrice?.samples).toBe(3);
+    from.destroy();
+    to.destroy();
+  });
+});
+
+describe('deviation', () => {
+  test('mean and largest error; what is not finite is null, not 0', () => {
+    expect(deviation([1, 2, 2], [1, 2, 4])).toEqual({ nmse: 4 / 21, max: 0.5 });
+    expect(deviation([0, 0], [0, 0])).toEqual({ nmse: 0, max: 0 });
+    expect(deviation([1, Number.NaN], [1, 2])).toEqual({ nmse: null, max: null });
+    expect(deviation([1, 0], [0, 0])).toEqual({ nmse: null, max: null });
+    expect(deviation([1], [1, 2]).nmse).toBeNull();
+  });
+
+  test('a variant on the small cases it fits; a wrong oracle shows', async () => {
+    const { op, uses } = knownOps(rooms).get('leakyRelu') ?? {};
+    if (!op || !uses) throw new Error('leakyRelu is no op');
+    const own = uses.filter((u) => u.room.name === 'leakyRelu');
+    const vec4 = await deviationOnCases(engine, own, op, 'vec4');
+    const naive = await deviationOnCases(engine, own, op, 'naive');
+    expect(naive?.cases).toBe(own.length);
+    expect(vec4?.cases).toBeLessThan(own.length);
+    for (const found of [vec4, naive]) expect(found?.nmse).toBeLessThan(1e-12);
+    const wrong = own.map(({ room, ...use }) => {
+      const forward: Room['forward'] = (inputs, attrs) => {
+        const { y } = room.forward(inputs, attrs);
+        return { y: { shape: y?.shape ?? [], data: (y?.data ?? new Float64Array()).map((v) => v + 1) } };
+      };
+      return { ...use, room: { ...room, forward } };
+    });
+    expect((await deviationOnCases(engine, wrong, op, 'naive'))?.nmse).toBeGreaterThan(0.01);
+    expect(await deviationOnCases(engine, [], op, 'naive')).toBeUndefined();
+  });
+});
+
+describe('suite', () => {
+  test('a case: rows of every variant that fits, timed, checked, the chosen one marked', async () => {
+    const suite = await Suite.open(engine, [tiny('instanceNorm')], { samples: 2 });
+    try {
+      expect(suite.peaks.gflops).toBeGreaterThan(0);
+      expect(suite.peaks.gbs).toBeGreaterThan(0);
+      const [s] = suite.cases;
+      if (!s) throw new Error('no case');
+      const result = await suite.run(s);
+      const ops = new Set(result.rows.map((r) => r.op));
+      expect([...ops]).toContain('instanceNorm');
+      expect([...ops].some((o) => o.includes('Gradient'))).toBe(true);
+      for (const op of ops) expect(result.rows.filter((r) => r.op === op && r.chosen).length, op).toBeGreaterThan(0);
+      for (const r of result.rows) {
+        const { speed, first, error } = r;
+        if (!speed || !first || !error) throw new Error(`${r.op}/${r.variant} is not whole: ${JSON.stringify(r)}`);
+        expect(speed.times.median).toBeGreaterThan(0);
+        expect(speed.times.samples).toBe(2);
+        expect(speed.gbs).toBeCloseTo(r.bytes / speed.times.median / 1e6);
+        expect(speed.share.roof).toBeGreaterThan(0);
+        expect(first.runMs).toBeGreaterThan(0);
+        expect(error.oracle).toBe('this case');
+        expect(error.nmse, `${r.op}/${r.variant}`).toBeLessThan(1e-9);
+      }
+      expect(caseText(result)).toMatch(/instanceNorm +\S+ \*/);
+      expect(suspicious(result.rows)).toEqual([]);
+      // The same case again has its pipelines already.
+      const again = await suite.run(s);
+      expect(again.rows.map((r) => r.first?.pipelines)).toEqual(again.rows.map(() => 0));
+    } finally {
+      suite.destroy();
+    }
+  });
+
+  test('a case too large for the oracle is checked on small ones and beside the plainest variant', async () => {
+    const suite = await Suite.open(engine, [tiny('tanh')], { samples: 1, oracleLimit: 0 });
+    try {
+      const { rows } = await suite.run(suite.cases[0] as Suite['cases'][number]);
+      const forward = rows.filter((r) => r.op === 'tanh');
+      expect(forward.map((r) => r.variant)).toEqual(['vec4', 'naive']);
+      for (const r of forward) {
+        expect(r.error).toMatchObject({ oracle: 'cases' });
+        expect(r.error?.cases).toBeGreaterThan(0);
+        expect(r.error?.nmse).toBeLessThan(1e-9);
+      }
+      expect(forward.map((r) => r.error?.beside?.variant)).toEqual(['naive', undefined]);
+      expect(forward[0]?.error?.beside?.nmse).toBeLessThan(1e-9);
+    } finally {
+      suite.destroy();
+    }
+  });
+
+  test('a variant that would take too long is left out with its reason and error, the chosen one never', async () => {
+    const suite = await Suite.open(engine, [tiny('relu')], { samples: 1, longestRun: 1e-9 });
+    try {
+      const s = suite.cases[0] as Suite['cases'][number];
+      await suite.run(s);
+      const { rows } = await suite.run(s);
+      const [chosen, other] = [rows.find((r) => r.chosen), rows.find((r) => !r.chosen)];
+      expect(chosen?.speed).toBeDefined();
+      expect(other?.speed).toBeUndefined();
+      expect(other?.untimed).toMatch(/a run would take .* s at its best speed so far/);
+      expect(other?.error).toMatchObject({ oracle: 'cases' });
+    } finally {
+      suite.destroy();
+    }
+  });
+
+  test('filters by words of room, case, op and variant', () => {
+    expect(selects('conv2d naive', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(true);
+    expect(selects('CONV2D 4x8', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(true);
+    expect(selects('conv2d tiled', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(false);
+    const found = selected(rooms, 'leakyRelu/vec4');
+    expect(found.length).toBeGreaterThan(0);
+    for (const { kernels } of found) expect(kernels).toEqual([{ op: 'leakyRelu', variant: 'vec4' }]);
+  });
+
+  test('refuses before any GPU work: a filter for nothing, no samples, a device without timestamps', async () => {
+    await expect(Suite.open(engine, rooms, { filter: 'nothing like it' })).rejects.toThrow(
+      /nothing is called "nothing like it".*Rooms with cases are .*conv2d/,
+    );
+    await expect(Suite.open(engine, rooms, { filter: 'nothing like it' })).rejects.toThrow(UsageError);
+    await expect(Suite.open(engine, rooms, { samples: 0 })).rejects.toThrow(/at least 1, got 0/);
+    const features = new Set<string>();
+    const plain = new Proxy(engine, {
+      get: (of, key) => (key === 'device' ? { features } : Reflect.get(of, key)),
+    });
+    await expect(Suite.open(plain, [tiny('relu')])).rejects.toThrow(AdapterError);
+  });
+
+  test('every room that an op of the model has can be timed', () => {
+    const timed = new Set(selected(rooms).map((s) => s.room.name));
+    for (const name of [
+      'conv2d',
+      'convTranspose2d',
+      'instanceNorm',
+      'relu',
+      'leakyRelu',
+      'tanh',
+      'add',
+      'dropout',
+      'mean',
+    ])
+      expect(timed).toContain(name);
+  });
+});
+
+describe('command', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  afterEach(() => vi.restoreAllMocks());
+
+  async function said(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+    const [out, err]: [string[], string[]] = [[], []];
+    vi.spyOn(console, 'log').mockImplementation((line: string) => void out.push(line));
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => void err.push(String(text)) === undefined);
+    const code = await runCommand(bench, args);
+    vi.restoreAllMocks();
+    return { code, out: out.join('\n'), err: err.join('') };
+  }
+
+  test.each([
+    [['--samples', '0'], /--samples must be a whole number of at least 1, got "0"/],
+    [['--filter', 'no such kernel'], /nothing is called "no such kernel".*conv2d/],
+    [['--compare', join(folder, 'none.json')], /cannot read the benchmark .*none\.json/],
+    [['--out', folder], /--out .* is a folder/],
+    [['--limit', '0'], /--limit must be a positive number/],
+    [['conv2d'], /"conv2d" is one word too many/],
+    [['--nonsense'], /--nonsense.*--help/],
+  ])('%j is refused', async (args, error) => {
+    const { code, out, err } = await said(...args);
+    expect(code).toBe(2);
+    expect(err).toMatch(error);
+    expect(out).toBe('');
+  });
+
+  test('--list times nothing', async () => {
+    const { code, out } = await said('--list', '--filter', 'tile', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toContainEqual(expect.objectContaining({ room: 'tile', case: '4×64 to 4×2' }));
+  });
+
+  test('writes document and page, and compares with itself', async () => {
+    const [json, page] = [join(folder, 'a.json'), join(folder, 'a.html')];
+    const args = ['--filter', 'bceWithLogits 4x2x1', '--samples', '1'];
+    const first = await said(...args, '--out', json, '--html', page);
+    expect(first.code).toBe(0);
+    expect(first.out).toMatch(/peaks: .* GFLOP\/s.*\n\nbceWithLogits: /);
+    const doc = parseBench(readFileSync(json, 'utf8'), json);
+    expect(doc.complete).toBe(true);
+    expect(doc.rows.length).toBeGreaterThan(1);
+    expect(readFileSync(page, 'utf8')).toContain('bceWithLogitsGradient');
+    writeFileSync(json, JSON.stringify({ ...doc, host: { ...doc.host, node: 'v1' } }));
+    const second = await said(...args, '--compare', json, '--json');
+    const found = JSON.parse(second.out);
+    expect(found.comparison.rows.length).toBe(doc.rows.filter((r) => r.speed).length);
+    expect(found.comparison.differences).toEqual([`node: v1 then, ${process.version} now`]);
+    rmSync(folder, { recursive: true });
+  });
+});

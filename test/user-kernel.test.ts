@@ -1,0 +1,424 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { contractOf, exampleSource, meaningOf } from '../src/bench/contract.js';
+import { caseNodes, knownOps, plainCall, traitsOf } from '../src/bench/ops.js';
+import { checkKernel, within } from '../src/bench/user-check.js';
+import { type KernelOptions, type KernelSource, userKernel } from '../src/bench/user-kernel.js';
+import { checkText, contractText } from '../src/bench/user-text.js';
+import { timeKernel } from '../src/bench/user-time.js';
+import { bench } from '../src/cli/bench.js';
+import { main } from '../src/cli/main.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { AdapterError, KernelTimeoutError, ShaderError, UsageError } from '../src/gpu/errors.js';
+import { rooms, terms } from '../src/kernels/rooms.js';
+import { writtenSource } from '../src/node/shader-sources.js';
+import { sharedEngine } from './gpu.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+const conv = readFileSync('shaders/conv2d/naive.wgsl', 'utf8');
+const GRID = 'grid(y.rows * y.channels, 64)';
+
+/** Our plainest convolution with one thing changed, as a user's kernel. */
+function changed(from: string | RegExp, to: string, more: Partial<KernelSource> = {}): KernelOptions {
+  const code = conv.replace(from, to);
+  if (code === conv && from !== '') throw new Error(`nothing to replace: ${from}`);
+  return { op: 'conv2d', sources: [{ name: 'my.wgsl', code, workgroups: GRID, ...more }] };
+}
+
+const check = async (options: KernelOptions, cases?: string) =>
+  checkKernel(engine, userKernel(engine, rooms, options), { cases });
+
+describe('a right kernel passes', () => {
+  test.each([
+    ['conv2d', 'naive', 'conv2d: '],
+    ['conv2dWeightGradient', 'naive', '1×2×7×4'],
+    ['instanceNorm', 'naive', '2×3×5×8'],
+    ['instanceNormGradient', 'naive', '1×17×1×4'],
+    ['leakyRelu', 'naive', ''],
+    ['leakyReluGradient', 'naive', ''],
+    ['nearestNeighbourDistance', 'naive', '1×257×256×4'],
+    ['nearestNeighbourDistance', 'naive', '3×5×7×3'],
+    ['deformableSkip', 'naive', ''],
+    ['sum', 'split', 'rows'],
+  ])('%s/%s of ours as theirs', async (op, like, cases) => {
+    const known = knownOps(rooms).get(op)?.op;
+    const variant = known?.variants.find((v) => v.name === like);
+    const launches = [...calls(op)].filter((c) => !variant?.rejects?.(c)).map((c) => variant?.launch(c));
+    const kernels = new Set(launches[0]?.dispatches.map((d) => d.shader.label));
+    const sources = [...kernels].map(
+      (label, i): KernelSource => ({
+        name: `${label}.wgsl`,
+        code: exampleSource(engine, rooms, op, { like, part: i + 1 }),
+      }),
+    );
+    const result = await check({ op, like, sources }, cases);
+    expect(result).toMatchObject({ passed: true, failures: [], deterministic: true });
+    expect(result.cases.length).toBeGreaterThan(0);
+    expect(result.layouts.every((l) => l.cases > 0)).toBe(true);
+    expect(result.worst).toBeLessThanOrEqual(1e-7);
+  });
+
+  test('in two dispatches, with a scratch buffer and numbers of its own', async () => {
+    const first = conv
+      .replace('var<storage, read_write> y', 'var<storage, read_write> half')
+      .replace(/y\[p\.y_offset.*/, 'half[index] = 0.5 * sum;');
+    const second = `
+struct Params { mine: u32, twice: f32, y_offset: u32, y_stride: u32 }
+override WIDTH: u32 = 1;
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> half: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(1) fn unused() {}
+@compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3u) {
+  for (var o = 0u; o < WIDTH; o++) { y[p.y_offset + id.x * p.y_stride + o] = p.twice * half[id.x * p.mine + o]; }
+}`;
+    const sources: KernelSource[] = [
+      { name: 'half.wgsl', code: first, workgroups: GRID },
+      {
+        ...{ name: 'twice.wgsl', code: second, entry: 'main', workgroups: 'y.rows * y.channels / WIDTH' },
+        ...{ params: 'mine = O, twice = 2', constants: 'WIDTH = y.channels' },
+      },
+    ];
+    const result = await check({ op: 'conv2d', sources, scratch: 'half = y.rows * y.channels' }, 'conv2d: ');
+    expect(result.failures).toEqual([]);
+    await expect(check({ op: 'conv2d', sources }, 'conv2d: ')).rejects.toThrow(
+      /variable half is nothing that conv2d binds/,
+    );
+  });
+
+  test('on what it takes; the rest is listed', async () => {
+    const result = await check({ ...changed('', ''), require: 'C % 4 == 0' }, 'conv2d: ');
+    expect(result.passed).toBe(true);
+    expect(result.refused.length).toBeGreaterThan(0);
+    expect(result.refused[0]).toEqual({ case: expect.stringContaining('1×1×1×1'), reason: 'not C % 4 == 0' });
+    await expect(check({ ...changed('', ''), require: 'C > 1000' }, 'conv2d: 1×1')).rejects.toThrow(
+      /my\.wgsl refuses every case/,
+    );
+  });
+});
+
+function* calls(op: string) {
+  const known = knownOps(rooms).get(op);
+  if (!known) return;
+  for (const { room, c } of known.uses)
+    for (const node of caseNodes(room, c).all) if (node.op === known.op) yield plainCall(node, traitsOf(engine));
+}
+
+describe('a wrong kernel is found', () => {
+  const ONE = 'conv2d: 2×5×3×3';
+  test('the sign of a term', async () => {
+    const { failures, looksLike } = await check(changed('sum += x[', 'sum -= x['), ONE);
+    expect(failures[0]).toMatchObject({
+      ...{ case: expect.stringContaining(ONE), layout: 'plain', kind: 'wrong', output: 'y', index: 0 },
+      ...{ coordinates: { n: 0, i: 0, j: 0, o: 0 }, differing: 150, total: 150 },
+    });
+    expect(looksLike).toEqual(['as if x had the opposite sign']);
+  });
+
+  test('one element alone, with its coordinates', async () => {
+    const result = await check(
+      changed('sum += bias[p.bias_offset + o];', 'sum += bias[p.bias_offset + o] + select(0.0, 1.0, index == 97u);'),
+      ONE,
+    );
+    // element 97 of 2 × 5 × 3 × 5 is image 1, row 1, column 1, channel 2
+    expect(result.failures[0]).toMatchObject({ index: 97, coordinates: { n: 1, i: 1, j: 1, o: 2 }, differing: 1 });
+    const { got, expected } = result.failures[0] ?? {};
+    expect((got ?? 0) - (expected ?? 0)).toBeCloseTo(1, 5);
+    expect(checkText(result, 1e-7)).toMatch(/y\[n=1, i=1, j=1, o=2\], element 97 of 2×5×3×5: got /);
+  });
+
+  test.each([
+    ['if (p.biased != 0u)', 'if (false)', 'as if bias were all zeros: is it used?'],
+    ['epilogue(sum)', '-epilogue(sum)', 'every element has the opposite sign'],
+    ['epilogue(sum)', '3.0 * epilogue(sum)', 'every element is 3 times what it should be'],
+    [
+      /\+ o;\n([\s\S]*)w\[k \+ c \* p\.O\]/,
+      '+ o * p.C;\n$1w[k + c]',
+      "as if the last two dimensions of w were stored in each other's place",
+    ],
+    ['if (i >= p.H) { continue; }', '', 'only pixels at the border of the image are wrong: padding?'],
+    [
+      '>= p.pixels * p.O)',
+      '>= p.pixels * p.O - 9u)',
+      '9 of 150 elements were never written, all from element 141 on: are 3×1×1 workgroups enough?',
+    ],
+    [
+      '>= p.pixels * p.O)',
+      '>= p.pixels * p.O + 9u)',
+      'y was written after its last row (as row 30; there are 30): is every invocation beyond the end turned away?',
+    ],
+    ['p.y_offset + row * p.y_stride + o', 'o * p.pixels + row', 'the result is stored as NCHW; it has to be NHWC'],
+  ])('%s → %s', async (from, to, hint) => {
+    const cases = hint.includes('NCHW') ? '1×2×3×4 *' : ONE;
+    const result = await check(changed(from, to), cases);
+    expect(result.passed).toBe(false);
+    expect(result.looksLike).toEqual([hint]);
+  });
+
+  test('an ignored stride, in the first strided layout alone, with the argument’s name', async () => {
+    const result = await check(changed('* p.x_stride', '* p.C'), ONE);
+    expect(result.failures.map((f) => f.layout)).toEqual(['strided by multiples of 4']);
+    expect(result.failures[0]).toMatchObject({ index: 0, got: null, differing: 150 });
+    expect(result.looksLike).toEqual([
+      expect.stringMatching(/^right when x lies by itself, wrong when it is a channel range/),
+    ]);
+    const y = await check(changed('row * p.y_stride', 'row * p.O'), ONE);
+    expect(y.failures[0]).toMatchObject({ layout: 'plain', kind: 'wrong' });
+    expect(y.looksLike).toEqual(['rows of y are y_stride = 8 apart, not 5: as if the stride were ignored']);
+  });
+
+  test('results that nothing but a gradient shows', async () => {
+    const code = readFileSync('shaders/instanceNorm/naive.wgsl', 'utf8').replace('+ g] = s[0];', '+ g] = 2.0 * s[0];');
+    const { failures } = await check(
+      { op: 'instanceNorm', like: 'naive', sources: [{ name: 'n.wgsl', code }] },
+      '3×5×7×3',
+    );
+    expect(failures.length).toBeGreaterThan(0);
+    expect(failures[0]).toMatchObject({ output: 'g_x' });
+  });
+
+  test('bits that change from run to run are noted', async () => {
+    const racing = conv
+      .replace(
+        'array<f32>;\n\nfn epilogue',
+        'array<f32>;\n@group(0) @binding(5) var<storage, read_write> runs: array<atomic<u32>>;\n\nfn epilogue',
+      )
+      .replace('epilogue(sum);', 'epilogue(sum) * (1.0 + 1e-6 * f32(atomicAdd(&runs[0], 1u) % 7u));');
+    const sources = [{ name: 'racing.wgsl', code: racing, workgroups: GRID }];
+    const result = await check({ op: 'conv2d', sources, scratch: 'runs = 4' }, ONE);
+    expect(result).toMatchObject({ passed: true, deterministic: false });
+    expect(checkText(result, 1e-7)).toMatch(/two runs gave different bits/);
+  });
+});
+
+describe('errors', () => {
+  test('a compile error shows file, line and column with a caret', async () => {
+    const error = await check(changed('var sum = 0.0;', 'var sum = 0.0 + foo;')).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ShaderError);
+    const line = conv.split('\n').findIndex((l) => l.includes('var sum')) + 1;
+    expect((error as Error).message).toContain(`my.wgsl: line ${line}:19: unresolved value 'foo'`);
+    expect((error as Error).message).toContain(`\n    var sum = 0.0 + foo;\n                    ^`);
+  });
+
+  test.each<[string, KernelOptions, RegExp]>([
+    ['unknown op', { op: 'conv3d', sources: [] }, /there is no op conv3d; there are abs, .*conv2d/],
+    ['unknown variant', { ...changed('', ''), like: 'fast' }, /conv2d has no variant fast; it has .*naive/],
+    [
+      'no workgroups',
+      changed('', '', { workgroups: undefined }),
+      /how many workgroups\? Give --workgroups.*--like naive/,
+    ],
+    ['bad workgroups', changed('', '', { workgroups: 'ceil(y.rows' }), /--workgroups: it ends too early/],
+    ['unknown entry', changed('', '', { entry: 'start' }), /my\.wgsl has no @compute function start; it has main/],
+    ['no entry', changed('@compute', ''), /my\.wgsl: no @compute function/],
+    ['no result', changed('read_write> y', 'read> y'), /no kernel writes the result y of conv2d/],
+    [
+      'an argument that is written',
+      changed('read> x', 'read_write> x'),
+      /x is an argument of conv2d; declare it var<storage, read> x/,
+    ],
+    [
+      'a foreign variable',
+      changed(/\bw\b(?=[:[])/g, 'weights'),
+      /variable weights is nothing that conv2d binds.*x, w, bias/,
+    ],
+    [
+      'a swapped attribute',
+      changed('@group(0) @binding(1)', '@binding(1) @group(0)'),
+      /the binding of variable x was not understood/,
+    ],
+    ['a foreign constant', changed('', '', { constants: 'TILE=4' }), /has no override TILE; it has none/],
+    ['a foreign field', changed('', '', { params: 'tile=4' }), /struct Params of my\.wgsl has no field tile/],
+    ['scratch of an argument', { ...changed('', ''), scratch: 'w=4' }, /w is an argument or result of conv2d/],
+    ['a vector in Params', changed('pixels: u32,', 'pixels: vec4u,'), /Params\.pixels is vec4u/],
+  ])('%s', (_, options, message) => {
+    expect(() => userKernel(engine, rooms, options)).toThrow(message);
+    expect(() => userKernel(engine, rooms, options)).toThrow(UsageError);
+  });
+
+  test('what shows only at a launch names the case', async () => {
+    await expect(check(changed('pixels: u32,', 'pixels: u32, more: u32,'))).rejects.toThrow(
+      /nothing gives Params\.more a value.*--params "more=EXPRESSION"\n\(in the case conv2d: 1×1×1×1/,
+    );
+    await expect(check(changed('', '', { workgroups: 'y.rows / 64' }))).rejects.toThrow(
+      /wrap it in ceil[\s\S]*\(in the case/,
+    );
+    await expect(check(changed('read> w: array<f32>', 'read> w: array<f32, 4000>'))).rejects.toThrow(
+      /conv2d\/my\.wgsl on conv2d: 1×1×1×1.*smaller than the minimum binding size/,
+    );
+    await expect(check(changed('', ''), 'no such case')).rejects.toThrow(
+      /no case of conv2d contains "no such case"; there are\n {2}conv2d: /,
+    );
+  });
+
+  test('a feature that the adapter lacks', () => {
+    const plain = Object.create(engine, {
+      device: { value: { ...{ limits: engine.device.limits }, features: new Set() } },
+    });
+    expect(() => userKernel(plain, rooms, changed(/^/, 'enable f16;\n'))).toThrow(AdapterError);
+    expect(() => userKernel(plain, rooms, changed(/^/, 'enable f16;\n'))).toThrow(
+      /my\.wgsl says "enable f16;", which needs the feature shader-f16/,
+    );
+  });
+
+  test('a kernel that does not end', async () => {
+    const never = new Promise<void>(() => {});
+    await expect(within(20, 'my.wgsl on a case', never)).rejects.toThrow(KernelTimeoutError);
+    await expect(within(20, 'my.wgsl on a case', never)).rejects.toThrow(
+      /my\.wgsl on a case did not finish in 0\.02 s/,
+    );
+    await expect(within(1000, 'quick', Promise.resolve(3))).resolves.toBe(3);
+  });
+
+  test('a variable that is declared and never used is no obstacle', async () => {
+    const unused = changed('if (p.biased != 0u) { sum += bias[p.bias_offset + o]; }', '');
+    expect(await check(unused, '3×7×6×7')).toMatchObject({ passed: true });
+  });
+});
+
+test('the contract says what every name of every launch means, and where every dimension lies', () => {
+  const silent: string[] = [];
+  for (const [name, { op }] of knownOps(rooms)) {
+    for (const t of [...op.args, ...op.results].map((a) => a.replace('?', '')))
+      if (!terms.get(name)?.layout[t]) silent.push(`${name}: layout of ${t}`);
+    for (const call of calls(name))
+      for (const software of [true, false])
+        for (const subgroupSize of [4, 8]) {
+          const there = { ...call, device: { ...call.device, software, subgroupSize } };
+          for (const variant of op.variants.filter((v) => !v.rejects?.(there))) {
+            const { dispatches, scratch } = variant.launch(there);
+            const given = dispatches.flatMap(({ shader, params, constants }) => [
+              ...[...shader.params.map((p) => p.name), ...Object.keys(params ?? {})].filter(
+                (n) => !/_(offset|stride)$/.test(n),
+              ),
+              ...[...shader.overrides, ...Object.keys(constants ?? {})],
+            ]);
+            for (const n of [...given, ...Object.keys(scratch ?? {})])
+              if (!meaningOf(op, n)) silent.push(`${name}/${variant.name}: ${n}`);
+          }
+        }
+  }
+  expect([...new Set(silent)]).toEqual([]);
+});
+
+test('a contract lists the fields, with values of its sample, and text and example', () => {
+  const contract = contractOf(engine, rooms, 'conv2d');
+  expect(contract.formula).toMatch(/^y\[n, i, j, o\] = Σ/);
+  expect(contract.tensors).toMatchObject([
+    { name: 'x', kind: 'argument', dtype: 'f32', layout: 'N H W C', strided: true },
+    { name: 'w', layout: 'KH KW C O', strided: false },
+    { name: 'bias', kind: 'optional argument' },
+    { name: 'y', kind: 'result', layout: 'N Ho Wo O' },
+  ]);
+  const [, , , C] = contract.tensors[0]?.shape ?? [];
+  expect(contract.names.find((n) => n.name === 'C')).toEqual({
+    name: 'C',
+    kind: 'param',
+    type: 'u32',
+    value: C,
+    meaning: 'channels of x',
+  });
+  expect(contract.others.find((n) => n.name === 'partials')).toMatchObject({ kind: 'scratch' });
+  expect(contract.device.limits.maxComputeInvocationsPerWorkgroup).toBeGreaterThanOrEqual(256);
+  expect(contract.example).toBe(conv);
+  for (const { name } of [...contract.names, ...contract.others, ...contract.variants])
+    expect(contractText(contract)).toContain(name);
+  expect(() => contractOf(engine, rooms, 'conv4d')).toThrow(/there is no op conv4d; there are/);
+  expect(() => exampleSource(engine, rooms, 'sum', { like: 'split' })).toThrow(/sum\/split has 2 kernels.*--part 1/);
+});
+
+test('a source is found as it was written, though the build strips it', () => {
+  const strip = (code: string) =>
+    code
+      .split('\n')
+      .map((l) => l.replace(/\/\/.*$/, '').trim())
+      .filter(Boolean)
+      .join('\n');
+  expect(writtenSource(strip(conv))).toBe(conv);
+  const leaky = exampleSource(engine, rooms, 'leakyRelu');
+  expect(writtenSource(strip(leaky)).trimEnd()).toBe(leaky.trimEnd());
+  expect(writtenSource('fn other() {}')).toBe('fn other() {}');
+});
+
+test('a kernel is timed beside ours and held against them at full size', async () => {
+  const own = (code: string) =>
+    userKernel(engine, rooms, { op: 'copy', like: 'scalar', sources: [{ name: 'my.wgsl', code }] });
+  const code = exampleSource(engine, rooms, 'copy');
+  const result = await timeKernel(engine, own(code), { filter: '4x16x8x512', samples: 2 });
+  expect(result).toMatchObject({ passed: true, refused: [] });
+  const [timed] = result.cases;
+  expect(timed?.rows.map((r) => [r.variant, r.yours])).toEqual([
+    ['my.wgsl', true],
+    ['vec4', false],
+    ['scalar', false],
+  ]);
+  expect(timed?.rows.filter((r) => r.chosen)).toHaveLength(1);
+  for (const { speed, ratio } of timed?.rows ?? []) {
+    expect(speed.times.median).toBeGreaterThan(0);
+    expect(ratio).toBeCloseTo(speed.times.median / (timed?.rows[0]?.speed.times.median ?? 0), 10);
+  }
+  // wrong only beyond the size of every small case
+  const large = own(code.replace(/= x\[(.*)\];/, '= x[$1] + select(0u, 0x00800000u, i == 200000u);'));
+  expect(await checkKernel(engine, large)).toMatchObject({ passed: true });
+  const { passed, cases } = await timeKernel(engine, large, { filter: '4x16x8x512', samples: 2 });
+  expect(passed).toBe(false);
+  expect(cases[0]?.wrong).toMatchObject({ result: 'y', index: 200000, differing: 1 });
+  await expect(timeKernel(engine, large, { filter: '9x9' })).rejects.toThrow(/no case to time copy on contains "9x9"/);
+});
+
+describe('pose-gan bench', () => {
+  let folder = '';
+  afterEach(() => {
+    vi.restoreAllMocks();
+    if (folder) rmSync(folder, { recursive: true });
+    folder = '';
+  });
+  const file = (code: string) => {
+    folder = mkdtempSync(join(tmpdir(), 'kernel-'));
+    const path = join(folder, 'my.wgsl');
+    writeFileSync(path, code);
+    return path;
+  };
+
+  test('checks a file: exit code 0, 1 or 2, and JSON', async () => {
+    const out: string[] = [];
+    vi.spyOn(console, 'log').mockImplementation((text: string) => void out.push(text));
+    const errors: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => errors.push(String(text)) > 0);
+    const relu = exampleSource(engine, rooms, 'relu');
+    const run = (code: string, ...more: string[]) =>
+      main(['bench', '--op', 'relu', '--kernel', file(code), '--check-only', ...more]);
+    expect(await run(relu, '--like', 'naive')).toBe(0);
+    expect(out.join('\n')).toMatch(/my\.wgsl as relu\nright on \d+ cases \(\d+ plain/);
+    out.length = 0;
+    expect(await run(relu.replace('max(', 'min('), '--workgroups', GRID, '--json')).toBe(1);
+    expect(JSON.parse(out.join(''))).toMatchObject({ op: 'relu', check: { passed: false } });
+    expect(await run(relu)).toBe(2);
+    expect(errors.join('')).toMatch(/how many workgroups\?/);
+    expect(await run(relu, '--like', 'naive', '--html', 'x.html')).toBe(2);
+    expect(errors.join('')).toMatch(/--html is for our own kernels/);
+    expect(await main(['bench', '--op', 'relu'])).toBe(2);
+    expect(await run(relu, '--workgroups', '1', '--workgroups', '2')).toBe(2);
+    expect(errors.join('')).toMatch(/--workgroups was given 2 times for 1 kernels/);
+  });
+
+  test('the kernel and the command of docs/kernels.md do what they say', async () => {
+    const guide = readFileSync('docs/kernels.md', 'utf8');
+    const code = /```wgsl\n([\s\S]*?)```/.exec(guide)?.[1] ?? '';
+    const command = /```sh\n(pose-gan bench --op [\s\S]*?--check-only)\n```/.exec(guide)?.[1] ?? '';
+    const words = [...command.replace(/\\\n/g, ' ').matchAll(/"([^"]*)"|(\S+)/g)].map((m) => m[1] ?? m[2] ?? '');
+    const args = words.slice(1).map((w) => (w === 'quad.wgsl' ? file(code) : w));
+    const out: string[] = [];
+    vi.spyOn(console, 'log').mockImplementation((text: string) => void out.push(text));
+    expect(await main(args)).toBe(0);
+    expect(out.join('\n')).toMatch(/right on \d+ cases \(\d+ plain, \d+ strided by multiples of 4, 0 strided oddly\)/);
+    for (const option of guide.match(/--[a-z][a-z-]*/g) ?? [])
+      expect(Object.keys(bench.options), option).toContain(option === '--json' ? 'filter' : option.slice(2));
+  });
+});
