@@ -78,6 +78,7 @@ describe('every kernel that takes elementwise work gives the same bits as withou
   const seen = new Set<string>();
   const [gap, margin] = [4, 4];
   const layout = { name: 'strided', margin, gap };
+  const tile = (variant: string) => (variant.match(/\d+/g) ?? []).reduce((area, side) => area * Number(side), 1);
 
   test.each(rooms.map((r) => [r.name, r] as const))('%s', async (_, room) => {
     for (const c of room.cases) {
@@ -88,10 +89,12 @@ describe('every kernel that takes elementwise work gives the same bits as withou
         const outputs = { [name]: leakyRelu(mul(y, input('side', y.shape))) };
         const short = { [name]: leakyRelu(scale(y, 3)) };
         const [mine] = plannedCalls(engine, outputs, { fuse: false, guard: { gap } }).filter((s) => s.op === op);
-        for (const v of op.variants) {
-          known.add(`${op.name}/${v.name}`);
-          if (seen.has(`${op.name}/${v.name}`) || !mine || v.rejects?.(mine.call)) continue;
-          seen.add(`${op.name}/${v.name}`);
+        for (const v of [...op.variants].sort((a, b) => tile(a.name) - tile(b.name))) {
+          // Where compiling is slow, the smallest of the tile sizes of a kernel stands for all.
+          const key = `${op.name}/${engine.software ? v.name.replace(/\d+x\d+/, '') : v.name}`;
+          known.add(key);
+          if (seen.has(key) || !mine || v.rejects?.(mine.call)) continue;
+          seen.add(key);
           const variant: CompileOptions['variant'] = (of) => (of === op.name ? v.name : undefined);
           const options = { variant, guard: { gap }, fuse: 'everywhere' } as const;
           // Kernels for the CPU with many stores take minutes to compile with an operand, and are never asked to.
@@ -191,13 +194,13 @@ describe('what is fused', () => {
 
 describe('what is not', () => {
   test('outputs and retained values stay readable as the last run left them', async () => {
-    const c = conv2d(x, w, { pad: 1 });
+    const c = norm(x);
     const r = relu(c);
     const s = scale(r, 2);
     const { fused } = await compare({ c, s }, feeds, { retain: [r] });
-    expect(fused).toEqual(['conv2d+relu+scale']);
+    expect(fused).toEqual(['instanceNorm+relu+scale']);
     const plan = await compile(engine, { s }, { retain: 'all' });
-    expect(kernelsOf(plan)).toEqual(['conv2d', 'relu', 'scale']);
+    expect(kernelsOf(plan)).toEqual(['instanceNorm', 'relu', 'scale']);
     plan.destroy();
   });
 
@@ -209,12 +212,12 @@ describe('what is not', () => {
   });
 
   test('parts that one kernel could not write into one buffer', async () => {
-    const c = conv2d(x, w, { pad: 1 });
+    const c = norm(x);
     const { fused } = await compare({ y: concat([relu(c), scale(c, 2)]) }, feeds);
-    expect(fused).toEqual(['conv2d+relu', 'scale']);
+    expect(fused).toEqual(['instanceNorm+relu', 'scale']);
     const a = relu(x);
-    const dense = await compare({ y: concat([a, relu(conv2d(a, w, { pad: 1 }))]) }, feeds);
-    expect(dense.fused).toEqual(['relu', 'conv2d', 'relu']);
+    const dense = await compare({ y: concat([a, relu(norm(a))]) }, feeds);
+    expect(dense.fused).toEqual(['relu', 'instanceNorm', 'relu']);
   });
 
   test('a parameter read after its update is the new one', async () => {
@@ -237,15 +240,15 @@ describe('what is not', () => {
 describe('a value that no kernel stores', () => {
   test('can be read, again after new inputs, parameters and masks', async () => {
     const set = new ParameterSet('read');
-    const p = set.add('p', [3, 3, 8, 8], (i) => Math.sin(i));
+    const p = set.add('p', [8], (i) => i + 1);
     const random = new Random(1);
-    const c = conv2d(x, p, { pad: 1 });
+    const c = instanceNorm(x, p, p);
     const d = dropout(c, random);
     const y = relu(d);
     const plan = await compile(engine, { y });
-    expect(kernelsOf(plan)).toEqual(['conv2d+dropout+relu']);
+    expect(kernelsOf(plan)).toEqual(['instanceNorm+dropout+relu']);
     for (const run of [1, 2, 3]) {
-      if (run === 3) ParameterStorage.of(engine, set).write(new Map([['p', normal(576, 9)]]));
+      if (run === 3) ParameterStorage.of(engine, set).write(new Map([['p', normal(8, 9)]]));
       plan.run({ x: normal(480, run) });
       const [got, before, after] = [await plan.read('y'), await plan.read(c), await plan.read(d)];
       expect(random.step).toBe(run);
@@ -285,7 +288,7 @@ test('a training step with shared weights, skips, norms and dropout: every gradi
     plan.destroy();
   }
   expect(differing(weights[0], weights[1])).toEqual([]);
-  expect(counts[1]).toBeLessThan((counts[0] as number) - 9);
+  expect(counts[1]).toBeLessThan((counts[0] as number) - 5);
 });
 
 test('leakyRelu: the gradient from its result for slopes of 0 or more, from its argument otherwise', async () => {

@@ -4,6 +4,7 @@
 // channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are then spread to
 // all lanes from its register: no workgroup memory, no barrier. Operands come from textures, whose reads are cheap on
 // the CPU. A row of x may have channels to spare up to its stride: they are not looked at.
+// Workgroup z sums the z-th chunk of taps and writes the z-th block of rows (split; otherwise there is one).
 // The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
 // would make the compiler put its registers aside.
 enable subgroups;
@@ -13,7 +14,7 @@ const QUADS = 2u;
 const GROUPS = ROWS / LANES;
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  sh: u32, sw: u32, top: u32, left: u32, biased: u32, taps: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -34,12 +35,16 @@ fn origin(row: u32) -> vec3u {
 fn inside(a: vec3u, u: u32, v: u32) -> bool { return a.y + u < p.H && a.z + v < p.W; }
 fn address(a: vec3u, u: u32, v: u32) -> u32 { return (p.x_offset + ((a.x + a.y + u) * p.W + a.z + v) * p.x_stride) / 4u; }
 
-fn put(row: u32, o: u32, value: vec4f) {
+fn put(row: u32, chunk: u32, o: u32, value: vec4f) {
   if (row >= p.pixels || o >= p.O) { return; }
   var z = value;
   if (p.biased != 0u) { z += bias[(p.bias_offset + o) / 4u]; }
-  y[(p.y_offset + row * p.y_stride + o) / 4u] = vec4f(epilogue(z.x), epilogue(z.y), epilogue(z.z), epilogue(z.w));
+  let at = p.y_offset + (chunk * p.pixels + row) * p.y_stride + o;
+  y[at / 4u] = vec4f(epilogue(z.x), epilogue(z.y), epilogue(z.z), epilogue(z.w));
 }
+
+// Finished values, which a loop stores that is not written out: the code that stores is long, the more so when fused.
+var<private> done: array<vec4f, ROWS * QUADS>;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -56,38 +61,39 @@ fn main(
   var column = array<u32, QUADS>();
   for (var q = 0u; q < QUADS; q++) { column[q] = min(o / 4u + q * LANES, quads - 1u); }
   var a = array<vec4f, ROWS * QUADS>();
-  for (var u = 0u; u < p.KH; u++) {
-    for (var v = 0u; v < p.KW; v++) {
-      var m = array<bool, GROUPS>();
-      var s = array<u32, GROUPS>();
-      for (var g = 0u; g < GROUPS; g++) {
-        m[g] = inside(corner[g], u, v);
-        s[g] = select(0u, address(corner[g], u, v), m[g]);
+  for (var tap = group.z * p.taps; tap < min((group.z + 1u) * p.taps, p.KH * p.KW); tap++) {
+    let u = tap / p.KW;
+    let v = tap % p.KW;
+    var m = array<bool, GROUPS>();
+    var s = array<u32, GROUPS>();
+    for (var g = 0u; g < GROUPS; g++) {
+      m[g] = inside(corner[g], u, v);
+      s[g] = select(0u, address(corner[g], u, v), m[g]);
+    }
+    let first = (p.w_offset + tap * p.C * p.O) / 4u;
+    for (var c = 0u; c < p.C; c += 4u) {
+      // Channels beyond the last are zero in x; for w they are the last again.
+      let some = c + vec4u(0, 1, 2, 3) < vec4u(p.C);
+      let k = first + min(c + vec4u(0, 1, 2, 3), vec4u(p.C - 1u)) * quads;
+      var f = array<mat4x4f, QUADS>();
+      for (var q = 0u; q < QUADS; q++) {
+        f[q] = mat4x4f(
+          textureLoad(w, texel(k.x + column[q]), 0), textureLoad(w, texel(k.y + column[q]), 0),
+          textureLoad(w, texel(k.z + column[q]), 0), textureLoad(w, texel(k.w + column[q]), 0),
+        );
       }
-      let first = (p.w_offset + (u * p.KW + v) * p.C * p.O) / 4u;
-      for (var c = 0u; c < p.C; c += 4u) {
-        // Channels beyond the last are zero in x; for w they are the last again.
-        let some = c + vec4u(0, 1, 2, 3) < vec4u(p.C);
-        let k = first + min(c + vec4u(0, 1, 2, 3), vec4u(p.C - 1u)) * quads;
-        var f = array<mat4x4f, QUADS>();
-        for (var q = 0u; q < QUADS; q++) {
-          f[q] = mat4x4f(
-            textureLoad(w, texel(k.x + column[q]), 0), textureLoad(w, texel(k.y + column[q]), 0),
-            textureLoad(w, texel(k.z + column[q]), 0), textureLoad(w, texel(k.w + column[q]), 0),
-          );
-        }
-        var b = array<vec4f, GROUPS>();
-        for (var g = 0u; g < GROUPS; g++) {
-          b[g] = select(vec4f(), textureLoad(x, texel(s[g] + c / 4u), 0), some & vec4<bool>(m[g]));
-        }
-        for (var i = 0u; i < ROWS; i++) {
-          let e = subgroupShuffle(b[i / LANES], i % LANES);
-          for (var q = 0u; q < QUADS; q++) { a[i * QUADS + q] += f[q] * e; }
-        }
+      var b = array<vec4f, GROUPS>();
+      for (var g = 0u; g < GROUPS; g++) {
+        b[g] = select(vec4f(), textureLoad(x, texel(s[g] + c / 4u), 0), some & vec4<bool>(m[g]));
+      }
+      for (var i = 0u; i < ROWS; i++) {
+        let e = subgroupShuffle(b[i / LANES], i % LANES);
+        for (var q = 0u; q < QUADS; q++) { a[i * QUADS + q] += f[q] * e; }
       }
     }
   }
-  for (var i = 0u; i < ROWS; i++) {
-    for (var q = 0u; q < QUADS; q++) { put(row + i, o + 4u * LANES * q, a[i * QUADS + q]); }
+  for (var i = 0u; i < ROWS * QUADS; i++) { done[i] = a[i]; }
+  for (var i = 0u; i != ROWS * QUADS; i++) {
+    put(row + i / QUADS, group.z, o + i % QUADS * 4u * LANES, done[i]);
   }
 }

@@ -28,6 +28,9 @@ fn put(at: u32, c: u32, o: u32, value: vec4f) {
   partials[(at + c * p.O + o) / 4u] = value;
 }
 
+// Finished values, which a loop stores that is not written out: the code that stores is long, the more so when fused.
+var<private> done: array<vec4f, 4u * LANES * BLOCKS * QUADS>;
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -87,7 +90,8 @@ fn main(
     }
   }
   let at = (group.z * p.KH * p.KW + tap) * p.C * p.O;
-  for (var i = 0u; i < 4u * LANES * BLOCKS; i++) {
-    for (var q = 0u; q < QUADS; q++) { put(at, c + i, o + 4u * LANES * q, a[i * QUADS + q]); }
+  for (var i = 0u; i < 4u * LANES * BLOCKS * QUADS; i++) { done[i] = a[i]; }
+  for (var i = 0u; i != 4u * LANES * BLOCKS * QUADS; i++) {
+    put(at, c + i / QUADS, o + i % QUADS * 4u * LANES, done[i]);
   }
 }

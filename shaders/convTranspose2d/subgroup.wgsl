@@ -49,6 +49,9 @@ fn put(m: u32, f: vec2u, o: u32, value: vec4f) {
   }
 }
 
+// Finished values, which a loop stores that is not written out: the code that stores is long, the more so when fused.
+var<private> done: array<vec4f, ROWS * QUADS>;
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -101,7 +104,6 @@ fn main(
     }
     h--;
   }
-  for (var i = 0u; i < ROWS; i++) {
-    for (var q = 0u; q < QUADS; q++) { put(first + i, f, o + 4u * LANES * q, t[i * QUADS + q]); }
-  }
+  for (var i = 0u; i < ROWS * QUADS; i++) { done[i] = t[i]; }
+  for (var i = 0u; i != ROWS * QUADS; i++) { put(first + i / QUADS, f, o + i % QUADS * 4u * LANES, done[i]); }
 }

@@ -4,9 +4,10 @@
  * - `const NAME = 4u;` takes the value given for NAME, if there is one;
  * - `for (var i = 0u; i < N; i++) { … }` with a constant N becomes N blocks with `i` put in;
  * - `var a = array<T, N>();` becomes N variables `a_0`, `a_1`, … that start at zero, and `a[index]` one of them;
- * - `subgroupShuffle(v, index)` becomes `subgroupBroadcast`, which wants a constant index, and `if (CONSTANT …)` stays.
+ * - `subgroupShuffle(v, index)` becomes `subgroupBroadcast`, which wants a constant index.
  *
- * Bounds and indices are sums and products of numbers and constants. Loops with other bounds stay as they are. The source itself is
+ * Bounds and indices are sums and products of numbers and constants. Loops with other bounds, and those that end with `!=`, stay as
+ * they are. The source itself is
  * plain WGSL that computes the same. Throws on an array index that is not constant.
  */
 export function unroll(source: string, values: Readonly<Record<string, number>>): string {

@@ -3,7 +3,7 @@ import registersCode from '../../../shaders/conv2d/registers.wgsl?raw';
 import scalarCode from '../../../shaders/conv2d/scalar.wgsl?raw';
 import subgroupCode from '../../../shaders/conv2d/subgroup.wgsl?raw';
 import tiledCode from '../../../shaders/conv2d/tiled.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
+import { applyOne, arg, type Call, type Dispatch, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { shader } from '../../gpu/shader.js';
@@ -18,6 +18,9 @@ import {
   convParams,
   convSize,
   leftOver,
+  scratchLimit,
+  splitLaunch,
+  storingTo,
 } from './convolution.js';
 import { rejectsSubgroups, texelRows, writtenOut } from './subgroup.js';
 import { tiledVariants } from './tiles.js';
@@ -26,6 +29,9 @@ const naive = shader('conv2d/naive', naiveCode);
 const scalar = shader('conv2d/scalar', scalarCode);
 const registers = shader('conv2d/registers', registersCode);
 const subgroup = writtenOut('conv2d/subgroup', subgroupCode);
+const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupCode, (label, code) =>
+  storingTo(label, code, 'y', 'partials'),
+);
 
 const tiled = tiledVariants<ConvAttrs>({
   op: 'conv2d',
@@ -41,6 +47,27 @@ const tiled = tiledVariants<ConvAttrs>({
   ],
 });
 
+/** Bytes of a tile's weights that the second core cache keeps for the next tile of pixels. */
+const CACHE_BYTES = 2 ** 19;
+
+const tapsOf = (call: Call<ConvAttrs>): number => {
+  const [KH = 0, KW = 0] = arg(call, 'w').shape;
+  return KH * KW;
+};
+
+/** Taps whose weights for `columns` channels fit the cache. */
+const cachedTaps = (call: Call<ConvAttrs>, columns: number): number =>
+  Math.max(1, Math.floor(CACHE_BYTES / (4 * (arg(call, 'w').shape[2] ?? 1) * columns)));
+
+/** Taps per chunk, of which there are at least two; half of what fits, as rows a power of two apart leave sets of a cache unused. */
+const tapsPerChunk = (call: Call<ConvAttrs>): number =>
+  Math.max(1, Math.floor(Math.min(cachedTaps(call, 64), tapsOf(call)) / 2));
+
+const rejectsTile = ({ device, arg: { x, w, y, bias } }: Call<ConvAttrs>): string | undefined =>
+  rejectsSubgroups(device) ??
+  (x && texelRows(x) ? undefined : 'stride and offset of x must be multiples of 4') ??
+  (vec4Ready(w, y, bias) ? undefined : 'output channels, stride and offset of y must be multiples of 4');
+
 /** The kernel for subgroups with a tile of so many pixels × output channels. */
 const subgroupVariant = (
   rows: number,
@@ -48,19 +75,44 @@ const subgroupVariant = (
   avoid: (call: Call<ConvAttrs>) => boolean,
 ): Variant<ConvAttrs> => ({
   name: `subgroup${rows}x${columns}`,
-  rejects: ({ device, arg: { x, w, y, bias } }) =>
-    rejectsSubgroups(device) ||
-    (!(x && texelRows(x)) && 'stride and offset of x must be multiples of 4') ||
-    (!vec4Ready(w, y, bias) && 'output channels, stride and offset of y must be multiples of 4'),
+  rejects: rejectsTile,
   avoid: (call) => !call.device.software || avoid(call),
-  launch: (call) => {
-    const { rows: pixels, channels } = arg(call, 'y');
-    const LANES = call.device.subgroupSize;
-    const kernel = subgroup({ LANES, ROWS: rows, QUADS: columns / (4 * LANES) });
-    const count = Math.ceil(pixels / rows) * Math.ceil(channels / columns);
-    return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: grid(count, 1) }] };
-  },
+  launch: (call) => ({ dispatches: [tile(call, subgroup, rows, columns, arg(call, 'w').rows)] }),
 });
+
+function tile(call: Call<ConvAttrs>, kernels: typeof subgroup, rows: number, columns: number, taps: number): Dispatch {
+  const { rows: pixels, channels } = arg(call, 'y');
+  const LANES = call.device.subgroupSize;
+  const [across, down] = grid(Math.ceil(pixels / rows) * Math.ceil(channels / columns), 1);
+  return {
+    shader: kernels({ LANES, ROWS: rows, QUADS: columns / (4 * LANES) }),
+    params: { ...convParams(call), taps },
+    workgroups: [across, down, Math.ceil(tapsOf(call) / taps)],
+  };
+}
+
+/**
+ * The same on chunks of taps, which are then added in order: a tile's weights stay in the cache for the next tile of pixels, where
+ * there are several.
+ */
+const subgroupSplitVariant: Variant<ConvAttrs> = {
+  name: 'subgroupSplit',
+  rejects: (call) => {
+    const chunks = Math.ceil(tapsOf(call) / tapsPerChunk(call));
+    const { rows, channels } = arg(call, 'y');
+    const room = scratchLimit(call as Call<never>);
+    return (
+      rejectsTile(call) ??
+      (chunks < 2 ? 'there is one tap' : undefined) ??
+      (chunks * rows * channels > room ? 'no room to split' : undefined)
+    );
+  },
+  avoid: (call) => !call.device.software || arg(call, 'y').rows < 128 || tapsOf(call) <= cachedTaps(call, 64),
+  launch: (call) => {
+    const taps = tapsPerChunk(call);
+    return splitLaunch(call, Math.ceil(tapsOf(call) / taps), tile(call, subgroupSplit, 32, 64, taps));
+  },
+};
 
 export const conv2dOp: Op<ConvAttrs> = {
   name: 'conv2d',
@@ -103,6 +155,7 @@ export const conv2dOp: Op<ConvAttrs> = {
   },
   variants: [
     ...tiled,
+    subgroupSplitVariant,
     // Many weights are read again for every tile of pixels: the taller tile where they are more than a cache holds.
     subgroupVariant(64, 64, ({ arg: { w, y } }) => !w || !y || w.rows * w.channels < 2 ** 21 || y.rows < 256),
     subgroupVariant(32, 64, ({ arg: { y } }) => !y || y.channels <= 32),
