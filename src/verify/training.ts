@@ -91,7 +91,7 @@ async function check(engine: Engine, file: FixtureFile): Promise<Record<string, 
   const step = trainingStep({ g, d, vgg }, config, batchInputs(config, n));
   const gradients = [...step.gradientsD, ...step.gradientsG];
   const outputs = { ...step.losses, generated: step.generated, real: step.logitsReal, fake: step.logitsFake };
-  const plan = await compile(engine, outputs, { update: step.updates });
+  const plan = await compile(engine, outputs, { update: step.updates, retain: gradients });
   const storages = [g.set, d.set].map((set) => ParameterStorage.of(engine, set));
   for (const [i, set] of [g.set, d.set].entries())
     storages[i]?.write(new Map(set.names.map((k) => [k, Float32Array.from(toDevice(file.tensor(`init/${k}`)).data)])));

@@ -68,24 +68,20 @@ const rejectsTile = ({ device, arg: { x, w, y, bias } }: Call<ConvAttrs>): strin
   (x && texelRows(x) ? undefined : 'stride and offset of x must be multiples of 4') ??
   (vec4Ready(w, y, bias) ? undefined : 'output channels, stride and offset of y must be multiples of 4');
 
-/** The kernel for subgroups with a tile of so many pixels × output channels. */
-const subgroupVariant = (
-  rows: number,
-  columns: number,
-  avoid: (call: Call<ConvAttrs>) => boolean,
-): Variant<ConvAttrs> => ({
-  name: `subgroup${rows}x${columns}`,
+/** The kernel for subgroups with a tile of 32 pixels × so many output channels. */
+const subgroupVariant = (columns: number, avoid: (call: Call<ConvAttrs>) => boolean): Variant<ConvAttrs> => ({
+  name: `subgroup32x${columns}`,
   rejects: rejectsTile,
   avoid: (call) => !call.device.software || avoid(call),
-  launch: (call) => ({ dispatches: [tile(call, subgroup, rows, columns, arg(call, 'w').rows)] }),
+  launch: (call) => ({ dispatches: [tile(call, subgroup, columns, arg(call, 'w').rows)] }),
 });
 
-function tile(call: Call<ConvAttrs>, kernels: typeof subgroup, rows: number, columns: number, taps: number): Dispatch {
+function tile(call: Call<ConvAttrs>, kernels: typeof subgroup, columns: number, taps: number): Dispatch {
   const { rows: pixels, channels } = arg(call, 'y');
   const LANES = call.device.subgroupSize;
-  const [across, down] = grid(Math.ceil(pixels / rows) * Math.ceil(channels / columns), 1);
+  const [across, down] = grid(Math.ceil(pixels / 32) * Math.ceil(channels / columns), 1);
   return {
-    shader: kernels({ LANES, ROWS: rows, QUADS: columns / (4 * LANES) }),
+    shader: kernels({ LANES, ROWS: 32, QUADS: columns / (4 * LANES) }),
     params: { ...convParams(call), taps },
     workgroups: [across, down, Math.ceil(tapsOf(call) / taps)],
   };
@@ -110,7 +106,7 @@ const subgroupSplitVariant: Variant<ConvAttrs> = {
   avoid: (call) => !call.device.software || arg(call, 'y').rows < 128 || tapsOf(call) <= cachedTaps(call, 64),
   launch: (call) => {
     const taps = tapsPerChunk(call);
-    return splitLaunch(call, Math.ceil(tapsOf(call) / taps), tile(call, subgroupSplit, 32, 64, taps));
+    return splitLaunch(call, Math.ceil(tapsOf(call) / taps), tile(call, subgroupSplit, 64, taps));
   },
 };
 
@@ -156,10 +152,8 @@ export const conv2dOp: Op<ConvAttrs> = {
   variants: [
     ...tiled,
     subgroupSplitVariant,
-    // Many weights are read again for every tile of pixels: the taller tile where they are more than a cache holds.
-    subgroupVariant(64, 64, ({ arg: { w, y } }) => !w || !y || w.rows * w.channels < 2 ** 21 || y.rows < 256),
-    subgroupVariant(32, 64, ({ arg: { y } }) => !y || y.channels <= 32),
-    subgroupVariant(32, 32, () => false),
+    subgroupVariant(64, ({ arg: { y } }) => !y || y.channels <= 32),
+    subgroupVariant(32, () => false),
     {
       name: 'registers',
       rejects: ({ arg: { x, w, y, bias } }) =>

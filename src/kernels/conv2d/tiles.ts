@@ -3,9 +3,9 @@ import { type Shader, shader } from '../../gpu/shader.js';
 import { type ConvAttrs, convParams, scratchLimit, splitLaunch, storingTo } from './convolution.js';
 
 /**
- * The tiled kernels of the convolution family are one product of matrices each, cut into tiles: a workgroup makes m rows ×
- * n columns in steps of eight terms, an invocation 8 rows × `width` columns. This file makes a kernel of each size from its
- * plain WGSL, and estimates which size suits a product.
+ * The tiled kernels of the convolution family are one product of matrices each, cut into tiles: a workgroup makes m rows
+ * × n columns in steps of eight terms, an invocation 8 rows × `width` columns. This file makes a kernel of each size from
+ * its plain WGSL, and estimates which size suits a product.
  */
 export interface Tile {
   readonly name: string;
@@ -104,7 +104,8 @@ function replaceOnce(code: string, pattern: RegExp, by: string): string {
 }
 
 const LOAD = `let d = min(vec4u(0, 1, 2, 3), vec4u(left - 1u));
-  return select(vec4f(), vec4f(NAME[e], NAME[e + d.y], NAME[e + d.z], NAME[e + d.w]), vec4u(0, 1, 2, 3) < vec4u(left));`;
+  let v = vec4f(NAME[e], NAME[e + d.y], NAME[e + d.z], NAME[e + d.w]);
+  return select(vec4f(), v, vec4u(0, 1, 2, 3) < vec4u(left));`;
 const GATHER = 'return select(vec4f(), vec4f(NAME[e.x], NAME[e.y], NAME[e.z], NAME[e.w]), within);';
 const STORE = `NAME[e] = v.x;
   if (left > 1u) { NAME[e + 1u] = v.y; }
@@ -151,7 +152,7 @@ export interface TiledConvolution<A> {
   scalar(call: Call<A>): readonly string[];
 }
 
-/** The `tiled…` and `splitK…` variants of a convolution, by tile; a GPU's rule avoids all but the one estimated best. */
+/** The `tiled…` and `splitK…` variants of a convolution, by tile; a GPU's rule avoids all but the best estimated. */
 export function tiledVariants<A extends ConvAttrs>({ op, code, ...of }: TiledConvolution<A>): Variant<A>[] {
   const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, tiledCode(code, t, scalar)));
   // Activations belong to the sum of the chunks, not to a chunk: its kernel has no epilogue to fill in.

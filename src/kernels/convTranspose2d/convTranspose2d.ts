@@ -60,13 +60,12 @@ const tiled = tiledVariants<ConvTransposeAttrs>({
   ],
 });
 
-/** The kernel for subgroups with a tile of so many pixels of a phase × output channels. */
+/** The kernel for subgroups with a tile of 32 pixels of a phase × so many output channels. */
 const subgroupVariant = (
-  rows: number,
   columns: number,
   avoid: (call: Call<ConvTransposeAttrs>) => boolean,
 ): Variant<ConvTransposeAttrs> => ({
-  name: `subgroup${rows}x${columns}`,
+  name: `subgroup32x${columns}`,
   rejects: (call) =>
     rejectsSubgroups(call.device) ||
     (!vec4Ready(call.arg.x, call.arg.w) && 'channels, stride and offset of x must be multiples of 4') ||
@@ -75,8 +74,8 @@ const subgroupVariant = (
   launch: (call) => {
     const { pixels, count } = phases(call);
     const LANES = call.device.subgroupSize;
-    const kernel = subgroup({ LANES, ROWS: rows, QUADS: columns / (4 * LANES) });
-    const [across, down] = grid(Math.ceil(pixels / rows) * Math.ceil(arg(call, 'y').channels / columns), 1);
+    const kernel = subgroup({ LANES, ROWS: 32, QUADS: columns / (4 * LANES) });
+    const [across, down] = grid(Math.ceil(pixels / 32) * Math.ceil(arg(call, 'y').channels / columns), 1);
     return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: [across, down, count] }] };
   },
 });
@@ -124,13 +123,8 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
   },
   variants: [
     ...tiled,
-    // Many weights are read again for every tile of pixels: the taller tile where they are more than a cache holds.
-    subgroupVariant(64, 64, (call) => {
-      const w = arg(call, 'w');
-      return w.rows * w.channels < 2 ** 21 || phases(call).pixels < 256;
-    }),
-    subgroupVariant(32, 64, (call) => arg(call, 'y').channels <= 32),
-    subgroupVariant(32, 32, () => false),
+    subgroupVariant(64, (call) => arg(call, 'y').channels <= 32),
+    subgroupVariant(32, () => false),
     {
       name: 'registers',
       rejects: (call) =>
