@@ -268,12 +268,30 @@ class Compiler {
     return to;
   }
 
+  /** A tensor where vec4 loads of its rows are aligned. */
+  #aligned(t: Tensor): Placement {
+    const place = this.#places.of(t);
+    const channels = channelsOf(t.shape);
+    if ((place.stride % 4 === 0 && place.offset % 4 === 0) || channels < 3) return place;
+    const stride = 4 * Math.ceil(channels / 4);
+    const root = newRoot(`aligned ${t}`, 'scratch', align(rowsOf(t.shape) * stride));
+    this.#places.roots.push(root);
+    const to = { root, offset: 0, stride };
+    this.#addCopy(t, place, to);
+    return to;
+  }
+
+  /** Where a kernel reads an argument. Under a forced variant it reads it as it lies. */
+  #argument(op: Op, name: string, t: Tensor): Placement {
+    if (!op.strided?.includes(name)) return this.#contiguous(t);
+    return op.aligned?.includes(name) && !this.options.variant ? this.#aligned(t) : this.#places.of(t);
+  }
+
   #kernel(node: Node): void {
     const args: Record<string, Arg> = {};
     const places: Record<string, Placement> = {};
     const put = (name: string, t: Tensor, isInput: boolean) => {
-      const strided = node.op.strided?.includes(name);
-      const place = isInput && !strided ? this.#contiguous(t) : this.#places.of(t);
+      const place = isInput ? this.#argument(node.op, name, t) : this.#places.of(t);
       places[name] = place;
       args[name] = argOf(t, place);
     };

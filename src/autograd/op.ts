@@ -13,6 +13,8 @@ export interface Op<A = unknown> {
   readonly results: readonly string[];
   /** Arguments and results whose kernels all take a channel stride, so that a concatenation or slice needs no copy. */
   readonly strided?: readonly string[];
+  /** Those of them whose rows are worth copying to where vec4 loads are aligned, as each is read many times. */
+  readonly aligned?: readonly string[];
   /** Shapes of the results. Throws `ShapeError` naming the op, the argument and both shapes. */
   infer(inputs: readonly (TensorType | undefined)[], attrs: A): TensorType[];
   /**

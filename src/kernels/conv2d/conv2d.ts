@@ -117,6 +117,7 @@ export const conv2dOp: Op<ConvAttrs> = {
   epilogue: 'y',
   unrolled: true,
   strided: ['x', 'y'],
+  aligned: ['x'],
   infer: ([x, w, bias], attrs) => {
     const [N, H, W, C] = nhwc('conv2d', 'x', x as Tensor);
     const { shape } = w as Tensor;

@@ -154,6 +154,7 @@ export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
   epilogue: 'gw',
   unrolled: true,
   strided: ['x', 'gy'],
+  aligned: ['x'],
   infer: ([x, gy], attrs) => {
     const op = 'conv2dWeightGradient';
     const [N, H, W, C] = nhwc(op, 'x', x as Tensor);
