@@ -6,6 +6,9 @@ import type { Phase } from '../model/training.js';
 
 /** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; nothing for what is no parameter. */
 function parameterLayer({ node, name }: Tensor): string | undefined {
+  // A layer may use its weights with channels of zeros added.
+  const [padded] = node.op.name === 'padChannels' ? node.inputs : [];
+  if (padded) return parameterLayer(padded);
   const attrs = node.attrs as LeafAttrs;
   if (node.op.kind !== 'leaf' || attrs.source !== 'parameter') return undefined;
   const layer = name.replace(/\.[^.]*$/, '');
@@ -25,7 +28,7 @@ function gradientLayers(updates: readonly Node[]): Map<Node, string> {
       const [g, layer] = next;
       if (!g || !layer || found.has(g.node)) continue;
       found.set(g.node, layer);
-      if (g.node.op.name === 'add') for (const x of g.node.inputs) stack.push([x, layer]);
+      if (g.node.op.name === 'add' || g.node.op.kind === 'view') for (const x of g.node.inputs) stack.push([x, layer]);
     }
   }
   return found;
