@@ -3,6 +3,7 @@ import type { Node, Tensor } from '../../src/autograd/tensor.js';
 import type { ConvAttrs } from '../../src/kernels/conv2d/convolution.js';
 import type { DropoutAttrs } from '../../src/kernels/dropout/dropout.js';
 import type { Mode } from '../../src/kernels/instanceNorm/view.js';
+import type { SliceAttrs } from '../../src/kernels/slice/slice.js';
 
 /** How TensorFlow.js computes an op of ours, from the op's attributes and arguments in order. */
 type Rule = (tf: typeof Core, args: readonly Core.Tensor[], node: Node) => Core.Tensor;
@@ -36,6 +37,18 @@ const RULES: Readonly<Record<string, Rule>> = {
     return tf.add(tf.mul(centred, tf.div(gamma, deviation)), beta);
   },
   concat: (tf, xs) => tf.concat([...xs], -1),
+  slice: (tf, [x], { attrs }) => {
+    const { start, end } = attrs as SliceAttrs;
+    const t = x as Core.Tensor;
+    const before = t.shape.slice(0, -1);
+    return tf.slice(t, [...before.map(() => 0), start], [...before, end - start]);
+  },
+  padChannels: (tf, [x], { attrs }) => {
+    const { at, channels } = attrs as { at: number; channels: number };
+    const t = x as Core.Tensor;
+    const after = channels - at - (t.shape[t.shape.length - 1] as number);
+    return tf.pad(t, [...t.shape.slice(0, -1).map((): [number, number] => [0, 0]), [at, after]]);
+  },
   dropout: (tf, [x], { attrs }) => tf.dropout(x as Core.Tensor, (attrs as DropoutAttrs).rate),
   relu: (tf, [x]) => tf.relu(x as Core.Tensor),
   leakyRelu: (tf, [x], { attrs }) => tf.leakyRelu(x as Core.Tensor, (attrs as { k: number }).k),
