@@ -4,6 +4,7 @@ import { agree } from '../bench/tfjs/compare.js';
 import { interpret } from '../bench/tfjs/interpret.js';
 import { difference, flopsOf, LAYERS, type Layer, ours, PASSES, theirs } from '../bench/tfjs/layers.js';
 import { againstTfjs } from '../bench/tfjs/main.js';
+import { agreeOnNetwork, comparable } from '../bench/tfjs/network.js';
 import { compile } from '../src/autograd/compile.js';
 import { gradients } from '../src/autograd/gradients.js';
 import { input } from '../src/autograd/leaves.js';
@@ -35,6 +36,19 @@ describe('comparison with TensorFlow.js', () => {
       it(`${layer.name}, ${pass}: both compute the same`, async () => {
         expect(await agree(engine, tfjs, layer, pass)).toBeLessThan(1e-5);
       });
+
+  it('the network is the same on both: losses and gradients of a training iteration', async () => {
+    // Small, but with every kind of layer: the ops of the real one.
+    const few = {
+      encoder: [8, 8, 8],
+      decoder: [8, 8, 3],
+      deformedLevels: 1,
+      dropoutBlocks: 1,
+      discriminator: [8, 8, 1],
+    };
+    const config = { ...comparable('authors', 'small', 1 / 16), ...few };
+    expect(await agreeOnNetwork(engine, tfjs, config)).toBeLessThan(1e-3);
+  });
 
   it('computes anew at every run, on both sides', async () => {
     const [layer] = small as [Layer];
