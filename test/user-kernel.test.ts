@@ -135,8 +135,8 @@ describe('a wrong kernel is found', () => {
 
   test.each([
     ['if (p.biased != 0u)', 'if (false)', 'as if bias were all zeros: is it used?'],
-    ['epilogue(sum)', '-epilogue(sum)', 'every element has the opposite sign'],
-    ['epilogue(sum)', '3.0 * epilogue(sum)', 'every element is 3 times what it should be'],
+    ['= sum;', '= -sum;', 'every element has the opposite sign'],
+    ['= sum;', '= 3.0 * sum;', 'every element is 3 times what it should be'],
     [
       /\+ o;\n([\s\S]*)w\[k \+ c \* p\.O\]/,
       '+ o * p.C;\n$1w[k + c]',
@@ -186,10 +186,10 @@ describe('a wrong kernel is found', () => {
   test('bits that change from run to run are noted', async () => {
     const racing = conv
       .replace(
-        'array<f32>;\n\nfn epilogue',
-        'array<f32>;\n@group(0) @binding(5) var<storage, read_write> runs: array<atomic<u32>>;\n\nfn epilogue',
+        'array<f32>;\n\n@compute',
+        'array<f32>;\n@group(0) @binding(5) var<storage, read_write> runs: array<atomic<u32>>;\n\n@compute',
       )
-      .replace('epilogue(sum);', 'epilogue(sum) * (1.0 + 1e-6 * f32(atomicAdd(&runs[0], 1u) % 7u));');
+      .replace('= sum;', '= sum * (1.0 + 1e-6 * f32(atomicAdd(&runs[0], 1u) % 7u));');
     const sources = [{ name: 'racing.wgsl', code: racing, workgroups: GRID }];
     const result = await check({ op: 'conv2d', sources, scratch: 'runs = 4' }, ONE);
     expect(result).toMatchObject({ passed: true, deterministic: false });

@@ -14,8 +14,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 // The first row of the image and the position of tap (0, 0) in it, for four pixels. Left of and above the image
 // positions wrap to large numbers, so that one comparison checks both ends.
 struct Origin { image: vec4u, i: vec4u, j: vec4u }
@@ -32,7 +30,7 @@ fn put(row: u32, o: u32, value: vec4f) {
   if (row >= p.pixels || o >= p.O) { return; }
   var z = value;
   if (p.biased != 0u) { z += bias[(p.bias_offset + o) / 4u]; }
-  y[(p.y_offset + row * p.y_stride + o) / 4u] = vec4f(epilogue(z.x), epilogue(z.y), epilogue(z.z), epilogue(z.w));
+  y[(p.y_offset + row * p.y_stride + o) / 4u] = z;
 }
 
 @compute @workgroup_size(32)

@@ -13,8 +13,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 // The first row of the image and the position of tap (0, 0) in it, for four pixels. Left of and above the image
 // positions wrap to large numbers, so that one comparison checks both ends.
 struct Origin { image: vec4u, i: vec4u, j: vec4u }
@@ -32,7 +30,7 @@ fn put(row: u32, o: u32, value: vec4f) {
   for (var q = 0u; q < min(4u, p.O - o); q++) {
     var z = value[q];
     if (p.biased != 0u) { z += bias[p.bias_offset + o + q]; }
-    y[p.y_offset + row * p.y_stride + o + q] = epilogue(z);
+    y[p.y_offset + row * p.y_stride + o + q] = z;
   }
 }
 

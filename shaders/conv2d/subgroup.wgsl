@@ -23,8 +23,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
 
 // First row of the image and position of tap (0, 0); left of and above the image positions wrap to large numbers.
@@ -40,7 +38,7 @@ fn put(row: u32, chunk: u32, o: u32, value: vec4f) {
   var z = value;
   if (p.biased != 0u) { z += bias[(p.bias_offset + o) / 4u]; }
   let at = p.y_offset + (chunk * p.pixels + row) * p.y_stride + o;
-  y[at / 4u] = vec4f(epilogue(z.x), epilogue(z.y), epilogue(z.z), epilogue(z.w));
+  y[at / 4u] = z;
 }
 
 // Finished values, which a loop stores that is not written out: the code that stores is long, the more so when fused.

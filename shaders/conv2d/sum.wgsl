@@ -7,8 +7,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = id.y * groups.x * 64u + id.x;
@@ -17,5 +15,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var sum = 0.0;
   for (var s = 0u; s < p.splits; s++) { sum += partials[s * p.count + index]; }
   if (p.biased != 0u) { sum += bias[p.bias_offset + o]; }
-  y[p.y_offset + index / p.O * p.y_stride + o] = epilogue(sum);
+  y[p.y_offset + index / p.O * p.y_stride + o] = sum;
 }

@@ -31,8 +31,6 @@ struct Params {
 var<workgroup> xs: array<array<array<array<vec4f, 2>, ROWS>, 8>, 2>;
 var<workgroup> ws: array<array<array<array<array<vec4f, COLUMNS>, HALVES>, 4>, 2>, 2>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 // Four values along the channels from element e, of which `left` exist; replaced where rows are no multiple of four.
 fn x4(e: u32, left: u32) -> vec4f { return x[e / 4u]; }
 fn w4(e: u32, left: u32) -> vec4f { return w[e / 4u]; }
@@ -48,7 +46,7 @@ fn store(at: u32, o: u32, value: vec4f) {
   if (o >= p.O) { return; }
   var s = value;
   if (p.biased != 0u) { s += bias4(p.bias_offset + o, p.O - o); }
-  setY(at + o, p.O - o, vec4f(epilogue(s.x), epilogue(s.y), epilogue(s.z), epilogue(s.w)));
+  setY(at + o, p.O - o, s);
 }
 
 @compute @workgroup_size(T)

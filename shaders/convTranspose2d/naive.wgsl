@@ -13,8 +13,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = id.y * groups.x * 64u + id.x;
@@ -40,5 +38,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     h--;
   }
   if (p.biased != 0u) { sum += bias[p.bias_offset + o]; }
-  y[p.y_offset + row * p.y_stride + o] = epilogue(sum);
+  y[p.y_offset + row * p.y_stride + o] = sum;
 }

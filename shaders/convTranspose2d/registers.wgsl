@@ -16,8 +16,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 // Image, row r and column of the phase of four pixels, counted within the phase.
 struct Pixels { n: vec4u, r: vec4u, s: vec4u }
 fn pixels(first: u32) -> Pixels {
@@ -39,7 +37,7 @@ fn put(n: u32, i: u32, j: u32, o: u32, value: vec4f) {
   for (var q = o; q < min(o + 4u, p.O); q++) {
     var z = value[q - o];
     if (p.biased != 0u) { z += bias[p.bias_offset + q]; }
-    y[p.y_offset + ((n * p.Ho + i) * p.Wo + j) * p.y_stride + q] = epilogue(z);
+    y[p.y_offset + ((n * p.Ho + i) * p.Wo + j) * p.y_stride + q] = z;
   }
 }
 

@@ -23,8 +23,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-fn epilogue(v: f32) -> f32 { return v; }
-
 fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
 
 // Image, and row and column counted within the phase.
@@ -45,7 +43,7 @@ fn put(m: u32, f: vec2u, o: u32, value: vec4f) {
   for (var q = o; q < min(o + 4u, p.O); q++) {
     var z = value[q - o];
     if (p.biased != 0u) { z += bias[p.bias_offset + q]; }
-    y[p.y_offset + ((a.x * p.Ho + i) * p.Wo + j) * p.y_stride + q] = epilogue(z);
+    y[p.y_offset + ((a.x * p.Ho + i) * p.Wo + j) * p.y_stride + q] = z;
   }
 }
 

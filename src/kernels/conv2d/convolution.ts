@@ -89,7 +89,7 @@ export function scratchLimit({ device }: Call<never>): number {
 
 const sum = shader('conv2d/sum', sumCode);
 
-/** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, bias and epilogue. */
+/** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, and bias. */
 export function splitLaunch(call: Call<ConvAttrs>, splits: number, dispatch: Dispatch): Launch {
   const { rows, channels } = arg(call, 'y');
   const { biased = 0, bias_offset = 0 } = convParams(call);

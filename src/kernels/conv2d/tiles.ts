@@ -155,11 +155,8 @@ export interface TiledConvolution<A> {
 /** The `tiled…` and `splitK…` variants of a convolution, by tile; a GPU's rule avoids all but the best estimated. */
 export function tiledVariants<A extends ConvAttrs>({ op, code, ...of }: TiledConvolution<A>): Variant<A>[] {
   const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, tiledCode(code, t, scalar)));
-  // Activations belong to the sum of the chunks, not to a chunk: its kernel has no epilogue to fill in.
-  const part = kept((t, scalar) => {
-    const text = tiledCode(code, t, scalar).replace(/\bepilogue\b/g, 'partial');
-    return storingTo(`${op}/splitK${t.name}`, text, 'y', 'partials');
-  });
+  // A chunk stores to scratch: fused work belongs to the kernel that adds the chunks and stores y.
+  const part = kept((t, scalar) => storingTo(`${op}/splitK${t.name}`, tiledCode(code, t, scalar), 'y', 'partials'));
   const productOf = (call: Call<A>): Product => {
     const product = of.product(call);
     const { rows, channels } = arg(call, 'y');
