@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type BenchDocument, type BenchRow, benchDocument, compareBench, parseBench } from '../src/bench/document.js';
+import {
+  type BenchDocument,
+  type BenchRow,
+  benchDocument,
+  compareBench,
+  describe as describeEngine,
+  parseBench,
+} from '../src/bench/document.js';
 import { summarise } from '../src/bench/measure.js';
 import { benchReport } from '../src/bench/report.js';
 import { axesOf, dotsOf, roofAt, rooflinePlot } from '../src/bench/roofline.js';
@@ -31,7 +38,15 @@ function row(more: Partial<BenchRow> & { ms?: number } = {}): BenchRow {
 function documentOf(rows: readonly BenchRow[]): BenchDocument {
   const host = { platform: 'test', cpus: '2 × one', node: 'v20' };
   const date = '2026-01-02T03:04:05.000Z';
-  return benchDocument(engine, { host, samples: 7, peaks: PEAKS, complete: true, rows, composed: [], date });
+  return benchDocument(describeEngine(engine), {
+    host,
+    samples: 7,
+    peaks: PEAKS,
+    complete: true,
+    rows,
+    composed: [],
+    date,
+  });
 }
 
 test('shares: of each peak, and of the roof that the intensity allows', () => {

@@ -5,7 +5,6 @@ import type { Op, Variant } from '../autograd/op.js';
 import type { Plan, Step } from '../autograd/plan.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
-import { requireTimestamps } from '../gpu/profiler.js';
 import { testNormal, testRandom } from '../kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../kernels/room.js';
 import type { Work } from './measure.js';
@@ -88,7 +87,10 @@ export interface FirstUse {
   readonly pipelines: number;
   /** Milliseconds to compile them. */
   readonly compileMs: number;
-  /** Milliseconds of the first run by GPU timestamps; some adapters compile in it. */
+  /**
+   * Milliseconds of the first run by GPU timestamps, without them that of the whole case by the wall clock; some
+   * adapters compile in it.
+   */
   readonly runMs: number;
 }
 
@@ -105,7 +107,6 @@ export async function contenders(
   graph: CaseGraph,
   wanted: (op: string, variant: string) => boolean = () => true,
 ): Promise<{ list: Contender[]; destroy(): void }> {
-  requireTimestamps(engine);
   const list: Contender[] = [];
   const destroy = () => {
     for (const c of list) c.plan.destroy();
@@ -143,15 +144,31 @@ export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Va
   const compiled = { pipelines: engine.counters.pipelines - before, compileMs: performance.now() - begin };
   const plan = await compile(engine, graph.outputs, options);
   try {
-    const run = await plan.profile(feedsOf(plan, graph));
     const steps = plan.steps.filter(isMine);
-    const runMs = plan.steps.reduce((ms, s, i) => ms + (isMine(s) ? (run[i]?.ms ?? 0) : 0), 0);
+    const runMs = await firstRun(engine, plan, feedsOf(plan, graph), isMine);
     const first = { ...compiled, runMs };
     return { op: op.name, variant, plan, steps, work: { dispatches: steps }, ...costOf(steps), first };
   } catch (error) {
     plan.destroy();
     throw error;
   }
+}
+
+/** Runs a plan; how long its steps that are `mine` took. */
+async function firstRun(
+  engine: Engine,
+  plan: Plan,
+  feeds: Record<string, TensorData>,
+  mine: (s: Step) => boolean,
+): Promise<number> {
+  if (engine.device.features.has('timestamp-query')) {
+    const run = await plan.profile(feeds);
+    return plan.steps.reduce((ms, s, i) => ms + (mine(s) ? (run[i]?.ms ?? 0) : 0), 0);
+  }
+  const begin = performance.now();
+  plan.run(feeds);
+  await engine.idle();
+  return performance.now() - begin;
 }
 
 /** Operations and bytes of launches; of the steps of a plan the first of each node counts. */

@@ -3,6 +3,7 @@ import { UsageError } from '../gpu/errors.js';
 import { VERSION } from '../version.js';
 import type { Deviation } from './accuracy.js';
 import type { FirstUse } from './cases.js';
+import type { Timing } from './clock.js';
 import type { ComposedComparison } from './composed.js';
 import { geometricMean, type Times } from './measure.js';
 import type { Peaks } from './peaks.js';
@@ -64,6 +65,8 @@ export interface BenchDocument {
   /** The machine, in the words of whoever ran it: platform, cpus, node or browser. */
   readonly host: Readonly<Record<string, string | number>>;
   readonly samples: number;
+  /** How times were taken; by fine GPU timestamps when absent, as in older documents. */
+  readonly timing?: Timing;
   /** Before the first case. */
   readonly peaks: Peaks;
   /** Whether all cases were run. */
@@ -97,6 +100,7 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const;
 
+/** What a document says of the device. */
 export function describe(engine: Engine): BenchAdapter {
   const { device, adapter, adapterName, software, subgroupSize } = engine;
   return {
@@ -108,12 +112,14 @@ export function describe(engine: Engine): BenchAdapter {
 
 /** The document of what was measured so far. `date` is now when absent. */
 export function benchDocument(
-  engine: Engine,
-  parts: Pick<BenchDocument, 'host' | 'samples' | 'peaks' | 'complete' | 'rows' | 'composed'> & { date?: string },
+  adapter: BenchAdapter,
+  parts: Pick<BenchDocument, 'host' | 'samples' | 'timing' | 'peaks' | 'complete' | 'rows' | 'composed'> & {
+    date?: string;
+  },
 ): BenchDocument {
-  const { host, samples, peaks, complete, rows, composed, date = new Date().toISOString() } = parts;
+  const { host, samples, timing, peaks, complete, rows, composed, date = new Date().toISOString() } = parts;
   const head = { format: FORMAT, version: FORMAT_VERSION, library: VERSION, date } as const;
-  return { ...head, adapter: describe(engine), host, samples, peaks, complete, rows, composed };
+  return { ...head, adapter, host, samples, timing, peaks, complete, rows, composed };
 }
 
 /** Reads a document; `name` is that of its file. Throws `UsageError` for anything else. */
@@ -188,6 +194,7 @@ function differences(before: BenchDocument, now: BenchDocument): string[] {
   const facts = (d: BenchDocument): Record<string, string> => ({
     adapter: [d.adapter.vendor, d.adapter.architecture, d.adapter.device].join(' ').trim() || d.adapter.name,
     driver: d.adapter.description ?? '',
+    timing: d.timing?.source ?? 'timestamps',
     ...Object.fromEntries(Object.entries(d.host ?? {}).map(([k, v]) => [k, String(v)])),
   });
   const [a, b] = [facts(before), facts(now)];

@@ -1,5 +1,6 @@
-import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
-import { encodeDispatches, requireTimestamps, type TimedDispatch } from '../gpu/profiler.js';
+import type { Engine } from '../gpu/engine.js';
+import { encodeDispatches, type TimedDispatch } from '../gpu/profiler.js';
+import { clockOf } from './clock.js';
 
 /** GPU commands whose time is wanted: dispatches in order, or anything else between two passes. */
 export interface Work {
@@ -10,7 +11,7 @@ export interface Work {
 export interface MeasureOptions {
   /** Samples of each piece of work; the first, which warms caches and clocks, is not counted. */
   samples?: number;
-  /** A sample repeats the work until it lasts about this many milliseconds. */
+  /** A sample repeats the work until it lasts about this many milliseconds; longer where the clock is coarse. */
   sampleMs?: number;
   /**
    * Work whose samples would together last longer than this many milliseconds gets fewer, but at least one; work of
@@ -39,85 +40,71 @@ export interface Times {
 /** Most repeats within a sample; beyond it host time would count. */
 const MAX_REPEATS = 2000;
 
+/** A sample lasts at least so many of the clock's steps. */
+const STEPS = 200;
+
+/** From so many of the clock's steps on, a reading tells how many repeats a sample needs. */
+const TELLING_STEPS = 8;
+
 /**
- * Times pieces of work by GPU timestamps, in turn: one sample of each, then the next of each, so that a drift of the
- * machine meets all alike.
+ * Times pieces of work in turn: one sample of each, then the next of each, so that a drift of the machine meets all
+ * alike. By GPU timestamps, on a device without them by the wall clock (see `clockOf`).
  */
 export async function measure(engine: Engine, work: readonly Work[], options: MeasureOptions = {}): Promise<Times[]> {
-  requireTimestamps(engine);
-  const { samples = 7, sampleMs = engine.software ? 40 : 4 } = options;
+  const clock = await clockOf(engine);
+  const { samples = 7 } = options;
+  const sampleMs = Math.max(options.sampleMs ?? (engine.software ? 40 : 4), STEPS * clock.stepMs);
   const { budgetMs = Number.POSITIVE_INFINITY, hopeless = Number.POSITIVE_INFINITY } = options;
   const firsts: number[] = [];
   const repeats: number[] = [];
   const counts: number[] = [];
   const onces: number[] = [];
   const found: number[][] = work.map(() => []);
-  const clock = new Clock(engine);
-  try {
-    for (const [i, w] of work.entries()) {
-      const first = await clock.time(w, 1);
-      firsts.push(first);
-      if (first > budgetMs) {
-        onces.push(first);
-        found[i] = [first];
-        counts.push(0);
-        repeats.push(1);
-        continue;
-      }
-      const once = Math.max(await clock.time(w, 1), 1e-3);
-      onces.push(once);
-      const n = Math.max(1, Math.min(MAX_REPEATS, Math.round(sampleMs / once)));
-      repeats.push(n);
-      counts.push(Math.max(1, Math.min(samples, Math.floor(budgetMs / (n * once)))));
+  const time = (w: Work, n: number) => clock.time((encoder) => encode(engine, encoder, w, n));
+  for (const [i, w] of work.entries()) {
+    const first = await time(w, 1);
+    firsts.push(first);
+    if (first > budgetMs) {
+      onces.push(first);
+      found[i] = [first];
+      counts.push(0);
+      repeats.push(1);
+      continue;
     }
-    const limit = hopeless * Math.min(...onces);
-    for (const [i, once] of onces.entries()) {
-      if (once <= limit) continue;
-      found[i] = [once];
-      counts[i] = 0;
-      repeats[i] = 1;
+    // Where a run is shorter than what the clock can tell, several are.
+    let [runs, ms] = [1, await time(w, 1)];
+    while (ms < TELLING_STEPS * clock.stepMs && runs < MAX_REPEATS) {
+      runs = Math.min(4 * runs, MAX_REPEATS);
+      ms = await time(w, runs);
     }
-    for (let s = 0; s < samples; s++)
-      for (const [i, w] of work.entries()) {
-        const n = repeats[i] as number;
-        if (s >= (counts[i] as number)) continue;
-        (found[i] as number[]).push((await clock.time(w, n)) / n);
-      }
-  } finally {
-    clock.destroy();
+    // The host may have been held up.
+    if (clock.source === 'wall clock' && ms < 4 * sampleMs) ms = Math.min(ms, await time(w, runs));
+    const once = Math.max(ms / runs, 1e-3);
+    onces.push(once);
+    const n = Math.max(1, Math.min(MAX_REPEATS, Math.round(sampleMs / once)));
+    repeats.push(n);
+    counts.push(Math.max(1, Math.min(samples, Math.floor(budgetMs / (n * once)))));
   }
+  const limit = hopeless * Math.min(...onces);
+  for (const [i, once] of onces.entries()) {
+    if (once <= limit) continue;
+    found[i] = [once];
+    counts[i] = 0;
+    repeats[i] = 1;
+  }
+  for (let s = 0; s < samples; s++)
+    for (const [i, w] of work.entries()) {
+      const n = repeats[i] as number;
+      if (s >= (counts[i] as number)) continue;
+      (found[i] as number[]).push((await time(w, n)) / n);
+    }
   return found.map((list, i) => summarise(list, repeats[i] as number, firsts[i] as number));
 }
 
-class Clock {
-  readonly #queries: GPUQuerySet;
-  readonly #resolved: GPUBuffer;
-
-  constructor(private readonly engine: Engine) {
-    this.#queries = engine.device.createQuerySet({ label: engine.label('bench'), type: 'timestamp', count: 2 });
-    this.#resolved = engine.buffer('bench', 16, GPU_BUFFER.QUERY_RESOLVE | GPU_BUFFER.COPY_SRC);
-  }
-
-  /** Milliseconds of `repeats` runs, between an empty pass before and one after. */
-  async time(work: Work, repeats: number): Promise<number> {
-    const { engine } = this;
-    const querySet = this.#queries;
-    const encoder = engine.device.createCommandEncoder({ label: engine.label('bench') });
-    encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: 0 } }).end();
-    for (let r = 0; r < repeats; r++) {
-      if (work.dispatches) encodeDispatches(encoder, work.dispatches, engine.label('bench'));
-      work.encode?.(encoder);
-    }
-    encoder.beginComputePass({ timestampWrites: { querySet, endOfPassWriteIndex: 1 } }).end();
-    encoder.resolveQuerySet(querySet, 0, 2, this.#resolved, 0);
-    engine.submit(encoder, 'bench');
-    const [from = 0n, to = 0n] = new BigUint64Array(await engine.readBuffer(this.#resolved));
-    return Number(to - from) / 1e6;
-  }
-
-  destroy(): void {
-    this.#queries.destroy();
-    this.#resolved.destroy();
+function encode(engine: Engine, encoder: GPUCommandEncoder, work: Work, repeats: number): void {
+  for (let r = 0; r < repeats; r++) {
+    if (work.dispatches) encodeDispatches(encoder, work.dispatches, engine.label('bench'));
+    work.encode?.(encoder);
   }
 }
 

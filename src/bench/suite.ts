@@ -3,11 +3,11 @@ import type { Op } from '../autograd/op.js';
 import type { TensorData } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, PoseGanError, UsageError } from '../gpu/errors.js';
-import { requireTimestamps } from '../gpu/profiler.js';
 import type { Case, Room } from '../kernels/room.js';
 import { deviation, deviationOf, deviationOnCases, oracleResults, resultsOf, worst } from './accuracy.js';
 import { type CaseGraph, type Contender, caseGraph, contenders, costOf } from './cases.js';
 import { type Prepared, prepare } from './check-case.js';
+import { clockOf, type Timing } from './clock.js';
 import { type ComposedComparison, composedComparison } from './composed.js';
 import type { BenchRow, RowError, Speed } from './document.js';
 import { measure, type Times } from './measure.js';
@@ -109,20 +109,23 @@ export class Suite {
     /** The adapter at its best, before the first case. */
     readonly peaks: Peaks,
     private readonly peakWork: { all: PeakWork; leaders: PeakWork },
+    /** How times are taken here. */
+    readonly timing: Timing,
   ) {}
 
-  /** Measures the peaks. Throws `UsageError` for a filter that leaves nothing, `AdapterError` without timestamps. */
+  /** Measures the peaks. Throws `UsageError` for a filter that leaves nothing. */
   static async open(engine: Engine, rooms: readonly Room[], options: SuiteOptions = {}): Promise<Suite> {
     const { filter, samples = 7, longestRun = 500, oracleLimit = 3e7 } = options;
     if (!Number.isInteger(samples) || samples < 1)
       throw new UsageError(`the number of samples must be an integer of at least 1, got ${samples}`);
     const cases = selected(rooms, filter);
-    requireTimestamps(engine);
     const all = await PeakWork.create(engine);
     try {
       const times = await measure(engine, all.work, { samples });
       const peakWork = { all, leaders: all.leaders(times) };
-      return new Suite(engine, rooms, cases, { samples, longestRun, oracleLimit }, all.peaks(times), peakWork);
+      const { source, stepMs } = await clockOf(engine);
+      const measured = { samples, longestRun, oracleLimit };
+      return new Suite(engine, rooms, cases, measured, all.peaks(times), peakWork, { source, stepMs });
     } catch (error) {
       all.destroy();
       throw error;

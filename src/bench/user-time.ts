@@ -3,7 +3,6 @@ import type { Op, Variant } from '../autograd/op.js';
 import type { Tensor } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
-import { requireTimestamps } from '../gpu/profiler.js';
 import type { Case, Room } from '../kernels/room.js';
 import { resultsOf } from './accuracy.js';
 import { type CaseGraph, type Contender, caseGraph, contender, type FirstUse } from './cases.js';
@@ -107,10 +106,9 @@ function graphOf({ room, c }: BenchUse, op: Op): CaseGraph {
 /**
  * Times a kernel beside our variants and the adapter's peaks, all in turn, and holds its results against our plainest
  * kernel's
- * on every case. Check it with `checkKernel` first. Throws as that does, and `AdapterError` without timestamps.
+ * on every case. Check it with `checkKernel` first. Throws as that does.
  */
 export async function timeKernel(engine: Engine, kernel: UserKernel, options: TimeOptions = {}): Promise<TimeResult> {
-  requireTimestamps(engine);
   const { op } = kernel.known;
   const { samples = 7 } = options;
   const ours = options.variants?.map((name) => namedVariant(op, name));

@@ -6,7 +6,6 @@ import { checkText, contractText, meanText, timedText } from '../bench/user-text
 import { timeKernel } from '../bench/user-time.js';
 import type { Engine } from '../gpu/engine.js';
 import { KernelTimeoutError, UsageError } from '../gpu/errors.js';
-import { requireTimestamps } from '../gpu/profiler.js';
 import { rooms } from '../kernels/rooms.js';
 import { readText } from '../node/files.js';
 import { writtenSource } from '../node/shader-sources.js';
@@ -118,7 +117,6 @@ export async function benchKernel(values: Values, positionals: readonly string[]
   const quiet = values.json === true;
   try {
     const kernel = userKernel(engine, rooms, options);
-    if (!values['check-only']) requireTimestamps(engine);
     if (!quiet) console.log(`adapter: ${engine.adapterName}\n${kernel.name} as ${op}`);
     const bar = new Bar();
     const checked = await checkKernel(engine, kernel, {

@@ -1,11 +1,13 @@
 import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { isFine, timingText } from '../bench/clock.js';
 import {
   type BenchDocument,
   type BenchRow,
   benchDocument,
   type Comparison,
   compareBench,
+  describe,
   parseBench,
 } from '../bench/document.js';
 import { benchReport } from '../bench/report.js';
@@ -101,13 +103,25 @@ async function measureAll(
   save: (doc: BenchDocument) => void,
 ): Promise<BenchDocument> {
   const { peaks, cases } = suite;
-  if (!quiet) console.log(`peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`);
+  if (!quiet) {
+    console.log(`peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`);
+    if (!isFine(suite.timing)) console.log(timingText(suite.timing));
+  }
   const date = new Date().toISOString();
   const rows: BenchRow[] = [];
   const composed: BenchDocument['composed'][number][] = [];
   const bar = progress('bench', cases.length, { unit: 'cases' });
   const documentNow = (complete: boolean) =>
-    benchDocument(engine, { host: host(), samples, peaks, complete, rows, composed, date });
+    benchDocument(describe(engine), {
+      host: host(),
+      samples,
+      timing: suite.timing,
+      peaks,
+      complete,
+      rows,
+      composed,
+      date,
+    });
   try {
     for (const [i, s] of cases.entries()) {
       bar.update(i, `${s.room.name}: ${s.c.name}`);
