@@ -1,5 +1,6 @@
+import { requestDevice } from './gpu/device.js';
 import { describeAdapter, Engine, isSoftware } from './gpu/engine.js';
-import { AdapterError, UsageError } from './gpu/errors.js';
+import { AdapterError } from './gpu/errors.js';
 import { type AdapterIdentity, adapterIdentity, type Tuning } from './gpu/tuner.js';
 import { embeddedProblem, loadEmbedded, systemLoader } from './node/embedded.js';
 import { loadTuning, readTuning } from './node/tuning-files.js';
@@ -138,18 +139,6 @@ function limitNames(adapter: GPUAdapter): string[] {
   return [...names].sort();
 }
 
-/** Features and limits that kernels use when an adapter has more than WebGPU guarantees. */
-const FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups' as GPUFeatureName];
-const LIMITS = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-  'maxComputeWorkgroupSizeY',
-] as const;
-
 /**
  * Opens a device in Node: on the adapter that the caller names, else a real GPU, else a system software adapter, else the
  * embedded one. Throws `AdapterError` that says how to get an adapter when there is none, `UsageError` when a tuning is asked
@@ -161,9 +150,7 @@ export async function open(options: OpenOptions = {}): Promise<Engine> {
   if (!best) throw await noAdapter(wanted);
   const { adapter } = best;
   const tuning = tuningFor(options.tuning, best.identity);
-  const requiredLimits = Object.fromEntries(LIMITS.map((n) => [n, adapter.limits[n]]));
-  const requiredFeatures = FEATURES.filter((f) => adapter.features.has(f));
-  const device = await adapter.requestDevice({ label: options.label ?? 'pose-gan', requiredLimits, requiredFeatures });
+  const device = await requestDevice(adapter, options.label);
   const software = best.kind !== 'gpu';
   const wait = politeWait(software);
   return new Engine(device, { label: options.label, adapterInfo: adapter.info, software, wait, tuning });
@@ -172,10 +159,7 @@ export async function open(options: OpenOptions = {}): Promise<Engine> {
 function tuningFor(wanted: OpenOptions['tuning'], adapter: AdapterIdentity): Tuning | undefined {
   if (wanted === false) return undefined;
   if (wanted === undefined) return loadTuning(adapter).tuning;
-  if (typeof wanted === 'string') return readTuning(wanted, adapter);
-  const mismatch = wanted.mismatch(adapter);
-  if (mismatch) throw new UsageError(`the tuning given to open was ${mismatch}; leave it out, or tune on this adapter`);
-  return wanted;
+  return typeof wanted === 'string' ? readTuning(wanted, adapter) : wanted.expect(adapter);
 }
 
 async function noAdapter(wanted: string | undefined): Promise<AdapterError> {

@@ -80,6 +80,14 @@ export class Tuning {
     return differing && `measured on "${nameOf(this.adapter)}", this is "${nameOf(adapter)}" (${differing} differs)`;
   }
 
+  /** These choices, for an adapter on which they hold; `UsageError` when they say nothing about it. */
+  expect(adapter: AdapterIdentity): this {
+    const mismatch = this.mismatch(adapter);
+    if (mismatch)
+      throw new UsageError(`the tuning given to open was ${mismatch}; leave it out, or tune on this adapter`);
+    return this;
+  }
+
   /** For `JSON.stringify`; keys in order, so that equal tunings are equal files. */
   toJSON(): TuningFile {
     const choices = Object.fromEntries([...this.#choices].sort(([a], [b]) => (a < b ? -1 : 1)));
