@@ -8,10 +8,10 @@ import { parsePairs } from '../src/data/pairs.js';
 import { type DatasetOptions, openDataset } from '../src/node/dataset.js';
 import { DecodePool } from '../src/node/decode-pool.js';
 import { encodePng, readImage } from '../src/node/images.js';
-import { jointValues, Loader, type LoaderOptions } from '../src/node/loader.js';
+import { Loader, type LoaderOptions } from '../src/node/loader.js';
 import { writeSynthDataset } from '../src/node/synth-dataset.js';
 import { halfPlanes, partTransforms } from '../src/pose/geometry.js';
-import { PERSON } from '../src/pose/skeleton.js';
+import { jointValues, PERSON } from '../src/pose/skeleton.js';
 
 const root = mkdtempSync(join(tmpdir(), 'pose-gan-data-'));
 const original = join(root, 'original');

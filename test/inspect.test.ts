@@ -6,7 +6,7 @@ import { compareImages } from '../src/metrics/metrics.js';
 import { fromCheckpoint } from '../src/model/checkpoint.js';
 import type { ModelConfig } from '../src/model/config.js';
 import { inspectPair } from '../src/model/inspection.js';
-import { generatorParameters, pairData } from '../src/node/generation.js';
+import { generatorParameters, pairData } from '../src/model/pairs.js';
 import { readImage } from '../src/node/images.js';
 import { partTransforms, rasterise } from '../src/pose/geometry.js';
 import { PERSON, type Pose } from '../src/pose/skeleton.js';

@@ -1,12 +1,13 @@
 import { basename, join } from 'node:path';
 import { encodeApng } from '../data/apng.js';
 import type { Image } from '../data/image.js';
+import { triptych } from '../data/samples.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
+import { batchFor, frameOf, generateList, generatorParameters, pairData } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';
 import { writeFileAtomic } from '../node/files.js';
-import { batchFor, frameOf, generateList, generatorParameters, pairData, triptych } from '../node/generation.js';
 import { encodeGif } from '../node/gif.js';
 import { encodePng } from '../node/images.js';
 import { checkTrunk, fitPose, type Person, POSE_FORMS, PoseReader, readPerson } from '../node/poses.js';

@@ -1,9 +1,9 @@
 import type { Scores } from '../metrics/metrics.js';
+import { frameOf, generatorParameters } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';
 import { type Evaluation, evaluate as evaluatePairs } from '../node/evaluate.js';
 import { writeFileAtomic } from '../node/files.js';
-import { frameOf, generatorParameters } from '../node/generation.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';

@@ -2,20 +2,14 @@ import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { ParameterSet } from '../autograd/leaves.js';
 import { fromTensor, type Image } from '../data/image.js';
+import { triptych } from '../data/samples.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
+import { batchFor, frameOf, generateList, generatorParameters, pairData } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';
 import { writeFileAtomic } from '../node/files.js';
-import {
-  batchFor,
-  frameOf,
-  generateBatches,
-  generateList,
-  generatorParameters,
-  pairData,
-  triptych,
-} from '../node/generation.js';
+import { generateBatches } from '../node/generation.js';
 import { encodePng } from '../node/images.js';
 import { Loader } from '../node/loader.js';
 import { checkTrunk, fitPose, type NamedPose, POSE_FORMS, PoseReader, readPerson } from '../node/poses.js';

@@ -1,14 +1,15 @@
+import type { DatasetImage } from '../data/dataset.js';
 import { toTensor } from '../data/image.js';
 import { inspectionSheet } from '../data/inspection-sheet.js';
 import type { Pair } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 import { type ModelConfig, modelConfig, type Preset, type Size } from '../model/config.js';
 import { inspectPair } from '../model/inspection.js';
+import { frameOf, generatorParameters, pairData } from '../model/pairs.js';
 import { Vgg } from '../model/vgg.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';
-import type { DatasetImage } from '../node/dataset.js';
 import { readSkeleton, writeFileAtomic } from '../node/files.js';
-import { fittedImage, frameOf, generatorParameters, pairData } from '../node/generation.js';
+import { fittedImage } from '../node/generation.js';
 import { encodePng } from '../node/images.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';

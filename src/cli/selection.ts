@@ -1,6 +1,7 @@
+import type { Dataset, PairSelection, Split } from '../data/dataset.js';
 import { UsageError } from '../gpu/errors.js';
-import { type Dataset, openDataset, type PairSelection, type Split } from '../node/dataset.js';
-import type { ModelFrame } from '../node/poses.js';
+import type { ModelFrame } from '../model/pairs.js';
+import { openDataset } from '../node/dataset.js';
 import type { Values } from './command.js';
 import { progress } from './progress.js';
 import { required, text, whole } from './values.js';

@@ -1,13 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Dataset } from '../data/dataset.js';
 import { weightsOf } from '../model/checkpoint.js';
 import { modelConfig } from '../model/config.js';
+import { generatorParameters } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { listCheckpoints, loadCheckpoint } from '../node/checkpoint-files.js';
-import { type Dataset, datasetPaths, openDataset } from '../node/dataset.js';
+import { datasetPaths, openDataset } from '../node/dataset.js';
 import { type Evaluation, evaluate } from '../node/evaluate.js';
 import { writeFileAtomic } from '../node/files.js';
-import { generatorParameters } from '../node/generation.js';
 import { readImageHeader } from '../node/images.js';
 import { renderReport } from '../node/report.js';
 import { type LogRow, trainRun } from '../node/run.js';

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Dataset } from '../data/dataset.js';
 import { UsageError } from '../gpu/errors.js';
 import { type Ablation, modelConfig, type Preset, type Size } from '../model/config.js';
-import { type Dataset, datasetPaths, openDataset } from '../node/dataset.js';
+import { datasetPaths, openDataset } from '../node/dataset.js';
 import { readSkeleton } from '../node/files.js';
 import { type LogRow, trainRun } from '../node/run.js';
 import { loadFeatures } from '../node/weights.js';

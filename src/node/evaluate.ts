@@ -1,7 +1,7 @@
+import type { Dataset } from '../data/dataset.js';
 import { fromTensor, type Image } from '../data/image.js';
 import { compareImages, meanScores, type Scores } from '../metrics/metrics.js';
 import type { Generator } from '../model/trainer.js';
-import type { Dataset } from './dataset.js';
 import { generateBatches } from './generation.js';
 import { Loader } from './loader.js';
 

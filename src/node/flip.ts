@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAnnotations, parseAnnotations } from '../data/annotations.js';
+import type { Split } from '../data/dataset.js';
 import { flip } from '../data/image.js';
 import { allPairs, formatPairs, groupByIdentity, type Pair, parsePairs } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 import { flipPose, type Pose, type Skeleton } from '../pose/skeleton.js';
-import { datasetPaths, type Split } from './dataset.js';
+import { datasetPaths } from './dataset.js';
 import { readText, writeFileAtomic } from './files.js';
 import { encodePng, readImage, readImageHeader } from './images.js';
 

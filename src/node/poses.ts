@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { parseAnnotations } from '../data/annotations.js';
+import { resizePose } from '../data/dataset.js';
 import { type Image, resize } from '../data/image.js';
 import { parsePose, parsePoses } from '../data/pose-json.js';
 import { UsageError } from '../gpu/errors.js';
+import type { ModelFrame } from '../model/pairs.js';
 import { jointFinder, type Pose, type Skeleton } from '../pose/skeleton.js';
-import { resizePose } from './dataset.js';
 import { readText } from './files.js';
 import { readImage, readImageHeader } from './images.js';
 
@@ -18,13 +19,6 @@ export interface NamedPose {
   readonly pose: Pose;
   /** The picture that shows it, when it was named by one. */
   readonly image?: string;
-}
-
-/** What a model takes: the size of its images and its skeleton. */
-export interface ModelFrame {
-  readonly height: number;
-  readonly width: number;
-  readonly skeleton: Skeleton;
 }
 
 /** How poses can be named; for help and errors. */

@@ -1,6 +1,8 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TuneOptions, tune } from '../autograd/tune.js';
+import type { Dataset } from '../data/dataset.js';
+import { sampleSheet } from '../data/samples.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, UsageError } from '../gpu/errors.js';
 import { type CheckpointInfo, weightsOf } from '../model/checkpoint.js';
@@ -10,11 +12,9 @@ import { Generator, type Losses, Trainer, type TrainerOptions, trainingCalls } f
 import type { StateInfo } from '../model/training-state.js';
 import { Vgg } from '../model/vgg.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './checkpoint-files.js';
-import type { Dataset } from './dataset.js';
 import { writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 import { Loader } from './loader.js';
-import { sampleSheet } from './samples.js';
 import { readTuning, saveTuning, tuningText } from './tuning-files.js';
 
 /** One line of `log.jsonl`. */

@@ -1,12 +1,13 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAnnotations } from '../data/annotations.js';
+import type { Split } from '../data/dataset.js';
 import { allPairs, formatPairs, groupByIdentity } from '../data/pairs.js';
 import { synthName } from '../data/synth.js';
 import { PEOPLE, type SynthObject } from '../data/synth-object.js';
 import { UsageError } from '../gpu/errors.js';
 import { PERSON, type Pose } from '../pose/skeleton.js';
-import { datasetPaths, type Split } from './dataset.js';
+import { datasetPaths } from './dataset.js';
 import { writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 

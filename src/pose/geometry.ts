@@ -1,6 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
 import { type Affine, fitAffine, fitSimilarity, NOWHERE, type Point, spread } from './affine.js';
-import { type Box, jointFinder, type Limb, type Part, type Pose, type Skeleton } from './skeleton.js';
+import { type Box, jointFinder, jointValues, type Limb, type Part, type Pose, type Skeleton } from './skeleton.js';
 
 /**
  * How parts and transforms are made from two poses (spec: paper Section 3.2 and its released code):
@@ -212,4 +212,30 @@ export function rasterise(region: Region, height: number, width: number, s = 1):
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) mask[i * columns + j] = inside(s * j + (s - 1) / 2, s * i + (s - 1) / 2) ? 1 : 0;
   return mask;
+}
+
+/** Poses of N pairs as the GPU takes them; J joints, P parts. */
+export interface PoseTensors {
+  /** f32 [N, J, 2]: x, y in pixels; −1, −1 where a joint is missing. */
+  readonly sourceJoints: Float32Array;
+  readonly targetJoints: Float32Array;
+  /** f32 [N, P, 6]: target → source in pixels of the full resolution. */
+  readonly affine: Float32Array;
+  /** f32 [N, P, 12]: the part masks as four half-planes each. */
+  readonly planes: Float32Array;
+}
+
+/** Joints, transforms and masks of pairs of poses. `UsageError` when a trunk joint is missing. */
+export function poseTensors(
+  kind: GeometryKind,
+  skeleton: Skeleton,
+  pairs: readonly (readonly [source: Pose, target: Pose])[],
+): PoseTensors {
+  const parts = pairs.flatMap(([source, target]) => partTransforms(kind, skeleton, source, target));
+  return {
+    sourceJoints: Float32Array.from(pairs.flatMap(([source]) => jointValues(source))),
+    targetJoints: Float32Array.from(pairs.flatMap(([, target]) => jointValues(target))),
+    affine: Float32Array.from(parts.flatMap((p) => [...p.affine])),
+    planes: Float32Array.from(parts.flatMap((p) => halfPlanes(p.mask))),
+  };
 }

@@ -128,3 +128,19 @@ export function flipPose(skeleton: Skeleton, pose: Pose, width: number): Pose {
   }
   return flipped;
 }
+
+/** Joints as the GPU takes them: [J, 2], x before y, −1 where missing. */
+export function jointValues(pose: Pose): number[] {
+  return pose.flatMap((p) => (p ? [p[0], p[1]] : [-1, -1]));
+}
+
+/** The inverse of `jointValues` for the poses of a batch [N, J, 2], J being `count`. */
+export function posesOf(joints: Float32Array, count: number): Pose[] {
+  const n = joints.length / 2 / count;
+  return Array.from({ length: n }, (_, i) =>
+    Array.from({ length: count }, (_, j) => {
+      const [x = -1, y = -1] = joints.subarray(2 * (i * count + j), 2 * (i * count + j) + 2);
+      return x < 0 || y < 0 ? null : ([x, y] as const);
+    }),
+  );
+}

@@ -1,0 +1,148 @@
+import { UsageError } from '../gpu/errors.js';
+import { type GeometryKind, type PoseTensors, poseTensors } from '../pose/geometry.js';
+import type { Dataset, DatasetImage, Decoder } from './dataset.js';
+import { toTensor } from './image.js';
+import { batchOrder } from './order.js';
+import type { Pair } from './pairs.js';
+
+export interface BatchOptions {
+  readonly batch: number;
+  readonly geometry: GeometryKind;
+  /** Chooses the order of the pairs, together with the step. */
+  readonly seed?: number;
+  /** Whether the pairs come in a new random order every epoch (default) or in that of the dataset. */
+  readonly shuffle?: boolean;
+  /** Batches that are prepared beyond the one asked for. */
+  readonly ahead?: number;
+  /** Decoded images are kept up to this many bytes. */
+  readonly cacheBytes?: number;
+}
+
+/** One batch of pairs as the GPU takes it; N images of H×W. */
+export interface Batch extends PoseTensors {
+  readonly step: number;
+  /** f32 [N, H, W, 3], values in [−1, 1]. */
+  readonly source: Float32Array;
+  readonly target: Float32Array;
+  readonly names: readonly Pair[];
+}
+
+/**
+ * Makes batches of a dataset ahead of the GPU. The pairs of a batch are a pure function of seed and step, so that a
+ * resumed run gets the very batches it would have got.
+ */
+export class Batches {
+  /** Number of pairs; one epoch. */
+  readonly count: number;
+  readonly #decoder: Decoder;
+  readonly #batches = new Map<number, Promise<Batch>>();
+  readonly #decoding = new Map<DatasetImage, Promise<Uint8Array>>();
+  /** The least recently used image is first. */
+  readonly #cache = new Map<DatasetImage, Uint8Array>();
+  #cached = 0;
+  #closed = false;
+
+  constructor(
+    readonly dataset: Dataset,
+    /** Opens what reads its images; closed with the batches. */
+    decoder: () => Decoder,
+    readonly options: BatchOptions,
+  ) {
+    const { batch, ahead = 3 } = options;
+    if (!Number.isInteger(batch) || batch < 1)
+      throw new UsageError(`a batch must be a whole number of pairs, got ${batch}`);
+    if (!Number.isInteger(ahead) || ahead < 0)
+      throw new UsageError(`batches ahead must be a whole number, got ${ahead}`);
+    this.count = dataset.pairs.length / 2;
+    this.#decoder = decoder();
+  }
+
+  /**
+   * The batch of a step, from 0 on; the next ones are begun. Rejects with a `UsageError` that names an image which
+   * cannot be decoded any more.
+   */
+  batch(step: number): Promise<Batch> {
+    if (!Number.isSafeInteger(step) || step < 0)
+      return Promise.reject(new UsageError(`a step must be a whole number of 0 or more, got ${step}`));
+    if (this.#closed) return Promise.reject(new UsageError('the loader is closed'));
+    const last = step + (this.options.ahead ?? 3);
+    for (const s of this.#batches.keys()) if (s < step || s > last) this.#batches.delete(s);
+    for (let s = step; s <= last; s++) {
+      if (this.#batches.has(s)) continue;
+      const made = this.#make(s);
+      // A batch that nobody asks for any more must not end the process; whoever asks for it gets the error.
+      made.catch(() => {});
+      this.#batches.set(s, made);
+    }
+    return this.#batches.get(step) as Promise<Batch>;
+  }
+
+  /** Ends the decoder and forgets all images. Batches under way are rejected. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#batches.clear();
+    this.#cache.clear();
+    this.#cached = 0;
+    await this.#decoder.close();
+  }
+
+  async #make(step: number): Promise<Batch> {
+    const { dataset, options } = this;
+    const { height, width, skeleton } = dataset;
+    const order = batchOrder(options.seed ?? 0, step, options.batch, this.count, options.shuffle);
+    const pairs = order.map((p) => [this.#image(2 * p), this.#image(2 * p + 1)] as const);
+    const pixels = await Promise.all(pairs.flat().map((image) => this.#pixels(image)));
+    const size = height * width * 3;
+    const source = new Float32Array(pairs.length * size);
+    const target = new Float32Array(pairs.length * size);
+    for (const [i, data] of pixels.entries())
+      toTensor({ height, width, data }, i % 2 ? target : source, Math.floor(i / 2) * size);
+    return {
+      step,
+      source,
+      target,
+      ...poseTensors(
+        options.geometry,
+        skeleton,
+        pairs.map(([a, b]) => [a.pose, b.pose] as const),
+      ),
+      names: pairs.map(([a, b]) => [a.name, b.name]),
+    };
+  }
+
+  #image(at: number): DatasetImage {
+    return this.dataset.images[this.dataset.pairs[at] as number] as DatasetImage;
+  }
+
+  #pixels(image: DatasetImage): Promise<Uint8Array> {
+    const cached = this.#cache.get(image);
+    if (cached) {
+      this.#cache.delete(image);
+      this.#cache.set(image, cached);
+      return Promise.resolve(cached);
+    }
+    const under = this.#decoding.get(image);
+    if (under) return under;
+    const { height, width } = this.dataset;
+    const decoding = this.#decoder
+      .decode(image.path, height, width)
+      .then((data) => {
+        this.#keep(image, data);
+        return data;
+      })
+      .finally(() => this.#decoding.delete(image));
+    this.#decoding.set(image, decoding);
+    return decoding;
+  }
+
+  #keep(image: DatasetImage, data: Uint8Array): void {
+    if (this.#closed) return;
+    this.#cache.set(image, data);
+    this.#cached += data.byteLength;
+    for (const [oldest, bytes] of this.#cache) {
+      if (this.#cached <= (this.options.cacheBytes ?? 512 * 2 ** 20)) break;
+      this.#cache.delete(oldest);
+      this.#cached -= bytes.byteLength;
+    }
+  }
+}

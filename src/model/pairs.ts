@@ -1,0 +1,83 @@
+import { ParameterSet } from '../autograd/leaves.js';
+import { fromTensor, type Image, toTensor } from '../data/image.js';
+import { Random } from '../kernels/dropout/random.js';
+import { poseTensors } from '../pose/geometry.js';
+import type { Pose, Skeleton } from '../pose/skeleton.js';
+import { Parameters } from './blocks.js';
+import { type Checkpoint, weightsOf } from './checkpoint.js';
+import type { ModelConfig } from './config.js';
+import { generator } from './generator.js';
+import { type PairData, pairInputs } from './inputs.js';
+import type { Generator } from './trainer.js';
+
+/**
+ * The generator's parameters of a checkpoint, for `Generator.create`. No GPU is needed: `UsageError` when names or shapes do not
+ * fit the checkpoint's own configuration.
+ */
+export function generatorParameters(checkpoint: Checkpoint): ParameterSet {
+  const { config } = checkpoint.info;
+  // Building the graph makes names and shapes; the initial values behind them are never computed.
+  const shapes = new ParameterSet('generator');
+  generator(new Parameters(shapes, 0), config, pairInputs(config, 1, new Random(0), false));
+  const weights = weightsOf(checkpoint, { generator: shapes }).generator;
+  const set = new ParameterSet('generator');
+  for (const name of shapes.names) set.add(name, shapes.get(name).shape, weights.get(name) as Float32Array);
+  return set;
+}
+
+/** What a model takes: the size of its images and its skeleton. */
+export interface ModelFrame {
+  readonly height: number;
+  readonly width: number;
+  readonly skeleton: Skeleton;
+}
+
+/** Size and skeleton that a checkpoint takes. */
+export function frameOf({ info: { config, skeleton } }: Checkpoint): ModelFrame {
+  return { height: config.height, width: config.width, skeleton };
+}
+
+/** One picture to generate: a source picture and its pose, and the pose to show it in, all of the model's size. */
+export interface PosePair {
+  readonly image: Image;
+  readonly pose: Pose;
+  readonly target: Pose;
+}
+
+/** A list of n pairs as the generator takes it. `UsageError` when a trunk joint is missing. */
+export function pairData(config: ModelConfig, skeleton: Skeleton, pairs: readonly PosePair[]): PairData {
+  const size = config.height * config.width * 3;
+  const source = new Float32Array(pairs.length * size);
+  for (const [i, { image }] of pairs.entries()) toTensor(image, source, i * size);
+  const poses = pairs.map(({ pose, target }) => [pose, target] as const);
+  return { source, ...poseTensors(config.geometry, skeleton, poses) };
+}
+
+/** Pictures that one plan makes at once where they need not share their noise. */
+const AT_ONCE = 4;
+
+/**
+ * The batch for a list of pictures of one person: every picture gets the same noise, or an animation would flicker, so a model
+ * that draws any makes them one by one.
+ */
+export function batchFor({ config }: { config: ModelConfig }, count: number): number {
+  return config.noise > 0 || config.dropoutAtTest ? 1 : Math.min(AT_ONCE, count);
+}
+
+/** Generates a list of pairs, in order, all with the same noise. The generator's batch should be that of `batchFor`. */
+export async function* generateList(
+  model: Generator,
+  skeleton: Skeleton,
+  pairs: readonly PosePair[],
+): AsyncGenerator<Image> {
+  const { batch, config } = model;
+  const { height, width } = config;
+  for (let at = 0; at < pairs.length; at += batch) {
+    const chunk = pairs.slice(at, at + batch);
+    const last = chunk[chunk.length - 1] as PosePair;
+    const filled = [...chunk, ...new Array<PosePair>(batch - chunk.length).fill(last)];
+    model.random.step = 0;
+    const images = await model.generate(pairData(config, skeleton, filled));
+    for (let i = 0; i < chunk.length; i++) yield fromTensor(images, width, height, i * height * width * 3);
+  }
+}
