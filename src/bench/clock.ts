@@ -4,7 +4,7 @@ import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 export interface Timing {
   /** GPU timestamps, or, on a device without `timestamp-query`, the host's clock from submission to completion. */
   readonly source: 'timestamps' | 'wall clock';
-  /** Milliseconds by which a single reading may be off: browsers round timestamps, waiting takes turns of varying length. */
+  /** Milliseconds by which a reading may be off: browsers round timestamps, and no two waits take equally long. */
   readonly stepMs: number;
 }
 
@@ -99,8 +99,9 @@ export const isFine = ({ source, stepMs }: Timing) => source === 'timestamps' &&
 export function timingText(timing: Timing): string {
   const { source, stepMs } = timing;
   if (isFine(timing)) return 'Timed by GPU timestamps.';
-  const micro = (ms: number) => `${Number((1000 * ms).toPrecision(2))} µs`;
-  if (source === 'wall clock')
-    return `Timed by the wall clock, since this device has no timestamp-query: runs are repeated until what waiting takes (give or take ${micro(stepMs)}) no longer counts.`;
-  return `Timed by GPU timestamps, which come here in steps of ${micro(stepMs)}: runs are repeated until the steps no longer count.`;
+  const micro = `${Number((1000 * stepMs).toPrecision(2))} µs`;
+  return source === 'wall clock'
+    ? 'Timed by the wall clock, since this device has no timestamp-query: runs are repeated until what waiting takes ' +
+        `(give or take ${micro}) no longer counts.`
+    : `Timed by GPU timestamps, which come in steps of ${micro} here: runs are repeated until steps no longer count.`;
 }

@@ -1,5 +1,6 @@
 import type { BenchRow } from './document.js';
 import type { Peaks } from './peaks.js';
+import { threeDigits } from './text.js';
 
 /** Text as HTML. */
 export const escapeHtml = (text: string) =>
@@ -40,11 +41,18 @@ export function dotsOf(rows: readonly BenchRow[]): Dot[] {
   );
 }
 
-const SIZE = { width: 860, height: 460, left: 64, right: 16, top: 46, bottom: 44 };
+/** Pixels of the plot. */
+export interface PlotSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+const WIDE: PlotSize = { width: 860, height: 460 };
+const MARGIN = { left: 64, right: 16, top: 46, bottom: 44 };
 
 /** The axes that hold these dots and the ridge of the roof, where both peaks meet. */
-export function axesOf(dots: readonly Dot[], peaks: Peaks): { x: Axis; y: Axis } {
-  const { width, height, left, right, top, bottom } = SIZE;
+export function axesOf(dots: readonly Dot[], peaks: Peaks, { width, height } = WIDE): { x: Axis; y: Axis } {
+  const { left, right, top, bottom } = MARGIN;
   const ridge = peaks.gflops / peaks.gbs;
   return {
     x: axis([...dots.map((d) => d.intensity), ridge / 2, ridge * 2], left, width - right),
@@ -69,8 +77,8 @@ function mark(x: number, y: number, shape: (typeof SHAPES)[number]): string {
 
 const power = (n: number) => (n >= 0 && n <= 4 ? String(10 ** n) : `10<tspan dy="-5" font-size="8">${n}</tspan>`);
 
-function gridLines({ x, y }: { x: Axis; y: Axis }): string {
-  const { width, height, left, right, top, bottom } = SIZE;
+function gridLines({ x, y }: { x: Axis; y: Axis }, { width, height }: PlotSize): string {
+  const { left, right, top, bottom } = MARGIN;
   const lines: string[] = [];
   for (let d = x.low; d <= x.high; d++) {
     const at = x.at(10 ** d).toFixed(1);
@@ -85,36 +93,54 @@ function gridLines({ x, y }: { x: Axis; y: Axis }): string {
   return lines.join('\n');
 }
 
-/** The two roofs, drawn from the left edge to the ridge and from there to the right. */
+/** The two roofs, drawn from the left edge to the ridge and from there to the right, and how high they are. */
 function roofLines({ x, y }: { x: Axis; y: Axis }, peaks: Peaks): string {
   const ridge = peaks.gflops / peaks.gbs;
-  const point = (i: number) => `${x.at(i).toFixed(1)} ${y.at(roofAt(peaks, i)).toFixed(1)}`;
+  const at = (i: number) => ({ x: x.at(i), y: y.at(roofAt(peaks, i)) });
+  const text = ({ x, y }: { x: number; y: number }) => `${x.toFixed(1)} ${y.toFixed(1)}`;
   // The sloping roof enters the plot at the lower edge when that is right of the left edge.
-  const start = Math.max(10 ** x.low, 10 ** y.low / peaks.gbs);
-  return `<path class="roof" d="M${point(start)}L${point(ridge)}L${point(10 ** x.high)}"/>`;
+  const [start, top, end] = [at(Math.max(10 ** x.low, 10 ** y.low / peaks.gbs)), at(ridge), at(10 ** x.high)];
+  const angle = (Math.atan2(top.y - start.y, top.x - start.x) * 180) / Math.PI;
+  const along = { x: (start.x + top.x) / 2, y: (start.y + top.y) / 2 };
+  return `<path class="roof" d="M${text(start)}L${text(top)}L${text(end)}"/>
+<text transform="translate(${text(along)}) rotate(${angle.toFixed(1)})" y="-7" text-anchor="middle">\
+${threeDigits(peaks.gbs)} GB/s</text>
+<text x="${(end.x - 6).toFixed(1)}" y="${(end.y - 7).toFixed(1)}" text-anchor="end">${threeDigits(peaks.gflops)} GFLOP/s</text>`;
+}
+
+/** What a mark stands for: the kernel, its case, and where it lies. */
+export function dotText({ row, intensity, gflops }: Dot): { name: string; what: string; numbers: string } {
+  const share = ((row.speed?.share.roof ?? 0) * 100).toFixed(1);
+  return {
+    name: `${row.op}/${row.variant}${row.chosen ? ' (chosen)' : ''}`,
+    what: `${row.room}: ${row.case}`,
+    numbers: `${threeDigits(gflops)} GFLOP/s at ${threeDigits(intensity)} operations a byte, ${share} % of the roof`,
+  };
 }
 
 /**
- * The roofline plot as SVG: operations a byte to the right, 10⁹ operations a second upwards, both logarithmic, a mark
- * for every row that has both, filled where the engine chooses it. Empty when no row has.
+ * The roofline plot as SVG, to be styled by `PLOT_STYLE`: operations a byte to the right, 10⁹ operations a second
+ * upwards, both logarithmic, a mark for every row that has both, filled where the engine chooses it. A mark has the
+ * index of its row as `data-row`. Empty when no row has both.
  */
-export function rooflinePlot(rows: readonly BenchRow[], peaks: Peaks): string {
+export function rooflinePlot(rows: readonly BenchRow[], peaks: Peaks, size: PlotSize = WIDE): string {
   const dots = dotsOf(rows);
   if (!dots.length) return '';
-  const { width, height, left, right, bottom } = SIZE;
-  const axes = axesOf(dots, peaks);
+  const { width, height } = size;
+  const { left, right, bottom } = MARGIN;
+  const axes = axesOf(dots, peaks, size);
   const ops = [...new Set(dots.map((d) => d.row.op))];
-  const marks = dots.map(({ row, intensity, gflops }) => {
+  const marks = dots.map((dot) => {
+    const { row, intensity, gflops } = dot;
     const { colour, shape } = styleOf(ops.indexOf(row.op));
-    const share = ((row.speed?.share.roof ?? 0) * 100).toFixed(1);
-    const [name, what] = [`${row.op}/${row.variant}${row.chosen ? ' (chosen)' : ''}`, `${row.room}: ${row.case}`];
-    const numbers = `${gflops.toPrecision(3)} GFLOP/s at ${intensity.toPrecision(3)} FLOP/byte, ${share} % of the roof`;
+    const { name, what, numbers } = dotText(dot);
     const lines = [`${name}: ${numbers}`, what].map(
       (text, i) => `<text x="${left}" y="${14 + 16 * i}">${escapeHtml(text)}</text>`,
     );
     const label = escapeHtml(`${name}, ${what}, ${numbers}`);
+    const kind = `dot c${colour}${row.chosen ? ' chosen' : ''}`;
     const at = mark(axes.x.at(intensity), axes.y.at(gflops), shape);
-    return `<g class="dot c${colour}${row.chosen ? ' chosen' : ''}" tabindex="0" role="img" aria-label="${label}">
+    return `<g class="${kind}" tabindex="0" role="img" aria-label="${label}" data-row="${rows.indexOf(row)}">
 ${at}<g class="tip">${lines.join('')}</g></g>`;
   });
   const legend = ops.map((op, i) => {
@@ -122,12 +148,39 @@ ${at}<g class="tip">${lines.join('')}</g></g>`;
     const key = `<g class="dot chosen c${colour}">${mark(8, 8, shape)}</g>`;
     return `<li><svg class="key" viewBox="0 0 16 16" aria-hidden="true">${key}</svg> ${escapeHtml(op)}</li>`;
   });
-  return `<figure><div class="wide">
+  return `<figure class="roofline"><div class="wide">
 <svg class="plot" viewBox="0 0 ${width} ${height}" role="group" aria-label="roofline">
-${gridLines(axes)}
+${gridLines(axes, size)}
 ${roofLines(axes, peaks)}
 <text x="${(left + width - right) / 2}" y="${height - bottom + 36}" text-anchor="middle">operations a byte</text>
 <text transform="translate(14 ${(height - bottom) / 2 + 20}) rotate(-90)" text-anchor="middle">GFLOP/s</text>
 ${marks.join('\n')}
 </svg></div><ul class="legend">${legend.join('')}</ul></figure>`;
 }
+
+/** Colours of ops on light and on dark. */
+const COLOURS: readonly (readonly [light: string, dark: string])[] = [
+  ['#1f6fb4', '#6db3f2'],
+  ['#c4570a', '#ff9d4d'],
+  ['#2c8a3d', '#6fce80'],
+  ['#c0272d', '#ff7b7f'],
+  ['#7b52ab', '#b998e6'],
+  ['#7d5a4f', '#c39c90'],
+  ['#c2449b', '#f28fd0'],
+  ['#5f6670', '#a9b1bd'],
+  ['#7c7c10', '#d3d35a'],
+  ['#0c7c88', '#5fd4e0'],
+];
+
+/** Style sheet of `rooflinePlot`; light and dark follow `color-scheme`. */
+export const PLOT_STYLE = `.roofline{margin:1rem 0}.roofline .wide{overflow-x:auto}
+.plot{display:block;width:100%;max-width:56rem;height:auto}
+.roofline text{font-size:12px;fill:light-dark(#5b6475,#9aa3b5)}
+.roofline .grid{stroke:light-dark(#e4e8ef,#2a303c);fill:none}
+.roofline .roof{stroke:light-dark(#1d2330,#dfe3ec);fill:none;stroke-width:1.5}
+.dot{stroke:currentColor;stroke-width:1.5;fill:transparent;cursor:default}.dot.chosen{fill:currentColor}
+.dot .tip{display:none;stroke:none}.roofline .tip text{fill:light-dark(#1d2330,#dfe3ec);font-size:13px}
+.dot:hover .tip,.dot:focus .tip{display:block}.dot:focus{outline:none;stroke-width:4}
+.legend{list-style:none;display:flex;flex-wrap:wrap;gap:.1rem 1rem;padding:0;margin:.3rem 0;font-size:.85rem}
+.key{width:16px;height:16px;vertical-align:-3px}
+${COLOURS.map(([light, dark], i) => `.c${i}{color:light-dark(${light},${dark})}`).join('')}`;
