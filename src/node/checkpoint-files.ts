@@ -2,9 +2,18 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
-import { type CheckpointInfo, fingerprint, fromCheckpoint, type Nets, toCheckpoint } from '../model/checkpoint.js';
+import { fromCheckpoint, type Nets } from '../model/checkpoint.js';
+import {
+  CHECKPOINT_FILE,
+  checkpointName,
+  type RunFiles,
+  type RunInfo,
+  runFiles,
+  STATE_FILE,
+  stateName,
+} from '../model/run-files.js';
 import type { TrainingState } from '../model/trainer.js';
-import { fromStateFile, type StateInfo, toStateFile } from '../model/training-state.js';
+import { fromStateFile, type StateInfo } from '../model/training-state.js';
 import { readBytes, writeFileAtomic } from './files.js';
 
 /** A checkpoint in a folder. */
@@ -13,16 +22,7 @@ export interface CheckpointFile {
   readonly path: string;
 }
 
-const CHECKPOINT = /^checkpoint-(\d{8,})\.safetensors$/;
-const STATE = /^checkpoint-(\d{8,})-([0-9a-f]{16})\.state\.safetensors$/;
-
-const checkpointName = (step: number) => `checkpoint-${String(step).padStart(8, '0')}.safetensors`;
-const stateName = (step: number, weights: string) =>
-  `checkpoint-${String(step).padStart(8, '0')}-${weights}.state.safetensors`;
-
-export interface SaveOptions {
-  readonly info: Omit<CheckpointInfo, 'library' | 'step'>;
-  readonly stateInfo: StateInfo;
+export interface SaveOptions extends RunInfo {
   /** How many of the latest checkpoints stay in the folder; 1 by default. */
   readonly keep?: number;
 }
@@ -34,27 +34,25 @@ export interface SaveOptions {
  * checkpoint's path.
  */
 export function saveCheckpoint(folder: string, nets: Nets, state: TrainingState, options: SaveOptions): string {
-  const { step } = state;
-  const checkpoint = toCheckpoint(nets, state, { ...options.info, step });
-  const weights = fingerprint(checkpoint);
-  writeFileAtomic(join(folder, stateName(step, weights)), toStateFile(nets, state, options.stateInfo, checkpoint));
-  const path = join(folder, checkpointName(step));
-  writeFileAtomic(path, checkpoint);
-  removeOld(folder, { step, weights }, options.keep ?? 1);
+  const files = runFiles(nets, state, options);
+  writeFileAtomic(join(folder, files.state.name), files.state.bytes);
+  const path = join(folder, files.checkpoint.name);
+  writeFileAtomic(path, files.checkpoint.bytes);
+  removeOld(folder, files, options.keep ?? 1);
   return path;
 }
 
 /** Removes all but the latest checkpoints up to the one just saved, then the states that have lost theirs. */
-function removeOld(folder: string, saved: { step: number; weights: string }, keep: number): void {
+function removeOld(folder: string, saved: RunFiles, keep: number): void {
   const earlier = listCheckpoints(folder).filter((c) => c.step < saved.step);
   for (const { path } of earlier.slice(0, Math.max(0, earlier.length - Math.max(0, keep - 1))))
     rmSync(path, { force: true });
   const left = new Set(listCheckpoints(folder).map((c) => c.step));
   for (const name of readdirSync(folder)) {
-    const match = STATE.exec(name);
+    const match = STATE_FILE.exec(name);
     if (!match) continue;
     const step = Number(match[1]);
-    if (!left.has(step) || (step === saved.step && match[2] !== saved.weights))
+    if (!left.has(step) || (step === saved.step && name !== saved.state.name))
       rmSync(join(folder, name), { force: true });
   }
 }
@@ -63,7 +61,7 @@ function removeOld(folder: string, saved: { step: number; weights: string }, kee
 export function listCheckpoints(folder: string): CheckpointFile[] {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
   return readdirSync(folder)
-    .map((name) => ({ name, step: Number(CHECKPOINT.exec(name)?.[1] ?? Number.NaN) }))
+    .map((name) => ({ name, step: Number(CHECKPOINT_FILE.exec(name)?.[1] ?? Number.NaN) }))
     .filter(({ step }) => !Number.isNaN(step))
     .map(({ name, step }) => ({ step, path: join(folder, name) }))
     .sort((a, b) => a.step - b.step);
@@ -78,13 +76,13 @@ export function loadCheckpoint(path: string): Checkpoint & { readonly path: stri
     throw new UsageError(
       `the folder ${path} holds no checkpoint (checkpoint-….safetensors); train into it first, or name another`,
     );
-  if (STATE.test(basename(file)))
+  if (STATE_FILE.test(basename(file)))
     throw new UsageError(`${file} is the training state beside a checkpoint; name ${besideState(file)}`);
   return { ...fromCheckpoint(readBytes(file, 'checkpoint'), file), path: file };
 }
 
 function besideState(file: string): string {
-  return join(dirname(file), checkpointName(Number(STATE.exec(basename(file))?.[1])));
+  return join(dirname(file), checkpointName(Number(STATE_FILE.exec(basename(file))?.[1])));
 }
 
 /** The training state of a loaded checkpoint, checked against the networks it will go into. */
@@ -94,7 +92,7 @@ export function loadState(
 ): { state: TrainingState; info: StateInfo } {
   const path = join(dirname(checkpoint.path), stateName(checkpoint.info.step, checkpoint.fingerprint));
   if (!statSync(path, { throwIfNoEntry: false })) {
-    const others = readdirSync(dirname(checkpoint.path)).filter((n) => STATE.exec(n)?.[1]);
+    const others = readdirSync(dirname(checkpoint.path)).filter((n) => STATE_FILE.exec(n)?.[1]);
     throw new UsageError(
       `${checkpoint.path} cannot be resumed: its training state ${basename(path)} is not beside it` +
         `${others.length ? ` (there is ${others.join(', ')}, of other weights)` : ''}. ` +

@@ -2,13 +2,14 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'nod
 import { join } from 'node:path';
 import { type TuneOptions, tune } from '../autograd/tune.js';
 import type { Dataset } from '../data/dataset.js';
-import { sampleSheet } from '../data/samples.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, UsageError } from '../gpu/errors.js';
 import { type CheckpointInfo, weightsOf } from '../model/checkpoint.js';
 import type { ConfigOptions, ModelConfig } from '../model/config.js';
 import type { Features, FeatureWeights } from '../model/features.js';
-import { Generator, type Losses, Trainer, type TrainerOptions, trainingCalls } from '../model/trainer.js';
+import { iterate } from '../model/iterate.js';
+import { Sampler } from '../model/sampler.js';
+import { type Losses, Trainer, type TrainerOptions, trainingCalls } from '../model/trainer.js';
 import type { StateInfo } from '../model/training-state.js';
 import { Vgg } from '../model/vgg.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './checkpoint-files.js';
@@ -200,13 +201,16 @@ class Run {
   async #sampler(engine: Engine, trainer: Trainer): Promise<(step: number) => Promise<void>> {
     const { config, seed, test, train } = this.options;
     const dataset = test?.pairs.length ? test : train;
-    const n = Math.min(4, dataset.pairs.length / 2);
-    const loader = new Loader(dataset, { batch: n, geometry: config.geometry, seed: 1, workers: 1, ahead: 0 });
-    const batch = await loader.batch(0).finally(() => loader.close());
-    const generator = await Generator.create(engine, config, n, { set: trainer.sets.generator, seed });
+    const sampler = await Sampler.create(
+      engine,
+      trainer,
+      dataset,
+      (of) => new Loader(dataset, { ...of, geometry: config.geometry, workers: 1 }),
+      seed,
+    );
     return async (step) => {
-      const sheet = sampleSheet(batch, await generator.generate(batch), dataset.skeleton, config.height, config.width);
-      writeFileAtomic(this.#path(join('samples', `sample-${String(step).padStart(8, '0')}.png`)), encodePng(sheet));
+      const path = this.#path(join('samples', `sample-${String(step).padStart(8, '0')}.png`));
+      writeFileAtomic(path, encodePng(await sampler.draw()));
     };
   }
 
@@ -225,46 +229,28 @@ class Run {
       drawn = step;
     };
     const begun = trainer.step;
-    // Losses are awaited one iteration late, so that the device has work while the host looks at them and prepares the next.
-    let pending: (() => Promise<void>) | undefined;
-    const settle = async () => {
-      const last = pending;
-      pending = undefined;
-      await last?.();
-    };
-    while (trainer.step < iterations && !signal?.aborted) {
-      const batch = await loader.batch(trainer.step);
-      trainer.train(batch);
-      const step = trainer.step;
-      const read = trainer.losses();
-      read.catch(() => {}); // awaited below, perhaps after another error
-      await settle();
-      pending = async () => {
-        losses = await read;
-        this.#check(losses, step);
-        const row: LogRow = { step, seconds: (performance.now() - this.#start) / 1000, ...losses };
+    await iterate(trainer, {
+      batch: (step) => loader.batch(step),
+      more: () => trainer.step < iterations && !signal?.aborted,
+      onLosses: (step, row) => {
+        losses = row;
+        const line: LogRow = { step, seconds: (performance.now() - this.#start) / 1000, ...row };
         if (step % logEvery === 0 || step === iterations)
-          appendFileSync(this.#path('log.jsonl'), `${JSON.stringify(row)}\n`);
-        this.options.onStep?.(row);
-      };
-      if (step % sampleEvery === 0 || step % saveEvery === 0) await settle();
-      if (step % sampleEvery === 0) await draw(step);
-      if (step % saveEvery === 0) await save();
-    }
-    await settle();
+          appendFileSync(this.#path('log.jsonl'), `${JSON.stringify(line)}\n`);
+        this.options.onStep?.(line);
+      },
+      after: (step) => {
+        const [drawing, saving] = [step % sampleEvery === 0, step % saveEvery === 0];
+        if (!drawing && !saving) return undefined;
+        return async () => {
+          if (drawing) await draw(step);
+          if (saving) await save();
+        };
+      },
+    });
     if (drawn !== trainer.step && trainer.step > begun) await draw(trainer.step);
     if (saved !== trainer.step) await save();
     return { step: trainer.step, checkpoint, losses, interrupted: trainer.step < iterations };
-  }
-
-  /** A loss that is no number would be trained on for hours unseen. */
-  #check(losses: Losses, step: number): void {
-    for (const [name, value] of Object.entries(losses))
-      if (!Number.isFinite(value))
-        throw new UsageError(
-          `the ${name} loss became ${value} in iteration ${step}; the last checkpoint is from before. ` +
-            'Try a lower learning rate.',
-        );
   }
 
   async #save(trainer: Trainer): Promise<string> {

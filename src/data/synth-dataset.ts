@@ -1,0 +1,62 @@
+import { UsageError } from '../gpu/errors.js';
+import type { Pose } from '../pose/skeleton.js';
+import { formatAnnotations } from './annotations.js';
+import type { Split } from './dataset.js';
+import type { Image } from './image.js';
+import { allPairs, formatPairs, groupByIdentity } from './pairs.js';
+import { synthName } from './synth.js';
+import { PEOPLE, type SynthObject } from './synth-object.js';
+
+export interface SynthDatasetOptions {
+  /** What to draw: a person by default. */
+  readonly object?: SynthObject;
+  readonly trainIdentities: number;
+  readonly testIdentities: number;
+  readonly imagesPerIdentity: number;
+  readonly height: number;
+  readonly width: number;
+  readonly seed: number;
+}
+
+/** A picture of a synthetic dataset, or the tables of one of its halves once all its pictures are drawn. */
+export type SynthPart =
+  | { readonly kind: 'image'; readonly split: Split; readonly name: string; readonly image: Image }
+  | {
+      readonly kind: 'tables';
+      readonly split: Split;
+      readonly annotations: string;
+      readonly pairs: string;
+      readonly counts: { readonly images: number; readonly pairs: number };
+    };
+
+/** How many pictures there will be. `UsageError` for counts that are impossible. */
+export function synthTotal({ trainIdentities, testIdentities, imagesPerIdentity }: SynthDatasetOptions): number {
+  const identities = trainIdentities + testIdentities;
+  if (identities > 9999) throw new UsageError(`${identities} identities were asked for; file names have room for 9999`);
+  if (imagesPerIdentity < 2)
+    throw new UsageError('a pair needs two pictures of one identity: at least 2 images per identity');
+  return identities * imagesPerIdentity;
+}
+
+/** Draws a synthetic dataset part by part; no identity is in both halves. A pure function of the options. */
+export function* synthDataset(options: SynthDatasetOptions): Generator<SynthPart> {
+  const { trainIdentities, testIdentities, imagesPerIdentity, object = PEOPLE } = options;
+  synthTotal(options);
+  const halves = [
+    ['train', 1, trainIdentities],
+    ['test', trainIdentities + 1, trainIdentities + testIdentities],
+  ] as const;
+  for (const [split, first, last] of halves) {
+    const poses = new Map<string, Pose>();
+    for (let identity = first; identity <= last; identity++)
+      for (let index = 0; index < imagesPerIdentity; index++) {
+        const { image, pose } = object.draw({ ...options, identity, index });
+        const name = synthName(identity, index);
+        poses.set(name, pose);
+        yield { kind: 'image', split, name, image };
+      }
+    const pairs = allPairs(groupByIdentity(poses, object.skeleton));
+    const counts = { images: poses.size, pairs: pairs.length };
+    yield { kind: 'tables', split, annotations: formatAnnotations(poses), pairs: formatPairs(pairs), counts };
+  }
+}
