@@ -1,0 +1,67 @@
+import { describeAdapter, isSoftware } from '../../src/gpu/engine.js';
+import { type Mount, type PageAdapter, shell } from './app.js';
+import { h, replace } from './dom.js';
+import { noAdapter } from './no-adapter.js';
+
+interface Page {
+  readonly title: string;
+  readonly load: () => Promise<{ mount: Mount }>;
+}
+
+/** Pages by the name behind `#`; each is loaded when it is first opened. */
+const files = import.meta.glob<{ mount: Mount }>('./*/page.ts');
+const titles = { pose: 'Pose', train: 'Train', kernels: 'Kernels' };
+const pages = new Map<string, Page>(
+  Object.entries(titles).flatMap(([name, title]) => {
+    const load = files[`./${name}/page.ts`];
+    return load ? [[name, { title, load }]] : [];
+  }),
+);
+
+const app = shell();
+let adapter: PageAdapter | undefined;
+let leave: () => void = () => {};
+/** Counts visits, so that a page that loads late does not replace the one that was opened meanwhile. */
+let visit = 0;
+
+async function findAdapter(): Promise<PageAdapter | undefined> {
+  const { gpu } = navigator as { gpu?: GPU };
+  const found = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  return found ? { name: describeAdapter(found.info), software: isSoftware(found.info) } : undefined;
+}
+
+async function show(): Promise<void> {
+  const asked = location.hash.slice(1);
+  // The skip link and other places in a page are no pages.
+  if (!pages.has(asked) && asked && document.getElementById(asked)) return;
+  const name = pages.has(asked) ? asked : 'pose';
+  const page = pages.get(name);
+  visit++;
+  const mine = visit;
+  leave();
+  leave = () => {};
+  document.title = `${page?.title} · Pose GAN`;
+  for (const link of document.querySelectorAll('nav a'))
+    if (link.getAttribute('href') === `#${name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  adapter ??= await findAdapter();
+  if (mine !== visit) return;
+  const root = h('div', { class: `page ${name}` });
+  replace(app.main, root);
+  if (!adapter || !page) {
+    noAdapter(root, () => void show());
+    return;
+  }
+  const context = app.context(adapter);
+  context.status('');
+  context.aside('');
+  try {
+    const { mount } = await page.load();
+    if (mine === visit) leave = mount(root, context);
+  } catch (error) {
+    context.notify(`The page could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+addEventListener('hashchange', () => void show());
+void show();

@@ -1,0 +1,15 @@
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+export default defineConfig({
+  root: here,
+  // Every address is relative, so that the folder works wherever it is put.
+  base: './',
+  build: { outDir: resolve(here, '../build/web'), emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },
+  worker: { format: 'es' },
+  // The library lies beside this folder.
+  server: { fs: { allow: [resolve(here, '..')] } },
+});
