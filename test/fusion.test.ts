@@ -88,7 +88,9 @@ describe('every kernel that takes elementwise work gives the same bits as withou
         if (!op.epilogue || op.results.indexOf(op.epilogue) !== y.index || y.size < 10) continue;
         const outputs = { [name]: leakyRelu(mul(y, input('side', y.shape))) };
         const short = { [name]: leakyRelu(scale(y, 3)) };
-        const [mine] = plannedCalls(engine, outputs, { fuse: false, guard: { gap } }).filter((s) => s.op === op);
+        const [mine] = (await plannedCalls(engine, outputs, { fuse: false, guard: { gap } })).filter(
+          (s) => s.op === op,
+        );
         for (const v of [...op.variants].sort((a, b) => tile(a.name) - tile(b.name))) {
           // Where compiling is slow, the smallest of the tile sizes of a kernel stands for all.
           const key = `${op.name}/${engine.software ? v.name.replace(/\d+x\d+/, '') : v.name}`;

@@ -110,7 +110,7 @@ describe('a run', () => {
     };
     const engine = await sharedEngine();
     const forced = new Tuning(engine.adapter);
-    for (const { op, call } of trainingCalls(engine, { config, seed: 5, batch: 2 })) {
+    for (const { op, call } of await trainingCalls(engine, { config, seed: 5, batch: 2 })) {
       const among = candidates(op, call);
       const [rule, last] = [among[0], among.at(-1)].map((v) => v?.name ?? '') as [string, string];
       if (among.length > 1)

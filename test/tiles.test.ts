@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { chooseVariant } from '../src/autograd/bind.js';
-import { type PlannedCall, plannedCalls } from '../src/autograd/compile.js';
+import { launches, type PlannedCall } from '../src/autograd/compile.js';
 import { input } from '../src/autograd/leaves.js';
+import { loadAllKernels } from '../src/autograd/on-demand.js';
 import type { Call, DeviceTraits, Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import type { Engine } from '../src/gpu/engine.js';
@@ -27,11 +28,12 @@ const GPU: DeviceTraits = {
 let engine: Engine;
 beforeAll(async () => {
   engine = await sharedEngine();
+  await loadAllKernels();
 });
 
 /** The op that makes `y` and its call, as a device of these traits would get it. */
 function callOf(y: Tensor, device: DeviceTraits): { op: Op; call: Call } {
-  const planned = plannedCalls(engine, { y }).find((p) => p.node === y.node) as PlannedCall;
+  const planned = launches(engine, { y }).find((p) => p.node === y.node) as PlannedCall;
   return { op: planned.op, call: { ...planned.call, device } };
 }
 

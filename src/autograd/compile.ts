@@ -6,6 +6,7 @@ import { ownCall } from './epilogue.js';
 import { fuse } from './fuse.js';
 import type { LeafAttrs, ParameterSet } from './leaves.js';
 import { assignPool, largestLiveSet } from './memory.js';
+import { loadKernels } from './on-demand.js';
 import { type Arg, type Call, label, type Op, type Variant } from './op.js';
 import { type Guard, isPooled, type Placement, Placements, type Root } from './placement.js';
 import { Plan } from './plan.js';
@@ -44,15 +45,29 @@ export async function compile(
   outputs: Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},
 ): Promise<Plan> {
-  const compiler = new Compiler(engine, outputs, options);
-  return compiler.compile();
+  await loadKernelsOf(outputs, options);
+  return new Compiler(engine, outputs, options).compile();
+}
+
+async function loadKernelsOf(outputs: Readonly<Record<string, Tensor>>, { update = [] }: CompileOptions) {
+  await loadKernels([copyOp as Op, ...nodesOf([...Object.values(outputs), ...update]).map((n) => n.op)]);
 }
 
 /** One launch of a graph: what runs, on which shapes, strides and offsets. */
 export type PlannedCall = Pick<Piece, 'op' | 'node' | 'call' | 'variant' | 'launch'>;
 
 /** The launches that `compile` would plan, in order; nothing is allocated. For `tune`. */
-export function plannedCalls(
+export async function plannedCalls(
+  engine: Engine,
+  outputs: Readonly<Record<string, Tensor>>,
+  options: CompileOptions = {},
+): Promise<readonly PlannedCall[]> {
+  await loadKernelsOf(outputs, options);
+  return launches(engine, outputs, options);
+}
+
+/** `plannedCalls` of a graph whose kernels are loaded. */
+export function launches(
   engine: Engine,
   outputs: Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},

@@ -205,7 +205,7 @@ class StoreCode {
   #words({ state, words, functions }: NonNullable<Pointwise['random']>, k: number, lets: string): void {
     const name = operandName(k, state);
     this.#variables.push(`var<storage, read> ${name}: array<u32>`);
-    this.#shared.add(functions);
+    this.#shared.add(functions());
     const read = [0, 1, 2, 3].map((i) => `${name}[${i}]`).join(', ');
     this.#functions.push(
       `fn fused${k}_words(quad: u32) -> vec4u { ${lets} let state = vec4u(${read}); return ${words}; }`,

@@ -22,7 +22,7 @@ export interface Op<A = unknown> {
    * tells which arguments need one. Absent on ops that cannot be differentiated.
    */
   gradient?(node: Node, gradients: readonly (Tensor | undefined)[], needs: readonly boolean[]): (Tensor | undefined)[];
-  /** Kernels, the preferred first. Empty for leaves and views. */
+  /** Kernels, the preferred first. Empty for leaves and views, and for `onDemand` ones until a graph with the op is compiled. */
   readonly variants: readonly Variant<A>[];
   /** Floating-point operations and bytes that any implementation must move; for the benchmark. */
   cost?(call: Call<A>): { flops: number; bytes: number };
@@ -57,8 +57,8 @@ export interface Pointwise<A = unknown> {
     readonly state: string;
     /** WGSL expression in `quad`, `state` (vec4u) and the numbers. */
     readonly words: string;
-    /** Functions that it calls. */
-    readonly functions: string;
+    /** Functions that it calls; asked for when the op's kernels are loaded. */
+    functions(): string;
   };
 }
 

@@ -104,7 +104,7 @@ export async function deviationOnCases(
       retain: 'all',
       variant: (name, call) => (name === op.name && !of?.rejects?.(call) ? variant : undefined),
     };
-    if (!plannedCalls(engine, graph, options).some((s) => s.op === op && s.variant === of)) continue;
+    if (!(await plannedCalls(engine, graph, options)).some((s) => s.op === op && s.variant === of)) continue;
     const plan = await compile(engine, graph, options);
     try {
       plan.run(checkFeeds(p, PLAIN, plan));

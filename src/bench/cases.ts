@@ -135,7 +135,7 @@ export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Va
     variant: (name, call) => (name === op.name && !of.rejects?.(call) ? of : undefined),
   };
   const isMine = (s: { op: Op; variant: string }) => s.op === op && s.variant === variant;
-  const planned = plannedCalls(engine, graph.outputs, options).filter((p) => p.op === op && p.variant === of);
+  const planned = (await plannedCalls(engine, graph.outputs, options)).filter((p) => p.op === op && p.variant === of);
   if (!planned.length) return undefined;
   const before = engine.counters.pipelines;
   const begin = performance.now();

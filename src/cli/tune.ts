@@ -88,8 +88,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   try {
     if (!values.json) console.log(`adapter: ${engine.adapterName}\n`);
     const work = {
-      'training step': trainingCalls(engine, { config, seed: 0, batch, vgg: weights && new Vgg(weights) }),
-      generator: generatorCalls(engine, config, batch),
+      'training step': await trainingCalls(engine, { config, seed: 0, batch, vgg: weights && new Vgg(weights) }),
+      generator: await generatorCalls(engine, config, batch),
     };
     const results: Record<string, TuneResult> = {};
     const begun = performance.now();

@@ -54,7 +54,7 @@ function trainingGraph({ config, seed, vgg, batch = config.batch }: TrainerOptio
 }
 
 /** The kernel launches of an iteration, for `tune`; nothing is allocated. */
-export function trainingCalls(engine: Engine, options: TrainerOptions): readonly PlannedCall[] {
+export function trainingCalls(engine: Engine, options: TrainerOptions): Promise<readonly PlannedCall[]> {
   const { graph, outputs } = trainingGraph(options);
   return plannedCalls(engine, outputs, { update: graph.updates });
 }
@@ -160,7 +160,7 @@ function generatorGraph(config: ModelConfig, batch: number, options: GeneratorOp
 }
 
 /** The kernel launches of generating a batch, for `tune`; nothing is allocated. */
-export function generatorCalls(engine: Engine, config: ModelConfig, batch: number): readonly PlannedCall[] {
+export function generatorCalls(engine: Engine, config: ModelConfig, batch: number): Promise<readonly PlannedCall[]> {
   return plannedCalls(engine, { image: generatorGraph(config, batch, {}).image });
 }
 

@@ -1,15 +1,10 @@
-import scalarCode from '../../../shaders/adam/scalar.wgsl?raw';
-import vec4Code from '../../../shaders/adam/vec4.wgsl?raw';
 import type { UpdateAttrs } from '../../autograd/compile.js';
 import { gradients } from '../../autograd/gradients.js';
 import { fedInput, ParameterSet } from '../../autograd/leaves.js';
-import { apply, arg, grid, type Op } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { apply, arg, type Op } from '../../autograd/op.js';
 import { expectShape, type Node, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError, UsageError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
-
-const scalar = shader('adam/scalar', scalarCode);
-const vec4 = shader('adam/vec4', vec4Code);
 
 /** Inputs: `hyper`, then the gradient of every parameter of the set in order. Slabs are padded to a multiple of 64. */
 export const adamOp: Op<UpdateAttrs> = {
@@ -25,22 +20,7 @@ export const adamOp: Op<UpdateAttrs> = {
     }
     return [];
   },
-  variants: [
-    {
-      name: 'vec4',
-      launch: (call) => {
-        const count = arg(call, 'weights').channels;
-        return { dispatches: [{ shader: vec4, params: { count }, workgroups: grid(count / 4, 64) }] };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const count = arg(call, 'weights').channels;
-        return { dispatches: [{ shader: scalar, params: { count }, workgroups: grid(count, 64) }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
   cost: (call) => ({ flops: 12 * arg(call, 'weights').channels, bytes: 28 * arg(call, 'weights').channels }),
 };
 

@@ -1,11 +1,7 @@
-import gradientNaiveCode from '../../../shaders/affineWarp/gradient-naive.wgsl?raw';
-import gradientVec4Code from '../../../shaders/affineWarp/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/affineWarp/naive.wgsl?raw';
-import vec4Code from '../../../shaders/affineWarp/vec4.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
 import { formatShape, nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { type Shader, shader } from '../../gpu/shader.js';
 
 export interface AffineWarpAttrs {
   /** How many times coarser the grid of x is than the one the transforms are given for. */
@@ -31,35 +27,6 @@ export function checkScale(op: string, scale: number, x: TensorType): void {
     throw new ShapeError(op, `scale must be at least 1, got ${scale} for x ${formatShape(x.shape)}`);
 }
 
-/** One invocation per element (`step` 1) or four channels (`step` 4) of the result called `of`. */
-function variant(
-  name: string,
-  kernel: Shader,
-  of: 'y' | 'gx',
-  from: 'x' | 'gy',
-  step: 1 | 4,
-): Variant<AffineWarpAttrs> {
-  return {
-    name,
-    rejects: ({ arg: a }) =>
-      step === 4 && !vec4Ready(a[of], a[from]) && 'channels, strides and offsets must be multiples of 4',
-    launch: (call: Call<AffineWarpAttrs>) => {
-      const image = arg(call, of === 'y' ? 'x' : 'gx').shape;
-      const { rows, channels } = arg(call, of);
-      const count = (rows * channels) / step;
-      const params = {
-        count,
-        channels,
-        parts: arg(call, 'affine').shape[1] as number,
-        height: image[1] as number,
-        width: image[2] as number,
-        scale: call.attrs.scale,
-      };
-      return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
-    },
-  };
-}
-
 /** Four multiply-adds per element of the warped images; each image is read or written once. */
 function cost(call: Call<AffineWarpAttrs>, warped: string, plain: string) {
   const y = arg(call, warped);
@@ -78,10 +45,7 @@ const affineWarpGradientOp: Op<AffineWarpAttrs> = {
     const [N, , H, W, C] = (gy as Tensor).shape as [number, number, number, number, number];
     return [{ shape: [N, H, W, C], dtype: 'f32' }];
   },
-  variants: [
-    variant('vec4', shader('affineWarpGradient/vec4', gradientVec4Code), 'gx', 'gy', 4),
-    variant('naive', shader('affineWarpGradient/naive', gradientNaiveCode), 'gx', 'gy', 1),
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).affineWarpGradientVariants),
   cost: (call) => cost(call, 'gy', 'gx'),
 };
 
@@ -101,10 +65,7 @@ export const affineWarpOp: Op<AffineWarpAttrs> = {
   gradient: (node, [gy], [needsX]) => [
     gy && needsX ? applyOne(affineWarpGradientOp, [node.inputs[1], gy], node.attrs as AffineWarpAttrs) : undefined,
   ],
-  variants: [
-    variant('vec4', shader('affineWarp/vec4', vec4Code), 'y', 'x', 4),
-    variant('naive', shader('affineWarp/naive', naiveCode), 'y', 'x', 1),
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).affineWarpVariants),
   cost: (call) => cost(call, 'y', 'x'),
 };
 

@@ -1,21 +1,11 @@
-import gradientCode from '../../../shaders/bceWithLogits/gradient.wgsl?raw';
-import gradientVec4Code from '../../../shaders/bceWithLogits/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/bceWithLogits/naive.wgsl?raw';
-import partialCode from '../../../shaders/bceWithLogits/partial.wgsl?raw';
-import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import type { Tensor, TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
-import { chunksFor, combine } from '../sum/sum.js';
 
-interface Attrs {
+export interface Attrs {
   label: number;
 }
-
-const naive = shader('bceWithLogits/naive', naiveCode);
-const partial = shader('bceWithLogits/partial', partialCode);
-const gradientNaive = shader('bceWithLogitsGradient/naive', gradientCode);
-const gradientVec4 = shader('bceWithLogitsGradient/vec4', gradientVec4Code);
 
 /** y = 1/n · Σ [softplus(x) − label·x]. */
 export const bceWithLogitsOp: Op<Attrs> = {
@@ -29,30 +19,7 @@ export const bceWithLogitsOp: Op<Attrs> = {
   },
   // softplus′ = σ  ⇒  gx = gy/n · (σ(x) − label)
   gradient: (node, [gy]) => [gy && applyOne(bceWithLogitsGradientOp, [node.inputs[0], gy], node.attrs as Attrs)],
-  variants: [
-    {
-      name: 'split',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'logits');
-        const count = rows * channels;
-        const chunks = chunksFor(count);
-        const params = { count, chunks, channels, label: call.attrs.label };
-        return {
-          scratch: { partial: chunks },
-          dispatches: [{ shader: partial, params, workgroups: grid(chunks, 64) }, combine(1, chunks, 1, 1 / count)],
-        };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'logits');
-        const count = rows * channels;
-        const params = { count, channels, factor: 1 / count, label: call.attrs.label };
-        return { dispatches: [{ shader: naive, params, workgroups: [1, 1, 1] }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).bceWithLogitsVariants),
   cost: (call) => {
     const { rows, channels } = arg(call, 'logits');
     return { flops: 8 * rows * channels, bytes: 4 * rows * channels };
@@ -66,28 +33,7 @@ export const bceWithLogitsGradientOp: Op<Attrs> = {
   results: ['gx'],
   strided: ['logits', 'gx'],
   infer: ([logits]) => [logits as TensorType],
-  variants: [
-    {
-      name: 'vec4',
-      rejects: ({ arg: { logits, gx } }) =>
-        !vec4Ready(logits, gx) && 'channels, strides and offsets must be multiples of 4',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'gx');
-        const count = (rows * channels) / 4;
-        const params = { count, channels, factor: 1 / (rows * channels), label: call.attrs.label };
-        return { dispatches: [{ shader: gradientVec4, params, workgroups: grid(count, 64) }] };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'gx');
-        const count = rows * channels;
-        const params = { count, channels, factor: 1 / count, label: call.attrs.label };
-        return { dispatches: [{ shader: gradientNaive, params, workgroups: grid(count, 64) }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).bceWithLogitsGradientVariants),
   cost: (call) => {
     const { rows, channels } = arg(call, 'gx');
     return { flops: 5 * rows * channels, bytes: 8 * rows * channels };

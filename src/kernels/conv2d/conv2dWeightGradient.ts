@@ -1,151 +1,15 @@
-import naiveCode from '../../../shaders/conv2dWeightGradient/naive.wgsl?raw';
-import splitCode from '../../../shaders/conv2dWeightGradient/split.wgsl?raw';
-import subgroupCode from '../../../shaders/conv2dWeightGradient/subgroup.wgsl?raw';
-import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
-import tiledText from '../../../shaders/conv2dWeightGradient/tiled.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Launch, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, type Op } from '../../autograd/op.js';
 import { formatShape, nhwc, type Shape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { type Shader, shader } from '../../gpu/shader.js';
 import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
 import { conv2d } from './conv2d.js';
-import { type ConvAttrs, convCost, convSize, leftOver, scratchLimit, storingTo } from './convolution.js';
-import { rejectsSubgroups, texelRows, writtenOut } from './subgroup.js';
-import { bestTile, groupsOf, kept, type Product, rejectsTile, splitsOf, TILES, tiledCode } from './tiles.js';
+import { type ConvAttrs, convCost, convSize, leftOver } from './convolution.js';
 
 export interface WeightGradientAttrs extends ConvAttrs {
   /** Kernel height and width. */
   readonly kernel: readonly [number, number];
 }
-
-const naive = shader('conv2dWeightGradient/naive', naiveCode);
-const split = shader('conv2dWeightGradient/split', splitCode);
-const whole = storingTo('conv2dWeightGradient/whole', splitCode, 'partials', 'gw');
-const subgroup = writtenOut('conv2dWeightGradient/subgroup', subgroupCode);
-const subgroupWhole = writtenOut('conv2dWeightGradient/subgroup', subgroupCode, (label, code) =>
-  storingTo(label, code, 'partials', 'gw'),
-);
-const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');
-
-type WeightCall = Call<WeightGradientAttrs>;
-
-function params(call: WeightCall): Record<string, number> {
-  const [N = 0, H = 0, W = 0, C = 0] = arg(call, 'x').shape;
-  const [, Ho = 0, Wo = 0, O = 0] = arg(call, 'gy').shape;
-  const { kernel, stride, pad } = call.attrs;
-  return {
-    ...{ N, H, W, C, Ho, Wo, O, KH: kernel[0], KW: kernel[1] },
-    ...{ sh: stride[0], sw: stride[1], top: pad[0], left: pad[1] },
-  };
-}
-
-/** Tiles of `down` channels of x × `across` channels of gy, over all taps. */
-function tiles(call: WeightCall, down: number, across: number): number {
-  const { kernel } = call.attrs;
-  const [c, o] = [arg(call, 'x').channels, arg(call, 'gy').channels];
-  return kernel[0] * kernel[1] * Math.ceil(c / down) * Math.ceil(o / across);
-}
-
-/** Rows of gy per chunk, so that `count` tiles become about `wanted`: as few chunks as that takes, and as the scratch allows. */
-function rowsPerChunk(call: WeightCall, count: number, wanted: number): number {
-  const [N = 0, Ho = 0] = arg(call, 'gy').shape;
-  const { rows, channels } = arg(call, 'gw');
-  const room = Math.floor(scratchLimit(call as Call<never>) / (rows * channels));
-  const chunks = Math.max(1, Math.min(Math.ceil(wanted / count), room, N * Ho, 65535));
-  return Math.ceil((N * Ho) / chunks);
-}
-
-/** The kernel on chunks, then the sum of the chunks in order; straight to the result when there is one chunk. */
-function splitLaunch(
-  call: WeightCall,
-  kernels: { split: Shader; whole: Shader },
-  groups: number,
-  splits: number,
-  chunk: Readonly<Record<string, number>>,
-): Launch {
-  const gw = arg(call, 'gw');
-  const [across, down] = grid(groups, 1);
-  const count = gw.rows * gw.channels;
-  const first = { params: { ...params(call), ...chunk }, workgroups: [across, down, splits] as const };
-  if (splits === 1) return { dispatches: [{ shader: kernels.whole, ...first }] };
-  return {
-    scratch: { partials: splits * count },
-    dispatches: [
-      { shader: kernels.split, ...first },
-      { shader: sum, params: { count, splits }, workgroups: grid(count, 64) },
-    ],
-  };
-}
-
-/** `splitLaunch` of a kernel that takes whole rows of gy. */
-function launchRows(call: WeightCall, kernels: { split: Shader; whole: Shader }, groups: number, rows: number): Launch {
-  const [N = 0, Ho = 0] = arg(call, 'gy').shape;
-  return splitLaunch(call, kernels, groups, Math.ceil((N * Ho) / rows), { rows });
-}
-
-/** (tap, c) × o weights, a sum over the pixels of gy. */
-function product(call: WeightCall): Product {
-  const { rows, channels: columns } = arg(call, 'gw');
-  const room = Math.min(65535, Math.floor(scratchLimit(call as Call<never>) / (rows * columns)));
-  return { rows, columns, steps: Math.ceil(arg(call, 'gy').rows / 8), copies: 1, room };
-}
-
-const tiled = kept((t, scalar) => shader(`conv2dWeightGradient/tiled${t.name}`, tiledCode(tiledText, t, scalar)));
-const tiledWhole = kept((t, scalar) =>
-  storingTo(`conv2dWeightGradient/tiled${t.name}`, tiledCode(tiledText, t, scalar), 'partials', 'gw'),
-);
-
-const tiledVariants = TILES.map(
-  (t): Variant<WeightGradientAttrs> => ({
-    name: `tiled${t.name}`,
-    rejects: (call) => rejectsTile(t, product(call), call.device),
-    avoid: (call) => {
-      const wanted = product(call);
-      return call.device.software || bestTile(TILES, wanted, call.device, (u) => splitsOf(u, wanted)).tile !== t;
-    },
-    launch: (call) => {
-      const { x, gy, gw } = call.arg;
-      const wanted = product(call);
-      const chunk = Math.ceil(wanted.steps / splitsOf(t, wanted));
-      const scalar = [...(vec4Ready(x) ? [] : ['x']), ...(vec4Ready(gy, gw) ? [] : ['gy', 'partials'])];
-      const kernels = { split: tiled(t, scalar), whole: tiledWhole(t, scalar) };
-      return splitLaunch(call, kernels, groupsOf(t, wanted), Math.ceil(wanted.steps / chunk), { chunk });
-    },
-  }),
-);
-
-/** What the rows of x and gy in a chunk may take, so that the second core cache keeps them for the next tile. */
-const CACHE_BYTES = 2 ** 19;
-/** Elements of partial sums that all chunks may have. */
-const MAX_PARTIALS = 2 ** 21;
-
-/** Rows of gy per chunk of the subgroup kernels. */
-function cachedRows(call: WeightCall, count: number): number {
-  const [N = 0, Ho = 0, Wo = 0, O = 0] = arg(call, 'gy').shape;
-  const [, , W = 0, C = 0] = arg(call, 'x').shape;
-  const { rows, channels } = arg(call, 'gw');
-  const bytes = 4 * N * Ho * (Wo * O + call.attrs.stride[0] * W * C);
-  const wanted = Math.max(bytes / CACHE_BYTES, 16 / count);
-  const chunks = Math.max(1, Math.min(Math.ceil(wanted), Math.floor(MAX_PARTIALS / (rows * channels)), N * Ho, 65535));
-  return Math.ceil((N * Ho) / chunks);
-}
-
-/** The kernel for subgroups with a tile of 32 channels of x × so many of gy. */
-const subgroupVariant = (columns: number, avoid: (call: WeightCall) => boolean): Variant<WeightGradientAttrs> => ({
-  name: `subgroup32x${columns}`,
-  rejects: ({ device, arg: { x, gy } }) =>
-    rejectsSubgroups(device) ||
-    (!(x && texelRows(x)) && 'stride and offset of x must be multiples of 4') ||
-    (!vec4Ready(gy) && 'channels, stride and offset of gy must be multiples of 4'),
-  avoid: (call) => !call.device.software || avoid(call),
-  launch: (call) => {
-    const LANES = call.device.subgroupSize;
-    const constants = { LANES, BLOCKS: 8 / LANES, QUADS: columns / (4 * LANES), PIXELS: 2 };
-    const count = tiles(call, 32, columns);
-    const kernels = { split: subgroup(constants), whole: subgroupWhole(constants) };
-    return launchRows(call, kernels, count, cachedRows(call, count));
-  },
-});
 
 export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
   name: 'conv2dWeightGradient',
@@ -178,26 +42,7 @@ export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
       needs[1] ? conv2d(x, g, attrs) : undefined,
     ];
   },
-  variants: [
-    ...tiledVariants,
-    subgroupVariant(64, ({ arg: { gy } }) => !gy || gy.channels <= 32),
-    subgroupVariant(32, () => false),
-    {
-      name: 'split',
-      launch: (call) => {
-        const count = tiles(call, 8, 8);
-        const rows = rowsPerChunk(call, count, call.device.software ? 1024 : 65536);
-        return launchRows(call, { split, whole }, Math.ceil(count / 32), rows);
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'gw');
-        return { dispatches: [{ shader: naive, params: params(call), workgroups: grid(rows * channels, 64) }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./weightGradientKernels.js')).variants),
   cost: (call) => convCost(call, 'gy'),
 };
 

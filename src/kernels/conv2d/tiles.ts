@@ -1,6 +1,7 @@
 import { arg, type Call, grid, type Launch, type Variant } from '../../autograd/op.js';
 import { type Shader, shader } from '../../gpu/shader.js';
-import { type ConvAttrs, convParams, scratchLimit, splitLaunch, storingTo } from './convolution.js';
+import type { ConvAttrs } from './convolution.js';
+import { convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
 
 /**
  * The tiled kernels of the convolution family are one product of matrices each, cut into tiles: a workgroup makes m rows

@@ -1,14 +1,7 @@
-import extentCode from '../../../shaders/deformableSkip/extent.wgsl?raw';
-import fastCode from '../../../shaders/deformableSkip/fast.wgsl?raw';
-import gradientFastCode from '../../../shaders/deformableSkip/gradient-fast.wgsl?raw';
-import gradientNaiveCode from '../../../shaders/deformableSkip/gradient-naive.wgsl?raw';
-import naiveCode from '../../../shaders/deformableSkip/naive.wgsl?raw';
-import reachCode from '../../../shaders/deformableSkip/reach.wgsl?raw';
-import spansCode from '../../../shaders/deformableSkip/spans.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Launch, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
 import { formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
 import { checkScale, partsOf } from '../affineWarp/affineWarp.js';
 
 export interface DeformableSkipAttrs {
@@ -21,10 +14,10 @@ export interface DeformableSkipAttrs {
   scale: number;
 }
 
-type DeformableCall = Call<DeformableSkipAttrs>;
+export type DeformableCall = Call<DeformableSkipAttrs>;
 
 /** `image` names the argument or result that has the shape of x. */
-function settings(call: DeformableCall, image: 'x' | 'gx') {
+export function settings(call: DeformableCall, image: 'x' | 'gx') {
   const { shape, rows, channels } = arg(call, image);
   const { aggregate, identity, maskOn, scale } = call.attrs;
   const parts = arg(call, 'affine').shape[1] as number;
@@ -37,82 +30,6 @@ function settings(call: DeformableCall, image: 'x' | 'gx') {
     constants: { MEAN: Number(aggregate === 'mean'), IDENTITY: Number(identity), TARGET: Number(maskOn === 'target') },
   };
 }
-
-const unaligned = 'channels, strides and offsets must be multiples of 4';
-
-const naive = shader('deformableSkip/naive', naiveCode);
-const fast = shader('deformableSkip/fast', fastCode);
-const reach = shader('deformableSkip/reach', reachCode);
-const gradientNaive = shader('deformableSkipGradient/naive', gradientNaiveCode);
-const gradientFast = shader('deformableSkipGradient/fast', gradientFastCode);
-const spans = shader('deformableSkipGradient/spans', spansCode);
-const extent = shader('deformableSkipGradient/extent', extentCode);
-
-/** The mean has no winner: its kernels find a dummy in the place of that result. */
-const noWinner = (call: DeformableCall): Record<string, number> =>
-  call.attrs.aggregate === 'mean' ? { winner: 1 } : {};
-
-const forwardVariants: Variant<DeformableSkipAttrs>[] = [
-  {
-    name: 'fast',
-    rejects: ({ arg: { x, y } }) => !vec4Ready(x, y) && unaligned,
-    launch: (call): Launch => {
-      const { rows, channels, params, constants } = settings(call, 'x');
-      const two = channels % 8 === 0;
-      const count = (rows * channels) / (two ? 8 : 4);
-      const main = {
-        shader: fast,
-        constants: { ...constants, TWO: Number(two) },
-        params: { ...params, count },
-        workgroups: grid(count, 64),
-      };
-      if (call.attrs.maskOn === 'target') return { dispatches: [main], scratch: { reach: 1, ...noWinner(call) } };
-      const first = { shader: reach, params: { ...params, count: rows }, workgroups: grid(rows, 64) };
-      return { dispatches: [first, main], scratch: { reach: rows, ...noWinner(call) } };
-    },
-  },
-  {
-    name: 'naive',
-    launch: (call): Launch => {
-      const { rows, channels, params, constants } = settings(call, 'x');
-      const count = rows * Math.ceil(channels / 4);
-      const main = { shader: naive, constants, params: { ...params, count }, workgroups: grid(count, 64) };
-      return { dispatches: [main], scratch: noWinner(call) };
-    },
-  },
-];
-
-const gradientVariants: Variant<DeformableSkipAttrs>[] = [
-  {
-    name: 'fast',
-    rejects: ({ arg: { gy, gx } }) => !vec4Ready(gy, gx) && unaligned,
-    launch: (call): Launch => {
-      const { rows, channels, parts, images, params, constants } = settings(call, 'gx');
-      const count = (rows * channels) / 4;
-      const main = { shader: gradientFast, constants, params: { ...params, count }, workgroups: grid(count, 64) };
-      if (call.attrs.maskOn === 'source') return { dispatches: [main], scratch: { extent: 4 } };
-      const lines = images * params.height * parts;
-      return {
-        dispatches: [
-          { shader: spans, params: { ...params, count: lines }, workgroups: grid(lines, 64) },
-          { shader: extent, params, workgroups: [parts, images, 1] },
-          main,
-        ],
-        scratch: { spans: 2 * lines, extent: 4 * images * parts },
-      };
-    },
-  },
-  {
-    name: 'naive',
-    launch: (call): Launch => {
-      const { rows, channels, params, constants } = settings(call, 'gx');
-      const count = rows * channels;
-      return {
-        dispatches: [{ shader: gradientNaive, constants, params: { ...params, count }, workgroups: grid(count, 64) }],
-      };
-    },
-  },
-];
 
 /** What does not depend on the masks: the aggregation over all candidates, and each image once. */
 function cost(call: DeformableCall, image: 'x' | 'gx') {
@@ -129,7 +46,7 @@ const deformableSkipGradientOp: Op<DeformableSkipAttrs> = {
   epilogue: 'gx',
   strided: ['gy', 'gx'],
   infer: ([, , , gy]) => [gy as Tensor],
-  variants: gradientVariants,
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).gradientVariants),
   cost: (call) => cost(call, 'gx'),
 };
 
@@ -164,7 +81,7 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
     const attrs = node.attrs as DeformableSkipAttrs;
     return [applyOne(deformableSkipGradientOp, [affine, mask, node.outputs[1], gy], attrs)];
   },
-  variants: forwardVariants,
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).forwardVariants),
   cost: (call) => cost(call, 'x'),
 };
 

@@ -1,11 +1,7 @@
-import naiveCode from '../../../shaders/dropout/naive.wgsl?raw';
-import noiseCode from '../../../shaders/dropout/noise.wgsl?raw';
-import noiseVec4Code from '../../../shaders/dropout/noise-vec4.wgsl?raw';
-import vec4Code from '../../../shaders/dropout/vec4.wgsl?raw';
-import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { checkShape, formatShape, type Shape, sameShape, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { functionsOf, type Shader, shader } from '../../gpu/shader.js';
 import type { Random } from './random.js';
 
 function checkState(op: string, state: TensorType): void {
@@ -17,6 +13,9 @@ export interface DropoutAttrs {
   stream: number;
   rate: number;
 }
+
+/** WGSL of the generator's functions, which comes with the kernels. */
+let philox = '';
 
 /** y = x·m / (1 − rate), where m is 0 with probability `rate` and 1 otherwise, drawn from a stream of the generator. */
 export const dropoutOp: Op<DropoutAttrs> = {
@@ -35,7 +34,7 @@ export const dropoutOp: Op<DropoutAttrs> = {
     random: {
       state: 'state',
       words: 'philox(vec4u(quad, stream, state[2], state[3]), vec2u(state[0], state[1]))',
-      functions: functionsOf(naiveCode),
+      functions: () => philox,
     },
   },
   strided: ['x', 'y'],
@@ -48,31 +47,19 @@ export const dropoutOp: Op<DropoutAttrs> = {
   gradient: (node, [gy], [needsX]) => [
     gy && needsX ? applyOne(dropoutOp, [gy, node.inputs[1]], node.attrs as DropoutAttrs) : undefined,
   ],
-  variants: [
-    {
-      name: 'vec4',
-      rejects: ({ arg: { x, y } }) => !vec4Ready(x, y) && 'channels, strides and offsets must be multiples of 4',
-      launch: (call) => launch(shader4, 4, arg(call, 'y'), call.attrs),
-    },
-    { name: 'naive', launch: (call) => launch(shader1, 1, arg(call, 'y'), call.attrs) },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => {
+    const kernels = await import('./kernels.js');
+    philox = kernels.philox;
+    return kernels.dropoutVariants;
+  }),
   cost: (call) => {
     const { rows, channels } = arg(call, 'y');
     return { flops: rows * channels, bytes: 8 * rows * channels };
   },
 };
 
-const shader1 = shader('dropout/naive', naiveCode);
-const shader4 = shader('dropout/vec4', vec4Code);
-
 /** An element stays, times `factor`, where a random number of 24 bits is at least `threshold`. */
-const mask = ({ rate }: DropoutAttrs) => ({ threshold: Math.round(rate * 2 ** 24), factor: 1 / (1 - rate) });
-
-function launch(of: Shader, width: number, y: { rows: number; channels: number }, attrs: DropoutAttrs) {
-  const count = (y.rows * y.channels) / width;
-  const params = { count, channels: y.channels, stream: attrs.stream, ...mask(attrs) };
-  return { dispatches: [{ shader: of, params, workgroups: grid(count, 64) }] };
-}
+export const mask = ({ rate }: DropoutAttrs) => ({ threshold: Math.round(rate * 2 ** 24), factor: 1 / (1 - rate) });
 
 export interface NoiseAttrs {
   stream: number;
@@ -91,26 +78,9 @@ export const noiseOp: Op<NoiseAttrs> = {
     checkState('noise', state as TensorType);
     return [{ shape, dtype: 'f32' }];
   },
-  variants: [
-    {
-      name: 'vec4',
-      rejects: ({ arg: { y } }) => !vec4Ready(y) && 'channels, stride and offset must be multiples of 4',
-      launch: (call) => launchNoise(noiseVec4, 4, arg(call, 'y'), call.attrs),
-    },
-    { name: 'naive', launch: (call) => launchNoise(noiseNaive, 1, arg(call, 'y'), call.attrs) },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).noiseVariants),
   cost: (call) => ({ flops: 0, bytes: 4 * arg(call, 'y').rows * arg(call, 'y').channels }),
 };
-
-const noiseNaive = shader('noise/naive', noiseCode);
-const noiseVec4 = shader('noise/vec4', noiseVec4Code);
-
-function launchNoise(of: Shader, width: number, y: { rows: number; channels: number }, attrs: NoiseAttrs) {
-  const count = (y.rows * y.channels) / width;
-  const normal = attrs.distribution === 'normal' ? 1 : 0;
-  const params = { count, channels: y.channels, stream: attrs.stream, normal };
-  return { dispatches: [{ shader: of, params, workgroups: grid(count, 64) }] };
-}
 
 /**
  * x of any shape with each element set to zero with probability `rate` and the others divided by 1 − rate (spec §4: 0.5 in the

@@ -1,10 +1,6 @@
-import binaryCode from '../../../shaders/elementwise/binary.wgsl?raw';
-import binaryVec4Code from '../../../shaders/elementwise/binary-vec4.wgsl?raw';
-import unaryCode from '../../../shaders/elementwise/unary.wgsl?raw';
-import unaryVec4Code from '../../../shaders/elementwise/unary-vec4.wgsl?raw';
-import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { expectShape, type Tensor } from '../../autograd/tensor.js';
-import { type Shader, shader, withFunctionBody } from '../../gpu/shader.js';
 
 /**
  * A unary op y = f(x; k): WGSL expressions in `x` and `k`, and dy/dx in `k` and either `x` or the result `y`. Where both can be
@@ -55,42 +51,13 @@ export const binaryTable = {
 export type UnaryName = keyof typeof unaryTable;
 export type BinaryName = keyof typeof binaryTable;
 
-interface KAttrs {
+export interface KAttrs {
   k: number;
 }
 
-function fill(kind: string, code: string, body: string): Shader {
-  return shader(`elementwise/${kind}`, withFunctionBody(code, 'f', body));
-}
-
-function variants(kind: string, scalarCode: string, vec4Code: string, body: string): Op<KAttrs>['variants'] {
-  const scalar = fill(kind, scalarCode, body);
-  const vec4 = fill(`${kind}-vec4`, vec4Code, body);
-  return [
-    {
-      name: 'vec4',
-      rejects: ({ arg: a }) =>
-        !vec4Ready(...Object.values(a)) && 'channels, strides and offsets must be multiples of 4',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'y');
-        const count = (rows * channels) / 4;
-        return {
-          dispatches: [{ shader: vec4, params: { count, channels, k: call.attrs.k }, workgroups: grid(count, 64) }],
-        };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'y');
-        const count = rows * channels;
-        return {
-          dispatches: [{ shader: scalar, params: { count, channels, k: call.attrs.k }, workgroups: grid(count, 64) }],
-        };
-      },
-    },
-  ];
-}
+/** The kernels of an op whose WGSL function `f` has this body, loaded on demand. */
+const kernels = (kind: string, operands: 1 | 2, body: string) =>
+  onDemand<KAttrs>(async () => (await import('./kernels.js')).variants(kind, operands, body));
 
 function cost(tensors: number): Op<KAttrs>['cost'] {
   return (call) => {
@@ -116,7 +83,7 @@ function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string): Op<KAt
     epilogue: 'y',
     pointwise: pointwise(['a', 'b'], body),
     infer: ([a]) => [a as Tensor],
-    variants: variants(`${name}Gradient`, binaryCode, binaryVec4Code, body),
+    variants: kernels(`${name}Gradient`, 2, body),
     cost: cost(3),
   };
 }
@@ -143,7 +110,7 @@ function unaryOp(name: UnaryName): Op<KAttrs> {
       const fromY = ofY && (!ofX || row.monotonic?.(k));
       return [applyOne((fromY ? ofY : ofX) as Op<KAttrs>, [fromY ? node.outputs[0] : node.inputs[0], gy], { k })];
     },
-    variants: variants(name, unaryCode, unaryVec4Code, body),
+    variants: kernels(name, 1, body),
     cost: cost(2),
   };
 }
@@ -181,7 +148,7 @@ function binary(name: string, body: string, gradient?: (typeof binaryGradients)[
     gradient:
       gradient &&
       ((node, [gy], needs) => (gy ? gradient(node.inputs[0] as Tensor, node.inputs[1] as Tensor, gy, needs) : [])),
-    variants: variants(name, binaryCode, binaryVec4Code, `return ${body};`),
+    variants: kernels(name, 2, `return ${body};`),
     cost: cost(3),
   };
 }

@@ -1,27 +1,13 @@
-import naiveCode from '../../../shaders/heatMaps/naive.wgsl?raw';
-import stripCode from '../../../shaders/heatMaps/strip.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { formatShape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
 
 export interface HeatMapsAttrs {
   height: number;
   width: number;
   /** Standard deviation in pixels. */
   sigma: number;
-}
-
-const naive = shader('heatMaps/naive', naiveCode);
-const strip = shader('heatMaps/strip', stripCode);
-
-/** Columns of a row that one invocation of `strip` computes. */
-const COLUMNS = 8;
-
-function settings(call: Call<HeatMapsAttrs>) {
-  const { height, width, sigma } = call.attrs;
-  const { rows, channels } = arg(call, 'y');
-  return { rows, channels, params: { joint_count: channels, height, width, scale: -0.5 / sigma ** 2 } };
 }
 
 export const heatMapsOp: Op<HeatMapsAttrs> = {
@@ -38,28 +24,7 @@ export const heatMapsOp: Op<HeatMapsAttrs> = {
       throw new ShapeError('heatMaps', `height and width must be positive integers and sigma positive, got ${given}`);
     return [{ shape: [shape[0] as number, height, width, shape[1] as number], dtype: 'f32' }];
   },
-  variants: [
-    {
-      name: 'strip',
-      launch: (call) => {
-        const { rows, channels, params } = settings(call);
-        const strips = Math.ceil(params.width / COLUMNS);
-        const count = (rows / params.width) * strips * channels;
-        const constants = { COLUMNS };
-        return {
-          dispatches: [{ shader: strip, constants, params: { ...params, count, strips }, workgroups: grid(count, 64) }],
-        };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { rows, channels, params } = settings(call);
-        const count = rows * channels;
-        return { dispatches: [{ shader: naive, params: { ...params, count }, workgroups: grid(count, 64) }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
   cost: (call) => {
     const { rows, channels } = arg(call, 'y');
     return { flops: rows * channels, bytes: 4 * rows * channels };

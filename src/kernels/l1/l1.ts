@@ -1,18 +1,6 @@
-import gradientCode from '../../../shaders/l1/gradient.wgsl?raw';
-import gradientVec4Code from '../../../shaders/l1/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/l1/naive.wgsl?raw';
-import partialCode from '../../../shaders/l1/partial.wgsl?raw';
-import treeCode from '../../../shaders/l1/tree.wgsl?raw';
-import { applyOne, arg, grid, type Op, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { expectShape, type Tensor, type TensorType } from '../../autograd/tensor.js';
-import { shader } from '../../gpu/shader.js';
-import { chunksFor, combine, TREE_TERMS, treeChunksFor, treeCombine } from '../sum/sum.js';
-
-const naive = shader('l1/naive', naiveCode);
-const partial = shader('l1/partial', partialCode);
-const tree = shader('l1/tree', treeCode);
-const gradientNaive = shader('l1Gradient/naive', gradientCode);
-const gradientVec4 = shader('l1Gradient/vec4', gradientVec4Code);
 
 /** y = 1/n · Σ |a − b|. */
 export const l1Op: Op<null> = {
@@ -33,50 +21,7 @@ export const l1Op: Op<null> = {
       needsB ? applyOne(l1GradientOp, [b, a, gy], null) : undefined,
     ];
   },
-  variants: [
-    {
-      name: 'tree',
-      rejects: ({ arg: { a } }) => (a ? a.rows * a.channels : 0) < TREE_TERMS && 'it is for long sums',
-      avoid: ({ device }) => device.software,
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'a');
-        const count = rows * channels;
-        const chunks = treeChunksFor(count);
-        return {
-          scratch: { partial: chunks },
-          dispatches: [
-            { shader: tree, params: { count, chunks, channels }, workgroups: [chunks, 1, 1] },
-            treeCombine(1, chunks, 1 / count),
-          ],
-        };
-      },
-    },
-    {
-      name: 'split',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'a');
-        const count = rows * channels;
-        const chunks = chunksFor(count);
-        return {
-          scratch: { partial: chunks },
-          dispatches: [
-            { shader: partial, params: { count, chunks, channels }, workgroups: grid(chunks, 64) },
-            combine(1, chunks, 1, 1 / count),
-          ],
-        };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'a');
-        const count = rows * channels;
-        return {
-          dispatches: [{ shader: naive, params: { count, channels, factor: 1 / count }, workgroups: [1, 1, 1] }],
-        };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).l1Variants),
   cost: (call) => {
     const { rows, channels } = arg(call, 'a');
     return { flops: 3 * rows * channels, bytes: 8 * rows * channels };
@@ -90,26 +35,7 @@ export const l1GradientOp: Op<null> = {
   results: ['ga'],
   strided: ['a', 'b', 'ga'],
   infer: ([a]) => [a as TensorType],
-  variants: [
-    {
-      name: 'vec4',
-      rejects: ({ arg: { a, b, ga } }) =>
-        !vec4Ready(a, b, ga) && 'channels, strides and offsets must be multiples of 4',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'ga');
-        const params = { count: (rows * channels) / 4, channels, factor: 1 / (rows * channels) };
-        return { dispatches: [{ shader: gradientVec4, params, workgroups: grid(params.count, 64) }] };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'ga');
-        const params = { count: rows * channels, channels, factor: 1 / (rows * channels) };
-        return { dispatches: [{ shader: gradientNaive, params, workgroups: grid(params.count, 64) }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).l1GradientVariants),
   cost: (call) => {
     const { rows, channels } = arg(call, 'ga');
     return { flops: 3 * rows * channels, bytes: 12 * rows * channels };

@@ -1,22 +1,13 @@
-import gradientCode from '../../../shaders/maxPool2d/gradient.wgsl?raw';
-import gradientVec4Code from '../../../shaders/maxPool2d/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/maxPool2d/naive.wgsl?raw';
-import vec4Code from '../../../shaders/maxPool2d/vec4.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Launch, type Op, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { type Shader, shader } from '../../gpu/shader.js';
 
-interface Attrs {
+export interface Attrs {
   kernel: readonly [height: number, width: number];
   stride: readonly [height: number, width: number];
   pad: readonly [top: number, left: number, bottom: number, right: number];
 }
-
-const naive = shader('maxPool2d/naive', naiveCode);
-const vec4 = shader('maxPool2d/vec4', vec4Code);
-const gradientNaive = shader('maxPool2dGradient/naive', gradientCode);
-const gradientVec4 = shader('maxPool2dGradient/vec4', gradientVec4Code);
 
 function outputSize(x: TensorType, { kernel, stride, pad }: Attrs): [number, number, number, number] {
   const [n, h, w, c] = nhwc('maxPool2d', 'x', x);
@@ -24,30 +15,6 @@ function outputSize(x: TensorType, { kernel, stride, pad }: Attrs): [number, num
     Math.floor((size + before + after - k) / s) + 1;
   const [top, left, bottom, right] = pad;
   return [n, along(h, kernel[0], stride[0], top, bottom), along(w, kernel[1], stride[1], left, right), c];
-}
-
-/** A launch of one invocation per `width` channels of the result; `x` is the op's input, `out` the size of its output. */
-function launch(call: Call<Attrs>, of: Shader, result: string, out: string, width: number): Launch {
-  const [, height, inWidth] = arg(call, 'x').shape as [number, number, number, number];
-  const [, outHeight, outWidth] = arg(call, out).shape as [number, number, number, number];
-  const { rows, channels } = arg(call, result);
-  const { kernel, stride, pad } = call.attrs;
-  const count = (rows * channels) / width;
-  const params = {
-    count,
-    channels,
-    height,
-    width: inWidth,
-    out_height: outHeight,
-    out_width: outWidth,
-    kernel_h: kernel[0],
-    kernel_w: kernel[1],
-    stride_h: stride[0],
-    stride_w: stride[1],
-    top: pad[0],
-    left: pad[1],
-  };
-  return { dispatches: [{ shader: of, params, workgroups: grid(count, 64) }] };
 }
 
 /** y[n, i, j, c] = the largest x in the window (i, j). */
@@ -71,14 +38,7 @@ export const maxPool2dOp: Op<Attrs> = {
   },
   // y takes x of the winner of each window  ⇒  gx = Σ of gy over the windows that a pixel wins
   gradient: (node, [gy]) => [gy && applyOne(maxPool2dGradientOp, [node.inputs[0], gy], node.attrs as Attrs)],
-  variants: [
-    {
-      name: 'vec4',
-      rejects: ({ arg: { x, y } }) => !vec4Ready(x, y) && 'channels, strides and offsets must be multiples of 4',
-      launch: (call) => launch(call, vec4, 'y', 'y', 4),
-    },
-    { name: 'naive', launch: (call) => launch(call, naive, 'y', 'y', 1) },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).maxPool2dVariants),
   cost: (call) => {
     const x = arg(call, 'x');
     const y = arg(call, 'y');
@@ -95,15 +55,7 @@ export const maxPool2dGradientOp: Op<Attrs> = {
   epilogue: 'gx',
   strided: ['x', 'gy', 'gx'],
   infer: ([x]) => [x as TensorType],
-  variants: [
-    {
-      name: 'vec4',
-      rejects: ({ arg: { x, gy, gx } }) =>
-        !vec4Ready(x, gy, gx) && 'channels, strides and offsets must be multiples of 4',
-      launch: (call) => launch(call, gradientVec4, 'gx', 'gy', 4),
-    },
-    { name: 'naive', launch: (call) => launch(call, gradientNaive, 'gx', 'gy', 1) },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).maxPool2dGradientVariants),
   cost: (call) => {
     const x = arg(call, 'x');
     const gy = arg(call, 'gy');

@@ -1,20 +1,15 @@
-import earlyCode from '../../../shaders/partMasks/early.wgsl?raw';
-import naiveCode from '../../../shaders/partMasks/naive.wgsl?raw';
-import { applyOne, arg, type Call, grid, type Op } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
 import { formatShape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
 
-const naive = shader('partMasks/naive', naiveCode);
-const early = shader('partMasks/early', earlyCode);
-
-interface Attrs {
+export interface Attrs {
   height: number;
   width: number;
   scale: number;
 }
 
-function sizes(call: Call<Attrs>) {
+export function sizes(call: Call<Attrs>) {
   const [n = 0, parts = 0] = arg(call, 'planes').shape;
   const { height, width, scale } = call.attrs;
   return { n, parts, height, width, scale };
@@ -36,27 +31,7 @@ export const partMasksOp: Op<Attrs> = {
         throw new ShapeError('partMasks', `${name} must be a positive integer, got ${v}`);
     return [{ shape: [n, height, width], dtype: 'u32' }];
   },
-  variants: [
-    {
-      name: 'early',
-      launch: (call) => {
-        const { n, parts, height, width, scale } = sizes(call);
-        const runs = Math.ceil(width / 4);
-        const count = n * height * runs;
-        const params = { count, width, height, runs, parts, scale };
-        return { dispatches: [{ shader: early, params, workgroups: grid(count, 64) }] };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const { n, parts, height, width, scale } = sizes(call);
-        const count = n * height * width;
-        const params = { count, width, pixels: height * width, parts, scale };
-        return { dispatches: [{ shader: naive, params, workgroups: grid(count, 64) }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
   cost: (call) => {
     const { n, parts, height, width } = sizes(call);
     return { flops: 16 * n * parts * height * width, bytes: 4 * n * height * width };

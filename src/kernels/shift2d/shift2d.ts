@@ -1,31 +1,13 @@
-import naiveCode from '../../../shaders/shift2d/naive.wgsl?raw';
-import vec4Code from '../../../shaders/shift2d/vec4.wgsl?raw';
-import { applyOne, arg, grid, type Op, type Variant, vec4Ready } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
 
 export interface ShiftAttrs {
   rows: number;
   cols: number;
   /** Value of what comes in from beyond the image. */
   outside: number;
-}
-
-function variant(name: string, code: string, step: 1 | 4): Variant<ShiftAttrs> {
-  const kernel = shader(`shift2d/${name}`, code);
-  return {
-    name,
-    rejects: ({ arg: { x, y } }) =>
-      step === 4 && !vec4Ready(x, y) && 'channels, strides and offsets must be multiples of 4',
-    launch: (call) => {
-      const { rows, channels, shape } = arg(call, 'x');
-      const count = (rows * channels) / step;
-      const [height, width] = shape.slice(1) as [number, number];
-      const params = { ...call.attrs, count, height, width, channels };
-      return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
-    },
-  };
 }
 
 export const shift2dOp: Op<ShiftAttrs> = {
@@ -47,7 +29,7 @@ export const shift2dOp: Op<ShiftAttrs> = {
     const { rows, cols } = node.attrs as ShiftAttrs;
     return [gy && applyOne(shift2dOp, [gy], { rows: -rows, cols: -cols, outside: 0 })];
   },
-  variants: [variant('vec4', vec4Code, 4), variant('naive', naiveCode, 1)],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
   cost: (call) => {
     const { rows, channels } = arg(call, 'x');
     return { flops: 0, bytes: 8 * rows * channels };

@@ -1,9 +1,7 @@
-import naiveCode from '../../../shaders/slice/pad.wgsl?raw';
-import vec4Code from '../../../shaders/slice/pad-vec4.wgsl?raw';
-import { applyOne, arg, grid, type Op } from '../../autograd/op.js';
+import { onDemand } from '../../autograd/on-demand.js';
+import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { channelsOf, formatShape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { shader } from '../../gpu/shader.js';
 
 export interface SliceAttrs {
   start: number;
@@ -47,44 +45,12 @@ export const padChannelsOp: Op<{ at: number; channels: number }> = {
     const { at } = node.attrs as { at: number };
     return [gy && slice(gy, at, at + channelsOf((node.inputs[0] as Tensor).shape))];
   },
-  variants: [
-    {
-      name: 'vec4',
-      rejects: ({ attrs, arg: { x, y } }) =>
-        (x?.channels ?? 0) % 4 ||
-        (x?.stride ?? 0) % 4 ||
-        (x?.offset ?? 0) % 4 ||
-        attrs.at % 4 ||
-        (y?.channels ?? 0) % 4 ||
-        (y?.stride ?? 0) % 4 ||
-        (y?.offset ?? 0) % 4
-          ? 'channels, strides and offsets must be multiples of 4'
-          : undefined,
-      launch: (call) => {
-        const y = arg(call, 'y');
-        const count = (y.rows * y.channels) / 4;
-        const params = { at: call.attrs.at, count, channels: y.channels, x_channels: arg(call, 'x').channels };
-        return { dispatches: [{ shader: vec4, params, workgroups: grid(count, 64) }] };
-      },
-    },
-    {
-      name: 'naive',
-      launch: (call) => {
-        const y = arg(call, 'y');
-        const count = y.rows * y.channels;
-        const params = { at: call.attrs.at, count, channels: y.channels, x_channels: arg(call, 'x').channels };
-        return { dispatches: [{ shader: naive, params, workgroups: grid(count, 64) }] };
-      },
-    },
-  ],
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
   cost: (call) => ({
     flops: 0,
     bytes: 4 * (arg(call, 'x').rows * arg(call, 'x').channels + arg(call, 'y').rows * arg(call, 'y').channels),
   }),
 };
-
-const naive = shader('padChannels/naive', naiveCode);
-const vec4 = shader('padChannels/vec4', vec4Code);
 
 /** The channels [start, end) of x [..., C]; no copy is made in a plan. */
 export function slice(x: Tensor, start: number, end: number): Tensor {

@@ -1,0 +1,26 @@
+import scalarCode from '../../../shaders/adam/scalar.wgsl?raw';
+import vec4Code from '../../../shaders/adam/vec4.wgsl?raw';
+import type { UpdateAttrs } from '../../autograd/compile.js';
+import type { Variant } from '../../autograd/op.js';
+import { arg, grid } from '../../autograd/op.js';
+import { shader } from '../../gpu/shader.js';
+
+const scalar = shader('adam/scalar', scalarCode);
+const vec4 = shader('adam/vec4', vec4Code);
+
+export const variants: readonly Variant<UpdateAttrs>[] = [
+  {
+    name: 'vec4',
+    launch: (call) => {
+      const count = arg(call, 'weights').channels;
+      return { dispatches: [{ shader: vec4, params: { count }, workgroups: grid(count / 4, 64) }] };
+    },
+  },
+  {
+    name: 'naive',
+    launch: (call) => {
+      const count = arg(call, 'weights').channels;
+      return { dispatches: [{ shader: scalar, params: { count }, workgroups: grid(count, 64) }] };
+    },
+  },
+];

@@ -1,0 +1,45 @@
+import sumCode from '../../../shaders/conv2d/sum.wgsl?raw';
+import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
+import { type Shader, shader } from '../../gpu/shader.js';
+import type { ConvAttrs } from './convolution.js';
+
+/** What the kernels of conv2d, convTranspose2d and their gradients share: launch numbers, split reductions. */
+
+/** The numbers of both convolutions' `struct Params`: x [N, H, W, C] to y [N, Ho, Wo, O]. */
+export function convParams(call: Call<ConvAttrs>): Record<string, number> {
+  const [N = 0, H = 0, W = 0, C = 0] = arg(call, 'x').shape;
+  const [, Ho = 0, Wo = 0, O = 0] = arg(call, 'y').shape;
+  const [KH = 0, KW = 0] = arg(call, 'w').shape;
+  const [sh, sw] = call.attrs.stride;
+  const [top, left] = call.attrs.pad;
+  const bias = call.arg.bias;
+  const optional = { biased: bias ? 1 : 0, bias_offset: bias?.offset ?? 0 };
+  return { N, pixels: N * Ho * Wo, H, W, C, Ho, Wo, O, KH, KW, sh, sw, top, left, ...optional };
+}
+
+/** A kernel that stores to a variable of another name: the same kernel writes a result or, when split, its scratch. */
+export function storingTo(label: string, code: string, from: string, to: string): Shader {
+  return shader(label, code.replace(new RegExp(`(?<![.\\w])${from}\\b`, 'g'), to));
+}
+
+/** Largest scratch of a split reduction, in elements. */
+export function scratchLimit({ device }: Call<never>): number {
+  return Math.min(2 ** 25, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 4;
+}
+
+const sum = shader('conv2d/sum', sumCode);
+
+/** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, and bias. */
+export function splitLaunch(call: Call<ConvAttrs>, splits: number, dispatch: Dispatch): Launch {
+  const { rows, channels } = arg(call, 'y');
+  const { biased = 0, bias_offset = 0 } = convParams(call);
+  const count = rows * channels;
+  const first = { ...dispatch.params, biased: 0, y_offset: 0, y_stride: channels };
+  return {
+    scratch: { partials: splits * count },
+    dispatches: [
+      { ...dispatch, params: first },
+      { shader: sum, params: { count, O: channels, splits, biased, bias_offset }, workgroups: grid(count, 64) },
+    ],
+  };
+}

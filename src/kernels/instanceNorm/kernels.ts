@@ -1,0 +1,99 @@
+import applyCode from '../../../shaders/instanceNorm/apply.wgsl?raw';
+import naiveCode from '../../../shaders/instanceNorm/naive.wgsl?raw';
+import partialCode from '../../../shaders/instanceNorm/partial.wgsl?raw';
+import smallCode from '../../../shaders/instanceNorm/small.wgsl?raw';
+import statsCode from '../../../shaders/instanceNorm/stats.wgsl?raw';
+import treePartialCode from '../../../shaders/instanceNorm/tree-partial.wgsl?raw';
+import treeStatsCode from '../../../shaders/instanceNorm/tree-stats.wgsl?raw';
+import type { Variant } from '../../autograd/op.js';
+import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
+import { shader } from '../../gpu/shader.js';
+import { chunksFor } from '../sum/kernels.js';
+import { type Attrs, lanesOf, naiveParams, rejectsChunks, rejectsSmall, treeOf } from './view.js';
+
+const naive = shader('instanceNorm/naive', naiveCode);
+const small = shader('instanceNorm/small', smallCode);
+const partial = shader('instanceNorm/partial', partialCode);
+const statsShader = shader('instanceNorm/stats', statsCode);
+const treePartial = shader('instanceNorm/tree-partial', treePartialCode);
+const treeStats = shader('instanceNorm/tree-stats', treeStatsCode);
+const applyShader = shader('instanceNorm/apply', applyCode);
+
+/** The last pass of the split kernels. */
+function applyDispatch(call: Call<Attrs>): Dispatch {
+  const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
+  // eight elements for each load of γ, β and statistics
+  const strips = Math.ceil(mid / 8);
+  return {
+    shader: applyShader,
+    params: { count: images * strips * lanes, mid, lanes, chunks: strips, quads, pixels, norm_groups, sample },
+    workgroups: grid(images * strips * lanes, 64),
+  };
+}
+
+function launchChunks(call: Call<Attrs>): Launch {
+  const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
+  const chunks = chunksFor(mid);
+  const count = images * chunks * lanes;
+  return {
+    scratch: { partial: 8 * count },
+    dispatches: [
+      { shader: partial, params: { count, mid, lanes, chunks, quads, pixels }, workgroups: grid(count, 64) },
+      {
+        shader: statsShader,
+        params: { count: images * lanes, mid, lanes, chunks, norm_groups, sample, epsilon: call.attrs.epsilon },
+        workgroups: grid(images * lanes, 64),
+      },
+      applyDispatch(call),
+    ],
+  };
+}
+
+function launchTree(call: Call<Attrs>): Launch {
+  const view = lanesOf(arg(call, 'x'), call.attrs);
+  const { mid, lanes, quads, pixels, norm_groups, sample } = view;
+  const { constants, ROWS, chunks, partial, blocks, perLane } = treeOf(view);
+  return {
+    scratch: { partial },
+    dispatches: [
+      { shader: treePartial, constants, params: { mid, lanes, chunks, quads, pixels }, workgroups: blocks },
+      {
+        shader: treeStats,
+        constants: { ROWS },
+        params: { mid, lanes, chunks, norm_groups, sample, epsilon: call.attrs.epsilon },
+        workgroups: perLane,
+      },
+      applyDispatch(call),
+    ],
+  };
+}
+
+export const variants: readonly Variant<Attrs>[] = [
+  {
+    name: 'small',
+    rejects: (call) => rejectsSmall(arg(call, 'x'), call.attrs, arg(call, 'y')),
+    launch: (call) => {
+      const { images, quads, pixels } = lanesOf(arg(call, 'x'), call.attrs);
+      const params = { count: images * quads, quads, pixels, epsilon: call.attrs.epsilon };
+      return { dispatches: [{ shader: small, params, workgroups: grid(params.count, 64) }] };
+    },
+  },
+  {
+    name: 'tree',
+    rejects: (call) => rejectsChunks(arg(call, 'x'), call.attrs, arg(call, 'y')),
+    avoid: ({ device }) => device.software,
+    launch: launchTree,
+  },
+  {
+    name: 'chunks',
+    rejects: (call) => rejectsChunks(arg(call, 'x'), call.attrs, arg(call, 'y')),
+    launch: launchChunks,
+  },
+  {
+    name: 'naive',
+    launch: (call) => {
+      const params = naiveParams(arg(call, 'x'), call.attrs);
+      return { dispatches: [{ shader: naive, params, workgroups: grid(params.count, 64) }] };
+    },
+  },
+];
