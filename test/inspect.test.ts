@@ -52,9 +52,10 @@ describe('inspect', () => {
       expect(Math.abs((torso[i] as number) - want)).toBeLessThan(1e-3);
     }
     expect(found.sourceHeat[(8 * WIDTH + 16) * 18]).toBeCloseTo(1, 5);
-    expect(Math.max(...found.distance)).toBe(0);
+    expect(Math.max(...(found.nearest?.distance ?? [1]))).toBe(0);
     // The centre of the window wins unless an equal colour comes earlier
-    expect(found.nearest[HEIGHT * 10 + 5]).toBe(4);
+    expect(found.nearest?.nearest[HEIGHT * 10 + 5]).toBe(4);
+    expect(found.features).toBeUndefined();
     expect(found.winnersOf).toBe('image');
   });
 
@@ -79,6 +80,29 @@ describe('inspect', () => {
     expect(Math.max(...seen)).toBeLessThanOrEqual(10);
     const made = fromTensor(found.generated ?? [], WIDTH, HEIGHT);
     expect(made).toEqual((await expected([['a_1.png', 'a_2.png']]))[0]);
+  });
+
+  test('features level by level, of a pair without a target image', async () => {
+    const pair = { image: picture(2), pose: standing(), target: POSES['a_2.png'] as Pose };
+    const trained = generatorParameters(fromCheckpoint(readFileSync(at('net.safetensors')), 'net'));
+    const data = pairData(config, PERSON, [pair]);
+    const found = await inspectPair(await sharedEngine(), { config, data, generator: trained, features: true });
+    expect(found.nearest).toBeUndefined();
+    const { encoder } = config;
+    expect(found.features?.map((f) => [f.scale, f.appearance, f.channels])).toEqual(
+      encoder.map((c, i) => [2 ** i, c, 2 * c]),
+    );
+    for (const { scale, channels, values } of found.features ?? [])
+      expect(values.length).toBe((HEIGHT / scale) * (WIDTH / scale) * channels);
+    // The pose's half does not depend on the picture, the other half does.
+    const other = pairData(config, PERSON, [{ ...pair, image: picture(3) }]);
+    const again = await inspectPair(await sharedEngine(), { config, data: other, generator: trained, features: true });
+    const differs = { appearance: 0, pose: 0 };
+    const [a, b] = [found.features?.[0], again.features?.[0]];
+    for (const [i, v] of (a?.values ?? []).entries())
+      if (v !== b?.values[i]) differs[i % (a?.channels ?? 1) < (a?.appearance ?? 0) ? 'appearance' : 'pose']++;
+    expect(differs.pose).toBe(0);
+    expect(differs.appearance).toBeGreaterThan(100);
   });
 
   test('bad names are refused', async () => {

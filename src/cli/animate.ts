@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { encodeApng } from '../data/apng.js';
 import type { Image } from '../data/image.js';
+import { checkTrunk, fitPose } from '../data/named-pose.js';
 import { triptych } from '../data/samples.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
@@ -10,7 +11,7 @@ import { loadCheckpoint } from '../node/checkpoint-files.js';
 import { writeFileAtomic } from '../node/files.js';
 import { encodeGif } from '../node/gif.js';
 import { encodePng } from '../node/images.js';
-import { checkTrunk, fitPose, type Person, POSE_FORMS, PoseReader, readPerson } from '../node/poses.js';
+import { type Person, POSE_FORMS, PoseReader, readPerson } from '../node/poses.js';
 import { open } from '../node.js';
 import { fillMissing, walk } from '../pose/sequence.js';
 import type { Pose } from '../pose/skeleton.js';

@@ -69,7 +69,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     const transforms = partTransforms(config.geometry, skeleton, sourcePose, targetPose);
     const pair = { source, target, sourcePose, targetPose, transforms, features };
     writeFileAtomic(out, encodePng(inspectionSheet(found, pair, config, skeleton)));
-    const mean = found.distance.reduce((a, b) => a + b, 0) / found.distance.length;
+    const distance = found.nearest?.distance ?? new Float32Array();
+    const mean = distance.reduce((a, b) => a + b, 0) / distance.length;
     if (values.json)
       console.log(JSON.stringify({ out, from: from.name, to: to.name, features: kind, meanDistance: mean }, null, 2));
     else console.log(`${from.name} → ${to.name}: ${out}`);

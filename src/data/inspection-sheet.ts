@@ -1,11 +1,21 @@
 import type { ModelConfig } from '../model/config.js';
 import type { Inspection } from '../model/inspection.js';
-import type { Affine, Point } from '../pose/affine.js';
+import type { Point } from '../pose/affine.js';
 import type { PartTransform, Region } from '../pose/geometry.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
 import { drawLine, drawPose, wheel } from './draw.js';
 import { CELL, drawText } from './font.js';
 import { blank, type Colour, contactSheet, fromTensor, type Image, paste, vstack } from './image.js';
+import {
+  heatImage,
+  layerImage,
+  mapImage,
+  maskImage,
+  painted,
+  regionIn,
+  whereImage,
+  whereKey,
+} from './inspection-images.js';
 
 /** One pair as it is drawn. */
 export interface InspectedPair {
@@ -74,7 +84,20 @@ export function inspectionSheet(
     ...(config.identity ? [{ name: 'unwarped', colour: candidates[0] as Colour }] : []),
     ...parts.map(({ label, colour }) => ({ name: label, colour: colour as Colour })),
   ];
-  const most = found.distance.reduce((a, b) => Math.max(a, b), 1e-9);
+  const neighbours = () => {
+    if (!found.nearest) return [];
+    const { distance, nearest } = found.nearest;
+    const most = distance.reduce((a, b) => Math.max(a, b), 1e-9);
+    return [
+      section(`nearest neighbours of the ${what} image in the target, by ${pair.features}`, [
+        { label: what, image: big(shown) },
+        { label: 'target', image: big(pair.target) },
+        { label: `distance 0-${Math.ceil(most)}`, image: big(mapImage(distance, height, width, most)) },
+        { label: 'where', image: big(whereImage(nearest, height, width, config.loss.window)) },
+        { label: 'key', image: enlarge(whereKey(config.loss.window), 4 * zoom) },
+      ]),
+    ];
+  };
   return framed(
     vstack(
       [
@@ -92,28 +115,11 @@ export function inspectionSheet(
           })),
         ),
         section('which part wins a pixel', [...winners, { label: '', image: legend(key) }]),
-        section(`nearest neighbours of the ${what} image in the target, by ${pair.features}`, [
-          { label: what, image: big(shown) },
-          { label: 'target', image: big(pair.target) },
-          { label: `distance 0-${Math.ceil(most)}`, image: big(mapImage(found.distance, height, width, most)) },
-          { label: 'where', image: big(whereImage(found.nearest, height, width, config.loss.window)) },
-          { label: 'key', image: enlarge(whereKey(config.loss.window), 4 * zoom) },
-        ]),
+        ...neighbours(),
       ],
       { gap: 2 * GAP, colour: PAPER },
     ),
   );
-}
-
-/** The region of a part in one of the two images: its mask, or what the map makes of it. */
-function regionIn(side: 'source' | 'target', { affine, mask }: PartTransform, maskOn: 'source' | 'target'): Region {
-  if (typeof mask === 'string' || side === maskOn) return mask;
-  const [a, b, c, d, e, f] = affine;
-  const det = a * e - b * d;
-  if (c <= -1e6 || Math.abs(det) < 1e-9) return 'none';
-  const back: Affine = [e / det, -b / det, (b * f - e * c) / det, -d / det, a / det, (d * c - a * f) / det];
-  const [p, q, r, s, t, u] = side === 'source' ? affine : back;
-  return mask.map(([x, y]): Point => [p * x + q * y + r, s * x + t * y + u]) as unknown as Region;
 }
 
 function labelled({ label, image, colour = INK }: Tile): Image {
@@ -183,68 +189,3 @@ function outlined(image: Image, regions: readonly Region[], colours: readonly Co
   }
   return image;
 }
-
-/** Dark blue over red and yellow to white, for values of 0 to 1; perceived as evenly growing. */
-const RAMP: readonly Colour[] = [
-  [0, 0, 8],
-  [70, 15, 110],
-  [180, 50, 90],
-  [245, 135, 25],
-  [250, 250, 170],
-];
-
-function ramp(value: number): Colour {
-  const t = Math.max(0, Math.min(1, value)) * (RAMP.length - 1);
-  const i = Math.min(RAMP.length - 2, Math.floor(t));
-  const [a, b] = [RAMP[i] as Colour, RAMP[i + 1] as Colour];
-  const mix = (k: 0 | 1 | 2) => Math.round(a[k] + (t - i) * (b[k] - a[k]));
-  return [mix(0), mix(1), mix(2)];
-}
-
-function pixels(height: number, width: number, colour: (p: number) => Colour): Image {
-  const image = blank(width, height);
-  for (let p = 0; p < width * height; p++) image.data.set(colour(p), 3 * p);
-  return image;
-}
-
-const mapImage = (values: Float32Array, h: number, w: number, most: number) =>
-  pixels(h, w, (p) => ramp((values[p] as number) / most));
-
-function heatImage(heat: Float32Array, h: number, w: number, joints: number): Image {
-  const largest = Float32Array.from({ length: h * w }, (_, p) =>
-    heat.subarray(p * joints, (p + 1) * joints).reduce((a, b) => Math.max(a, b), 0),
-  );
-  return mapImage(largest, h, w, 1);
-}
-
-/** The image, dark outside a part's mask. */
-function maskImage({ data, width, height }: Image, masks: Uint32Array, part: number): Image {
-  return pixels(height, width, (p) => {
-    const k = ((masks[p] as number) >>> part) & 1 ? 1 : 0.25;
-    return [0, 1, 2].map((c) => (data[3 * p + c] as number) * k) as unknown as Colour;
-  });
-}
-
-function layerImage(layers: Float32Array, part: number, h: number, w: number): Image {
-  const size = h * w * 3;
-  const values = layers.subarray(part * size, (part + 1) * size).map((v) => 2 * v - 1);
-  return fromTensor(values, w, h);
-}
-
-function painted(index: Uint8Array, h: number, w: number, colours: readonly Colour[]): Image {
-  return pixels(h, w, (p) => colours[index[p] as number] ?? [0, 0, 0]);
-}
-
-/** Colour of a place in the window: the direction as hue, the centre white. */
-function whereColour(place: number, window: number): Colour {
-  const [dx, dy] = [(place % window) - (window >> 1), Math.floor(place / window) - (window >> 1)];
-  if (dx === 0 && dy === 0) return [255, 255, 255];
-  const hue = wheel((Math.atan2(dy, dx) / (2 * Math.PI) + 1) % 1, 1);
-  const k = Math.max(Math.abs(dx), Math.abs(dy)) / (window >> 1);
-  return [0, 1, 2].map((c) => Math.round(255 + k * ((hue[c] as number) - 255))) as unknown as Colour;
-}
-
-const whereImage = (nearest: Uint32Array, h: number, w: number, window: number) =>
-  pixels(h, w, (p) => whereColour(nearest[p] as number, window));
-
-const whereKey = (window: number) => pixels(window, window, (p) => whereColour(p, window));

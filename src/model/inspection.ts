@@ -10,7 +10,7 @@ import { partMasks } from '../kernels/partMasks/partMasks.js';
 import { Parameters } from './blocks.js';
 import type { ModelConfig } from './config.js';
 import { generator } from './generator.js';
-import { feedsFor, pairInputs, type TrainingData } from './inputs.js';
+import { feedsFor, type PairData, pairInputs, type TrainingData } from './inputs.js';
 import type { Vgg } from './vgg.js';
 
 /** Which candidate of a deformable skip won each pixel of one level. */
@@ -35,19 +35,37 @@ export interface Inspection {
   readonly winnersOf: 'features' | 'image';
   /** What the generator makes of the pair [H, W, 3] in [−1, 1], where there is one. */
   readonly generated?: Float32Array;
-  /** L_NN's distance [H, W] of the generated (else the source) image to the target, and which place of the window is nearest. */
+  /** L_NN's distances to the target, where the pair has one. */
+  readonly nearest?: NearestMap;
+  /** What goes into the decoder level by level, from the finest, where that was asked for and there is a net. */
+  readonly features?: readonly FeatureMaps[];
+}
+
+/** L_NN of the generated (else the source) image: its distance [H, W] to the target, and which place of the window is nearest. */
+export interface NearestMap {
   readonly distance: Float32Array;
   readonly nearest: Uint32Array;
 }
 
+/** The features [H/s, W/s, C] of a level. */
+export interface FeatureMaps {
+  readonly scale: number;
+  readonly channels: number;
+  /** How many of the channels come first and are of the source's appearance, deformed; the others are of the target pose. */
+  readonly appearance: number;
+  readonly values: Float32Array;
+}
+
 export interface InspectionOptions {
   readonly config: ModelConfig;
-  /** One pair: a batch of 1. */
-  readonly data: TrainingData;
+  /** One pair: a batch of 1. Nearest neighbours are looked for in its target image, if it has one. */
+  readonly data: PairData | TrainingData;
   /** A trained generator's parameters. */
   readonly generator?: ParameterSet;
   /** Features for the nearest-neighbour distance; 8-bit RGB values when absent. */
   readonly vgg?: Vgg;
+  /** Read the skip connections' features too. */
+  readonly features?: boolean;
 }
 
 /** Runs one pair through every stage of the model and reads all of it back. */
@@ -57,7 +75,6 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
   // Plain skips have no parts, but those of the poses are there to be looked at.
   const shown: ModelConfig = config.skip === 'plain' ? { ...config, skip: 'max' } : config;
   const inputs = pairInputs(shown, 1, new Random(0), config.dropoutAtTest);
-  const target = input('target', inputs.source.shape);
   const net = options.generator && generator(new Parameters(options.generator, 0), config, inputs);
 
   const inNet = net ? net.skips.flatMap(maximumIn) : [];
@@ -73,19 +90,25 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
     partMasks(input('eachPlanes', [parts, 1, 12]), { height, width }),
     { identity: false, maskOn },
   );
-  const features = (image: Tensor) => (vgg ? vgg.conv1_2(image) : scale(image, 127.5));
-  const distance = nearestNeighbourDistance(features(net?.image ?? inputs.source), features(target), {
-    window: config.loss.window,
-  });
+  const compared = (image: Tensor) => (vgg ? vgg.conv1_2(image) : scale(image, 127.5));
+  const distance =
+    'target' in data
+      ? nearestNeighbourDistance(
+          compared(net?.image ?? inputs.source),
+          compared(input('target', inputs.source.shape)),
+          config.loss,
+        )
+      : undefined;
+  const levels = (options.features && net?.skips) || [];
   const plan = await compile(engine, {
     sourceHeat: inputs.sourceHeat,
     targetHeat: inputs.targetHeat,
     masks,
     layers,
-    distance,
-    nearest: distance.node.outputs[1] as Tensor,
+    ...(distance && { distance, nearest: distance.node.outputs[1] as Tensor }),
     ...(net && { generated: net.image }),
     ...Object.fromEntries(skips.flatMap((y, i) => [[`skip${i}`, y] as const, [`winner${i}`, winnerOf(y)] as const])),
+    ...Object.fromEntries(levels.map((level, i) => [`level${i}`, level])),
   });
   try {
     const image = data.source.map((v) => (v + 1) / 2);
@@ -97,6 +120,12 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
       scale: height / (y.shape[1] as number),
       winner: strongest(await plan.read(`skip${i}`), await plan.readUint(`winner${i}`), y.shape[3] as number),
     }));
+    const featuresOf = async (level: Tensor, i: number): Promise<FeatureMaps> => {
+      const [, rows = 1, , channels = 0] = level.shape;
+      // The skip of two streams is [appearance | pose].
+      const appearance = config.streams === 2 ? (config.encoder[i] as number) : channels;
+      return { scale: height / rows, channels, appearance, values: await plan.read(`level${i}`) };
+    };
     return {
       sourceHeat: await plan.read('sourceHeat'),
       targetHeat: await plan.read('targetHeat'),
@@ -105,8 +134,8 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
       winners: await Promise.all(winners),
       winnersOf: inNet.length ? 'features' : 'image',
       generated: net && (await plan.read('generated')),
-      distance: await plan.read('distance'),
-      nearest: await plan.readUint('nearest'),
+      nearest: distance && { distance: await plan.read('distance'), nearest: await plan.readUint('nearest') },
+      features: levels.length ? await Promise.all(levels.map(featuresOf)) : undefined,
     };
   } finally {
     plan.destroy();

@@ -1,25 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { parseAnnotations } from '../data/annotations.js';
-import { resizePose } from '../data/dataset.js';
 import { type Image, resize } from '../data/image.js';
+import { checkTrunk, fitPose, type NamedPose } from '../data/named-pose.js';
 import { parsePose, parsePoses } from '../data/pose-json.js';
 import { UsageError } from '../gpu/errors.js';
 import type { ModelFrame } from '../model/pairs.js';
-import { jointFinder, type Pose, type Skeleton } from '../pose/skeleton.js';
+import type { Pose, Skeleton } from '../pose/skeleton.js';
 import { readText } from './files.js';
 import { readImage, readImageHeader } from './images.js';
-
-/** A pose that was named on the command line, in pixels of the image it was made for. */
-export interface NamedPose {
-  /** Short, for file names. */
-  readonly label: string;
-  /** Where it stands, for errors. */
-  readonly where: string;
-  readonly pose: Pose;
-  /** The picture that shows it, when it was named by one. */
-  readonly image?: string;
-}
 
 /** How poses can be named; for help and errors. */
 export const POSE_FORMS =
@@ -112,26 +101,4 @@ export function readPerson(path: string, named: NamedPose, model: ModelFrame, fi
   checkTrunk(named, model.skeleton);
   const pose = fitPose(named, frame, model);
   return { name: basename(path), image: resize(readImage(path), model.width, model.height), pose, frame };
-}
-
-/** A pose from a picture of size `frame` in pixels of the model's. `UsageError` when a joint is outside the picture. */
-export function fitPose(named: NamedPose, frame: readonly [number, number], model: ModelFrame): Pose {
-  const [height, width] = frame;
-  const { pose, where } = named;
-  const outside = pose.findIndex((p) => p && (p[0] > width - 1 || p[1] > height - 1));
-  if (outside >= 0)
-    throw new UsageError(
-      `${where}: ${model.skeleton.joints[outside]} is at x ${pose[outside]?.[0]}, y ${pose[outside]?.[1]}, ` +
-        `outside the image of ${height}×${width} (height×width)`,
-    );
-  if (height === model.height && width === model.width) return pose;
-  return resizePose(pose, frame, [model.height, model.width]);
-}
-
-/** `UsageError` when a joint is missing without which parts have no size. */
-export function checkTrunk({ pose, where }: NamedPose, skeleton: Skeleton): void {
-  const find = jointFinder(skeleton, pose);
-  const missing = skeleton.trunk.joints.filter((j) => !find(j));
-  if (missing.length)
-    throw new UsageError(`${where} has no ${missing.join(', ')}; without them parts have no size. Choose another pose`);
 }
