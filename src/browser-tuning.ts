@@ -1,40 +1,18 @@
 import { UsageError } from './gpu/errors.js';
 import { type AdapterIdentity, mergedOver, type StoredTuning, type Tuning, usable } from './gpu/tuner.js';
+import { transact as inStore, settled } from './indexed-db.js';
 
 /** Tunings in the browser: one record per adapter in IndexedDB, the `toJSON` form. Pages and workers of an origin share it. */
 
-const DATABASE = 'webgpu-pose-gan';
-const STORE = 'tuning';
+const PLACE = { database: 'webgpu-pose-gan', store: 'tuning' };
 
-/** A request or transaction of IndexedDB as a promise. */
-function settled<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-/** Runs `body` in one transaction; resolves with its result once everything is written. */
 async function transact<T>(
   factory: IDBFactory | undefined,
   mode: IDBTransactionMode,
   body: (store: IDBObjectStore) => Promise<T>,
 ): Promise<T> {
   try {
-    const opening = (factory ?? indexedDB).open(DATABASE, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-    const database = await settled(opening);
-    try {
-      const transaction = database.transaction(STORE, mode);
-      const done = new Promise<void>((resolve, reject) => {
-        transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(transaction.error);
-      });
-      const [result] = await Promise.all([body(transaction.objectStore(STORE)), done]);
-      return result;
-    } finally {
-      database.close();
-    }
+    return await inStore(factory ?? indexedDB, PLACE, mode, body);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -7,7 +7,7 @@ import { drawLamp, LAMP } from '../src/data/synth-lamp.js';
 import { outline } from '../src/metrics/mask.js';
 import { loadCheckpoint } from '../src/node/checkpoint-files.js';
 import { readImage } from '../src/node/images.js';
-import type { LogRow } from '../src/node/run.js';
+import type { LogRow } from '../src/model/iterate.js';
 import type { Point } from '../src/pose/affine.js';
 import { partTransforms } from '../src/pose/geometry.js';
 import { flipPose, isValid } from '../src/pose/skeleton.js';

@@ -2,6 +2,14 @@ import { UsageError } from '../gpu/errors.js';
 import type { TrainingData } from './inputs.js';
 import type { Losses, Trainer } from './trainer.js';
 
+/** One line of a run's log. */
+export interface LogRow extends Losses {
+  /** Iterations done. */
+  readonly step: number;
+  /** Seconds since the run, or its resumption, began. */
+  readonly seconds: number;
+}
+
 export interface Iterations {
   /** The pairs of an iteration; the first step is 0. */
   readonly batch: (step: number) => Promise<TrainingData>;

@@ -51,6 +51,26 @@ export function toStateFile(nets: Nets, state: TrainingState, info: StateInfo, c
   });
 }
 
+/** What a state file holds beside the moments. `UsageError` when it is none, or belongs to other weights. */
+export function stateFileInfo(bytes: Uint8Array, name: string, checkpoint: Checkpoint): StateInfo {
+  return readState(bytes, name, checkpoint).info;
+}
+
+function readState(bytes: Uint8Array, name: string, checkpoint: Checkpoint) {
+  const { metadata, tensors } = readSafetensors(bytes, name);
+  checkFormat(name, metadata, FORMAT);
+  const count = (key: string) => countField(name, metadata, key);
+  const step = count('step');
+  if (metadata.weights !== checkpoint.fingerprint || step !== checkpoint.info.step)
+    throw new UsageError(
+      `${name} (step ${step}) is not the training state of ${checkpoint.name} (step ${checkpoint.info.step}): ` +
+        'the weights are others. Take the two files that were saved together, or start a new run.',
+    );
+  const notes = jsonField(name, metadata, 'notes') as Record<string, unknown>;
+  const info: StateInfo = { orderSeed: count('orderSeed'), batch: count('batch'), notes };
+  return { info, tensors, counters: { step, randomStep: count('randomStep') } };
+}
+
 /**
  * Everything of a run, from a checkpoint and its state file. Throws `UsageError`, before anything is returned, when
  * names or shapes do not fit or the state belongs to other weights.
@@ -61,15 +81,7 @@ export function fromStateFile(
   checkpoint: Checkpoint,
   nets: Nets,
 ): { state: TrainingState; info: StateInfo } {
-  const { metadata, tensors } = readSafetensors(bytes, name);
-  checkFormat(name, metadata, FORMAT);
-  const count = (key: string) => countField(name, metadata, key);
-  const step = count('step');
-  if (metadata.weights !== checkpoint.fingerprint || step !== checkpoint.info.step)
-    throw new UsageError(
-      `${name} (step ${step}) is not the training state of ${checkpoint.name} (step ${checkpoint.info.step}): ` +
-        'the weights are others. Take the two files that were saved together, or start a new run.',
-    );
+  const { info, tensors, counters } = readState(bytes, name, checkpoint);
   const weights = weightsOf(checkpoint, nets);
   const problems: string[] = [];
   const moments: Partial<Record<keyof TrainingState['moments'], Map<string, Float32Array>>> = {};
@@ -77,12 +89,5 @@ export function fromStateFile(
     for (const moment of MOMENTS)
       moments[`${net}.${moment}`] = takeTensors(tensors, nets[net], (p) => `${moment}.${fileName(net, p)}`, problems);
   throwProblems(name, problems, 'Resume with the configuration that the run was started with.');
-  return {
-    state: { ...weights, moments: moments as TrainingState['moments'], step, randomStep: count('randomStep') },
-    info: {
-      orderSeed: count('orderSeed'),
-      batch: count('batch'),
-      notes: jsonField(name, metadata, 'notes') as Record<string, unknown>,
-    },
-  };
+  return { state: { ...weights, moments: moments as TrainingState['moments'], ...counters }, info };
 }

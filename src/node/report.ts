@@ -1,4 +1,4 @@
-import type { LogRow } from './run.js';
+import type { LogRow } from '../model/iterate.js';
 
 /** What a report shows. */
 export interface Report {

@@ -7,7 +7,7 @@ import { DeviceLostError, UsageError } from '../gpu/errors.js';
 import { type CheckpointInfo, weightsOf } from '../model/checkpoint.js';
 import type { ConfigOptions, ModelConfig } from '../model/config.js';
 import type { Features, FeatureWeights } from '../model/features.js';
-import { iterate } from '../model/iterate.js';
+import { iterate, type LogRow } from '../model/iterate.js';
 import { Sampler } from '../model/sampler.js';
 import { type Losses, Trainer, type TrainerOptions, trainingCalls } from '../model/trainer.js';
 import type { StateInfo } from '../model/training-state.js';
@@ -17,14 +17,6 @@ import { writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 import { Loader } from './loader.js';
 import { readTuning, saveTuning, tuningText } from './tuning-files.js';
-
-/** One line of `log.jsonl`. */
-export interface LogRow extends Losses {
-  /** Iterations done. */
-  readonly step: number;
-  /** Seconds since the run, or its resumption, began. */
-  readonly seconds: number;
-}
 
 export interface RunOptions {
   /** Where checkpoints, samples and the log go. */
@@ -137,7 +129,7 @@ class Run {
       return;
     }
     if (options) {
-      const { timed, classes } = await tune(engine, trainingCalls(engine, made), options);
+      const { timed, classes } = await tune(engine, await trainingCalls(engine, made), options);
       const better = classes.filter(({ choice }) => choice.variant !== choice.rule).length;
       onNote?.(
         `tuned: ${timed} of ${classes.length} classes of kernels timed now; ${better} run another kernel than by rule`,

@@ -1,0 +1,64 @@
+import type { DataSource } from '../../../src/data/dataset.js';
+import { filesSource, type StoredFile } from '../../../src/data/files-source.js';
+import type { Image } from '../../../src/data/image.js';
+import { brokenImage, HEADER_BYTES, parseHeader, wholeHeader } from '../../../src/data/image-header.js';
+import { UsageError } from '../../../src/gpu/errors.js';
+import type { DroppedFile } from './protocol.js';
+
+/** A data folder that was dropped on the page. */
+export function droppedSource(folder: string, files: readonly DroppedFile[]): DataSource {
+  return filesSource(folder, new Map(files.map(({ path, file }) => [path, droppedFile(file)])));
+}
+
+const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer());
+
+function droppedFile(file: File): StoredFile {
+  return {
+    text: async () => new TextDecoder().decode(await read(file.name, () => bytesOf(file))),
+    header: (path) =>
+      named(path, async () => {
+        const start = await read(path, () => bytesOf(file.slice(0, HEADER_BYTES)));
+        return parseHeader(start) ?? wholeHeader(await bytesOf(file));
+      }),
+    image: (path) =>
+      named(path, async () => {
+        wholeHeader(await read(path, () => bytesOf(file)));
+        return decode(file);
+      }),
+  };
+}
+
+/** A file may have been moved since it was dropped. */
+async function read(path: string, body: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  try {
+    return await body();
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+async function named<T>(path: string, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw error instanceof UsageError ? error : brokenImage(path, error);
+  }
+}
+
+/** 8-bit RGB as the browser decodes it, without colour management; transparency lies on white. */
+async function decode(file: File): Promise<Image> {
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none' }).catch(() => {
+    throw new Error('this browser cannot decode it');
+  });
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  if (!context) throw new Error('this browser gives no canvas to decode it on');
+  context.fillStyle = '#fff';
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const rgba = context.getImageData(0, 0, width, height).data;
+  const data = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) data.set(rgba.subarray(from, from + 3), to);
+  return { width, height, data };
+}

@@ -1,0 +1,77 @@
+import { h, replace } from '../dom.js';
+import { training } from './client.js';
+
+const COLUMNS = ['Source', 'Pose', 'Target', 'Generated'];
+/** CSS pixels that a sheet is enlarged to at most, by whole factors. */
+const HEIGHT = 560;
+
+/** The sample sheets of the run: the latest, and by a slider the earlier ones. */
+export function sampleView(): { root: HTMLElement; update(): void } {
+  const canvas = h('canvas', { class: 'pixels sheet', role: 'img', 'aria-label': 'No sample was drawn yet' });
+  const heads = h('div', { class: 'heads', 'aria-hidden': 'true' }, ...COLUMNS.map((name) => h('span', {}, name)));
+  const when = h('output', { class: 'muted' });
+  const slider = h('input', { type: 'range', min: 0, max: 0, step: 1, 'aria-label': 'Look back at earlier samples' });
+  const empty = h('p', { class: 'muted' }, 'Generated pictures of people that are not trained on appear here.');
+  const body = h('div', { class: 'stack' });
+  let following = true;
+
+  const draw = () => {
+    const { samples } = training.state;
+    if (following) slider.value = String(samples.length - 1);
+    const sample = samples[Number(slider.value)];
+    if (!sample) return;
+    const { sheet, step } = sample;
+    canvas.width = sheet.width;
+    canvas.height = sheet.height;
+    const pixels = new ImageData(sheet.width, sheet.height);
+    for (let from = 0, to = 0; from < sheet.data.length; from += 3, to += 4) {
+      pixels.data.set(sheet.data.subarray(from, from + 3), to);
+      pixels.data[to + 3] = 255;
+    }
+    canvas.getContext('2d')?.putImageData(pixels, 0, 0);
+    const scale = Math.max(1, Math.floor(HEIGHT / sheet.height));
+    canvas.style.width = `${scale * sheet.width}px`;
+    heads.style.width = canvas.style.width;
+    when.textContent = `after ${step} iteration${step === 1 ? '' : 's'}`;
+    slider.setAttribute('aria-valuetext', when.textContent);
+    canvas.setAttribute(
+      'aria-label',
+      `Sample sheet ${when.textContent}: one pair a row, with source, target pose, target and generated picture`,
+    );
+  };
+  slider.addEventListener('input', () => {
+    following = Number(slider.value) === training.state.samples.length - 1;
+    draw();
+  });
+
+  const update = () => {
+    const { samples } = training.state;
+    slider.max = String(Math.max(0, samples.length - 1));
+    slider.hidden = samples.length < 2;
+    if (!samples.length) {
+      following = true;
+      replace(body, empty);
+    } else if (!canvas.isConnected || !body.contains(canvas))
+      replace(body, h('div', { class: 'scroll' }, heads, canvas), slider);
+    when.hidden = !samples.length;
+    draw();
+  };
+  const now = h(
+    'button',
+    { type: 'button', class: 'quiet', id: 'sample-now', onclick: () => training.send({ type: 'sample' }) },
+    'Draw now',
+  );
+  const root = h(
+    'section',
+    { class: 'card samples', 'aria-labelledby': 'samples-title' },
+    h('div', { class: 'row spread' }, h('h2', { id: 'samples-title' }, 'Samples ', when), now),
+    body,
+  );
+  return {
+    root,
+    update() {
+      now.disabled = !['running', 'paused'].includes(training.state.phase);
+      update();
+    },
+  };
+}
