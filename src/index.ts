@@ -17,7 +17,8 @@ export {
 export type { MemoryReport, Plan, ProfileRow } from './autograd/plan.js';
 export { ParameterStorage } from './autograd/storage.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
-export { type TunedClass, type TuneOptions, type TuneProgress, type TuneResult, tune } from './autograd/tune.js';
+export type { TunedClass, TuneOptions, TuneProgress, TuneResult } from './autograd/tune.js';
+export { tune } from './autograd/tune-on-demand.js';
 export { type Counters, Engine, type EngineOptions } from './gpu/engine.js';
 export * from './gpu/errors.js';
 export { type Shader, shader } from './gpu/shader.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type CompileOptions, compile, launches, type PlannedCall } from '../src/autograd/compile.js';
+import { type CompileOptions, compile, launches, type PlannedCall, plannedCalls } from '../src/autograd/compile.js';
 import { gradients } from '../src/autograd/gradients.js';
 import { input } from '../src/autograd/leaves.js';
 import { loadAllKernels } from '../src/autograd/on-demand.js';
@@ -158,7 +158,7 @@ describe('tune', () => {
 
   test('gives every call that has a choice one of its candidates, once; compile then runs those', async () => {
     const made = engine.counters.buffers;
-    const calls = launches(engine, graph(4));
+    const calls = await plannedCalls(engine, graph(4));
     expect(engine.counters.buffers, 'planning allocates nothing').toBe(made);
     const seen: TuneProgress[] = [];
     const first = await tune(engine, calls, { ...quick, onProgress: (p) => seen.push(p) });
@@ -182,7 +182,7 @@ describe('tune', () => {
 
     const { submits, pipelines } = engine.counters;
     for (const n of [4, 3]) {
-      const again = await tune(engine, launches(engine, graph(n)), quick);
+      const again = await tune(engine, await plannedCalls(engine, graph(n)), quick);
       expect(again).toMatchObject({ timed: 0, left: 0 });
       expect(again.classes.map((c) => c.choice)).toEqual(first.classes.map((c) => c.choice));
     }
@@ -216,7 +216,7 @@ describe('tune', () => {
       return buffer;
     };
     try {
-      const { timed, classes } = await tune(engine, launches(engine, { y }), quick);
+      const { timed, classes } = await tune(engine, await plannedCalls(engine, { y }), quick);
       expect(timed).toBe(1);
       expect(classes[0]?.refused).toEqual({});
       // 128 rows of 24, the last of which ends after the offset and eight channels, in whole 256 bytes
@@ -249,7 +249,7 @@ describe('tune', () => {
   });
 
   test('begins nothing after its budget or an abort, and says how much is left', async () => {
-    const calls = launches(engine, graph(4));
+    const calls = await plannedCalls(engine, graph(4));
     const none = await tune(engine, calls, { ...quick, budgetMs: -1 });
     expect(none).toMatchObject({ timed: 0, classes: [] });
     expect(none.left).toBeGreaterThan(2);

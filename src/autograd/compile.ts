@@ -2,8 +2,7 @@ import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { copyOp } from '../kernels/copy/copy.js';
 import { bindSteps, bindsRange, checkLimits, chooseVariant, type Piece } from './bind.js';
-import { ownCall } from './epilogue.js';
-import { fuse } from './fuse.js';
+import type { fuse } from './fuse.js';
 import type { LeafAttrs, ParameterSet } from './leaves.js';
 import { assignPool, largestLiveSet } from './memory.js';
 import { loadKernels } from './on-demand.js';
@@ -45,12 +44,20 @@ export async function compile(
   outputs: Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},
 ): Promise<Plan> {
-  await loadKernelsOf(outputs, options);
-  return new Compiler(engine, outputs, options).compile();
+  return new Compiler(engine, outputs, options, await loaded(outputs, options)).compile();
 }
 
-async function loadKernelsOf(outputs: Readonly<Record<string, Tensor>>, { update = [] }: CompileOptions) {
-  await loadKernels([copyOp as Op, ...nodesOf([...Object.values(outputs), ...update]).map((n) => n.op)]);
+/** Loads what compiling a graph takes: the kernels of its ops, and the fuser where it is wanted. */
+async function loaded(
+  outputs: Readonly<Record<string, Tensor>>,
+  { update = [], retain, fuse: wanted = true }: CompileOptions,
+): Promise<typeof fuse | undefined> {
+  const ops = nodesOf([...Object.values(outputs), ...update]).map((n) => n.op);
+  const [fuser] = await Promise.all([
+    wanted && retain !== 'all' ? import('./fuse.js') : undefined,
+    loadKernels([copyOp as Op, ...ops]),
+  ]);
+  return fuser?.fuse;
 }
 
 /** One launch of a graph: what runs, on which shapes, strides and offsets. */
@@ -62,17 +69,12 @@ export async function plannedCalls(
   outputs: Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},
 ): Promise<readonly PlannedCall[]> {
-  await loadKernelsOf(outputs, options);
-  return launches(engine, outputs, options);
+  return new Compiler(engine, outputs, options, await loaded(outputs, options)).schedule();
 }
 
-/** `plannedCalls` of a graph whose kernels are loaded. */
-export function launches(
-  engine: Engine,
-  outputs: Readonly<Record<string, Tensor>>,
-  options: CompileOptions = {},
-): readonly PlannedCall[] {
-  return new Compiler(engine, outputs, options).schedule();
+/** `plannedCalls` without fusion, of a graph whose kernels are loaded. */
+export function launches(engine: Engine, outputs: Readonly<Record<string, Tensor>>): readonly PlannedCall[] {
+  return new Compiler(engine, outputs, {}, undefined).schedule();
 }
 
 class Compiler {
@@ -91,12 +93,12 @@ class Compiler {
     private readonly engine: Engine,
     private readonly outputs: Readonly<Record<string, Tensor>>,
     private readonly options: CompileOptions,
+    fuser: typeof fuse | undefined,
   ) {
     const nodes = nodesOf([...Object.values(outputs), ...(options.update ?? [])]);
-    const { retain, fuse: wanted = true } = options;
     const bindings = engine.device.limits.maxStorageBuffersPerShaderStage;
-    const device = { bindings, slowCompiler: engine.software && wanted !== 'everywhere' };
-    const schedule = wanted && retain !== 'all' ? fuse(nodes, this.#retained(nodes), device) : undefined;
+    const device = { bindings, slowCompiler: engine.software && options.fuse !== 'everywhere' };
+    const schedule = fuser?.(nodes, this.#retained(nodes), device);
     this.#nodes = schedule?.nodes ?? nodes;
     this.#away = schedule?.away ?? new Set();
     for (const node of this.#nodes) if (node.op.kind === 'update') this.#addSlabs(node);
@@ -353,7 +355,7 @@ class Compiler {
       ),
       device: { limits: device.limits, features: device.features as ReadonlySet<string>, software, subgroupSize },
     };
-    const own = ownCall(op, call);
+    const own = op.fusion?.own(call) ?? call;
     const wanted = this.options.variant?.(op.name, own) ?? tunedVariant(this.engine.tuning, op, own);
     const variant = chooseVariant(op, own, wanted);
     const title = [op.name, ...(op.fusion?.names ?? [])].join('+');

@@ -65,6 +65,7 @@ export function fusedNode(first: Node, keep: boolean, links: readonly Link[]): N
     fusion: {
       node: first,
       names: links.map((l) => l.node.op.name),
+      own: (call) => ownCall(first.op, call),
       extend: (launch, call) => extend(launch, call, { op: first.op, result: name, links, primary, stored }),
     },
     cost: (call) => fusedCost(first.op, call, links, stored.length),
@@ -93,10 +94,8 @@ export function sidesOf(link: Link, k: number): { name: string; tensor: Tensor; 
   return sides;
 }
 
-/** The call as the first node's own variants know it. */
-export function ownCall(op: Op, call: Call): Call {
-  if (!op.fusion) return call;
-  const { args, results } = op.fusion.node.op;
+/** A call of a fused op without what the links added. */
+function ownCall({ args, results }: Op, call: Call): Call {
   const own = new Set([...args.map((a) => a.replace('?', '')), ...results]);
   return { ...call, arg: Object.fromEntries(Object.entries(call.arg).filter(([name]) => own.has(name))) };
 }

@@ -73,6 +73,8 @@ export interface Fusion {
   readonly node: Node;
   /** Names of the others. */
   readonly names: readonly string[];
+  /** The call as the first's own variants know it. */
+  own(call: Call): Call;
   /** The launch of the first with the others' work put in. */
   extend(launch: Launch, call: Call): Launch;
 }

@@ -1,6 +1,7 @@
+import { encodeDispatches } from '../gpu/encode.js';
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
-import { encodeDispatches, type Recording, recordDispatches, requireTimestamps } from '../gpu/profiler.js';
+import type { Recording } from '../gpu/profiler.js';
 import type { TextureUpload } from '../gpu/shader.js';
 import type { LeafAttrs } from './leaves.js';
 import type { Call, Op } from './op.js';
@@ -306,6 +307,7 @@ export class Plan {
 
   /** Runs the plan once with every dispatch between two timestamps; by step, when it ran. As `profile`, this is a real run. */
   async record(inputs: Readonly<Record<string, TensorData>> = {}): Promise<Recording> {
+    const { recordDispatches, requireTimestamps } = await import('../gpu/profiler.js');
     requireTimestamps(this.engine);
     const begin = performance.now();
     this.#feed(inputs);

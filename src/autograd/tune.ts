@@ -1,7 +1,8 @@
 import { measure } from '../bench/measure.js';
+import { encodeDispatches } from '../gpu/encode.js';
 import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from '../gpu/errors.js';
-import { encodeDispatches, requireTimestamps } from '../gpu/profiler.js';
+import { requireTimestamps } from '../gpu/profiler.js';
 import { type Choice, Tuning } from '../gpu/tuner.js';
 import { bindSteps, checkLimits, type Piece } from './bind.js';
 import type { PlannedCall } from './compile.js';

@@ -1,10 +1,10 @@
+import { type EncodedDispatch, encodeDispatches } from '../gpu/encode.js';
 import type { Engine } from '../gpu/engine.js';
-import { encodeDispatches, type TimedDispatch } from '../gpu/profiler.js';
 import { clockOf } from './clock.js';
 
 /** GPU commands whose time is wanted: dispatches in order, or anything else between two passes. */
 export interface Work {
-  readonly dispatches?: readonly TimedDispatch[];
+  readonly dispatches?: readonly EncodedDispatch[];
   encode?(encoder: GPUCommandEncoder): void;
 }
 

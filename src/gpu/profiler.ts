@@ -1,15 +1,7 @@
+import { type EncodedDispatch, uploadTextures } from './encode.js';
 import type { Engine } from './engine.js';
 import { GPU_BUFFER } from './engine.js';
 import { AdapterError } from './errors.js';
-import { TEXELS, type TextureUpload } from './shader.js';
-
-/** What the profiler needs of a dispatch. */
-export interface TimedDispatch {
-  readonly uploads: readonly TextureUpload[];
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  readonly workgroups: readonly [number, number, number];
-}
 
 /** A stretch of time in milliseconds. */
 export interface Span {
@@ -37,34 +29,8 @@ export function requireTimestamps({ device }: Engine): void {
   );
 }
 
-/** Records dispatches in order, in as few passes as their texture uploads allow. */
-export function encodeDispatches(
-  encoder: GPUCommandEncoder,
-  dispatches: readonly TimedDispatch[],
-  label: string,
-): void {
-  let pass: GPUComputePassEncoder | undefined;
-  let pipeline: GPUComputePipeline | undefined;
-  for (const d of dispatches) {
-    if (d.uploads.length) {
-      pass?.end();
-      pass = undefined;
-      uploadTextures(encoder, d.uploads);
-    }
-    if (!pass) {
-      pass = encoder.beginComputePass({ label });
-      pipeline = undefined;
-    }
-    if (d.pipeline !== pipeline) pass.setPipeline(d.pipeline);
-    pipeline = d.pipeline;
-    pass.setBindGroup(0, d.bindGroup);
-    pass.dispatchWorkgroups(d.workgroups[0], d.workgroups[1], d.workgroups[2]);
-  }
-  pass?.end();
-}
-
 /** Runs dispatches in order, each in a pass of its own between two GPU timestamps. */
-export async function recordDispatches(engine: Engine, dispatches: readonly TimedDispatch[]): Promise<Recording> {
+export async function recordDispatches(engine: Engine, dispatches: readonly EncodedDispatch[]): Promise<Recording> {
   requireTimestamps(engine);
   const { device } = engine;
   const stamps: bigint[] = [];
@@ -108,20 +74,4 @@ export async function recordDispatches(engine: Engine, dispatches: readonly Time
   const first = stamps[0] ?? 0n;
   const ms = (i: number) => Number((stamps[i] as bigint) - first) / 1e6;
   return { dispatches: dispatches.map((_, i) => ({ begin: ms(2 * i), end: ms(2 * i + 1) })), host };
-}
-
-/** Copies buffer ranges into textures `TEXELS` wide, row after row; 16 bytes a texel. */
-export function uploadTextures(encoder: GPUCommandEncoder, uploads: readonly TextureUpload[]): void {
-  for (const { buffer, offset, bytes, texture } of uploads) {
-    const texels = Math.ceil(bytes / 16);
-    const rows = Math.floor(texels / TEXELS);
-    const layout = { buffer, offset, bytesPerRow: 16 * TEXELS };
-    if (rows) encoder.copyBufferToTexture(layout, { texture }, [TEXELS, rows]);
-    const rest = texels - rows * TEXELS;
-    if (rest)
-      encoder.copyBufferToTexture({ ...layout, offset: offset + 16 * TEXELS * rows }, { texture, origin: [0, rows] }, [
-        rest,
-        1,
-      ]);
-  }
 }

@@ -1,0 +1,94 @@
+// What a page downloads of the library, bundled and minified by esbuild as the page's own build would, gzipped; fails above the
+// limits. Kernels, fusing and timing are imported when they are needed, and counted apart from what is loaded at once.
+import { dirname, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { wgsl } from './plugins.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Most bytes of the library, of the library with the generator, and of all that a page downloads to generate a picture. */
+const LIMITS = { library: 25_000, generator: 45_000, picture: 60_000 };
+
+/** Folders of src/kernels whose kernels a generator runs; test/browser/generate.test.ts sees that it loads no others. */
+const GENERATES =
+  /^src\/(autograd\/fuse|kernels\/(conv2d|convTranspose2d|copy|deformableSkip|dropout|elementwise|heatMaps|instanceNorm|partMasks|sum)\/kernels)\.ts$/;
+
+const name = (path) => relative(root, path).split(sep).join('/');
+const gzipped = (file) => gzipSync(file.contents, { level: 9 }).length;
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  platform: 'browser',
+  write: false,
+  metafile: true,
+  logLevel: 'warning',
+};
+
+/** Leaves imports outside the bundle where `outside(path, kind)` says so. */
+const leaving = (outside) => ({
+  name: 'leaving',
+  setup(b) {
+    b.onResolve({ filter: /^\.{1,2}\/.*[^w]$/ }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (pluginData === 'asked' || kind === 'entry-point') return undefined;
+      const found = await b.resolve(path, { kind, resolveDir, pluginData: 'asked' });
+      return outside(found.path, kind) ? { path: found.path, external: true } : undefined;
+    });
+  },
+});
+
+/** One file of all that a program imports at once, and the modules that it imports when needed. */
+async function atOnce(contents) {
+  const later = new Set();
+  const dynamic = (path, kind) => kind === 'dynamic-import' && Boolean(later.add(path));
+  const stdin = { contents, resolveDir: root, loader: 'ts', sourcefile: 'page.ts' };
+  const { metafile, outputFiles } = await build({ ...common, stdin, plugins: [wgsl, leaving(dynamic)] });
+  const [out] = Object.values(metafile.outputs);
+  const parts = Object.entries(out.inputs).sort(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput);
+  return { bytes: gzipped(outputFiles[0]), parts, later: [...later].sort() };
+}
+
+/** What importing these modules adds to a page that has the modules `there`. */
+async function whenNeeded(modules, there) {
+  const known = new Set(there.parts.map(([path]) => path));
+  const { outputFiles } = await build({
+    ...common,
+    entryPoints: modules,
+    outdir: 'out',
+    splitting: true,
+    plugins: [wgsl, leaving((path) => known.has(name(path)))],
+  });
+  return outputFiles.reduce((sum, f) => sum + gzipped(f), 0);
+}
+
+const library = await atOnce("export * from './src/browser.ts'");
+const GENERATOR = `{ frameOf, fromCheckpoint, Generator, generateList, generatorParameters } from './src/model.ts'`;
+const both = await atOnce(`export * from './src/browser.ts'; export ${GENERATOR}`);
+const page = await atOnce(`export { open } from './src/browser.ts'; export ${GENERATOR}`);
+const kernels = await whenNeeded(
+  page.later.filter((path) => GENERATES.test(name(path))),
+  page,
+);
+
+const rows = [
+  ['library, at once', library.bytes, LIMITS.library],
+  ['library, all that it can import later', await whenNeeded(library.later, library)],
+  ['library and generator, at once', both.bytes, LIMITS.generator],
+  ['page that only generates, at once', page.bytes],
+  ['page that only generates, kernels', kernels],
+  ['page that only generates, in all', page.bytes + kernels, LIMITS.picture],
+];
+for (const [what, bytes, limit] of rows) {
+  const bound = limit ? `  of at most ${(limit / 1000).toFixed(0)} KB` : '';
+  console.log(`${what.padEnd(40)}${(bytes / 1000).toFixed(1).padStart(6)} KB${bound}`);
+}
+if (process.argv.includes('--parts')) {
+  console.log('\nminified bytes of the library, at once');
+  for (const [path, { bytesInOutput }] of library.parts) console.log(`${String(bytesInOutput).padStart(7)}  ${path}`);
+}
+const over = rows.filter(([, bytes, limit]) => bytes > limit);
+for (const [what, bytes, limit] of over) console.error(`${what}: ${bytes} bytes are more than ${limit}; see --parts`);
+process.exitCode = over.length ? 1 : 0;
