@@ -209,16 +209,15 @@ function shadersOf(variant: Variant, call: Call): Shader[] {
 }
 
 /**
- * The source of one of our kernels, to begin with: of the variant `like`, the plainest when absent; `part` counts its
- * kernels
- * from 1. Throws `UsageError` when the variant has several and `part` does not say which.
+ * The sources of one of our variants in the order of its dispatches, each once: of `like`, the plainest when absent.
+ * Throws `UsageError` when it runs in no case on this adapter.
  */
-export function exampleSource(
+export function exampleSources(
   engine: Engine,
   rooms: readonly Room[],
   name: string,
-  { like, part, written = (code) => code }: { like?: string; part?: number; written?: Written } = {},
-): string {
+  { like, written = (code) => code }: { like?: string; written?: Written } = {},
+): { readonly label: string; readonly code: string }[] {
   const known = knownOp(rooms, name);
   const variant = like === undefined ? reference(known.op) : namedVariant(known.op, like);
   const device = traitsOf(engine);
@@ -229,15 +228,29 @@ export function exampleSource(
       `${name}/${variant.name} runs in no case on this adapter (${variant.rejects?.(calls[0] as Call)}); ` +
         `its source is in shaders/`,
     );
-  const shaders = shadersOf(variant, call);
-  if (shaders.length > 1 && part === undefined)
+  return shadersOf(variant, call).map(({ label, code }) => ({ label, code: `${written(code).trimEnd()}\n` }));
+}
+
+/**
+ * One of `exampleSources`; `part` counts them from 1. Throws `UsageError` when there are several and `part` does not say
+ * which.
+ */
+export function exampleSource(
+  engine: Engine,
+  rooms: readonly Room[],
+  name: string,
+  { part, ...options }: { like?: string; part?: number; written?: Written } = {},
+): string {
+  const sources = exampleSources(engine, rooms, name, options);
+  const variant = `${name}/${options.like ?? reference(knownOp(rooms, name).op).name}`;
+  if (sources.length > 1 && part === undefined)
     throw new UsageError(
-      `${name}/${variant.name} has ${shaders.length} kernels (${shaders.map((s) => s.label).join(', ')}); ` +
+      `${variant} has ${sources.length} kernels (${sources.map((s) => s.label).join(', ')}); ` +
         'choose one with --part 1, --part 2, …',
     );
-  const chosen = shaders[(part ?? 1) - 1];
-  if (!chosen) throw new UsageError(`--part: ${name}/${variant.name} has ${shaders.length} kernels, got ${part}`);
-  return `${written(chosen.code).trimEnd()}\n`;
+  const chosen = sources[(part ?? 1) - 1];
+  if (!chosen) throw new UsageError(`--part: ${variant} has ${sources.length} kernels, got ${part}`);
+  return chosen.code;
 }
 
 /** The comment at the head of a source, without the slashes. */

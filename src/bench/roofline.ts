@@ -45,14 +45,16 @@ export function dotsOf(rows: readonly BenchRow[]): Dot[] {
 export interface PlotSize {
   readonly width: number;
   readonly height: number;
+  /** Above the frame, where the text of a mark appears. */
+  readonly top: number;
 }
 
-const WIDE: PlotSize = { width: 860, height: 460 };
-const MARGIN = { left: 64, right: 16, top: 46, bottom: 44 };
+const WIDE: PlotSize = { width: 860, height: 460, top: 46 };
+const MARGIN = { left: 64, right: 16, bottom: 44 };
 
 /** The axes that hold these dots and the ridge of the roof, where both peaks meet. */
-export function axesOf(dots: readonly Dot[], peaks: Peaks, { width, height } = WIDE): { x: Axis; y: Axis } {
-  const { left, right, top, bottom } = MARGIN;
+export function axesOf(dots: readonly Dot[], peaks: Peaks, { width, height, top } = WIDE): { x: Axis; y: Axis } {
+  const { left, right, bottom } = MARGIN;
   const ridge = peaks.gflops / peaks.gbs;
   return {
     x: axis([...dots.map((d) => d.intensity), ridge / 2, ridge * 2], left, width - right),
@@ -77,8 +79,8 @@ function mark(x: number, y: number, shape: (typeof SHAPES)[number]): string {
 
 const power = (n: number) => (n >= 0 && n <= 4 ? String(10 ** n) : `10<tspan dy="-5" font-size="8">${n}</tspan>`);
 
-function gridLines({ x, y }: { x: Axis; y: Axis }, { width, height }: PlotSize): string {
-  const { left, right, top, bottom } = MARGIN;
+function gridLines({ x, y }: { x: Axis; y: Axis }, { width, height, top }: PlotSize): string {
+  const { left, right, bottom } = MARGIN;
   const lines: string[] = [];
   for (let d = x.low; d <= x.high; d++) {
     const at = x.at(10 ** d).toFixed(1);
@@ -182,5 +184,5 @@ export const PLOT_STYLE = `.roofline{margin:1rem 0}.roofline .wide{overflow-x:au
 .dot .tip{display:none;stroke:none}.roofline .tip text{fill:light-dark(#1d2330,#dfe3ec);font-size:13px}
 .dot:hover .tip,.dot:focus .tip{display:block}.dot:focus{outline:none;stroke-width:4}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.1rem 1rem;padding:0;margin:.3rem 0;font-size:.85rem}
-.key{width:16px;height:16px;vertical-align:-3px}
+.key{display:inline-block;width:16px;height:16px;vertical-align:-3px}
 ${COLOURS.map(([light, dark], i) => `.c${i}{color:light-dark(${light},${dark})}`).join('')}`;

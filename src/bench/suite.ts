@@ -17,6 +17,8 @@ import { type Peaks, PeakWork } from './peaks.js';
 export interface SuiteOptions {
   /** Only what matches: see `selects`. */
   filter?: string;
+  /** Only the cases of rooms of these names; of all when absent. */
+  only?: readonly string[];
   /** Samples of each variant; fewer of those that take long. */
   samples?: number;
   /**
@@ -54,9 +56,13 @@ export function selects(filter: string, room: string, name: string, op: string, 
     .every((word) => text.includes(word));
 }
 
-/** The cases that a filter leaves. Throws `UsageError` that lists the rooms when it leaves none. */
-export function selected(rooms: readonly Room[], filter = ''): Selected[] {
-  const found = rooms.flatMap((room) =>
+/**
+ * The cases that a filter leaves of the rooms named in `only`, else of all. Throws `UsageError` that lists the rooms when
+ * none is left.
+ */
+export function selected(rooms: readonly Room[], filter = '', only?: readonly string[]): Selected[] {
+  const meant = rooms.filter((room) => !only || only.includes(room.name));
+  const found = meant.flatMap((room) =>
     (room.bench ?? []).map((c): Selected => {
       const ops = opsOf(caseGraph(room, c));
       const kernels = ops.flatMap((op) => op.variants.map((v) => ({ op: op.name, variant: v.name })));
@@ -71,7 +77,7 @@ export function selected(rooms: readonly Room[], filter = ''): Selected[] {
   if (!left.length)
     throw new UsageError(
       `nothing is called "${filter}"; give words of an op, case or variant. Rooms with cases are ` +
-        rooms
+        meant
           .filter((r) => r.bench?.length)
           .map((r) => r.name)
           .join(', '),
@@ -105,7 +111,7 @@ export class Suite {
     readonly engine: Engine,
     private readonly rooms: readonly Room[],
     readonly cases: readonly Selected[],
-    private readonly options: Required<Omit<SuiteOptions, 'filter'>>,
+    private readonly options: Required<Omit<SuiteOptions, 'filter' | 'only'>>,
     /** The adapter at its best, before the first case. */
     readonly peaks: Peaks,
     private readonly peakWork: { all: PeakWork; leaders: PeakWork },
@@ -115,10 +121,10 @@ export class Suite {
 
   /** Measures the peaks. Throws `UsageError` for a filter that leaves nothing. */
   static async open(engine: Engine, rooms: readonly Room[], options: SuiteOptions = {}): Promise<Suite> {
-    const { filter, samples = 7, longestRun = 500, oracleLimit = 3e7 } = options;
+    const { filter, only, samples = 7, longestRun = 500, oracleLimit = 3e7 } = options;
     if (!Number.isInteger(samples) || samples < 1)
       throw new UsageError(`the number of samples must be an integer of at least 1, got ${samples}`);
-    const cases = selected(rooms, filter);
+    const cases = selected(rooms, filter, only);
     const all = await PeakWork.create(engine);
     try {
       const times = await measure(engine, all.work, { samples });
@@ -132,12 +138,12 @@ export class Suite {
     }
   }
 
-  /** One case. */
-  async run(s: Selected): Promise<CaseResult> {
+  /** One case; `onRows` hears of the rows of each of its ops as they are done. */
+  async run(s: Selected, onRows?: (rows: readonly BenchRow[]) => void): Promise<CaseResult> {
     const { room, c } = s;
     const { engine } = this;
     const graph = caseGraph(room, c);
-    const planned = plannedCalls(engine, graph.outputs, { retain: 'all' });
+    const planned = await plannedCalls(engine, graph.outputs, { retain: 'all' });
     const { flops, bytes } = costOf(planned);
     const small = flops + bytes / 4 <= this.options.oracleLimit;
     const expected = small ? oracleResults(room, c, graph) : undefined;
@@ -145,7 +151,10 @@ export class Suite {
     for (const op of opsOf(graph)) {
       const wanted = s.kernels.filter((k) => k.op === op.name).map((k) => k.variant);
       const calls = planned.filter((p) => p.op === op);
-      if (wanted.length && calls.length) rows.push(...(await this.#op(s, graph, op, calls, wanted, expected)));
+      if (!wanted.length || !calls.length) continue;
+      const found = await this.#op(s, graph, op, calls, wanted, expected);
+      rows.push(...found);
+      onRows?.(found);
     }
     const { samples } = this.options;
     const composed = s.composed

@@ -10,22 +10,30 @@ const NAMED = 5;
 
 const number = (v: number | null) => (v === null ? 'not a number' : String(Number(v.toPrecision(6))));
 
-function differencesText(d: Differences): string {
+/** How many elements differ, and by how much. */
+export function differencesText(d: Differences): string {
   const most = d.maxError === null ? '' : `, by ${threeDigits(d.maxError)} at most`;
   const error = d.nmse === null ? '' : `; NMSE ${d.nmse.toExponential(1)}`;
   return `${d.differing} of ${d.total} elements differ${most}${error}`;
+}
+
+/** The first element that differs, what it is, and what it should be. */
+export function elementText(f: Failure): { element: string; got: string; expected: string } {
+  const where = Object.entries(f.coordinates).map(([letter, i]) => `${letter}=${i}`);
+  return {
+    element: `${f.output}[${where.join(', ')}], element ${f.index} of ${f.shape.join('×')}`,
+    got: f.kind === 'unwritten' ? 'never written' : number(f.got),
+    expected: number(f.expected),
+  };
 }
 
 function failureText(f: Failure): string {
   const head = `  ${f.case} (${f.layout})`;
   if (f.kind === 'wrote outside')
     return `${head}\n    memory outside ${f.output} was overwritten, at element ${f.index} of its buffer`;
-  const where = Object.entries(f.coordinates).map(([letter, i]) => `${letter}=${i}`);
-  const got = f.kind === 'unwritten' ? 'never written' : `got ${number(f.got)}`;
-  return (
-    `${head}\n    ${f.output}[${where.join(', ')}], element ${f.index} of ${f.shape.join('×')}: ` +
-    `${got}, expected ${number(f.expected)}\n    ${differencesText(f)}`
-  );
+  const { element, got, expected } = elementText(f);
+  const found = f.kind === 'unwritten' ? got : `got ${got}`;
+  return `${head}\n    ${element}: ${found}, expected ${expected}\n    ${differencesText(f)}`;
 }
 
 /** What a check found: right, or the first case that is wrong, its first wrong element, and what it looks like. */
@@ -93,16 +101,24 @@ export function timedText({ case: name, rows, wrong, flops }: TimedCase): string
   return lines.join('\n');
 }
 
-/** What all timed cases together say. */
-export function meanText({ mean, peaks, cases, refused }: TimeResult): string {
-  const lines = [
-    `* what the engine chooses by itself. Peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`,
-  ];
+/** How the author's kernel stands beside ours over all timed cases: no line, or two. */
+export function standingText({ mean, cases }: Pick<TimeResult, 'mean' | 'cases'>): string[] {
+  const lines: string[] = [];
   const ratio = (r: number) => (r >= 1 ? `${r.toFixed(2)}× as fast as` : `${(1 / r).toFixed(2)}× slower than`);
   const count = `${cases.length} ${cases.length === 1 ? 'case' : 'cases'}`;
   if (mean.chosen !== null)
     lines.push(`yours is ${ratio(mean.chosen)} what the engine chooses (geometric mean of ${count})`);
   if (mean.fastest !== null) lines.push(`yours is ${ratio(mean.fastest)} the fastest of ours`);
+  return lines;
+}
+
+/** What all timed cases together say. */
+export function meanText(time: TimeResult): string {
+  const { peaks, cases, refused } = time;
+  const lines = [
+    `* what the engine chooses by itself. Peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`,
+    ...standingText(time),
+  ];
   for (const r of refused) lines.push(`refused: ${r.case}: ${r.reason}`);
   if (!cases.length) lines.push('nothing was timed: it refuses every case');
   return lines.join('\n');

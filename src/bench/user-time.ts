@@ -18,6 +18,8 @@ import { namedVariant, type UserKernel } from './user-kernel.js';
 export interface TimeOptions {
   /** Words of the room or the case. */
   readonly filter?: string;
+  /** Only the case of this name, `room: case`. */
+  readonly layer?: string;
   /** Samples of each variant, 7 when absent; fewer of those that take long. */
   readonly samples?: number;
   /** Which of our variants to time beside it; when absent, those that suit the device, and the plainest. */
@@ -74,7 +76,7 @@ interface BenchUse {
  * The cases to time an op on: the model's layers of its own room, else of rooms whose gradient it is, else the largest
  * small one.
  */
-export function benchCases({ known }: UserKernel, filter = ''): BenchUse[] {
+export function benchCases({ known }: Pick<UserKernel, 'known'>, filter = ''): BenchUse[] {
   const rooms = [...new Set(known.uses.map((u) => u.room))];
   const layers = (of: readonly Room[]) => of.flatMap((room) => (room.bench ?? []).map((c) => ({ room, c })));
   const own = layers(rooms.filter((r) => known.uses.some((u) => u.room === r && u.forward)));
@@ -112,7 +114,9 @@ export async function timeKernel(engine: Engine, kernel: UserKernel, options: Ti
   const { op } = kernel.known;
   const { samples = 7 } = options;
   const ours = options.variants?.map((name) => namedVariant(op, name));
-  const uses = benchCases(kernel, options.filter);
+  const found = benchCases(kernel, options.filter);
+  const uses = options.layer === undefined ? found : found.filter((u) => caseName(u) === options.layer);
+  if (!uses.length) throw new UsageError(`no case to time ${op.name} on is called "${options.layer}"`);
   const cases: TimedCase[] = [];
   const refused: { case: string; reason: string }[] = [];
   const peakWork = await PeakWork.create(engine);
@@ -159,7 +163,7 @@ async function timeCase(
   const graph = graphOf(use, op);
   const running: Contender[] = [];
   try {
-    const planned = plannedCalls(engine, graph.outputs, { retain: 'all' }).filter((p) => p.op === op);
+    const planned = (await plannedCalls(engine, graph.outputs, { retain: 'all' })).filter((p) => p.op === op);
     const reasons = planned.map((p) => kernel.variant.rejects?.(p.call));
     if (reasons.every((r) => r)) return reasons[0] as string;
     const name = caseName(use);

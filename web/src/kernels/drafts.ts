@@ -1,0 +1,62 @@
+import type { KernelOptions } from '../../../src/bench/user-kernel.js';
+import type { Sources } from './protocol.js';
+import { recall, remember } from './remember.js';
+
+/** One source of a kernel, as typed. */
+export interface Part {
+  code: string;
+  workgroups: string;
+  entry: string;
+  params: string;
+  constants: string;
+}
+
+/** A kernel as typed; kept for every op. */
+export interface Draft {
+  parts: Part[];
+  /** Our variant whose launch it takes over; empty for none. */
+  like: string;
+  scratch: string;
+  require: string;
+}
+
+const part = (code: string): Part => ({ code, workgroups: '', entry: '', params: '', constants: '' });
+
+export const emptyPart = () => part('');
+
+/** One of our variants, to begin with. */
+export function draftOf(sources: Sources, variant: string): Draft {
+  return { parts: sources.map((s) => part(s.code)), like: variant, scratch: '', require: '' };
+}
+
+/** What was typed for an op the last time, if that can be read. */
+export function recallDraft(op: string): Draft | undefined {
+  const found = recall<Partial<Draft> | undefined>(`draft ${op}`, undefined);
+  if (!Array.isArray(found?.parts) || !found.parts.length) return undefined;
+  const text = (v: unknown) => (typeof v === 'string' ? v : '');
+  return {
+    parts: found.parts.map((p: Partial<Part>) => ({
+      ...{ code: text(p.code), workgroups: text(p.workgroups), entry: text(p.entry) },
+      ...{ params: text(p.params), constants: text(p.constants) },
+    })),
+    ...{ like: text(found.like), scratch: text(found.scratch), require: text(found.require) },
+  };
+}
+
+export const rememberDraft = (op: string, draft: Draft) => remember(`draft ${op}`, draft);
+
+/** What the sources of a draft are called in tables and errors. */
+export const partName = (i: number, count: number) => (count > 1 ? `part ${i + 1}` : 'yours');
+
+/** A draft as the library wants it; fields left empty are absent. */
+export function kernelOf(op: string, { parts, like, scratch, require }: Draft): KernelOptions {
+  const given = (text: string) => text.trim() || undefined;
+  return {
+    op,
+    sources: parts.map((p, i) => ({
+      ...{ name: partName(i, parts.length), code: p.code, entry: given(p.entry) },
+      ...{ workgroups: given(p.workgroups), params: given(p.params), constants: given(p.constants) },
+    })),
+    ...{ like: given(like), scratch: given(scratch), require: given(require) },
+  };
+}

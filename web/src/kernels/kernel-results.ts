@@ -1,0 +1,122 @@
+import type { Peaks } from '../../../src/bench/peaks.js';
+import { threeDigits } from '../../../src/bench/text.js';
+import type { CheckResult, Failure } from '../../../src/bench/user-check.js';
+import { differencesText, elementText, standingText } from '../../../src/bench/user-text.js';
+import type { TimedCase, TimedRow } from '../../../src/bench/user-time.js';
+import { h } from '../dom.js';
+import { scrolling } from './bench-parts.js';
+import { SPEED, speedCell } from './columns.js';
+import type { KernelAnswer } from './protocol.js';
+
+/** Cases that are named; the others are counted. */
+const NAMED = 5;
+
+function names(list: readonly string[]): HTMLElement {
+  const more = list.length - NAMED;
+  const shown = list.slice(0, NAMED).map((n) => h('li', {}, n));
+  return h('ul', { class: 'hint' }, ...shown, more > 0 && h('li', {}, `and ${more} more`));
+}
+
+const verdict = (right: boolean, text: string) =>
+  h('p', { class: `verdict ${right ? 'good' : 'bad'}` }, h('strong', {}, right ? '✓ Right' : '✗ Wrong'), ` ${text}`);
+
+/** What a check found: that it is right, or where it is wrong first and what that looks like. */
+export function checkView(r: CheckResult, tolerance: number): HTMLElement {
+  const [first, ...rest] = r.failures;
+  const where = r.layouts.length > 1 ? ` (${r.layouts.map((x) => `${x.cases} ${x.name}`).join(', ')})` : '';
+  const refusals = [...new Set(r.refused.map((c) => c.reason))].map((reason) => {
+    const of = r.refused.filter((c) => c.reason === reason).map((c) => c.case);
+    return h('details', {}, h('summary', {}, `Refused ${of.length}: ${reason}`), names(of));
+  });
+  return h(
+    'section',
+    { class: 'stack', 'aria-label': 'Check' },
+    first
+      ? verdict(false, `on ${r.failures.length} cases of ${r.cases.length}. The first:`)
+      : verdict(
+          true,
+          `on ${r.cases.length} cases${where}; largest error ${r.worst.toExponential(1)} of ` +
+            `${tolerance.toExponential()} against float64.`,
+        ),
+    first && failureView(first, r.looksLike),
+    rest.length
+      ? h('details', {}, h('summary', {}, `Also wrong: ${rest.length}`), names(rest.map((f) => f.case)))
+      : null,
+    r.deterministic ? null : h('p', {}, 'Two runs gave different bits; ours never do.'),
+    ...refusals,
+  );
+}
+
+function failureView(f: Failure, looksLike: readonly string[]): HTMLElement {
+  const { element, got, expected } = elementText(f);
+  const fact = (name: string, value: string) => [h('dt', {}, name), h('dd', {}, value)];
+  const outside = f.kind === 'wrote outside';
+  return h(
+    'dl',
+    { class: 'facts failure' },
+    fact('Case', `${f.case} (${f.layout})`),
+    outside
+      ? fact('Overwritten', `memory outside ${f.output}, at element ${f.index} of its buffer`)
+      : [
+          fact('First element', element),
+          fact('Expected', expected),
+          fact('Got', got),
+          fact('In all', differencesText(f)),
+        ],
+    looksLike.map((hint) => fact('Looks like', hint)),
+  );
+}
+
+const HEAD: readonly [name: string, title: string][] = [
+  ['variant', 'your kernel (→), and ours; ★ is what the engine chooses by itself'],
+  ...SPEED.map(({ name, title }): [string, string] => [name, title]),
+  ['error', 'Σ(a − b)² / Σb² against our plainest kernel on this size'],
+  ['time / yours', 'above 1 yours is faster'],
+];
+
+function timedRow(r: TimedRow, flops: number): HTMLElement {
+  const { error } = r;
+  const off =
+    error === undefined ? 'reference' : error === null ? 'not finite' : error === 0 ? '0' : error.toExponential(0);
+  return h(
+    'tr',
+    { class: r.yours ? 'yours' : '' },
+    h('td', {}, r.yours ? '→ ' : '', r.variant, r.chosen ? ' ★' : ''),
+    ...SPEED.map((c) => speedCell(c, r.speed, flops)),
+    h('td', { class: 'num' }, off),
+    h('td', { class: 'num' }, r.yours ? '' : `${threeDigits(r.ratio)}×`),
+  );
+}
+
+/** One timed case: the author's kernel first, ours beside it. */
+export function timedView(c: TimedCase): HTMLElement {
+  const head = HEAD.map(([name, title], i) => h('th', { scope: 'col', title, class: i ? 'num' : '' }, name));
+  const rows = c.rows.map((r) => timedRow(r, c.flops));
+  const { wrong } = c;
+  return h(
+    'section',
+    { class: 'stack' },
+    h('h3', {}, c.case),
+    wrong &&
+      verdict(
+        false,
+        `on this size: ${wrong.result}, element ${wrong.index}: got ${wrong.got ?? 'not a number'}, ` +
+          `ours ${wrong.expected}; ${differencesText(wrong)}`,
+      ),
+    scrolling(c.case, h('table', { class: 'results' }, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...rows))),
+  );
+}
+
+const peaksText = ({ gflops, gbs }: Peaks) =>
+  `Measured peaks: ${threeDigits(gflops)} GFLOP/s (multiply-add), ${threeDigits(gbs)} GB/s (copy).`;
+
+/** What all timed cases together say. */
+export function meanView({ time }: KernelAnswer): HTMLElement[] {
+  if (!time) return [];
+  const lines = standingText(time);
+  return [
+    h('p', { class: 'standing' }, lines.join('; '), lines.length ? '.' : ''),
+    h('p', { class: 'hint' }, peaksText(time.peaks)),
+    ...time.refused.map((r) => h('p', { class: 'hint' }, `Refused: ${r.case}: ${r.reason}`)),
+  ];
+}
