@@ -3,6 +3,9 @@ import type { Batch } from './batches.js';
 import { drawPose } from './draw.js';
 import { blank, fromTensor, hstack, type Image, vstack } from './image.js';
 
+/** Pixels between the pictures of a sheet. */
+export const SHEET_GAP = 2;
+
 /** Source | target pose | target, where there is one | generated, side by side. */
 export function triptych(
   skeleton: Skeleton,
@@ -11,7 +14,7 @@ export function triptych(
   const { source, pose, target, generated } = pictures;
   const drawn = blank(source.width, source.height, [24, 24, 28]);
   drawPose(drawn, skeleton, pose);
-  return hstack([source, drawn, ...(target ? [target] : []), generated], { gap: 2 });
+  return hstack([source, drawn, ...(target ? [target] : []), generated], { gap: SHEET_GAP });
 }
 
 /** A sheet with one row a pair, as in `triptych`. `generated` is [N, H, W, 3] in [−1, 1]. */
@@ -28,5 +31,5 @@ export function sampleSheet(
     const [source, target] = [picture(batch.source), picture(batch.target)];
     return triptych(skeleton, { source, pose, target, generated: picture(generated) });
   });
-  return vstack(rows, { gap: 2 });
+  return vstack(rows, { gap: SHEET_GAP });
 }

@@ -1,13 +1,14 @@
 import type { Image } from '../../../src/data/image.js';
 import type { LogRow } from '../../../src/model/iterate.js';
 import type { RunFile } from '../../../src/model/run-files.js';
-import type { Base, DataChoice, Phase, Report, Request, Rhythm, RunFacts, Settings } from './protocol.js';
+import type { Base, DataChoice, Extent, Phase, Report, Request, Rhythm, RunFacts, Settings } from './protocol.js';
 
 /** A sample sheet and when it was drawn. */
 export interface Sample {
   readonly step: number;
   readonly sheet: Image;
-  readonly columns: number;
+  /** Size of its pictures; between them is a gap. */
+  readonly tile: Extent;
 }
 
 /** What changed: everything that concerns it is in the state. */

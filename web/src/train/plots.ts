@@ -2,7 +2,7 @@ import 'uplot/dist/uPlot.min.css';
 import uPlot from 'uplot';
 import type { Losses } from '../../../src/model/trainer.js';
 import type { AppContext } from '../app.js';
-import { h } from '../dom.js';
+import { h, replace } from '../dom.js';
 import { training } from './client.js';
 import { type Curves, curvesOf } from './curves.js';
 
@@ -19,7 +19,7 @@ const PLOTS: readonly { title: string; lines: readonly Line[] }[] = [
     lines: [{ loss: 'reconstruction', label: 'Reconstruction', colour: '--series-1' }],
   },
   {
-    title: 'Adversarial',
+    title: 'Adversarial game',
     lines: [
       { loss: 'discriminator', label: 'Discriminator', colour: '--series-2' },
       { loss: 'adversarial', label: 'Generator', colour: '--series-3' },
@@ -31,18 +31,15 @@ const HEIGHT = 210;
 const PACE = 250;
 const FAINT = 0.28;
 
-const digits = (v: number | null) => (v === null || v === undefined ? '–' : v.toPrecision(3));
+const digits = (v: number | null | undefined) => (v === null || v === undefined ? '–' : v.toPrecision(3));
 
 /** Loss curves that follow the run. */
 export function lossPlots(app: AppContext): { root: HTMLElement; update(): void; destroy(): void } {
   let log = false;
-  let plots: uPlot[] = [];
   let curves: Curves = curvesOf([]);
   let due: ReturnType<typeof setTimeout> | undefined;
-  const holders = PLOTS.map(({ title }) =>
-    h('div', { class: 'plot', role: 'img', 'aria-label': `${title}: no losses yet` }),
-  );
   const toggle = h('input', { type: 'checkbox', id: 'log-scale' });
+  const panels = PLOTS.map(panel);
   const root = h(
     'section',
     { class: 'card plots', 'aria-labelledby': 'losses-title' },
@@ -52,32 +49,16 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
       h('h2', { id: 'losses-title' }, 'Losses'),
       h('label', { class: 'check' }, toggle, 'Log scale'),
     ),
-    ...PLOTS.map(({ title }, i) => h('div', {}, h('h3', {}, title), holders[i] ?? null)),
+    ...panels.map((p) => p.root),
   );
 
-  const data = (i: number): uPlot.AlignedData => {
-    const lines = PLOTS[i]?.lines ?? [];
-    return [curves.steps, ...lines.flatMap(({ loss }) => [curves.means[loss], curves.smooth[loss]])];
-  };
   const make = () => {
-    for (const plot of plots) plot.destroy();
-    plots = PLOTS.map(({ lines }, i) => {
-      const holder = holders[i] ?? root;
-      return new uPlot(optionsFor(lines, log, holder.clientWidth, app), data(i), holder);
-    });
+    for (const p of panels) p.make(app, log, curves);
   };
   const draw = () => {
     due = undefined;
     curves = curvesOf(training.state.rows);
-    for (const [i, plot] of plots.entries()) plot.setData(data(i));
-    for (const [i, { title, lines }] of PLOTS.entries()) {
-      const values = lines.map(({ loss, label }) => `${label} ${digits(curves.smooth[loss].at(-1) ?? null)}`);
-      const at = curves.steps.at(-1);
-      holders[i]?.setAttribute(
-        'aria-label',
-        at ? `${title} at iteration ${at}: ${values.join(', ')}` : `${title}: no losses yet`,
-      );
-    }
+    for (const p of panels) p.show(curves);
   };
   toggle.addEventListener('change', () => {
     log = toggle.checked;
@@ -85,10 +66,7 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
   });
   const unwatch = app.onTheme(make);
   const resized = new ResizeObserver(() => {
-    for (const [i, plot] of plots.entries()) {
-      const width = holders[i]?.clientWidth ?? 0;
-      if (width && width !== plot.width) plot.setSize({ width, height: HEIGHT });
-    }
+    for (const p of panels) p.fit();
   });
   // The plots need the width that they will have.
   requestAnimationFrame(() => {
@@ -96,7 +74,7 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
     curves = curvesOf(training.state.rows);
     make();
     draw();
-    for (const holder of holders) resized.observe(holder);
+    for (const p of panels) resized.observe(p.holder);
   });
   return {
     root,
@@ -107,8 +85,61 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
       clearTimeout(due);
       unwatch();
       resized.disconnect();
-      for (const plot of plots) plot.destroy();
-      plots = [];
+      for (const p of panels) p.destroy();
+    },
+  };
+}
+
+/** One plot under its title, beside which stand the values at the cursor, else the latest. */
+function panel({ title, lines }: { title: string; lines: readonly Line[] }) {
+  const holder = h('div', { class: 'plot', role: 'img' });
+  const place = h('span', { class: 'muted' });
+  const values = lines.map(() => h('span'));
+  const keys = lines.map(({ label, colour }, i) => {
+    const swatch = h('span', { class: 'swatch', style: `background: var(${colour})` });
+    return h('span', { class: 'key' }, swatch, lines.length > 1 ? `${label} ` : null, values[i] ?? null);
+  });
+  const root = h('div', { class: 'panel' }, h('div', { class: 'row' }, h('h3', {}, title), ...keys, place), holder);
+  let plot: uPlot | undefined;
+  let curves: Curves = curvesOf([]);
+
+  const read = () => {
+    const { length } = curves.steps;
+    const under = plot?.cursor.idx;
+    const at = under === null || under === undefined ? length - 1 : Math.min(under, length - 1);
+    for (const [i, { loss }] of lines.entries()) replace(values[i] ?? root, digits(curves.smooth[loss][at]));
+    place.textContent = under === null || under === undefined || !length ? '' : `at ${curves.steps[at]}`;
+  };
+  const data = (): uPlot.AlignedData => [
+    curves.steps,
+    ...lines.flatMap(({ loss }) => [curves.means[loss], curves.smooth[loss]]),
+  ];
+  const show = (next: Curves) => {
+    curves = next;
+    plot?.setData(data());
+    read();
+    const last = curves.steps.at(-1);
+    const told = lines.map(({ loss, label }) => `${label} ${digits(curves.smooth[loss].at(-1))}`).join(', ');
+    holder.setAttribute('aria-label', last ? `${title} at iteration ${last}: ${told}` : `${title}: no losses yet`);
+  };
+  return {
+    ...{ root, holder, show },
+    make(app: AppContext, log: boolean, next: Curves) {
+      plot?.destroy();
+      curves = next;
+      plot = new uPlot(
+        { ...optionsFor(lines, log, holder.clientWidth, app), hooks: { setCursor: [read] } },
+        data(),
+        holder,
+      );
+    },
+    fit() {
+      const { clientWidth: width } = holder;
+      if (plot && width && width !== plot.width) plot.setSize({ width, height: HEIGHT });
+    },
+    destroy() {
+      plot?.destroy();
+      plot = undefined;
     },
   };
 }
@@ -122,21 +153,25 @@ function optionsFor(lines: readonly Line[], log: boolean, width: number, app: Ap
   };
   return {
     ...{ width, height: HEIGHT },
-    scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
-    legend: { live: true },
+    // What is there before the first iteration is an empty frame with axes.
+    scales: {
+      x: { time: false, range: (_, from, to) => (from === null || from === to ? [0, 10] : [from, to]) },
+      y: { distr: log ? 3 : 1 },
+    },
+    legend: { show: false },
     cursor: { sync: { key: 'losses' }, drag: { x: true, y: false } },
     axes: [
       { ...axis, size: 28, gap: 6 },
       { ...axis, size: 44, gap: 6 },
     ],
     series: [
-      { label: 'Iteration', value: (_, v) => (v === null || v === undefined ? '–' : String(v)) },
-      ...lines.flatMap(({ label, colour }): uPlot.Series[] => {
+      {},
+      ...lines.flatMap(({ colour }): uPlot.Series[] => {
         const stroke = app.colour(colour);
         const points = { show: false };
         return [
-          { label: `${label}, each`, stroke, width: 1, alpha: FAINT, points, value: (_, v) => digits(v) },
-          { label, stroke, width: 2, points, value: (_, v) => digits(v) },
+          { stroke, width: 1, alpha: FAINT, points },
+          { stroke, width: 2, points },
         ];
       }),
     ],

@@ -78,6 +78,12 @@ export interface RunFacts {
   readonly loss: string;
 }
 
+/** Size of an image in pixels. */
+export interface Extent {
+  readonly height: number;
+  readonly width: number;
+}
+
 export type Report =
   | { readonly type: 'phase'; readonly phase: Phase; readonly message?: string }
   | { readonly type: 'progress'; readonly what: string; readonly done: number; readonly total: number }
@@ -85,7 +91,7 @@ export type Report =
   /** Rows after `step` are forgotten: a new run begins, or one goes on from a snapshot. */
   | { readonly type: 'rewind'; readonly step: number; readonly rows?: readonly LogRow[] }
   | { readonly type: 'row'; readonly row: LogRow }
-  | { readonly type: 'sample'; readonly step: number; readonly sheet: Image; readonly columns: number }
+  | { readonly type: 'sample'; readonly step: number; readonly sheet: Image; readonly tile: Extent }
   | { readonly type: 'snapshot'; readonly step: number }
   | { readonly type: 'files'; readonly files: readonly RunFile[] }
   | { readonly type: 'datasets'; readonly folder: string; readonly names: readonly string[] }

@@ -1,3 +1,4 @@
+import { SHEET_GAP } from '../../../src/data/samples.js';
 import { h, replace } from '../dom.js';
 import { training } from './client.js';
 
@@ -20,7 +21,7 @@ export function sampleView(): { root: HTMLElement; update(): void } {
     if (following) slider.value = String(samples.length - 1);
     const sample = samples[Number(slider.value)];
     if (!sample) return;
-    const { sheet, step } = sample;
+    const { sheet, step, tile } = sample;
     canvas.width = sheet.width;
     canvas.height = sheet.height;
     const pixels = new ImageData(sheet.width, sheet.height);
@@ -28,7 +29,11 @@ export function sampleView(): { root: HTMLElement; update(): void } {
       pixels.data.set(sheet.data.subarray(from, from + 3), to);
       pixels.data[to + 3] = 255;
     }
-    canvas.getContext('2d')?.putImageData(pixels, 0, 0);
+    // What is between the pictures stays the page's own ground.
+    const context = canvas.getContext('2d');
+    const [across, down] = [tile.width + SHEET_GAP, tile.height + SHEET_GAP];
+    for (let y = 0; y < sheet.height; y += down)
+      for (let x = 0; x < sheet.width; x += across) context?.putImageData(pixels, 0, 0, x, y, tile.width, tile.height);
     const scale = Math.max(1, Math.floor(HEIGHT / sheet.height));
     canvas.style.width = `${scale * sheet.width}px`;
     heads.style.width = canvas.style.width;

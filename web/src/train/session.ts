@@ -31,7 +31,6 @@ export interface RunSetup {
 
 /** How often in a row a run goes on by itself after its device was lost. */
 const RETRIES = 3;
-const SHEET_COLUMNS = 4;
 
 /** One training run: its device, its snapshots, and what is asked of it while it goes on. */
 export class Session {
@@ -216,7 +215,8 @@ export class Session {
 
   async #sample(trainer: Trainer, sampler: Sampler): Promise<void> {
     const sheet = await sampler.draw();
-    this.report({ type: 'sample', step: trainer.step, sheet, columns: SHEET_COLUMNS });
+    const { height, width } = this.setup.config;
+    this.report({ type: 'sample', step: trainer.step, sheet, tile: { height, width } });
   }
 
   async #snapshot(trainer: Trainer): Promise<void> {
