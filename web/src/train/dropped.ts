@@ -1,8 +1,8 @@
 import type { DataSource } from '../../../src/data/dataset.js';
 import { filesSource, type StoredFile } from '../../../src/data/files-source.js';
-import type { Image } from '../../../src/data/image.js';
 import { brokenImage, HEADER_BYTES, parseHeader, wholeHeader } from '../../../src/data/image-header.js';
 import { UsageError } from '../../../src/gpu/errors.js';
+import { decodePicture } from '../picture.js';
 import type { DroppedFile } from './protocol.js';
 
 /** A data folder that was dropped on the page. */
@@ -23,7 +23,7 @@ function droppedFile(file: File): StoredFile {
     image: (path) =>
       named(path, async () => {
         wholeHeader(await read(path, () => bytesOf(file)));
-        return decode(file);
+        return (await decodePicture(file)).image;
       }),
   };
 }
@@ -43,22 +43,4 @@ async function named<T>(path: string, body: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw error instanceof UsageError ? error : brokenImage(path, error);
   }
-}
-
-/** 8-bit RGB as the browser decodes it, without colour management; transparency lies on white. */
-async function decode(file: File): Promise<Image> {
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none' }).catch(() => {
-    throw new Error('this browser cannot decode it');
-  });
-  const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-  if (!context) throw new Error('this browser gives no canvas to decode it on');
-  context.fillStyle = '#fff';
-  context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const data = new Uint8Array(width * height * 3);
-  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) data.set(rgba.subarray(from, from + 3), to);
-  return { width, height, data };
 }
