@@ -1,0 +1,4 @@
+import type { Plugin } from 'esbuild';
+
+export const wgsl: Plugin;
+export const rooms: Plugin;

@@ -1,0 +1,43 @@
+import { open } from '../../src/browser.js';
+import type { Engine } from '../../src/gpu/engine.js';
+import type { Room } from '../../src/kernels/room.js';
+import { rooms } from '../../src/kernels/rooms.js';
+import { verifyFile } from '../../src/verify/verify.js';
+import { checkCase, checkRefusal } from '../room-checks.js';
+
+/** The checks of every room and reference file, for a page. */
+
+let engine: Promise<Engine> | undefined;
+const shared = () => (engine ??= open({ tuning: false }));
+/** Variants that a case has run. */
+const done = new Set<string>();
+const known = new Set<string>();
+
+const roomOf = (name: string) => rooms.find((r) => r.name === name) as Room;
+
+export const calls = {
+  rooms: () => rooms.map((r) => ({ name: r.name, cases: r.cases.length })),
+
+  /** A case by the rule's choice, and by every choice that runs a variant for the first time; what was wrong. */
+  checkCase: async (room: string, index: number) => {
+    const of = roomOf(room);
+    const report = await checkCase(await shared(), of, of.cases[index] as Room['cases'][number], done);
+    for (const name of report.known) known.add(name);
+    for (const name of report.ran) done.add(name);
+    return report.problems;
+  },
+
+  missed: async () => ({
+    variants: [...known].filter((name) => !done.has(name)),
+    subgroups: (await shared()).subgroupSize,
+  }),
+
+  refusals: () => rooms.flatMap((room) => room.refuses.flatMap((r) => checkRefusal(room, r) ?? [])),
+
+  verify: async (name: string) => {
+    const bytes = new Uint8Array(await (await fetch(`fixtures/${name}`)).arrayBuffer());
+    return verifyFile(await shared(), name, bytes);
+  },
+};
+
+export type Calls = typeof calls;

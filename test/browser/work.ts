@@ -1,0 +1,70 @@
+import type { Engine } from '../../src/gpu/engine.js';
+import {
+  Batches,
+  type ConfigOptions,
+  drawnSource,
+  filterBank,
+  fromCheckpoint,
+  Generator,
+  generatorParameters,
+  type Losses,
+  modelConfig,
+  openDataset,
+  PERSON,
+  Trainer,
+  toCheckpoint,
+  Vgg,
+} from '../../src/model.js';
+
+/** What Node and a page both do in the tests, so that the results can be compared. */
+
+const RECIPE: ConfigOptions = { size: 'small', width: 1 / 8 };
+const SEED = 3;
+const BATCH = 2;
+
+/** Nine drawn pictures of three people, and the batches of their pairs. */
+async function people(): Promise<Batches> {
+  const { height, width, geometry } = modelConfig(RECIPE);
+  const drawing = { trainIdentities: 3, testIdentities: 0, imagesPerIdentity: 3, height, width, seed: SEED };
+  const source = await drawnSource('synth', drawing);
+  const dataset = await openDataset(source, { name: 'synth', split: 'train', height, width, skeleton: PERSON });
+  return new Batches(dataset, source.decoder, { batch: BATCH, geometry, seed: SEED });
+}
+
+/** Losses of the first iterations of a small model, and the checkpoint after them. */
+export async function trainSmall(
+  engine: Engine,
+  iterations: number,
+): Promise<{ losses: readonly Losses[]; checkpoint: Uint8Array }> {
+  const batches = await people();
+  const config = modelConfig(RECIPE);
+  const vgg = new Vgg(filterBank());
+  const trainer = await Trainer.create(engine, { config, seed: SEED, batch: BATCH, vgg });
+  try {
+    const losses: Losses[] = [];
+    for (let i = 0; i < iterations; i++) {
+      trainer.train(await batches.batch(i));
+      losses.push(await trainer.losses());
+    }
+    const info = { config, recipe: RECIPE, skeleton: PERSON, step: trainer.step, seed: SEED };
+    const checkpoint = toCheckpoint(trainer.sets, await trainer.state(), { ...info, features: 'filter bank' });
+    return { losses, checkpoint };
+  } finally {
+    trainer.destroy();
+    await batches.close();
+  }
+}
+
+/** The pictures [2, H, W, 3] that a checkpoint's generator makes of the first batch. */
+export async function generateSmall(engine: Engine, checkpoint: Uint8Array): Promise<Float32Array> {
+  const from = fromCheckpoint(checkpoint, 'checkpoint.safetensors');
+  const options = { set: generatorParameters(from), seed: SEED };
+  const generator = await Generator.create(engine, from.info.config, BATCH, options);
+  const batches = await people();
+  try {
+    return await generator.generate(await batches.batch(0));
+  } finally {
+    generator.destroy();
+    await batches.close();
+  }
+}

@@ -1,0 +1,112 @@
+import { type CompileOptions, compile, nodesOf, plannedCalls } from '../src/autograd/compile.js';
+import type { Call } from '../src/autograd/op.js';
+import type { TensorData } from '../src/autograd/tensor.js';
+import {
+  caseLeaves,
+  checkFeeds,
+  checkGraph,
+  expectedOf,
+  type Layout,
+  layoutOptions,
+  nmse,
+  type Prepared,
+  prepare,
+} from '../src/bench/check-case.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { ShapeError } from '../src/gpu/errors.js';
+import type { Case, Refusal, Room } from '../src/kernels/room.js';
+
+/** What Node and a page check of every room; nothing here is Node's or the test runner's. */
+
+const MAX_NMSE = 1e-7;
+
+export interface CaseReport {
+  /** `op/variant` of all that the case's ops have, and of those that were run. */
+  readonly known: readonly string[];
+  readonly ran: readonly string[];
+  /** What was wrong; empty when the case passes. */
+  readonly problems: readonly string[];
+}
+
+const spread = (gap: number): Layout => ({ name: `gap ${gap}`, margin: gap, gap });
+
+/**
+ * Runs a case with its tensors spread out in memory, twice: every result and gradient must be the oracle's, have the same bits
+ * both times, and nothing may be written beside it. With the variants that the rule chooses, and with every choice of variants
+ * that fits, the k-th of each op; or only with those choices that run a variant which is not in `done`.
+ */
+export async function checkCase(engine: Engine, room: Room, c: Case, done?: ReadonlySet<string>): Promise<CaseReport> {
+  const p = prepare(room, c);
+  const ops = new Map(nodesOf(Object.values(checkGraph(p, spread(0)))).map((n) => [n.op.name, n.op]));
+  const known = [...ops.values()].flatMap((op) => op.variants.map((v) => `${op.name}/${v.name}`));
+  const ran = new Set<string>();
+  const problems: string[] = [];
+  const pick = (k: number) => (op: string, call: Call) => {
+    const fitting = ops.get(op)?.variants.filter((v) => !v.rejects?.(call)) ?? [];
+    return fitting[k % Math.max(1, fitting.length)]?.name;
+  };
+  const count = Math.max(1, ...[...ops.values()].map((op) => op.variants.length));
+  for (let k = 0; k < count; k++) {
+    const options = { variant: pick(k) };
+    if (done) {
+      const layout = spread(4);
+      const calls = await plannedCalls(engine, checkGraph(p, layout), { ...layoutOptions(layout), ...options });
+      const names = calls.map(({ op, variant }) => `${op.name}/${variant.name}`);
+      if (names.every((name) => done.has(name) || ran.has(name))) continue;
+    }
+    await runCase(engine, p, 4, options, ran, problems);
+  }
+  await runCase(engine, p, 3, {}, ran, problems);
+  return { known, ran: [...ran], problems };
+}
+
+async function runCase(
+  engine: Engine,
+  p: Prepared,
+  gap: number,
+  options: CompileOptions,
+  ran: Set<string>,
+  problems: string[],
+): Promise<void> {
+  const layout = spread(gap);
+  const plan = await compile(engine, checkGraph(p, layout), { ...layoutOptions(layout), ...options });
+  try {
+    const names = plan.steps.map((s) => `${s.op.name}/${s.variant}`);
+    const wrong = (what: string) => problems.push(`${p.c.name} by ${names.join(', ')}: ${what}`);
+    for (const name of names) ran.add(name);
+    const feeds = checkFeeds(p, layout, plan);
+    const once: Record<string, TensorData> = {};
+    for (const round of [0, 1]) {
+      plan.fillGuards();
+      plan.run(feeds);
+      for (const [name, t] of Object.entries(plan.outputs)) {
+        const want = expectedOf(p, name);
+        const got = t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t);
+        const error = nmse(got, want.data);
+        if (t.dtype === 'u32' ? error !== 0 : !(error <= MAX_NMSE)) wrong(`${name} is off by an NMSE of ${error}`);
+        if (round === 0) once[name] = got;
+        else if (!sameBits(got, once[name] as TensorData)) wrong(`${name} has other bits the second time`);
+      }
+      for (const violation of await plan.guardViolations()) wrong(String(violation));
+    }
+  } finally {
+    plan.destroy();
+  }
+}
+
+function sameBits(a: TensorData, b: TensorData): boolean {
+  const words = (x: TensorData) => new Uint32Array(x.buffer, x.byteOffset, x.length);
+  const other = words(b);
+  return a.length === b.length && words(a).every((word, i) => word === other[i]);
+}
+
+/** What is wrong with how a room refuses a call: nothing when it throws the `ShapeError` that it promises. */
+export function checkRefusal(room: Room, r: Refusal): string | undefined {
+  try {
+    room.build(caseLeaves(r, spread(0)), r.attrs);
+  } catch (error) {
+    if (error instanceof ShapeError && r.error.test(error.message)) return undefined;
+    return `${room.name} should refuse with ${r.error}, but says: ${error}`;
+  }
+  return `${room.name} should refuse with ${r.error}, but accepts`;
+}
