@@ -14,6 +14,16 @@ export interface NamedPose {
   readonly image?: string;
 }
 
+/** A row of an annotation table; the `UsageError` names the rows there are. */
+export function poseNamed(table: ReadonlyMap<string, Pose>, file: string, name: string): Pose {
+  const pose = table.get(name);
+  if (pose) return pose;
+  const some = [...table.keys()].slice(0, 3).join(', ');
+  throw new UsageError(
+    `${file} has no row for ${name}; it has ${table.size} rows: ${some}${table.size > 3 ? ', …' : ''}`,
+  );
+}
+
 /** A pose from a picture of size `frame` in pixels of the model's. `UsageError` when a joint is outside the picture. */
 export function fitPose(named: NamedPose, frame: readonly [number, number], model: ModelFrame): Pose {
   const [height, width] = frame;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { parseAnnotations } from '../data/annotations.js';
 import { type Image, resize } from '../data/image.js';
-import { checkTrunk, fitPose, type NamedPose } from '../data/named-pose.js';
+import { checkTrunk, fitPose, type NamedPose, poseNamed } from '../data/named-pose.js';
 import { parsePose, parsePoses } from '../data/pose-json.js';
 import { UsageError } from '../gpu/errors.js';
 import type { ModelFrame } from '../model/pairs.js';
@@ -53,13 +53,7 @@ export class PoseReader {
   }
 
   #row(file: string, name: string): Pose {
-    const table = this.#table(file);
-    const pose = table.get(name);
-    if (pose) return pose;
-    const some = [...table.keys()].slice(0, 3).join(', ');
-    throw new UsageError(
-      `${file} has no row for ${name}; it has ${table.size} rows: ${some}${table.size > 3 ? ', …' : ''}`,
-    );
+    return poseNamed(this.#table(file), file, name);
   }
 
   #table(file: string): Map<string, Pose> {

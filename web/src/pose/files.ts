@@ -1,0 +1,99 @@
+import { parseAnnotations } from '../../../src/data/annotations.js';
+import { type NamedPose, poseNamed } from '../../../src/data/named-pose.js';
+import { parsePose, parsePoses } from '../../../src/data/pose-json.js';
+import { UsageError } from '../../../src/gpu/errors.js';
+import type { Skeleton } from '../../../src/pose/skeleton.js';
+
+/** Files that belong together, by what they are. */
+export interface Given {
+  readonly checkpoint?: File;
+  readonly picture?: File;
+  /** An annotation table or a JSON file of poses. */
+  readonly poses?: File;
+}
+
+type Kind = keyof Given;
+
+const KINDS: Readonly<Record<Kind, { readonly what: string; readonly matches: (file: File) => boolean }>> = {
+  checkpoint: { what: 'checkpoints', matches: ({ name }) => /\.safetensors$/i.test(name) },
+  picture: {
+    what: 'pictures',
+    matches: ({ name, type }) => /\.(png|jpe?g|webp)$/i.test(name) || /^image\//.test(type),
+  },
+  poses: { what: 'files of poses', matches: ({ name }) => /\.(csv|json)$/i.test(name) },
+};
+
+/** Sorts what was dropped or chosen. `UsageError` for what the page cannot use. */
+export function sortFiles(files: readonly File[]): Given {
+  const given: { -readonly [K in Kind]?: File } = {};
+  for (const file of files) {
+    const kind = (Object.keys(KINDS) as Kind[]).find((k) => KINDS[k].matches(file));
+    if (!kind)
+      throw new UsageError(
+        `${file.name} is of no use here. A picture (.png, .jpg, .webp), its joints or a list of poses (.csv, .json), or a ` +
+          'checkpoint (.safetensors) is possible.',
+      );
+    const before = given[kind];
+    if (before)
+      throw new UsageError(`${before.name} and ${file.name} are both ${KINDS[kind].what}; give one at a time`);
+    given[kind] = file;
+  }
+  if (given.checkpoint && (given.picture || given.poses))
+    throw new UsageError(`give the checkpoint ${given.checkpoint.name} first, then the other files`);
+  return given;
+}
+
+const isTable = (file: File) => /\.csv$/i.test(file.name);
+
+async function json(file: File): Promise<unknown> {
+  try {
+    return JSON.parse(await file.text());
+  } catch (error) {
+    throw new UsageError(`cannot read the poses ${file.name}: ${(error as Error).message}`);
+  }
+}
+
+/** A list of poses rather than one: its first entry is a pose and no joint. */
+function isList(value: unknown): value is unknown[] {
+  if (!Array.isArray(value) || !value.length) return false;
+  const [first] = value;
+  return Array.isArray(first)
+    ? first.some((p) => p === null || Array.isArray(p))
+    : typeof first === 'object' && !!first;
+}
+
+const stem = (name: string) => name.replace(/\.[^.]*$/, '');
+
+/** The joints of a picture: its row in a table, or a JSON file of one pose. */
+export async function poseOfPicture(file: File, picture: string, skeleton: Skeleton): Promise<NamedPose> {
+  if (isTable(file)) {
+    const table = parseAnnotations(await file.text(), file.name, skeleton);
+    return {
+      label: stem(picture),
+      where: `${picture} in ${file.name}`,
+      pose: poseNamed(table, file.name, picture),
+    };
+  }
+  const value = await json(file);
+  if (isList(value))
+    throw new UsageError(
+      `${file.name} is a list of ${value.length} poses; ${picture} needs a file with its own joints`,
+    );
+  return { label: stem(picture), where: file.name, pose: parsePose(value, file.name, skeleton) };
+}
+
+/** All poses of a file: the rows of a table, a JSON list, or one pose. */
+export async function posesIn(file: File, skeleton: Skeleton): Promise<NamedPose[]> {
+  if (isTable(file)) {
+    const table = parseAnnotations(await file.text(), file.name, skeleton);
+    return [...table].map(([name, pose]) => ({ label: stem(name), where: `${name} in ${file.name}`, pose }));
+  }
+  const value = await json(file);
+  if (!isList(value))
+    return [{ label: stem(file.name), where: file.name, pose: parsePose(value, file.name, skeleton) }];
+  return parsePoses(value, file.name, skeleton).map((pose, i) => ({
+    label: `${stem(file.name)} ${i + 1}`,
+    where: `${file.name}, pose ${i + 1}`,
+    pose,
+  }));
+}

@@ -1,0 +1,81 @@
+import type { NamedPose } from '../../../src/data/named-pose.js';
+import { UsageError } from '../../../src/gpu/errors.js';
+import { h } from '../dom.js';
+import { decodePicture, paint } from '../picture.js';
+import { annotate } from './annotate.js';
+import { poseOfPicture } from './files.js';
+import { personOf } from './framing.js';
+import type { Drawn, Session } from './session.js';
+import { thumbnails } from './thumbnails.js';
+
+/** Longest side of a picture to work on; the model's are smaller by far. */
+const MOST_PIXELS = 1600;
+
+/**
+ * Takes a picture as the person. Its joints come from `poses`, or from the visitor's clicks. `UsageError` when picture or joints
+ * are of no use.
+ */
+export async function usePicture(session: Session, file: File, poses: File | undefined): Promise<void> {
+  const { frame } = session;
+  if (!frame) throw new UsageError('wait until the model is loaded, then give the picture once more');
+  const { image, scale } = await decodePicture(file, MOST_PIXELS).catch((error: Error) => {
+    throw new UsageError(`${file.name} is not a usable picture: ${error.message}`);
+  });
+  let named: NamedPose;
+  if (poses) {
+    const found = await poseOfPicture(poses, file.name, frame.skeleton);
+    named = { ...found, pose: found.pose.map((p) => p && ([p[0] * scale, p[1] * scale] as const)) };
+  } else {
+    const pose = await annotate(image, file.name, frame.skeleton);
+    if (!pose) return;
+    named = { label: file.name, where: file.name, pose };
+  }
+  session.setPerson(personOf(file.name, image, named, frame));
+}
+
+/** Sample people to choose from, and the way to one's own picture. */
+export function personPanel(
+  session: Session,
+  onFiles: (files: File[]) => void,
+): { element: HTMLElement; end: () => void } {
+  const box = h('div', { class: 'thumbs people', role: 'group', 'aria-label': 'Sample people' });
+  let mark: (chosen: Drawn | undefined) => void = () => {};
+  const onPeople = () => {
+    const thumbs = session.people.map((drawn) => {
+      const content = h('canvas', { 'aria-hidden': 'true' });
+      paint(content, drawn.image);
+      return { label: drawn.label, value: drawn, content };
+    });
+    mark = thumbnails(box, thumbs, (drawn) => session.choosePerson(drawn));
+    onPerson();
+  };
+  const onPerson = () => mark(session.people.find((d) => d.image === session.person?.image));
+  const ends = [session.on('people', onPeople), session.on('model', onPeople), session.on('person', onPerson)];
+  onPeople();
+  const input = h('input', {
+    ...{ type: 'file', multiple: true, accept: 'image/png,image/jpeg,image/webp,.csv,.json' },
+    'aria-describedby': 'own-picture-hint',
+    onchange: () => {
+      onFiles([...(input.files ?? [])]);
+      input.value = '';
+    },
+  });
+  const element = h(
+    'section',
+    { class: 'card panel person-panel' },
+    h('h2', {}, 'Who'),
+    box,
+    h('label', { class: 'button file' }, 'Your own picture …', input),
+    h(
+      'p',
+      { class: 'hint', id: 'own-picture-hint' },
+      'Or drop it anywhere on the page, with its joints (.csv, .json) if you have them; without them you click them.',
+    ),
+  );
+  return {
+    element,
+    end: () => {
+      for (const end of ends) end();
+    },
+  };
+}
