@@ -116,7 +116,7 @@ export function dotText({ row, intensity, gflops }: Dot): { name: string; what: 
   return {
     name: `${row.op}/${row.variant}${row.chosen ? ' (chosen)' : ''}`,
     what: `${row.room}: ${row.case}`,
-    numbers: `${threeDigits(gflops)} GFLOP/s at ${threeDigits(intensity)} operations a byte, ${share} % of the roof`,
+    numbers: `${threeDigits(gflops)} GFLOP/s at ${threeDigits(intensity)} operations a byte, ${share}\u00a0% of the roof`,
   };
 }
 

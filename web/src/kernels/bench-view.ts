@@ -146,7 +146,7 @@ export class BenchView {
     this.#peaksLine.hidden = false;
     this.#peaksLine.textContent = `Measured peaks: ${threeDigits(gflops)} GFLOP/s (multiply-add), ${threeDigits(gbs)} GB/s (copy)`;
     const rows = doc.rows.filter((r) => !this.#chosenOnly.checked || r.chosen);
-    const ratios = comparison && new Map(comparison.rows.map((r) => [r.now, r.ratio]));
+    const ratios = comparison?.rows.length ? new Map(comparison.rows.map((r) => [r.now, r.ratio])) : undefined;
     this.#plot.show(rows, doc.peaks);
     this.#table.show(rows, ratios);
     this.#composedBox.replaceChildren(...composedTable(doc.composed));

@@ -22,9 +22,9 @@ export const SPEED: readonly SpeedColumn[] = [
     text: (s) => threeDigits(s.times.median),
   },
   {
-    ...{ name: 'spread', title: 'the range in ms that the middle half of the samples lies in' },
+    ...{ name: 'spread', title: 'the range in ms that the middle half of the samples lies in; slow kernels run once' },
     value: (s) => (s.times.q3 - s.times.q1) / s.times.median,
-    text: (s) => `${threeDigits(s.times.q1)}–${threeDigits(s.times.q3)}`,
+    text: (s) => (s.times.samples > 1 ? `${threeDigits(s.times.q1)}–${threeDigits(s.times.q3)}` : 'one run'),
   },
   {
     ...{ name: 'GFLOP/s', title: '10⁹ operations that the op needs a second; a multiply-add counts two' },

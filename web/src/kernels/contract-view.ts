@@ -34,10 +34,9 @@ export function contractView(c: Contract): HTMLElement {
   const optional = c.tensors.filter((t) => t.kind === 'optional argument').map((t) => t.name);
   const tensors = c.tensors.map((t) => [
     code(t.name),
-    t.kind === 'result' ? 'result' : `${t.dtype} ${t.kind}`,
+    `${t.dtype === 'f32' ? '' : `${t.dtype} `}${t.kind}${t.strided ? ', strided' : ''}`,
     `${t.layout.split(' ').join(', ')}`,
     t.shape.length ? t.shape.join('×') : 'absent',
-    t.strided ? 'strided' : 'contiguous',
   ]);
   const [some = 'x'] = c.tensors.map((t) => t.name);
   const result = c.tensors.find((t) => t.kind === 'result')?.name ?? 'y';
@@ -75,16 +74,12 @@ export function contractView(c: Contract): HTMLElement {
     ...part(
       'Arguments and results',
       h('p', { class: 'hint' }, `Shapes of the case ${c.sample}.`),
-      table('arguments and results', ['name', 'what', 'layout', 'shape', 'lies'], tensors),
+      table('arguments and results', ['name', 'what', 'layout', 'shape'], tensors),
       h(
         'p',
         { class: 'hint' },
-        ...[
-          'Element (row r, channel c) is at ',
-          code('NAME_offset + r * NAME_stride + c'),
-          '. A strided tensor may be',
-        ],
-        ' a channel range of something wider. The offset may not be 0.',
+        ...['Element (row r, channel c) is at ', code('NAME_offset + r * NAME_stride + c'), '. A strided one may be'],
+        ' a channel range of something wider; the others are contiguous. Offsets may not be 0.',
         optional.length ? ` Left out, ${optional.join(', ')} has NAME.channels 0.` : '',
       ),
     ),
@@ -117,6 +112,6 @@ export function contractView(c: Contract): HTMLElement {
           table('further names', ['name', 'type', 'meaning', 'kernels'], others),
         )
       : null,
-    more('This adapter', h('p', { class: 'hint' }, c.device.adapter), table('limits', ['limit', ''], limits)),
+    more('This adapter', h('p', { class: 'hint' }, c.device.adapter), table('limits', ['limit', 'value'], limits)),
   );
 }
