@@ -1,13 +1,14 @@
 import { MAX_NMSE } from '../../../src/bench/user-check.js';
 import type { AppContext } from '../app.js';
 import { field, h, replace } from '../dom.js';
+import { WorkerFailure } from '../rpc.js';
 import { contractView } from './contract-view.js';
 import { DraftForm } from './draft-form.js';
 import { draftOf, kernelOf, partName, recallDraft, rememberDraft } from './drafts.js';
 import { checkView, meanView, timedView } from './kernel-results.js';
 import type { Catalogue, KernelEvent, OpEntry } from './protocol.js';
 import { recall, remember } from './remember.js';
-import { Failure, type Session } from './session.js';
+import type { Session } from './session.js';
 import { Status } from './status.js';
 
 /** Samples of each kernel. */
@@ -137,7 +138,7 @@ export class KernelView {
       this.#status.say(`Your kernel is ${right}${time ? ', and timed' : ''}.`);
     } catch (error) {
       this.#status.fail(error);
-      if (error instanceof Failure) this.#locate(error, draft.parts.length);
+      this.#locate(error, draft.parts.length);
     } finally {
       this.#busy(false);
     }
@@ -152,13 +153,14 @@ export class KernelView {
     if (e.kind !== 'progress') this.#found.scrollIntoView({ block: 'nearest' });
   }
 
-  /** Shows the line that does not compile. */
-  #locate({ failed: { source = '', line, column } }: Failure, parts: number): void {
+  /** Shows the line that does not compile, as the error names it: `part 2[SIZE=64]: line 3:14: …`. */
+  #locate(error: unknown, parts: number): void {
+    if (!(error instanceof WorkerFailure) || error.name !== 'ShaderError') return;
+    const [, source = '', line, column] = /^(.*?): line (\d+):(\d+): /.exec(error.message) ?? [];
     if (line === undefined) return;
-    const part = Array.from({ length: parts }, (_, i) => partName(i, parts)).findIndex((name) =>
-      source.startsWith(name),
-    );
-    this.#form.mark(Math.max(0, part), line, column);
+    const names = Array.from({ length: parts }, (_, i) => partName(i, parts));
+    const part = names.findIndex((name) => source.startsWith(name));
+    this.#form.mark(Math.max(0, part), Number(line), Number(column));
   }
 }
 

@@ -1,12 +1,13 @@
 import { timingText } from '../../../src/bench/clock.js';
 import type { Mount } from '../app.js';
 import { h, replace } from '../dom.js';
+import { WorkerFailure } from '../rpc.js';
 import { BenchView } from './bench-view.js';
 import { KernelView } from './kernel-view.js';
 import './kernels.css';
 import type { Catalogue } from './protocol.js';
 import { recall, remember } from './remember.js';
-import { Failure, Session, Stopped } from './session.js';
+import { Session, Stopped } from './session.js';
 import { inPage } from './status.js';
 
 const TABS = [
@@ -45,7 +46,7 @@ export const mount: Mount = (root, app) => {
       if (error instanceof Stopped) return;
       app.status('');
       app.notify(inPage(error instanceof Error ? error.message : String(error)));
-      if (!(error instanceof Failure)) throw error;
+      if (!(error instanceof WorkerFailure)) throw error;
     },
   );
   return () => leave();

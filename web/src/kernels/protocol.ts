@@ -74,31 +74,13 @@ export interface KernelAnswer {
 export type Sources = readonly { readonly label: string; readonly code: string }[];
 
 /** What the page can ask its worker: the request, what is reported meanwhile, the answer. */
-export interface Calls {
+export type Calls = {
   open: { ask: Record<string, never>; event: never; answer: Catalogue };
   bench: { ask: BenchAsk; event: BenchEvent; answer: null };
   contract: { ask: { op: string }; event: never; answer: Contract };
   sources: { ask: { op: string; variant: string }; event: never; answer: Sources };
   kernel: { ask: KernelAsk; event: KernelEvent; answer: KernelAnswer };
-}
+};
 
-export type Call = keyof Calls;
-
-export type Request = { [K in Call]: { readonly id: number; readonly call: K; readonly ask: Calls[K]['ask'] } }[Call];
-
-/** `ready` comes once, when the worker has loaded its modules: what is sent to it before is lost. */
-export type Reply =
-  | { readonly kind: 'ready' }
-  | { readonly id: number; readonly kind: 'event'; readonly event: Calls[Call]['event'] }
-  | { readonly id: number; readonly kind: 'done'; readonly answer: Calls[Call]['answer'] }
-  | { readonly id: number; readonly kind: 'failed'; readonly error: Failed };
-
-/** An error as it crosses from the worker to the page. */
-export interface Failed {
-  readonly name: string;
-  readonly message: string;
-  /** Of a source that does not compile: the line and column, from 1, and which source it is. */
-  readonly line?: number;
-  readonly column?: number;
-  readonly source?: string;
-}
+/** Said once, when the worker has loaded its modules: what is sent to it before is lost. */
+export type News = 'ready';

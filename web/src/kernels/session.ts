@@ -1,11 +1,5 @@
-import type { Call, Calls, Failed, Reply, Request } from './protocol.js';
-
-/** What the worker could not do. */
-export class Failure extends Error {
-  constructor(readonly failed: Failed) {
-    super(failed.message);
-  }
-}
+import { Calls as Rpc, WorkerFailure } from '../rpc.js';
+import type { Calls, News } from './protocol.js';
 
 /** A call that was given up because the worker was stopped. */
 export class Stopped extends Error {
@@ -14,10 +8,13 @@ export class Stopped extends Error {
   }
 }
 
-interface Pending {
-  readonly onEvent: (event: Calls[Call]['event']) => void;
-  readonly done: (answer: Calls[Call]['answer']) => void;
-  readonly failed: (reason: Error) => void;
+interface Running {
+  readonly worker: Worker;
+  readonly calls: Rpc<Calls, News>;
+  /** When the worker has loaded its modules: what is sent to it before is lost. */
+  readonly ready: Promise<void>;
+  /** What a stop rejects. */
+  readonly stopped: AbortController;
 }
 
 /**
@@ -25,77 +22,50 @@ interface Pending {
  * starts another.
  */
 export class Session {
-  #worker: Worker | undefined;
-  /** Requests while the worker loads its modules. */
-  #unsent: Request[] | undefined;
-  #next = 0;
-  readonly #pending = new Map<number, Pending>();
+  #running: Running | undefined;
 
-  /** Rejects with `Failure`, or with `Stopped`. */
-  call<K extends Call>(
+  /** Rejects with `WorkerFailure`, or with `Stopped`. */
+  async call<K extends keyof Calls & string>(
     call: K,
     ask: Calls[K]['ask'],
     onEvent: (event: Calls[K]['event']) => void = () => {},
   ): Promise<Calls[K]['answer']> {
-    const id = this.#next++;
-    return new Promise<Calls[K]['answer']>((done, failed) => {
-      this.#pending.set(id, { onEvent, done, failed } as Pending);
-      this.#send({ id, call, ask } as Request);
+    const { calls, ready, stopped } = this.#start();
+    const { signal } = stopped;
+    const report = (event: Calls[K]['event']) => {
+      if (!signal.aborted) onEvent(event);
+    };
+    const given = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Stopped()));
     });
+    try {
+      return await Promise.race([ready.then(() => calls.call(call, ask, report)), given]);
+    } catch (error) {
+      // A lost or busy device, or a worker that failed, is of no more use; the next call opens another.
+      const { name } = error as Error;
+      if (error instanceof WorkerFailure && /^(DeviceLost|KernelTimeout|Adapter|)Error$/.test(name)) this.stop();
+      throw error;
+    }
   }
 
   stop(): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
-    this.#rejectAll(new Stopped());
+    this.#running?.worker.terminate();
+    this.#running?.stopped.abort();
+    this.#running = undefined;
   }
 
-  #send(request: Request): void {
-    const worker = this.#running();
-    if (this.#unsent) this.#unsent.push(request);
-    else worker.postMessage(request);
-  }
-
-  #running(): Worker {
-    if (this.#worker) return this.#worker;
-    this.#unsent = [];
+  #start(): Running {
+    if (this.#running) return this.#running;
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'kernels' });
-    worker.addEventListener('message', (e: MessageEvent<Reply>) => this.#settle(e.data));
-    worker.addEventListener('error', (e) => {
-      e.preventDefault();
-      worker.terminate();
-      this.#worker = undefined;
-      const message = e.message || 'its script could not be loaded';
-      this.#rejectAll(new Failure({ name: 'Error', message: `the worker failed: ${message}` }));
+    let loaded = () => {};
+    const ready = new Promise<void>((resolve, reject) => {
+      loaded = resolve;
+      worker.addEventListener('error', (e) => {
+        reject(new WorkerFailure({ name: 'Error', message: e.message || 'the worker’s script does not load' }));
+      });
     });
-    this.#worker = worker;
-    return worker;
-  }
-
-  #settle(reply: Reply): void {
-    if (reply.kind === 'ready') {
-      for (const request of this.#unsent ?? []) this.#worker?.postMessage(request);
-      this.#unsent = undefined;
-      return;
-    }
-    const pending = this.#pending.get(reply.id);
-    if (!pending) return;
-    if (reply.kind === 'event') {
-      pending.onEvent(reply.event);
-      return;
-    }
-    this.#pending.delete(reply.id);
-    if (reply.kind === 'done') pending.done(reply.answer);
-    else {
-      pending.failed(new Failure(reply.error));
-      // A lost or busy device is of no more use; the next call opens another.
-      if (/DeviceLost|KernelTimeout|AdapterError/.test(reply.error.name)) this.stop();
-    }
-  }
-
-  #rejectAll(reason: Error): void {
-    const all = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const p of all) p.failed(reason);
+    const calls = new Rpc<Calls, News>(worker, () => loaded());
+    this.#running = { worker, calls, ready, stopped: new AbortController() };
+    return this.#running;
   }
 }

@@ -1,6 +1,7 @@
 import type { AppContext } from '../app.js';
 import { h } from '../dom.js';
-import { Failure, Stopped } from './session.js';
+import { WorkerFailure } from '../rpc.js';
+import { Stopped } from './session.js';
 
 /** What is going on: text in the line at the foot of the page, a bar while it is known how far it is, and errors. */
 export class Status {
@@ -29,7 +30,7 @@ export class Status {
     this.say('');
     this.#error.hidden = false;
     this.#error.textContent = inPage(error instanceof Error ? error.message : String(error));
-    if (!(error instanceof Failure || isKnown(error))) console.error(error);
+    if (!(error instanceof WorkerFailure || isKnown(error))) console.error(error);
   }
 }
 

@@ -8,13 +8,11 @@ import { userKernel } from '../../../src/bench/user-kernel.js';
 import { benchCases, timeKernel } from '../../../src/bench/user-time.js';
 import { open } from '../../../src/browser.js';
 import type { Engine } from '../../../src/gpu/engine.js';
-import { ShaderError } from '../../../src/gpu/errors.js';
 import { rooms } from '../../../src/kernels/rooms.js';
-import type { BenchAsk, Call, Calls, Catalogue, Failed, KernelAnswer, KernelAsk, Reply, Request } from './protocol.js';
+import { serve } from '../rpc.js';
+import type { BenchAsk, Calls, Catalogue, KernelAnswer, KernelAsk, News } from './protocol.js';
 
 /** The benchmark of the Kernels page, in a worker so that the page never waits. */
-
-const send = (reply: Reply) => postMessage(reply);
 
 let opened: Promise<Engine> | undefined;
 
@@ -80,33 +78,11 @@ async function kernel(ask: KernelAsk, report: (e: Calls['kernel']['event']) => v
   return { check, time };
 }
 
-type Handlers = {
-  [K in Call]: (ask: Calls[K]['ask'], report: (event: Calls[K]['event']) => void) => Promise<Calls[K]['answer']>;
-};
-
-const handlers: Handlers = {
+const tell = serve<Calls, News>({
   open: catalogue,
   bench,
   kernel,
   contract: async ({ op }) => contractOf(await engine(), rooms, op),
   sources: async ({ op, variant }) => exampleSources(await engine(), rooms, op, { like: variant }),
-};
-
-function failed(error: unknown): Failed {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  const { name, message } = error;
-  if (!(error instanceof ShaderError)) return { name, message };
-  return { name, message, line: error.line, column: error.column, source: error.label };
-}
-
-async function handle<K extends Call>(id: number, call: K, ask: Calls[K]['ask']): Promise<void> {
-  try {
-    const answer = await (handlers[call] as Handlers[K])(ask, (event) => send({ id, kind: 'event', event }));
-    send({ id, kind: 'done', answer });
-  } catch (error) {
-    send({ id, kind: 'failed', error: failed(error) });
-  }
-}
-
-addEventListener('message', (e: MessageEvent<Request>) => void handle(e.data.id, e.data.call, e.data.ask));
-send({ kind: 'ready' });
+});
+tell('ready');
