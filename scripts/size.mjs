@@ -10,9 +10,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Most bytes of the library, of the library with the generator, and of all that a page downloads to generate a picture. */
 const LIMITS = { library: 25_000, generator: 45_000, picture: 60_000 };
 
-/** Folders of src/kernels whose kernels a generator runs; test/browser/generate.test.ts sees that it loads no others. */
+/** Folders of src/kernels whose kernels a generator runs; test/browser/model.test.ts sees that it loads no others. */
 const GENERATES =
-  /^src\/(autograd\/fuse|kernels\/(conv2d|convTranspose2d|copy|deformableSkip|dropout|elementwise|heatMaps|instanceNorm|partMasks|sum)\/kernels)\.ts$/;
+  /^src\/(autograd\/fuse|kernels\/(conv2d|convTranspose2d|copy|deformableSkip|dropout|elementwise|heatMaps|instanceNorm|partMasks|slice|sum)\/kernels)\.ts$/;
 
 const name = (path) => relative(root, path).split(sep).join('/');
 const gzipped = (file) => gzipSync(file.contents, { level: 9 }).length;
@@ -64,14 +64,19 @@ async function whenNeeded(modules, there) {
   return outputFiles.reduce((sum, f) => sum + gzipped(f), 0);
 }
 
+function print(rows) {
+  for (const [what, bytes, limit] of rows) {
+    const bound = limit ? `  of at most ${(limit / 1000).toFixed(0)} KB` : '';
+    console.log(`${what.padEnd(40)}${(bytes / 1000).toFixed(1).padStart(6)} KB${bound}`);
+  }
+}
+
 const library = await atOnce("export * from './src/browser.ts'");
 const GENERATOR = `{ frameOf, fromCheckpoint, Generator, generateList, generatorParameters } from './src/model.ts'`;
 const both = await atOnce(`export * from './src/browser.ts'; export ${GENERATOR}`);
 const page = await atOnce(`export { open } from './src/browser.ts'; export ${GENERATOR}`);
-const kernels = await whenNeeded(
-  page.later.filter((path) => GENERATES.test(name(path))),
-  page,
-);
+const generates = page.later.filter((path) => GENERATES.test(name(path)));
+const kernels = await whenNeeded(generates, page);
 
 const rows = [
   ['library, at once', library.bytes, LIMITS.library],
@@ -81,14 +86,11 @@ const rows = [
   ['page that only generates, kernels', kernels],
   ['page that only generates, in all', page.bytes + kernels, LIMITS.picture],
 ];
-for (const [what, bytes, limit] of rows) {
-  const bound = limit ? `  of at most ${(limit / 1000).toFixed(0)} KB` : '';
-  console.log(`${what.padEnd(40)}${(bytes / 1000).toFixed(1).padStart(6)} KB${bound}`);
-}
-if (process.argv.includes('--parts')) {
-  console.log('\nminified bytes of the library, at once');
-  for (const [path, { bytesInOutput }] of library.parts) console.log(`${String(bytesInOutput).padStart(7)}  ${path}`);
-}
+if (process.argv.includes('--json')) {
+  const sizes = rows.map(([what, bytes, limit]) => ({ what, bytes, limit }));
+  console.log(JSON.stringify({ sizes, generates: generates.map(name), parts: library.parts }));
+} else print(rows);
 const over = rows.filter(([, bytes, limit]) => bytes > limit);
-for (const [what, bytes, limit] of over) console.error(`${what}: ${bytes} bytes are more than ${limit}; see --parts`);
+for (const [what, bytes, limit] of over)
+  console.error(`${what}: ${bytes} bytes are more than ${limit}; --json lists the modules`);
 process.exitCode = over.length ? 1 : 0;

@@ -3,6 +3,7 @@ export { type Batch, Batches } from './data/batches.js';
 export { type DataSource, type Dataset, type DatasetOptions, openDataset } from './data/dataset.js';
 export { drawnSource } from './data/files-source.js';
 export { fromTensor, type Image, resize, toTensor } from './data/image.js';
+export { drawSynthetic, type SynthOptions, type SynthPicture } from './data/synth.js';
 export { type SynthDatasetOptions, synthDataset } from './data/synth-dataset.js';
 export {
   type Checkpoint,

@@ -17,6 +17,9 @@ export interface Site {
   close(): Promise<void>;
 }
 
+const TYPES: Readonly<Record<string, string>> = { html: 'text/html; charset=utf-8', js: 'text/javascript' };
+const typeOf = (path: string) => TYPES[/\w+$/.exec(path)?.[0] ?? ''] ?? 'application/octet-stream';
+
 /** Bundles the tests' page and serves it on a free port of this machine, with the reference files under /fixtures. */
 export async function serveTestPage(): Promise<Site> {
   const { metafile, outputFiles } = await build({
@@ -51,7 +54,7 @@ export async function serveTestPage(): Promise<Site> {
     const file = files.get(path);
     if (path === '/') send('text/html', page);
     else if (script) send('text/javascript', script.text);
-    else if (file) send('application/octet-stream', file);
+    else if (file) send(typeOf(path), file);
     else if (fixture) send('application/octet-stream', readFileSync(join(root, 'test/fixtures', fixture)));
     else response.writeHead(404).end();
   });

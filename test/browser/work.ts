@@ -3,10 +3,14 @@ import {
   Batches,
   type ConfigOptions,
   drawnSource,
+  drawSynthetic,
   filterBank,
+  frameOf,
   fromCheckpoint,
   Generator,
+  generateList,
   generatorParameters,
+  type Image,
   type Losses,
   modelConfig,
   openDataset,
@@ -66,5 +70,19 @@ export async function generateSmall(engine: Engine, checkpoint: Uint8Array): Pro
   } finally {
     generator.destroy();
     await batches.close();
+  }
+}
+
+/** The picture of the README's example: a drawn person in the pose of another picture of the same. */
+export async function generatePerson(engine: Engine, checkpoint: Uint8Array): Promise<Image> {
+  const from = fromCheckpoint(checkpoint, 'checkpoint.safetensors');
+  const generator = await Generator.create(engine, from.info.config, 1, { set: generatorParameters(from) });
+  const draw = (index: number) => drawSynthetic({ seed: 1, identity: 1, index, ...frameOf(from) });
+  try {
+    const pair = { ...draw(0), target: draw(1).pose };
+    for await (const picture of generateList(generator, from.info.skeleton, [pair])) return picture;
+    throw new Error('no picture was generated');
+  } finally {
+    generator.destroy();
   }
 }

@@ -46,7 +46,7 @@ const deformableSkipGradientOp: Op<DeformableSkipAttrs> = {
   epilogue: 'gx',
   strided: ['gy', 'gx'],
   infer: ([, , , gy]) => [gy as Tensor],
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).gradientVariants),
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./gradientKernels.js')).variants),
   cost: (call) => cost(call, 'gx'),
 };
 
@@ -81,7 +81,7 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
     const attrs = node.attrs as DeformableSkipAttrs;
     return [applyOne(deformableSkipGradientOp, [affine, mask, node.outputs[1], gy], attrs)];
   },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).forwardVariants),
+  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
   cost: (call) => cost(call, 'x'),
 };
 

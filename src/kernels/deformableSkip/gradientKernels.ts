@@ -1,0 +1,44 @@
+import extentCode from '../../../shaders/deformableSkip/extent.wgsl?raw';
+import fastCode from '../../../shaders/deformableSkip/gradient-fast.wgsl?raw';
+import naiveCode from '../../../shaders/deformableSkip/gradient-naive.wgsl?raw';
+import spansCode from '../../../shaders/deformableSkip/spans.wgsl?raw';
+import { grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
+import { shader } from '../../gpu/shader.js';
+import { type DeformableSkipAttrs, settings } from './deformableSkip.js';
+
+const naive = shader('deformableSkipGradient/naive', naiveCode);
+const fast = shader('deformableSkipGradient/fast', fastCode);
+const spans = shader('deformableSkipGradient/spans', spansCode);
+const extent = shader('deformableSkipGradient/extent', extentCode);
+
+export const variants: readonly Variant<DeformableSkipAttrs>[] = [
+  {
+    name: 'fast',
+    rejects: ({ arg: { gy, gx } }) => !vec4Ready(gy, gx) && 'channels, strides and offsets must be multiples of 4',
+    launch: (call): Launch => {
+      const { rows, channels, parts, images, params, constants } = settings(call, 'gx');
+      const count = (rows * channels) / 4;
+      const main = { shader: fast, constants, params: { ...params, count }, workgroups: grid(count, 64) };
+      if (call.attrs.maskOn === 'source') return { dispatches: [main], scratch: { extent: 4 } };
+      const lines = images * params.height * parts;
+      return {
+        dispatches: [
+          { shader: spans, params: { ...params, count: lines }, workgroups: grid(lines, 64) },
+          { shader: extent, params, workgroups: [parts, images, 1] },
+          main,
+        ],
+        scratch: { spans: 2 * lines, extent: 4 * images * parts },
+      };
+    },
+  },
+  {
+    name: 'naive',
+    launch: (call): Launch => {
+      const { rows, channels, params, constants } = settings(call, 'gx');
+      const count = rows * channels;
+      return {
+        dispatches: [{ shader: naive, constants, params: { ...params, count }, workgroups: grid(count, 64) }],
+      };
+    },
+  },
+];
