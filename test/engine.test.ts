@@ -125,10 +125,19 @@ describe('typed errors', () => {
     const pending = plan.read('y');
     pending.catch(() => {});
     other.device.destroy();
-    await expect(pending).rejects.toThrow(/GPU device lost|destroyed|mapping/i);
+    await expect(pending).rejects.toThrow(DeviceLostError);
     await other.device.lost;
     expect(() => plan.run()).toThrow(DeviceLostError);
     await expect(other.idle()).rejects.toThrow(DeviceLostError);
+  });
+
+  test('a promise that fails just before its device is lost fails by that; others keep their own error', async () => {
+    const other = await open();
+    await expect(other.wait(Promise.reject(new Error('mine')))).rejects.toThrow('mine');
+    const unmapped = other.wait(Promise.reject(new Error('the buffer was unmapped')));
+    unmapped.catch(() => {});
+    setTimeout(() => other.device.destroy(), 20);
+    await expect(unmapped).rejects.toThrow(DeviceLostError);
   });
 });
 

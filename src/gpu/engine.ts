@@ -15,6 +15,8 @@ export interface Counters {
 /** Read-back buffers that an engine keeps, and the largest of them. */
 const MAX_STAGING = 16;
 const MAX_STAGING_BYTES = 2 ** 20;
+/** How long a failed promise waits for the news that its device was lost. */
+const LOSS_MS = 200;
 
 /** Collects what becomes of allocations: each promise resolves, or rejects with a typed error. */
 export type Outcomes = Promise<void>[];
@@ -84,11 +86,22 @@ export class Engine {
       new Promise<T>((resolve, reject) => {
         fail = reject;
         this.#waiting.add(reject);
-        promise.then(resolve, reject);
+        promise.then(resolve, (error: unknown) => this.#lossOr(error).then(reject));
       }),
     ).finally(() => this.#waiting.delete(fail));
     this.check();
     return value;
+  }
+
+  /** What a lost device makes fail may be heard of before the loss itself. */
+  async #lossOr(error: unknown): Promise<unknown> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, LOSS_MS);
+    });
+    await Promise.race([this.device.lost, late]);
+    clearTimeout(timer);
+    return this.#failure ?? error;
   }
 
   /** Throws what went wrong on the device since the last look. */
