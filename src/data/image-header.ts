@@ -72,8 +72,10 @@ function sized(header: ImageHeader): ImageHeader {
 export function wholeHeader(bytes: Uint8Array): ImageHeader {
   const header = parseHeader(bytes);
   if (!header) throw new Error(CUT_SHORT);
-  // Decoders fill what is missing with grey, so a file without an end marker would give a picture that is grey below.
+  // Decoders fill what is missing with grey, so a file without its end would give a picture that is grey below.
   if (header.format === 'jpeg' && !hasEnd(bytes)) throw new Error(`${CUT_SHORT}: its JPEG end marker is missing`);
+  if (header.format === 'png' && !hasLastChunk(bytes))
+    throw new Error(`${CUT_SHORT}: a PNG’s data and end chunk are not there`);
   return header;
 }
 
@@ -91,6 +93,18 @@ function hasEnd(bytes: Uint8Array): boolean {
     if (bytes[i] !== 0xff) continue;
     if (bytes[i + 1] === 0xd9) return true;
     if (bytes[i + 1] === 0xda) return false;
+  }
+  return false;
+}
+
+/** Whether a PNG's chunks (length, type, data, checksum) are there from the picture's data to IEND; anything may follow. */
+function hasLastChunk(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let data = false;
+  for (let at = PNG_SIGNATURE.length; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
+    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    if (type === 'IDAT') data = true;
+    if (type === 'IEND') return data;
   }
   return false;
 }

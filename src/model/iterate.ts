@@ -25,7 +25,10 @@ export interface Iterations {
  * Trains for as long as `more` says. Losses are awaited one iteration late, so that the device has work while the host looks at
  * them and prepares the next; all are known when this resolves. `UsageError` when one is no number.
  */
-export async function iterate(trainer: Trainer, { batch, more, onLosses, after }: Iterations): Promise<void> {
+export async function iterate(
+  trainer: Pick<Trainer, 'train' | 'losses' | 'step'>,
+  { batch, more, onLosses, after }: Iterations,
+): Promise<void> {
   let pending: (() => Promise<void>) | undefined;
   const settle = async () => {
     const last = pending;

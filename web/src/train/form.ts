@@ -8,6 +8,8 @@ export interface FormEvents {
   start(): void;
   chosen(files: readonly DroppedFile[]): void;
   load(files: readonly File[]): void;
+  /** The next start begins a new run. */
+  fresh(): void;
 }
 
 const SIZES: Readonly<Record<Size, string>> = {
@@ -183,6 +185,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   fresh.addEventListener('click', () => {
     training.set({ base: undefined });
     update();
+    events.fresh();
   });
 
   /** Shows the state; a control that has the focus keeps what is being typed. */

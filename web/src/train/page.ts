@@ -28,6 +28,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
     start,
     chosen: takeFolder,
     load: (files) => send({ type: 'load', files }),
+    fresh: () => controls.update(),
   });
   const plots = lossPlots(app);
   const samples = sampleView();

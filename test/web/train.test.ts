@@ -1,0 +1,275 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Download, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { parsePairs } from '../../src/data/pairs.js';
+import { fromCheckpoint } from '../../src/model/checkpoint.js';
+import { modelConfig } from '../../src/model/config.js';
+import type { LogRow } from '../../src/model/iterate.js';
+import { loadCheckpoint } from '../../src/node/checkpoint-files.js';
+import { openDataset } from '../../src/node/dataset.js';
+import { trainRun } from '../../src/node/run.js';
+import { writeSynthDataset } from '../../src/node/synth-dataset.js';
+import { open } from '../../src/node.js';
+import { PERSON } from '../../src/pose/skeleton.js';
+import type { Report } from '../../web/src/train/protocol.js';
+import { type App, openApp } from './app.js';
+
+let app: App;
+let leave = async () => {};
+const folder = mkdtempSync(join(tmpdir(), 'pose-gan-train-'));
+const data = join(folder, 'data');
+const saved = join(folder, 'saved');
+/** Rows of the first run, by iteration, and those that were done when it was saved. */
+let rows: LogRow[] = [];
+let savedAt = 0;
+
+const PEOPLE = { trainIdentities: 3, testIdentities: 1, imagesPerIdentity: 8, height: 64, width: 32, seed: 0 };
+const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 16 } as const;
+
+beforeAll(async () => {
+  app = await openApp();
+  mkdirSync(saved);
+  writeSynthDataset({ ...PEOPLE, folder: data, name: 'synth' });
+});
+afterEach(async () => {
+  await leave();
+  leave = async () => {};
+});
+afterAll(async () => {
+  await app?.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** What the worker has reported, and the devices it has opened. */
+interface Heard {
+  reports: Report[];
+  devices: GPUDevice[];
+}
+
+/** A Train page whose worker's reports are recorded, with the smallest run set up. */
+async function trainPage(options: { sampleEvery?: number; snapshotEvery?: number } = {}) {
+  const { page, complaints } = await app.page('train');
+  leave = () => page.context().close();
+  const heard = await listen(page);
+  await setUp(page, options);
+  return { page, complaints, heard };
+}
+
+async function listen(page: Page) {
+  await page.locator('#start').waitFor();
+  await expect.poll(() => page.workers().length).toBe(1);
+  const [worker] = page.workers();
+  if (!worker) throw new Error('the page has no worker');
+  await worker.evaluate(() => {
+    const here = globalThis as unknown as Heard & { postMessage: (message: Report) => void };
+    const send = here.postMessage.bind(globalThis);
+    here.reports = [];
+    here.devices = [];
+    here.postMessage = (message) => {
+      here.reports.push(message);
+      send(message);
+    };
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (...args) {
+      const device = await request.apply(this, args);
+      here.devices.push(device);
+      return device;
+    };
+  });
+  return {
+    rows: () =>
+      worker.evaluate(() => (globalThis as unknown as Heard).reports.flatMap((r) => (r.type === 'row' ? [r.row] : []))),
+    loseDevice: () => worker.evaluate(() => (globalThis as unknown as Heard).devices.at(-1)?.destroy()),
+  };
+}
+
+async function setUp(page: Page, { sampleEvery = 10, snapshotEvery = 100 }) {
+  const fill = (label: string, value: number) => page.getByLabel(label, { exact: true }).fill(String(value));
+  await page.getByLabel('Channels').selectOption({ label: '1/16' });
+  await fill('People', PEOPLE.trainIdentities);
+  await fill('Batch', 2);
+  await fill('Sample every', sampleEvery);
+  await fill('Snapshot every', snapshotEvery);
+}
+
+const figure = (page: Page, name: string) => page.locator(`.figures dt:text-is("${name}") + dd`).innerText();
+const until = (body: () => Promise<unknown>, timeout = 100_000) => expect.poll(body, { timeout, interval: 250 });
+const iteration = (page: Page) => figure(page, 'Iteration').then(Number);
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+
+test('learns at the smallest size while the page answers; what it saves is a run of the library', async () => {
+  const { page, complaints, heard } = await trainPage();
+  await page.evaluate(() => {
+    const here = globalThis as unknown as { longest: number };
+    here.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const task of list.getEntries()) here.longest = Math.max(here.longest, task.duration);
+    }).observe({ entryTypes: ['longtask'] });
+  });
+  await page.locator('#start').click();
+  await until(() => iteration(page)).toBeGreaterThanOrEqual(20);
+  const frames = await page.evaluate(
+    () =>
+      new Promise<number[]>((resolve) => {
+        const gaps: number[] = [];
+        let last = performance.now();
+        const frame = () => {
+          gaps.push(performance.now() - last);
+          last = performance.now();
+          if (gaps.length < 30) requestAnimationFrame(frame);
+          else resolve(gaps.sort((a, b) => a - b));
+        };
+        requestAnimationFrame(frame);
+      }),
+  );
+  expect(frames[15]).toBeLessThan(200);
+  expect(await page.evaluate(() => (globalThis as unknown as { longest: number }).longest)).toBeLessThan(200);
+
+  await page.locator('#pause').click();
+  await page.locator('#resume').waitFor();
+  await until(() => figure(page, 'Last snapshot')).toMatch(/iteration \d+/);
+  savedAt = await iteration(page);
+  expect(await figure(page, 'Last snapshot')).toBe(`iteration ${savedAt}`);
+  await page.waitForTimeout(1000);
+  expect(await iteration(page)).toBe(savedAt);
+
+  const downloads: Download[] = [];
+  page.on('download', (d) => downloads.push(d));
+  await page.locator('#save').click();
+  await expect.poll(() => downloads.length).toBe(2);
+  for (const d of downloads) await d.saveAs(join(saved, d.suggestedFilename()));
+  expect(readdirSync(saved).sort()).toEqual([
+    expect.stringMatching(/^checkpoint-\d{8}-[0-9a-f]{16}\.state\.safetensors$/),
+    `checkpoint-${String(savedAt).padStart(8, '0')}.safetensors`,
+  ]);
+
+  await page.locator('#resume').click();
+  await until(() => iteration(page)).toBeGreaterThan(savedAt);
+  await page.locator('#stop').click();
+  await page.getByRole('button', { name: 'Go on' }).waitFor();
+  rows = await heard.rows();
+  expect(rows.map((r) => r.step)).toEqual(rows.map((_, i) => i + 1));
+  const losses = rows.map((r) => r.reconstruction);
+  expect(mean(losses.slice(15, 20))).toBeLessThan(mean(losses.slice(0, 5)));
+  await expect(page.locator('.sheet').getAttribute('aria-label')).resolves.toMatch(/after \d+ iterations/);
+  expect(complaints).toEqual([]);
+}, 240_000);
+
+test('the saved files go on in Node, with the iteration that the page did next', async () => {
+  const { path, info } = loadCheckpoint(saved);
+  expect(fromCheckpoint(readFileSync(path), path).info).toMatchObject({ step: savedAt, recipe: RECIPE, seed: 0 });
+  const { height, width, seed: _, ...rest } = PEOPLE;
+  expect(rest.trainIdentities).toBe(3);
+  const train = await openDataset({ folder: data, name: 'synth', split: 'train', height, width, skeleton: PERSON });
+  const done: LogRow[] = [];
+  const run = join(folder, 'node');
+  cpSync(saved, run, { recursive: true });
+  const config = { ...modelConfig(RECIPE), learningRate: 1e-3 };
+  expect(info.config).toEqual(config);
+  await trainRun({
+    ...{ folder: run, train, config, recipe: RECIPE, seed: 0, batch: 2, iterations: savedAt + 1 },
+    ...{ logEvery: 1, sampleEvery: 1000, saveEvery: 1000, keep: 1, resume: true, workers: 1 },
+    features: { kind: 'none' },
+    open: () => open(),
+    onStep: (row) => done.push(row),
+  });
+  const next = rows[savedAt];
+  expect(done.map((r) => r.step)).toEqual([savedAt + 1]);
+  for (const loss of ['reconstruction', 'discriminator', 'adversarial'] as const)
+    expect(done[0]?.[loss]).toBeCloseTo(next?.[loss] ?? Number.NaN, 3);
+});
+
+test('loaded again, a run goes on bit for bit; a reload offers it', async () => {
+  const { page, complaints, heard } = await trainPage();
+  await page.locator('#checkpoint').setInputFiles(readdirSync(saved).map((n) => join(saved, n)));
+  await page.getByText(`goes on after iteration ${savedAt}, exactly`).waitFor();
+  expect(await page.getByLabel('Batch').isDisabled()).toBe(true);
+  expect(await page.getByLabel('People', { exact: true }).inputValue()).toBe('3');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await until(() => iteration(page)).toBeGreaterThan(savedAt);
+  await page.locator('#stop').click();
+  await page.getByRole('button', { name: 'Go on' }).waitFor();
+  const [first] = await heard.rows();
+  const { seconds: _, ...now } = first ?? { seconds: 0 };
+  expect(rows[savedAt]).toMatchObject(now);
+  const at = await iteration(page);
+
+  await page.reload();
+  await page.getByText(`has kept a run at iteration ${at}`).waitFor();
+  await page.getByRole('button', { name: 'Load it' }).click();
+  await page.getByText(`goes on after iteration ${at}, exactly`).waitFor();
+  await page.getByRole('button', { name: 'Begin a new run instead' }).click();
+  expect(await page.locator('#start').innerText()).toBe('Start');
+
+  const weights = readdirSync(saved).filter((n) => !n.includes('.state.'));
+  await page.locator('#checkpoint').setInputFiles(weights.map((n) => join(saved, n)));
+  await page.getByText('gives the weights that a new run begins with').waitFor();
+  expect(await page.getByLabel('Batch').isDisabled()).toBe(false);
+  await page.locator('#checkpoint').setInputFiles(join(data, 'synth-pairs-train.csv'));
+  await page.getByText(/synth-pairs-train\.csv is no safetensors file/).waitFor();
+  expect(complaints).toEqual([]);
+}, 240_000);
+
+test('a folder is checked like by the command line, and gives the very batches of the drawn people', async () => {
+  const { page, complaints, heard } = await trainPage();
+  await page.getByText('Your folder').click();
+  await page.locator('#start').click();
+  await page.getByText(/No dataset is chosen/).waitFor();
+
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  writeFileSync(join(empty, 'notes.txt'), 'nothing');
+  await page.locator('#folder').setInputFiles(empty);
+  await page.getByText(/empty holds no dataset/).waitFor();
+
+  const broken = join(folder, 'broken');
+  cpSync(data, broken, { recursive: true });
+  const table = join(broken, 'synth-annotation-train.csv');
+  const good = readFileSync(table, 'utf8');
+  writeFileSync(table, good.replace(': [', ': [7, '));
+  await page.locator('#folder').setInputFiles(broken);
+  await page.getByText('broken holds one dataset').waitFor();
+  expect(await page.locator('#dataset').inputValue()).toBe('synth');
+  await page.locator('#start').click();
+  await page.locator('#problem').waitFor();
+  const options = { name: 'synth', split: 'train', height: 64, width: 32, skeleton: PERSON, workers: 1 } as const;
+  const message = (where: string) => openDataset({ folder: where, ...options }).catch((e: Error) => e.message);
+  const asThere = async () => String(await message(broken)).replaceAll(broken, 'broken');
+  expect(await asThere()).toMatch(/row 2: .*19 values/);
+  expect(await page.locator('#problem').innerText()).toBe(await asThere());
+
+  writeFileSync(table, good);
+  const pairs = parsePairs(readFileSync(join(broken, 'synth-pairs-train.csv'), 'utf8'), 'pairs').pairs;
+  const image = pairs[0]?.[0] ?? '';
+  const path = join(broken, 'synth-dataset', 'train', image);
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.subarray(0, Math.floor(bytes.length / 2)));
+  await page.locator('#folder').setInputFiles(broken);
+  await page.locator('#start').click();
+  await page.locator('#problem', { hasText: `${image} is not a usable image` }).waitFor();
+
+  await page.locator('#folder').setInputFiles(data);
+  await page.getByText('data holds one dataset').waitFor();
+  await page.locator('#start').click();
+  await until(() => iteration(page)).toBeGreaterThanOrEqual(1);
+  const [first] = await heard.rows();
+  const { seconds: _, ...now } = first ?? { seconds: 0 };
+  expect(rows[0]).toMatchObject(now);
+  expect(complaints).toEqual([]);
+}, 240_000);
+
+test('a lost device is said and replaced, and the run goes on from its last snapshot with the same losses', async () => {
+  const { page, complaints, heard } = await trainPage({ snapshotEvery: 3 });
+  await page.locator('#start').click();
+  await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
+  await heard.loseDevice();
+  await page.getByText(/GPU device was lost .* training goes on from iteration \d+/).waitFor();
+  await until(() => iteration(page)).toBeGreaterThanOrEqual(8);
+  const seen = await heard.rows();
+  const repeats = seen.map(({ seconds: _, ...row }) => row);
+  for (const row of repeats) expect(rows[row.step - 1]).toMatchObject(row);
+  expect(repeats.at(-1)?.step).toBeGreaterThanOrEqual(8);
+  expect(complaints).toEqual([]);
+}, 240_000);
