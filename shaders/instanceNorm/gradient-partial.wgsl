@@ -19,9 +19,9 @@ fn four_stats(at: u32) -> vec4f {
   return vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 64u + id.x;
+  let t = id.y * groups.x * 16u + id.x;
   if (t >= p.count) { return; }
   let l = t % p.lanes;
   let j = t / p.lanes % p.chunks;

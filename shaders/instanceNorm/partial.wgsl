@@ -9,9 +9,9 @@ struct Params { count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixel
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 64u + id.x;
+  let t = id.y * groups.x * 16u + id.x;
   if (t >= p.count) { return; }
   let l = t % p.lanes;
   let j = t / p.lanes % p.chunks;

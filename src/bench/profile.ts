@@ -1,5 +1,6 @@
-import type { UpdateAttrs } from '../autograd/compile.js';
-import type { Plan, Step } from '../autograd/plan.js';
+import type { UpdateAttrs } from '../autograd/leaves.js';
+import type { Plan } from '../autograd/plan.js';
+import type { Step } from '../autograd/step.js';
 import type { Shape, TensorData } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { type Recording, requireTimestamps } from '../gpu/profiler.js';

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { table } from '../autograd/plan.js';
+import { table } from '../autograd/plan-text.js';
 import { summarise, type Times } from '../bench/measure.js';
 import { measurePeaks, type Peaks } from '../bench/peaks.js';
 import { GROUPINGS, type Grouping, groupBy, type Profile, profilePlan } from '../bench/profile.js';

@@ -1,4 +1,4 @@
-import { table } from '../autograd/plan.js';
+import { table } from '../autograd/plan-text.js';
 import { type TunedClass, type TuneProgress, type TuneResult, tune as tuneCalls } from '../autograd/tune.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Tuning } from '../gpu/tuner.js';

@@ -1,7 +1,7 @@
 import type { Engine } from './engine.js';
 import { GPU_BUFFER } from './engine.js';
 import { AdapterError } from './errors.js';
-import { TEXELS, type TextureUpload } from './shader.js';
+import type { TextureUpload } from './shader.js';
 
 /** What the profiler needs of a dispatch. */
 export interface TimedDispatch {
@@ -110,18 +110,6 @@ export async function recordDispatches(engine: Engine, dispatches: readonly Time
   return { dispatches: dispatches.map((_, i) => ({ begin: ms(2 * i), end: ms(2 * i + 1) })), host };
 }
 
-/** Copies buffer ranges into textures `TEXELS` wide, row after row; 16 bytes a texel. */
-export function uploadTextures(encoder: GPUCommandEncoder, uploads: readonly TextureUpload[]): void {
-  for (const { buffer, offset, bytes, texture } of uploads) {
-    const texels = Math.ceil(bytes / 16);
-    const rows = Math.floor(texels / TEXELS);
-    const layout = { buffer, offset, bytesPerRow: 16 * TEXELS };
-    if (rows) encoder.copyBufferToTexture(layout, { texture }, [TEXELS, rows]);
-    const rest = texels - rows * TEXELS;
-    if (rest)
-      encoder.copyBufferToTexture({ ...layout, offset: offset + 16 * TEXELS * rows }, { texture, origin: [0, rows] }, [
-        rest,
-        1,
-      ]);
-  }
+function uploadTextures(encoder: GPUCommandEncoder, uploads: readonly TextureUpload[]): void {
+  for (const { source, destination, size } of uploads) encoder.copyBufferToTexture(source, destination, size);
 }

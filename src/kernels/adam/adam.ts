@@ -1,7 +1,7 @@
 import scalarCode from '../../../shaders/adam/scalar.wgsl?raw';
 import vec4Code from '../../../shaders/adam/vec4.wgsl?raw';
-import type { UpdateAttrs } from '../../autograd/compile.js';
 import { gradients } from '../../autograd/gradients.js';
+import type { UpdateAttrs } from '../../autograd/leaves.js';
 import { fedInput, ParameterSet } from '../../autograd/leaves.js';
 import { apply, arg, grid, type Op } from '../../autograd/op.js';
 import { expectShape, type Node, type Tensor } from '../../autograd/tensor.js';
