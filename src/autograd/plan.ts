@@ -22,6 +22,13 @@ export interface ProfileRow {
   bytes: number;
 }
 
+/** What the host did for a run, in milliseconds: writing inputs, recording commands, handing them to the driver. */
+export interface HostTimes {
+  readonly inputs: number;
+  readonly recording: number;
+  readonly submission: number;
+}
+
 interface PlanParts {
   readonly steps: readonly Step[];
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -63,8 +70,18 @@ export class Plan {
    * soon as the work is submitted; a later `read` sees its results. Throws `UsageError` or `ShapeError` before any GPU work.
    */
   run(inputs: Readonly<Record<string, TensorData>> = {}): void {
+    this.runTimed(inputs);
+  }
+
+  /** `run`, and how long the host took for each part of it. */
+  runTimed(inputs: Readonly<Record<string, TensorData>> = {}): HostTimes {
+    const begin = performance.now();
     this.#feed(inputs);
-    this.#submit(this.parts.steps, 'run');
+    const fed = performance.now();
+    const encoder = this.encode();
+    const recorded = performance.now();
+    this.#submit(encoder, this.parts.steps, 'run');
+    return { inputs: fed - begin, recording: recorded - fed, submission: performance.now() - recorded };
   }
 
   #feed(inputs: Readonly<Record<string, TensorData>>): void {
@@ -78,8 +95,8 @@ export class Plan {
     return this.#inputs.names;
   }
 
-  #submit(steps: readonly Step[], name: string): void {
-    this.engine.submit(this.#encode(steps, name), name);
+  #submit(encoder: GPUCommandEncoder, steps: readonly Step[], name: string): void {
+    this.engine.submit(encoder, name);
     this.engine.counters.dispatches += steps.length;
   }
 
@@ -126,7 +143,10 @@ export class Plan {
     if (!this.#knows(t)) throw new UsageError(`${t} is not part of this plan`);
     const { places, steps } = this.parts;
     const place = places.of(t);
-    if (!staysIntact(places, t)) this.#submit(stepsTo(steps, places, t), `read ${t}`);
+    if (!staysIntact(places, t)) {
+      const needed = stepsTo(steps, places, t);
+      this.#submit(this.#encode(needed, `read ${t}`), needed, `read ${t}`);
+    }
     const channels = channelsOf(t.shape);
     const rows = rowsOf(t.shape);
     const elements = (rows - 1) * place.stride + channels;
@@ -159,7 +179,7 @@ export class Plan {
       encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
     }
     this.engine.submit(encoder, `read ${t}`);
-    aside.#submit(aside.parts.steps, `read ${t}`);
+    aside.#submit(aside.encode(), aside.parts.steps, `read ${t}`);
     return aside.#bytes('value', dtype);
   }
 
