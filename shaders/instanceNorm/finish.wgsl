@@ -3,6 +3,7 @@
 // Every invocation joins all chunks of its lane, which are few: with c_j elements, mean μ_j and squares S_j in chunk j
 // (Chan et al.) μ = μ_0 + Σ c_j (μ_j − μ_0) / Σ c_j and S = Σ S_j + c_j (μ_j − μ)², chunks in order; in sample mode the
 // four channels are joined the same way. stats[n, ·, g] = mean, inverse scale, coefficient k.
+override WIDTH: u32 = 64u;
 struct Params {
   count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, norm_groups: u32, sample: u32, epsilon: f32,
   x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
@@ -36,9 +37,9 @@ fn four_beta(at: u32) -> vec4f {
   return vec4f(beta[at], beta[at + 1u], beta[at + 2u], beta[at + 3u]);
 }
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 16u + id.x;
+  let t = id.y * groups.x * WIDTH + id.x;
   if (t >= p.count) { return; }
   let l = t % p.lanes;
   let j = t / p.lanes % p.chunks;

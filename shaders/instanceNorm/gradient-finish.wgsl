@@ -3,6 +3,7 @@
 // gγ_g = Σ_n inverse[n, g]·Σ gy·(x − μ), gβ_g = Σ_n Σ gy, by chunk 0 of image 0, images in order.
 // Vectors, lanes and chunks as in gradient-partial.wgsl. Every invocation adds up all chunks of its lane, which are few.
 // stats[n, ·, g] = mean, inverse scale, coefficient k.
+override WIDTH: u32 = 64u;
 struct Params {
   count: u32, images: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, norm_groups: u32, sample: u32,
   size: f32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,
@@ -39,9 +40,9 @@ fn lane_sums(n: u32, l: u32) -> array<vec4f, 2> {
   return array(vec4f(dot(sum, vec4f(1.0))), vec4f(dot(product, vec4f(1.0))));
 }
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 16u + id.x;
+  let t = id.y * groups.x * WIDTH + id.x;
   if (t >= p.count) { return; }
   let l = t % p.lanes;
   let j = t / p.lanes % p.chunks;

@@ -46,15 +46,13 @@ function launchTree(call: Call<Attrs>): Launch {
 
 function launchChunks(call: Call<Attrs>): Launch {
   const { images, size, ...lanes } = lanesOf(arg(call, 'x'), call.attrs);
-  const chunks = chunksOf(lanes);
-  const count = images * chunks * lanes.lanes;
+  const { chunks, count, constants, workgroups } = chunksOf({ images, ...lanes });
   const view = { ...lanes, count, chunks };
-  const workgroups = grid(count, 16);
   return {
     scratch: { partial: 8 * count },
     dispatches: [
-      { shader: partial, params: view, workgroups },
-      { shader: finish, params: { ...view, images, size }, workgroups },
+      { shader: partial, constants, params: view, workgroups },
+      { shader: finish, constants, params: { ...view, images, size }, workgroups },
     ],
   };
 }

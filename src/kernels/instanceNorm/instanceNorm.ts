@@ -41,18 +41,14 @@ function launchOne(call: Call<Attrs>): Launch {
 
 function launchChunks(call: Call<Attrs>): Launch {
   const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
-  const chunks = chunksOf({ mid, lanes });
-  const count = images * chunks * lanes;
+  const { chunks, count, constants, workgroups } = chunksOf({ images, mid, lanes });
   const view = { count, mid, lanes, chunks, quads, pixels };
+  const params = { ...view, norm_groups, sample, epsilon: call.attrs.epsilon };
   return {
     scratch: { partial: 8 * count },
     dispatches: [
-      { shader: partial, params: view, workgroups: grid(count, 16) },
-      {
-        shader: finish,
-        params: { ...view, norm_groups, sample, epsilon: call.attrs.epsilon },
-        workgroups: grid(count, 16),
-      },
+      { shader: partial, constants, params: view, workgroups },
+      { shader: finish, constants, params, workgroups },
     ],
   };
 }

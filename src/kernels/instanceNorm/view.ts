@@ -1,4 +1,4 @@
-import { type Arg, arg, type Call, vec4Ready } from '../../autograd/op.js';
+import { type Arg, arg, type Call, grid, vec4Ready } from '../../autograd/op.js';
 
 /** What is normalised together: each channel of an image, or the whole image. */
 export type Mode = 'channel' | 'sample';
@@ -21,16 +21,20 @@ export function lanesOf(x: Arg, { mode }: Attrs) {
     : { images, pixels, quads, mid: pixels * quads, lanes: 1, norm_groups: 1, sample: 1, size: pixels * x.channels };
 }
 
-/** Chunks of an image in the chunked kernels, all lanes together, and the least vectors of one. */
+/** Chunks of an image in the chunked kernels at most, all lanes together. */
 const CHUNKS = 128;
-const CHUNK = 16;
 
 /**
- * Parts of a lane for the chunked kernels: few, as every invocation of the last pass joins what the first found in each; a
- * dispatch between the two costs a CPU more than that.
+ * How the chunked kernels share the vectors of an image. Every invocation of the last pass joins what the first found in all
+ * chunks of its lane, which costs a CPU less than a dispatch between the two as long as they are few: c invocations join c chunks,
+ * so c² is kept well below the vectors of a lane.
  */
-export function chunksOf({ mid, lanes }: { mid: number; lanes: number }): number {
-  return Math.max(1, Math.min(Math.ceil(mid / CHUNK), Math.round(CHUNKS / lanes)));
+export function chunksOf({ images, mid, lanes }: { images: number; mid: number; lanes: number }) {
+  const chunks = Math.max(1, Math.min(Math.ceil(Math.sqrt(mid) / 2), Math.round(CHUNKS / lanes)));
+  const count = images * chunks * lanes;
+  // Wide workgroups read longer runs of memory; narrow ones are enough of them for the cores where there is little to do.
+  const WIDTH = count < 512 ? 16 : 64;
+  return { chunks, count, constants: { WIDTH }, workgroups: grid(count, WIDTH) };
 }
 
 /** Invocations of a workgroup that normalises its lanes in one dispatch, and how many of them lie side by side at most. */
