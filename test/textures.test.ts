@@ -5,7 +5,7 @@ import { constant, input } from '../src/autograd/leaves.js';
 import type { Call } from '../src/autograd/op.js';
 import { newRoot } from '../src/autograd/placement.js';
 import type { Tensor } from '../src/autograd/tensor.js';
-import { planTextures, type TextureUser } from '../src/autograd/textures.js';
+import { planTextures, type TextureRead, type TextureUser } from '../src/autograd/textures.js';
 import { TEXELS } from '../src/gpu/shader.js';
 import { conv2d, conv2dOp } from '../src/kernels/conv2d/conv2d.js';
 import { sharedEngine } from './gpu.js';
@@ -14,7 +14,7 @@ const ROW = 16 * TEXELS;
 const roots = Array.from({ length: 5 }, (_, i) => newRoot(`root ${i}`, 'pool', 64));
 const root = (i: number) => roots[i] as (typeof roots)[0];
 const read = (i: number, rows = 1, offset = 0) => ({ root: root(i), offset, bytes: rows * ROW - 16 });
-const copied = (users: readonly TextureUser[]) => planTextures(users).uses.map((u) => u.map((x) => !x.there));
+const copied = (users: readonly TextureUser[]) => planTextures(users).uses.map((u) => u.map((x) => x.copied));
 
 describe('textures of a list of dispatches', () => {
   test('what is there is not copied again, unless it was written since', () => {
@@ -25,25 +25,41 @@ describe('textures of a list of dispatches', () => {
       { reads: [a, c], writes: [] },
     ];
     expect(copied(users)).toEqual([
-      [true, true],
-      [true, false],
-      [true, false],
+      [0, 0],
+      [1, undefined],
+      [2, undefined],
     ]);
     expect(planTextures(users).rows).toEqual([4, 2]);
   });
 
   test('another range of the same storage is something else', () => {
     const users = [read(0), read(0, 1, 256), read(0, 1, 256)].map((r) => ({ reads: [r], writes: [] }));
-    expect(copied(users)).toEqual([[true], [true], [false]]);
+    expect(copied(users)).toEqual([[0], [0], [undefined]]);
   });
 
   test('one more texture is kept where it saves copies, and only there', () => {
     const [a, b, c] = [read(0, 2), read(1, 2), read(2)];
     const turns = [a, b, a, c, a, c].map((r) => ({ reads: [r], writes: [] }));
     expect(planTextures(turns).rows).toEqual([2, 1]);
-    expect(copied(turns)).toEqual([[true], [true], [true], [true], [false], [false]]);
+    expect(copied(turns)).toEqual([[0], [1], [2], [2], [undefined], [undefined]]);
     expect(planTextures(turns.slice(0, 2)).rows).toEqual([2]);
     expect(planTextures([{ reads: [], writes: [] }]).rows).toEqual([]);
+  });
+
+  test('a copy is made with earlier ones, if its source is written by then', () => {
+    const [a, b, c] = [read(0, 2), read(1, 2), read(2)];
+    const users = (written: number) => [
+      { reads: [a, b], writes: [root(written)] },
+      { reads: [a, c], writes: [] },
+    ];
+    expect(copied(users(4))).toEqual([
+      [0, 0],
+      [undefined, 0],
+    ]);
+    expect(copied(users(2))).toEqual([
+      [0, 0],
+      [undefined, 1],
+    ]);
   });
 
   test('every read finds its own range, as last written, in a texture of its own that is large enough', () => {
@@ -64,11 +80,12 @@ describe('textures of a list of dispatches', () => {
         const here = uses[d] ?? [];
         expect(here.map((u) => u.read)).toEqual(users[d]?.reads);
         expect(new Set(here.map((u) => u.texture)).size).toBe(reads.length);
-        const name = (k: number) => `${JSON.stringify(reads[k])} ${version[reads[k]?.i as number]}`;
-        for (const [k, { texture, there }] of here.entries()) {
+        const name = (r: TextureRead) =>
+          [r.root.label, r.offset, r.bytes, version[roots.indexOf(r.root as never)]].join();
+        for (const { read: r, texture, copied: when } of uses.flat()) if (when === d) content[texture] = name(r);
+        for (const [k, { read: r, texture }] of here.entries()) {
           expect(rows[texture]).toBeGreaterThanOrEqual(reads[k]?.rows as number);
-          if (there) expect(content[texture]).toBe(name(k));
-          else content[texture] = name(k);
+          expect(content[texture]).toBe(name(r));
         }
         for (const w of writes) version[w] = (version[w] as number) + 1;
       }

@@ -1,6 +1,6 @@
 import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { LimitError, UsageError } from '../gpu/errors.js';
-import { packParams, TEXELS } from '../gpu/shader.js';
+import { packParams, TEXELS, type TextureUpload } from '../gpu/shader.js';
 import type { Arg, Call, Dispatch, Launch, Op, Variant } from './op.js';
 import { isPooled, type Placement, type Root } from './placement.js';
 import type { Step, StepBinding } from './step.js';
@@ -139,6 +139,7 @@ export async function bindSteps(
   const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
   const { rows, uses } = planTextures(flat.map(textureUser));
   const textures = rows.map((height, i) => makeTexture(engine, i, height));
+  const uploads: TextureUpload[][] = flat.map(() => []);
   let empty: GPUBuffer | undefined;
   const steps = flat.map(({ piece, dispatch }, i): Step => {
     const values: Record<string, number> = { ...dispatch.params };
@@ -148,11 +149,13 @@ export async function bindSteps(
     }
     packParams(data, unit * i, dispatch.shader, values);
     const bindings: StepBinding[] = [];
-    const reads = (uses[i] ?? []).map(({ read: { root, offset, bytes }, texture: at, there }) => {
+    const reads = (uses[i] ?? []).map(({ read: { root, offset, bytes }, texture: at, copied }) => {
       const texture = textures[at] as GPUTexture;
-      return { texture, there, uploads: uploadsOf(root.buffer as GPUBuffer, offset, bytes, texture) };
+      const brought = uploadsOf(root.buffer as GPUBuffer, offset, bytes, texture);
+      if (copied !== undefined) uploads[copied]?.push(...brought);
+      return { view: texture.createView(), brought };
     });
-    const views = reads.map(({ texture }) => texture.createView());
+    const views = reads.map(({ view }) => view);
     const entries = dispatch.shader.bindings.map((b): GPUBindGroupEntry => {
       if (b.type === 'uniform')
         return {
@@ -181,8 +184,8 @@ export async function bindSteps(
       pipeline,
       bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries, outcomes),
       bindings,
-      uploads: reads.flatMap((r) => (r.there ? [] : r.uploads)),
-      textures: reads.flatMap((r) => r.uploads),
+      uploads: uploads[i] as TextureUpload[],
+      textures: reads.flatMap((r) => r.brought),
       first: dispatch === piece.launch.dispatches[0],
     };
   });

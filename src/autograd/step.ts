@@ -21,7 +21,7 @@ export interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly bindings: readonly StepBinding[];
-  /** What to bring into textures before the dispatch when all steps run in order: what is not there from an earlier one. */
+  /** What to bring into textures before the dispatch when all steps run in order, for it and for later ones. */
   readonly uploads: readonly TextureUpload[];
   /** What it reads from textures in all. */
   readonly textures: readonly TextureUpload[];

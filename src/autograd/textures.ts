@@ -14,11 +14,12 @@ export interface TextureUser {
   readonly writes: readonly Root[];
 }
 
-/** A read, the texture it is from, and whether the range is there from an earlier dispatch. */
+/** A read, and the texture it is from. */
 export interface TextureUse {
   readonly read: TextureRead;
   readonly texture: number;
-  readonly there: boolean;
+  /** The dispatch before which it is copied there; none where it is there from an earlier read. */
+  readonly copied: number | undefined;
 }
 
 export interface TexturePlan {
@@ -41,7 +42,8 @@ const rowsOf = ({ bytes }: TextureRead) => Math.ceil(bytes / ROW_BYTES);
 /**
  * Shares few textures among the reads of dispatches that run in order. There are as many as one dispatch reads, each as large as
  * it must be, and a smaller one besides where that saves copies. What is in a texture stays until its place is needed, and is
- * not brought there again as long as nothing has written its storage.
+ * not brought there again as long as nothing has written its storage. As copies part the dispatches into passes, one is made
+ * together with earlier ones where its source and its texture are ready by then.
  */
 export function planTextures(users: readonly TextureUser[]): TexturePlan {
   const rows: number[] = [];
@@ -55,37 +57,66 @@ export function planTextures(users: readonly TextureUser[]): TexturePlan {
   const last = rows.at(-1);
   if (last === undefined) return least;
   const more = share(users, [...rows, Math.ceil(last / 2)]);
-  return copies(more) < copies(least) ? more : least;
+  return costOf(more) < costOf(least) ? more : least;
 }
 
-const copies = ({ uses }: TexturePlan) => uses.flat().filter((u) => !u.there).length;
+/** Copies and the breaks between passes that they make. */
+function costOf({ uses }: TexturePlan): number {
+  const copies = uses.flat().flatMap(({ copied }) => (copied === undefined ? [] : [copied]));
+  return copies.length + new Set(copies).size;
+}
 
 function share(users: readonly TextureUser[], rows: readonly number[]): TexturePlan {
   const keys = keysOf(users);
   const wanted = new Map<string, number[]>();
   for (const [at, list] of keys.entries()) for (const key of list) wanted.set(key, [...(wanted.get(key) ?? []), at]);
   const held: (string | undefined)[] = rows.map(() => undefined);
-  const uses = users.map(({ reads }, at): TextureUse[] => {
+  const lastRead = rows.map(() => -1);
+  const lastWrite = new Map<Root, number>();
+  const breaks: number[] = [];
+  const uses = users.map(({ reads, writes }, at): TextureUse[] => {
     const here = keys[at] as readonly string[];
     /** When what a texture holds is read next. */
     const next = (texture: number) => {
       const times = wanted.get(held[texture] ?? '') ?? [];
       return times.find((t) => t > at) ?? Number.POSITIVE_INFINITY;
     };
-    let best: { textures: readonly number[]; fresh: number; spoilt: number } | undefined;
-    for (const textures of choices(reads.map(rowsOf), rows)) {
+    /** Fewest copies, then what is needed late or never overwritten, then what was read longest ago. */
+    const costs = (textures: readonly number[]) => {
       const over = textures.filter((texture, i) => held[texture] !== here[i]);
       const spoilt = over.reduce((sum, texture) => sum + 1 / (next(texture) - at), 0);
-      const better = !best || over.length < best.fresh || (over.length === best.fresh && spoilt < best.spoilt);
-      if (better) best = { textures, fresh: over.length, spoilt };
-    }
-    return (best?.textures ?? []).map((texture, i) => {
-      const there = held[texture] === here[i];
+      return [over.length, spoilt, Math.max(-1, ...over.map((texture) => lastRead[texture] as number))];
+    };
+    const [best] = choices(reads.map(rowsOf), rows)
+      .map((textures) => ({ textures, costs: costs(textures) }))
+      .sort((a, b) => compare(a.costs, b.costs));
+    const found = (best?.textures ?? []).map((texture, i) => {
+      const read = reads[i] as TextureRead;
+      const ready = 1 + Math.max(lastRead[texture] as number, lastWrite.get(read.root) ?? -1);
+      return { read, texture, fresh: held[texture] !== here[i], ready };
+    });
+    const fresh = found.filter((f) => f.fresh);
+    const earlier = fresh.map((f) => breaks.findLast((b) => b >= f.ready));
+    // If one of them must be copied now, there is a break here for all.
+    const now = earlier.some((b) => b === undefined);
+    if (now) breaks.push(at);
+    for (const [i, { texture }] of found.entries()) {
       held[texture] = here[i];
-      return { read: reads[i] as TextureRead, texture, there };
+      lastRead[texture] = at;
+    }
+    for (const root of writes) lastWrite.set(root, at);
+    return found.map(({ read, texture, fresh: copy }) => {
+      const copied = !copy ? undefined : now ? at : earlier.shift();
+      return { read, texture, copied };
     });
   });
   return { rows, uses };
+}
+
+/** Order of lists of numbers by their first difference. */
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((x, i) => x !== b[i]);
+  return at < 0 ? 0 : (a[at] as number) - (b[at] as number);
 }
 
 /** A name for what each read sees: its range, and how often its storage was written before. */
@@ -120,7 +151,7 @@ export function uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, text
   const rest = Math.max(0, texels - rows * TEXELS);
   const block = (row: number, size: readonly [number, number]): TextureUpload => ({
     source: { buffer, offset: offset + ROW_BYTES * row, bytesPerRow: ROW_BYTES },
-    destination: { texture, origin: [0, row] },
+    destination: row ? { texture, origin: [0, row] } : { texture },
     size,
   });
   return [...(rows ? [block(0, [TEXELS, rows])] : []), ...(rest ? [block(rows, [rest, 1])] : [])];
