@@ -1,6 +1,7 @@
 export { type CompileOptions, compile, type PlannedCall, plannedCalls } from './autograd/compile.js';
 export { gradients, vectorJacobian } from './autograd/gradients.js';
 export { constant, type Initializer, input, ParameterSet } from './autograd/leaves.js';
+export type { MemoryReport } from './autograd/memory.js';
 export {
   type Arg,
   apply,
@@ -14,7 +15,7 @@ export {
   type Variant,
   vec4Ready,
 } from './autograd/op.js';
-export type { MemoryReport, Plan, ProfileRow } from './autograd/plan.js';
+export type { Plan, ProfileRow } from './autograd/plan.js';
 export { ParameterStorage } from './autograd/storage.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
 export type { TunedClass, TuneOptions, TuneProgress, TuneResult } from './autograd/tune.js';

@@ -49,7 +49,12 @@ describe('a profile of a training iteration', () => {
     expect(trainer.step).toBe(1 + 2 * RUNS + queued);
     expect(counts).toEqual([1, 2, 3, 4, 5].map((n) => [n, 5]));
     const { host, whole, profiled } = profile;
-    expect([host.encode.samples, host.run.samples]).toEqual([5, engine.software ? RUNS : 5]);
+    expect(host.recordingAtRest.samples).toBe(5);
+    const { run, inputs, recording, submission, readBack } = host;
+    const samples = engine.software ? RUNS : 5;
+    for (const part of [run, inputs, recording, submission, readBack]) expect(part.samples).toBe(samples);
+    for (const part of [inputs, recording, submission, readBack]) expect(part.min).toBeGreaterThan(0);
+    expect(run.max).toBeGreaterThanOrEqual(Math.max(inputs.max, recording.max, submission.max));
     expect([whole.samples, profiled.samples]).toEqual([RUNS, RUNS]);
     expect(profiled.max).toBeGreaterThan(profile.recording.dispatches.at(-1)?.end as number);
   });

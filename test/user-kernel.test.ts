@@ -1,20 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { contractOf, exampleSource, meaningOf } from '../src/bench/contract.js';
-import { caseNodes, knownOps, plainCall, traitsOf } from '../src/bench/ops.js';
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { exampleSource } from '../src/bench/contract.js';
+import { knownOps } from '../src/bench/ops.js';
 import { checkKernel, within } from '../src/bench/user-check.js';
 import { type KernelOptions, type KernelSource, userKernel } from '../src/bench/user-kernel.js';
-import { checkText, contractText } from '../src/bench/user-text.js';
-import { timeKernel } from '../src/bench/user-time.js';
-import { bench } from '../src/cli/bench.js';
-import { main } from '../src/cli/main.js';
+import { checkText } from '../src/bench/user-text.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { AdapterError, KernelTimeoutError, ShaderError, UsageError } from '../src/gpu/errors.js';
-import { rooms, terms } from '../src/kernels/rooms.js';
-import { writtenSource } from '../src/node/shader-sources.js';
+import { rooms } from '../src/kernels/rooms.js';
 import { sharedEngine } from './gpu.js';
+import { plainCalls } from './plain-calls.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -49,7 +44,7 @@ describe('a right kernel passes', () => {
   ])('%s/%s of ours as theirs', async (op, like, cases) => {
     const known = knownOps(rooms).get(op)?.op;
     const variant = known?.variants.find((v) => v.name === like);
-    const launches = [...calls(op)].filter((c) => !variant?.rejects?.(c)).map((c) => variant?.launch(c));
+    const launches = [...plainCalls(engine, op)].filter((c) => !variant?.rejects?.(c)).map((c) => variant?.launch(c));
     const kernels = new Set(launches[0]?.dispatches.map((d) => d.shader.label));
     const sources = [...kernels].map(
       (label, i): KernelSource => ({
@@ -102,13 +97,6 @@ override WIDTH: u32 = 1;
     );
   });
 });
-
-function* calls(op: string) {
-  const known = knownOps(rooms).get(op);
-  if (!known) return;
-  for (const { room, c } of known.uses)
-    for (const node of caseNodes(room, c).all) if (node.op === known.op) yield plainCall(node, traitsOf(engine));
-}
 
 describe('a wrong kernel is found', () => {
   const ONE = 'conv2d: 2×5×3×3';
@@ -279,146 +267,5 @@ describe('errors', () => {
   test('a variable that is declared and never used is no obstacle', async () => {
     const unused = changed('if (p.biased != 0u) { sum += bias[p.bias_offset + o]; }', '');
     expect(await check(unused, '3×7×6×7')).toMatchObject({ passed: true });
-  });
-});
-
-test('the contract says what every name of every launch means, and where every dimension lies', () => {
-  const silent: string[] = [];
-  for (const [name, { op }] of knownOps(rooms)) {
-    for (const t of [...op.args, ...op.results].map((a) => a.replace('?', '')))
-      if (!terms.get(name)?.layout[t]) silent.push(`${name}: layout of ${t}`);
-    for (const call of calls(name))
-      for (const software of [true, false])
-        for (const subgroupSize of [4, 8]) {
-          const there = { ...call, device: { ...call.device, software, subgroupSize } };
-          for (const variant of op.variants.filter((v) => !v.rejects?.(there))) {
-            const { dispatches, scratch } = variant.launch(there);
-            const given = dispatches.flatMap(({ shader, params, constants }) => [
-              ...[...shader.params.map((p) => p.name), ...Object.keys(params ?? {})].filter(
-                (n) => !/_(offset|stride)$/.test(n),
-              ),
-              ...[...shader.overrides, ...Object.keys(constants ?? {})],
-            ]);
-            for (const n of [...given, ...Object.keys(scratch ?? {})])
-              if (!meaningOf(op, n)) silent.push(`${name}/${variant.name}: ${n}`);
-          }
-        }
-  }
-  expect([...new Set(silent)]).toEqual([]);
-});
-
-test('a contract lists the fields, with values of its sample, and text and example', () => {
-  const contract = contractOf(engine, rooms, 'conv2d');
-  expect(contract.formula).toMatch(/^y\[n, i, j, o\] = Σ/);
-  expect(contract.tensors).toMatchObject([
-    { name: 'x', kind: 'argument', dtype: 'f32', layout: 'N H W C', strided: true },
-    { name: 'w', layout: 'KH KW C O', strided: false },
-    { name: 'bias', kind: 'optional argument' },
-    { name: 'y', kind: 'result', layout: 'N Ho Wo O' },
-  ]);
-  const [, , , C] = contract.tensors[0]?.shape ?? [];
-  expect(contract.names.find((n) => n.name === 'C')).toEqual({
-    name: 'C',
-    kind: 'param',
-    type: 'u32',
-    value: C,
-    meaning: 'channels of x',
-  });
-  expect(contract.others.find((n) => n.name === 'partials')).toMatchObject({ kind: 'scratch' });
-  expect(contract.device.limits.maxComputeInvocationsPerWorkgroup).toBeGreaterThanOrEqual(256);
-  expect(contract.example).toBe(conv);
-  for (const { name } of [...contract.names, ...contract.others, ...contract.variants])
-    expect(contractText(contract)).toContain(name);
-  expect(() => contractOf(engine, rooms, 'conv4d')).toThrow(/there is no op conv4d; there are/);
-  expect(() => exampleSource(engine, rooms, 'sum', { like: 'split' })).toThrow(/sum\/split has 2 kernels.*--part 1/);
-});
-
-test('a source is found as it was written, though the build strips it', () => {
-  const strip = (code: string) =>
-    code
-      .split('\n')
-      .map((l) => l.replace(/\/\/.*$/, '').trim())
-      .filter(Boolean)
-      .join('\n');
-  expect(writtenSource(strip(conv))).toBe(conv);
-  const leaky = exampleSource(engine, rooms, 'leakyRelu');
-  expect(writtenSource(strip(leaky)).trimEnd()).toBe(leaky.trimEnd());
-  expect(writtenSource('fn other() {}')).toBe('fn other() {}');
-});
-
-test('a kernel is timed beside ours and held against them at full size', async () => {
-  const own = (code: string) =>
-    userKernel(engine, rooms, { op: 'copy', like: 'scalar', sources: [{ name: 'my.wgsl', code }] });
-  const code = exampleSource(engine, rooms, 'copy');
-  const result = await timeKernel(engine, own(code), { filter: '4x16x8x512', samples: 2 });
-  expect(result).toMatchObject({ passed: true, refused: [] });
-  const [timed] = result.cases;
-  expect(timed?.rows.map((r) => [r.variant, r.yours])).toEqual([
-    ['my.wgsl', true],
-    ['vec4', false],
-    ['scalar', false],
-  ]);
-  expect(timed?.rows.filter((r) => r.chosen)).toHaveLength(1);
-  for (const { speed, ratio } of timed?.rows ?? []) {
-    expect(speed.times.median).toBeGreaterThan(0);
-    expect(ratio).toBeCloseTo(speed.times.median / (timed?.rows[0]?.speed.times.median ?? 0), 10);
-  }
-  // wrong only beyond the size of every small case
-  const large = own(code.replace(/= x\[(.*)\];/, '= x[$1] + select(0u, 0x00800000u, i == 200000u);'));
-  expect(await checkKernel(engine, large)).toMatchObject({ passed: true });
-  const { passed, cases } = await timeKernel(engine, large, { filter: '4x16x8x512', samples: 2 });
-  expect(passed).toBe(false);
-  expect(cases[0]?.wrong).toMatchObject({ result: 'y', index: 200000, differing: 1 });
-  await expect(timeKernel(engine, large, { filter: '9x9' })).rejects.toThrow(/no case to time copy on contains "9x9"/);
-});
-
-describe('pose-gan bench', () => {
-  let folder = '';
-  afterEach(() => {
-    vi.restoreAllMocks();
-    if (folder) rmSync(folder, { recursive: true });
-    folder = '';
-  });
-  const file = (code: string) => {
-    folder = mkdtempSync(join(tmpdir(), 'kernel-'));
-    const path = join(folder, 'my.wgsl');
-    writeFileSync(path, code);
-    return path;
-  };
-
-  test('checks a file: exit code 0, 1 or 2, and JSON', async () => {
-    const out: string[] = [];
-    vi.spyOn(console, 'log').mockImplementation((text: string) => void out.push(text));
-    const errors: string[] = [];
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => errors.push(String(text)) > 0);
-    const relu = exampleSource(engine, rooms, 'relu');
-    const run = (code: string, ...more: string[]) =>
-      main(['bench', '--op', 'relu', '--kernel', file(code), '--check-only', ...more]);
-    expect(await run(relu, '--like', 'naive')).toBe(0);
-    expect(out.join('\n')).toMatch(/my\.wgsl as relu\nright on \d+ cases \(\d+ plain/);
-    out.length = 0;
-    expect(await run(relu.replace('max(', 'min('), '--workgroups', GRID, '--json')).toBe(1);
-    expect(JSON.parse(out.join(''))).toMatchObject({ op: 'relu', check: { passed: false } });
-    expect(await run(relu)).toBe(2);
-    expect(errors.join('')).toMatch(/how many workgroups\?/);
-    expect(await run(relu, '--like', 'naive', '--html', 'x.html')).toBe(2);
-    expect(errors.join('')).toMatch(/--html is for our own kernels/);
-    expect(await main(['bench', '--op', 'relu'])).toBe(2);
-    expect(await run(relu, '--workgroups', '1', '--workgroups', '2')).toBe(2);
-    expect(errors.join('')).toMatch(/--workgroups was given 2 times for 1 kernels/);
-  });
-
-  test('the kernel and the command of docs/kernels.md do what they say', async () => {
-    const guide = readFileSync('docs/kernels.md', 'utf8');
-    const code = /```wgsl\n([\s\S]*?)```/.exec(guide)?.[1] ?? '';
-    const command = /```sh\n(pose-gan bench --op [\s\S]*?--check-only)\n```/.exec(guide)?.[1] ?? '';
-    const words = [...command.replace(/\\\n/g, ' ').matchAll(/"([^"]*)"|(\S+)/g)].map((m) => m[1] ?? m[2] ?? '');
-    const args = words.slice(1).map((w) => (w === 'quad.wgsl' ? file(code) : w));
-    const out: string[] = [];
-    vi.spyOn(console, 'log').mockImplementation((text: string) => void out.push(text));
-    expect(await main(args)).toBe(0);
-    expect(out.join('\n')).toMatch(/right on \d+ cases \(\d+ plain, \d+ strided by multiples of 4, 0 strided oddly\)/);
-    for (const option of guide.match(/--[a-z][a-z-]*/g) ?? [])
-      expect(Object.keys(bench.options), option).toContain(option === '--json' ? 'filter' : option.slice(2));
   });
 });

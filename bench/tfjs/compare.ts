@@ -1,4 +1,4 @@
-import { table } from '../../src/autograd/plan.js';
+import { table } from '../../src/autograd/plan-text.js';
 import { geometricMean, measure, type Times } from '../../src/bench/measure.js';
 import { measurePeaks, type Peaks } from '../../src/bench/peaks.js';
 import type { Engine } from '../../src/gpu/engine.js';

@@ -1,7 +1,8 @@
 import type * as Core from '@tensorflow/tfjs-core';
 import { compile } from '../../src/autograd/compile.js';
 import { input, ParameterSet } from '../../src/autograd/leaves.js';
-import type { MemoryReport, Plan } from '../../src/autograd/plan.js';
+import type { MemoryReport } from '../../src/autograd/memory.js';
+import type { Plan } from '../../src/autograd/plan.js';
 import type { Tensor, TensorData } from '../../src/autograd/tensor.js';
 import { valuesOf } from '../../src/bench/cases.js';
 import type { Times } from '../../src/bench/measure.js';

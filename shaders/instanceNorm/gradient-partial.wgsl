@@ -3,6 +3,7 @@
 // 4·(q % quads) + (0 … 3), quads = channels / 4. Channel mode has `quads` lanes, so that each lane has its own four
 // channels; sample mode has one. Chunk j of a lane is m = j, j + chunks, j + 2·chunks, ….
 // stats[n, ·, g] = mean, inverse scale, coefficient k.
+override WIDTH: u32 = 64u;
 struct Params {
   count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, norm_groups: u32, sample: u32,
   x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
@@ -19,9 +20,9 @@ fn four_stats(at: u32) -> vec4f {
   return vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 64u + id.x;
+  let t = id.y * groups.x * WIDTH + id.x;
   if (t >= p.count) { return; }
   let l = t % p.lanes;
   let j = t / p.lanes % p.chunks;

@@ -4,14 +4,15 @@
 // 4·(q % quads) + (0 … 3), quads = channels / 4. Channel mode has `quads` lanes, so that each lane has its own four
 // channels; sample mode has one. Chunk j of a lane is m = j, j + chunks, j + 2·chunks, ….
 // partial[n, j, l] = mean, squares.
+override WIDTH: u32 = 64u;
 struct Params { count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, x_offset: u32, x_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let t = id.y * groups.x * 64u + id.x;
+  let t = id.y * groups.x * WIDTH + id.x;
   if (t >= p.count) { return; }
   let l = t % p.lanes;
   let j = t / p.lanes % p.chunks;

@@ -1,11 +1,12 @@
 import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { LimitError, UsageError } from '../gpu/errors.js';
 import { packParams, TEXELS, type TextureUpload } from '../gpu/shader.js';
-import type { Arg, Call, Launch, Op, Variant } from './op.js';
+import type { Arg, Call, Dispatch, Launch, Op, Variant } from './op.js';
 import { isPooled, type Placement, type Root } from './placement.js';
-import type { Step, StepBinding } from './plan.js';
+import type { Step, StepBinding } from './step.js';
 import { ALIGN } from './storage.js';
 import type { Node } from './tensor.js';
+import { planTextures, type TextureRead, type TextureUser, uploadsOf } from './textures.js';
 
 /** One launch of a plan before it has pipelines and bind groups. */
 export interface Piece {
@@ -97,7 +98,34 @@ export function bindsRange(a: Arg, place: Placement): boolean {
   return plain && (!isPooled(place.root) || place.offset > 0);
 }
 
-/** Pipelines, uniform values and bind groups of every dispatch, in order. */
+/** Roots that some kernel reads from a texture. */
+export function textureRoots(pieces: readonly Piece[]): Set<Root> {
+  const found = new Set<Root>();
+  for (const { launch, places } of pieces)
+    for (const { shader } of launch.dispatches)
+      for (const { name, type } of shader.bindings) {
+        const root = places[name]?.root;
+        if (root && type === 'texture') found.add(root);
+      }
+  return found;
+}
+
+/** The storage that a variable is bound to: a tensor's own byte range, or the whole root it is a part of. */
+function rangeOf(piece: Piece, name: string): TextureRead | undefined {
+  const place = piece.places[name];
+  if (!place) return undefined;
+  const { root } = place;
+  const a = argsOf(piece)[name];
+  if (a && bindsRange(a, place)) return { root, offset: root.at + 4 * place.offset, bytes: 4 * a.rows * a.channels };
+  return { root, offset: root.at, bytes: 4 * root.elements };
+}
+
+interface PieceDispatch {
+  readonly piece: Piece;
+  readonly dispatch: Dispatch;
+}
+
+/** Pipelines, uniform values, textures and bind groups of every dispatch, in order. */
 export async function bindSteps(
   engine: Engine,
   pieces: readonly Piece[],
@@ -109,7 +137,9 @@ export async function bindSteps(
   const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
   const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
   const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
-  const textures = makeTextures(engine, pieces);
+  const { rows, uses } = planTextures(flat.map(textureUser));
+  const textures = rows.map((height, i) => makeTexture(engine, i, height));
+  const uploads: TextureUpload[][] = flat.map(() => []);
   let empty: GPUBuffer | undefined;
   const steps = flat.map(({ piece, dispatch }, i): Step => {
     const values: Record<string, number> = { ...dispatch.params };
@@ -119,34 +149,28 @@ export async function bindSteps(
     }
     packParams(data, unit * i, dispatch.shader, values);
     const bindings: StepBinding[] = [];
-    const uploads: TextureUpload[] = [];
+    const reads = (uses[i] ?? []).map(({ read: { root, offset, bytes }, texture: at, copied }) => {
+      const texture = textures[at] as GPUTexture;
+      const brought = uploadsOf(root.buffer as GPUBuffer, offset, bytes, texture);
+      if (copied !== undefined) uploads[copied]?.push(...brought);
+      return { view: texture.createView(), brought };
+    });
+    const views = reads.map(({ view }) => view);
     const entries = dispatch.shader.bindings.map((b): GPUBindGroupEntry => {
       if (b.type === 'uniform')
         return {
           binding: b.index,
           resource: { buffer: uniform, offset: unit * i, size: Math.max(16, 4 * dispatch.shader.params.length) },
         };
-      const place = piece.places[b.name];
-      if (!place) {
-        const optional = piece.op.args.includes(`${b.name}?`);
-        if (!optional)
-          throw new UsageError(
-            `${dispatch.shader.label}: variable ${b.name} is neither an argument, a result nor scratch of ${piece.op.name}`,
-          );
+      const range = rangeOf(piece, b.name);
+      if (!range) {
         empty ??= make('left-out argument', 64);
         return { binding: b.index, resource: { buffer: empty } };
       }
-      const a = argsOf(piece)[b.name];
-      const ranged = a !== undefined && bindsRange(a, place);
-      const offset = place.root.at + (ranged ? 4 * place.offset : 0);
-      const size = ranged ? 4 * a.rows * a.channels : 4 * place.root.elements;
-      bindings.push({ name: b.name, root: place.root, writes: b.type === 'storage' });
-      if (b.type === 'texture') {
-        const texture = textures[uploads.length] as GPUTexture;
-        uploads.push({ buffer: place.root.buffer as GPUBuffer, offset, bytes: size, texture });
-        return { binding: b.index, resource: texture.createView() };
-      }
-      return { binding: b.index, resource: { buffer: place.root.buffer as GPUBuffer, offset, size } };
+      const { root, offset, bytes } = range;
+      bindings.push({ name: b.name, root, writes: b.type === 'storage' });
+      if (b.type === 'texture') return { binding: b.index, resource: views.shift() as GPUTextureView };
+      return { binding: b.index, resource: { buffer: root.buffer as GPUBuffer, offset, size: bytes } };
     });
     const pipeline = pipelines[i] as GPUComputePipeline;
     return {
@@ -160,7 +184,8 @@ export async function bindSteps(
       pipeline,
       bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries, outcomes),
       bindings,
-      uploads,
+      uploads: uploads[i] as TextureUpload[],
+      textures: reads.flatMap((r) => r.brought),
       first: dispatch === piece.launch.dispatches[0],
     };
   });
@@ -168,27 +193,28 @@ export async function bindSteps(
   return { steps, textures };
 }
 
-/** Bytes of an argument as a kernel sees it: its own range, or the whole root it is a part of. */
-function bytesOf(piece: Piece, name: string): number {
-  const a = argsOf(piece)[name];
-  const place = piece.places[name];
-  if (!place) return 0;
-  return a && bindsRange(a, place) ? 4 * a.rows * a.channels : 4 * place.root.elements;
+/** Checks that every variable of a dispatch has its storage, unless it may be left out, and sorts out the textures. */
+function textureUser({ piece, dispatch: { shader } }: PieceDispatch): TextureUser {
+  const reads: TextureRead[] = [];
+  const writes: Root[] = [];
+  for (const { name, type } of shader.bindings) {
+    if (type === 'uniform') continue;
+    const range = rangeOf(piece, name);
+    if (!range && (type === 'texture' || !piece.op.args.includes(`${name}?`)))
+      throw new UsageError(
+        `${shader.label}: variable ${name} is neither an argument, a result nor scratch of ${piece.op.name}`,
+      );
+    if (range && type === 'texture') reads.push(range);
+    if (range && type === 'storage') writes.push(range.root);
+  }
+  return { reads, writes };
 }
 
-/** One texture for the first, second, … texture argument of every dispatch, large enough for all; they are filled before each. */
-function makeTextures(engine: Engine, pieces: readonly Piece[]): GPUTexture[] {
-  const rows: number[] = [];
-  for (const piece of pieces)
-    for (const { shader } of piece.launch.dispatches)
-      for (const [slot, b] of shader.bindings.filter((b) => b.type === 'texture').entries())
-        rows[slot] = Math.max(rows[slot] ?? 1, Math.ceil(bytesOf(piece, b.name) / (16 * TEXELS)));
-  return rows.map((height, i) =>
-    engine.device.createTexture({
-      label: engine.label(`argument texture ${i}`),
-      size: [TEXELS, height],
-      format: 'rgba32float',
-      usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
-    }),
-  );
+function makeTexture(engine: Engine, index: number, rows: number): GPUTexture {
+  return engine.device.createTexture({
+    label: engine.label(`argument texture ${index}`),
+    size: [TEXELS, rows],
+    format: 'rgba32float',
+    usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
+  });
 }

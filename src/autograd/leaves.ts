@@ -111,3 +111,9 @@ export class ParameterSet {
     return entry;
   }
 }
+
+/** What an update op (Adam) tells the compiler: whose parameters, and its per-parameter state by kernel argument name. */
+export interface UpdateAttrs {
+  readonly set: ParameterSet;
+  readonly state: Readonly<Record<string, ParameterSet>>;
+}

@@ -1,5 +1,22 @@
 import type { Root } from './placement.js';
 
+/** Device memory of a plan, in bytes. */
+export interface MemoryReport {
+  /** All that is allocated while the plan runs. */
+  readonly peak: number;
+  readonly weights: number;
+  readonly gradients: number;
+  /** Pooled intermediates, scratch included. */
+  readonly activations: number;
+  /** What the pool could not be smaller than: the largest set of intermediates alive at once. */
+  readonly largestLiveSet: number;
+  readonly inputs: number;
+  /** Textures that some kernels read their arguments from. */
+  readonly textures: number;
+  /** Every parameter set the plan touches, optimiser state included. */
+  readonly parameterSets: readonly { readonly name: string; readonly bytes: number }[];
+}
+
 /** One pooled buffer and the roots that take turns in it. */
 export interface PoolBuffer {
   elements: number;

@@ -20,6 +20,10 @@ export interface Root {
   at: number;
 }
 
+export function newRoot(label: string, kind: Root['kind'], elements: number, slab?: number): Root {
+  return { label, kind, elements, dtype: 'f32', slab, first: Number.POSITIVE_INFINITY, last: -1, at: 0 };
+}
+
 /** Whether the root shares the pool's buffers. */
 export function isPooled(root: Root): boolean {
   return root.kind === 'pool' || root.kind === 'scratch';

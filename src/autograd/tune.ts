@@ -8,8 +8,8 @@ import { bindSteps, checkLimits, type Piece } from './bind.js';
 import type { PlannedCall } from './compile.js';
 import { label, type Variant } from './op.js';
 import type { Root } from './placement.js';
-import type { Step } from './plan.js';
 import { candidates, shapeClass } from './shape-class.js';
+import type { Step } from './step.js';
 import { align } from './storage.js';
 
 export interface TuneOptions {

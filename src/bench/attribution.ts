@@ -1,6 +1,5 @@
-import type { UpdateAttrs } from '../autograd/compile.js';
-import type { LeafAttrs } from '../autograd/leaves.js';
-import type { Step } from '../autograd/plan.js';
+import type { LeafAttrs, UpdateAttrs } from '../autograd/leaves.js';
+import type { Step } from '../autograd/step.js';
 import type { Node, Tensor } from '../autograd/tensor.js';
 import type { Phase } from '../model/training.js';
 

@@ -2,7 +2,8 @@ import { type CompileOptions, compile, nodesOf, type PlannedCall, plannedCalls }
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
 import type { Op, Variant } from '../autograd/op.js';
-import type { Plan, Step } from '../autograd/plan.js';
+import type { Plan } from '../autograd/plan.js';
+import type { Step } from '../autograd/step.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { testNormal, testRandom } from '../kernels/oracle.js';

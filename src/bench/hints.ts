@@ -1,4 +1,4 @@
-import { SENTINEL } from '../autograd/plan.js';
+import { SENTINEL } from '../autograd/guards.js';
 import { type Nd, nd } from '../kernels/oracle.js';
 import { expectedOf, type Layout, nmse, type Prepared } from './check-case.js';
 import type { Failure, Run } from './user-check.js';

@@ -1,10 +1,12 @@
-import type { UpdateAttrs } from '../autograd/compile.js';
-import type { Plan, Step } from '../autograd/plan.js';
+import type { UpdateAttrs } from '../autograd/leaves.js';
+import type { Plan } from '../autograd/plan.js';
+import type { Step } from '../autograd/step.js';
 import type { Shape, TensorData } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { type Recording, requireTimestamps } from '../gpu/profiler.js';
 import type { Phase } from '../model/training.js';
 import { layersOf, phasesOf } from './attribution.js';
+import { HostClock, type HostProfile } from './host.js';
 import { summarise, type Times } from './measure.js';
 import type { Peaks } from './peaks.js';
 
@@ -44,12 +46,7 @@ export interface Profile {
   /** From submission to the last result: runs with two timestamps per dispatch, and runs without any. */
   readonly profiled: Times;
   readonly whole: Times;
-  readonly host: {
-    /** The call `plan.run`: writing inputs, recording commands, submitting. */
-    readonly run: Times;
-    /** Recording commands alone, while the device rests. */
-    readonly encode: Times;
-  };
+  readonly host: HostProfile;
   readonly memory: ProfiledMemory;
   /** The profiled run of median length; its dispatches are those of `dispatches`, in order. */
   readonly recording: Recording;
@@ -60,7 +57,7 @@ export interface ProfileOptions {
   readonly phases?: readonly Phase[];
   /** Profiled runs, and as many without timestamps between. */
   readonly runs?: number;
-  /** Calls of `plan.run` that are timed in one queue on a GPU, and recordings of commands. */
+  /** Runs that are timed in one queue on a GPU, and recordings of commands at rest. */
   readonly hostRuns?: number;
   /** Called after every run with how many of how many are done. */
   readonly onRun?: (done: number, total: number) => void;
@@ -89,38 +86,26 @@ export async function profilePlan(
   const recordings: Recording[] = [];
   const profiled: number[] = [];
   const whole: number[] = [];
-  let host: number[] = [];
-  const run = () => {
-    const begin = performance.now();
-    plan.run(feeds);
-    host.push(performance.now() - begin);
-  };
-  run();
-  await engine.idle();
+  const host = new HostClock(plan, feeds);
+  await host.run();
   onRun(1, total);
-  host = [];
+  host.forget();
   for (let i = 0; i < runs; i++) {
     let begin = performance.now();
     recordings.push(await plan.record(feeds));
     profiled.push(performance.now() - begin);
     onRun(2 * i + 2, total);
     begin = performance.now();
-    run();
+    await host.run();
     await engine.idle();
     whole.push(performance.now() - begin);
     onRun(2 * i + 3, total);
   }
   // A GPU takes a queue of runs; on a CPU adapter they would take its cores from the host.
   if (!engine.software) {
-    host = [];
-    for (let i = 0; i < hostRuns; i++) run();
+    host.forget();
+    await Promise.all(Array.from({ length: hostRuns }, () => host.run()));
     await engine.idle();
-  }
-  const encode: number[] = [];
-  for (let i = 0; i < hostRuns; i++) {
-    const begin = performance.now();
-    plan.encode().finish();
-    encode.push(performance.now() - begin);
   }
   const dispatches = dispatchesOf(plan, phases, recordings);
   return {
@@ -128,7 +113,7 @@ export async function profilePlan(
     ms: dispatches.reduce((n, d) => n + d.ms, 0),
     profiled: summarise(profiled),
     whole: summarise(whole),
-    host: { run: summarise(host), encode: summarise(encode) },
+    host: host.profile(hostRuns),
     memory: memoryOf(plan),
     recording: medianOf(recordings, (r) => r.dispatches.at(-1)?.end ?? 0),
   };

@@ -1,4 +1,4 @@
-import { table } from '../autograd/plan.js';
+import { table } from '../autograd/plan-text.js';
 import type { BenchRow, Comparison } from './document.js';
 import type { CaseResult } from './suite.js';
 

@@ -1,5 +1,5 @@
 import { isPooled, type Root } from '../autograd/placement.js';
-import type { Step } from '../autograd/plan.js';
+import type { Step } from '../autograd/step.js';
 import type { Span } from '../gpu/profiler.js';
 import type { Profile } from './profile.js';
 

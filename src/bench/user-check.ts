@@ -1,6 +1,8 @@
 import { compile, nodesOf } from '../autograd/compile.js';
+import { SENTINEL } from '../autograd/guards.js';
 import type { Call } from '../autograd/op.js';
-import { type Plan, SENTINEL, type Step } from '../autograd/plan.js';
+import type { Plan } from '../autograd/plan.js';
+import type { Step } from '../autograd/step.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, GpuValidationError, KernelTimeoutError, PoseGanError, UsageError } from '../gpu/errors.js';

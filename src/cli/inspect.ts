@@ -3,12 +3,11 @@ import { toTensor } from '../data/image.js';
 import { inspectionSheet } from '../data/inspection-sheet.js';
 import type { Pair } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
-import { type ModelConfig, modelConfig, type Preset, type Size } from '../model/config.js';
 import { inspectPair } from '../model/inspection.js';
 import { frameOf, generatorParameters, pairData } from '../model/pairs.js';
 import { Vgg } from '../model/vgg.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';
-import { readSkeleton, writeFileAtomic } from '../node/files.js';
+import { writeFileAtomic } from '../node/files.js';
 import { fittedImage } from '../node/generation.js';
 import { encodePng } from '../node/images.js';
 import { loadFeatures } from '../node/weights.js';
@@ -16,7 +15,7 @@ import { open } from '../node.js';
 import { partTransforms } from '../pose/geometry.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
-import { selectedPairs } from './selection.js';
+import { chosenModel, MODEL_HELP, MODEL_OPTIONS, selectedPairs } from './selection.js';
 import { noMore, required, text } from './values.js';
 
 /** The model to look into: a checkpoint's, or that of a preset without weights. */
@@ -29,12 +28,7 @@ function modelOf(values: Values) {
     const { config, skeleton, features } = checkpoint.info;
     return { config, skeleton, frame: frameOf(checkpoint), features, generator: generatorParameters(checkpoint) };
   }
-  const skeleton = readSkeleton(text(values, 'skeleton'));
-  const config: ModelConfig = {
-    ...modelConfig({ preset: text(values, 'preset') as Preset, size: text(values, 'size') as Size }),
-    joints: skeleton.joints.length,
-    parts: skeleton.parts.length,
-  };
+  const { config, skeleton } = chosenModel(values);
   const frame = { height: config.height, width: config.width, skeleton };
   return { config, skeleton, frame, features: undefined, generator: undefined };
 }
@@ -91,9 +85,9 @@ export const inspect: Command = {
     split: { type: 'string' },
     pair: { type: 'string' },
     out: { type: 'string' },
-    preset: { type: 'string' },
-    size: { type: 'string' },
-    skeleton: { type: 'string' },
+    preset: MODEL_OPTIONS.preset,
+    size: MODEL_OPTIONS.size,
+    skeleton: MODEL_OPTIONS.skeleton,
     resize: { type: 'boolean' },
   },
   help: {
@@ -103,9 +97,9 @@ export const inspect: Command = {
     split: 'train or test (default)',
     pair: 'names of source and target image (default: the first pair)',
     out: 'the PNG to write',
-    preset: 'without a checkpoint: paper (default) or authors, for the geometry',
-    size: 'without a checkpoint: market (default) or fashion',
-    skeleton: 'without a checkpoint: a skeleton file (default: the person of 18 joints)',
+    preset: `without a checkpoint: ${MODEL_HELP.preset}; for the geometry`,
+    size: `without a checkpoint: ${MODEL_HELP.size}`,
+    skeleton: `without a checkpoint: ${MODEL_HELP.skeleton}`,
     resize: 'fit images of another size to the model, joints included',
   },
   examples: [

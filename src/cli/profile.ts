@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { table } from '../autograd/plan.js';
+import { table } from '../autograd/plan-text.js';
 import { summarise, type Times } from '../bench/measure.js';
 import { measurePeaks, type Peaks } from '../bench/peaks.js';
 import { GROUPINGS, type Grouping, groupBy, type Profile, profilePlan } from '../bench/profile.js';
@@ -10,7 +10,7 @@ import { drawSynthetic } from '../data/synth.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { requireTimestamps } from '../gpu/profiler.js';
-import { type Ablation, type ModelConfig, modelConfig, type Preset, type Size } from '../model/config.js';
+import type { ModelConfig } from '../model/config.js';
 import { feedsFor, type TrainingData } from '../model/inputs.js';
 import { type PosePair, pairData } from '../model/pairs.js';
 import { Generator, Trainer } from '../model/trainer.js';
@@ -18,10 +18,11 @@ import { Vgg } from '../model/vgg.js';
 import { writeFileAtomic } from '../node/files.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
-import { jointFinder, PERSON, type Pose } from '../pose/skeleton.js';
+import { jointFinder, PERSON, type Pose, type Skeleton } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
-import { noMore, positive, text, whole } from './values.js';
+import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
+import { noMore, text, whole } from './values.js';
 
 const RUNS = { software: 3, gpu: 20 };
 const PREPARATIONS = 20;
@@ -41,14 +42,26 @@ function tracePath(values: Values): string | undefined {
   return path;
 }
 
-/** Pairs of pictures of drawn people, whose parts all have a size. */
-function drawnPairs({ height, width }: ModelConfig, count: number): (PosePair & { seen: PosePair['image'] })[] {
+/** A pose of any skeleton: joints spread over the picture (a Weyl sequence), others for every `n`. */
+function spreadPose({ joints }: Skeleton, { height, width }: ModelConfig, n: number): Pose {
+  const share = (k: number) => 0.1 + 0.8 * (k % 1);
+  return joints.map((_, j) => [width * share(0.618034 * (j + 7 * n)), height * share(0.754878 * (j + 5 * n))]);
+}
+
+/** Pairs of pictures of drawn people, whose parts all have a size; the joints of another skeleton are anywhere on them. */
+function drawnPairs(
+  config: ModelConfig,
+  skeleton: Skeleton,
+  count: number,
+): (PosePair & { seen: PosePair['image'] })[] {
+  const { height, width } = config;
   const complete = (pose: Pose) => PERSON.trunk.joints.every((j) => jointFinder(PERSON, pose)(j));
   return Array.from({ length: count }, (_, i) => {
     const pictures = [];
     for (let index = 0; pictures.length < 2; index++) {
-      const picture = drawSynthetic({ seed: 0, identity: i + 1, index, height, width });
-      if (complete(picture.pose)) pictures.push(picture);
+      const { image, pose } = drawSynthetic({ seed: 0, identity: i + 1, index, height, width });
+      if (complete(pose))
+        pictures.push({ image, pose: skeleton === PERSON ? pose : spreadPose(skeleton, config, 2 * i + index) });
     }
     const [a, b] = pictures as [(typeof pictures)[0], (typeof pictures)[0]];
     return { image: a.image, pose: a.pose, target: b.pose, seen: b.image };
@@ -56,11 +69,11 @@ function drawnPairs({ height, width }: ModelConfig, count: number): (PosePair & 
 }
 
 /** What the loader does with decoded pictures, on the thread that submits. */
-function trainingData(config: ModelConfig, pairs: ReturnType<typeof drawnPairs>): TrainingData {
+function trainingData(config: ModelConfig, skeleton: Skeleton, pairs: ReturnType<typeof drawnPairs>): TrainingData {
   const size = 3 * config.height * config.width;
   const target = new Float32Array(pairs.length * size);
   for (const [i, { seen }] of pairs.entries()) toTensor(seen, target, i * size);
-  return { ...pairData(config, PERSON, pairs), target };
+  return { ...pairData(config, skeleton, pairs), target };
 }
 
 function timed(count: number, body: () => void): Times {
@@ -79,6 +92,11 @@ interface Result {
   readonly profile: Profile;
   /** Turning a batch of decoded pictures and poses into what the device takes. */
   readonly prepare: Times;
+}
+
+/** What the host does between two submissions, in milliseconds. */
+function hostMs({ prepare, profile: { host } }: Pick<Result, 'prepare' | 'profile'>): number {
+  return [prepare, host.inputs, host.recording, host.readBack].reduce((n, t) => n + t.median, 0);
 }
 
 const range = ({ median, q1, q3 }: Times) => `${threeDigits(median)} ms (${threeDigits(q1)} to ${threeDigits(q3)})`;
@@ -109,9 +127,13 @@ ${by === 'phase' ? '' : `\n${groupTable(result, 'phase', Number.POSITIVE_INFINIT
 Times are medians of ${runs === 1 ? 'one run' : `${runs} runs`} (and quartiles).
   whole iteration        ${range(profile.whole)}
   with timestamps        ${range(profile.profiled)}; its dispatches add up to ${threeDigits(profile.ms)} ms
-  host: plan.run         ${range(host.run)}: inputs written, commands recorded and submitted
-  host: recording        ${range(host.encode)} of it, while the device rests
-  host: batch            ${range(prepare)}: decoded pictures and poses to arrays
+
+Host: ${threeDigits(hostMs(result))} ms an iteration between two submissions
+  batch                  ${range(prepare)}: decoded pictures and poses to arrays
+  inputs                 ${range(host.inputs)}: arrays handed to the device
+  recording              ${range(host.recording)}: commands; ${range(host.recordingAtRest)} while the device rests
+  read-back              ${range(host.readBack)}: losses asked for
+  submission             ${range(host.submission)} besides, in the driver
 
 Memory: peak ${mib(m.peak)} = ${m.ratio.toFixed(3)} × (weights ${mib(m.weights)} + gradients ${mib(m.gradients)} + moments ${mib(m.moments)}
   + largest live set ${mib(m.largestLiveSet)}); intermediates take ${mib(m.activations)}, inputs ${mib(m.inputs)}, textures ${mib(m.textures)}`;
@@ -121,8 +143,9 @@ function document({ profile, ...facts }: Result, by: Grouping, top: number): str
   const { dispatches, ms, profiled, whole: iteration, host, memory } = profile;
   const groups = groupBy(profile, by, facts.peaks).slice(0, top);
   const phases = groupBy(profile, 'phase', facts.peaks);
-  const body = { ms, dispatches: dispatches.length, whole: iteration, profiled, host, memory, by, groups, phases };
-  return JSON.stringify({ ...facts, ...body }, null, 2);
+  const hostTimes = { betweenSubmissions: hostMs({ profile, prepare: facts.prepare }), ...host };
+  const body = { ms, dispatches: dispatches.length, whole: iteration, profiled, host: hostTimes, memory };
+  return JSON.stringify({ ...facts, ...body, by, groups, phases }, null, 2);
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -130,22 +153,16 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const by = groupingOf(values);
   const trace = tracePath(values);
   const top = text(values, 'top') === undefined ? Number.POSITIVE_INFINITY : whole(values, 'top', 1, 1);
-  const config = modelConfig({
-    preset: text(values, 'preset') as Preset | undefined,
-    size: text(values, 'size') as Size | undefined,
-    ablation: text(values, 'ablation') as Ablation | undefined,
-    width: positive(values, 'width', 1),
-  });
-  const batch = whole(values, 'batch', config.batch, 1);
+  const { config, skeleton, batch } = chosenModel(values);
   const given = text(values, 'runs') === undefined ? undefined : whole(values, 'runs', 1, 1);
   const json = values.json === true;
   const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
   const generate = values.generate === true;
   const features = generate ? undefined : loadFeatures(config, text(values, 'features'));
   if (features?.note) say(features.note);
-  const pairs = drawnPairs(config, batch);
-  const data = trainingData(config, pairs);
-  const prepare = timed(PREPARATIONS, () => trainingData(config, pairs));
+  const pairs = drawnPairs(config, skeleton, batch);
+  const data = trainingData(config, skeleton, pairs);
+  const prepare = timed(PREPARATIONS, () => trainingData(config, skeleton, pairs));
   const engine = await open({ adapter: text(values, 'adapter') });
   try {
     say(`adapter: ${engine.adapterName}; kernels ${engine.tuning ? 'as measured here' : 'by rule'} (pose-gan tune)`);
@@ -184,12 +201,7 @@ export const profile: Command = {
   summary: 'prints a training iteration kernel by kernel, its host time and memory; writes a Chrome trace',
   usage: '',
   options: {
-    preset: { type: 'string' },
-    size: { type: 'string' },
-    ablation: { type: 'string' },
-    width: { type: 'string' },
-    features: { type: 'string' },
-    batch: { type: 'string' },
+    ...MODEL_OPTIONS,
     generate: { type: 'boolean' },
     runs: { type: 'string' },
     by: { type: 'string' },
@@ -197,12 +209,7 @@ export const profile: Command = {
     trace: { type: 'string' },
   },
   help: {
-    preset: 'paper (default) or authors',
-    size: 'market (128×64, default), fashion (256×256) or small (64×32)',
-    ablation: 'full (default), baseline, dsc, perc, mean or dropout',
-    width: 'multiplies all channel counts',
-    features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed (pose-gan weights)',
-    batch: 'pairs per iteration (default: 4)',
+    ...MODEL_HELP,
     generate: 'the generator alone instead of a training iteration',
     runs: `profiled runs, and as many without timestamps (default: ${RUNS.software}, on a GPU ${RUNS.gpu})`,
     by: `what to add up by: ${GROUPINGS.join(', ')} (default: kernel)`,

@@ -1,10 +1,63 @@
 import type { Dataset, PairSelection, Split } from '../data/dataset.js';
 import { UsageError } from '../gpu/errors.js';
+import {
+  type Ablation,
+  type ConfigOptions,
+  type ModelConfig,
+  modelConfig,
+  type Preset,
+  type Size,
+} from '../model/config.js';
 import type { ModelFrame } from '../model/pairs.js';
 import { openDataset } from '../node/dataset.js';
+import { readSkeleton } from '../node/files.js';
+import type { Skeleton } from '../pose/skeleton.js';
 import type { Values } from './command.js';
 import { progress } from './progress.js';
-import { required, text, whole } from './values.js';
+import { positive, required, text, whole } from './values.js';
+
+/** Options by which a command chooses a model that is not there yet, as `Command.options` and `Command.help` have them. */
+export const MODEL_OPTIONS = {
+  preset: { type: 'string' },
+  size: { type: 'string' },
+  ablation: { type: 'string' },
+  width: { type: 'string' },
+  skeleton: { type: 'string' },
+  features: { type: 'string' },
+  batch: { type: 'string' },
+} as const;
+export const MODEL_HELP: Readonly<Record<keyof typeof MODEL_OPTIONS, string>> = {
+  preset: 'paper (default) or authors',
+  size: 'market (128×64, default), fashion (256×256) or small (64×32, to try things)',
+  ablation: 'full (default), baseline, dsc, perc, mean or dropout',
+  width: 'multiplies all channel counts: 0.25 trains on a small machine',
+  skeleton: 'a skeleton JSON file; the person’s when left out',
+  features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed (pose-gan weights)',
+  batch: 'pairs per iteration (default: 4)',
+};
+
+export interface ModelChoice {
+  readonly config: ModelConfig;
+  /** What the configuration was made from. */
+  readonly recipe: ConfigOptions;
+  readonly skeleton: Skeleton;
+  /** Pairs per iteration. */
+  readonly batch: number;
+}
+
+/** The model that the options of `MODEL_OPTIONS` choose; `--features` is for `loadFeatures`. */
+export function chosenModel(values: Values): ModelChoice {
+  const recipe = {
+    preset: text(values, 'preset') as Preset | undefined,
+    size: text(values, 'size') as Size | undefined,
+    ablation: text(values, 'ablation') as Ablation | undefined,
+    width: positive(values, 'width', 1),
+  };
+  const skeleton = readSkeleton(text(values, 'skeleton'));
+  const base = modelConfig(recipe);
+  const config = { ...base, joints: skeleton.joints.length, parts: skeleton.parts.length };
+  return { config, recipe, skeleton, batch: whole(values, 'batch', config.batch, 1) };
+}
 
 /** `--split`: the test half by default. */
 export function splitOf(values: Values): Split {

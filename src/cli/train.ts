@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { UsageError } from '../gpu/errors.js';
-import { type Ablation, modelConfig, type Preset, type Size } from '../model/config.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
 import { readSkeleton } from '../node/files.js';
@@ -11,6 +10,7 @@ import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
+import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
 import { tuningProgress } from './tune.js';
 import { noMore, positive, required, text, whole } from './values.js';
 
@@ -19,13 +19,7 @@ const OPTIONS = {
   data: { type: 'string' },
   name: { type: 'string' },
   out: { type: 'string' },
-  preset: { type: 'string' },
-  size: { type: 'string' },
-  ablation: { type: 'string' },
-  width: { type: 'string' },
-  skeleton: { type: 'string' },
-  features: { type: 'string' },
-  batch: { type: 'string' },
+  ...MODEL_OPTIONS,
   iterations: { type: 'string' },
   'learning-rate': { type: 'string' },
   seed: { type: 'string' },
@@ -113,20 +107,8 @@ function interruption(say: (text: string) => void): { signal: AbortSignal; relea
 async function run(given: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const values = withConfigFile(given);
-  const recipe = {
-    preset: text(values, 'preset') as Preset | undefined,
-    size: text(values, 'size') as Size | undefined,
-    ablation: text(values, 'ablation') as Ablation | undefined,
-    width: positive(values, 'width', 1),
-  };
-  const skeleton = readSkeleton(text(values, 'skeleton'));
-  const base = modelConfig(recipe);
-  const config = {
-    ...base,
-    joints: skeleton.joints.length,
-    parts: skeleton.parts.length,
-    learningRate: positive(values, 'learning-rate', base.learningRate),
-  };
+  const { config: chosen, recipe, batch } = chosenModel(values);
+  const config = { ...chosen, learningRate: positive(values, 'learning-rate', chosen.learningRate) };
   const folder = required(values, 'out');
   const iterations = whole(values, 'iterations', 90_000, 1);
   const json = values.json === true;
@@ -148,7 +130,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       config,
       recipe,
       seed: whole(values, 'seed', 0),
-      batch: whole(values, 'batch', config.batch, 1),
+      batch,
       iterations,
       logEvery: whole(values, 'log-every', 1, 1),
       sampleEvery: whole(values, 'sample-every', 500, 1),
@@ -195,13 +177,7 @@ export const train: Command = {
     data: 'the folder that holds D-dataset, D-annotation-*.csv and D-pairs-*.csv',
     name: 'the dataset’s name D',
     out: 'where checkpoints, samples and log.jsonl go',
-    preset: 'paper (default) or authors',
-    size: 'market (128×64, default), fashion (256×256) or small (64×32, to try things)',
-    ablation: 'full (default), baseline, dsc, perc, mean or dropout',
-    width: 'multiplies all channel counts: 0.25 trains on a small machine',
-    skeleton: 'a skeleton JSON file; the person’s when left out',
-    features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed (pose-gan weights)',
-    batch: 'pairs per iteration (default: 4)',
+    ...MODEL_HELP,
     iterations: 'iterations in all (default: 90000)',
     'learning-rate': 'step size of Adam (default: 0.0002)',
     seed: 'of weights, dropout, noise and order (default: 0)',

@@ -1,8 +1,7 @@
-import { table } from '../autograd/plan.js';
+import { table } from '../autograd/plan-text.js';
 import { type TunedClass, type TuneProgress, type TuneResult, tune as tuneCalls } from '../autograd/tune.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Tuning } from '../gpu/tuner.js';
-import { type Ablation, modelConfig, type Preset, type Size } from '../model/config.js';
 import { generatorCalls, trainingCalls } from '../model/trainer.js';
 import { Vgg } from '../model/vgg.js';
 import { saveTuning } from '../node/tuning-files.js';
@@ -10,7 +9,8 @@ import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
-import { noMore, positive, text, whole } from './values.js';
+import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
+import { noMore, positive, text } from './values.js';
 
 /** A bar that counts classes as they are timed. */
 export function tuningProgress(): { onProgress: (p: TuneProgress) => void; end: () => void } {
@@ -74,13 +74,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
       'POSE_GAN_TUNING is off, so there is no place for the choices; unset it, or name a file with --out',
     );
   if (from) return install(values, from, out);
-  const config = modelConfig({
-    preset: text(values, 'preset') as Preset | undefined,
-    size: text(values, 'size') as Size | undefined,
-    ablation: text(values, 'ablation') as Ablation | undefined,
-    width: positive(values, 'width', 1),
-  });
-  const batch = whole(values, 'batch', config.batch, 1);
+  const { config, batch } = chosenModel(values);
   const { weights } = loadFeatures(config, text(values, 'features'));
   const budget = positive(values, 'budget', Number.POSITIVE_INFINITY);
   const engine = await open({ adapter: text(values, 'adapter') });
@@ -124,24 +118,15 @@ export const tune: Command = {
     'times the kernels that fit a model’s layers on this adapter and stores the fastest; every command uses them',
   usage: '[--preset P] [--size S] [--batch N]',
   options: {
-    preset: { type: 'string' },
-    size: { type: 'string' },
-    ablation: { type: 'string' },
-    width: { type: 'string' },
-    batch: { type: 'string' },
-    features: { type: 'string' },
+    ...MODEL_OPTIONS,
     budget: { type: 'string' },
     force: { type: 'boolean' },
     out: { type: 'string' },
     from: { type: 'string' },
   },
   help: {
-    preset: 'paper (default) or authors',
-    size: 'market (default), fashion or small',
-    ablation: 'full (default), baseline, dsc, perc, mean or dropout',
-    width: 'multiplies all channel counts, as in training',
-    batch: 'pairs per iteration (default: 4); batches of up to the next power of two share choices',
-    features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed',
+    ...MODEL_HELP,
+    batch: `${MODEL_HELP.batch}; batches of up to the next power of two share choices`,
     budget: 'seconds after which no further layer is begun; the next tune goes on',
     force: 'time what has a choice already too',
     out: 'a file for the choices, instead of the one that the variable POSE_GAN_TUNING names or the cache folder',

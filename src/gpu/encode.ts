@@ -1,4 +1,4 @@
-import { TEXELS, type TextureUpload } from './shader.js';
+import type { TextureUpload } from './shader.js';
 
 /** A dispatch with all that it takes to record it. */
 export interface EncodedDispatch {
@@ -34,18 +34,6 @@ export function encodeDispatches(
   pass?.end();
 }
 
-/** Copies buffer ranges into textures `TEXELS` wide, row after row; 16 bytes a texel. */
 export function uploadTextures(encoder: GPUCommandEncoder, uploads: readonly TextureUpload[]): void {
-  for (const { buffer, offset, bytes, texture } of uploads) {
-    const texels = Math.ceil(bytes / 16);
-    const rows = Math.floor(texels / TEXELS);
-    const layout = { buffer, offset, bytesPerRow: 16 * TEXELS };
-    if (rows) encoder.copyBufferToTexture(layout, { texture }, [TEXELS, rows]);
-    const rest = texels - rows * TEXELS;
-    if (rest)
-      encoder.copyBufferToTexture({ ...layout, offset: offset + 16 * TEXELS * rows }, { texture, origin: [0, rows] }, [
-        rest,
-        1,
-      ]);
-  }
+  for (const { source, destination, size } of uploads) encoder.copyBufferToTexture(source, destination, size);
 }

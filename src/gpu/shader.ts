@@ -24,12 +24,11 @@ export interface Shader {
 /** Width of the textures that arguments are copied to. */
 export const TEXELS = 2048;
 
-/** A byte range of a buffer that is copied to a texture, row by row from the top. */
+/** A copy of a byte range of a buffer to rows of a texture. */
 export interface TextureUpload {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly bytes: number;
-  readonly texture: GPUTexture;
+  readonly source: GPUTexelCopyBufferInfo;
+  readonly destination: GPUTexelCopyTextureInfo;
+  readonly size: readonly [width: number, height: number];
 }
 
 export interface ShaderBinding {

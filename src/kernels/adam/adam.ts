@@ -1,6 +1,5 @@
-import type { UpdateAttrs } from '../../autograd/compile.js';
 import { gradients } from '../../autograd/gradients.js';
-import { fedInput, ParameterSet } from '../../autograd/leaves.js';
+import { fedInput, ParameterSet, type UpdateAttrs } from '../../autograd/leaves.js';
 import { onDemand } from '../../autograd/on-demand.js';
 import { apply, arg, type Op } from '../../autograd/op.js';
 import { expectShape, type Node, type Tensor } from '../../autograd/tensor.js';

@@ -1,6 +1,6 @@
 import scalarCode from '../../../shaders/adam/scalar.wgsl?raw';
 import vec4Code from '../../../shaders/adam/vec4.wgsl?raw';
-import type { UpdateAttrs } from '../../autograd/compile.js';
+import type { UpdateAttrs } from '../../autograd/leaves.js';
 import type { Variant } from '../../autograd/op.js';
 import { arg, grid } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';

@@ -1,57 +1,60 @@
 import applyCode from '../../../shaders/instanceNorm/apply.wgsl?raw';
+import finishCode from '../../../shaders/instanceNorm/finish.wgsl?raw';
 import naiveCode from '../../../shaders/instanceNorm/naive.wgsl?raw';
+import oneCode from '../../../shaders/instanceNorm/one.wgsl?raw';
 import partialCode from '../../../shaders/instanceNorm/partial.wgsl?raw';
 import smallCode from '../../../shaders/instanceNorm/small.wgsl?raw';
-import statsCode from '../../../shaders/instanceNorm/stats.wgsl?raw';
 import treePartialCode from '../../../shaders/instanceNorm/tree-partial.wgsl?raw';
 import treeStatsCode from '../../../shaders/instanceNorm/tree-stats.wgsl?raw';
 import type { Variant } from '../../autograd/op.js';
-import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
+import { arg, type Call, grid, type Launch } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
-import { chunksFor } from '../sum/kernels.js';
-import { type Attrs, lanesOf, naiveParams, rejectsChunks, rejectsSmall, treeOf } from './view.js';
+import {
+  type Attrs,
+  chunksOf,
+  lanesOf,
+  naiveParams,
+  oneOf,
+  rejectsChunks,
+  rejectsOne,
+  rejectsSmall,
+  treeOf,
+} from './view.js';
 
 const naive = shader('instanceNorm/naive', naiveCode);
 const small = shader('instanceNorm/small', smallCode);
 const partial = shader('instanceNorm/partial', partialCode);
-const statsShader = shader('instanceNorm/stats', statsCode);
+const finish = shader('instanceNorm/finish', finishCode);
+const one = shader('instanceNorm/one', oneCode);
 const treePartial = shader('instanceNorm/tree-partial', treePartialCode);
 const treeStats = shader('instanceNorm/tree-stats', treeStatsCode);
 const applyShader = shader('instanceNorm/apply', applyCode);
 
-/** The last pass of the split kernels. */
-function applyDispatch(call: Call<Attrs>): Dispatch {
+function launchOne(call: Call<Attrs>): Launch {
   const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
-  // eight elements for each load of γ, β and statistics
-  const strips = Math.ceil(mid / 8);
-  return {
-    shader: applyShader,
-    params: { count: images * strips * lanes, mid, lanes, chunks: strips, quads, pixels, norm_groups, sample },
-    workgroups: grid(images * strips * lanes, 64),
-  };
+  const params = { mid, lanes, quads, pixels, norm_groups, sample, epsilon: call.attrs.epsilon };
+  return { dispatches: [{ shader: one, params, ...oneOf({ lanes, images }) }] };
 }
 
 function launchChunks(call: Call<Attrs>): Launch {
   const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);
-  const chunks = chunksFor(mid);
-  const count = images * chunks * lanes;
+  const { chunks, count, constants, workgroups } = chunksOf({ images, mid, lanes });
+  const view = { count, mid, lanes, chunks, quads, pixels };
+  const params = { ...view, norm_groups, sample, epsilon: call.attrs.epsilon };
   return {
     scratch: { partial: 8 * count },
     dispatches: [
-      { shader: partial, params: { count, mid, lanes, chunks, quads, pixels }, workgroups: grid(count, 64) },
-      {
-        shader: statsShader,
-        params: { count: images * lanes, mid, lanes, chunks, norm_groups, sample, epsilon: call.attrs.epsilon },
-        workgroups: grid(images * lanes, 64),
-      },
-      applyDispatch(call),
+      { shader: partial, constants, params: view, workgroups },
+      { shader: finish, constants, params, workgroups },
     ],
   };
 }
 
 function launchTree(call: Call<Attrs>): Launch {
   const view = lanesOf(arg(call, 'x'), call.attrs);
-  const { mid, lanes, quads, pixels, norm_groups, sample } = view;
+  const { images, mid, lanes, quads, pixels, norm_groups, sample } = view;
+  // eight elements for each load of γ, β and statistics
+  const strips = Math.ceil(mid / 8);
   const { constants, ROWS, chunks, partial, blocks, perLane } = treeOf(view);
   return {
     scratch: { partial },
@@ -63,7 +66,11 @@ function launchTree(call: Call<Attrs>): Launch {
         params: { mid, lanes, chunks, norm_groups, sample, epsilon: call.attrs.epsilon },
         workgroups: perLane,
       },
-      applyDispatch(call),
+      {
+        shader: applyShader,
+        params: { count: images * strips * lanes, mid, lanes, chunks: strips, quads, pixels, norm_groups, sample },
+        workgroups: grid(images * strips * lanes, 64),
+      },
     ],
   };
 }
@@ -78,6 +85,7 @@ export const variants: readonly Variant<Attrs>[] = [
       return { dispatches: [{ shader: small, params, workgroups: grid(params.count, 64) }] };
     },
   },
+  { name: 'one', rejects: rejectsOne, launch: launchOne },
   {
     name: 'tree',
     rejects: (call) => rejectsChunks(arg(call, 'x'), call.attrs, arg(call, 'y')),

@@ -1,4 +1,4 @@
-import { type Arg, vec4Ready } from '../../autograd/op.js';
+import { type Arg, arg, type Call, grid, vec4Ready } from '../../autograd/op.js';
 
 /** What is normalised together: each channel of an image, or the whole image. */
 export type Mode = 'channel' | 'sample';
@@ -19,6 +19,44 @@ export function lanesOf(x: Arg, { mode }: Attrs) {
   return mode === 'channel'
     ? { images, pixels, quads, mid: pixels, lanes: quads, norm_groups: x.channels, sample: 0, size: pixels }
     : { images, pixels, quads, mid: pixels * quads, lanes: 1, norm_groups: 1, sample: 1, size: pixels * x.channels };
+}
+
+/** Chunks of an image in the chunked kernels at most, all lanes together. */
+const CHUNKS = 128;
+
+/**
+ * How the chunked kernels share the vectors of an image. Every invocation of the last pass joins what the first found in all
+ * chunks of its lane, which costs a CPU less than a dispatch between the two as long as they are few: c invocations join c chunks,
+ * so c² is kept well below the vectors of a lane.
+ */
+export function chunksOf({ images, mid, lanes }: { images: number; mid: number; lanes: number }) {
+  const chunks = Math.max(1, Math.min(Math.ceil(Math.sqrt(mid) / 2), Math.round(CHUNKS / lanes)));
+  const count = images * chunks * lanes;
+  // Wide workgroups read longer runs of memory; narrow ones are enough of them for the cores where there is little to do.
+  const WIDTH = count < 512 ? 16 : 64;
+  return { chunks, count, constants: { WIDTH }, workgroups: grid(count, WIDTH) };
+}
+
+/** Invocations of a workgroup that normalises its lanes in one dispatch, and how many of them lie side by side at most. */
+const ONE = 64;
+const ONE_LANES = 8;
+/** Vectors that such a workgroup takes at most, on the CPU, where it shares no work with others, and on a GPU. */
+const ONE_VECTORS = { software: 16384, gpu: 4096 };
+
+/** How a workgroup shares the vectors of its lanes: LANES side by side, in ROWS rows of invocations. */
+export function oneOf({ lanes, images }: { lanes: number; images: number }) {
+  const LANES = 2 ** Math.ceil(Math.log2(Math.min(ONE_LANES, lanes)));
+  const workgroups: [number, number, number] = [Math.ceil(lanes / LANES), images, 1];
+  return { constants: { LANES, ROWS: ONE / LANES }, workgroups };
+}
+
+/** Why one workgroup is too few for the lanes that it would take. */
+export function rejectsOne(call: Call<Attrs>): string | undefined {
+  const x = arg(call, 'x');
+  if (!vec4Ready(x, arg(call, 'y'))) return 'channels, strides and offsets must be multiples of 4';
+  const view = lanesOf(x, call.attrs);
+  const most = ONE_VECTORS[call.device.software ? 'software' : 'gpu'];
+  return view.mid * oneOf(view).constants.LANES > most ? `its lanes have more than ${most} vectors` : undefined;
 }
 
 /** Invocations of a workgroup of the tree kernels, and vectors that each of them adds up before they are joined. */

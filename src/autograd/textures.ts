@@ -1,0 +1,158 @@
+import { TEXELS, type TextureUpload } from '../gpu/shader.js';
+import type { Root } from './placement.js';
+
+/** A byte range that a dispatch reads from a texture. */
+export interface TextureRead {
+  readonly root: Root;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** What a dispatch reads from textures, and the storage that it writes. */
+export interface TextureUser {
+  readonly reads: readonly TextureRead[];
+  readonly writes: readonly Root[];
+}
+
+/** A read, and the texture it is from. */
+export interface TextureUse {
+  readonly read: TextureRead;
+  readonly texture: number;
+  /** The dispatch before which it is copied there; none where it is there from an earlier read. */
+  readonly copied: number | undefined;
+}
+
+export interface TexturePlan {
+  /** Rows of each texture. */
+  readonly rows: readonly number[];
+  /** By dispatch and read. */
+  readonly uses: readonly (readonly TextureUse[])[];
+}
+
+const ROW_BYTES = 16 * TEXELS;
+
+/** Elements of a buffer that can be copied to a texture in rows, the last one too. */
+export function wholeRows(elements: number): number {
+  const row = ROW_BYTES / 4;
+  return row * Math.ceil(elements / row);
+}
+
+const rowsOf = ({ bytes }: TextureRead) => Math.ceil(bytes / ROW_BYTES);
+
+/**
+ * Shares few textures among the reads of dispatches that run in order. There are as many as one dispatch reads, each as large as
+ * it must be, and a smaller one besides where that saves copies. What is in a texture stays until its place is needed, and is
+ * not brought there again as long as nothing has written its storage. As copies part the dispatches into passes, one is made
+ * together with earlier ones where its source and its texture are ready by then.
+ */
+export function planTextures(users: readonly TextureUser[]): TexturePlan {
+  const rows: number[] = [];
+  for (const { reads } of users)
+    for (const [i, n] of reads
+      .map(rowsOf)
+      .sort((a, b) => b - a)
+      .entries())
+      rows[i] = Math.max(rows[i] ?? 1, n);
+  const least = share(users, rows);
+  const last = rows.at(-1);
+  if (last === undefined) return least;
+  const more = share(users, [...rows, Math.ceil(last / 2)]);
+  return costOf(more) < costOf(least) ? more : least;
+}
+
+/** Copies and the breaks between passes that they make. */
+function costOf({ uses }: TexturePlan): number {
+  const copies = uses.flat().flatMap(({ copied }) => (copied === undefined ? [] : [copied]));
+  return copies.length + new Set(copies).size;
+}
+
+function share(users: readonly TextureUser[], rows: readonly number[]): TexturePlan {
+  const keys = keysOf(users);
+  const wanted = new Map<string, number[]>();
+  for (const [at, list] of keys.entries()) for (const key of list) wanted.set(key, [...(wanted.get(key) ?? []), at]);
+  const held: (string | undefined)[] = rows.map(() => undefined);
+  const lastRead = rows.map(() => -1);
+  const lastWrite = new Map<Root, number>();
+  const breaks: number[] = [];
+  const uses = users.map(({ reads, writes }, at): TextureUse[] => {
+    const here = keys[at] as readonly string[];
+    /** When what a texture holds is read next. */
+    const next = (texture: number) => {
+      const times = wanted.get(held[texture] ?? '') ?? [];
+      return times.find((t) => t > at) ?? Number.POSITIVE_INFINITY;
+    };
+    /** Fewest copies, then what is needed late or never overwritten, then what was read longest ago. */
+    const costs = (textures: readonly number[]) => {
+      const over = textures.filter((texture, i) => held[texture] !== here[i]);
+      const spoilt = over.reduce((sum, texture) => sum + 1 / (next(texture) - at), 0);
+      return [over.length, spoilt, Math.max(-1, ...over.map((texture) => lastRead[texture] as number))];
+    };
+    const [best] = choices(reads.map(rowsOf), rows)
+      .map((textures) => ({ textures, costs: costs(textures) }))
+      .sort((a, b) => compare(a.costs, b.costs));
+    const found = (best?.textures ?? []).map((texture, i) => {
+      const read = reads[i] as TextureRead;
+      const ready = 1 + Math.max(lastRead[texture] as number, lastWrite.get(read.root) ?? -1);
+      return { read, texture, fresh: held[texture] !== here[i], ready };
+    });
+    const fresh = found.filter((f) => f.fresh);
+    const earlier = fresh.map((f) => breaks.findLast((b) => b >= f.ready));
+    // If one of them must be copied now, there is a break here for all.
+    const now = earlier.some((b) => b === undefined);
+    if (now) breaks.push(at);
+    for (const [i, { texture }] of found.entries()) {
+      held[texture] = here[i];
+      lastRead[texture] = at;
+    }
+    for (const root of writes) lastWrite.set(root, at);
+    return found.map(({ read, texture, fresh: copy }) => {
+      const copied = !copy ? undefined : now ? at : earlier.shift();
+      return { read, texture, copied };
+    });
+  });
+  return { rows, uses };
+}
+
+/** Order of lists of numbers by their first difference. */
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((x, i) => x !== b[i]);
+  return at < 0 ? 0 : (a[at] as number) - (b[at] as number);
+}
+
+/** A name for what each read sees: its range, and how often its storage was written before. */
+function keysOf(users: readonly TextureUser[]): string[][] {
+  const ids = new Map<Root, number>();
+  const written = new Map<Root, number>();
+  const idOf = (root: Root) => {
+    const id = ids.get(root) ?? ids.size;
+    ids.set(root, id);
+    return id;
+  };
+  return users.map(({ reads, writes }) => {
+    const names = reads.map((r) => [idOf(r.root), r.offset, r.bytes, written.get(r.root) ?? 0].join(' '));
+    for (const root of writes) written.set(root, (written.get(root) ?? 0) + 1);
+    return names;
+  });
+}
+
+/** Every way to give reads of so many rows textures of their own that hold them. */
+function choices(needs: readonly number[], rows: readonly number[], taken: readonly number[] = []): number[][] {
+  const need = needs[taken.length];
+  if (need === undefined) return [[...taken]];
+  return rows.flatMap((n, i) => (n >= need && !taken.includes(i) ? choices(needs, rows, [...taken, i]) : []));
+}
+
+/** The copies that bring a byte range of a buffer into a texture, row by row from the top; 16 bytes a texel. */
+export function uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, texture: GPUTexture): TextureUpload[] {
+  const texels = Math.ceil(bytes / 16);
+  const over = offset + ROW_BYTES * Math.ceil(texels / TEXELS) > buffer.size;
+  // The last row is copied to its end, unless the buffer ends before.
+  const rows = over ? Math.floor(texels / TEXELS) : Math.ceil(texels / TEXELS);
+  const rest = Math.max(0, texels - rows * TEXELS);
+  const block = (row: number, size: readonly [number, number]): TextureUpload => ({
+    source: { buffer, offset: offset + ROW_BYTES * row, bytesPerRow: ROW_BYTES },
+    destination: row ? { texture, origin: [0, row] } : { texture },
+    size,
+  });
+  return [...(rows ? [block(0, [TEXELS, rows])] : []), ...(rest ? [block(rows, [rest, 1])] : [])];
+}
