@@ -176,6 +176,12 @@ function bytesOf(piece: Piece, name: string): number {
   return a && bindsRange(a, place) ? 4 * a.rows * a.channels : 4 * place.root.elements;
 }
 
+/**
+ * Texels at the end of each texture row that nothing reads. Without them rows of weights a power of two apart, of which a tile reads
+ * dozens at once, would all fall into one set of a core's first cache.
+ */
+const SPARE_TEXELS = 16;
+
 /** One texture for the first, second, … texture argument of every dispatch, large enough for all; they are filled before each. */
 function makeTextures(engine: Engine, pieces: readonly Piece[]): GPUTexture[] {
   const rows: number[] = [];
@@ -186,7 +192,7 @@ function makeTextures(engine: Engine, pieces: readonly Piece[]): GPUTexture[] {
   return rows.map((height, i) =>
     engine.device.createTexture({
       label: engine.label(`argument texture ${i}`),
-      size: [TEXELS, height],
+      size: [TEXELS + SPARE_TEXELS, height],
       format: 'rgba32float',
       usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
     }),
