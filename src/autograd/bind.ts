@@ -210,10 +210,16 @@ function textureUser({ piece, dispatch: { shader } }: PieceDispatch): TextureUse
   return { reads, writes };
 }
 
+/**
+ * Texels at the end of each texture row that nothing reads. Without them rows of weights a power of two apart, of which a tile reads
+ * dozens at once, would all fall into one set of a core's first cache.
+ */
+const SPARE_TEXELS = 16;
+
 function makeTexture(engine: Engine, index: number, rows: number): GPUTexture {
   return engine.device.createTexture({
     label: engine.label(`argument texture ${index}`),
-    size: [TEXELS, rows],
+    size: [TEXELS + SPARE_TEXELS, rows],
     format: 'rgba32float',
     usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
   });

@@ -110,9 +110,8 @@ const tiledVariants = TILES.map(
 
 /** What the rows of x and gy in a chunk may take, so that the second core cache keeps them for the next tile. */
 const CACHE_BYTES = 2 ** 19;
-
 /** Elements of partial sums that all chunks may have. */
-const MAX_PARTIALS = 2 ** 21;
+const MAX_PARTIALS = 2 ** 22;
 
 /** Rows of gy per chunk of the subgroup kernels. */
 function cachedRows(call: WeightCall, count: number): number {
@@ -125,18 +124,30 @@ function cachedRows(call: WeightCall, count: number): number {
   return Math.ceil((N * Ho) / chunks);
 }
 
-/** The kernel for subgroups with a tile of 32 channels of x × so many of gy. */
-const subgroupVariant = (columns: number, avoid: (call: WeightCall) => boolean): Variant<WeightGradientAttrs> => ({
-  name: `subgroup32x${columns}`,
+/** Whether tiles of 64 channels leave no more of them empty than tiles of 32 would. */
+const fills64 = (channels: number): boolean => (channels - 1) % 64 >= 32;
+
+/**
+ * The kernel for subgroups with a tile of so many channels of x × so many of gy. The largest tile reads least per product; it takes
+ * one pixel a step, so that short rows of pixels leave no part of a step empty.
+ */
+const subgroupVariant = (
+  down: number,
+  across: number,
+  avoid: (x: number, gy: number, lanes: number) => boolean,
+): Variant<WeightGradientAttrs> => ({
+  name: `subgroup${down}x${across}`,
   rejects: ({ device, arg: { x, gy } }) =>
     rejectsSubgroups(device) ||
     (!(x && texelRows(x)) && 'stride and offset of x must be multiples of 4') ||
     (!vec4Ready(gy) && 'channels, stride and offset of gy must be multiples of 4'),
-  avoid: (call) => !call.device.software || avoid(call),
+  avoid: (call) =>
+    !call.device.software || avoid(arg(call, 'x').channels, arg(call, 'gy').channels, call.device.subgroupSize),
   launch: (call) => {
     const LANES = call.device.subgroupSize;
-    const constants = { LANES, BLOCKS: 8 / LANES, QUADS: columns / (4 * LANES), PIXELS: 2 };
-    const count = tiles(call, 32, columns);
+    const PIXELS = down === 64 ? 1 : 2;
+    const constants = { LANES, BLOCKS: down / (4 * LANES), QUADS: across / (4 * LANES), PIXELS };
+    const count = tiles(call, down, across);
     const kernels = { split: subgroup(constants), whole: subgroupWhole(constants) };
     return launchRows(call, kernels, count, cachedRows(call, count));
   },
@@ -144,8 +155,10 @@ const subgroupVariant = (columns: number, avoid: (call: WeightCall) => boolean):
 
 export const variants: readonly Variant<WeightGradientAttrs>[] = [
   ...tiledVariants,
-  subgroupVariant(64, ({ arg: { gy } }) => !gy || gy.channels <= 32),
-  subgroupVariant(32, () => false),
+  // For subgroups of four it would be twice as long, which takes seconds to compile.
+  subgroupVariant(64, 64, (x, gy, lanes) => lanes < 8 || !fills64(x) || !fills64(gy)),
+  subgroupVariant(32, 64, (_, gy) => gy <= 32),
+  subgroupVariant(32, 32, () => false),
   {
     name: 'split',
     launch: (call) => {
