@@ -131,7 +131,7 @@ describe('the loop', () => {
     const told: number[] = [];
     const run = iterate(trainer, {
       batch: async () => ({}) as never,
-      more: () => true,
+      more: () => trainer.step < 20,
       onLosses: (step) => told.push(step),
       after: () => undefined,
     });
