@@ -19,7 +19,7 @@ import { generatorParameters, pairData } from '../src/model/pairs.js';
 import { Generator } from '../src/model/trainer.js';
 import { writeFileAtomic } from '../src/node/files.js';
 import { encodePng, readImage } from '../src/node/images.js';
-import { PERSON, type Pose } from '../src/pose/skeleton.js';
+import { PERSON, type Pose, type Skeleton } from '../src/pose/skeleton.js';
 import { sharedEngine } from './gpu.js';
 import { standing } from './person.js';
 
@@ -60,6 +60,17 @@ export function picture(seed: number, height = HEIGHT, width = WIDTH): Image {
   return image;
 }
 
+/** A checkpoint with initial weights. */
+export function untrained(config: ModelConfig, skeleton: Skeleton): Uint8Array {
+  const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
+  const inputs = pairInputs(config, 1, new Random(0), false);
+  generator(new Parameters(nets.generator, 3), config, inputs);
+  discriminator(new Parameters(nets.discriminator, 3), config, { ...inputs, image: inputs.source });
+  const values = (set: ParameterSet) => new Map(set.names.map((name) => [name, set.initial(name)]));
+  const weights = { generator: values(nets.generator), discriminator: values(nets.discriminator) };
+  return toCheckpoint(nets, weights, { config, recipe: {}, skeleton, step: 7, seed: 3, features: 'none' });
+}
+
 let folder: string;
 /** An empty folder, a new one for every test. */
 export let out: string;
@@ -74,14 +85,7 @@ export function prepare(): void {
     for (const [i, name] of Object.keys(POSES).entries()) writeFileAtomic(imageAt(name), encodePng(picture(i + 2)));
     writeFileSync(table(), formatAnnotations(new Map(Object.entries(POSES))));
     writeFileSync(at('data', 'd-pairs-test.csv'), formatPairs(PAIRS));
-    const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
-    const inputs = pairInputs(config, 1, new Random(0), false);
-    generator(new Parameters(nets.generator, 3), config, inputs);
-    discriminator(new Parameters(nets.discriminator, 3), config, { ...inputs, image: inputs.source });
-    const values = (set: ParameterSet) => new Map(set.names.map((name) => [name, set.initial(name)]));
-    const untrained = { generator: values(nets.generator), discriminator: values(nets.discriminator) };
-    const info = { config, recipe: {}, skeleton: PERSON, step: 7, seed: 3, features: 'none' } as const;
-    writeFileSync(at('net.safetensors'), toCheckpoint(nets, untrained, info));
+    writeFileSync(at('net.safetensors'), untrained(config, PERSON));
   });
   afterAll(() => rmSync(folder, { recursive: true }));
   beforeEach(() => {

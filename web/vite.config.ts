@@ -8,8 +8,12 @@ export default defineConfig({
   root: here,
   // Every address is relative, so that the folder works wherever it is put.
   base: './',
-  build: { outDir: resolve(here, '../build/web'), emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },
-  worker: { format: 'es' },
+  build: {
+    ...{ outDir: resolve(here, '../build/web'), emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },
+    // How long a plugin took is no warning.
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
+  worker: { format: 'es', rolldownOptions: { checks: { pluginTimings: false } } },
   // The library lies beside this folder.
   server: { fs: { allow: [resolve(here, '..')] } },
 });

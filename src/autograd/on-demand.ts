@@ -1,3 +1,4 @@
+import { UsageError } from '../gpu/errors.js';
 import type { Op, Variant } from './op.js';
 
 type Load = () => Promise<void>;
@@ -26,9 +27,20 @@ export function onDemand<A>(load: () => Promise<Op<A>['variants']>): Op<A>['vari
   return variants;
 }
 
-/** Resolves when the kernels of these ops are there. */
+/**
+ * Resolves when the kernels of these ops are there. `UsageError` when those of one cannot be fetched; the next call tries again,
+ * which some browsers do in a fresh page alone.
+ */
 export async function loadKernels(ops: Iterable<Op>): Promise<void> {
-  await Promise.all([...new Set(ops)].map((op) => loads.get(op.variants)?.()));
+  const load = (op: Op) =>
+    loads
+      .get(op.variants)?.()
+      .catch((error: Error) => {
+        throw new UsageError(
+          `the kernels of ${op.name} cannot be loaded: ${error.message}. Serve every file of the build, and load the page again.`,
+        );
+      });
+  await Promise.all([...new Set(ops)].map(load));
 }
 
 /** The same of every op whose module is loaded; for benchmark and tests, which list kernels before they compile any. */

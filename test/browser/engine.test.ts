@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium } from './chromium.js';
-import { call, Session } from './session.js';
+import { call, openPage, Session } from './session.js';
 
 let session: Session;
 beforeAll(async () => {
@@ -53,15 +53,21 @@ describe('open', () => {
   });
 });
 
+test('compile names the op whose kernels cannot be fetched', async () => {
+  const page = await openPage(session.browser, session.site.url);
+  await page.route('**/kernels-*.js', (route) => route.abort());
+  await expect(call(page, 'calls', 'convolution', [])).rejects.toThrow(
+    /UsageError: the kernels of \w+ cannot be loaded: .*Serve every file of the build, and load the page again\./,
+  );
+});
+
 describe('without WebGPU, open says what to switch on', () => {
   const insecure = 'http://somewhere.test/';
 
   test('in Chromium', async () => {
     const browser = await launchChromium([]);
     try {
-      const page = await (await browser.newContext()).newPage();
-      await page.goto(session.site.url);
-      await page.waitForFunction(() => 'calls' in globalThis);
+      const page = await openPage(browser, session.site.url);
       const error = await call<string>(page, 'calls', 'openError', []);
       expect(error).toMatch(/^AdapterError: this browser has (no WebGPU|WebGPU but no high-performance adapter)/);
       expect(error).toMatch(/--enable-unsafe-webgpu --enable-features=Vulkan.*--use-webgpu-adapter=swiftshader/);
@@ -70,9 +76,7 @@ describe('without WebGPU, open says what to switch on', () => {
         ['Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18 Safari/605.1.15', /version 26/],
         ['Lynx/2.9', /Use a recent Chrome, Edge, Firefox or Safari/],
       ] as const) {
-        const other = await (await browser.newContext({ userAgent })).newPage();
-        await other.goto(session.site.url);
-        await other.waitForFunction(() => 'calls' in globalThis);
+        const other = await openPage(browser, session.site.url, { userAgent });
         expect(await call<string>(other, 'calls', 'openError', [])).toMatch(advice);
       }
     } finally {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/gpu/engine.js';
 import { open } from '../../src/node.js';
-import { Session } from './session.js';
+import { openPage, Session } from './session.js';
 import { generatePerson, generateSmall, trainSmall } from './work.js';
 
 const CHECKPOINT = '/checkpoint.safetensors';
@@ -56,7 +56,7 @@ describe('a checkpoint made in Node', () => {
   });
 
   test('takes no kernels to generate but those whose size is limited', async () => {
-    const page = await session.another();
+    const page = await openPage(session.browser, session.site.url);
     const loaded = new Set<string>();
     page.on('request', (request) => {
       const { modules = [] } = session.site.bundle.get(new URL(request.url()).pathname.slice(1)) ?? {};

@@ -32,11 +32,6 @@ export class Session {
     return new Session(browser, site, await openPage(browser, site.url, {}, complaints), complaints);
   }
 
-  /** Another page of the browser. */
-  another(options: BrowserContextOptions = {}, url = this.site.url): Promise<Page> {
-    return openPage(this.browser, url, options, this.complaints as string[]);
-  }
-
   readonly here: Call<Calls> = (name, ...args) => call(this.page, 'calls', name, args);
   readonly inWorker: Call<Calls> = (name, ...args) => call(this.page, 'worker', name, args);
   readonly check: Call<Checks> = (name, ...args) => call(this.page, 'checks', name, args);
@@ -47,11 +42,12 @@ export class Session {
   }
 }
 
-async function openPage(
+/** A page of its own with the tests' page open; what it complains of is added to `complaints`. */
+export async function openPage(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions,
-  complaints: string[],
+  options: BrowserContextOptions = {},
+  complaints: string[] = [],
 ): Promise<Page> {
   const page = await (await browser.newContext(options)).newPage();
   page.on('console', (m) => {

@@ -144,7 +144,7 @@ describe('a kernel of one’s own', () => {
     const names = (await page.locator('.found tbody td:first-child').allTextContents()).map((v) => v.trim());
     expect(names[0]).toBe('→ yours');
     expect(names).toContain('naive ★');
-    expect(await found()).toMatch(/yours is [\d.]+× (as fast as|slower than) what the engine chooses/);
+    expect(await found()).toMatch(/Yours is [\d.]+× (as fast as|slower than) what the engine chooses/);
     expect(await page.locator('.contract').textContent()).toMatch(/var<storage, read_write> \w+: array<f32>/);
   });
 

@@ -32,8 +32,6 @@ async function findAdapter(): Promise<PageAdapter | undefined> {
 
 async function show(): Promise<void> {
   const asked = location.hash.slice(1);
-  // The skip link and other places in a page are no pages.
-  if (!pages.has(asked) && asked && document.getElementById(asked)) return;
   const name = pages.has(asked) ? asked : 'pose';
   const page = pages.get(name);
   visit++;
@@ -63,5 +61,10 @@ async function show(): Promise<void> {
   }
 }
 
+// The address is the page's; the link to its content must not change it.
+document.querySelector('.skip')?.addEventListener('click', (event) => {
+  event.preventDefault();
+  app.main.focus();
+});
 addEventListener('hashchange', () => void show());
 void show();

@@ -144,7 +144,8 @@ export class BenchView {
     if (!doc) return;
     const { gflops, gbs } = doc.peaks;
     this.#peaksLine.hidden = false;
-    this.#peaksLine.textContent = `Measured peaks: ${threeDigits(gflops)} GFLOP/s (multiply-add), ${threeDigits(gbs)} GB/s (copy)`;
+    const [compute, copy] = [`${threeDigits(gflops)} GFLOP/s (multiply-add)`, `${threeDigits(gbs)} GB/s (copy)`];
+    this.#peaksLine.textContent = `Measured peaks: ${compute}, ${copy}`;
     const rows = doc.rows.filter((r) => !this.#chosenOnly.checked || r.chosen);
     const ratios = comparison?.rows.length ? new Map(comparison.rows.map((r) => [r.now, r.ratio])) : undefined;
     this.#plot.show(rows, doc.peaks);

@@ -3,8 +3,8 @@ import { freshId, h } from '../dom.js';
 const INDENT = '  ';
 
 /**
- * A text area for code: line numbers, a mark beside a wrong line, Tab that indents. Esc lets the next Tab leave it, so that
- * it is no trap for the keyboard.
+ * A text area for code: line numbers, a mark beside a wrong line, Tab that indents. Esc lets the next Tab leave it, so
+ * that it is no trap for the keyboard.
  */
 export class Editor {
   readonly element: HTMLElement;

@@ -113,9 +113,9 @@ const peaksText = ({ gflops, gbs }: Peaks) =>
 /** What all timed cases together say. */
 export function meanView({ time }: KernelAnswer): HTMLElement[] {
   if (!time) return [];
-  const lines = standingText(time);
+  const text = standingText(time).join('; ');
   return [
-    h('p', { class: 'standing' }, lines.join('; '), lines.length ? '.' : ''),
+    ...(text ? [h('p', {}, `${text.replace(/^y/, 'Y')}.`)] : []),
     h('p', { class: 'hint' }, peaksText(time.peaks)),
     ...time.refused.map((r) => h('p', { class: 'hint' }, `Refused: ${r.case}: ${r.reason}`)),
   ];

@@ -23,7 +23,7 @@ export class KernelView {
   readonly #from = h('select');
   readonly #layer = h('select');
   readonly #contract = h('div', { 'aria-busy': 'true' });
-  readonly #found = h('section', { class: 'card found', 'aria-label': 'What was found', 'aria-live': 'polite' });
+  readonly #found = h('section', { class: 'card found', 'aria-label': 'What was found' });
   readonly #check = h('button', { type: 'button', onclick: () => void this.#run(true) }, 'Check');
   readonly #time = h(
     'button',

@@ -25,8 +25,8 @@ export const mount: Mount = (root, app) => {
     h(
       'p',
       { class: 'lead' },
-      'Every step of the network is a kernel written by hand in WGSL. Here they run on your own adapter: how fast each is, ' +
-        'what share that is of the most this adapter can do, and how far the results are from the exact ones. ' +
+      'Every step of the network is a kernel written by hand in WGSL. Here they run on your own adapter: how fast ' +
+        'each is, what share that is of the most this adapter can do, and how far the results are from the exact ones. ' +
         'Or write a kernel yourself, have it checked, and see it beside ours.',
     ),
   );

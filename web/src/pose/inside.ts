@@ -214,7 +214,7 @@ function winners({ inside, model }: Found, colours: readonly Colour[]): HTMLElem
 }
 
 function features(levels: readonly FeatureLevel[]): HTMLElement {
-  const row = (what: string, channels: readonly ChannelPicture[], count: number) =>
+  const row = (level: number, what: string, channels: readonly ChannelPicture[], count: number) =>
     channels.length
       ? h(
           'div',
@@ -223,7 +223,7 @@ function features(levels: readonly FeatureLevel[]): HTMLElement {
           h(
             'div',
             { class: 'small-tiles' },
-            channels.map(({ channel, image }) => picture(image, `${what}, channel ${channel}`)),
+            channels.map(({ channel, image }) => picture(image, `Level ${level}, ${what}, channel ${channel}`)),
           ),
         )
       : null;
@@ -236,8 +236,8 @@ function features(levels: readonly FeatureLevel[]): HTMLElement {
         'div',
         { class: 'feature-level' },
         h('h4', {}, `Level ${i + 1} `, h('span', { class: 'muted' }, `${image.width}×${image.height}`)),
-        row('Appearance, moved', level.appearance, level.channels[0]),
-        row('Target pose', level.pose, level.channels[1]),
+        row(i + 1, 'appearance, moved', level.appearance, level.channels[0]),
+        row(i + 1, 'target pose', level.pose, level.channels[1]),
       );
     }),
   );

@@ -37,7 +37,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   const person = personPanel(own, take);
   const scene = stage(own, panel.carries, panel.pause);
   const model = modelStrip(own, take, error);
-  const details = h('details', { class: 'card' }, h('summary', {}, h('h2', {}, 'Look inside')));
+  const details = h('details', { class: 'card' }, h('summary', {}, h('h2', { class: 'in-line' }, 'Look inside')));
   const endInside = insideView(own, details);
   replace(
     root,

@@ -25,7 +25,7 @@ export interface Progress {
 
 export interface Generated {
   readonly image: Image;
-  /** Milliseconds from the request to the pixels, in the worker. */
+  /** Milliseconds from the pair to the pixels, in the worker, once the generator is compiled. */
   readonly ms: number;
 }
 

@@ -105,7 +105,7 @@ export function stage(session: Session, carries: () => boolean, onEdit: () => vo
   ];
   const element = h(
     'div',
-    { class: 'stage' },
+    { class: 'stage card' },
     h('section', { class: 'stage-source' }, h('h2', {}, 'Person'), sourceBox, h('p', { class: 'hint' }, sourceName)),
     h(
       'section',
@@ -127,9 +127,9 @@ export function stage(session: Session, carries: () => boolean, onEdit: () => vo
       generatedBox,
       h(
         'div',
-        { class: 'row spread' },
-        h('span', { class: 'hint' }, time),
-        h('button', { type: 'button', class: 'quiet small', onclick: save }, 'Save picture'),
+        { class: 'row spread hint' },
+        time,
+        h('button', { type: 'button', class: 'small', onclick: save }, 'Save'),
       ),
     ),
   );

@@ -70,6 +70,8 @@ async function load(file: ModelFile, report: (progress: Progress) => void): Prom
   const checkpoint = fromCheckpoint(bytes, file.name);
   const parameters = generatorParameters(checkpoint);
   loaded = { checkpoint, parameters };
+  // It compiles while the page draws its first person; `generate` waits for it, and tells what went wrong.
+  generatorOf(loaded).catch(() => {});
   const { config, skeleton, step } = checkpoint.info;
   return { name: file.name, config, skeleton, step, parameters: parameters.count };
 }
@@ -105,10 +107,10 @@ async function fetched(
 }
 
 async function generate(pair: PosePair): Promise<Generated> {
-  const begin = performance.now();
   const wanted = model();
   const { config, skeleton } = wanted.checkpoint.info;
   const net = await generatorOf(wanted);
+  const begin = performance.now();
   // The same noise for every picture, or it would flicker while a joint is dragged.
   net.random.step = 0;
   const values = await net.generate(pairData(config, skeleton, [pair]));

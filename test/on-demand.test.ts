@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { compile } from '../src/autograd/compile.js';
+import { input } from '../src/autograd/leaves.js';
+import { onDemand } from '../src/autograd/on-demand.js';
+import { applyOne, arg, grid, type Op } from '../src/autograd/op.js';
+import type { Tensor } from '../src/autograd/tensor.js';
+import { UsageError } from '../src/gpu/errors.js';
+import { shader } from '../src/gpu/shader.js';
+import { sharedEngine } from './gpu.js';
+
+const twice = shader(
+  'twice/naive',
+  `struct Params { count: u32 }
+  @group(0) @binding(0) var<uniform> p: Params;
+  @group(0) @binding(1) var<storage, read> x: array<f32>;
+  @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+  @compute @workgroup_size(64)
+  fn main(@builtin(global_invocation_id) id: vec3u) { if (id.x < p.count) { y[id.x] = 2.0 * x[id.x]; } }`,
+);
+
+test('kernels are loaded by the first compile, once, and after a failure again', async () => {
+  let loads = 0;
+  let offline = true;
+  const op: Op<null> = {
+    name: 'twice',
+    args: ['x'],
+    results: ['y'],
+    infer: ([x]) => [x as Tensor],
+    variants: onDemand(async () => {
+      loads++;
+      if (offline) throw new TypeError('Failed to fetch');
+      const launch: Op<null>['variants'][number]['launch'] = (call) => {
+        const { rows, channels } = arg(call, 'y');
+        const count = rows * channels;
+        return { dispatches: [{ shader: twice, params: { count }, workgroups: grid(count, 64) }] };
+      };
+      return [{ name: 'naive', launch }];
+    }),
+  };
+  const engine = await sharedEngine();
+  const y = applyOne(op, [input('x', [3])], null);
+  expect([loads, op.variants.length]).toEqual([0, 0]);
+
+  const failure = compile(engine, { y });
+  await expect(failure).rejects.toThrow(UsageError);
+  await expect(failure).rejects.toThrow('the kernels of twice cannot be loaded: Failed to fetch. Serve every file');
+
+  offline = false;
+  const [plan, other] = await Promise.all([compile(engine, { y }), compile(engine, { y })]);
+  expect([loads, op.variants.length]).toEqual([2, 1]);
+  plan.run({ x: Float32Array.of(1, 2, 3) });
+  expect(await plan.read('y')).toEqual(Float32Array.of(2, 4, 6));
+  for (const p of [plan, other]) p.destroy();
+});

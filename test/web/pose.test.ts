@@ -1,0 +1,368 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatAnnotations } from '../../src/data/annotations.js';
+import { blank, type Image, paste } from '../../src/data/image.js';
+import { drawSynthetic } from '../../src/data/synth.js';
+import { LAMP } from '../../src/data/synth-lamp.js';
+import { modelConfig } from '../../src/model/config.js';
+import { encodePng } from '../../src/node/images.js';
+import { PERSON, type Pose } from '../../src/pose/skeleton.js';
+import { untrained } from '../untrained.js';
+import { type App, openApp } from './app.js';
+
+let app: App;
+let page: Page;
+let complaints: string[];
+
+/** SwiftShader on a busy machine. */
+const SLOW = 120_000;
+
+beforeAll(async () => {
+  app = await openApp();
+  ({ page, complaints } = await app.page('pose'));
+  page.setDefaultTimeout(SLOW);
+}, 300_000);
+
+afterAll(async () => {
+  await app?.close();
+});
+
+/** RGB of a canvas, by way of a copy: Chromium warns of canvases that are read often. */
+const pixels = (selector: string): Promise<number[]> =>
+  page.locator(selector).evaluate((canvas) => {
+    const { width, height } = canvas as HTMLCanvasElement;
+    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    copy?.drawImage(canvas as HTMLCanvasElement, 0, 0);
+    return [...(copy?.getImageData(0, 0, width, height).data ?? [])].filter((_, i) => i % 4 !== 3);
+  });
+
+const generated = () => pixels('#generated');
+const joint = (name: string) => page.locator(`.stage-target .joint[aria-label^="${name}"]`);
+
+/** Waits until the picture is no longer the one given, and gives the new one. */
+async function changedFrom(before: readonly number[]): Promise<number[]> {
+  let now: number[] = [];
+  await expect
+    .poll(
+      async () => {
+        now = await generated();
+        return now.some((v, i) => v !== before[i]);
+      },
+      { timeout: SLOW, interval: 200 },
+    )
+    .toBe(true);
+  return now;
+}
+
+/** x and y that a joint's label says. */
+async function place(name: string): Promise<[number, number]> {
+  const [, x, y] = /x (\d+), y (\d+)/.exec((await joint(name).getAttribute('aria-label')) ?? '') ?? [];
+  return [Number(x), Number(y)];
+}
+
+interface TestFile {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
+}
+
+const pngFile = (name: string, image: Image): TestFile => ({
+  ...{ name, mimeType: 'image/png', buffer: Buffer.from(encodePng(image)) },
+});
+const textFile = (name: string, text: string): TestFile => ({
+  ...{ name, mimeType: 'text/plain', buffer: Buffer.from(text) },
+});
+
+/** Drops files on the page as a visitor does. */
+async function drop(...files: TestFile[]): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    (given) => {
+      const data = new DataTransfer();
+      for (const { name, mimeType, base64 } of given)
+        data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type: mimeType }));
+      return data;
+    },
+    files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString('base64') })),
+  );
+  for (const type of ['dragenter', 'dragover', 'drop'])
+    await page.dispatchEvent('.bench', type, { dataTransfer: transfer });
+}
+
+async function refusal(...files: TestFile[]): Promise<string> {
+  await drop(...files);
+  const text = (await page.locator('#messages .error p').textContent()) ?? '';
+  await page.getByRole('button', { name: 'Dismiss this message' }).click();
+  return text;
+}
+
+/** A picture with its joints that is no sample of the page. */
+const other = drawSynthetic({ seed: 5, identity: 7, index: 0 });
+const own: Pose = PERSON.joints.map((_, i) => other.pose[i] ?? (i === 0 || i > 13 ? null : [20 + i, 30 + 4 * i]));
+const table = formatAnnotations(new Map([['other.png', own]]));
+
+describe('a picture', () => {
+  test('is made when the page opens', async () => {
+    await page.waitForFunction(() => performance.getEntriesByName('first-picture').length > 0);
+    const ms = await page.evaluate(() => performance.getEntriesByName('first-picture')[0]?.startTime);
+    console.log(`first generated picture ${((ms ?? 0) / 1000).toFixed(1)} s after the page was opened`);
+    expect(new Set(await generated()).size).toBeGreaterThan(50);
+    expect(await page.locator('#status').textContent()).toBe('Ready.');
+    expect(await page.locator('#aside').textContent()).toMatch(/^first picture after [\d.]+ s$/);
+    expect(await page.title()).toBe('Pose · Pose GAN');
+    expect(await page.locator('nav a[aria-current="page"]').textContent()).toBe('Pose');
+    await expect.poll(() => page.getByRole('group', { name: 'Poses' }).getByRole('button').count()).toBe(12);
+    expect(await page.getByRole('group', { name: 'Sample people' }).getByRole('button').count()).toBe(6);
+  });
+
+  test('follows a joint that is dragged, and what hangs from it', async () => {
+    const before = await generated();
+    const [elbow, wrist] = [await place('right elbow'), await place('right wrist')];
+    const box = await joint('right elbow').locator('.dot').boundingBox();
+    if (!box) throw new Error('the joint is not to be seen');
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const unit = ((await page.locator('.stage-target svg').boundingBox())?.width ?? 0) / 64;
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x - 3 * unit, y - 5 * unit, { steps: 3 });
+    await page.mouse.move(x - 6 * unit, y - 10 * unit, { steps: 3 });
+    await page.mouse.up();
+    expect(await place('right elbow')).toEqual([elbow[0] - 6, elbow[1] - 10]);
+    expect(await place('right wrist')).toEqual([wrist[0] - 6, wrist[1] - 10]);
+    await changedFrom(before);
+  });
+
+  test('follows the arrow keys; a joint can be missing and comes back, a trunk joint cannot', async () => {
+    const before = await generated();
+    const [x, y] = await place('left knee');
+    await joint('left knee').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Shift+ArrowUp');
+    expect(await place('left knee')).toEqual([x + 1, y - 5]);
+    const moved = await changedFrom(before);
+
+    await joint('left ankle').focus();
+    await page.keyboard.press('Delete');
+    expect(await joint('left ankle').isVisible()).toBe(false);
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toMatch(/^right eye/);
+    const without = await changedFrom(moved);
+    await page.getByRole('button', { name: 'Put left ankle back' }).click();
+    expect(await joint('left ankle').isVisible()).toBe(true);
+    await changedFrom(without);
+
+    await joint('left hip').focus();
+    await page.keyboard.press('Delete');
+    expect(await joint('left hip').isVisible()).toBe(true);
+    expect(await page.locator('#joint-hint').textContent()).toMatch(/left hip cannot be missing/);
+  });
+
+  test('follows the library and a sequence that plays', async () => {
+    const before = await generated();
+    await page.getByRole('button', { name: 'Arms spread' }).click();
+    expect(await page.locator('.poses [aria-pressed="true"]').getAttribute('aria-label')).toBe('Arms spread');
+    const spread = await changedFrom(before);
+    const elbow = await place('left elbow');
+    await page.getByRole('button', { name: 'Mirror' }).click();
+    expect((await place('right elbow'))[0]).toBe(63 - elbow[0]);
+    const mirrored = await changedFrom(spread);
+    await page.getByRole('button', { name: 'Play' }).click();
+    const first = await changedFrom(mirrored);
+    await changedFrom(first);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const still = await place('left ankle');
+    await page.waitForTimeout(300);
+    expect(await place('left ankle')).toEqual(still);
+  });
+
+  test('is of another person when one is chosen', async () => {
+    const before = await generated();
+    await page.getByRole('button', { name: 'Striped dress' }).click();
+    expect(await page.locator('.stage-source p').textContent()).toBe('Striped dress');
+    await changedFrom(before);
+  });
+});
+
+describe('one’s own picture', () => {
+  test('with its row in a table: exactly its pixels', async () => {
+    const before = await generated();
+    await drop(pngFile('other.png', other.image), textFile('joints.csv', table));
+    await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('other.png');
+    expect(await pixels('.stage-source canvas')).toEqual([...other.image.data]);
+    await changedFrom(before);
+  });
+
+  test('of other proportions with joints as JSON: the part around the person', async () => {
+    const wide = blank(200, 150, [10, 200, 30]);
+    paste(wide, other.image, 80, 10);
+    const joints = own.map((p) => p && [p[0] + 80, p[1] + 10]);
+    await drop(pngFile('wide.png', wide), textFile('wide.json', JSON.stringify(joints)));
+    await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('wide.png');
+    const shown = await pixels('.stage-source canvas');
+    const greens = shown.filter((v, i) => i % 3 === 1 && v === 200).length;
+    expect(greens).toBeGreaterThan(0);
+    expect(greens).toBeLessThan(0.5 * 128 * 64);
+  });
+
+  test('without joints: they are clicked, with undo and missing ones, by mouse and keyboard', async () => {
+    await drop(pngFile('clicked.png', other.image));
+    const dialog = page.getByRole('dialog');
+    const prompt = dialog.locator('.prompt');
+    const picture = dialog.locator('.annotate-picture');
+    const button = (name: string) => dialog.getByRole('button', { name, exact: true });
+    await expect.poll(() => prompt.textContent()).toBe('Click the nose · 1 of 18');
+    const box = await picture.boundingBox();
+    if (!box) throw new Error('the picture is not to be seen');
+    const click = ([x, y]: readonly [number, number]) =>
+      page.mouse.click(box.x + ((x + 0.5) / 64) * box.width, box.y + ((y + 0.5) / 128) * box.height);
+    expect(await button('Undo').isDisabled()).toBe(true);
+    await click([5, 5]);
+    expect(await prompt.textContent()).toBe('Click the neck · 2 of 18');
+    await button('Undo').click();
+    expect(await prompt.textContent()).toBe('Click the nose · 1 of 18');
+    await button('Missing').click();
+    // By keyboard: from the middle of the picture.
+    await picture.focus();
+    await page.keyboard.press('Shift+ArrowUp');
+    await page.keyboard.press('Enter');
+    expect(await prompt.textContent()).toBe('Click the right shoulder · 3 of 18');
+    expect(await button('Missing').isDisabled()).toBe(true);
+    await page.keyboard.press('m');
+    expect(await prompt.textContent()).toBe('Click the right shoulder · 3 of 18');
+    expect(await button('Use this person').isDisabled()).toBe(true);
+    for (const p of own.slice(2)) {
+      if (p) await click([p[0], p[1]]);
+      else await page.keyboard.press('m');
+    }
+    expect(await prompt.textContent()).toMatch(/^All joints are answered/);
+    await button('Use this person').click();
+    await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('clicked.png');
+    // Its own pose is what was clicked.
+    await page.getByRole('button', { name: 'The person’s own' }).click();
+    expect(await page.getByRole('button', { name: 'Put nose back' }).isVisible()).toBe(true);
+    const [x, y] = await place('left hip');
+    const [wantX, wantY] = own[11] ?? [0, 0];
+    expect(Math.hypot(x - wantX, y - wantY)).toBeLessThan(2);
+    expect((await place('neck'))[1]).toBe(Math.round(64 - 0.05 * 128));
+  });
+
+  test('Escape gives the clicking up', async () => {
+    await drop(pngFile('again.png', other.image));
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await page.locator('.stage-source p').textContent()).toBe('clicked.png');
+  });
+});
+
+test('a list of poses is played', async () => {
+  const poses = [own, own.map((p) => p && [p[0], Math.max(0, p[1] - 6)])];
+  await drop(textFile('dance.json', JSON.stringify(poses)));
+  await page.getByRole('button', { name: 'Pause' }).click();
+  expect(await page.getByLabel('Sequence').inputValue()).toBe('file');
+});
+
+test('files that are of no use are refused in words, and nothing is lost', async () => {
+  const before = await generated();
+  expect(await refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
+  expect(await refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
+    /^broken\.safetensors is not a usable safetensors file/,
+  );
+  expect(await refusal(pngFile('lost.png', other.image), textFile('joints.csv', table))).toMatch(
+    /^joints\.csv has no row for lost\.png; it has 1 rows: other\.png/,
+  );
+  expect(await refusal(textFile('fake.png', 'no picture'))).toMatch(/^fake\.png is not a usable picture/);
+  expect(await refusal(textFile('pose.json', '[[1, 2]]'))).toMatch(
+    /^pose\.json has 1 joints, the skeleton "person" has 18/,
+  );
+  const headless = own.map((p, i) => (i === 2 ? null : p));
+  expect(await refusal(pngFile('other.png', other.image), textFile('o.json', JSON.stringify(headless)))).toMatch(
+    /o\.json has no right_shoulder; without them parts have no size/,
+  );
+  expect(await refusal(pngFile('a.png', other.image), pngFile('b.png', other.image))).toMatch(
+    /a\.png and b\.png are both pictures/,
+  );
+  expect(await generated()).toEqual(before);
+});
+
+test('looking inside draws every stage, and a part of the legend is picked out', async () => {
+  await page.getByText('Look inside').click();
+  const inside = page.locator('.inside');
+  await inside.getByText('What the decoder is given').waitFor();
+  expect(await inside.locator('.tiles.wide figure').count()).toBe(PERSON.parts.length);
+  expect(await inside.locator('.regions polygon').count()).toBeGreaterThan(10);
+  const blankOnes = await inside.locator('canvas').evaluateAll(
+    (all) =>
+      all.filter((canvas) => {
+        const { width, height } = canvas as HTMLCanvasElement;
+        const data = (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data;
+        return new Set(data).size < 2;
+      }).length,
+  );
+  expect(blankOnes).toBe(0);
+  const map = () => pixels('.inside section:nth-of-type(3) figure:first-child canvas');
+  const before = await map();
+  const torso = inside.getByRole('button', { name: /^torso/ });
+  await torso.click();
+  expect(await torso.getAttribute('aria-pressed')).toBe('true');
+  const red = (m: number[]) =>
+    m.filter((_, i) => i % 3 === 0 && m[i] === 255 && m[i + 1] === 0 && m[i + 2] === 0).length;
+  expect(await map()).not.toEqual(before);
+  expect(red(await map())).toBe(red(before));
+  expect(red(before)).toBeGreaterThan(50);
+  await page.getByText('Look inside').click();
+});
+
+/** An untrained checkpoint of a small model for lamps. */
+function lampCheckpoint(): TestFile {
+  const size = { joints: LAMP.joints.length, parts: LAMP.parts.length };
+  const file = untrained({ ...modelConfig({ size: 'small', width: 1 / 16 }), ...size }, LAMP);
+  return { name: 'lamp.safetensors', mimeType: '', buffer: Buffer.from(file) };
+}
+
+test('a checkpoint brings its own skeleton and size, and the app’s own comes back', async () => {
+  await drop(lampCheckpoint());
+  await expect
+    .poll(() => page.locator('#model-facts').textContent())
+    .toMatch(/lamp\.safetensors · lamp, 64×32 .* 7 iter/);
+  await expect.poll(() => page.locator('.stage-target .joint').count()).toBe(LAMP.joints.length);
+  await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
+  const before = await generated();
+  expect(before.length).toBe(64 * 32 * 3);
+  await joint('elbow').focus();
+  await page.keyboard.press('Shift+ArrowLeft');
+  await changedFrom(before);
+  await page.getByRole('button', { name: 'Back to the app’s own' }).click();
+  await expect.poll(() => page.locator('#model-facts').textContent()).toMatch(/^person\.safetensors/);
+  await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
+  expect((await generated()).length).toBe(128 * 64 * 3);
+});
+
+test('a lost device is told and another opened', async () => {
+  const worker = page.workers().find((w) => /worker/.test(w.url()));
+  if (!worker) throw new Error('the page has no worker');
+  await worker.evaluate(() => {
+    const encode = GPUDevice.prototype.createCommandEncoder;
+    GPUDevice.prototype.createCommandEncoder = function (...args) {
+      GPUDevice.prototype.createCommandEncoder = encode;
+      this.destroy();
+      return encode.apply(this, args);
+    };
+  });
+  const before = await generated();
+  await page.getByRole('button', { name: 'Running' }).click();
+  await changedFrom(before);
+  await expect.poll(() => page.locator('#status').textContent()).toMatch(/device was lost; another was opened/);
+  expect(await page.locator('#messages').textContent()).toBe('');
+});
+
+test('every control has a name, and nothing was complained about', async () => {
+  const nameless = await page.locator('button, a[href], input, select, textarea, [tabindex="0"]').evaluateAll((all) =>
+    all
+      .filter((e) => {
+        const labels = [...((e as HTMLInputElement).labels ?? [])].map((l) => l.textContent ?? '').join('');
+        return !(e.getAttribute('aria-label') ?? '') && !labels.trim() && !e.textContent?.trim();
+      })
+      .map((e) => e.outerHTML.slice(0, 80)),
+  );
+  expect(nameless).toEqual([]);
+  expect(complaints).toEqual([]);
+});

@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type App, openApp } from './app.js';
+
+let app: App;
+beforeAll(async () => {
+  app = await openApp();
+}, 300_000);
+afterAll(async () => {
+  await app?.close();
+});
+
+describe('without an adapter the page says what to switch on', () => {
+  const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0';
+  const SAFARI = 'Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
+  const noGpu = (page: Page) =>
+    page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined, writable: true }));
+
+  test.each([
+    [
+      'Chromium',
+      undefined,
+      'In Chrome, Edge and other Chromium browsers',
+      /--enable-unsafe-webgpu --enable-features=Vulkan/,
+    ],
+    ['Firefox', FIREFOX, 'In Firefox', /about:config.*dom\.webgpu\.enabled/],
+    ['Safari', SAFARI, 'In Safari', /Safari 26/],
+  ] as const)('%s', async (_, userAgent, heading, advice) => {
+    const { page, complaints } = await app.page('pose', userAgent ? { userAgent } : {}, noGpu);
+    await page.getByRole('heading', { name: 'No GPU for this page' }).waitFor();
+    expect(await page.locator('main').textContent()).toContain('This browser has no WebGPU, or it is switched off.');
+    expect(await page.locator('main h2').textContent()).toBe(heading);
+    expect(await page.locator('main section > ul').textContent()).toMatch(advice);
+    expect(page.workers()).toEqual([]);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  test('a browser that offers none, until it does', async () => {
+    const { page } = await app.page('kernels', {}, (p) =>
+      p.addInitScript(() => {
+        const request = GPU.prototype.requestAdapter;
+        let answers = 0;
+        GPU.prototype.requestAdapter = function (...args) {
+          return answers++ ? request.apply(this, args) : Promise.resolve(null);
+        };
+      }),
+    );
+    const again = page.getByRole('button', { name: 'Look again' });
+    await again.waitFor();
+    expect(await page.locator('main').textContent()).toContain('it offers no GPU to this page');
+    await again.click();
+    await page.locator('.page.kernels h1, .page.kernels h2').first().waitFor();
+    expect(await again.count()).toBe(0);
+    expect(await page.locator('#adapter').textContent()).toMatch(/swiftshader on the CPU$/i);
+    await page.context().close();
+  });
+});
+
+test('pages have addresses and titles; the first link skips to the content', async () => {
+  const { page, complaints } = await app.page('kernels');
+  await expect.poll(() => page.title()).toBe('Kernels · Pose GAN');
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the page’s content');
+  await page.keyboard.press('Enter');
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+  expect(new URL(page.url()).hash).toBe('#kernels');
+  await page.getByRole('link', { name: 'Train' }).click();
+  await expect.poll(() => page.title()).toBe('Train · Pose GAN');
+  expect(await page.locator('nav [aria-current="page"]').textContent()).toBe('Train');
+  await page.goBack();
+  await expect.poll(() => page.locator('nav [aria-current="page"]').textContent()).toBe('Kernels');
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
+test('the theme is the system’s until the visitor chooses, and is kept', async () => {
+  const { page } = await app.page('kernels', { colorScheme: 'dark' });
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const dark = await ground();
+  await page.getByRole('button', { name: 'Change to the light theme' }).click();
+  const light = await ground();
+  expect(light).not.toBe(dark);
+  await page.reload();
+  expect(await ground()).toBe(light);
+  await page.getByRole('button', { name: 'Change to the dark theme' }).click();
+  expect(await ground()).toBe(dark);
+  await page.context().close();
+});
+
+describe('colours have enough contrast (WCAG 2.2 AA)', () => {
+  const css = readFileSync(new URL('../../web/src/style.css', import.meta.url), 'utf8');
+  const variables = (block: string) =>
+    new Map([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name = '', value = '']) => [name, value]));
+  const blockAfter = (start: string) => css.slice(css.indexOf(start), css.indexOf('}', css.indexOf(start)));
+  const light = variables(blockAfter(':root {'));
+  const bySystem = variables(blockAfter(':root:not([data-theme="light"])'));
+  const byChoice = variables(blockAfter(':root[data-theme="dark"]'));
+
+  test('the dark colours are the same in both places', () => {
+    expect(byChoice).toEqual(bySystem);
+    expect([...byChoice.keys()]).toEqual([...light.keys()]);
+  });
+
+  const luminance = (hex: string) => {
+    const [r = 0, g = 0, b = 0] = [1, 3, 5].map((i) => {
+      const v = Number.parseInt(hex.slice(i, i + 2), 16) / 255;
+      return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  test.each([
+    ['light', light],
+    ['dark', byChoice],
+  ] as const)('%s', (_, colours) => {
+    const contrast = (a: string, b: string) => {
+      const [x, y] = [luminance(colours.get(a) ?? ''), luminance(colours.get(b) ?? '')];
+      return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
+    };
+    const least = (pairs: readonly (readonly [string, string])[], ratio: number) =>
+      expect(pairs.filter(([a, b]) => !(contrast(a, b) >= ratio))).toEqual([]);
+    const grounds = ['ground', 'surface', 'sunken'];
+    const texts = ['text', 'muted', 'accent', 'good', 'warn', 'bad'];
+    least(
+      texts.flatMap((t) => grounds.map((g) => [t, g] as const)),
+      4.5,
+    );
+    least(
+      [
+        ['accent-ink', 'accent'],
+        ['text', 'accent-soft'],
+        ['text', 'bad-soft'],
+      ],
+      4.5,
+    );
+    const shapes = ['edge', 'series-1', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'];
+    least(
+      shapes.flatMap((s) => ['ground', 'surface'].map((g) => [s, g] as const)),
+      3,
+    );
+  });
+});
