@@ -27,6 +27,7 @@ export { type AdapterIdentity, type Choice, type StoredTuning, Tuning, type Tuni
 export { Adam, type AdamOptions } from './kernels/adam/adam.js';
 export { affineWarp } from './kernels/affineWarp/affineWarp.js';
 export { bceWithLogits } from './kernels/bceWithLogits/bceWithLogits.js';
+export { concatBatch, splitBatch } from './kernels/concat/batch.js';
 export { concat } from './kernels/concat/concat.js';
 export { conv2d } from './kernels/conv2d/conv2d.js';
 export type { ConvOptions } from './kernels/conv2d/convolution.js';

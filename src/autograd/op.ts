@@ -79,11 +79,12 @@ export interface Fusion {
   extend(launch: Launch, call: Call): Launch;
 }
 
-/** `part` is the channels [at, at + channels of part) of `whole`. */
+/** `part` is the channels [at, at + channels of part) of `whole`, and of its rows as many as it has from `row` on, the first when absent. */
 export interface ChannelRange {
   readonly part: Tensor;
   readonly whole: Tensor;
   readonly at: number;
+  readonly row?: number;
 }
 
 /** One way to compute an op. */

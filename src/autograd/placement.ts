@@ -42,6 +42,7 @@ export interface PartCopy {
   readonly part: Tensor;
   readonly whole: Tensor | GradientSlot;
   readonly at: number;
+  readonly row: number;
 }
 
 /** A place in a gradient slab. */
@@ -58,6 +59,7 @@ export interface Guard {
 interface Link {
   readonly whole: Tensor | GradientSlot;
   readonly at: number;
+  readonly row: number;
   readonly node: Node;
   /** A slice or detached value reads its whole; it can never be given another place. */
   readonly reads: boolean;
@@ -109,18 +111,18 @@ export class Placements {
     for (const list of slabs.values()) this.roots.push(...list);
   }
 
-  #range(node: Node, { part, whole, at }: ChannelRange): void {
-    if (node.outputs.includes(part)) this.#links.set(part, { whole, at, node, reads: true });
-    else this.#join(node, part, whole, at);
+  #range(node: Node, { part, whole, at, row = 0 }: ChannelRange): void {
+    if (node.outputs.includes(part)) this.#links.set(part, { whole, at, row, node, reads: true });
+    else this.#join(node, part, whole, at, row);
   }
 
-  #join(node: Node, part: Tensor, whole: Tensor | GradientSlot, at: number): void {
+  #join(node: Node, part: Tensor, whole: Tensor | GradientSlot, at: number, row = 0): void {
     const { node: maker } = this.maker(part);
     const free = maker.op.kind !== 'leaf' && !this.#links.has(part);
     const views = maker.op.view?.(maker).some((v) => v.part === part) ?? false;
     if (free && !views && (!isTensor(whole) || this.stridedEverywhere(part)))
-      this.#links.set(part, { whole, at, node, reads: false });
-    else this.copies.push({ node, part, whole, at });
+      this.#links.set(part, { whole, at, row, node, reads: false });
+    else this.copies.push({ node, part, whole, at, row });
   }
 
   /** The node of the schedule that makes a tensor, and by which name. */
@@ -172,7 +174,7 @@ export class Placements {
 
   #part(t: Tensor, link: Link): true {
     this.#links.delete(t);
-    this.copies.push({ node: link.node, part: t, whole: link.whole, at: link.at });
+    this.copies.push({ node: link.node, part: t, whole: link.whole, at: link.at, row: link.row });
     return true;
   }
 
@@ -204,7 +206,7 @@ export class Placements {
     let placement: Placement;
     if (link && isTensor(link.whole)) {
       const whole = this.of(link.whole);
-      placement = { root: whole.root, offset: whole.offset + link.at, stride: whole.stride };
+      placement = { root: whole.root, offset: whole.offset + link.row * whole.stride + link.at, stride: whole.stride };
     } else if (link) {
       placement = { root: (link.whole as GradientSlot).root, offset: link.at, stride: channelsOf(t.shape) };
     } else {

@@ -52,17 +52,13 @@ export class Scheduler {
 
   /** Copies of the parts that a concatenation or optimiser could not have written in place. */
   #copies(node: Node): void {
-    for (const { node: at, part, whole, at: offset } of this.places.copies) {
+    for (const { node: at, part, whole, at: offset, row } of this.places.copies) {
       if (at !== node) continue;
       const place = this.places.of(part);
       const target: Placement =
         'parameter' in whole
           ? { root: whole.root, offset, stride: channelsOf(part.shape) }
-          : {
-              root: this.places.of(whole).root,
-              offset: this.places.of(whole).offset + offset,
-              stride: this.places.of(whole).stride,
-            };
+          : within(this.places.of(whole), row, offset);
       this.#addCopy(part, place, target);
     }
   }
@@ -166,6 +162,11 @@ export class Scheduler {
     const launch = op.fusion?.extend(alone, call) ?? alone;
     this.#pieces.push({ op, node, variant, call: own, args: call.arg, launch, places: { ...places }, label: name });
   }
+}
+
+/** The place of a part whose first element is in this row and channel of a tensor. */
+function within({ root, offset, stride }: Placement, row: number, channel: number): Placement {
+  return { root, offset: offset + row * stride + channel, stride };
 }
 
 function argOf(t: Tensor, place: Placement): Arg {

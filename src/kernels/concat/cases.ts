@@ -3,6 +3,7 @@ import { add, relu, scale } from '../elementwise/elementwise.js';
 import type { Nd } from '../oracle.js';
 import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
 import { detach, slice } from '../slice/slice.js';
+import { concatBatch, splitBatch } from './batch.js';
 import { concat } from './concat.js';
 import * as oracle from './oracle.js';
 
@@ -14,12 +15,22 @@ interface Attrs {
 /** The program of `lines` in ops. */
 function build(inputs: Readonly<Record<string, Tensor>>, { lines, results }: Attrs): Record<string, Tensor> {
   const values = new Map(Object.entries(inputs));
+  const splits = new Map<string, readonly Tensor[]>();
+  /** Both parts of one split. */
+  const split = (name: string, x: Tensor, first: number) => {
+    const key = `${name} ${first}`;
+    const made = splits.get(key) ?? splitBatch(x, [first, (x.shape[0] as number) - first]);
+    splits.set(key, made);
+    return made;
+  };
   for (const { to, op, of, range = [0, 0], k = 1 } of lines) {
     const args = of.map((name) => values.get(name) as Tensor);
     const [a, b] = args as [Tensor, Tensor];
     const make = {
       concat: () => concat(args),
       slice: () => slice(a, range[0], range[1]),
+      concatBatch: () => concatBatch(args),
+      splitBatch: () => split(of[0] as string, a, range[0])[range[1]] as Tensor,
       relu: () => relu(a),
       add: () => add(a, b),
       scale: () => scale(a, k),
@@ -30,7 +41,7 @@ function build(inputs: Readonly<Record<string, Tensor>>, { lines, results }: Att
   return Object.fromEntries(results.map((name) => [name, values.get(name) as Tensor]));
 }
 
-/** Reads `y = concat a b` and `t = slice y 0 3`, the source of a program. */
+/** Reads `y = concat a b`, `t = slice y 0 3` and `s = splitBatch y 2 0`, the first of two parts; the source of a program. */
 function program(source: string): oracle.Line[] {
   return source.split(';').map((line) => {
     const [to = '', op = '', ...rest] = line.split(/[\s=]+/).filter(Boolean);
@@ -80,6 +91,29 @@ const chains = ([label, shapes]: readonly [string, typeof wide]) => {
       `p = relu a; r = concat p p b; s = slice r 0 ${A}; t = slice r ${A} ${2 * A}; y = add s t; z = relu r`,
       ['y', 'z'],
     ),
+    chain('batches of leaves', 'y = concatBatch a a; t = relu b', ['y', 't']),
+    chain('batches computed', 'p = relu a; q = scale a 3; y = concatBatch p q p; t = relu b', ['y', 't']),
+    chain('a batch and its relu', 'p = scale a 2; q = relu p; y = concatBatch p q; t = relu b', ['y', 't']),
+    chain('relu of batches', 'p = scale a 2; q = scale a -1; r = concatBatch p q; y = relu r; t = relu b', ['y', 't']),
+    chain(
+      'batches of concatenations',
+      'p = scale a 2; q = relu b; r = concat p q; s = concat a b; y = concatBatch r s r',
+    ),
+    chain(
+      'concatenation of batches',
+      'p = scale a 2; r = concatBatch p a; q = relu b; s = concatBatch q b; y = concat r s; z = relu y',
+      ['y', 'z'],
+    ),
+    chain(
+      'both parts of a batch',
+      'p = relu a; q = splitBatch p 1 0; r = splitBatch p 1 1; s = scale q 2; y = concatBatch r s q; t = relu b',
+      ['y', 't'],
+    ),
+    chain('one part of a batch', 'p = scale a 2; q = splitBatch p 1 1; y = relu q; t = relu b', ['y', 't']),
+    chain(
+      'parts of batches of concatenations',
+      `p = scale a 2; q = relu b; r = concat p q; s = concatBatch r r; t = splitBatch s 1 1; u = slice t 1 ${both}; y = relu u`,
+    ),
     { ...chain('a detached part', 'p = scale a 2; q = detach p; r = scale b 1; y = concat p q r'), kink: true },
   ];
 };
@@ -128,6 +162,26 @@ export const rooms: readonly Room[] = [
         inputs: { a: { shape: [2, 4] }, b: { shape: [2, 4], dtype: 'u32' } },
         attrs: { lines: program('y = concat a b'), results: ['y'] },
         error: /concat: x1 is u32, x0 is f32/,
+      },
+      {
+        inputs: { a: { shape: [2, 3, 4] }, b: { shape: [1, 3, 5] } },
+        attrs: { lines: program('y = concatBatch a b'), results: ['y'] },
+        error: /concatBatch: x1 must be \[any, 3, 4\] like x0, got \[1, 3, 5\]/,
+      },
+      {
+        inputs: { a: { shape: [2, 4] }, b: { shape: [2, 4], dtype: 'u32' } },
+        attrs: { lines: program('y = concatBatch a b'), results: ['y'] },
+        error: /concatBatch: x1 is u32, x0 is f32/,
+      },
+      {
+        inputs: { a: { shape: [3] } },
+        attrs: { lines: program('y = concatBatch a'), results: ['y'] },
+        error: /concatBatch: needs tensors \[N, …, C\], got \[3\]/,
+      },
+      {
+        inputs: { a: { shape: [2, 4] } },
+        attrs: { lines: program('y = splitBatch a 2 0'), results: ['y'] },
+        error: /splitBatch: parts of 2 \+ 0 do not make up x \[2, 4\]/,
       },
       {
         inputs: {},

@@ -6,9 +6,9 @@ import { type Nd, nd } from '../oracle.js';
  */
 export interface Line {
   readonly to: string;
-  readonly op: 'concat' | 'slice' | 'relu' | 'add' | 'scale' | 'detach';
+  readonly op: 'concat' | 'slice' | 'concatBatch' | 'splitBatch' | 'relu' | 'add' | 'scale' | 'detach';
   readonly of: readonly string[];
-  /** Channels of a slice. */
+  /** Channels of a slice; of a split into two, the batch of its first part and which part it is. */
   readonly range?: readonly [start: number, end: number];
   /** Factor of a scale. */
   readonly k?: number;
@@ -36,15 +36,34 @@ function slice(x: Nd, start: number, end: number): Nd {
   );
 }
 
+function concatBatch(xs: readonly Nd[]): Nd {
+  const first = xs[0] as Nd;
+  const values = xs.flatMap((x) => [...x.data]);
+  const batch = xs.reduce((n, x) => n + (x.shape[0] as number), 0);
+  return nd([batch, ...first.shape.slice(1)], (i) => values[i] as number);
+}
+
+/** Elements of x before the part of a split. */
+function before(x: Nd, [first, part]: readonly [start: number, end: number]): number {
+  return part ? (first * x.data.length) / (x.shape[0] as number) : 0;
+}
+
+function splitBatch(x: Nd, range: readonly [start: number, end: number]): Nd {
+  const batch = range[1] ? (x.shape[0] as number) - range[0] : range[0];
+  return nd([batch, ...x.shape.slice(1)], (i) => x.data[before(x, range) + i] as number);
+}
+
 /** Every named array of the program. */
 export function run(inputs: Readonly<Record<string, Nd>>, lines: readonly Line[]): Map<string, Nd> {
   const values = new Map(Object.entries(inputs));
-  for (const { to, op, of, range = [0, 0], k = 1 } of lines) {
+  for (const { to, op, of, range = [0, 0] as const, k = 1 } of lines) {
     const [a, b] = of.map((name) => values.get(name) as Nd) as [Nd, Nd];
     const map = (f: (v: number, i: number) => number) => nd(a.shape, (i) => f(a.data[i] as number, i));
     const result = {
       concat: () => concat(of.map((name) => values.get(name) as Nd)),
       slice: () => slice(a, range[0], range[1]),
+      concatBatch: () => concatBatch(of.map((name) => values.get(name) as Nd)),
+      splitBatch: () => splitBatch(a, range),
       relu: () => map((v) => Math.max(v, 0)),
       add: () => map((v, i) => v + (b.data[i] as number)),
       scale: () => map((v) => k * v),
@@ -68,22 +87,26 @@ export function gradients(
     data[i] = (data[i] as number) + g;
   };
   for (const [name, gy] of Object.entries(gys)) for (const [i, g] of gy.data.entries()) add(name, i, g);
-  for (const { to, op, of, range = [0, 0], k = 1 } of [...lines].reverse()) {
+  for (const { to, op, of, range = [0, 0] as const, k = 1 } of [...lines].reverse()) {
     const gy = sums.get(to) as Nd;
     const channels = channelsOf(gy);
     let at = 0;
+    let begin = 0;
     for (const name of of) {
       const x = values.get(name) as Nd;
       const width = channelsOf(x);
       for (const [i, g] of gy.data.entries()) {
         const [r, c] = [Math.floor(i / channels), i % channels];
         if (op === 'concat' && c >= at && c < at + width) add(name, r * width + c - at, g);
+        if (op === 'concatBatch' && i >= begin && i < begin + x.data.length) add(name, i - begin, g);
+        if (op === 'splitBatch') add(name, before(x, range) + i, g);
         if (op === 'slice') add(name, r * width + range[0] + c, g);
         if (op === 'relu' && (x.data[i] as number) > 0) add(name, i, g);
         if (op === 'add') add(name, i, g);
         if (op === 'scale') add(name, i, k * g);
       }
       at += width;
+      begin += x.data.length;
     }
   }
   return Object.fromEntries(Object.keys(inputs).map((name) => [name, sums.get(name) as Nd]));
