@@ -13,7 +13,7 @@ import { nd } from '../src/kernels/oracle.js';
 import { Parameters } from '../src/model/blocks.js';
 import { fromCheckpoint, type Nets, toCheckpoint, weightsOf } from '../src/model/checkpoint.js';
 import { type ConfigOptions, modelConfig } from '../src/model/config.js';
-import { discriminator } from '../src/model/discriminator.js';
+import { discriminator, judged } from '../src/model/discriminator.js';
 import { generator } from '../src/model/generator.js';
 import { pairInputs } from '../src/model/inputs.js';
 import type { TrainingState } from '../src/model/trainer.js';
@@ -29,10 +29,7 @@ function build(options: ConfigOptions = recipe): Nets {
   const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
   const inputs = pairInputs(config, 1, new Random(1), false);
   const { image } = generator(new Parameters(nets.generator, 1), config, inputs);
-  discriminator(new Parameters(nets.discriminator, 1), config, {
-    ...inputs,
-    image: input('y', image.shape),
-  });
+  discriminator(new Parameters(nets.discriminator, 1), config, judged({ ...inputs, image: input('y', image.shape) }));
   return nets;
 }
 

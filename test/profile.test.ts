@@ -85,12 +85,8 @@ describe('a profile of a training iteration', () => {
     ]);
     const phasesOf = (op: string, layer: string) =>
       profile.dispatches.filter((d) => d.step.first && d.step.op.name === op && d.layer === layer).map((d) => d.phase);
-    // The real image and the fake one in the D step, and the fake one again in the G step.
-    expect(phasesOf('conv2d', 'discriminator.1')).toEqual([
-      'discriminator forward',
-      'discriminator forward',
-      'generator losses',
-    ]);
+    // The real images and the fake ones as one batch in the D step, and the fake ones again in the G step.
+    expect(phasesOf('conv2d', 'discriminator.1')).toEqual(['discriminator forward', 'generator losses']);
     expect(phasesOf('conv2dWeightGradient', 'discriminator.1')).toEqual(Array(2).fill('discriminator backward'));
     // The gradient of a transposed convolution's input is a convolution.
     expect(phasesOf('conv2d', 'generator/decoder.2')).toEqual(['generator backward']);

@@ -12,7 +12,7 @@ import { Random } from '../src/kernels/dropout/random.js';
 import { Parameters } from '../src/model/blocks.js';
 import { fromCheckpoint, toCheckpoint } from '../src/model/checkpoint.js';
 import { type ModelConfig, modelConfig } from '../src/model/config.js';
-import { discriminator } from '../src/model/discriminator.js';
+import { discriminator, judged } from '../src/model/discriminator.js';
 import { generator } from '../src/model/generator.js';
 import { pairInputs } from '../src/model/inputs.js';
 import { generatorParameters, pairData } from '../src/model/pairs.js';
@@ -65,7 +65,7 @@ export function untrained(config: ModelConfig, skeleton: Skeleton): Uint8Array {
   const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
   const inputs = pairInputs(config, 1, new Random(0), false);
   generator(new Parameters(nets.generator, 3), config, inputs);
-  discriminator(new Parameters(nets.discriminator, 3), config, { ...inputs, image: inputs.source });
+  discriminator(new Parameters(nets.discriminator, 3), config, judged({ ...inputs, image: inputs.source }));
   const values = (set: ParameterSet) => new Map(set.names.map((name) => [name, set.initial(name)]));
   const weights = { generator: values(nets.generator), discriminator: values(nets.discriminator) };
   return toCheckpoint(nets, weights, { config, recipe: {}, skeleton, step: 7, seed: 3, features: 'none' });

@@ -36,9 +36,9 @@ export class Batches {
   readonly count: number;
   readonly #decoder: Decoder;
   readonly #batches = new Map<number, Promise<Batch>>();
-  readonly #decoding = new Map<DatasetImage, Promise<Uint8Array>>();
+  readonly #decoding = new Map<DatasetImage, Promise<Float32Array>>();
   /** The least recently used image is first. */
-  readonly #cache = new Map<DatasetImage, Uint8Array>();
+  readonly #cache = new Map<DatasetImage, Float32Array>();
   #cached = 0;
   #closed = false;
 
@@ -95,8 +95,7 @@ export class Batches {
     const size = height * width * 3;
     const source = new Float32Array(pairs.length * size);
     const target = new Float32Array(pairs.length * size);
-    for (const [i, data] of pixels.entries())
-      toTensor({ height, width, data }, i % 2 ? target : source, Math.floor(i / 2) * size);
+    for (const [i, values] of pixels.entries()) (i % 2 ? target : source).set(values, Math.floor(i / 2) * size);
     return {
       step,
       source,
@@ -114,7 +113,8 @@ export class Batches {
     return this.dataset.images[this.dataset.pairs[at] as number] as DatasetImage;
   }
 
-  #pixels(image: DatasetImage): Promise<Uint8Array> {
+  /** H×W×3 values in [−1, 1]. */
+  #pixels(image: DatasetImage): Promise<Float32Array> {
     const cached = this.#cache.get(image);
     if (cached) {
       this.#cache.delete(image);
@@ -127,20 +127,21 @@ export class Batches {
     const decoding = this.#decoder
       .decode(image.path, height, width)
       .then((data) => {
-        this.#keep(image, data);
-        return data;
+        const values = toTensor({ height, width, data });
+        this.#keep(image, values);
+        return values;
       })
       .finally(() => this.#decoding.delete(image));
     this.#decoding.set(image, decoding);
     return decoding;
   }
 
-  #keep(image: DatasetImage, data: Uint8Array): void {
+  #keep(image: DatasetImage, data: Float32Array): void {
     if (this.#closed) return;
     this.#cache.set(image, data);
     this.#cached += data.byteLength;
     for (const [oldest, bytes] of this.#cache) {
-      if (this.#cached <= (this.options.cacheBytes ?? 512 * 2 ** 20)) break;
+      if (this.#cached <= (this.options.cacheBytes ?? 2 ** 30)) break;
       this.#cache.delete(oldest);
       this.#cached -= bytes.byteLength;
     }

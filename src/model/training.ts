@@ -2,6 +2,7 @@ import { gradients } from '../autograd/gradients.js';
 import type { Node, Tensor } from '../autograd/tensor.js';
 import { Adam } from '../kernels/adam/adam.js';
 import { bceWithLogits } from '../kernels/bceWithLogits/bceWithLogits.js';
+import { concatBatch, splitBatch } from '../kernels/concat/batch.js';
 import { add, scale } from '../kernels/elementwise/elementwise.js';
 import { l1 } from '../kernels/l1/l1.js';
 import { nearestNeighbourDistance } from '../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
@@ -9,7 +10,7 @@ import { detach } from '../kernels/slice/slice.js';
 import { mean } from '../kernels/sum/sum.js';
 import type { Parameters } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import { discriminator } from './discriminator.js';
+import { discriminator, judged } from './discriminator.js';
 import { type GeneratorInputs, generator } from './generator.js';
 import type { Vgg } from './vgg.js';
 
@@ -53,18 +54,21 @@ export function trainingStep(
 ): TrainingStep {
   const { g, d, vgg } = nets;
   const { image: generated } = generator(g, config, batch);
-  const judge = (image: Tensor) => discriminator(d, config, { ...batch, image });
+  const judge = (x: Tensor) => discriminator(d, config, x, batch.random);
 
   // L_D = −mean log D(real) − mean log(1 − D(fake)); the fake image is a constant here
-  const logitsReal = judge(batch.target);
-  const logitsFake = judge(detach(generated));
+  // Real and fake images go through D as one batch: every image is normalised by itself
+  const real = judged({ ...batch, image: batch.target });
+  const fake = judged({ ...batch, image: detach(generated) });
+  const n = real.shape[0] as number;
+  const [logitsReal, logitsFake] = splitBatch(judge(concatBatch([real, fake])), [n, n]) as [Tensor, Tensor];
   const lossD = add(bceWithLogits(logitsReal, 1), bceWithLogits(logitsFake, 0));
   const discriminatorAdam = new Adam(d.set, { learningRate: config.learningRate });
   const gradientsD = gradients(lossD, d.set.tensors);
   const updateD = discriminatorAdam.apply(gradientsD);
 
   // L_G = L_adv + λ·L, L_adv = −mean log D(fake); built after the update, so D is the updated one
-  const adversarial = bceWithLogits(judge(generated), 1);
+  const adversarial = bceWithLogits(judge(judged({ ...batch, image: generated })), 1);
   const reconstruction = distance(config, vgg, generated, batch.target);
   const lossG = add(adversarial, scale(reconstruction, config.loss.weight));
   const generatorAdam = new Adam(g.set, { learningRate: config.learningRate });
