@@ -127,6 +127,14 @@ test('learns at the smallest size while the page answers; what it saves is a run
   expect(frames[15]).toBeLessThan(200);
   expect(await page.evaluate(() => (globalThis as unknown as { longest: number }).longest)).toBeLessThan(200);
 
+  // Another page is looked at, and training goes on meanwhile.
+  const left = await iteration(page);
+  await page.getByRole('link', { name: 'Kernels' }).click();
+  await page.locator('#start').waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'Train' }).click();
+  await page.locator('#pause').waitFor();
+  await until(() => iteration(page)).toBeGreaterThan(left);
+
   await page.locator('#pause').click();
   await page.locator('#resume').waitFor();
   await until(() => figure(page, 'Last snapshot')).toMatch(/iteration \d+/);
@@ -153,7 +161,9 @@ test('learns at the smallest size while the page answers; what it saves is a run
   expect(rows.map((r) => r.step)).toEqual(rows.map((_, i) => i + 1));
   const losses = rows.map((r) => r.reconstruction);
   expect(mean(losses.slice(15, 20))).toBeLessThan(mean(losses.slice(0, 5)));
-  await expect(page.locator('.sheet').getAttribute('aria-label')).resolves.toMatch(/after \d+ iterations/);
+  await expect(page.locator('.sheet').getAttribute('aria-label')).resolves.toMatch(
+    /^After \d+ iterations, one pair a row/,
+  );
   expect(complaints).toEqual([]);
 }, 240_000);
 
