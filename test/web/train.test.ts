@@ -275,9 +275,14 @@ test('a lost device is said and replaced, and the run goes on from its last snap
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
   await heard.loseDevice();
-  await page.getByText(/GPU device was lost .* training goes on from iteration \d+/).waitFor();
+  const said = page.getByText(/GPU device was lost .* training goes on from iteration \d+/);
+  await said.waitFor();
+  const from = Number(/from iteration (\d+)/.exec(await said.innerText())?.[1]);
   await until(() => iteration(page)).toBeGreaterThanOrEqual(8);
   const seen = await heard.rows();
+  expect(from % 3).toBe(0);
+  for (const [i, { step }] of seen.entries())
+    if (i && step !== (seen[i - 1]?.step ?? 0) + 1) expect(step).toBe(from + 1);
   const repeats = seen.map(({ seconds: _, ...row }) => row);
   for (const row of repeats) expect(rows[row.step - 1]).toMatchObject(row);
   expect(repeats.at(-1)?.step).toBeGreaterThanOrEqual(8);
