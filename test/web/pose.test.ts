@@ -39,18 +39,25 @@ const pixels = (selector: string): Promise<number[]> =>
 const generated = () => pixels('#generated');
 const joint = (name: string) => page.locator(`.stage-target .joint[aria-label^="${name}"]`);
 
-/** Waits until the picture is no longer the one given, and gives the new one. */
-async function changedFrom(before: readonly number[]): Promise<number[]> {
+/** Waits until no picture is being made. */
+async function settled(): Promise<void> {
+  await page.locator('.stage-generated [aria-busy="false"]').waitFor();
+}
+
+/** The picture at rest. */
+async function still(): Promise<number[]> {
+  await settled();
+  return generated();
+}
+
+/** Waits until the picture is no longer the one given, and gives the new one: at rest, but while a sequence plays. */
+async function changedFrom(before: readonly number[], { playing = false } = {}): Promise<number[]> {
   let now: number[] = [];
-  await expect
-    .poll(
-      async () => {
-        now = await generated();
-        return now.some((v, i) => v !== before[i]);
-      },
-      { timeout: SLOW, interval: 200 },
-    )
-    .toBe(true);
+  const different = async () => {
+    now = playing ? await generated() : await still();
+    return now.some((v, i) => v !== before[i]);
+  };
+  await expect.poll(different, { timeout: SLOW, interval: 200 }).toBe(true);
   return now;
 }
 
@@ -115,7 +122,7 @@ describe('a picture', () => {
   });
 
   test('follows a joint that is dragged, and what hangs from it', async () => {
-    const before = await generated();
+    const before = await still();
     const [elbow, wrist] = [await place('right elbow'), await place('right wrist')];
     const box = await joint('right elbow').locator('.dot').boundingBox();
     if (!box) throw new Error('the joint is not to be seen');
@@ -132,7 +139,7 @@ describe('a picture', () => {
   });
 
   test('follows the arrow keys; a joint can be missing and comes back, a trunk joint cannot', async () => {
-    const before = await generated();
+    const before = await still();
     const [x, y] = await place('left knee');
     await joint('left knee').focus();
     await page.keyboard.press('ArrowRight');
@@ -156,7 +163,7 @@ describe('a picture', () => {
   });
 
   test('follows the library and a sequence that plays', async () => {
-    const before = await generated();
+    const before = await still();
     await page.getByRole('button', { name: 'Arms spread' }).click();
     expect(await page.locator('.poses [aria-pressed="true"]').getAttribute('aria-label')).toBe('Arms spread');
     const spread = await changedFrom(before);
@@ -165,16 +172,16 @@ describe('a picture', () => {
     expect((await place('right elbow'))[0]).toBe(63 - elbow[0]);
     const mirrored = await changedFrom(spread);
     await page.getByRole('button', { name: 'Play' }).click();
-    const first = await changedFrom(mirrored);
-    await changedFrom(first);
+    const first = await changedFrom(mirrored, { playing: true });
+    await changedFrom(first, { playing: true });
     await page.getByRole('button', { name: 'Pause' }).click();
-    const still = await place('left ankle');
+    const paused = await place('left ankle');
     await page.waitForTimeout(300);
-    expect(await place('left ankle')).toEqual(still);
+    expect(await place('left ankle')).toEqual(paused);
   });
 
   test('is of another person when one is chosen', async () => {
-    const before = await generated();
+    const before = await still();
     await page.getByRole('button', { name: 'Striped dress' }).click();
     expect(await page.locator('.stage-source p').textContent()).toBe('Striped dress');
     await changedFrom(before);
@@ -183,7 +190,7 @@ describe('a picture', () => {
 
 describe('one’s own picture', () => {
   test('with its row in a table: exactly its pixels', async () => {
-    const before = await generated();
+    const before = await still();
     await drop(pngFile('other.png', other.image), textFile('joints.csv', table));
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('other.png');
     expect(await pixels('.stage-source canvas')).toEqual([...other.image.data]);
@@ -261,7 +268,7 @@ test('a list of poses is played', async () => {
 });
 
 test('files that are of no use are refused in words, and nothing is lost', async () => {
-  const before = await generated();
+  const before = await still();
   expect(await refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
   expect(await refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
     /^broken\.safetensors is not a usable safetensors file/,
@@ -287,6 +294,7 @@ test('looking inside draws every stage, and a part of the legend is picked out',
   await page.getByText('Look inside').click();
   const inside = page.locator('.inside');
   await inside.getByText('What the decoder is given').waitFor();
+  await page.locator('details .inside:not([aria-busy])').waitFor();
   expect(await inside.locator('.tiles.wide figure').count()).toBe(PERSON.parts.length);
   expect(await inside.locator('.regions polygon').count()).toBeGreaterThan(10);
   const blankOnes = await inside.locator('canvas').evaluateAll(
@@ -300,14 +308,18 @@ test('looking inside draws every stage, and a part of the legend is picked out',
   expect(blankOnes).toBe(0);
   const map = () => pixels('.inside section:nth-of-type(3) figure:first-child canvas');
   const before = await map();
-  const torso = inside.getByRole('button', { name: /^torso/ });
-  await torso.click();
-  expect(await torso.getAttribute('aria-pressed')).toBe('true');
-  const red = (m: number[]) =>
-    m.filter((_, i) => i % 3 === 0 && m[i] === 255 && m[i + 1] === 0 && m[i + 2] === 0).length;
-  expect(await map()).not.toEqual(before);
-  expect(red(await map())).toBe(red(before));
-  expect(red(before)).toBeGreaterThan(50);
+  const entry = inside.getByRole('button', { name: /^not moved/ });
+  await entry.click();
+  expect(await entry.getAttribute('aria-pressed')).toBe('true');
+  // Pixels that no part has won stay as they are, all others are dimmed.
+  const after = await map();
+  const grey = (m: number[], i: number) => [0, 1, 2].every((c) => m[i + c] === 205);
+  const left = before.filter((_, i) => i % 3 === 0 && grey(before, i)).length;
+  expect(left).toBeGreaterThan(100);
+  expect(left).toBeLessThan(128 * 64);
+  for (let i = 0; i < before.length; i += 3)
+    expect(grey(after, i) || Math.max(...after.slice(i, i + 3)) <= 51).toBe(true);
+  expect(after.filter((_, i) => i % 3 === 0 && grey(after, i)).length).toBe(left);
   await page.getByText('Look inside').click();
 });
 
@@ -325,7 +337,7 @@ test('a checkpoint brings its own skeleton and size, and the app’s own comes b
     .toMatch(/lamp\.safetensors · lamp, 64×32 .* 7 iter/);
   await expect.poll(() => page.locator('.stage-target .joint').count()).toBe(LAMP.joints.length);
   await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
-  const before = await generated();
+  const before = await still();
   expect(before.length).toBe(64 * 32 * 3);
   await joint('elbow').focus();
   await page.keyboard.press('Shift+ArrowLeft');
@@ -336,8 +348,20 @@ test('a checkpoint brings its own skeleton and size, and the app’s own comes b
   expect((await generated()).length).toBe(128 * 64 * 3);
 });
 
+test('coming back from another page finds everything as it was', async () => {
+  const before = await still();
+  const [worker] = page.workers();
+  await page.getByRole('link', { name: 'Kernels' }).click();
+  await page.locator('.page.kernels').waitFor();
+  await page.getByRole('link', { name: 'Pose' }).click();
+  await page.locator('#generated').waitFor();
+  expect(await generated()).toEqual(before);
+  expect(page.workers()).toContain(worker);
+  expect(page.workers().filter((w) => w.url() === worker?.url())).toHaveLength(1);
+});
+
 test('a lost device is told and another opened', async () => {
-  const worker = page.workers().find((w) => /worker/.test(w.url()));
+  const [worker] = page.workers();
   if (!worker) throw new Error('the page has no worker');
   await worker.evaluate(() => {
     const encode = GPUDevice.prototype.createCommandEncoder;
@@ -347,7 +371,7 @@ test('a lost device is told and another opened', async () => {
       return encode.apply(this, args);
     };
   });
-  const before = await generated();
+  const before = await still();
   await page.getByRole('button', { name: 'Running' }).click();
   await changedFrom(before);
   await expect.poll(() => page.locator('#status').textContent()).toMatch(/device was lost; another was opened/);

@@ -127,6 +127,14 @@ test('learns at the smallest size while the page answers; what it saves is a run
   expect(frames[15]).toBeLessThan(200);
   expect(await page.evaluate(() => (globalThis as unknown as { longest: number }).longest)).toBeLessThan(200);
 
+  // Another page is looked at, and training goes on meanwhile.
+  const left = await iteration(page);
+  await page.getByRole('link', { name: 'Kernels' }).click();
+  await page.locator('#start').waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'Train' }).click();
+  await page.locator('#pause').waitFor();
+  await until(() => iteration(page)).toBeGreaterThan(left);
+
   await page.locator('#pause').click();
   await page.locator('#resume').waitFor();
   await until(() => figure(page, 'Last snapshot')).toMatch(/iteration \d+/);
@@ -153,7 +161,9 @@ test('learns at the smallest size while the page answers; what it saves is a run
   expect(rows.map((r) => r.step)).toEqual(rows.map((_, i) => i + 1));
   const losses = rows.map((r) => r.reconstruction);
   expect(mean(losses.slice(15, 20))).toBeLessThan(mean(losses.slice(0, 5)));
-  await expect(page.locator('.sheet').getAttribute('aria-label')).resolves.toMatch(/after \d+ iterations/);
+  await expect(page.locator('.sheet').getAttribute('aria-label')).resolves.toMatch(
+    /^After \d+ iterations, one pair a row/,
+  );
   expect(complaints).toEqual([]);
 }, 240_000);
 
@@ -265,9 +275,14 @@ test('a lost device is said and replaced, and the run goes on from its last snap
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
   await heard.loseDevice();
-  await page.getByText(/GPU device was lost .* training goes on from iteration \d+/).waitFor();
+  const said = page.getByText(/GPU device was lost .* training goes on from iteration \d+/);
+  await said.waitFor();
+  const from = Number(/from iteration (\d+)/.exec(await said.innerText())?.[1]);
   await until(() => iteration(page)).toBeGreaterThanOrEqual(8);
   const seen = await heard.rows();
+  expect(from % 3).toBe(0);
+  for (const [i, { step }] of seen.entries())
+    if (i && step !== (seen[i - 1]?.step ?? 0) + 1) expect(step).toBe(from + 1);
   const repeats = seen.map(({ seconds: _, ...row }) => row);
   for (const row of repeats) expect(rows[row.step - 1]).toMatchObject(row);
   expect(repeats.at(-1)?.step).toBeGreaterThanOrEqual(8);

@@ -8,15 +8,12 @@ interface Page {
   readonly load: () => Promise<{ mount: Mount }>;
 }
 
-/** Pages by the name behind `#`; each is loaded when it is first opened. */
-const files = import.meta.glob<{ mount: Mount }>('./*/page.ts');
-const titles = { pose: 'Pose', train: 'Train', kernels: 'Kernels' };
-const pages = new Map<string, Page>(
-  Object.entries(titles).flatMap(([name, title]) => {
-    const load = files[`./${name}/page.ts`];
-    return load ? [[name, { title, load }]] : [];
-  }),
-);
+/** Pages by the name behind `#`, the first one first; each is loaded when it is opened. */
+const pages = new Map<string, Page>([
+  ['pose', { title: 'Pose', load: () => import('./pose/page.js') }],
+  ['train', { title: 'Train', load: () => import('./train/page.js') }],
+  ['kernels', { title: 'Kernels', load: () => import('./kernels/page.js') }],
+]);
 
 const app = shell();
 let adapter: PageAdapter | undefined;

@@ -73,6 +73,7 @@ class Annotator {
         onkeydown: (e: KeyboardEvent) => this.#shortcut(e),
       },
       h('h2', { id: 'annotate-title' }, `Where are the joints in ${name}?`),
+      h('div', { class: 'row annotate-ask' }, this.#prompt, h('div', { class: 'row' }, this.#missing, this.#undo)),
       h(
         'div',
         { class: 'annotate-columns' },
@@ -80,8 +81,6 @@ class Annotator {
         h(
           'div',
           { class: 'stack' },
-          this.#prompt,
-          h('div', { class: 'row' }, this.#missing, this.#undo),
           h(
             'p',
             { class: 'hint' },

@@ -202,7 +202,8 @@ export class PoseEditor {
   }
 
   #down(event: PointerEvent): void {
-    if (event.button !== 0) return;
+    // One joint at a time, even with many fingers.
+    if (event.button !== 0 || !event.isPrimary || this.#held) return;
     const { at, scale } = this.#place(event);
     const distances = this.#pose.map((p) => (p ? Math.hypot(p[0] - at[0], p[1] - at[1]) * scale : REACH));
     const joint = distances.indexOf(Math.min(...distances));
@@ -221,7 +222,7 @@ export class PoseEditor {
   }
 
   #move(event: PointerEvent): void {
-    if (!this.#held) return;
+    if (!this.#held || !event.isPrimary) return;
     const { joint, offset } = this.#held;
     const { at } = this.#place(event);
     this.#change(joint, [at[0] + offset[0], at[1] + offset[1]], this.options.carries?.() ?? false);

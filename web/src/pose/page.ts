@@ -48,7 +48,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
       h(
         'p',
         { class: 'lead' },
-        'The network has seen only the picture on the left. Move the joints in the middle: it draws the same person in that pose.',
+        'The network is shown one picture of a person. Move the joints of the target pose, and it draws that person in it.',
       ),
     ),
     h('div', { class: 'bench' }, person.element, scene.element, panel.element),

@@ -12,7 +12,7 @@ export interface Drawn extends SynthPicture {
 }
 
 /** What changed. */
-export type Change = 'model' | 'person' | 'target' | 'picture' | 'people' | 'poses';
+export type Change = 'model' | 'person' | 'target' | 'picture' | 'busy' | 'people' | 'poses';
 
 /** What the page shows the visitor besides its state. */
 export interface Voice {
@@ -167,12 +167,13 @@ export class Session {
   }
 
   async #generate(): Promise<void> {
-    this.#busy = true;
+    this.#setBusy(true);
     while (this.#wanted) {
       this.#wanted = false;
       const { model } = this;
       const pair = this.#pair();
       if (!model || !pair) break;
+      if (!this.picture && !this.#recovering) this.voice.status('Preparing the network …');
       try {
         const picture = await this.#calls.call('generate', pair);
         // It may have been another model's.
@@ -183,15 +184,24 @@ export class Session {
         if (!lost && model === this.model) this.voice.error((error as Error).message);
       }
     }
-    this.#busy = false;
+    this.#setBusy(false);
+  }
+
+  /** Whether a picture is being made. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  #setBusy(busy: boolean): void {
+    this.#busy = busy;
+    this.#tell('busy');
   }
 
   #show(picture: Generated): void {
+    const first = !this.picture;
     this.picture = picture;
-    if (this.firstPictureMs === undefined) {
-      this.firstPictureMs = performance.mark('first-picture').startTime;
-      this.voice.status('Ready.');
-    }
+    this.firstPictureMs ??= performance.mark('first-picture').startTime;
+    if (first) this.voice.status('Ready.');
     if (this.#recovering) this.voice.status('The GPU device was lost; another was opened, and the page goes on.');
     this.#recovering = false;
     this.#tell('picture');

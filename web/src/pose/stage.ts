@@ -97,7 +97,9 @@ export function stage(session: Session, carries: () => boolean, onEdit: () => vo
     });
   };
 
+  const onBusy = () => generatedBox.setAttribute('aria-busy', String(session.busy));
   const ends = [
+    session.on('busy', onBusy),
     session.on('model', onModel),
     session.on('person', onPerson),
     session.on('target', onTarget),
@@ -134,6 +136,7 @@ export function stage(session: Session, carries: () => boolean, onEdit: () => vo
     ),
   );
   onModel();
+  onBusy();
   return {
     element,
     dispose: () => {

@@ -21,7 +21,7 @@ interface Loaded {
 
 let engine: Promise<Engine> | undefined;
 let loaded: Loaded | undefined;
-let made: { readonly of: Loaded; readonly on: Engine; readonly generator: Promise<Generator> } | undefined;
+let made: { readonly of: Loaded; readonly on: Engine; readonly generator: Generator } | undefined;
 
 /** The open device; after it was lost, another. */
 function device(): Promise<Engine> {
@@ -46,20 +46,28 @@ function model(): Loaded {
   return loaded;
 }
 
+/** The last of the jobs on the device: one runs at a time, so that nothing is freed that another still uses. */
+let last: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(job: () => Promise<T>): Promise<T> {
+  const mine = last.then(job, job);
+  last = mine.catch(() => {});
+  return mine;
+}
+
+/** The compiled generator of a checkpoint; that of the one before is freed. Only in turn. */
 async function generatorOf(wanted: Loaded): Promise<Generator> {
   const on = await device();
   if (made?.of === wanted && made.on === on) return made.generator;
   if (made) {
-    const { of, on: before, generator: old } = made;
-    void old.then((g) => g.destroy()).catch(() => {});
+    const { of, on: before, generator } = made;
+    made = undefined;
+    generator.destroy();
     if (of !== wanted) ParameterStorage.of(before, of.parameters).destroy();
   }
   const { config } = wanted.checkpoint.info;
-  const generator = Generator.create(on, config, 1, { set: wanted.parameters });
+  const generator = await Generator.create(on, config, 1, { set: wanted.parameters });
   made = { of: wanted, on, generator };
-  generator.catch(() => {
-    made = undefined;
-  });
   return generator;
 }
 
@@ -71,7 +79,8 @@ async function load(file: ModelFile, report: (progress: Progress) => void): Prom
   const parameters = generatorParameters(checkpoint);
   loaded = { checkpoint, parameters };
   // It compiles while the page draws its first person; `generate` waits for it, and tells what went wrong.
-  generatorOf(loaded).catch(() => {});
+  const wanted = loaded;
+  inTurn(() => generatorOf(wanted)).catch(() => {});
   const { config, skeleton, step } = checkpoint.info;
   return { name: file.name, config, skeleton, step, parameters: parameters.count };
 }
@@ -128,8 +137,8 @@ async function inspect(pair: PosePair): Promise<Inside> {
 
 const tell = serve<PoseCalls, PoseNews>({
   load,
-  generate,
-  inspect,
+  generate: (pair) => inTurn(() => generate(pair)),
+  inspect: (pair) => inTurn(() => inspect(pair)),
   draw: async ({ object, ...options }) => {
     const drawn = SYNTH_OBJECTS[object];
     if (!drawn) throw new UsageError(`nothing draws a ${object}`);

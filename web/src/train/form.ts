@@ -80,13 +80,14 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     { class: 'pair' },
     field('People', people),
     field('Drawing seed', drawing),
-    h('p', { class: 'hint' }, 'Eight pictures each, drawn here: those of pose-gan synth.'),
+    h('p', { class: 'hint' }, 'Eight pictures each, drawn here: the same that pose-gan synth writes.'),
   );
+  const datasetField = field('Dataset', name);
   const folderFields = h(
     'div',
     { class: 'stack' },
     h('div', { class: 'drop stack' }, folderName, h('label', { class: 'button file' }, 'Choose a folder…', directory)),
-    field('Dataset', name),
+    datasetField,
     h('div', {}, resize.label, skipBad.label),
   );
   const dataSet = h(
@@ -221,7 +222,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
       name,
       ...names.map((value) => h('option', { value, selected: data.kind === 'folder' && data.name === value }, value)),
     );
-    name.disabled = !names.length;
+    datasetField.hidden = !names.length;
     replace(
       folderName,
       ...(folder

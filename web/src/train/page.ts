@@ -128,7 +128,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
       h(
         'div',
         { class: 'row' },
-        h('button', { type: 'button', class: 'primary', onclick: take }, 'Load it'),
+        h('button', { type: 'button', onclick: take }, 'Load it'),
         h('button', { type: 'button', onclick: drop }, 'Discard'),
       ),
     );

@@ -30,6 +30,10 @@ const HEIGHT = 210;
 /** Milliseconds between two drawings of the curves. */
 const PACE = 250;
 const FAINT = 0.28;
+/** The axis is never shorter than this many iterations. */
+const FIRST = 9;
+/** Iterations are whole: what may lie between two of their marks. */
+const STEPS = Array.from({ length: 7 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 
 const digits = (v: number | null | undefined) => (v === null || v === undefined ? '–' : v.toPrecision(3));
 
@@ -153,15 +157,21 @@ function optionsFor(lines: readonly Line[], log: boolean, width: number, app: Ap
   };
   return {
     ...{ width, height: HEIGHT },
-    // What is there before the first iteration is an empty frame with axes.
+    // Before the first iteration there is an empty frame with axes.
     scales: {
-      x: { time: false, range: (_, from, to) => (from === null || from === to ? [0, 10] : [from, to]) },
-      y: { distr: log ? 3 : 1 },
+      x: { time: false, range: (_, from, to) => [from ?? 1, Math.max(to ?? 0, (from ?? 1) + FIRST)] },
+      y: {
+        ...(log ? { distr: 3, log: 2 } : { distr: 1 }),
+        range: (_, from, to) => {
+          if (from === null || to === null) return log ? [1 / 4, 4] : [0, 1];
+          return log ? uPlot.rangeLog(from, to, 2, true) : uPlot.rangeNum(from, to, 0.1, true);
+        },
+      },
     },
     legend: { show: false },
-    cursor: { sync: { key: 'losses' }, drag: { x: true, y: false } },
+    cursor: { sync: { key: 'losses' }, drag: { x: false, y: false } },
     axes: [
-      { ...axis, size: 28, gap: 6 },
+      { ...axis, size: 28, gap: 6, incrs: STEPS },
       { ...axis, size: 44, gap: 6 },
     ],
     series: [

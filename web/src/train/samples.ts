@@ -10,7 +10,7 @@ const HEIGHT = 560;
 export function sampleView(): { root: HTMLElement; update(): void } {
   const canvas = h('canvas', { class: 'pixels sheet', role: 'img', 'aria-label': 'No sample was drawn yet' });
   const heads = h('div', { class: 'heads', 'aria-hidden': 'true' }, ...COLUMNS.map((name) => h('span', {}, name)));
-  const when = h('output', { class: 'muted' });
+  const when = h('output', { class: 'hint' });
   const slider = h('input', { type: 'range', min: 0, max: 0, step: 1, 'aria-label': 'Look back at earlier samples' });
   const empty = h('p', { class: 'muted' }, 'Generated pictures of people that are not trained on appear here.');
   const body = h('div', { class: 'stack' });
@@ -37,11 +37,11 @@ export function sampleView(): { root: HTMLElement; update(): void } {
     const scale = Math.max(1, Math.floor(HEIGHT / sheet.height));
     canvas.style.width = `${scale * sheet.width}px`;
     heads.style.width = canvas.style.width;
-    when.textContent = `after ${step} iteration${step === 1 ? '' : 's'}`;
+    when.textContent = `After ${step} iteration${step === 1 ? '' : 's'}`;
     slider.setAttribute('aria-valuetext', when.textContent);
     canvas.setAttribute(
       'aria-label',
-      `Sample sheet ${when.textContent}: one pair a row, with source, target pose, target and generated picture`,
+      `${when.textContent}, one pair a row, with source, target pose, target and generated picture`,
     );
   };
   slider.addEventListener('input', () => {
@@ -57,8 +57,7 @@ export function sampleView(): { root: HTMLElement; update(): void } {
       following = true;
       replace(body, empty);
     } else if (!canvas.isConnected || !body.contains(canvas))
-      replace(body, h('div', { class: 'scroll' }, heads, canvas), slider);
-    when.hidden = !samples.length;
+      replace(body, h('div', { class: 'scroll' }, heads, canvas), when, slider);
     draw();
   };
   const now = h(
@@ -69,7 +68,7 @@ export function sampleView(): { root: HTMLElement; update(): void } {
   const root = h(
     'section',
     { class: 'card samples', 'aria-labelledby': 'samples-title' },
-    h('div', { class: 'row spread' }, h('h2', { id: 'samples-title' }, 'Samples ', when), now),
+    h('div', { class: 'row spread' }, h('h2', { id: 'samples-title' }, 'Samples'), now),
     body,
   );
   return {
