@@ -57,6 +57,8 @@ const conv2dRoom: Room = room<Attrs>({
     layer([1, 3, 3, 2], [1, 1, 2, 67], {}, true, ', several tiles of channels'),
     layer([1, 4, 9, 36], [3, 3, 36, 40], { pad: 1 }, true, ', rows longer and tiles larger than a subgroup’s'),
     layer([1, 2, 2, 96], [3, 3, 96, 3], { pad: 1 }, true, ', long reduction'),
+    layer([2, 5, 11, 36], [3, 3, 36, 4], { stride: [2, 1], pad: [1, 1, 0, 2] }, true, ', four channels'),
+    layer([1, 3, 7, 8], [2, 4, 8, 4], { pad: [0, 3, 1, 0] }, false, ', four channels'),
     layer([1, 3, 3, 132], [2, 2, 132, 8], {}, true, ', long reduction'),
     layer([1, 2, 3, 2], [3, 3, 2, 64], { pad: 1 }, false, ', long reduction of the gradient'),
     layer([1, 13, 9, 60], [1, 2, 60, 124], { pad: [0, 1, 0, 0] }, true, ', the largest tiles'),

@@ -1,4 +1,5 @@
 import naiveCode from '../../../shaders/conv2dWeightGradient/naive.wgsl?raw';
+import narrowCode from '../../../shaders/conv2dWeightGradient/narrow.wgsl?raw';
 import splitCode from '../../../shaders/conv2dWeightGradient/split.wgsl?raw';
 import subgroupCode from '../../../shaders/conv2dWeightGradient/subgroup.wgsl?raw';
 import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
@@ -18,6 +19,10 @@ const subgroupWhole = writtenOut('conv2dWeightGradient/subgroup', subgroupCode, 
   storingTo(label, code, 'partials', 'gw'),
 );
 
+const narrow = writtenOut('conv2dWeightGradient/narrow', narrowCode);
+const narrowWhole = writtenOut('conv2dWeightGradient/narrow', narrowCode, (label, code) =>
+  storingTo(label, code, 'partials', 'gw'),
+);
 const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');
 
 type WeightCall = Call<WeightGradientAttrs>;
@@ -153,8 +158,33 @@ const subgroupVariant = (
   },
 });
 
+/** The kernel for subgroups where gy has four channels, which would leave most of a tile empty: all taps of a row at once. */
+const narrowVariant: Variant<WeightGradientAttrs> = {
+  name: 'subgroupNarrow',
+  rejects: (call) => {
+    const { x, gy } = call.arg;
+    const { kernel, stride } = call.attrs;
+    return (
+      rejectsSubgroups(call.device) ??
+      (x && texelRows(x) ? undefined : 'stride and offset of x must be multiples of 4') ??
+      (gy?.channels === 4 && vec4Ready(gy) ? undefined : 'gy must have 4 channels, and its rows be aligned') ??
+      (stride[1] === 1 && kernel[1] <= 4 ? undefined : 'the kernel must be at most 4 wide, with stride 1')
+    );
+  },
+  avoid: (call) => !call.device.software,
+  launch: (call) => {
+    const LANES = call.device.subgroupSize;
+    const [height, WIDTH] = call.attrs.kernel;
+    const constants = { LANES, WIDTH, STEP: LANES + 1 - WIDTH };
+    const count = height * Math.ceil(arg(call, 'x').channels / (4 * LANES));
+    const kernels = { split: narrow(constants), whole: narrowWhole(constants) };
+    return launchRows(call, kernels, count, cachedRows(call, count));
+  },
+};
+
 export const variants: readonly Variant<WeightGradientAttrs>[] = [
   ...tiledVariants,
+  narrowVariant,
   // For subgroups of four it would be twice as long, which takes seconds to compile.
   subgroupVariant(64, 64, (x, gy, lanes) => lanes < 8 || !fills64(x) || !fills64(gy)),
   subgroupVariant(32, 64, (_, gy) => gy <= 32),

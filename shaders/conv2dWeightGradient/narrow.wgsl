@@ -1,0 +1,71 @@
+// partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j + v − left, c] · gy[n, i, j, o]
+// over all j and the z-th chunk of the rows r = n·Ho + i of gy, x being 0 outside the image; the chunks are added
+// afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy, which has 4; KW is WIDTH.
+// One subgroup of LANES makes 4·LANES c × 4 o of the taps of one row. A lane holds four neighbouring c, of which it reads
+// STEP pixels l a step. Of gy it reads one of the LANES = STEP + WIDTH − 1 pixels j = l + left − v that they meet, which
+// are then spread to all lanes: a value of x is read once for all taps of the row. Operands come from textures.
+// The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
+// would make the compiler put its registers aside.
+enable subgroups;
+const LANES = 8u;
+const WIDTH = 3u;
+const STEP = 6u;
+struct Params {
+  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,
+  rows: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var x: texture_2d<f32>;
+@group(0) @binding(2) var gy: texture_2d<f32>;
+@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
+
+fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
+
+// Finished values, which a loop stores that is not written out.
+var<private> done: array<vec4f, 4u * WIDTH>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  let down = (p.C + 4u * LANES - 1u) / (4u * LANES);
+  let u = index / down;
+  if (u >= p.KH) { return; }
+  let c = index % down * 4u * LANES + 4u * lane;
+  let channel = min(c, p.C - 1u) / 4u;
+  var a = array<vec4f, 4u * WIDTH>();
+  for (var r = group.z * p.rows; r < min((group.z + 1u) * p.rows, p.N * p.Ho); r++) {
+    // Above the image h wraps to a large number, as j does left of it, so that one comparison checks both ends.
+    let h = r % p.Ho * p.sh + u - p.top;
+    if (h >= p.H) { continue; }
+    let line = (r / p.Ho * p.H + h) * p.W;
+    for (var l = 0u; l < p.W; l += STEP) {
+      let j = l + lane + p.left + 1u - WIDTH;
+      let m = j < p.Wo;
+      let s = (p.gy_offset + (r * p.Wo + select(0u, j, m)) * p.gy_stride) / 4u;
+      let g = select(vec4f(), textureLoad(gy, texel(s), 0), m);
+      var f = array<vec4f, STEP>();
+      for (var i = 0u; i < STEP; i++) {
+        let t = (p.x_offset + (line + min(l + i, p.W - 1u)) * p.x_stride) / 4u;
+        f[i] = select(vec4f(), textureLoad(x, texel(t + channel), 0), l + i < p.W);
+      }
+      var e = array<vec4f, LANES>();
+      for (var i = 0u; i < LANES; i++) { e[i] = subgroupShuffle(g, i); }
+      // Pixel i of x meets that of lane i + w of gy at tap v = WIDTH − 1 − w.
+      for (var w = 0u; w < WIDTH; w++) {
+        for (var k = 0u; k < 4u; k++) {
+          var z = array<vec4f, 1u>();
+          for (var i = 0u; i < STEP; i++) { z[0u] += f[i][k] * e[i + w]; }
+          a[4u * w + k] += z[0u];
+        }
+      }
+    }
+  }
+  for (var i = 0u; i < 4u * WIDTH; i++) { done[i] = a[i]; }
+  for (var i = 0u; i != 4u * WIDTH; i++) {
+    if (c + i % 4u >= p.C) { continue; }
+    partials[((group.z * p.KH + u) * WIDTH + WIDTH - 1u - i / 4u) * p.C + c + i % 4u] = done[i];
+  }
+}
