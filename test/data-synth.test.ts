@@ -110,3 +110,17 @@ test('the figure stands out from the background where its joints are', () => {
     }
   expect(same / sameCount).toBeLessThan((0.7 * other) / otherCount);
 });
+
+test('in the studio the wall is the same behind everybody', () => {
+  const corner = (place: 'studio' | 'anywhere', identity: number) => {
+    const { data, width } = drawSynthetic({ seed: 5, identity, index: 0, place }).image;
+    return [0, 1, 2].map((c) => [data[c] as number, data[3 * (width - 1) + c] as number]);
+  };
+  const spread = (place: 'studio' | 'anywhere') => {
+    const values = Array.from({ length: 12 }, (_, i) => corner(place, i + 1).flat());
+    return Math.max(...values.map((v) => Math.max(...v) - Math.min(...v)));
+  };
+  // Exposure and tint of the camera vary in both; both upper corners and all channels are alike in the studio alone
+  expect(spread('studio')).toBeLessThan(30);
+  expect(spread('anywhere')).toBeGreaterThan(60);
+});

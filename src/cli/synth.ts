@@ -1,3 +1,4 @@
+import { PLACES } from '../data/synth/backdrop.js';
 import { SYNTH_OBJECTS } from '../data/synth-object.js';
 import { UsageError } from '../gpu/errors.js';
 import { skeletonPath, writeSynthDataset } from '../node/synth-dataset.js';
@@ -12,6 +13,9 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const kind = text(values, 'object') ?? 'person';
   const object = Object.hasOwn(SYNTH_OBJECTS, kind) ? SYNTH_OBJECTS[kind] : undefined;
   if (!object) throw new UsageError(`--object must be ${Object.keys(SYNTH_OBJECTS).join(' or ')}, got "${kind}"`);
+  const where = text(values, 'place') ?? 'anywhere';
+  const place = PLACES.find((p) => p === where);
+  if (!place) throw new UsageError(`--place must be ${PLACES.join(' or ')}, got "${where}"`);
   const options = {
     folder: required(values, 'out'),
     name: text(values, 'name') ?? (kind === 'person' ? 'synth' : kind),
@@ -21,6 +25,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     height,
     width,
     seed: whole(values, 'seed', 0),
+    place,
     overwrite: values.overwrite === true,
   };
   const total = (options.trainIdentities + options.testIdentities) * options.imagesPerIdentity;
@@ -54,6 +59,7 @@ export const synth: Command = {
     'images-per-identity': { type: 'string' },
     size: { type: 'string' },
     seed: { type: 'string' },
+    place: { type: 'string' },
     overwrite: { type: 'boolean' },
   },
   help: {
@@ -65,12 +71,14 @@ export const synth: Command = {
     'images-per-identity': 'pictures of each (default 8)',
     size: 'HEIGHTxWIDTH of the pictures (default 128x64)',
     seed: 'whole number; another one draws others (default 0)',
+    place: 'anywhere (default): another place on every picture, or studio: the same light wall, which is learnt sooner',
     overwrite: 'draw again over a dataset of this name',
   },
   examples: [
     'pose-gan synth --out data',
     'pose-gan synth --out data --name big --train-identities 1000 --images-per-identity 20',
     'pose-gan synth --out data --object lamp',
+    'pose-gan synth --out data --name studio --place studio',
     'pose-gan synth --out data --name square --size 256x256 --seed 7',
   ],
   run,

@@ -4,6 +4,7 @@ import { formatAnnotations } from './annotations.js';
 import type { Split } from './dataset.js';
 import type { Image } from './image.js';
 import { allPairs, formatPairs, groupByIdentity } from './pairs.js';
+import type { Place } from './synth/backdrop.js';
 import { synthName } from './synth.js';
 import { PEOPLE, type SynthObject } from './synth-object.js';
 
@@ -16,6 +17,8 @@ export interface SynthDatasetOptions {
   readonly height: number;
   readonly width: number;
   readonly seed: number;
+  /** `'anywhere'` by default. */
+  readonly place?: Place;
 }
 
 /** A picture of a synthetic dataset, or the tables of one of its halves once all its pictures are drawn. */

@@ -2,7 +2,7 @@ import lampJson from '../../skeletons/lamp.json' with { type: 'json' };
 import type { Point } from '../pose/affine.js';
 import { parseSkeleton, type Skeleton } from '../pose/skeleton.js';
 import { type Stream, stream } from './random.js';
-import { backdrop } from './synth/backdrop.js';
+import { backdropAt } from './synth/backdrop.js';
 import { composite, develop, extent, light, occluder, paintOver } from './synth/camera.js';
 import { bend, lamp, type SeenLamp, seenLamp } from './synth/lamp.js';
 import { Canvas } from './synth/raster.js';
@@ -17,19 +17,20 @@ export const LAMP: Skeleton = parseSkeleton(lampJson, 'skeletons/lamp.json');
  * is the bulb that is turned away. The foot is annotated when covered, but for one picture in 25, as a person's trunk
  * is.
  */
-export function drawLamp({ seed, identity, index, height = 128, width = 64 }: SynthOptions): SynthPicture {
+export function drawLamp(options: SynthOptions): SynthPicture {
+  const { seed, identity, index, height = 128, width = 64, place = 'anywhere' } = options;
   const random = stream(seed, identity, 4, index);
   const what = lamp(seed, identity);
   const seen = seenLamp(what, bend(random, what));
   const samples = height * width <= 2 ** 14 ? 3 : 2;
-  const place = backdrop(random);
-  const { scale, left, top } = framing(random, seen, height, width, place.horizon);
+  const behind = backdropAt(place, random);
+  const { scale, left, top } = framing(random, seen, height, width, behind.horizon);
   const canvas = new Canvas(width, height, samples, scale, left, top, light(random));
   for (const shape of seen.shapes) canvas.draw(shape);
   const radius = scale * what.foot.below;
   const shadow = { x: left, y: top + 0.15 * radius, across: 1.25 * radius, deep: 0.4 * radius };
-  const data = composite(random, canvas, place.draw, shadow);
-  const cover = random.chance(0.1) ? occluder(random, width, height) : undefined;
+  const data = composite(random, canvas, behind.draw, shadow);
+  const cover = random.chance(place === 'studio' ? 0 : 0.1) ? occluder(random, width, height) : undefined;
   if (cover) paintOver(data, width, height, cover);
   const pose = visibleJoints(random, seen, canvas, (x, y) => cover?.covers(x, y) ?? false);
   return { image: { width, height, data: develop(random, data) }, pose };

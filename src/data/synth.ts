@@ -2,7 +2,7 @@ import type { Point } from '../pose/affine.js';
 import { PERSON, type Pose } from '../pose/skeleton.js';
 import type { Image } from './image.js';
 import { type Stream, stream } from './random.js';
-import { backdrop } from './synth/backdrop.js';
+import { backdropAt, type Place } from './synth/backdrop.js';
 import { type Body, body } from './synth/body.js';
 import { composite, develop, extent, light, occluder, paintOver, type Shadow } from './synth/camera.js';
 import { figure } from './synth/figure.js';
@@ -19,6 +19,8 @@ export interface SynthOptions {
   /** Size of the picture; 128×64 by default. */
   readonly height?: number;
   readonly width?: number;
+  /** `'anywhere'` (default), where now and then something stands before the person, or `'studio'`, where nothing does. */
+  readonly place?: Place;
 }
 
 /** A drawn picture with the joints of its person, in whole pixels; hidden ones and those outside are null. */
@@ -39,7 +41,8 @@ export function synthName(identity: number, index: number): string {
  * covers is missing, as in real annotations. Shoulders and hips are annotated when covered, as pose estimators do, but
  * for one picture in 25.
  */
-export function drawSynthetic({ seed, identity, index, height = 128, width = 64 }: SynthOptions): SynthPicture {
+export function drawSynthetic(options: SynthOptions): SynthPicture {
+  const { seed, identity, index, height = 128, width = 64, place = 'anywhere' } = options;
   const random = stream(seed, identity, 2, index);
   const who = person(seed, identity);
   const how = stance(random);
@@ -49,9 +52,9 @@ export function drawSynthetic({ seed, identity, index, height = 128, width = 64 
   const { scale, left, top } = framing(random, shapes, height, width);
   const canvas = new Canvas(width, height, samples, scale, left, top, light(random));
   for (const shape of shapes) canvas.draw(shape);
-  const place = backdrop(random);
-  const data = composite(random, canvas, place.draw, atFeet(seen, canvas));
-  const cover = random.chance(0.1) ? occluder(random, width, height) : undefined;
+  const { draw } = backdropAt(place, random);
+  const data = composite(random, canvas, draw, atFeet(seen, canvas));
+  const cover = random.chance(place === 'studio' ? 0 : 0.1) ? occluder(random, width, height) : undefined;
   if (cover) paintOver(data, width, height, cover);
   const pose = visibleJoints(random, seen, canvas, (x, y) => cover?.covers(x, y) ?? false);
   return { image: { width, height, data: develop(random, data) }, pose };

@@ -102,8 +102,24 @@ function plainWall(random: Stream, colour: Tint): Backdrop {
   };
 }
 
+/** Where pictures are taken: `'anywhere'` is another place on every picture, `'studio'` always the same light wall and floor. */
+export type Place = (typeof PLACES)[number];
+export const PLACES = ['anywhere', 'studio'] as const;
+
+const STUDIO: Tint = [222, 224, 228];
+const STUDIO_FLOOR = 0.86;
+
+/** A light wall that darkens a little towards the floor. */
+const studio: Backdrop = (_, y, out) =>
+  put(out, STUDIO, y < STUDIO_FLOOR ? 1 - 0.05 * y : 0.9 + 0.1 * (y - STUDIO_FLOOR));
+
+/** What is behind the object of a picture. A studio takes none of the random numbers. */
+export function backdropAt(place: Place, random: Stream): { draw: Backdrop; horizon: number } {
+  return place === 'studio' ? { draw: studio, horizon: STUDIO_FLOOR } : backdrop(random);
+}
+
 /** A place to stand in: what is behind, and the ground from the horizon on. Different on every picture. */
-export function backdrop(random: Stream): { draw: Backdrop; horizon: number } {
+function backdrop(random: Stream): { draw: Backdrop; horizon: number } {
   const horizon = random.uniform(0.45, 0.8);
   const wall = random.chance(0.6)
     ? hsl(random.uniform(0.05, 0.14), random.uniform(0.05, 0.3), random.uniform(0.4, 0.8))
