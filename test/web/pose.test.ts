@@ -138,6 +138,28 @@ describe('a picture', () => {
     await changedFrom(before);
   });
 
+  test('follows a finger on a joint of a small screen, where the page does not scroll away', async () => {
+    const size = page.viewportSize();
+    await page.setViewportSize({ width: 390, height: 700 });
+    const before = await still();
+    const [x, y] = await place('left wrist');
+    const box = await joint('left wrist').locator('.dot').boundingBox();
+    if (!box) throw new Error('the joint is not to be seen');
+    const unit = ((await page.locator('.stage-target svg').boundingBox())?.width ?? 0) / 64;
+    const touch = await page.context().newCDPSession(page);
+    const at = (dy: number) => [{ x: box.x + box.width / 2, y: box.y + box.height / 2 + dy * unit }];
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(0) });
+    for (let dy = 2; dy <= 12; dy += 2)
+      await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(-dy) });
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    // The first few pixels of a touch may be kept from the page.
+    const moved = await place('left wrist');
+    expect(Math.hypot(moved[0] - x, moved[1] - (y - 12))).toBeLessThan(3);
+    expect(await page.evaluate(() => [scrollY, document.documentElement.scrollWidth])).toEqual([0, 390]);
+    await changedFrom(before);
+    if (size) await page.setViewportSize(size);
+  });
+
   test('follows the arrow keys; a joint can be missing and comes back, a trunk joint cannot', async () => {
     const before = await still();
     const [x, y] = await place('left knee');

@@ -73,6 +73,8 @@ export class PoseEditor {
       {
         ...{ viewBox: viewBox(width, height), class: 'editor', role: 'group', 'aria-label': label },
         onpointerdown: (e: PointerEvent) => this.#down(e),
+        // A finger on a joint moves it; beside all joints it scrolls the page.
+        ontouchstart: (e: TouchEvent) => this.#held && e.preventDefault(),
         onpointermove: (e: PointerEvent) => this.#move(e),
         onpointerup: () => this.#up(),
         onpointercancel: () => this.#up(),
