@@ -1,106 +1,30 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatAnnotations } from '../../src/data/annotations.js';
-import { blank, type Image, paste } from '../../src/data/image.js';
+import { blank, paste } from '../../src/data/image.js';
 import { drawSynthetic } from '../../src/data/synth.js';
 import { LAMP } from '../../src/data/synth-lamp.js';
 import { modelConfig } from '../../src/model/config.js';
-import { encodePng } from '../../src/node/images.js';
 import { PERSON, type Pose } from '../../src/pose/skeleton.js';
 import { untrained } from '../untrained.js';
 import { type App, openApp } from './app.js';
+import { PosePage, pngFile, SLOW, type TestFile, textFile } from './pose-page.js';
 
 let app: App;
 let page: Page;
+let on: PosePage;
 let complaints: string[];
-
-/** SwiftShader on a busy machine. */
-const SLOW = 120_000;
 
 beforeAll(async () => {
   app = await openApp();
   ({ page, complaints } = await app.page('pose'));
   page.setDefaultTimeout(SLOW);
+  on = new PosePage(page);
 }, 300_000);
 
 afterAll(async () => {
   await app?.close();
 });
-
-/** RGB of a canvas, by way of a copy: Chromium warns of canvases that are read often. */
-const pixels = (selector: string): Promise<number[]> =>
-  page.locator(selector).evaluate((canvas) => {
-    const { width, height } = canvas as HTMLCanvasElement;
-    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-    copy?.drawImage(canvas as HTMLCanvasElement, 0, 0);
-    return [...(copy?.getImageData(0, 0, width, height).data ?? [])].filter((_, i) => i % 4 !== 3);
-  });
-
-const generated = () => pixels('#generated');
-const joint = (name: string) => page.locator(`.stage-target .joint[aria-label^="${name}"]`);
-
-/** Waits until no picture is being made. */
-async function settled(): Promise<void> {
-  await page.locator('.stage-generated [aria-busy="false"]').waitFor();
-}
-
-/** The picture at rest. */
-async function still(): Promise<number[]> {
-  await settled();
-  return generated();
-}
-
-/** Waits until the picture is no longer the one given, and gives the new one: at rest, but while a sequence plays. */
-async function changedFrom(before: readonly number[], { playing = false } = {}): Promise<number[]> {
-  let now: number[] = [];
-  const different = async () => {
-    now = playing ? await generated() : await still();
-    return now.some((v, i) => v !== before[i]);
-  };
-  await expect.poll(different, { timeout: SLOW, interval: 200 }).toBe(true);
-  return now;
-}
-
-/** x and y that a joint's label says. */
-async function place(name: string): Promise<[number, number]> {
-  const [, x, y] = /x (\d+), y (\d+)/.exec((await joint(name).getAttribute('aria-label')) ?? '') ?? [];
-  return [Number(x), Number(y)];
-}
-
-interface TestFile {
-  readonly name: string;
-  readonly mimeType: string;
-  readonly buffer: Buffer;
-}
-
-const pngFile = (name: string, image: Image): TestFile => ({
-  ...{ name, mimeType: 'image/png', buffer: Buffer.from(encodePng(image)) },
-});
-const textFile = (name: string, text: string): TestFile => ({
-  ...{ name, mimeType: 'text/plain', buffer: Buffer.from(text) },
-});
-
-/** Drops files on the page as a visitor does. */
-async function drop(...files: TestFile[]): Promise<void> {
-  const transfer = await page.evaluateHandle(
-    (given) => {
-      const data = new DataTransfer();
-      for (const { name, mimeType, base64 } of given)
-        data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type: mimeType }));
-      return data;
-    },
-    files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString('base64') })),
-  );
-  for (const type of ['dragenter', 'dragover', 'drop'])
-    await page.dispatchEvent('.bench', type, { dataTransfer: transfer });
-}
-
-async function refusal(...files: TestFile[]): Promise<string> {
-  await drop(...files);
-  const text = (await page.locator('#messages .error p').textContent()) ?? '';
-  await page.getByRole('button', { name: 'Dismiss this message' }).click();
-  return text;
-}
 
 /** A picture with its joints that is no sample of the page. */
 const other = drawSynthetic({ seed: 5, identity: 7, index: 0 });
@@ -112,7 +36,7 @@ describe('a picture', () => {
     await page.waitForFunction(() => performance.getEntriesByName('first-picture').length > 0);
     const ms = await page.evaluate(() => performance.getEntriesByName('first-picture')[0]?.startTime);
     console.log(`first generated picture ${((ms ?? 0) / 1000).toFixed(1)} s after the page was opened`);
-    expect(new Set(await generated()).size).toBeGreaterThan(50);
+    expect(new Set(await on.generated()).size).toBeGreaterThan(50);
     expect(await page.locator('#status').textContent()).toBe('Ready.');
     expect(await page.locator('#aside').textContent()).toMatch(/^first picture after [\d.]+ s$/);
     expect(await page.title()).toBe('Pose · Pose GAN');
@@ -122,9 +46,9 @@ describe('a picture', () => {
   });
 
   test('follows a joint that is dragged, and what hangs from it', async () => {
-    const before = await still();
-    const [elbow, wrist] = [await place('right elbow'), await place('right wrist')];
-    const box = await joint('right elbow').locator('.dot').boundingBox();
+    const before = await on.still();
+    const [elbow, wrist] = [await on.place('right elbow'), await on.place('right wrist')];
+    const box = await on.joint('right elbow').locator('.dot').boundingBox();
     if (!box) throw new Error('the joint is not to be seen');
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
     const unit = ((await page.locator('.stage-target svg').boundingBox())?.width ?? 0) / 64;
@@ -133,17 +57,17 @@ describe('a picture', () => {
     await page.mouse.move(x - 3 * unit, y - 5 * unit, { steps: 3 });
     await page.mouse.move(x - 6 * unit, y - 10 * unit, { steps: 3 });
     await page.mouse.up();
-    expect(await place('right elbow')).toEqual([elbow[0] - 6, elbow[1] - 10]);
-    expect(await place('right wrist')).toEqual([wrist[0] - 6, wrist[1] - 10]);
-    await changedFrom(before);
+    expect(await on.place('right elbow')).toEqual([elbow[0] - 6, elbow[1] - 10]);
+    expect(await on.place('right wrist')).toEqual([wrist[0] - 6, wrist[1] - 10]);
+    await on.changedFrom(before);
   });
 
   test('follows a finger on a joint of a small screen, where the page does not scroll away', async () => {
     const size = page.viewportSize();
     await page.setViewportSize({ width: 390, height: 700 });
-    const before = await still();
-    const [x, y] = await place('left wrist');
-    const box = await joint('left wrist').locator('.dot').boundingBox();
+    const before = await on.still();
+    const [x, y] = await on.place('left wrist');
+    const box = await on.joint('left wrist').locator('.dot').boundingBox();
     if (!box) throw new Error('the joint is not to be seen');
     const unit = ((await page.locator('.stage-target svg').boundingBox())?.width ?? 0) / 64;
     const touch = await page.context().newCDPSession(page);
@@ -153,86 +77,86 @@ describe('a picture', () => {
       await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(-dy) });
     await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
     // The first few pixels of a touch may be kept from the page.
-    const moved = await place('left wrist');
+    const moved = await on.place('left wrist');
     expect(Math.hypot(moved[0] - x, moved[1] - (y - 12))).toBeLessThan(3);
     expect(await page.evaluate(() => [scrollY, document.documentElement.scrollWidth])).toEqual([0, 390]);
-    await changedFrom(before);
+    await on.changedFrom(before);
     if (size) await page.setViewportSize(size);
   });
 
   test('follows the arrow keys; a joint can be missing and comes back, a trunk joint cannot', async () => {
-    const before = await still();
-    const [x, y] = await place('left knee');
-    await joint('left knee').focus();
+    const before = await on.still();
+    const [x, y] = await on.place('left knee');
+    await on.joint('left knee').focus();
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Shift+ArrowUp');
-    expect(await place('left knee')).toEqual([x + 1, y - 5]);
-    const moved = await changedFrom(before);
+    expect(await on.place('left knee')).toEqual([x + 1, y - 5]);
+    const moved = await on.changedFrom(before);
 
-    await joint('left ankle').focus();
+    await on.joint('left ankle').focus();
     await page.keyboard.press('Delete');
-    expect(await joint('left ankle').isVisible()).toBe(false);
+    expect(await on.joint('left ankle').isVisible()).toBe(false);
     expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toMatch(/^right eye/);
-    const without = await changedFrom(moved);
+    const without = await on.changedFrom(moved);
     await page.getByRole('button', { name: 'Put left ankle back' }).click();
-    expect(await joint('left ankle').isVisible()).toBe(true);
-    await changedFrom(without);
+    expect(await on.joint('left ankle').isVisible()).toBe(true);
+    await on.changedFrom(without);
 
-    await joint('left hip').focus();
+    await on.joint('left hip').focus();
     await page.keyboard.press('Delete');
-    expect(await joint('left hip').isVisible()).toBe(true);
+    expect(await on.joint('left hip').isVisible()).toBe(true);
     expect(await page.locator('#joint-hint').textContent()).toMatch(/left hip cannot be missing/);
   });
 
   test('follows the library and a sequence that plays', async () => {
-    const before = await still();
+    const before = await on.still();
     await page.getByRole('button', { name: 'Arms spread' }).click();
     expect(await page.locator('.poses [aria-pressed="true"]').getAttribute('aria-label')).toBe('Arms spread');
-    const spread = await changedFrom(before);
-    const elbow = await place('left elbow');
+    const spread = await on.changedFrom(before);
+    const elbow = await on.place('left elbow');
     await page.getByRole('button', { name: 'Mirror' }).click();
-    expect((await place('right elbow'))[0]).toBe(63 - elbow[0]);
-    const mirrored = await changedFrom(spread);
+    expect((await on.place('right elbow'))[0]).toBe(63 - elbow[0]);
+    const mirrored = await on.changedFrom(spread);
     await page.getByRole('button', { name: 'Play' }).click();
-    const first = await changedFrom(mirrored, { playing: true });
-    await changedFrom(first, { playing: true });
+    const first = await on.changedFrom(mirrored, { playing: true });
+    await on.changedFrom(first, { playing: true });
     await page.getByRole('button', { name: 'Pause' }).click();
-    const paused = await place('left ankle');
+    const paused = await on.place('left ankle');
     await page.waitForTimeout(300);
-    expect(await place('left ankle')).toEqual(paused);
+    expect(await on.place('left ankle')).toEqual(paused);
   });
 
   test('is of another person when one is chosen', async () => {
-    const before = await still();
+    const before = await on.still();
     await page.getByRole('button', { name: 'Striped dress' }).click();
     expect(await page.locator('.stage-source p').textContent()).toBe('Striped dress');
-    await changedFrom(before);
+    await on.changedFrom(before);
   });
 });
 
 describe('one’s own picture', () => {
   test('with its row in a table: exactly its pixels', async () => {
-    const before = await still();
-    await drop(pngFile('other.png', other.image), textFile('joints.csv', table));
+    const before = await on.still();
+    await on.drop(pngFile('other.png', other.image), textFile('joints.csv', table));
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('other.png');
-    expect(await pixels('.stage-source canvas')).toEqual([...other.image.data]);
-    await changedFrom(before);
+    expect(await on.pixels('.stage-source canvas')).toEqual([...other.image.data]);
+    await on.changedFrom(before);
   });
 
   test('of other proportions with joints as JSON: the part around the person', async () => {
     const wide = blank(200, 150, [10, 200, 30]);
     paste(wide, other.image, 80, 10);
     const joints = own.map((p) => p && [p[0] + 80, p[1] + 10]);
-    await drop(pngFile('wide.png', wide), textFile('wide.json', JSON.stringify(joints)));
+    await on.drop(pngFile('wide.png', wide), textFile('wide.json', JSON.stringify(joints)));
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('wide.png');
-    const shown = await pixels('.stage-source canvas');
+    const shown = await on.pixels('.stage-source canvas');
     const greens = shown.filter((v, i) => i % 3 === 1 && v === 200).length;
     expect(greens).toBeGreaterThan(0);
     expect(greens).toBeLessThan(0.5 * 128 * 64);
   });
 
   test('without joints: they are clicked, with undo and missing ones, by mouse and keyboard', async () => {
-    await drop(pngFile('clicked.png', other.image));
+    await on.drop(pngFile('clicked.png', other.image));
     const dialog = page.getByRole('dialog');
     const prompt = dialog.locator('.prompt');
     const picture = dialog.locator('.annotate-picture');
@@ -267,14 +191,14 @@ describe('one’s own picture', () => {
     // Its own pose is what was clicked.
     await page.getByRole('button', { name: 'The person’s own' }).click();
     expect(await page.getByRole('button', { name: 'Put nose back' }).isVisible()).toBe(true);
-    const [x, y] = await place('left hip');
+    const [x, y] = await on.place('left hip');
     const [wantX, wantY] = own[11] ?? [0, 0];
     expect(Math.hypot(x - wantX, y - wantY)).toBeLessThan(2);
-    expect((await place('neck'))[1]).toBe(Math.round(64 - 0.05 * 128));
+    expect((await on.place('neck'))[1]).toBe(Math.round(64 - 0.05 * 128));
   });
 
   test('Escape gives the clicking up', async () => {
-    await drop(pngFile('again.png', other.image));
+    await on.drop(pngFile('again.png', other.image));
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -284,32 +208,32 @@ describe('one’s own picture', () => {
 
 test('a list of poses is played', async () => {
   const poses = [own, own.map((p) => p && [p[0], Math.max(0, p[1] - 6)])];
-  await drop(textFile('dance.json', JSON.stringify(poses)));
+  await on.drop(textFile('dance.json', JSON.stringify(poses)));
   await page.getByRole('button', { name: 'Pause' }).click();
   expect(await page.getByLabel('Sequence').inputValue()).toBe('file');
 });
 
 test('files that are of no use are refused in words, and nothing is lost', async () => {
-  const before = await still();
-  expect(await refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
-  expect(await refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
+  const before = await on.still();
+  expect(await on.refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
+  expect(await on.refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
     /^broken\.safetensors is not a usable safetensors file/,
   );
-  expect(await refusal(pngFile('lost.png', other.image), textFile('joints.csv', table))).toMatch(
+  expect(await on.refusal(pngFile('lost.png', other.image), textFile('joints.csv', table))).toMatch(
     /^joints\.csv has no row for lost\.png; it has 1 rows: other\.png/,
   );
-  expect(await refusal(textFile('fake.png', 'no picture'))).toMatch(/^fake\.png is not a usable picture/);
-  expect(await refusal(textFile('pose.json', '[[1, 2]]'))).toMatch(
+  expect(await on.refusal(textFile('fake.png', 'no picture'))).toMatch(/^fake\.png is not a usable picture/);
+  expect(await on.refusal(textFile('pose.json', '[[1, 2]]'))).toMatch(
     /^pose\.json has 1 joints, the skeleton "person" has 18/,
   );
   const headless = own.map((p, i) => (i === 2 ? null : p));
-  expect(await refusal(pngFile('other.png', other.image), textFile('o.json', JSON.stringify(headless)))).toMatch(
+  expect(await on.refusal(pngFile('other.png', other.image), textFile('o.json', JSON.stringify(headless)))).toMatch(
     /o\.json has no right_shoulder; without them parts have no size/,
   );
-  expect(await refusal(pngFile('a.png', other.image), pngFile('b.png', other.image))).toMatch(
+  expect(await on.refusal(pngFile('a.png', other.image), pngFile('b.png', other.image))).toMatch(
     /a\.png and b\.png are both pictures/,
   );
-  expect(await generated()).toEqual(before);
+  expect(await on.generated()).toEqual(before);
 });
 
 test('looking inside draws every stage, and a part of the legend is picked out', async () => {
@@ -328,7 +252,7 @@ test('looking inside draws every stage, and a part of the legend is picked out',
       }).length,
   );
   expect(blankOnes).toBe(0);
-  const map = () => pixels('.inside section:nth-of-type(3) figure:first-child canvas');
+  const map = () => on.pixels('.inside section:nth-of-type(3) figure:first-child canvas');
   const before = await map();
   const entry = inside.getByRole('button', { name: /^not moved/ });
   await entry.click();
@@ -353,31 +277,31 @@ function lampCheckpoint(): TestFile {
 }
 
 test('a checkpoint brings its own skeleton and size, and the app’s own comes back', async () => {
-  await drop(lampCheckpoint());
+  await on.drop(lampCheckpoint());
   await expect
     .poll(() => page.locator('#model-facts').textContent())
     .toMatch(/lamp\.safetensors · lamp, 64×32 .* 7 iter/);
   await expect.poll(() => page.locator('.stage-target .joint').count()).toBe(LAMP.joints.length);
   await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
-  const before = await still();
+  const before = await on.still();
   expect(before.length).toBe(64 * 32 * 3);
-  await joint('elbow').focus();
+  await on.joint('elbow').focus();
   await page.keyboard.press('Shift+ArrowLeft');
-  await changedFrom(before);
+  await on.changedFrom(before);
   await page.getByRole('button', { name: 'Back to the app’s own' }).click();
   await expect.poll(() => page.locator('#model-facts').textContent()).toMatch(/^person\.safetensors/);
   await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
-  expect((await generated()).length).toBe(128 * 64 * 3);
+  expect((await on.generated()).length).toBe(128 * 64 * 3);
 });
 
 test('coming back from another page finds everything as it was', async () => {
-  const before = await still();
+  const before = await on.still();
   const [worker] = page.workers();
   await page.getByRole('link', { name: 'Kernels' }).click();
   await page.locator('.page.kernels').waitFor();
   await page.getByRole('link', { name: 'Pose' }).click();
   await page.locator('#generated').waitFor();
-  expect(await generated()).toEqual(before);
+  expect(await on.generated()).toEqual(before);
   expect(page.workers()).toContain(worker);
   expect(page.workers().filter((w) => w.url() === worker?.url())).toHaveLength(1);
 });
@@ -393,9 +317,9 @@ test('a lost device is told and another opened', async () => {
       return encode.apply(this, args);
     };
   });
-  const before = await still();
+  const before = await on.still();
   await page.getByRole('button', { name: 'Running' }).click();
-  await changedFrom(before);
+  await on.changedFrom(before);
   await expect.poll(() => page.locator('#status').textContent()).toMatch(/device was lost; another was opened/);
   expect(await page.locator('#messages').textContent()).toBe('');
 });

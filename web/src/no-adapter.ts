@@ -62,7 +62,10 @@ const list = (browser: Browser) =>
 /** What went wrong, as far as a page can know. */
 function reason(): string {
   if (!isSecureContext)
-    return `Browsers keep WebGPU from pages that are not secure, and ${location.origin} is not. Open this page over https: or from localhost.`;
+    return (
+      `Browsers keep WebGPU from pages that are not secure, and ${location.origin} is not. ` +
+      'Open this page over https: or from localhost.'
+    );
   if (!('gpu' in navigator) || !navigator.gpu) return 'This browser has no WebGPU, or it is switched off.';
   return 'This browser has WebGPU, but it offers no GPU to this page.';
 }
