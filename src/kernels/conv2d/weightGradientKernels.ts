@@ -4,7 +4,7 @@ import splitCode from '../../../shaders/conv2dWeightGradient/split.wgsl?raw';
 import subgroupCode from '../../../shaders/conv2dWeightGradient/subgroup.wgsl?raw';
 import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
 import tiledText from '../../../shaders/conv2dWeightGradient/tiled.wgsl?raw';
-import { arg, type Call, grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
+import { type Arg, arg, type Call, grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { type Shader, shader } from '../../gpu/shader.js';
 import type { WeightGradientAttrs } from './conv2dWeightGradient.js';
 import { scratchLimit, storingTo } from './launch.js';
@@ -130,24 +130,26 @@ function cachedRows(call: WeightCall, count: number): number {
 }
 
 /** Whether tiles of 64 channels leave no more of them empty than tiles of 32 would. */
-const fills64 = (channels: number): boolean => (channels - 1) % 64 >= 32;
+const fills64 = ({ channels }: Arg): boolean => (channels - 1) % 64 >= 32;
+
+/** Whether rows of pixels are so long that the largest tile gains too little for what compiling it costs. */
+const longRows = ({ shape: [, , Wo = 0] }: Arg): boolean => Wo > 8;
 
 /**
  * The kernel for subgroups with a tile of so many channels of x × so many of gy. The largest tile reads least per product; it takes
- * one pixel a step, so that short rows of pixels leave no part of a step empty.
+ * one pixel a step, so that short rows of pixels leave no part of a step empty. It also takes three times as long to compile.
  */
 const subgroupVariant = (
   down: number,
   across: number,
-  avoid: (x: number, gy: number, lanes: number) => boolean,
+  avoid: (x: Arg, gy: Arg, lanes: number) => boolean,
 ): Variant<WeightGradientAttrs> => ({
   name: `subgroup${down}x${across}`,
   rejects: ({ device, arg: { x, gy } }) =>
     rejectsSubgroups(device) ||
     (!(x && texelRows(x)) && 'stride and offset of x must be multiples of 4') ||
     (!vec4Ready(gy) && 'channels, stride and offset of gy must be multiples of 4'),
-  avoid: (call) =>
-    !call.device.software || avoid(arg(call, 'x').channels, arg(call, 'gy').channels, call.device.subgroupSize),
+  avoid: (call) => !call.device.software || avoid(arg(call, 'x'), arg(call, 'gy'), call.device.subgroupSize),
   launch: (call) => {
     const LANES = call.device.subgroupSize;
     const PIXELS = down === 64 ? 1 : 2;
@@ -185,9 +187,8 @@ const narrowVariant: Variant<WeightGradientAttrs> = {
 export const variants: readonly Variant<WeightGradientAttrs>[] = [
   ...tiledVariants,
   narrowVariant,
-  // For subgroups of four it would be twice as long, which takes seconds to compile.
-  subgroupVariant(64, 64, (x, gy, lanes) => lanes < 8 || !fills64(x) || !fills64(gy)),
-  subgroupVariant(32, 64, (_, gy) => gy <= 32),
+  subgroupVariant(64, 64, (x, gy, lanes) => lanes < 8 || longRows(gy) || !fills64(x) || !fills64(gy)),
+  subgroupVariant(32, 64, (_, gy) => gy.channels <= 32),
   subgroupVariant(32, 32, () => false),
   {
     name: 'split',
