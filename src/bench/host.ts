@@ -15,6 +15,9 @@ export interface HostProfile {
   readonly recordingAtRest: Times;
 }
 
+/** Recordings before those that count. */
+const WARM_UP = 300;
+
 type Run = HostTimes & { readonly readBack: number };
 
 /** Times the host in runs as training makes them: each asks for its losses, and the next does not wait for them. */
@@ -36,6 +39,14 @@ export class HostClock {
     const output = this.#output.dtype === 'f32' ? this.plan.read(this.#output) : this.plan.readUint(this.#output);
     this.#runs.push({ ...times, readBack: performance.now() - begin });
     await output;
+  }
+
+  /**
+   * Records commands as often as it takes until JavaScript's compiler has done its best with that code: a training run of thousands
+   * of iterations spends a moment before that, a profile of a few would be nothing else.
+   */
+  warmUp(): void {
+    for (let i = 0; i < WARM_UP; i++) this.plan.encode().finish();
   }
 
   /** Leaves out the runs so far. */

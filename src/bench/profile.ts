@@ -88,6 +88,7 @@ export async function profilePlan(
   const whole: number[] = [];
   const host = new HostClock(plan, feeds);
   await host.run();
+  host.warmUp();
   onRun(1, total);
   host.forget();
   for (let i = 0; i < runs; i++) {

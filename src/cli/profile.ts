@@ -5,14 +5,14 @@ import { measurePeaks, type Peaks } from '../bench/peaks.js';
 import { GROUPINGS, type Grouping, groupBy, type Profile, profilePlan } from '../bench/profile.js';
 import { percent, threeDigits } from '../bench/text.js';
 import { traceOf } from '../bench/trace.js';
+import { batchArrays, type PosedImage } from '../data/batches.js';
 import { toTensor } from '../data/image.js';
 import { drawSynthetic } from '../data/synth.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { requireTimestamps } from '../gpu/profiler.js';
 import type { ModelConfig } from '../model/config.js';
-import { feedsFor, type TrainingData } from '../model/inputs.js';
-import { type PosePair, pairData } from '../model/pairs.js';
+import { feedsFor } from '../model/inputs.js';
 import { Generator, Trainer } from '../model/trainer.js';
 import { Vgg } from '../model/vgg.js';
 import { writeFileAtomic } from '../node/files.js';
@@ -25,7 +25,7 @@ import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
 import { noMore, text, whole } from './values.js';
 
 const RUNS = { software: 3, gpu: 20 };
-const PREPARATIONS = 20;
+const PREPARATIONS = 200;
 
 function groupingOf(values: Values): Grouping {
   const by = text(values, 'by') ?? 'kernel';
@@ -49,40 +49,29 @@ function spreadPose({ joints }: Skeleton, { height, width }: ModelConfig, n: num
 }
 
 /** Pairs of pictures of drawn people, whose parts all have a size; the joints of another skeleton are anywhere on them. */
-function drawnPairs(
-  config: ModelConfig,
-  skeleton: Skeleton,
-  count: number,
-): (PosePair & { seen: PosePair['image'] })[] {
+function drawnPairs(config: ModelConfig, skeleton: Skeleton, count: number): (readonly [PosedImage, PosedImage])[] {
   const { height, width } = config;
   const complete = (pose: Pose) => PERSON.trunk.joints.every((j) => jointFinder(PERSON, pose)(j));
   return Array.from({ length: count }, (_, i) => {
-    const pictures = [];
+    const pictures: PosedImage[] = [];
     for (let index = 0; pictures.length < 2; index++) {
       const { image, pose } = drawSynthetic({ seed: 0, identity: i + 1, index, height, width });
-      if (complete(pose))
-        pictures.push({ image, pose: skeleton === PERSON ? pose : spreadPose(skeleton, config, 2 * i + index) });
+      if (!complete(pose)) continue;
+      const own = skeleton === PERSON ? pose : spreadPose(skeleton, config, 2 * i + index);
+      pictures.push({ values: toTensor(image), pose: own });
     }
-    const [a, b] = pictures as [(typeof pictures)[0], (typeof pictures)[0]];
-    return { image: a.image, pose: a.pose, target: b.pose, seen: b.image };
+    return pictures as unknown as readonly [PosedImage, PosedImage];
   });
 }
 
-/** What the loader does with decoded pictures, on the thread that submits. */
-function trainingData(config: ModelConfig, skeleton: Skeleton, pairs: ReturnType<typeof drawnPairs>): TrainingData {
-  const size = 3 * config.height * config.width;
-  const target = new Float32Array(pairs.length * size);
-  for (const [i, { seen }] of pairs.entries()) toTensor(seen, target, i * size);
-  return { ...pairData(config, skeleton, pairs), target };
-}
-
+/** Samples of `body`, after so many runs as make the engine that runs this compile it well. */
 function timed(count: number, body: () => void): Times {
-  const samples = Array.from({ length: count }, () => {
+  const samples = Array.from({ length: 2 * count }, () => {
     const begin = performance.now();
     body();
     return performance.now() - begin;
   });
-  return summarise(samples);
+  return summarise(samples.slice(count));
 }
 
 interface Result {
@@ -161,8 +150,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const features = generate ? undefined : loadFeatures(config, text(values, 'features'));
   if (features?.note) say(features.note);
   const pairs = drawnPairs(config, skeleton, batch);
-  const data = trainingData(config, skeleton, pairs);
-  const prepare = timed(PREPARATIONS, () => trainingData(config, skeleton, pairs));
+  const data = batchArrays(config.geometry, skeleton, pairs);
+  const prepare = timed(PREPARATIONS, () => batchArrays(config.geometry, skeleton, pairs));
   const engine = await open({ adapter: text(values, 'adapter') });
   try {
     say(`adapter: ${engine.adapterName}; kernels ${engine.tuning ? 'as measured here' : 'by rule'} (pose-gan tune)`);

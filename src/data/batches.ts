@@ -1,5 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
 import { type GeometryKind, type PoseTensors, poseTensors } from '../pose/geometry.js';
+import type { Pose, Skeleton } from '../pose/skeleton.js';
 import type { Dataset, DatasetImage, Decoder } from './dataset.js';
 import { toTensor } from './image.js';
 import { batchOrder } from './order.js';
@@ -25,6 +26,29 @@ export interface Batch extends PoseTensors {
   readonly source: Float32Array;
   readonly target: Float32Array;
   readonly names: readonly Pair[];
+}
+
+/** A decoded picture, H×W×3 values in [−1, 1], and its pose in pixels. */
+export interface PosedImage {
+  readonly values: Float32Array;
+  readonly pose: Pose;
+}
+
+/** N pairs of pictures [H, W] as the arrays of a batch. `UsageError` when a trunk joint is missing. */
+export function batchArrays(
+  geometry: GeometryKind,
+  skeleton: Skeleton,
+  pairs: readonly (readonly [source: PosedImage, target: PosedImage])[],
+): Omit<Batch, 'step' | 'names'> {
+  const size = pairs[0]?.[0].values.length ?? 0;
+  const source = new Float32Array(pairs.length * size);
+  const target = new Float32Array(pairs.length * size);
+  for (const [i, [a, b]] of pairs.entries()) {
+    source.set(a.values, i * size);
+    target.set(b.values, i * size);
+  }
+  const poses = pairs.map(([a, b]) => [a.pose, b.pose] as const);
+  return { source, target, ...poseTensors(geometry, skeleton, poses) };
 }
 
 /**
@@ -88,22 +112,20 @@ export class Batches {
 
   async #make(step: number): Promise<Batch> {
     const { dataset, options } = this;
-    const { height, width, skeleton } = dataset;
+    const { skeleton } = dataset;
     const order = batchOrder(options.seed ?? 0, step, options.batch, this.count, options.shuffle);
     const pairs = order.map((p) => [this.#image(2 * p), this.#image(2 * p + 1)] as const);
     const pixels = await Promise.all(pairs.flat().map((image) => this.#pixels(image)));
-    const size = height * width * 3;
-    const source = new Float32Array(pairs.length * size);
-    const target = new Float32Array(pairs.length * size);
-    for (const [i, values] of pixels.entries()) (i % 2 ? target : source).set(values, Math.floor(i / 2) * size);
+    const posed = (image: DatasetImage, i: number): PosedImage => ({
+      values: pixels[i] as Float32Array,
+      pose: image.pose,
+    });
     return {
       step,
-      source,
-      target,
-      ...poseTensors(
+      ...batchArrays(
         options.geometry,
         skeleton,
-        pairs.map(([a, b]) => [a.pose, b.pose] as const),
+        pairs.map(([a, b], i) => [posed(a, 2 * i), posed(b, 2 * i + 1)] as const),
       ),
       names: pairs.map(([a, b]) => [a.name, b.name]),
     };

@@ -20,22 +20,22 @@ export interface PartTransform {
 
 type Finder = (name: string) => Point | undefined;
 
-const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+const distance = (a: Point, b: Point) => Math.sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2);
 const minus = (a: Point, b: Point): Point => [a[0] - b[0], a[1] - b[1]];
 const plus = (a: Point, b: Point, k = 1): Point => [a[0] + k * b[0], a[1] + k * b[1]];
 
 /** Transforms and masks of all parts for a source and a target pose, in the order of the skeleton. */
 export function partTransforms(kind: GeometryKind, skeleton: Skeleton, source: Pose, target: Pose): PartTransform[] {
-  for (const [name, pose] of [
-    ['source', source],
-    ['target', target],
+  const a = jointFinder(skeleton, source);
+  const b = jointFinder(skeleton, target);
+  for (const [name, find] of [
+    ['source', a],
+    ['target', b],
   ] as const) {
-    const missing = skeleton.trunk.joints.filter((j) => !jointFinder(skeleton, pose)(j));
+    const missing = skeleton.trunk.joints.filter((j) => !find(j));
     if (missing.length)
       throw new UsageError(`the ${name} pose has no ${missing.join(', ')}; without them parts have no size`);
   }
-  const a = jointFinder(skeleton, source);
-  const b = jointFinder(skeleton, target);
   return skeleton.parts.map((part) => (kind === 'rectangles' ? byRectangles : byKeypoints)(skeleton, part, a, b));
 }
 
@@ -233,9 +233,9 @@ export function poseTensors(
 ): PoseTensors {
   const parts = pairs.flatMap(([source, target]) => partTransforms(kind, skeleton, source, target));
   return {
-    sourceJoints: Float32Array.from(pairs.flatMap(([source]) => jointValues(source))),
-    targetJoints: Float32Array.from(pairs.flatMap(([, target]) => jointValues(target))),
-    affine: Float32Array.from(parts.flatMap((p) => [...p.affine])),
-    planes: Float32Array.from(parts.flatMap((p) => halfPlanes(p.mask))),
+    sourceJoints: new Float32Array(pairs.flatMap(([source]) => jointValues(source))),
+    targetJoints: new Float32Array(pairs.flatMap(([, target]) => jointValues(target))),
+    affine: new Float32Array(parts.flatMap((p) => [...p.affine])),
+    planes: new Float32Array(parts.flatMap((p) => halfPlanes(p.mask))),
   };
 }

@@ -103,12 +103,20 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
   return { ...s, mirror: s.mirror ?? [] };
 }
 
+/** Places of the joints by name: every batch of a training run looks hundreds of them up. */
+const indices = /* @__PURE__ */ new WeakMap<Skeleton, ReadonlyMap<string, number>>();
+
 /** Looks joints up by name. */
 export function jointFinder(skeleton: Skeleton, pose: Pose): (name: string) => Point | undefined {
   if (pose.length !== skeleton.joints.length)
     throw new UsageError(`a pose of ${skeleton.name} has ${skeleton.joints.length} joints, got ${pose.length}`);
-  const index = new Map(skeleton.joints.map((n, i) => [n, i]));
-  return (name) => pose[index.get(name) as number] ?? undefined;
+  let index = indices.get(skeleton);
+  if (!index) {
+    index = new Map(skeleton.joints.map((n, i) => [n, i]));
+    indices.set(skeleton, index);
+  }
+  const at = index;
+  return (name) => pose[at.get(name) as number] ?? undefined;
 }
 
 /** Whether all trunk joints are there; others are not usable for training. */
