@@ -142,6 +142,7 @@ const tell = serve<PoseCalls, PoseNews>({
   draw: async ({ object, ...options }) => {
     const drawn = SYNTH_OBJECTS[object];
     if (!drawn) throw new UsageError(`nothing draws a ${object}`);
-    return drawn.draw(options);
+    // Where the model's own training pictures were taken
+    return drawn.draw({ ...options, place: 'studio' });
   },
 });
