@@ -1,12 +1,12 @@
 import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
 import { LimitError, UsageError } from '../gpu/errors.js';
-import { packParams, TEXELS, type TextureUpload } from '../gpu/shader.js';
+import { packParams, type TextureUpload } from '../gpu/shader.js';
 import type { Arg, Call, Dispatch, Launch, Op, Variant } from './op.js';
 import { isPooled, type Placement, type Root } from './placement.js';
 import type { Step, StepBinding } from './step.js';
 import { ALIGN } from './storage.js';
 import type { Node } from './tensor.js';
-import { planTextures, type TextureRead, type TextureUser, uploadsOf } from './textures.js';
+import type { TextureRead, TextureUser } from './textures.js';
 
 /** One launch of a plan before it has pipelines and bind groups. */
 export interface Piece {
@@ -137,8 +137,11 @@ export async function bindSteps(
   const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
   const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
   const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
-  const { rows, uses } = planTextures(flat.map(textureUser));
-  const textures = rows.map((height, i) => makeTexture(engine, i, height));
+  const users = flat.map(textureUser);
+  // GPUs have no kernels that read textures
+  const textured = users.some(({ reads }) => reads.length) ? await import('./textures.js') : undefined;
+  const { rows, uses } = textured?.planTextures(users) ?? { rows: [], uses: [] };
+  const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height)) : [];
   const uploads: TextureUpload[][] = flat.map(() => []);
   let empty: GPUBuffer | undefined;
   const steps = flat.map(({ piece, dispatch }, i): Step => {
@@ -151,7 +154,7 @@ export async function bindSteps(
     const bindings: StepBinding[] = [];
     const reads = (uses[i] ?? []).map(({ read: { root, offset, bytes }, texture: at, copied }) => {
       const texture = textures[at] as GPUTexture;
-      const brought = uploadsOf(root.buffer as GPUBuffer, offset, bytes, texture);
+      const brought = textured?.uploadsOf(root.buffer as GPUBuffer, offset, bytes, texture) ?? [];
       if (copied !== undefined) uploads[copied]?.push(...brought);
       return { view: texture.createView(), brought };
     });
@@ -208,19 +211,4 @@ function textureUser({ piece, dispatch: { shader } }: PieceDispatch): TextureUse
     if (range && type === 'storage') writes.push(range.root);
   }
   return { reads, writes };
-}
-
-/**
- * Texels at the end of each texture row that nothing reads. Without them rows of weights a power of two apart, of which a tile reads
- * dozens at once, would all fall into one set of a core's first cache.
- */
-const SPARE_TEXELS = 16;
-
-function makeTexture(engine: Engine, index: number, rows: number): GPUTexture {
-  return engine.device.createTexture({
-    label: engine.label(`argument texture ${index}`),
-    size: [TEXELS + SPARE_TEXELS, rows],
-    format: 'rgba32float',
-    usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
-  });
 }

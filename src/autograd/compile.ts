@@ -1,4 +1,5 @@
 import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
+import { wholeRows } from '../gpu/shader.js';
 import { copyOp } from '../kernels/copy/copy.js';
 import { bindSteps, checkLimits, type Piece, textureRoots } from './bind.js';
 import type { fuse } from './fuse.js';
@@ -11,7 +12,6 @@ import { Plan } from './plan.js';
 import { Scheduler } from './schedule.js';
 import { align, ParameterStorage } from './storage.js';
 import { Node, type Tensor } from './tensor.js';
-import { wholeRows } from './textures.js';
 
 export interface CompileOptions {
   /** Parameter updates to run besides computing the outputs (`adam.minimize(loss)`). */

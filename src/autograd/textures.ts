@@ -1,3 +1,4 @@
+import type { Engine } from '../gpu/engine.js';
 import { TEXELS, type TextureUpload } from '../gpu/shader.js';
 import type { Root } from './placement.js';
 
@@ -30,12 +31,6 @@ export interface TexturePlan {
 }
 
 const ROW_BYTES = 16 * TEXELS;
-
-/** Elements of a buffer that can be copied to a texture in rows, the last one too. */
-export function wholeRows(elements: number): number {
-  const row = ROW_BYTES / 4;
-  return row * Math.ceil(elements / row);
-}
 
 const rowsOf = ({ bytes }: TextureRead) => Math.ceil(bytes / ROW_BYTES);
 
@@ -155,4 +150,20 @@ export function uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, text
     size,
   });
   return [...(rows ? [block(0, [TEXELS, rows])] : []), ...(rest ? [block(rows, [rest, 1])] : [])];
+}
+
+/**
+ * Texels at the end of each texture row that nothing reads. Without them rows of weights a power of two apart, of which a tile reads
+ * dozens at once, would all fall into one set of a core's first cache.
+ */
+const SPARE_TEXELS = 16;
+
+/** A texture of so many rows. */
+export function makeTexture(engine: Engine, index: number, rows: number): GPUTexture {
+  return engine.device.createTexture({
+    label: engine.label(`argument texture ${index}`),
+    size: [TEXELS + SPARE_TEXELS, rows],
+    format: 'rgba32float',
+    usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
+  });
 }

@@ -24,6 +24,12 @@ export interface Shader {
 /** Width of the textures that arguments are copied to. */
 export const TEXELS = 2048;
 
+/** Elements of a buffer that can be copied to a texture in rows, the last one too. */
+export function wholeRows(elements: number): number {
+  const row = 4 * TEXELS;
+  return row * Math.ceil(elements / row);
+}
+
 /** A copy of a byte range of a buffer to rows of a texture. */
 export interface TextureUpload {
   readonly source: GPUTexelCopyBufferInfo;

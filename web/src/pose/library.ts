@@ -29,7 +29,7 @@ const PEOPLE: Library = {
     sample('Blue stripes', 40, 1),
     sample('Black and white stripes', 21, 5),
     sample('Black top, checked trousers', 51, 0),
-    sample('Brown top, jeans', 3, 2),
+    sample('Brown top, jeans', 3, 7),
   ],
   poses: [
     sample('Standing', 40, 1),

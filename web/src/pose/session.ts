@@ -110,14 +110,16 @@ export class Session {
     }
     const { height, width } = model.config;
     const { object, seed } = library;
-    const draw = async ({ label, identity, index }: Sample): Promise<Drawn | undefined> => {
-      const drawn = await this.#calls.call('draw', { object, seed, identity, index, height, width });
+    const draw = async ({ label, identity, index }: Sample, change: Change): Promise<Drawn | undefined> => {
+      // The app's model was trained in the studio; a pose of the library is a pose wherever it was taken
+      const place = change === 'people' ? 'studio' : 'anywhere';
+      const drawn = await this.#calls.call('draw', { object, seed, identity, index, height, width, place });
       return isValid(model.skeleton, drawn.pose) && model === this.model ? { label, ...drawn } : undefined;
     };
     const [people, poses] = [[...library.people], [...library.poses]];
     const next = async (samples: Sample[], list: Drawn[], change: Change) => {
       const sample = samples.shift();
-      const drawn = sample && (await draw(sample));
+      const drawn = sample && (await draw(sample, change));
       if (!drawn) return;
       list.push(drawn);
       if (change === 'people' && !this.person) this.choosePerson(drawn);

@@ -142,7 +142,6 @@ const tell = serve<PoseCalls, PoseNews>({
   draw: async ({ object, ...options }) => {
     const drawn = SYNTH_OBJECTS[object];
     if (!drawn) throw new UsageError(`nothing draws a ${object}`);
-    // Where the model's own training pictures were taken
-    return drawn.draw({ ...options, place: 'studio' });
+    return drawn.draw(options);
   },
 });
