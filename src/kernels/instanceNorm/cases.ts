@@ -154,6 +154,7 @@ const names = {
   quads: 'vectors of four channels in a pixel',
   chunks: 'parts of a lane',
   LANES: 'lanes that a workgroup takes side by side',
+  WIDTH: 'invocations of a workgroup of the chunked kernels',
   ROWS: 'rows of its invocations, each of which takes every ROWS-th vector of a chunk',
   partial: 'sums of the chunks',
   sums: 'gradients of γ and β of each image [images, 2, groups], before they are summed',

@@ -1,3 +1,4 @@
+import { PLACES } from '../../../src/data/synth/backdrop.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { type Checkpoint, fromCheckpoint } from '../../../src/model/checkpoint.js';
 import type { LogRow } from '../../../src/model/iterate.js';
@@ -63,8 +64,10 @@ function settingsOf({ info }: Checkpoint, state: StateInfo | undefined): Setting
 /** The notes of a state file may be anything. */
 function dataOf(state: StateInfo | undefined): DataChoice | undefined {
   const data = state?.notes?.data as Partial<Record<string, unknown>> | undefined;
-  if (data?.kind === 'synthetic' && Number.isInteger(data.people) && Number.isInteger(data.seed))
-    return { kind: 'synthetic', people: data.people as number, seed: data.seed as number };
+  if (data?.kind === 'synthetic' && Number.isInteger(data.people) && Number.isInteger(data.seed)) {
+    const place = PLACES.find((p) => p === data.place) ?? 'anywhere';
+    return { kind: 'synthetic', people: data.people as number, seed: data.seed as number, place };
+  }
   if (data?.kind === 'folder' && typeof data.name === 'string')
     return { kind: 'folder', name: data.name, resize: data.resize === true, skipBad: data.skipBad === true };
   return undefined;

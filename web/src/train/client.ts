@@ -42,7 +42,7 @@ export interface TrainState {
 const state: TrainState = {
   // Small enough to learn something visible within a minute or two, as `pose-gan start` does.
   settings: { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 8, batch: 4, learningRate: 1e-3, seed: 0 },
-  data: { kind: 'synthetic', people: 40, seed: 0 },
+  data: { kind: 'synthetic', people: 40, seed: 0, place: 'studio' },
   rhythm: { sampleEvery: 20, snapshotEvery: 100 },
   phase: 'idle',
   message: undefined,

@@ -55,12 +55,11 @@ export async function skeletonOf(source: DataSource, name: string): Promise<Skel
 }
 
 /**
- * Draws the synthetic people: those of `pose-gan synth --train-identities people --test-identities ⌈people / 6⌉`. Messages are
- * heard while it works; the signal ends it by throwing.
+ * Draws the synthetic people: those of `pose-gan synth --train-identities people --test-identities ⌈people / 6⌉ --place place`.
+ * Messages are heard while it works; the signal ends it by throwing.
  */
 export async function drawPeople(
-  people: number,
-  seed: number,
+  { people, seed, place }: Omit<Extract<DataChoice, { kind: 'synthetic' }>, 'kind'>,
   [height, width]: readonly [number, number],
   onProgress: OnProgress,
   signal: AbortSignal,
@@ -69,7 +68,7 @@ export async function drawPeople(
     trainIdentities: people,
     testIdentities: Math.ceil(people / TRAIN_PER_TEST),
     imagesPerIdentity: IMAGES_PER_PERSON,
-    ...{ height, width, seed },
+    ...{ height, width, seed, place },
   };
   const total = synthTotal(options);
   let breath = performance.now();

@@ -1,3 +1,4 @@
+import type { Place } from '../../../src/data/synth/backdrop.js';
 import type { Ablation, Preset, Size } from '../../../src/model/config.js';
 import { type Child, field, freshId, h, replace } from '../dom.js';
 import { training } from './client.js';
@@ -16,6 +17,10 @@ const SIZES: Readonly<Record<Size, string>> = {
   small: '64 × 32',
   market: '128 × 64',
   fashion: '256 × 256, for a strong GPU',
+};
+const PLACE_NAMES: Readonly<Record<Place, string>> = {
+  studio: 'studio: learnt sooner',
+  anywhere: 'anywhere: as real pictures are',
 };
 const PRESETS: Readonly<Record<Preset, string>> = { paper: 'as published', authors: 'as in the authors’ code' };
 const LOSSES: Readonly<Record<Ablation, string>> = {
@@ -63,6 +68,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   const seed = number(0, 2 ** 31);
   const people = number(2, 8000);
   const drawing = number(0, 2 ** 31);
+  const place = select(PLACE_NAMES);
   const sampleEvery = number(1, 1e6);
   const snapshotEvery = number(1, 1e6);
   const synthetic = radio('data', 'synthetic', 'Drawn people');
@@ -80,6 +86,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     { class: 'pair' },
     field('People', people),
     field('Drawing seed', drawing),
+    field('Place', place),
     h('p', { class: 'hint' }, 'Eight pictures each, drawn here: the same that pose-gan synth writes.'),
   );
   const datasetField = field('Dataset', name);
@@ -155,7 +162,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
       seed: seed.valueAsNumber,
     };
     const data: DataChoice = synthetic.input.checked
-      ? { kind: 'synthetic', people: people.valueAsNumber, seed: drawing.valueAsNumber }
+      ? { kind: 'synthetic', people: people.valueAsNumber, seed: drawing.valueAsNumber, place: place.value as Place }
       : { kind: 'folder', name: name.value, resize: resize.input.checked, skipBad: skipBad.input.checked };
     training.set({ settings, data });
   };
@@ -212,11 +219,12 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     if (data.kind === 'synthetic') {
       put(people, String(data.people));
       put(drawing, String(data.seed));
+      put(place, data.place);
     } else {
       resize.input.checked = data.resize;
       skipBad.input.checked = data.skipBad;
     }
-    for (const input of [people, drawing]) input.disabled = data.kind !== 'synthetic';
+    for (const input of [people, drawing, place]) input.disabled = data.kind !== 'synthetic';
     const names = folder?.names ?? [];
     replace(
       name,

@@ -1,4 +1,5 @@
 import type { Image } from '../../../src/data/image.js';
+import type { Place } from '../../../src/data/synth/backdrop.js';
 import type { Ablation, Preset, Size } from '../../../src/model/config.js';
 import type { LogRow } from '../../../src/model/iterate.js';
 import type { RunFile } from '../../../src/model/run-files.js';
@@ -24,7 +25,7 @@ export interface Rhythm {
 }
 
 export type DataChoice =
-  | { readonly kind: 'synthetic'; readonly people: number; readonly seed: number }
+  | { readonly kind: 'synthetic'; readonly people: number; readonly seed: number; readonly place: Place }
   /** A dataset of the folder that was dropped last. */
   | { readonly kind: 'folder'; readonly name: string; readonly resize: boolean; readonly skipBad: boolean };
 

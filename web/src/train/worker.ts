@@ -54,7 +54,7 @@ async function setUp(settings: Settings, choice: DataChoice, from: LoadedBase | 
   const extent = [config.height, config.width] as const;
   const progress = (what: string, done: number, total: number) => report({ type: 'progress', what, done, total });
   const drawn = choice.kind === 'synthetic';
-  const source = drawn ? await drawPeople(choice.people, choice.seed, extent, progress, signal) : folder;
+  const source = drawn ? await drawPeople(choice, extent, progress, signal) : folder;
   if (!source) throw new UsageError('no folder was dropped yet; drop the one that holds the dataset, or choose it');
   const data = await openBoth(source, choice, skeleton, extent, progress, signal);
   const features: Features = config.loss.kind === 'l1' ? 'none' : 'filter bank';
