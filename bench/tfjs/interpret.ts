@@ -5,8 +5,11 @@ import type { DropoutAttrs } from '../../src/kernels/dropout/dropout.js';
 import type { Mode } from '../../src/kernels/instanceNorm/view.js';
 import type { SliceAttrs } from '../../src/kernels/slice/slice.js';
 
-/** How TensorFlow.js computes an op of ours, from the op's attributes and arguments in order. */
-type Rule = (tf: typeof Core, args: readonly Core.Tensor[], node: Node) => Core.Tensor;
+/** How TensorFlow.js computes a result of an op of ours, the first unless the rule says so, from the op's attributes and arguments in order. */
+type Rule = (tf: typeof Core, args: readonly Core.Tensor[], node: Node, result: number) => Core.Tensor;
+
+/** Rules for any result; the others know the first alone. */
+const EVERY_RESULT = new Set(['splitBatch']);
 
 /** The one padding of all four sides; TensorFlow.js's faster ways take no other. */
 function padOf({ pad }: ConvAttrs): number {
@@ -37,6 +40,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     return tf.add(tf.mul(centred, tf.div(gamma, deviation)), beta);
   },
   concat: (tf, xs) => tf.concat([...xs], -1),
+  concatBatch: (tf, xs) => tf.concat([...xs], 0),
+  splitBatch: (tf, [x], { attrs }, result) =>
+    tf.split(x as Core.Tensor, [...(attrs as { counts: readonly number[] }).counts], 0)[result] as Core.Tensor,
   slice: (tf, [x], { attrs }) => {
     const { start, end } = attrs as SliceAttrs;
     const t = x as Core.Tensor;
@@ -74,12 +80,12 @@ export function interpret(tf: typeof Core, wanted: Tensor, known: Map<Tensor, Co
   if (found) return found;
   const { node } = wanted;
   const rule = RULES[node.op.name];
-  if (!rule || wanted.index !== 0)
+  if (!rule || (wanted.index !== 0 && !EVERY_RESULT.has(node.op.name)))
     throw new Error(`no rule says how TensorFlow.js computes ${node.op.name} (${wanted})`);
   // The state of the random generator is no argument of TensorFlow.js's dropout.
   const args = node.op.name === 'dropout' ? node.inputs.slice(0, 1) : node.inputs;
   const values = args.flatMap((t) => (t ? [interpret(tf, t, known)] : []));
-  const value = rule(tf, values, node);
+  const value = rule(tf, values, node, wanted.index);
   known.set(wanted, value);
   return value;
 }

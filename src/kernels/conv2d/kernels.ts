@@ -53,9 +53,6 @@ const rejectsTile = ({ device, arg: { x, w, y, bias } }: Call<ConvAttrs>): strin
   (x && texelRows(x) ? undefined : 'stride and offset of x must be multiples of 4') ??
   (vec4Ready(w, y, bias) ? undefined : 'output channels, stride and offset of y must be multiples of 4');
 
-/** Whether tiles of more than four output channels are mostly empty. */
-const fewOutputs = (call: Call<ConvAttrs>): boolean => arg(call, 'y').channels <= 4;
-
 /** The kernel for subgroups with a tile of 32 pixels × so many output channels. */
 const subgroupVariant = (columns: number, avoid: (call: Call<ConvAttrs>) => boolean): Variant<ConvAttrs> => ({
   name: `subgroup32x${columns}`,
@@ -102,12 +99,11 @@ export const variants: readonly Variant<ConvAttrs>[] = [
   ...tiled,
   subgroupSplitVariant,
   subgroupVariant(64, ({ arg: { y } }) => !y || y.channels <= 32),
-  subgroupVariant(32, fewOutputs),
+  subgroupVariant(32, () => false),
   {
     name: 'registers',
     rejects: ({ arg: { x, w, y, bias } }) =>
       !vec4Ready(x, w, y, bias) && 'channels, strides and offsets must be multiples of 4',
-    avoid: fewOutputs,
     launch: (call) => {
       const { rows, channels } = arg(call, 'y');
       const count = Math.ceil(rows / 8) * Math.ceil(channels / 8);
