@@ -1,6 +1,6 @@
 import { table } from '../../src/autograd/plan-text.js';
 import { geometricMean, measure, type Times } from '../../src/bench/measure.js';
-import { measurePeaks, type Peaks } from '../../src/bench/peaks.js';
+import { type Peaks, PeakWork } from '../../src/bench/peaks.js';
 import type { Engine } from '../../src/gpu/engine.js';
 import type { Tfjs } from './backend.js';
 import { difference, flopsOf, type Layer, ours, PASSES, type Pass, theirs } from './layers.js';
@@ -22,7 +22,9 @@ export interface LayerRow {
   ratio: number;
   /** Ours by GPU timestamps, in milliseconds; absent where the device has none. */
   gpuMs?: number;
-  /** Share of the adapter's measured multiply-add peak, ours by GPU timestamps where there are any. */
+  /** 10⁹ operations a second of multiply-adds in registers, measured in turn with ours. */
+  peak?: number;
+  /** Share of that peak, ours by GPU timestamps where there are any. */
   share?: number;
   tfjsShare?: number;
   /** Largest difference of the two results, relative to the largest value. */
@@ -78,13 +80,17 @@ function check(got: Float32Array, want: Float32Array, what: string): number {
 /** Times every layer and pass against TensorFlow.js, after a check that both give the same numbers. */
 export async function compareLayers(engine: Engine, tfjs: Tfjs, options: LayerOptions): Promise<LayerReport> {
   const timestamps = engine.device.features.has('timestamp-query');
-  const peaks = timestamps ? await measurePeaks(engine) : undefined;
+  const work = timestamps ? await PeakWork.create(engine) : undefined;
+  const times = work && (await measure(engine, work.work));
+  const leaders = times && work.leaders(times);
   const rows: LayerRow[] = [];
   for (const { layer, pass } of options.chosen) {
-    const row = await compareOne(engine, tfjs, layer, pass, options, peaks);
+    const row = await compareOne(engine, tfjs, layer, pass, options, leaders);
     rows.push(row);
     options.progress?.(row);
   }
+  const peaks = times && work.peaks(times);
+  work?.destroy();
   const { adapterName: adapter } = engine;
   return { adapter, tfjs: tfjs.version, batch: 4, peaks, rows, summary: summarise(rows) };
 }
@@ -95,15 +101,17 @@ async function compareOne(
   layer: Layer,
   pass: Pass,
   options: RaceOptions,
-  peaks: Peaks | undefined,
+  peaks: PeakWork | undefined,
 ): Promise<LayerRow> {
   const [a, b] = [await ours(engine, layer, pass), theirs(tfjs, layer, pass)];
   try {
     const differs = check(await a.result(), await b.result(), `${layer.name}, ${pass}`);
     const [mine, other] = (await race(engine, [a.run, b.run], options)) as [Times, Times];
-    const [gpu] = peaks ? await measure(engine, [{ dispatches: a.plan.steps }]) : [];
+    // The peaks of this moment: a machine that slows down for a while slows down both
+    const [gpu, ...times] = peaks ? await measure(engine, [{ dispatches: a.plan.steps }, ...peaks.work]) : [];
     const gflop = flopsOf(layer) / 1e9;
-    const share = (ms: number) => peaks && (1000 * gflop) / ms / peaks.gflops;
+    const peak = peaks?.peaks(times).gflops;
+    const share = (ms: number) => peak && (1000 * gflop) / ms / peak;
     return {
       layer: layer.name,
       pass,
@@ -113,6 +121,7 @@ async function compareOne(
       tfjs: other,
       ratio: other.median / mine.median,
       gpuMs: gpu?.median,
+      peak,
       share: share(gpu?.median ?? mine.median),
       tfjsShare: share(other.median),
       difference: differs,

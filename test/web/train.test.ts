@@ -25,7 +25,15 @@ const saved = join(folder, 'saved');
 let rows: LogRow[] = [];
 let savedAt = 0;
 
-const PEOPLE = { trainIdentities: 3, testIdentities: 1, imagesPerIdentity: 8, height: 64, width: 32, seed: 0, place: 'studio' } as const;
+const PEOPLE = {
+  trainIdentities: 3,
+  testIdentities: 1,
+  imagesPerIdentity: 8,
+  height: 64,
+  width: 32,
+  seed: 0,
+  place: 'studio',
+} as const;
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 16 } as const;
 
 beforeAll(async () => {
