@@ -138,7 +138,7 @@ export async function bindSteps(
   const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
   const uniform = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
   const users = flat.map(textureUser);
-  // GPUs have no kernels that read textures
+  // Only kernels for software adapters read textures
   const textured = users.some(({ reads }) => reads.length) ? await import('./textures.js') : undefined;
   const { rows, uses } = textured?.planTextures(users) ?? { rows: [], uses: [] };
   const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height)) : [];
