@@ -116,7 +116,7 @@ const tiledVariants = TILES.map(
 /** What the rows of x and gy in a chunk may take, so that the second core cache keeps them for the next tile. */
 const CACHE_BYTES = 2 ** 19;
 /** Elements of partial sums that all chunks may have. */
-const MAX_PARTIALS = 2 ** 22;
+const MAX_PARTIALS = 2 ** 21;
 
 /** Rows of gy per chunk of the subgroup kernels. */
 function cachedRows(call: WeightCall, count: number): number {
