@@ -20,23 +20,28 @@ export interface PartTransform {
 
 type Finder = (name: string) => Point | undefined;
 
+/** A pose: its joints by name, and its size in pixels, from which parts get their widths. */
+interface Body {
+  readonly find: Finder;
+  readonly size: number;
+}
+
 const distance = (a: Point, b: Point) => Math.sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2);
 const minus = (a: Point, b: Point): Point => [a[0] - b[0], a[1] - b[1]];
 const plus = (a: Point, b: Point, k = 1): Point => [a[0] + k * b[0], a[1] + k * b[1]];
 
 /** Transforms and masks of all parts for a source and a target pose, in the order of the skeleton. */
 export function partTransforms(kind: GeometryKind, skeleton: Skeleton, source: Pose, target: Pose): PartTransform[] {
-  const a = jointFinder(skeleton, source);
-  const b = jointFinder(skeleton, target);
-  for (const [name, find] of [
-    ['source', a],
-    ['target', b],
-  ] as const) {
+  const [transform, sizeOf] = kind === 'rectangles' ? [byRectangles, limbWidth] : [byKeypoints, bodyScale];
+  const body = (name: string, pose: Pose): Body => {
+    const find = jointFinder(skeleton, pose);
     const missing = skeleton.trunk.joints.filter((j) => !find(j));
     if (missing.length)
       throw new UsageError(`the ${name} pose has no ${missing.join(', ')}; without them parts have no size`);
-  }
-  return skeleton.parts.map((part) => (kind === 'rectangles' ? byRectangles : byKeypoints)(skeleton, part, a, b));
+    return { find, size: sizeOf(skeleton, find) };
+  };
+  const [a, b] = [body('source', source), body('target', target)];
+  return skeleton.parts.map((part) => transform(skeleton, part, a, b));
 }
 
 const absent: PartTransform = { affine: NOWHERE, mask: 'none' };
@@ -50,8 +55,11 @@ function limbWidth(skeleton: Skeleton, find: Finder): number {
 }
 
 /** Corners of a part in one image, in matching order; nothing when the part is missing. */
-function rectangle(skeleton: Skeleton, part: Part, find: Finder): readonly [Point, Point, Point, Point] | undefined {
-  const w = limbWidth(skeleton, find);
+function rectangle(
+  skeleton: Skeleton,
+  part: Part,
+  { find, size: w }: Body,
+): readonly [Point, Point, Point, Point] | undefined {
   if (part.kind === 'limb') {
     const from = find(part.from);
     const to = find(part.to);
@@ -85,7 +93,7 @@ function limbRectangle(from: Point, to: Point, width: number): readonly [Point, 
   return [plus(from, v), minus(from, v), minus(end, v), plus(end, v)];
 }
 
-function byRectangles(skeleton: Skeleton, part: Part, a: Finder, b: Finder): PartTransform {
+function byRectangles(skeleton: Skeleton, part: Part, a: Body, b: Body): PartTransform {
   const source = rectangle(skeleton, part, a) ?? borrowed(skeleton, part, (p) => rectangle(skeleton, p, a));
   const target = rectangle(skeleton, part, b);
   return source && target ? { affine: fitAffine(target, source), mask: source } : absent;
@@ -124,24 +132,21 @@ function robustFit(from: readonly Point[], to: readonly Point[]): Affine {
   return det >= 1 / 25 && det <= 25 ? affine : fitSimilarity(from, to);
 }
 
-function byKeypoints(skeleton: Skeleton, part: Part, a: Finder, b: Finder): PartTransform {
-  if (part.kind === 'trunk') {
-    const joints = skeleton.trunk.joints;
-    return {
-      affine: robustFit(
-        joints.map((j) => b(j) as Point),
-        joints.map((j) => a(j) as Point),
-      ),
-      mask: 'all',
-    };
-  }
-  return part.kind === 'box' ? boxByKeypoints(skeleton, part, a, b) : limbByKeypoints(skeleton, part, a, b);
+/** The map that takes these joints of the target to those of the source. */
+function fitJoints(joints: readonly string[], a: Body, b: Body): Affine {
+  const points = ({ find }: Body) => joints.map((j) => find(j) as Point);
+  return robustFit(points(b), points(a));
 }
 
-function boxByKeypoints(skeleton: Skeleton, part: Box, a: Finder, b: Finder): PartTransform {
-  const present = part.joints.map(b).filter((p) => p !== undefined);
+function byKeypoints(skeleton: Skeleton, part: Part, a: Body, b: Body): PartTransform {
+  if (part.kind === 'trunk') return { affine: fitJoints(skeleton.trunk.joints, a, b), mask: 'all' };
+  return part.kind === 'box' ? boxByKeypoints(part, a, b) : limbByKeypoints(skeleton, part, a, b);
+}
+
+function boxByKeypoints(part: Box, a: Body, b: Body): PartTransform {
+  const present = part.joints.map(b.find).filter((p) => p !== undefined);
   if (!present.length) return absent;
-  const r = Math.trunc(0.4 * bodyScale(skeleton, b));
+  const r = Math.trunc(0.4 * b.size);
   const centre = (k: 0 | 1) => Math.trunc(present.reduce((s, p) => s + p[k], 0) / present.length);
   const [x, y] = [centre(0), centre(1)];
   // Rows and columns [c − r, c + r): pixel centres of every grid are multiples of one half.
@@ -155,23 +160,17 @@ function boxByKeypoints(skeleton: Skeleton, part: Box, a: Finder, b: Finder): Pa
           [x + low, y + high],
         ]
       : 'none';
-  const common = part.joints.filter((j) => a(j) && b(j));
+  const inBoth = (j: string) => a.find(j) && b.find(j);
+  const common = part.joints.filter(inBoth);
   if (!common.length) return { affine: NOWHERE, mask };
-  const joints = [...common, ...(part.anchors ?? [])].filter((j) => a(j) && b(j));
-  return {
-    affine: robustFit(
-      joints.map((j) => b(j) as Point),
-      joints.map((j) => a(j) as Point),
-    ),
-    mask,
-  };
+  return { affine: fitJoints([...common, ...(part.anchors ?? []).filter(inBoth)], a, b), mask };
 }
 
-function limbByKeypoints(skeleton: Skeleton, part: Limb, a: Finder, b: Finder): PartTransform {
-  const quad = (p: Limb, find: Finder, extend: number) => {
+function limbByKeypoints(skeleton: Skeleton, part: Limb, a: Body, b: Body): PartTransform {
+  const quad = (p: Limb, { find, size }: Body, extend: number) => {
     const from = find(p.from);
     const to = find(p.to);
-    return from && to && limbQuad(from, to, extend, bodyScale(skeleton, find));
+    return from && to && limbQuad(from, to, extend, size);
   };
   const target = quad(part, b, part.extend ?? 0.1);
   const mask = quad(part, b, part.extendMask ?? part.extend ?? 0.1);
@@ -188,16 +187,16 @@ function limbByKeypoints(skeleton: Skeleton, part: Limb, a: Finder, b: Finder): 
 export function halfPlanes(region: Region): number[] {
   if (region === 'all') return [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1];
   if (region === 'none') return [0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0, -1];
-  const area = region.reduce((s, p, i) => {
-    const q = region[(i + 1) % 4] as Point;
-    return s + p[0] * q[1] - q[0] * p[1];
-  }, 0);
+  const next = (i: number) => region[(i + 1) % 4] as Point;
+  const area = region.reduce((s, p, i) => s + p[0] * next(i)[1] - next(i)[0] * p[1], 0);
   const sign = area >= 0 ? 1 : -1;
-  return region.flatMap((p, i) => {
-    const q = region[(i + 1) % 4] as Point;
-    const [dx, dy] = [sign * (q[0] - p[0]), sign * (q[1] - p[1])];
-    return [-dy, dx, dy * p[0] - dx * p[1]];
-  });
+  const planes: number[] = [];
+  for (const [i, [x, y]] of region.entries()) {
+    const dx = sign * (next(i)[0] - x);
+    const dy = sign * (next(i)[1] - y);
+    planes.push(-dy, dx, dy * x - dx * y);
+  }
+  return planes;
 }
 
 /** The mask of a region on the grid `s` times coarser than H×W: 1 where a pixel's centre lies in it. Row-major. */
@@ -233,9 +232,17 @@ export function poseTensors(
 ): PoseTensors {
   const parts = pairs.flatMap(([source, target]) => partTransforms(kind, skeleton, source, target));
   return {
-    sourceJoints: new Float32Array(pairs.flatMap(([source]) => jointValues(source))),
-    targetJoints: new Float32Array(pairs.flatMap(([, target]) => jointValues(target))),
-    affine: new Float32Array(parts.flatMap((p) => [...p.affine])),
-    planes: new Float32Array(parts.flatMap((p) => halfPlanes(p.mask))),
+    sourceJoints: joined(pairs.map(([source]) => jointValues(source))),
+    targetJoints: joined(pairs.map(([, target]) => jointValues(target))),
+    affine: joined(parts.map((p) => p.affine)),
+    planes: joined(parts.map((p) => halfPlanes(p.mask))),
   };
+}
+
+/** Lists of one length, one after another. */
+function joined(lists: readonly (readonly number[])[]): Float32Array {
+  const length = lists[0]?.length ?? 0;
+  const all = new Float32Array(length * lists.length);
+  for (const [i, list] of lists.entries()) all.set(list, i * length);
+  return all;
 }
