@@ -14,11 +14,11 @@ ul.quiet{padding-left:1.2rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}
 td,th{padding:.2rem .9rem .2rem 0;text-align:right;white-space:nowrap;
 border-bottom:1px solid light-dark(#dfe3ea,#2c3341)}
-th{font-weight:600;color:light-dark(#5b6475,#9aa3b5)}
+th{font-weight:bold;color:light-dark(#5b6475,#9aa3b5)}
 td:first-child,th:first-child,td:nth-child(2),th:nth-child(2),td.why{text-align:left}
 td.why{color:light-dark(#5b6475,#9aa3b5)}
 .rows td:first-child{min-width:11rem}.rows td:nth-child(2){min-width:8rem}.rows td:nth-child(n+3){min-width:3.2rem}
-.rows td:nth-child(4){min-width:6.5rem}tr.chosen td:nth-child(-n+3){font-weight:600}
+.rows td:nth-child(4){min-width:6.5rem}tr.chosen td:nth-child(-n+3){font-weight:bold}
 .bar{display:inline-block;width:7rem;height:.6rem;border-radius:2px;overflow:hidden;vertical-align:middle;
 margin-left:.5rem;background:light-dark(#e8ebf1,#2a303d)}
 .bar i{display:block;height:100%;background:light-dark(#2b6cb0,#63a4e8)}
