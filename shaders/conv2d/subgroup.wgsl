@@ -24,6 +24,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
 fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
+fn x_at(t: u32) -> vec4f { return textureLoad(x, texel(t), 0); }
+fn w_at(t: u32) -> vec4f { return textureLoad(w, texel(t), 0); }
 
 // First row of the image and position of tap (0, 0); left of and above the image positions wrap to large numbers.
 fn origin(row: u32) -> vec3u {
@@ -76,13 +78,13 @@ fn main(
       var f = array<mat4x4f, QUADS>();
       for (var q = 0u; q < QUADS; q++) {
         f[q] = mat4x4f(
-          textureLoad(w, texel(k.x + column[q]), 0), textureLoad(w, texel(k.y + column[q]), 0),
-          textureLoad(w, texel(k.z + column[q]), 0), textureLoad(w, texel(k.w + column[q]), 0),
+          w_at(k.x + column[q]), w_at(k.y + column[q]),
+          w_at(k.z + column[q]), w_at(k.w + column[q]),
         );
       }
       var b = array<vec4f, GROUPS>();
       for (var g = 0u; g < GROUPS; g++) {
-        b[g] = select(vec4f(), textureLoad(x, texel(s[g] + c / 4u), 0), some & vec4<bool>(m[g]));
+        b[g] = select(vec4f(), x_at(s[g] + c / 4u), some & vec4<bool>(m[g]));
       }
       for (var i = 0u; i < ROWS; i++) {
         let e = subgroupShuffle(b[i / LANES], i % LANES);

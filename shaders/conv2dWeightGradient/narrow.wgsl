@@ -20,6 +20,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
 
 fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
+fn x_at(t: u32) -> vec4f { return textureLoad(x, texel(t), 0); }
+fn gy_at(t: u32) -> vec4f { return textureLoad(gy, texel(t), 0); }
 
 // Finished values, which a loop stores that is not written out.
 var<private> done: array<vec4f, 4u * WIDTH>;
@@ -45,11 +47,11 @@ fn main(
       let j = l + lane + p.left + 1u - WIDTH;
       let m = j < p.Wo;
       let s = (p.gy_offset + (r * p.Wo + select(0u, j, m)) * p.gy_stride) / 4u;
-      let g = select(vec4f(), textureLoad(gy, texel(s), 0), m);
+      let g = select(vec4f(), gy_at(s), m);
       var f = array<vec4f, STEP>();
       for (var i = 0u; i < STEP; i++) {
         let t = (p.x_offset + (line + min(l + i, p.W - 1u)) * p.x_stride) / 4u;
-        f[i] = select(vec4f(), textureLoad(x, texel(t + channel), 0), l + i < p.W);
+        f[i] = select(vec4f(), x_at(t + channel), l + i < p.W);
       }
       var e = array<vec4f, LANES>();
       for (var i = 0u; i < LANES; i++) { e[i] = subgroupShuffle(g, i); }

@@ -22,6 +22,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
 
 fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
+fn x_at(t: u32) -> vec4f { return textureLoad(x, texel(t), 0); }
+fn gy_at(t: u32) -> vec4f { return textureLoad(gy, texel(t), 0); }
 
 fn put(at: u32, c: u32, o: u32, value: vec4f) {
   if (c >= p.C || o >= p.O) { return; }
@@ -69,12 +71,12 @@ fn main(
         let m = j + i < end;
         d[i] = select(0u, i, m);
         for (var q = 0u; q < QUADS; q++) {
-          g[i * QUADS + q] = select(vec4f(), textureLoad(gy, texel(t + column[q] + d[i] * gy_step), 0), m);
+          g[i * QUADS + q] = select(vec4f(), gy_at(t + column[q] + d[i] * gy_step), m);
         }
       }
       var f = array<vec4f, BLOCKS * PIXELS>();
       for (var b = 0u; b < BLOCKS; b++) {
-        for (var i = 0u; i < PIXELS; i++) { f[b * PIXELS + i] = textureLoad(x, texel(s + channel[b] + d[i] * x_step), 0); }
+        for (var i = 0u; i < PIXELS; i++) { f[b * PIXELS + i] = x_at(s + channel[b] + d[i] * x_step); }
       }
       for (var l = 0u; l < LANES * BLOCKS; l++) {
         var e = array<vec4f, PIXELS>();

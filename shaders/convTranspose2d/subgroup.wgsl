@@ -24,6 +24,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
 fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
+fn x_at(t: u32) -> vec4f { return textureLoad(x, texel(t), 0); }
+fn w_at(t: u32) -> vec4f { return textureLoad(w, texel(t), 0); }
 
 // Image, and row and column counted within the phase.
 fn pixel(m: u32) -> vec3u {
@@ -87,12 +89,12 @@ fn main(
         var e = array<mat4x4f, QUADS>();
         for (var q = 0u; q < QUADS; q++) {
           e[q] = mat4x4f(
-            textureLoad(w, texel(k[q].x + c), 0), textureLoad(w, texel(k[q].y + c), 0),
-            textureLoad(w, texel(k[q].z + c), 0), textureLoad(w, texel(k[q].w + c), 0),
+            w_at(k[q].x + c), w_at(k[q].y + c),
+            w_at(k[q].z + c), w_at(k[q].w + c),
           );
         }
         var b = array<vec4f, GROUPS>();
-        for (var g = 0u; g < GROUPS; g++) { b[g] = select(vec4f(), textureLoad(x, texel(s[g] + c), 0), m[g]); }
+        for (var g = 0u; g < GROUPS; g++) { b[g] = select(vec4f(), x_at(s[g] + c), m[g]); }
         for (var i = 0u; i < ROWS; i++) {
           let own = subgroupShuffle(b[i / LANES], i % LANES);
           for (var q = 0u; q < QUADS; q++) { t[i * QUADS + q] += own * e[q]; }

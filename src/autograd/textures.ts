@@ -164,6 +164,6 @@ export function makeTexture(engine: Engine, index: number, rows: number): GPUTex
     label: engine.label(`argument texture ${index}`),
     size: [TEXELS + SPARE_TEXELS, rows],
     format: 'rgba32float',
-    usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */,
+    usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */ | 0x08 /* STORAGE_BINDING */,
   });
 }

@@ -140,6 +140,7 @@ function bindings(argument: string, result: string, texels: number): string[][] 
     ['', 'multiples of 4'],
     [`var ${argument}: texture_2d<f32>`, `the same as texels of four values, ${texels} to a row: element e is in`],
     ['', `texel t = e / 4 at (t % ${texels}, t / ${texels}); textureLoad only`],
+    [`var ${argument}: texture_storage_2d<rgba32float, read>`, 'the same texture'],
     [`var<storage, read_write> ${result}: array<f32>`, 'a result; every element has to be written, nothing beside it'],
     ['var<storage, read_write> NAME: array<…>', 'a buffer of your own: --scratch "NAME=ELEMENTS" (4 bytes each)'],
     ['var<uniform> p: Params', 'with struct Params { NAME: u32, … }: u32, i32 or f32, of the names below'],

@@ -4,7 +4,8 @@
  *
  * - `var<storage, read> x` is the op's argument `x`; `var<storage, read_write> y` its result `y`, or a scratch buffer;
  * - `var x: texture_2d<f32>` is the argument `x` as four-channel texels: element e is in texel `e / 4`, which is at
- *   `(t % TEXELS, t / TEXELS)`; the engine copies it there before the dispatch;
+ *   `(t % TEXELS, t / TEXELS)`; the engine copies it there before the dispatch. `texture_storage_2d<rgba32float, read>` reads the
+ *   same texture;
  * - `struct Params` with `var<uniform> p: Params` holds the launch's numbers by field name. For an argument `x` the fields
  *   `x_offset` and `x_stride` are filled by the engine: element (row r, channel c) of x is at `x_offset + r * x_stride + c`.
  */
@@ -56,10 +57,11 @@ export function shader(label: string, code: string): Shader {
     const [, group, index, space = '', name = '', rest = ''] = m;
     if (group !== '0') throw new Error(`${label}: variable ${name} is in group ${group}; kernels use group 0 alone`);
     const words = space.split(',').map((w) => w.trim());
-    const texture = space === '' && /^\s*texture_2d<f32>/.test(rest);
+    const texture = space === '' && /^\s*texture_(2d<f32>|storage_2d<rgba32float, *read>)/.test(rest);
     if (!texture && words[0] !== 'uniform' && words[0] !== 'storage')
       throw new Error(
-        `${label}: variable ${name} must be var<uniform>, var<storage, read>, var<storage, read_write> or a texture_2d<f32>`,
+        `${label}: variable ${name} must be var<uniform>, var<storage, read>, var<storage, read_write>, a texture_2d<f32> or a ` +
+          'texture_storage_2d<rgba32float, read>',
       );
     const storage = words[1] === 'read_write' ? 'storage' : 'read-only-storage';
     const type = texture ? 'texture' : words[0] === 'uniform' ? 'uniform' : storage;

@@ -14,6 +14,16 @@ export function texelRows({ stride, offset, channels, rows }: Arg): boolean {
   return offset % 4 === 0 && (stride % 4 === 0 || (rows === 1 && channels % 4 === 0));
 }
 
+/**
+ * The kernel with its arguments in storage textures, which hold the same texels. lavapipe, whose subgroups have 8 lanes, reads
+ * them in place; reading a sampled texture is a call that looks for a mip level and takes twice as long. SwiftShader, with 4
+ * lanes, reads sampled textures faster.
+ */
+const storageTextures = (code: string): string =>
+  code
+    .replaceAll(': texture_2d<f32>', ': texture_storage_2d<rgba32float, read>')
+    .replaceAll('texel(t), 0)', 'texel(t))');
+
 /** A kernel by its constants, written out and read when it is first asked for. */
 export function writtenOut(
   label: string,
@@ -25,7 +35,8 @@ export function writtenOut(
     const name = `${label}-${Object.values(constants).join('x')}`;
     let found = made.get(name);
     if (!found) {
-      found = make(name, unroll(code, constants));
+      const text = unroll(code, constants);
+      found = make(name, constants.LANES === 8 ? storageTextures(text) : text);
       made.set(name, found);
     }
     return found;
