@@ -214,7 +214,7 @@ const names = {
   winner: 'stands for the result that the mean does not have',
   reach: 'parts that can reach a pixel, one bit each [N, H, W]',
   spans: 'first and last + 1 column of each part [N, H, P, 2]',
-  extent: 'box of each part [N, P, 4]',
+  extent: 'box of each part on the target, and box that it reaches on the source [N, P, 2, 4]',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
