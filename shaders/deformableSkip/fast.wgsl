@@ -1,10 +1,10 @@
 // y[n, q, c] = max (or MEAN) over x[n, q, c] (where IDENTITY) and the candidates F_h[n, q, c] of all parts h:
 //   masks on the source: F_h[n, q, c] = Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c]
 //   masks on the target: F_h[n, q, c] = m_h[n, q] · Σ_p tent(T_h q − p) · x[n, p, c]
-// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel; channels
-// c QUADS times four an invocation, the fours C / QUADS apart. Only parts that reach q are sampled (`reach`, or the mask
-// of q). Of the others, all 0, only the first can be the first of the largest. winner[n, q, c / 4] holds, one byte a
-// channel, the largest candidate. The engine writes the loops with constant bounds out in full.
+// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
+// c channel: QUADS times four an invocation, the fours C / QUADS apart. Only parts that reach q are sampled (`reach`, or
+// the mask of q). Of the others, all 0, only the first can be the first of the largest. winner[n, q, c / 4] holds, one
+// byte a channel, the largest candidate. The engine writes the loops with constant bounds out in full.
 // Some software adapters run both sides of every branch and each loop at least once: few branches, no empty loops.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
@@ -41,13 +41,14 @@ struct Taps { row: vec4u, weight: vec4f }
 fn taps(n: u32, q: vec3f, h: u32) -> Taps {
   let t = transform(n * p.parts + h);
   let source = vec2f(dot(t.x, q), dot(t.y, q));
-  let size = vec2f(f32(p.width), f32(p.height));
+  let edge = vec2i(i32(p.width), i32(p.height)) - 1;
+  let size = vec2f(edge + 1);
   // All weights are 0 at (−1, −1). Comparisons that ignore NaN end there, too.
   let s = select(vec2f(-1.0), source, all(source > vec2f(-1.0)) && all(source < size));
   let corner = floor(s);
   let at = vec2i(corner);
   let lo = max(at, vec2i());
-  let hi = min(at, vec2i(size) - 2) + 1;
+  let hi = min(at + 1, edge);
   let low = select(vec2f(), 1.0 - (s - corner), at == lo);
   let high = select(vec2f(), s - corner, at + 1 == hi);
   let column = vec4u(vec4i(lo.x, hi.x, lo.x, hi.x));
@@ -55,8 +56,8 @@ fn taps(n: u32, q: vec3f, h: u32) -> Taps {
   var weight = vec4f(low.yy, high.yy) * vec4f(low.x, high.x, low.x, high.x);
   if (!TARGET) {
     let m = p.mask_offset + row;
-    let covered = (vec4u(mask[m.x], mask[m.y], mask[m.z], mask[m.w]) >> vec4u(h)) & vec4u(1u);
-    weight = select(vec4f(), weight, covered == vec4u(1u));
+    let covered = vec4u(mask[m.x], mask[m.y], mask[m.z], mask[m.w]) & vec4u(1u << h);
+    weight = select(weight, vec4f(), covered == vec4u());
   }
   return Taps(row, weight);
 }
@@ -75,10 +76,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   // The lowest bit that is 0 in `todo`, if it is a part's: the first part that contributes a plain 0.
   let absent = ~todo & (todo + 1u) & all_parts;
   let first = p.x_offset / 4u + c;
+  let stride = p.x_stride / 4u;
   var best = array<vec4f, QUADS>();
   var index = array<vec4u, QUADS>();
   for (var k = 0u; k < QUADS; k++) {
-    if (IDENTITY) { best[k] = x[first + r * (p.x_stride / 4u) + k * step]; }
+    if (IDENTITY) { best[k] = x[first + r * stride + k * step]; }
     else if (!MEAN) { best[k] = vec4f(-3.4028234e38); }
   }
   if (todo != 0u) {
@@ -87,7 +89,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       let h = firstTrailingBit(todo);
       todo &= todo - 1u;
       let t = taps(n, q, h);
-      let a = first + t.row * (p.x_stride / 4u);
+      let a = first + t.row * stride;
       var value = array<vec4f, QUADS>();
       for (var j = 0u; j < 4u; j++) {
         if (t.weight[j] != 0.0) { for (var k = 0u; k < QUADS; k++) { value[k] += t.weight[j] * x[a[j] + k * step]; } }
@@ -100,15 +102,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       continuing { break if todo == 0u; }
     }
   }
-  let zero = vec4u(firstTrailingBit(absent) + u32(IDENTITY));
+  let none = vec4u(firstTrailingBit(absent) + u32(IDENTITY));
   let to = p.y_offset / 4u + r * (p.y_stride / 4u) + c;
   for (var k = 0u; k < QUADS; k++) {
     let v = best[k];
     if (MEAN) { y[to + k * step] = v / f32(p.parts + u32(IDENTITY)); }
     else {
-      let none = vec4<bool>(absent != 0u) & ((v < vec4f()) | ((v == vec4f()) & (index[k] > zero)));
-      y[to + k * step] = select(v, vec4f(), none);
-      winner[r * (p.channels / 4u) + c + k * step] = dot(select(index[k], zero, none), vec4u(1u, 256u, 65536u, 16777216u));
+      let zero = vec4<bool>(absent != 0u) & ((v < vec4f()) | ((v == vec4f()) & (index[k] > none)));
+      y[to + k * step] = select(v, vec4f(), zero);
+      winner[(r * QUADS + k) * step + c] = dot(select(index[k], none, zero), vec4u(1u, 256u, 65536u, 16777216u));
     }
   }
 }

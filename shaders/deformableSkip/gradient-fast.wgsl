@@ -1,10 +1,10 @@
 // gx[n, p, c] = share_id(p, c) · gy[n, p, c] + Σ_h Σ_q tent(T_h q − p) · m_h · share_h(q, c) · gy[n, q, c]
-// n image, p source pixel, q target pixel, h part; channels c QUADS times four an invocation, the fours C / QUADS apart.
+// n image, p source pixel, q target pixel, h part, c channel: QUADS times four an invocation, the fours C / QUADS apart.
 // m_h = bit h of mask at p (masks on the source) or at q (TARGET); share of a candidate = [it is the winner at (q, c)],
 // or 1 / number of candidates (MEAN); the first term where IDENTITY.
 // tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|): the q with |T_h q − p| < 1 lie in the image of a 2×2 box under
-// T_h⁻¹. With masks on the source only the parts that hold p are looked at; with masks on the target those of which
-// extent[n, h, 1], the box [x, z) × [y, w) that h can reach, holds p, and of them the q of the mask's box extent[n, h, 0].
+// T_h⁻¹. With masks on the source only the parts that hold p are looked at; with masks on the target those that can
+// reach it: p is in their box extent[n, h, 1], [x, z) × [y, w), and q in that of their mask, extent[n, h, 0].
 // The engine writes the loops with constant bounds out in full. Some software adapters run both sides of every branch
 // and each loop at least once: few branches, no empty loops.
 override MEAN: bool = false;
@@ -61,13 +61,18 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let step = p.channels / (4u * QUADS);
   let r = i / step;
   let c = i % step;
-  let source = vec2u(r % p.width, r / p.width % p.height);
-  let n = r / (p.height * p.width);
+  let width = p.width;
+  let source = vec2i(vec2u(r % width, r / width % p.height));
+  let n = r / (p.height * width);
+  let image = n * p.height * width;
+  let masks = p.mask_offset;
+  let first = p.gy_offset / 4u + c;
+  let stride = p.gy_stride / 4u;
   let bytes = vec4u(1u, 256u, 65536u, 16777216u);
   var sum = array<vec4f, QUADS>();
   if (IDENTITY) {
     for (var k = 0u; k < QUADS; k++) {
-      let g = gy[p.gy_offset / 4u + r * (p.gy_stride / 4u) + c + k * step];
+      let g = gy[first + r * stride + k * step];
       if (MEAN) { sum[k] = g; }
       else { sum[k] = select(vec4f(), g, (vec4u(winner[(r * QUADS + k) * step + c]) & (255u * bytes)) == vec4u()); }
     }
@@ -76,33 +81,32 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (TARGET) {
     for (var h = 0u; h < p.parts; h++) {
       let reach = extent[2u * (n * p.parts + h) + 1u];
-      let at = vec2i(source);
-      todo |= select(0u, 1u << h, all(at >= reach.xy) && all(at < reach.zw));
+      todo |= select(0u, 1u << h, all(source >= reach.xy) && all(source < reach.zw));
     }
-  } else { todo = mask[p.mask_offset + r] & ((1u << p.parts) - 1u); }
+  } else { todo = mask[masks + r] & ((1u << p.parts) - 1u); }
   if (todo != 0u) {
     loop {
       let h = firstTrailingBit(todo);
       todo &= todo - 1u;
       let t = transform(n * p.parts + h);
       let won = (h + u32(IDENTITY)) * bytes;
-      var span = vec4i(0, 0, i32(p.width), i32(p.height));
+      var span = vec4i(0, 0, i32(width), i32(p.height));
       if (TARGET) { span = extent[2u * (n * p.parts + h)]; }
       let box = preimage(t, vec2f(source), span);
       var q = box.xy;
       if (all(box.xy < box.zw)) {
         loop {
-          let target_row = (n * p.height + u32(q.y)) * p.width + u32(q.x);
+          let at = image + u32(q.y) * width + u32(q.x);
           let v = vec3f(vec2f(q), 1.0);
           let w = max(vec2f(), 1.0 - abs(vec2f(dot(t.x, v), dot(t.y, v)) - vec2f(source)));
           var weight = w.x * w.y;
-          if (TARGET) { weight = select(0.0, weight, ((mask[p.mask_offset + target_row] >> h) & 1u) != 0u); }
+          if (TARGET) { weight = select(0.0, weight, ((mask[masks + at] >> h) & 1u) != 0u); }
           if (weight > 0.0) {
             for (var k = 0u; k < QUADS; k++) {
-              let g = gy[p.gy_offset / 4u + target_row * (p.gy_stride / 4u) + c + k * step];
+              let g = gy[first + at * stride + k * step];
               if (MEAN) { sum[k] += weight * g; }
               else {
-                let winners = vec4u(winner[(target_row * QUADS + k) * step + c]) & (255u * bytes);
+                let winners = vec4u(winner[(at * QUADS + k) * step + c]) & (255u * bytes);
                 sum[k] += weight * select(vec4f(), g, winners == won);
               }
             }

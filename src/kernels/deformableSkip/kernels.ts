@@ -8,7 +8,7 @@ import { type DeformableCall, type DeformableSkipAttrs, quadsOf, settings } from
 
 const naive = shader('deformableSkip/naive', naiveCode);
 const fast = writtenOut('deformableSkip/fast', fastCode);
-const reach = shader('deformableSkip/reach', reachCode);
+const reach = writtenOut('deformableSkip/reach', reachCode);
 
 /** The mean has no winner: its kernels find a dummy in the place of that result. */
 const noWinner = (call: DeformableCall): Record<string, number> =>
@@ -30,7 +30,7 @@ export const variants: readonly Variant<DeformableSkipAttrs>[] = [
       };
       if (call.attrs.maskOn === 'target') return { dispatches: [main], scratch: { reach: 1, ...noWinner(call) } };
       const fours = (rows / params.width) * Math.ceil(params.width / 4);
-      const first = { shader: reach, params: { ...params, count: fours }, workgroups: grid(fours, 64) };
+      const first = { shader: reach({ PIXELS: 4 }), params: { ...params, count: fours }, workgroups: grid(fours, 64) };
       return { dispatches: [first, main], scratch: { reach: rows, ...noWinner(call) } };
     },
   },
