@@ -2,7 +2,7 @@
 //   masks on the source: F_h[n, q, c] = Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c]
 //   masks on the target: F_h[n, q, c] = m_h[n, q] · Σ_p tent(T_h q − p) · x[n, p, c]
 // tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
-// c channel: QUADS times four an invocation, the fours C / QUADS apart. Only parts that reach q are sampled (`reach`, or
+// c channel: QUADS times four an invocation, fours C / QUADS apart. Only parts that reach q are sampled (`reach`, or
 // the mask of q). Of the others, all 0, only the first can be the first of the largest. winner[n, q, c / 4] holds, one
 // byte a channel, the largest candidate. The engine writes the loops with constant bounds out in full.
 // Some software adapters run both sides of every branch and each loop at least once: few branches, no empty loops.

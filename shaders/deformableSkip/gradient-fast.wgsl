@@ -1,5 +1,5 @@
 // gx[n, p, c] = share_id(p, c) · gy[n, p, c] + Σ_h Σ_q tent(T_h q − p) · m_h · share_h(q, c) · gy[n, q, c]
-// n image, p source pixel, q target pixel, h part, c channel: QUADS times four an invocation, the fours C / QUADS apart.
+// n image, p source pixel, q target pixel, h part, c channel: QUADS times four an invocation, fours C / QUADS apart.
 // m_h = bit h of mask at p (masks on the source) or at q (TARGET); share of a candidate = [it is the winner at (q, c)],
 // or 1 / number of candidates (MEAN); the first term where IDENTITY.
 // tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|): the q with |T_h q − p| < 1 lie in the image of a 2×2 box under
