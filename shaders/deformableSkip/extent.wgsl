@@ -1,14 +1,35 @@
-// extent[n, h] = (first column, first row, last column + 1, last row + 1) of part h's mask, from the spans of its rows.
-// An empty mask gives an empty range. A workgroup per image and part: invocation i takes the rows i, i + 16, …, then
-// halves are joined.
-struct Params { parts: u32, height: u32, width: u32 }
+// Where part h's mask on the target reaches, from the spans of its rows, as (first column, first row, last column + 1,
+// last row + 1), empty where the mask is:
+//   extent[n, h, 0] the target pixels q that it covers;
+//   extent[n, h, 1] the source pixels p with |T_h q − p| < 1 for one of them, or more: T_h maps their box to a
+//     parallelogram around T_h(centre) of half sides |M| · half. Empty, too, where the map leads far away.
+// A workgroup per image and part: invocation i takes the rows i, i + 16, …, then halves are joined.
+struct Params { parts: u32, height: u32, width: u32, scale: f32, affine_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> spans: array<vec2i>;
-@group(0) @binding(2) var<storage, read_write> extent: array<vec4i>;
+@group(0) @binding(1) var<storage, read> affine: array<f32>;
+@group(0) @binding(2) var<storage, read> spans: array<vec2i>;
+@group(0) @binding(3) var<storage, read_write> extent: array<vec4i>;
 
 var<workgroup> boxes: array<vec4i, 16>;
 
 fn join(a: vec4i, b: vec4i) -> vec4i { return vec4i(min(a.xy, b.xy), max(a.zw, b.zw)); }
+
+fn near(k: u32, box: vec4i) -> vec4i {
+  let at = p.affine_offset + 6u * k;
+  let u = vec2f(affine[at], affine[at + 3u]);
+  let v = vec2f(affine[at + 1u], affine[at + 4u]);
+  let t = (vec2f(affine[at + 2u], affine[at + 5u]) + 0.5 * (p.scale - 1.0) * (u + v - 1.0)) / p.scale;
+  let centre = 0.5 * vec2f(box.xy + box.zw - 1);
+  let half = 0.5 * vec2f(box.zw - box.xy - 1);
+  // What rounding can move is added.
+  let terms = abs(u) * (centre.x + half.x) + abs(v) * (centre.y + half.y) + abs(t);
+  let side = 1.01 + abs(u) * half.x + abs(v) * half.y + 4e-6 * terms;
+  let middle = u * centre.x + v * centre.y + t;
+  let size = vec2f(f32(p.width), f32(p.height));
+  let lo = clamp(ceil(middle - side), vec2f(), size);
+  let hi = clamp(floor(middle + side) + 1.0, vec2f(), size);
+  return vec4i(vec2i(lo), vec2i(hi));
+}
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me: u32) {
@@ -24,5 +45,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me
     workgroupBarrier();
     if (me < half) { boxes[me] = join(boxes[me], boxes[me + half]); }
   }
-  if (me == 0u) { extent[n * p.parts + h] = boxes[0]; }
+  if (me == 0u) {
+    let k = n * p.parts + h;
+    let found = boxes[0];
+    extent[2u * k] = found;
+    if (found.x < found.z) { extent[2u * k + 1u] = near(k, found); } else { extent[2u * k + 1u] = vec4i(); }
+  }
 }

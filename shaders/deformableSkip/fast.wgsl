@@ -2,12 +2,14 @@
 //   masks on the source: F_h[n, q, c] = Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c]
 //   masks on the target: F_h[n, q, c] = m_h[n, q] · Σ_p tent(T_h q − p) · x[n, p, c]
 // tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
-// four channels c an invocation. Only parts that reach q are sampled (`reach`, or the mask of q). Of the others, all 0,
-// only the first can be the first of the largest. winner[n, q, c / 4] holds, one byte a channel, the largest candidate.
+// c channel: QUADS times four an invocation, fours C / QUADS apart. Only parts that reach q are sampled (`reach`, or
+// the mask of q). Of the others, all 0, only the first can be the first of the largest. winner[n, q, c / 4] holds, one
+// byte a channel, the largest candidate. The engine writes the loops with constant bounds out in full.
+// Some software adapters run both sides of every branch and each loop at least once: few branches, no empty loops.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;
-override TWO: bool = false;
+const QUADS = 1u;
 struct Params {
   count: u32, parts: u32, height: u32, width: u32, channels: u32, scale: f32,
   x_offset: u32, x_stride: u32, affine_offset: u32, mask_offset: u32, y_offset: u32, y_stride: u32,
@@ -33,87 +35,82 @@ fn transform(k: u32) -> Affine {
   );
 }
 
-// Values of the invocation's channels: four from c on and, where TWO, four more from c + channels / 2 on.
-struct Values { a: vec4f, b: vec4f }
+// Rows of the four pixels around T_h q and their weights, 0 outside the image and (masks on the source) the mask.
+struct Taps { row: vec4u, weight: vec4f }
 
-fn at_row(r: u32, c: u32) -> Values {
-  let i = (p.x_offset + r * p.x_stride + c) / 4u;
-  if (TWO) { return Values(x[i], x[i + p.channels / 8u]); }
-  return Values(x[i], vec4f());
-}
-
-fn add_tap(sum: Values, w: f32, image: u32, at: vec2i, c: u32, part: u32) -> Values {
-  if (any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return sum; }
-  let r = (image * p.height + u32(at.y)) * p.width + u32(at.x);
-  if (!TARGET && extractBits(mask[p.mask_offset + r], part, 1u) == 0u) { return sum; }
-  let v = at_row(r, c);
-  return Values(sum.a + w * v.a, sum.b + w * v.b);
-}
-
-fn candidate(r: u32, c: u32, part: u32) -> Values {
-  let n = r / (p.height * p.width);
-  let t = transform(n * p.parts + part);
-  let q = vec3f(f32(r % p.width), f32(r / p.width % p.height), 1.0);
+fn taps(n: u32, q: vec3f, h: u32) -> Taps {
+  let t = transform(n * p.parts + h);
   let source = vec2f(dot(t.x, q), dot(t.y, q));
-  let size = vec2f(f32(p.width), f32(p.height));
-  if (!(all(source > vec2f(-1.0)) && all(source < size))) { return Values(vec4f(), vec4f()); }
-  // The clamp keeps the conversion to integers defined even where comparisons ignore NaN.
-  let corner = floor(clamp(source, vec2f(-1.0), size));
-  let w = source - corner;
+  let edge = vec2i(i32(p.width), i32(p.height)) - 1;
+  let size = vec2f(edge + 1);
+  // All weights are 0 at (−1, −1). Comparisons that ignore NaN end there, too.
+  let s = select(vec2f(-1.0), source, all(source > vec2f(-1.0)) && all(source < size));
+  let corner = floor(s);
   let at = vec2i(corner);
-  let upper = add_tap(Values(vec4f(), vec4f()), (1.0 - w.y) * (1.0 - w.x), n, at, c, part);
-  let right = add_tap(upper, (1.0 - w.y) * w.x, n, at + vec2i(1, 0), c, part);
-  let lower = add_tap(right, w.y * (1.0 - w.x), n, at + vec2i(0, 1), c, part);
-  return add_tap(lower, w.y * w.x, n, at + vec2i(1, 1), c, part);
+  let lo = max(at, vec2i());
+  let hi = min(at + 1, edge);
+  let low = select(vec2f(), 1.0 - (s - corner), at == lo);
+  let high = select(vec2f(), s - corner, at + 1 == hi);
+  let column = vec4u(vec4i(lo.x, hi.x, lo.x, hi.x));
+  let row = (n * p.height + vec4u(vec4i(lo.yy, hi.yy))) * p.width + column;
+  var weight = vec4f(low.yy, high.yy) * vec4f(low.x, high.x, low.x, high.x);
+  if (!TARGET) {
+    let m = p.mask_offset + row;
+    let covered = vec4u(mask[m.x], mask[m.y], mask[m.z], mask[m.w]) & vec4u(1u << h);
+    weight = select(weight, vec4f(), covered == vec4u());
+  }
+  return Taps(row, weight);
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
   if (i >= p.count) { return; }
-  let quads = p.channels / select(4u, 8u, TWO);
-  let r = i / quads;
-  let c = 4u * (i % quads);
+  let step = p.channels / (4u * QUADS);
+  let r = i / step;
+  let c = i % step;
+  let n = r / (p.height * p.width);
   let all_parts = (1u << p.parts) - 1u;
-  var reached: u32;
-  if (TARGET) { reached = mask[p.mask_offset + r] & all_parts; } else { reached = reach[r]; }
-  // The lowest bit that is 0 in `reached`, if it is a part's: the first part that contributes a plain 0.
-  let absent = ~reached & (reached + 1u) & all_parts;
-  var result = Values(vec4f(), vec4f());
-  var index = vec4u();
-  var more = vec4u();
-  if (IDENTITY) { result = at_row(r, c); }
-  else if (!MEAN) { result = Values(vec4f(-3.4028234e38), vec4f(-3.4028234e38)); }
-  var todo = reached;
-  if (!MEAN) { todo |= absent; }
-  while (todo != 0u) {
-    let h = firstTrailingBit(todo);
-    todo &= todo - 1u;
-    var value = Values(vec4f(), vec4f());
-    if (extractBits(reached, h, 1u) != 0u) { value = candidate(r, c, h); }
-    if (MEAN) { result = Values(result.a + value.a, result.b + value.b); }
-    else {
-      let wins = value.a > result.a;
-      result.a = select(result.a, value.a, wins);
-      index = select(index, vec4u(h + u32(IDENTITY)), wins);
-      if (TWO) {
-        let also = value.b > result.b;
-        result.b = select(result.b, value.b, also);
-        more = select(more, vec4u(h + u32(IDENTITY)), also);
+  var todo: u32;
+  if (TARGET) { todo = mask[p.mask_offset + r] & all_parts; } else { todo = reach[r]; }
+  // The lowest bit that is 0 in `todo`, if it is a part's: the first part that contributes a plain 0.
+  let absent = ~todo & (todo + 1u) & all_parts;
+  let first = p.x_offset / 4u + c;
+  let stride = p.x_stride / 4u;
+  var best = array<vec4f, QUADS>();
+  var index = array<vec4u, QUADS>();
+  for (var k = 0u; k < QUADS; k++) {
+    if (IDENTITY) { best[k] = x[first + r * stride + k * step]; }
+    else if (!MEAN) { best[k] = vec4f(-3.4028234e38); }
+  }
+  if (todo != 0u) {
+    let q = vec3f(f32(r % p.width), f32(r / p.width % p.height), 1.0);
+    loop {
+      let h = firstTrailingBit(todo);
+      todo &= todo - 1u;
+      let t = taps(n, q, h);
+      let a = first + t.row * stride;
+      var value = array<vec4f, QUADS>();
+      for (var j = 0u; j < 4u; j++) {
+        if (t.weight[j] != 0.0) { for (var k = 0u; k < QUADS; k++) { value[k] += t.weight[j] * x[a[j] + k * step]; } }
       }
+      for (var k = 0u; k < QUADS; k++) {
+        let wins = value[k] > best[k];
+        index[k] = select(index[k], vec4u(h + u32(IDENTITY)), wins);
+        if (MEAN) { best[k] += value[k]; } else { best[k] = select(best[k], value[k], wins); }
+      }
+      continuing { break if todo == 0u; }
     }
   }
-  if (MEAN) {
-    let candidates = f32(p.parts + u32(IDENTITY));
-    result = Values(result.a / candidates, result.b / candidates);
-  }
-  let to = (p.y_offset + r * p.y_stride + c) / 4u;
-  y[to] = result.a;
-  let bytes = vec4u(1u, 1u << 8u, 1u << 16u, 1u << 24u);
-  let first = (r * p.channels + c) / 4u;
-  if (!MEAN) { winner[first] = dot(index, bytes); }
-  if (TWO) {
-    y[to + quads] = result.b;
-    if (!MEAN) { winner[first + quads] = dot(more, bytes); }
+  let none = vec4u(firstTrailingBit(absent) + u32(IDENTITY));
+  let to = p.y_offset / 4u + r * (p.y_stride / 4u) + c;
+  for (var k = 0u; k < QUADS; k++) {
+    let v = best[k];
+    if (MEAN) { y[to + k * step] = v / f32(p.parts + u32(IDENTITY)); }
+    else {
+      let zero = vec4<bool>(absent != 0u) & ((v < vec4f()) | ((v == vec4f()) & (index[k] > none)));
+      y[to + k * step] = select(v, vec4f(), zero);
+      winner[(r * QUADS + k) * step + c] = dot(select(index[k], none, zero), vec4u(1u, 256u, 65536u, 16777216u));
+    }
   }
 }

@@ -1,13 +1,16 @@
 // gx[n, p, c] = share_id(p, c) · gy[n, p, c] + Σ_h Σ_q tent(T_h q − p) · m_h · share_h(q, c) · gy[n, q, c]
-// n image, p source pixel, q target pixel, h part, four channels c an invocation.
+// n image, p source pixel, q target pixel, h part, c channel: QUADS times four an invocation, fours C / QUADS apart.
 // m_h = bit h of mask at p (masks on the source) or at q (TARGET); share of a candidate = [it is the winner at (q, c)],
 // or 1 / number of candidates (MEAN); the first term where IDENTITY.
 // tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|): the q with |T_h q − p| < 1 lie in the image of a 2×2 box under
-// T_h⁻¹, and with masks on the target within extent[n, h], the columns and rows [x, z) × [y, w) that part h's mask
-// spans. With masks on the source only the parts that hold p are looked at.
+// T_h⁻¹. With masks on the source only the parts that hold p are looked at; with masks on the target those that can
+// reach it: p is in their box extent[n, h, 1], [x, z) × [y, w), and q in that of their mask, extent[n, h, 0].
+// The engine writes the loops with constant bounds out in full. Some software adapters run both sides of every branch
+// and each loop at least once: few branches, no empty loops.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;
+const QUADS = 1u;
 struct Params {
   count: u32, parts: u32, height: u32, width: u32, channels: u32, scale: f32,
   affine_offset: u32, mask_offset: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,
@@ -33,68 +36,92 @@ fn transform(k: u32) -> Affine {
   );
 }
 
-// Target pixels [lo, hi) that hold every q with |T q − source| < 1: centre M⁻¹(source − t), half sides
-// (|e| + |b|, |d| + |a|) / |det M|, plus what rounding can move them. The whole image where M is too close to singular.
-struct Box { lo: vec2i, hi: vec2i }
-
-fn preimage(t: Affine, source: vec2f) -> Box {
-  let size = vec2f(f32(p.width), f32(p.height));
+// Target pixels [x, z) × [y, w) that hold every q with |T q − source| < 1: centre M⁻¹(source − t), half sides
+// (|e| + |b|, |d| + |a|) / |det M|, plus what rounding can move them. All of `span` where M is too close to singular.
+fn preimage(t: Affine, source: vec2f, span: vec4i) -> vec4i {
   let ae = t.x.x * t.y.y;
   let bd = t.x.y * t.y.x;
   let det = abs(ae - bd);
   let terms = abs(ae) + abs(bd);
   let u = source - vec2f(t.x.z, t.y.z);
   let far = vec2f(abs(t.y.y * u.x) + abs(t.x.y * u.y), abs(t.y.x * u.x) + abs(t.x.x * u.y)) / det;
-  if (det > 1e-3 * terms && det > 1e-20 && terms < 1e20 && far.x + far.y < 1e20) {
-    let centre = vec2f(t.y.y * u.x - t.x.y * u.y, t.x.x * u.y - t.y.x * u.x) / (ae - bd);
-    let side = vec2f(abs(t.y.y) + abs(t.x.y), abs(t.y.x) + abs(t.x.x)) / det;
-    let half = 1.01 * side + 0.05 + 4e-6 * (terms / det) * far;
-    let lo = clamp(ceil(centre - half), vec2f(), size);
-    let hi = clamp(floor(centre + half) + 1.0, vec2f(), size);
-    return Box(vec2i(lo), vec2i(hi));
-  }
-  return Box(vec2i(), vec2i(size));
-}
-
-// Part of gy[r, c..c+3] that goes to candidate `index`.
-fn share(r: u32, c: u32, index: u32) -> vec4f {
-  let g = gy[(p.gy_offset + r * p.gy_stride + c) / 4u];
-  if (MEAN) { return g / f32(p.parts + u32(IDENTITY)); }
-  let winners = (vec4u(winner[(r * p.channels + c) / 4u]) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u);
-  return select(vec4f(), g, winners == vec4u(index));
+  let centre = vec2f(t.y.y * u.x - t.x.y * u.y, t.x.x * u.y - t.y.x * u.x) / (ae - bd);
+  let side = vec2f(abs(t.y.y) + abs(t.x.y), abs(t.y.x) + abs(t.x.x)) / det;
+  let half = 1.01 * side + 0.05 + 4e-6 * (terms / det) * far;
+  let lo = clamp(ceil(centre - half), vec2f(span.xy), vec2f(span.zw));
+  let hi = clamp(floor(centre + half) + 1.0, vec2f(span.xy), vec2f(span.zw));
+  let regular = det > 1e-3 * terms && det > 1e-20 && terms < 1e20 && far.x + far.y < 1e20;
+  return select(span, vec4i(vec2i(lo), vec2i(hi)), regular);
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
   if (i >= p.count) { return; }
-  let quads = p.channels / 4u;
-  let r = i / quads;
-  let c = 4u * (i % quads);
-  let source = vec2f(f32(r % p.width), f32(r / p.width % p.height));
-  let n = r / (p.height * p.width);
-  var sum = vec4f();
-  if (IDENTITY) { sum = share(r, c, 0u); }
-  var todo = (1u << p.parts) - 1u;
-  if (!TARGET) { todo &= mask[p.mask_offset + r]; }
-  while (todo != 0u) {
-    let h = firstTrailingBit(todo);
-    todo &= todo - 1u;
-    let t = transform(n * p.parts + h);
-    var span = vec4i(0, 0, i32(p.width), i32(p.height));
-    if (TARGET) { span = extent[n * p.parts + h]; }
-    if (span.x >= span.z) { continue; }
-    let box = preimage(t, source);
-    for (var j = max(box.lo.y, span.y); j < min(box.hi.y, span.w); j++) {
-      for (var l = max(box.lo.x, span.x); l < min(box.hi.x, span.z); l++) {
-        let q = vec3f(f32(l), f32(j), 1.0);
-        let target_row = (n * p.height + u32(j)) * p.width + u32(l);
-        let w = max(vec2f(), 1.0 - abs(vec2f(dot(t.x, q), dot(t.y, q)) - source));
-        if (w.x * w.y <= 0.0) { continue; }
-        if (TARGET && extractBits(mask[p.mask_offset + target_row], h, 1u) == 0u) { continue; }
-        sum += w.x * w.y * share(target_row, c, h + u32(IDENTITY));
-      }
+  let step = p.channels / (4u * QUADS);
+  let r = i / step;
+  let c = i % step;
+  let width = p.width;
+  let source = vec2i(vec2u(r % width, r / width % p.height));
+  let n = r / (p.height * width);
+  let image = n * p.height * width;
+  let masks = p.mask_offset;
+  let first = p.gy_offset / 4u + c;
+  let stride = p.gy_stride / 4u;
+  let bytes = vec4u(1u, 256u, 65536u, 16777216u);
+  var sum = array<vec4f, QUADS>();
+  if (IDENTITY) {
+    for (var k = 0u; k < QUADS; k++) {
+      let g = gy[first + r * stride + k * step];
+      if (MEAN) { sum[k] = g; }
+      else { sum[k] = select(vec4f(), g, (vec4u(winner[(r * QUADS + k) * step + c]) & (255u * bytes)) == vec4u()); }
     }
   }
-  gx[(p.gx_offset + r * p.gx_stride + c) / 4u] = sum;
+  var todo = 0u;
+  if (TARGET) {
+    for (var h = 0u; h < p.parts; h++) {
+      let reach = extent[2u * (n * p.parts + h) + 1u];
+      todo |= select(0u, 1u << h, all(source >= reach.xy) && all(source < reach.zw));
+    }
+  } else { todo = mask[masks + r] & ((1u << p.parts) - 1u); }
+  if (todo != 0u) {
+    loop {
+      let h = firstTrailingBit(todo);
+      todo &= todo - 1u;
+      let t = transform(n * p.parts + h);
+      let won = (h + u32(IDENTITY)) * bytes;
+      var span = vec4i(0, 0, i32(width), i32(p.height));
+      if (TARGET) { span = extent[2u * (n * p.parts + h)]; }
+      let box = preimage(t, vec2f(source), span);
+      var q = box.xy;
+      if (all(box.xy < box.zw)) {
+        loop {
+          let at = image + u32(q.y) * width + u32(q.x);
+          let v = vec3f(vec2f(q), 1.0);
+          let w = max(vec2f(), 1.0 - abs(vec2f(dot(t.x, v), dot(t.y, v)) - vec2f(source)));
+          var weight = w.x * w.y;
+          if (TARGET) { weight = select(0.0, weight, ((mask[masks + at] >> h) & 1u) != 0u); }
+          if (weight > 0.0) {
+            for (var k = 0u; k < QUADS; k++) {
+              let g = gy[first + at * stride + k * step];
+              if (MEAN) { sum[k] += weight * g; }
+              else {
+                let winners = vec4u(winner[(at * QUADS + k) * step + c]) & (255u * bytes);
+                sum[k] += weight * select(vec4f(), g, winners == won);
+              }
+            }
+          }
+          q.x++;
+          if (q.x >= box.z) { q = vec2i(box.x, q.y + 1); }
+          continuing { break if q.y >= box.w; }
+        }
+      }
+      continuing { break if todo == 0u; }
+    }
+  }
+  for (var k = 0u; k < QUADS; k++) {
+    var value = sum[k];
+    if (MEAN) { value /= f32(p.parts + u32(IDENTITY)); }
+    gx[p.gx_offset / 4u + r * (p.gx_stride / 4u) + c + k * step] = value;
+  }
 }

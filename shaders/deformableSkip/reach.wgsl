@@ -1,5 +1,8 @@
 // reach[n, q] = the set of parts h, one bit each, whose candidate at target pixel q is not 0 for want of pixels: some
-// tap of T_h(q) lies inside the image n and in part h's mask on the source grid.
+// tap of T_h(q) lies inside the image n and in part h's mask on the source grid. PIXELS neighbouring q of a row an
+// invocation, which share the maps. At a border the tap inside stands for the one outside.
+// The engine writes the loops with constant bounds out in full.
+const PIXELS = 4u;
 struct Params { count: u32, parts: u32, height: u32, width: u32, scale: f32, affine_offset: u32, mask_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> affine: array<f32>;
@@ -19,27 +22,33 @@ fn transform(k: u32) -> Affine {
   );
 }
 
-fn masks(image: u32, at: vec2i) -> u32 {
-  if (any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return 0u; }
-  return mask[p.mask_offset + (image * p.height + u32(at.y)) * p.width + u32(at.x)];
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let r = id.y * groups.x * 64u + id.x;
-  if (r >= p.count) { return; }
-  let q = vec3f(f32(r % p.width), f32(r / p.width % p.height), 1.0);
-  let n = r / (p.height * p.width);
-  let size = vec2f(f32(p.width), f32(p.height));
-  var bits = 0u;
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count) { return; }
+  let steps = (p.width + PIXELS - 1u) / PIXELS;
+  let line = i / steps;
+  let c = i % steps * PIXELS;
+  let n = line / p.height;
+  let y = f32(line % p.height);
+  let width = p.width;
+  let first = p.mask_offset + n * p.height * width;
+  let edge = vec2i(i32(width), i32(p.height)) - 1;
+  let size = vec2f(edge + 1);
+  var bits = array<u32, PIXELS>();
   for (var h = 0u; h < p.parts; h++) {
     let t = transform(n * p.parts + h);
-    let source = vec2f(dot(t.x, q), dot(t.y, q));
-    if (all(source > vec2f(-1.0)) && all(source < size)) {
-      let at = vec2i(floor(clamp(source, vec2f(-1.0), size)));
-      let around = masks(n, at) | masks(n, at + vec2i(1, 0)) | masks(n, at + vec2i(0, 1)) | masks(n, at + vec2i(1, 1));
-      bits |= around & (1u << h);
+    for (var k = 0u; k < PIXELS; k++) {
+      let q = vec3f(f32(c + k), y, 1.0);
+      let source = vec2f(dot(t.x, q), dot(t.y, q));
+      let inside = all(source > vec2f(-1.0)) && all(source < size);
+      let at = vec2i(floor(select(vec2f(-1.0), source, inside)));
+      let lo = max(at, vec2i());
+      let hi = min(at + 1, edge);
+      let column = vec4u(vec4i(lo.x, hi.x, lo.x, hi.x));
+      let m = first + vec4u(vec4i(lo.yy, hi.yy)) * width + column;
+      bits[k] |= select(0u, 1u << h, inside) & (mask[m.x] | mask[m.y] | mask[m.z] | mask[m.w]);
     }
   }
-  reach[r] = bits;
+  for (var k = 0u; k < PIXELS; k++) { if (c + k < width) { reach[line * width + c + k] = bits[k]; } }
 }

@@ -77,6 +77,7 @@ for (const aggregate of ['max', 'mean'] as const)
       sample(`${kind}: four channels, ten parts`, [1, 7, 5, 4], 10, { aggregate, maskOn }),
       sample(`${kind}: no identity`, [2, 6, 5, 5], 3, { aggregate, maskOn, identity: false }),
       sample(`${kind}: no identity, eight channels`, [2, 5, 6, 8], 3, { aggregate, maskOn, identity: false }),
+      sample(`${kind}: 32 channels`, [1, 5, 6, 32], 4, { aggregate, maskOn }),
       sample(`${kind}: a grid 4 times coarser`, [1, 6, 5, 4], 5, { aggregate, maskOn, scale: 4 }),
     );
   }
@@ -96,7 +97,7 @@ cases.push(
  * Identity maps and few values: candidates tie with one another, with x and with 0; one channel shows each winner by
  * itself.
  */
-for (const channels of [1, 4, 5])
+for (const channels of [1, 4, 5, 8, 16])
   for (const identity of [true, false])
     cases.push({
       ...sample(`ties, ${channels} channels${identity ? '' : ', no identity'}`, [1, 5, 4, channels], 4, { identity }),
@@ -210,11 +211,10 @@ const names = {
   MEAN: 'the mean of the candidates, without winner, instead of the maximum',
   IDENTITY: 'whether x itself is a candidate, the first',
   TARGET: 'masks lie on the grid of the result instead of that of x',
-  TWO: 'eight channels an invocation instead of four',
   winner: 'stands for the result that the mean does not have',
   reach: 'parts that can reach a pixel, one bit each [N, H, W]',
   spans: 'first and last + 1 column of each part [N, H, P, 2]',
-  extent: 'box of each part [N, P, 4]',
+  extent: 'box of each part on the target, and box that it reaches on the source [N, P, 2, 4]',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {

@@ -31,6 +31,9 @@ export function settings(call: DeformableCall, image: 'x' | 'gx') {
   };
 }
 
+/** How many times four channels an invocation takes: the setup of a pixel is shared by them. */
+export const quadsOf = (channels: number): number => [4, 2].find((n) => channels % (4 * n) === 0) ?? 1;
+
 /** What does not depend on the masks: the aggregation over all candidates, and each image once. */
 function cost(call: DeformableCall, image: 'x' | 'gx') {
   const { rows, channels, parts } = settings(call, image);

@@ -4,10 +4,11 @@ import naiveCode from '../../../shaders/deformableSkip/gradient-naive.wgsl?raw';
 import spansCode from '../../../shaders/deformableSkip/spans.wgsl?raw';
 import { grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
-import { type DeformableSkipAttrs, settings } from './deformableSkip.js';
+import { writtenOut } from '../conv2d/subgroup.js';
+import { type DeformableSkipAttrs, quadsOf, settings } from './deformableSkip.js';
 
 const naive = shader('deformableSkipGradient/naive', naiveCode);
-const fast = shader('deformableSkipGradient/fast', fastCode);
+const fast = writtenOut('deformableSkipGradient/fast', fastCode);
 const spans = shader('deformableSkipGradient/spans', spansCode);
 const extent = shader('deformableSkipGradient/extent', extentCode);
 
@@ -17,8 +18,9 @@ export const variants: readonly Variant<DeformableSkipAttrs>[] = [
     rejects: ({ arg: { gy, gx } }) => !vec4Ready(gy, gx) && 'channels, strides and offsets must be multiples of 4',
     launch: (call): Launch => {
       const { rows, channels, parts, images, params, constants } = settings(call, 'gx');
-      const count = (rows * channels) / 4;
-      const main = { shader: fast, constants, params: { ...params, count }, workgroups: grid(count, 64) };
+      const QUADS = quadsOf(channels);
+      const count = (rows * channels) / (4 * QUADS);
+      const main = { shader: fast({ QUADS }), constants, params: { ...params, count }, workgroups: grid(count, 64) };
       if (call.attrs.maskOn === 'source') return { dispatches: [main], scratch: { extent: 4 } };
       const lines = images * params.height * parts;
       return {
@@ -27,7 +29,7 @@ export const variants: readonly Variant<DeformableSkipAttrs>[] = [
           { shader: extent, params, workgroups: [parts, images, 1] },
           main,
         ],
-        scratch: { spans: 2 * lines, extent: 4 * images * parts },
+        scratch: { spans: 2 * lines, extent: 8 * images * parts },
       };
     },
   },

@@ -3,11 +3,12 @@ import naiveCode from '../../../shaders/deformableSkip/naive.wgsl?raw';
 import reachCode from '../../../shaders/deformableSkip/reach.wgsl?raw';
 import { grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
-import { type DeformableCall, type DeformableSkipAttrs, settings } from './deformableSkip.js';
+import { writtenOut } from '../conv2d/subgroup.js';
+import { type DeformableCall, type DeformableSkipAttrs, quadsOf, settings } from './deformableSkip.js';
 
 const naive = shader('deformableSkip/naive', naiveCode);
-const fast = shader('deformableSkip/fast', fastCode);
-const reach = shader('deformableSkip/reach', reachCode);
+const fast = writtenOut('deformableSkip/fast', fastCode);
+const reach = writtenOut('deformableSkip/reach', reachCode);
 
 /** The mean has no winner: its kernels find a dummy in the place of that result. */
 const noWinner = (call: DeformableCall): Record<string, number> =>
@@ -19,16 +20,17 @@ export const variants: readonly Variant<DeformableSkipAttrs>[] = [
     rejects: ({ arg: { x, y } }) => !vec4Ready(x, y) && 'channels, strides and offsets must be multiples of 4',
     launch: (call): Launch => {
       const { rows, channels, params, constants } = settings(call, 'x');
-      const two = channels % 8 === 0;
-      const count = (rows * channels) / (two ? 8 : 4);
+      const QUADS = quadsOf(channels);
+      const count = (rows * channels) / (4 * QUADS);
       const main = {
-        shader: fast,
-        constants: { ...constants, TWO: Number(two) },
+        shader: fast({ QUADS }),
+        constants,
         params: { ...params, count },
         workgroups: grid(count, 64),
       };
       if (call.attrs.maskOn === 'target') return { dispatches: [main], scratch: { reach: 1, ...noWinner(call) } };
-      const first = { shader: reach, params: { ...params, count: rows }, workgroups: grid(rows, 64) };
+      const fours = (rows / params.width) * Math.ceil(params.width / 4);
+      const first = { shader: reach({ PIXELS: 4 }), params: { ...params, count: fours }, workgroups: grid(fours, 64) };
       return { dispatches: [first, main], scratch: { reach: rows, ...noWinner(call) } };
     },
   },
