@@ -60,8 +60,7 @@ export function shader(label: string, code: string): Shader {
     const texture = space === '' && /^\s*texture_(2d<f32>|storage_2d<rgba32float, *read>)/.test(rest);
     if (!texture && words[0] !== 'uniform' && words[0] !== 'storage')
       throw new Error(
-        `${label}: variable ${name} must be var<uniform>, var<storage, read>, var<storage, read_write>, a texture_2d<f32> or a ` +
-          'texture_storage_2d<rgba32float, read>',
+        `${label}: variable ${name} must be var<uniform>, var<storage, read>, var<storage, read_write>, texture_2d<f32> or texture_storage_2d<rgba32float, read>`,
       );
     const storage = words[1] === 'read_write' ? 'storage' : 'read-only-storage';
     const type = texture ? 'texture' : words[0] === 'uniform' ? 'uniform' : storage;
