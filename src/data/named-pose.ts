@@ -20,7 +20,7 @@ export function poseNamed(table: ReadonlyMap<string, Pose>, file: string, name: 
   if (pose) return pose;
   const some = [...table.keys()].slice(0, 3).join(', ');
   throw new UsageError(
-    `${file} has no row for ${name}; it has ${table.size} rows: ${some}${table.size > 3 ? ', …' : ''}`,
+    `${file} has no row for ${name}, only for ${some}${table.size > 3 ? ` and ${table.size - 3} more` : ''}`,
   );
 }
 

@@ -50,6 +50,7 @@ const column = (n: number) => page.locator(`.bench tbody tr td:nth-child(${n})`)
 
 describe('benchmark', () => {
   test('rows of every variant and their marks; sorts; what it saves can be compared with', async () => {
+    expect(await page.locator('.count').textContent()).toMatch(/^1 case, up to \d+ kernels$/);
     await benchL1();
     expect(await finished()).toMatch(/^Done: 4 rows in /);
     expect(await column(1)).toEqual(['l1', 'l1', 'l1', 'l1Gradient']);

@@ -212,7 +212,7 @@ function controlBar(): { root: HTMLElement; update(): void } {
       [start, pause, resume, stop].find((b) => !b.hidden)?.focus();
     phase.textContent = PHASES[now];
     phase.hidden = now === 'idle';
-    what.textContent = now === 'preparing' && progress ? counted(progress) : '';
+    what.textContent = now === 'preparing' && progress ? progressText(progress) : '';
     bar.hidden = now !== 'preparing';
     if (progress?.total) {
       bar.max = progress.total;
@@ -236,6 +236,6 @@ function controlBar(): { root: HTMLElement; update(): void } {
   return { root, update };
 }
 
-function counted({ what, done, total }: { what: string; done: number; total: number }): string {
+function progressText({ what, done, total }: { what: string; done: number; total: number }): string {
   return total ? `${what}: ${done} of ${total}` : `${what} …`;
 }
