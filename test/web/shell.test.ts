@@ -89,19 +89,44 @@ test('the theme is the system’s until the visitor chooses, and is kept', async
   await page.context().close();
 });
 
+test('plots are drawn in the colours of the theme, even where Intl does not know what the browser calls its language', async () => {
+  const { page, complaints } = await app.page('train', { colorScheme: 'light' }, (p) =>
+    p.addInitScript(() => {
+      for (const [name, value] of Object.entries({ language: 'en-US@posix', languages: ['en-US@posix'] }))
+        Object.defineProperty(Navigator.prototype, name, { get: () => value });
+    }),
+  );
+  const canvas = page.locator('.plot canvas').first();
+  await canvas.waitFor();
+  /** Whether the plot has pixels of a variable's colour, and what that is. */
+  const drawn = (variable: string) =>
+    canvas.evaluate((plot, name) => {
+      const copy = new OffscreenCanvas(1, 1).getContext('2d');
+      const { width, height } = plot as HTMLCanvasElement;
+      const pixels = (plot as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+      if (!copy) throw new Error('there is no canvas');
+      const probe = document.body.appendChild(document.createElement('i'));
+      probe.style.color = `var(${name})`;
+      copy.fillStyle = getComputedStyle(probe).color;
+      probe.remove();
+      copy.fillRect(0, 0, 1, 1);
+      const [r, g, b] = copy.getImageData(0, 0, 1, 1).data;
+      let count = 0;
+      for (let i = 0; i < pixels.length; i += 4)
+        if (pixels[i] === r && pixels[i + 1] === g && pixels[i + 2] === b && pixels[i + 3] === 255) count++;
+      return { colour: [r, g, b].join(), there: count > 100 };
+    }, variable);
+  expect(await drawn('--line')).toEqual({ colour: '220,224,228', there: true });
+  await page.getByRole('button', { name: 'Change to the dark theme' }).click();
+  expect(await drawn('--line')).toEqual({ colour: '47,55,63', there: true });
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
 describe('colours have enough contrast (WCAG 2.2 AA)', () => {
   const css = readFileSync(new URL('../../web/src/style.css', import.meta.url), 'utf8');
-  const variables = (block: string) =>
-    new Map([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name = '', value = '']) => [name, value]));
-  const blockAfter = (start: string) => css.slice(css.indexOf(start), css.indexOf('}', css.indexOf(start)));
-  const light = variables(blockAfter(':root {'));
-  const bySystem = variables(blockAfter(':root:not([data-theme="light"])'));
-  const byChoice = variables(blockAfter(':root[data-theme="dark"]'));
-
-  test('the dark colours are the same in both places', () => {
-    expect(byChoice).toEqual(bySystem);
-    expect([...byChoice.keys()]).toEqual([...light.keys()]);
-  });
+  const pairs = [...css.matchAll(/--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);/g)];
+  const theme = (i: 2 | 3) => new Map(pairs.map((pair) => [pair[1], pair[i] ?? '']));
 
   const luminance = (hex: string) => {
     const [r = 0, g = 0, b = 0] = [1, 3, 5].map((i) => {
@@ -111,8 +136,8 @@ describe('colours have enough contrast (WCAG 2.2 AA)', () => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   test.each([
-    ['light', light],
-    ['dark', byChoice],
+    ['light', theme(2)],
+    ['dark', theme(3)],
   ] as const)('%s', (_, colours) => {
     const contrast = (a: string, b: string) => {
       const [x, y] = [luminance(colours.get(a) ?? ''), luminance(colours.get(b) ?? '')];
