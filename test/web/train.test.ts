@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Download, Page } from 'playwright-core';
+import type { Download } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { parsePairs } from '../../src/data/pairs.js';
 import { fromCheckpoint } from '../../src/model/checkpoint.js';
@@ -13,8 +13,8 @@ import { trainRun } from '../../src/node/run.js';
 import { writeSynthDataset } from '../../src/node/synth-dataset.js';
 import { open } from '../../src/node.js';
 import { PERSON } from '../../src/pose/skeleton.js';
-import type { Report } from '../../web/src/train/protocol.js';
 import { type App, openApp } from './app.js';
+import { drop, figure, iteration, PEOPLE, trainPage, until } from './train-page.js';
 
 let app: App;
 let leave = async () => {};
@@ -25,15 +25,6 @@ const saved = join(folder, 'saved');
 let rows: LogRow[] = [];
 let savedAt = 0;
 
-const PEOPLE = {
-  trainIdentities: 3,
-  testIdentities: 1,
-  imagesPerIdentity: 8,
-  height: 64,
-  width: 32,
-  seed: 0,
-  place: 'studio',
-} as const;
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 16 } as const;
 
 beforeAll(async () => {
@@ -50,106 +41,32 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** What the worker has reported, and the devices it has opened. */
-interface Heard {
-  reports: Report[];
-  devices: GPUDevice[];
+/** A page that is closed after the test. */
+async function opened(options?: Parameters<typeof trainPage>[1]) {
+  const made = await trainPage(app, options);
+  leave = () => made.page.context().close();
+  return made;
 }
 
-/** A Train page whose worker's reports are recorded, with the smallest run set up. */
-async function trainPage(options: { sampleEvery?: number; snapshotEvery?: number } = {}) {
-  const { page, complaints } = await app.page('train');
-  leave = () => page.context().close();
-  const heard = await listen(page);
-  await setUp(page, options);
-  return { page, complaints, heard };
-}
-
-async function listen(page: Page) {
-  await page.locator('#start').waitFor();
-  await expect.poll(() => page.workers().length).toBe(1);
-  const [worker] = page.workers();
-  if (!worker) throw new Error('the page has no worker');
-  await worker.evaluate(() => {
-    const here = globalThis as unknown as Heard & { postMessage: (message: Report) => void };
-    const send = here.postMessage.bind(globalThis);
-    here.reports = [];
-    here.devices = [];
-    here.postMessage = (message) => {
-      here.reports.push(message);
-      send(message);
-    };
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (...args) {
-      const device = await request.apply(this, args);
-      here.devices.push(device);
-      return device;
-    };
-  });
-  return {
-    rows: () =>
-      worker.evaluate(() => (globalThis as unknown as Heard).reports.flatMap((r) => (r.type === 'row' ? [r.row] : []))),
-    loseDevice: () => worker.evaluate(() => (globalThis as unknown as Heard).devices.at(-1)?.destroy()),
-  };
-}
-
-async function setUp(page: Page, { sampleEvery = 10, snapshotEvery = 100 }) {
-  const fill = (label: string, value: number) => page.getByLabel(label, { exact: true }).fill(String(value));
-  await page.getByLabel('Channels').selectOption({ label: '1/16' });
-  await fill('People', PEOPLE.trainIdentities);
-  await fill('Batch', 2);
-  await fill('Sample every', sampleEvery);
-  await fill('Snapshot every', snapshotEvery);
-}
-
-/** Drops a file or folder of this machine on the page, as a hand would. */
-async function drop(page: Page, path: string) {
-  const browser = await page.context().newCDPSession(page);
-  const at = { x: 640, y: 300, data: { items: [], files: [path], dragOperationsMask: 1 } };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await browser.send('Input.dispatchDragEvent', { type, ...at });
-}
-
-const figure = (page: Page, name: string) => page.locator(`.figures dt:text-is("${name}") + dd`).innerText();
-const until = (body: () => Promise<unknown>, timeout = 100_000) => expect.poll(body, { timeout, interval: 250 });
-const iteration = (page: Page) => figure(page, 'Iteration').then(Number);
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 test('learns at the smallest size while the page answers; what it saves is a run of the library', async () => {
-  const { page, complaints, heard } = await trainPage();
-  await page.evaluate(() => {
-    const here = globalThis as unknown as { longest: number };
-    here.longest = 0;
-    new PerformanceObserver((list) => {
-      for (const task of list.getEntries()) here.longest = Math.max(here.longest, task.duration);
-    }).observe({ entryTypes: ['longtask'] });
-  });
+  const { page, complaints, heard } = await opened();
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(20);
-  const frames = await page.evaluate(
-    () =>
-      new Promise<number[]>((resolve) => {
-        const gaps: number[] = [];
-        let last = performance.now();
-        const frame = () => {
-          gaps.push(performance.now() - last);
-          last = performance.now();
-          if (gaps.length < 30) requestAnimationFrame(frame);
-          else resolve(gaps.sort((a, b) => a - b));
-        };
-        requestAnimationFrame(frame);
-      }),
-  );
-  expect(frames[15]).toBeLessThan(200);
-  expect(await page.evaluate(() => (globalThis as unknown as { longest: number }).longest)).toBeLessThan(200);
 
-  // Another page is looked at, and training goes on meanwhile.
+  // The thread that trains stands still, and the page goes on: it has none of the work.
+  const held = await heard.hold();
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await page.getByLabel('Log scale').check();
   const left = await iteration(page);
   await page.getByRole('link', { name: 'Kernels' }).click();
   await page.locator('#start').waitFor({ state: 'detached' });
   await page.getByRole('link', { name: 'Train' }).click();
   await page.locator('#pause').waitFor();
+  await held.release();
   await until(() => iteration(page)).toBeGreaterThan(left);
+  expect(await heard.opened()).toEqual({ worker: 1, page: 0 });
 
   await page.locator('#pause').click();
   await page.locator('#resume').waitFor();
@@ -208,7 +125,7 @@ test('the saved files go on in Node, with the iteration that the page did next',
 });
 
 test('loaded again, a run goes on bit for bit; a reload offers it', async () => {
-  const { page, complaints, heard } = await trainPage();
+  const { page, complaints, heard } = await opened();
   await page.locator('#checkpoint').setInputFiles(readdirSync(saved).map((n) => join(saved, n)));
   await page.getByText(`goes on after iteration ${savedAt}, exactly`).waitFor();
   expect(await page.getByLabel('Batch').isDisabled()).toBe(true);
@@ -239,7 +156,7 @@ test('loaded again, a run goes on bit for bit; a reload offers it', async () => 
 }, 240_000);
 
 test('a folder is checked like by the command line, and gives the very batches of the drawn people', async () => {
-  const { page, complaints, heard } = await trainPage();
+  const { page, complaints, heard } = await opened();
   await page.getByText('Your folder').click();
   await page.locator('#start').click();
   await page.getByText(/No dataset is chosen/).waitFor();
@@ -287,7 +204,7 @@ test('a folder is checked like by the command line, and gives the very batches o
 }, 240_000);
 
 test('a lost device is said and replaced, and the run goes on from its last snapshot with the same losses', async () => {
-  const { page, complaints, heard } = await trainPage({ snapshotEvery: 3 });
+  const { page, complaints, heard } = await opened({ snapshotEvery: 3 });
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
   await heard.loseDevice();
