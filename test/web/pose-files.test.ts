@@ -96,11 +96,19 @@ describe('one’s own picture', () => {
     expect((await on.place('neck'))[1]).toBe(Math.round(64 - 0.05 * 128));
   });
 
-  test('Escape gives the clicking up', async () => {
-    await on.drop(pngFile('again.png', other.image));
-    await page.getByRole('dialog').waitFor();
-    await page.keyboard.press('Escape');
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  test('Escape gives the clicking up, and so does leaving the page', async () => {
+    const leave = async () => {
+      for (const hash of ['#kernels', '#pose']) {
+        await page.evaluate((to) => location.assign(to), hash);
+        await page.locator(`.page.${hash.slice(1)}`).waitFor();
+      }
+    };
+    for (const giveUp of [() => page.keyboard.press('Escape'), leave]) {
+      await on.drop(pngFile('again.png', other.image));
+      await page.getByRole('dialog').waitFor();
+      await giveUp();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
     expect(await page.locator('.stage-source p').textContent()).toBe('clicked.png');
   });
 });

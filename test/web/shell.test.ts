@@ -75,6 +75,39 @@ test('pages have addresses and titles; the first link skips to the content', asy
   await page.context().close();
 });
 
+test('a page looks the same whichever were opened before: no stylesheet reaches into another page', async () => {
+  const { page } = await app.page('train');
+  const ready = { Train: '#start', Kernels: '.contract h2', Pose: '#generated' };
+  /** How many rules of each page's stylesheet match something of the page that is shown. */
+  const matches = () =>
+    page.evaluate(() => {
+      const flat = (rules: CSSRuleList): string[] =>
+        [...rules].flatMap((rule) =>
+          rule instanceof CSSStyleRule ? rule.selectorText : rule instanceof CSSMediaRule ? flat(rule.cssRules) : [],
+        );
+      const main = document.querySelector('main');
+      return [...document.styleSheets]
+        .filter(({ href }) => href && !/\/index-[^/]*$/.test(href))
+        .map(({ cssRules }) => flat(cssRules).filter((selector) => main?.querySelector(selector)).length);
+    });
+  const seen: number[][] = [];
+  for (const name of ['Train', 'Kernels', 'Pose', 'Train', 'Kernels'] as const) {
+    await page.getByRole('link', { name }).click();
+    await page.locator(ready[name]).waitFor({ state: 'attached' });
+    seen.push(await matches());
+  }
+  // Stylesheets are there in the order in which the pages were opened.
+  for (const [i, own] of [
+    [2, 2],
+    [3, 0],
+    [4, 1],
+  ] as const) {
+    expect(seen[i]).toHaveLength(3);
+    expect(seen[i]?.map((n) => n > 0)).toEqual([0, 1, 2].map((sheet) => sheet === own));
+  }
+  await page.context().close();
+});
+
 test('the theme is the system’s until the visitor chooses, and is kept', async () => {
   const { page } = await app.page('kernels', { colorScheme: 'dark' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
