@@ -189,6 +189,41 @@ describe('a kernel of one’s own', () => {
     await expect.poll(() => error.textContent()).toMatch(/Workgroups: .*nothing/);
   });
 
+  test('one without end is given up and says what can be done; the next check has a worker of its own', async () => {
+    const [worker] = page.workers();
+    if (!worker) throw new Error('the page has no worker');
+    // In place of an endless kernel, which SwiftShader would never be rid of: a GPU that is not heard of any more.
+    await worker.evaluate(() => {
+      GPUQueue.prototype.onSubmittedWorkDone = () => new Promise(() => {});
+      GPUBuffer.prototype.mapAsync = () => new Promise(() => {});
+      const wait = setTimeout;
+      const soon = (task: () => void, ms = 0) => wait(task, ms >= 30_000 ? 0 : ms);
+      Object.assign(globalThis, { setTimeout: soon });
+    });
+    await button('Check').click();
+    await page.locator('.own .error:visible').waitFor();
+    expect(await page.locator('.own .error').textContent()).toMatch(/did not finish in 30 s: a loop without end/);
+    expect(await page.locator('.own .progress').innerText()).toMatch(/let go of it\. .*close this tab/);
+
+    await button('Check').click();
+    await button('Stop').waitFor();
+    expect(await finished()).toMatch(/^Your kernel is right on \d+ cases\.$/);
+    expect(await page.locator('.own .progress').isVisible()).toBe(false);
+
+    // The GPU says nothing at all.
+    await page.evaluate(() => {
+      Worker.prototype.postMessage = () => {};
+      const wait = setTimeout;
+      Object.assign(globalThis, { setTimeout: (task: () => void, ms = 0) => wait(task, ms >= 15_000 ? 0 : ms) });
+    });
+    await button('Check').click();
+    await expect
+      .poll(() => status().textContent())
+      .toMatch(/^Checking… The GPU has not answered yet; .*close this tab/);
+    await button('Stop').click();
+    expect(await finished()).toBe('Stopped.');
+  });
+
   test('Tab indents, Esc and Tab leave the editor', async () => {
     await editor().fill('fn a() {\nreturn;\n}');
     await editor().press('Control+Home');

@@ -128,7 +128,7 @@ export class KernelView {
     this.#form.mark(undefined);
     replace(this.#found);
     this.#busy(true);
-    this.#status.say('Checking…', 0);
+    this.#status.begin('Checking…');
     try {
       const kernel = kernelOf(this.#entry().name, draft);
       const ask = { kernel, layer: this.#layer.value, samples: SAMPLES, checkOnly };
