@@ -14,6 +14,9 @@ afterAll(async () => {
 describe('without an adapter the page says what to switch on', () => {
   const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0';
   const SAFARI = 'Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
+  const CHROME_IOS =
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0.0.0 ' +
+    'Mobile/15E148 Safari/604.1';
   const noGpu = (page: Page) =>
     page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined, writable: true }));
 
@@ -22,10 +25,11 @@ describe('without an adapter the page says what to switch on', () => {
       'Chromium',
       undefined,
       'In Chrome, Edge and other Chromium browsers',
-      /--enable-unsafe-webgpu --enable-features=Vulkan/,
+      /Linux with another GPU start it with --enable-unsafe-webgpu .*Vulkan/,
     ],
-    ['Firefox', FIREFOX, 'In Firefox', /about:config.*dom\.webgpu\.enabled/],
-    ['Safari', SAFARI, 'In Safari', /Safari 26/],
+    ['Firefox', FIREFOX, 'In Firefox', /Linux.* Nightly.*about:config.*dom\.webgpu\.enabled/],
+    ['Safari', SAFARI, 'In Safari, and all browsers on iPhone and iPad', /Safari 26/],
+    ['Chrome on an iPhone', CHROME_IOS, 'In Safari, and all browsers on iPhone and iPad', /iOS.* 18: .*Feature Flags/],
   ] as const)('%s', async (_, userAgent, heading, advice) => {
     const { page, complaints } = await app.page('pose', userAgent ? { userAgent } : {}, noGpu);
     await page.getByRole('heading', { name: 'No GPU for this page' }).waitFor();
