@@ -56,6 +56,12 @@ const check = (text: string) => {
   return { input, label: h('label', { class: 'check' }, input, text) };
 };
 
+/** A field whose words need both columns. */
+function wide(element: HTMLElement): HTMLElement {
+  element.classList.add('wide');
+  return element;
+}
+
 /** What a run is made from, as a form. It is locked while one goes on, but for the rhythm. */
 export function settingsForm(events: FormEvents): { root: HTMLElement; update(): void } {
   const { state } = training;
@@ -86,7 +92,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     { class: 'pair' },
     field('People', people),
     field('Drawing seed', drawing),
-    field('Place', place),
+    wide(field('Place', place)),
     h('p', { class: 'hint' }, 'Eight pictures each, drawn here: the same that pose-gan synth writes.'),
   );
   const datasetField = field('Dataset', name);
