@@ -9,10 +9,9 @@ import { modelConfig } from '../../src/model/config.js';
 import type { LogRow } from '../../src/model/iterate.js';
 import { loadCheckpoint } from '../../src/node/checkpoint-files.js';
 import { openDataset } from '../../src/node/dataset.js';
-import { trainRun } from '../../src/node/run.js';
 import { writeSynthDataset } from '../../src/node/synth-dataset.js';
-import { open } from '../../src/node.js';
 import { PERSON } from '../../src/pose/skeleton.js';
+import { run } from '../untrained.js';
 import { type App, openApp } from './app.js';
 import { drop, figure, iteration, PEOPLE, trainPage, until } from './train-page.js';
 
@@ -24,6 +23,8 @@ const saved = join(folder, 'saved');
 /** Rows of the first run, by iteration, and those that were done when it was saved. */
 let rows: LogRow[] = [];
 let savedAt = 0;
+/** The commands that the page names for going on with what was saved. */
+let commands: string[] = [];
 
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 16 } as const;
 
@@ -86,6 +87,7 @@ test('learns at the smallest size while the page answers; what it saves is a run
     `checkpoint-${String(savedAt).padStart(8, '0')}.safetensors`,
   ]);
 
+  commands = (await page.locator('#messages .note p').innerText()).split('\n').slice(1);
   await page.locator('#resume').click();
   await until(() => iteration(page)).toBeGreaterThan(savedAt);
   await page.locator('#stop').click();
@@ -100,24 +102,29 @@ test('learns at the smallest size while the page answers; what it saves is a run
   expect(complaints).toEqual([]);
 }, 240_000);
 
-test('the saved files go on in Node, with the iteration that the page did next', async () => {
+test('the command line goes on with the saved files as the page says, with the iteration that the page did next', async () => {
   const { path, info } = loadCheckpoint(saved);
   expect(fromCheckpoint(readFileSync(path), path).info).toMatchObject({ step: savedAt, recipe: RECIPE, seed: 0 });
-  const { height, width, seed: _, ...rest } = PEOPLE;
-  expect(rest.trainIdentities).toBe(3);
-  const train = await openDataset({ folder: data, name: 'synth', split: 'train', height, width, skeleton: PERSON });
-  const done: LogRow[] = [];
-  const run = join(folder, 'node');
-  cpSync(saved, run, { recursive: true });
-  const config = { ...modelConfig(RECIPE), learningRate: 1e-3 };
-  expect(info.config).toEqual(config);
-  await trainRun({
-    ...{ folder: run, train, config, recipe: RECIPE, seed: 0, batch: 2, iterations: savedAt + 1 },
-    ...{ logEvery: 1, sampleEvery: 1000, saveEvery: 1000, keep: 1, resume: true, workers: 1 },
-    features: { kind: 'none' },
-    open: () => open(),
-    onStep: (row) => done.push(row),
-  });
+  expect(info.config).toEqual({ ...modelConfig(RECIPE), learningRate: 1e-3 });
+  const drawn = join(folder, 'drawn');
+  const node = join(folder, 'node');
+  cpSync(saved, node, { recursive: true });
+  const [synth, train] = commands.map((line) =>
+    line.split(' ').map((word) => ({ data: drawn, RUN: node })[word] ?? word),
+  );
+  if (!synth || !train) throw new Error(`the page names other commands: ${commands}`);
+  expect([synth.slice(0, 2), train.slice(0, 2)]).toEqual([
+    ['pose-gan', 'synth'],
+    ['pose-gan', 'train'],
+  ]);
+  expect(await run(...synth.slice(1))).toMatchObject({ code: 0 });
+  for (const table of ['synth-annotation-train.csv', 'synth-pairs-train.csv', 'synth-pairs-test.csv'])
+    expect(readFileSync(join(drawn, table), 'utf8')).toBe(readFileSync(join(data, table), 'utf8'));
+  expect(await run(...train.slice(1), '--iterations', String(savedAt + 1))).toMatchObject({ code: 0 });
+  const done: LogRow[] = readFileSync(join(node, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   const next = rows[savedAt];
   expect(done.map((r) => r.step)).toEqual([savedAt + 1]);
   for (const loss of ['reconstruction', 'discriminator', 'adversarial'] as const)

@@ -1,7 +1,7 @@
 import type { Place } from '../../../src/data/synth/backdrop.js';
 import type { Ablation, Preset, Size } from '../../../src/model/config.js';
 import { type Child, field, freshId, h, replace } from '../dom.js';
-import { training } from './client.js';
+import { type TrainState, training } from './client.js';
 import { chosenFiles } from './folder.js';
 import type { DataChoice, DroppedFile, Rhythm, Settings } from './protocol.js';
 
@@ -204,9 +204,9 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
 
   /** Shows the state; a control that has the focus keeps what is being typed. */
   const update = () => {
-    const { base, folder, data, settings, rhythm, phase } = state;
+    const { base, folder, data, rhythm, phase } = state;
     const busy = phase === 'preparing' || phase === 'running' || phase === 'paused';
-    const shown = base ? { ...settings, ...fixedBy(base) } : settings;
+    const shown = settingsOf(state);
     put(size, shown.size);
     put(preset, shown.preset);
     put(ablation, shown.ablation);
@@ -257,6 +257,11 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   };
   update();
   return { root, update };
+}
+
+/** The settings of the run that is under way, or would be started. */
+export function settingsOf({ base, settings }: Pick<TrainState, 'base' | 'settings'>): Settings {
+  return base ? { ...settings, ...fixedBy(base) } : settings;
 }
 
 /** What a run that goes on does not leave open. */
