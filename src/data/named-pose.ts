@@ -1,7 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
 import type { ModelFrame } from '../model/pairs.js';
-import { jointFinder, type Pose, type Skeleton } from '../pose/skeleton.js';
-import { resizePose } from './dataset.js';
+import { jointFinder, type Pose, resizePose, type Skeleton } from '../pose/skeleton.js';
 
 /** A pose that somebody named, in pixels of the image it was made for. */
 export interface NamedPose {
