@@ -191,6 +191,12 @@ test('a folder is checked like by the command line, and gives the very batches o
   expect(await page.locator('#problem').innerText()).toBe(await asThere());
 
   writeFileSync(table, good);
+  await page.locator('#folder').setInputFiles(broken);
+  await page.getByLabel('Image size').selectOption('market');
+  await page.locator('#start').click();
+  await page.locator('#problem', { hasText: 'Fix: “Fit images of another size” fits it' }).waitFor();
+  await page.getByLabel('Image size').selectOption('small');
+
   const pairs = parsePairs(readFileSync(join(broken, 'synth-pairs-train.csv'), 'utf8'), 'pairs').pairs;
   const image = pairs[0]?.[0] ?? '';
   const path = join(broken, 'synth-dataset', 'train', image);

@@ -13,6 +13,9 @@ export interface FormEvents {
   fresh(): void;
 }
 
+/** What the command line calls --resize. */
+export const FIT = 'Fit images of another size';
+
 const SIZES: Readonly<Record<Size, string>> = {
   small: '64 × 32',
   market: '128 × 64',
@@ -80,7 +83,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   const synthetic = radio('data', 'synthetic', 'Drawn people');
   const own = radio('data', 'folder', 'Your folder');
   const name = h('select', { id: 'dataset' });
-  const resize = check('Fit images of another size');
+  const resize = check(FIT);
   const skipBad = check('Leave out what cannot be used');
   const directory = h('input', { type: 'file', webkitdirectory: true, id: 'folder' });
   const files = h('input', { type: 'file', accept: '.safetensors', multiple: true, id: 'checkpoint' });

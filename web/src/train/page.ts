@@ -5,7 +5,7 @@ import { type Change, training } from './client.js';
 import { resumeCommands } from './command.js';
 import { rateOf } from './curves.js';
 import { dataFolder, droppedEntries, filesIn } from './folder.js';
-import { settingsForm, settingsOf } from './form.js';
+import { FIT, settingsForm, settingsOf } from './form.js';
 import { lossPlots } from './plots.js';
 import type { DroppedFile, Phase } from './protocol.js';
 import { sampleView } from './samples.js';
@@ -226,7 +226,7 @@ function controlBar(): { root: HTMLElement; update(): void } {
       bar.max = progress.total;
       bar.value = progress.done;
     } else bar.removeAttribute('value');
-    problem.textContent = message ?? '';
+    problem.textContent = message?.replace('--resize', `“${FIT}”`) ?? '';
     problem.hidden = !message;
     const last = rows.at(-1);
     const rate = rateOf(rows);
