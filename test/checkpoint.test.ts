@@ -21,6 +21,7 @@ import { fromStateFile, toStateFile } from '../src/model/training-state.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from '../src/node/checkpoint-files.js';
 import { PERSON } from '../src/pose/skeleton.js';
 import { VERSION } from '../src/version.js';
+import { halved } from './half.js';
 
 const recipe: ConfigOptions = { preset: 'paper', size: 'market', ablation: 'full', width: 1 / 32 };
 
@@ -72,6 +73,26 @@ function edited(
   edit(all);
   return writeSafetensors(all, { ...old, ...metadata });
 }
+
+test('a checkpoint in half precision opens with the very values that it holds', () => {
+  const of = (edge: number) => (set: ParameterSet) =>
+    new Map(
+      set.names.map((n, k) => [n, Float32Array.from({ length: set.get(n).size }, (_, i) => edge * Math.sin(i + k))]),
+    );
+  // Among them are ones below 2⁻¹⁴, which half precision keeps with fewer digits.
+  for (const edge of [1000, 1, 1e-5]) {
+    const weights = { generator: of(edge)(nets.generator), discriminator: of(edge)(nets.discriminator) };
+    const { f16, f32 } = halved(toCheckpoint(nets, weights, { ...info, step: 3 }));
+    expect(f16.length).toBeLessThan(0.6 * f32.length);
+    const [small, exact] = [f16, f32].map((bytes) => weightsOf(fromCheckpoint(bytes, 'net'), nets));
+    expect(small).toEqual(exact);
+    const [name = ''] = nets.generator.names;
+    const [got, meant] = [exact?.generator.get(name) ?? [], weights.generator.get(name) ?? []];
+    for (const [i, x] of got.entries())
+      expect(Math.abs(x - (meant[i] ?? 0))).toBeLessThanOrEqual(edge * 2 ** -11 + 2 ** -25);
+    expect(new Set(got).size).toBeGreaterThan(10);
+  }
+});
 
 test('the fast permutation is that of the layout room, and has its inverse', () => {
   const size = fc.integer({ min: 1, max: 5 });

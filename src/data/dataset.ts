@@ -1,5 +1,5 @@
 import { UsageError } from '../gpu/errors.js';
-import { jointFinder, type Pose, type Skeleton } from '../pose/skeleton.js';
+import { jointFinder, type Pose, resizePose, type Skeleton } from '../pose/skeleton.js';
 import { parseAnnotations, rowNumbers } from './annotations.js';
 import type { ImageHeader } from './image-header.js';
 import { permute } from './order.js';
@@ -239,16 +239,6 @@ function fitPose(
       `${path} is ${header.height}×${header.width} (height×width), the model takes ${height}×${width}. Fix: --resize fits it, joints included`,
     );
   return resizePose(pose, [header.height, header.width], [height, width]);
-}
-
-/** The pose in a resized image; pixel centres are integers, so that edges and not centres stay where they are. */
-export function resizePose(
-  pose: Pose,
-  from: readonly [height: number, width: number],
-  to: readonly [height: number, width: number],
-): Pose {
-  const scaled = (v: number, k: 0 | 1) => Math.max(0, Math.min(to[k] - 1, ((v + 0.5) * to[k]) / from[k] - 0.5));
-  return pose.map((p) => p && [scaled(p[0], 1), scaled(p[1], 0)]);
 }
 
 /** Decodes everything once; returns the images that could be. */

@@ -1,7 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
 import type { ModelFrame } from '../model/pairs.js';
-import { jointFinder, type Pose, type Skeleton } from '../pose/skeleton.js';
-import { resizePose } from './dataset.js';
+import { jointFinder, type Pose, resizePose, type Skeleton } from '../pose/skeleton.js';
 
 /** A pose that somebody named, in pixels of the image it was made for. */
 export interface NamedPose {
@@ -20,7 +19,7 @@ export function poseNamed(table: ReadonlyMap<string, Pose>, file: string, name: 
   if (pose) return pose;
   const some = [...table.keys()].slice(0, 3).join(', ');
   throw new UsageError(
-    `${file} has no row for ${name}; it has ${table.size} rows: ${some}${table.size > 3 ? ', …' : ''}`,
+    `${file} has no row for ${name}, only for ${some}${table.size > 3 ? ` and ${table.size - 3} more` : ''}`,
   );
 }
 

@@ -137,6 +137,16 @@ export function flipPose(skeleton: Skeleton, pose: Pose, width: number): Pose {
   return flipped;
 }
 
+/** The pose in a resized image; pixel centres are integers, so that edges and not centres stay where they are. */
+export function resizePose(
+  pose: Pose,
+  from: readonly [height: number, width: number],
+  to: readonly [height: number, width: number],
+): Pose {
+  const scaled = (v: number, k: 0 | 1) => Math.max(0, Math.min(to[k] - 1, ((v + 0.5) * to[k]) / from[k] - 0.5));
+  return pose.map((p) => p && [scaled(p[0], 1), scaled(p[1], 0)]);
+}
+
 /** Joints as the GPU takes them: [J, 2], x before y, −1 where missing. */
 export function jointValues(pose: Pose): number[] {
   return pose.flatMap((p) => (p ? [p[0], p[1]] : [-1, -1]));

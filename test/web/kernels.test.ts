@@ -50,6 +50,7 @@ const column = (n: number) => page.locator(`.bench tbody tr td:nth-child(${n})`)
 
 describe('benchmark', () => {
   test('rows of every variant and their marks; sorts; what it saves can be compared with', async () => {
+    expect(await page.locator('.count').textContent()).toMatch(/^1 case, up to \d+ kernels$/);
     await benchL1();
     expect(await finished()).toMatch(/^Done: 4 rows in /);
     expect(await column(1)).toEqual(['l1', 'l1', 'l1', 'l1Gradient']);
@@ -186,6 +187,41 @@ describe('a kernel of one’s own', () => {
     await page.getByLabel('Workgroups', { exact: true }).fill('ceil(nothing / 64)');
     await button('Check').click();
     await expect.poll(() => error.textContent()).toMatch(/Workgroups: .*nothing/);
+  });
+
+  test('one without end is given up and says what can be done; the next check has a worker of its own', async () => {
+    const [worker] = page.workers();
+    if (!worker) throw new Error('the page has no worker');
+    // In place of an endless kernel, which SwiftShader would never be rid of: a GPU that is not heard of any more.
+    await worker.evaluate(() => {
+      GPUQueue.prototype.onSubmittedWorkDone = () => new Promise(() => {});
+      GPUBuffer.prototype.mapAsync = () => new Promise(() => {});
+      const wait = setTimeout;
+      const soon = (task: () => void, ms = 0) => wait(task, ms >= 30_000 ? 0 : ms);
+      Object.assign(globalThis, { setTimeout: soon });
+    });
+    await button('Check').click();
+    await page.locator('.own .error:visible').waitFor();
+    expect(await page.locator('.own .error').textContent()).toMatch(/did not finish in 30 s: a loop without end/);
+    expect(await page.locator('.own .progress').innerText()).toMatch(/let go of it\. .*close this tab/);
+
+    await button('Check').click();
+    await button('Stop').waitFor();
+    expect(await finished()).toMatch(/^Your kernel is right on \d+ cases\.$/);
+    expect(await page.locator('.own .progress').isVisible()).toBe(false);
+
+    // The GPU says nothing at all.
+    await page.evaluate(() => {
+      Worker.prototype.postMessage = () => {};
+      const wait = setTimeout;
+      Object.assign(globalThis, { setTimeout: (task: () => void, ms = 0) => wait(task, ms >= 15_000 ? 0 : ms) });
+    });
+    await button('Check').click();
+    await expect
+      .poll(() => status().textContent())
+      .toMatch(/^Checking… The GPU has not answered yet; .*close this tab/);
+    await button('Stop').click();
+    expect(await finished()).toBe('Stopped.');
   });
 
   test('Tab indents, Esc and Tab leave the editor', async () => {

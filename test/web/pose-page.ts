@@ -94,4 +94,16 @@ export class PosePage {
     await this.page.getByRole('button', { name: 'Dismiss this message' }).click();
     return text;
   }
+
+  /** The controls without a name that is read out. */
+  nameless(): Promise<string[]> {
+    return this.page.locator('button, a[href], input, select, textarea, [tabindex="0"]').evaluateAll((all) =>
+      all
+        .filter((e) => {
+          const labels = [...((e as HTMLInputElement).labels ?? [])].map((l) => l.textContent ?? '').join('');
+          return !(e.getAttribute('aria-label') ?? '') && !labels.trim() && !e.textContent?.trim();
+        })
+        .map((e) => e.outerHTML.slice(0, 80)),
+    );
+  }
 }

@@ -1,14 +1,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatAnnotations } from '../../src/data/annotations.js';
-import { blank, paste } from '../../src/data/image.js';
-import { drawSynthetic } from '../../src/data/synth.js';
-import { LAMP } from '../../src/data/synth-lamp.js';
-import { modelConfig } from '../../src/model/config.js';
-import { PERSON, type Pose } from '../../src/pose/skeleton.js';
-import { untrained } from '../untrained.js';
+import { PERSON } from '../../src/pose/skeleton.js';
 import { type App, openApp } from './app.js';
-import { PosePage, pngFile, SLOW, type TestFile, textFile } from './pose-page.js';
+import { PosePage, SLOW } from './pose-page.js';
 
 let app: App;
 let page: Page;
@@ -25,11 +19,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await app?.close();
 });
-
-/** A picture with its joints that is no sample of the page. */
-const other = drawSynthetic({ seed: 5, identity: 7, index: 0 });
-const own: Pose = PERSON.joints.map((_, i) => other.pose[i] ?? (i === 0 || i > 13 ? null : [20 + i, 30 + 4 * i]));
-const table = formatAnnotations(new Map([['other.png', own]]));
 
 describe('a picture', () => {
   test('is made when the page opens', async () => {
@@ -134,108 +123,6 @@ describe('a picture', () => {
   });
 });
 
-describe('one’s own picture', () => {
-  test('with its row in a table: exactly its pixels', async () => {
-    const before = await on.still();
-    await on.drop(pngFile('other.png', other.image), textFile('joints.csv', table));
-    await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('other.png');
-    expect(await on.pixels('.stage-source canvas')).toEqual([...other.image.data]);
-    await on.changedFrom(before);
-  });
-
-  test('of other proportions with joints as JSON: the part around the person', async () => {
-    const wide = blank(200, 150, [10, 200, 30]);
-    paste(wide, other.image, 80, 10);
-    const joints = own.map((p) => p && [p[0] + 80, p[1] + 10]);
-    await on.drop(pngFile('wide.png', wide), textFile('wide.json', JSON.stringify(joints)));
-    await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('wide.png');
-    const shown = await on.pixels('.stage-source canvas');
-    const greens = shown.filter((v, i) => i % 3 === 1 && v === 200).length;
-    expect(greens).toBeGreaterThan(0);
-    expect(greens).toBeLessThan(0.5 * 128 * 64);
-  });
-
-  test('without joints: they are clicked, with undo and missing ones, by mouse and keyboard', async () => {
-    await on.drop(pngFile('clicked.png', other.image));
-    const dialog = page.getByRole('dialog');
-    const prompt = dialog.locator('.prompt');
-    const picture = dialog.locator('.annotate-picture');
-    const button = (name: string) => dialog.getByRole('button', { name, exact: true });
-    await expect.poll(() => prompt.textContent()).toBe('Click the nose · 1 of 18');
-    const box = await picture.boundingBox();
-    if (!box) throw new Error('the picture is not to be seen');
-    const click = ([x, y]: readonly [number, number]) =>
-      page.mouse.click(box.x + ((x + 0.5) / 64) * box.width, box.y + ((y + 0.5) / 128) * box.height);
-    expect(await button('Undo').isDisabled()).toBe(true);
-    await click([5, 5]);
-    expect(await prompt.textContent()).toBe('Click the neck · 2 of 18');
-    await button('Undo').click();
-    expect(await prompt.textContent()).toBe('Click the nose · 1 of 18');
-    await button('Missing').click();
-    // By keyboard: from the middle of the picture.
-    await picture.focus();
-    await page.keyboard.press('Shift+ArrowUp');
-    await page.keyboard.press('Enter');
-    expect(await prompt.textContent()).toBe('Click the right shoulder · 3 of 18');
-    expect(await button('Missing').isDisabled()).toBe(true);
-    await page.keyboard.press('m');
-    expect(await prompt.textContent()).toBe('Click the right shoulder · 3 of 18');
-    expect(await button('Use this person').isDisabled()).toBe(true);
-    for (const p of own.slice(2)) {
-      if (p) await click([p[0], p[1]]);
-      else await page.keyboard.press('m');
-    }
-    expect(await prompt.textContent()).toMatch(/^All joints are answered/);
-    await button('Use this person').click();
-    await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('clicked.png');
-    // Its own pose is what was clicked.
-    await page.getByRole('button', { name: 'The person’s own' }).click();
-    expect(await page.getByRole('button', { name: 'Put nose back' }).isVisible()).toBe(true);
-    const [x, y] = await on.place('left hip');
-    const [wantX, wantY] = own[11] ?? [0, 0];
-    expect(Math.hypot(x - wantX, y - wantY)).toBeLessThan(2);
-    expect((await on.place('neck'))[1]).toBe(Math.round(64 - 0.05 * 128));
-  });
-
-  test('Escape gives the clicking up', async () => {
-    await on.drop(pngFile('again.png', other.image));
-    await page.getByRole('dialog').waitFor();
-    await page.keyboard.press('Escape');
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
-    expect(await page.locator('.stage-source p').textContent()).toBe('clicked.png');
-  });
-});
-
-test('a list of poses is played', async () => {
-  const poses = [own, own.map((p) => p && [p[0], Math.max(0, p[1] - 6)])];
-  await on.drop(textFile('dance.json', JSON.stringify(poses)));
-  await page.getByRole('button', { name: 'Pause' }).click();
-  expect(await page.getByLabel('Sequence').inputValue()).toBe('file');
-});
-
-test('files that are of no use are refused in words, and nothing is lost', async () => {
-  const before = await on.still();
-  expect(await on.refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
-  expect(await on.refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
-    /^broken\.safetensors is not a usable safetensors file/,
-  );
-  expect(await on.refusal(pngFile('lost.png', other.image), textFile('joints.csv', table))).toMatch(
-    /^joints\.csv has no row for lost\.png; it has 1 rows: other\.png/,
-  );
-  expect(await on.refusal(textFile('fake.png', 'no picture'))).toMatch(/^fake\.png is not a usable picture/);
-  expect(await on.refusal(textFile('pose.json', '[[1, 2]]'))).toMatch(
-    /^pose\.json has 1 joints, the skeleton "person" has 18/,
-  );
-  const headless = own.map((p, i) => (i === 2 ? null : p));
-  expect(await on.refusal(pngFile('other.png', other.image), textFile('o.json', JSON.stringify(headless)))).toMatch(
-    /o\.json has no right_shoulder; without them parts have no size/,
-  );
-  expect(await on.refusal(pngFile('a.png', other.image), pngFile('b.png', other.image))).toMatch(
-    /a\.png and b\.png are both pictures/,
-  );
-  expect(await on.generated()).toEqual(before);
-});
-
 test('looking inside draws every stage, and a part of the legend is picked out', async () => {
   await page.getByText('Look inside').click();
   const inside = page.locator('.inside');
@@ -269,31 +156,6 @@ test('looking inside draws every stage, and a part of the legend is picked out',
   await page.getByText('Look inside').click();
 });
 
-/** An untrained checkpoint of a small model for lamps. */
-function lampCheckpoint(): TestFile {
-  const size = { joints: LAMP.joints.length, parts: LAMP.parts.length };
-  const file = untrained({ ...modelConfig({ size: 'small', width: 1 / 16 }), ...size }, LAMP);
-  return { name: 'lamp.safetensors', mimeType: '', buffer: Buffer.from(file) };
-}
-
-test('a checkpoint brings its own skeleton and size, and the app’s own comes back', async () => {
-  await on.drop(lampCheckpoint());
-  await expect
-    .poll(() => page.locator('#model-facts').textContent())
-    .toMatch(/lamp\.safetensors · lamp, 64×32 .* 7 iter/);
-  await expect.poll(() => page.locator('.stage-target .joint').count()).toBe(LAMP.joints.length);
-  await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
-  const before = await on.still();
-  expect(before.length).toBe(64 * 32 * 3);
-  await on.joint('elbow').focus();
-  await page.keyboard.press('Shift+ArrowLeft');
-  await on.changedFrom(before);
-  await page.getByRole('button', { name: 'Back to the app’s own' }).click();
-  await expect.poll(() => page.locator('#model-facts').textContent()).toMatch(/^person\.safetensors/);
-  await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
-  expect((await on.generated()).length).toBe(128 * 64 * 3);
-});
-
 test('coming back from another page finds everything as it was', async () => {
   const before = await on.still();
   const [worker] = page.workers();
@@ -306,33 +168,53 @@ test('coming back from another page finds everything as it was', async () => {
   expect(page.workers().filter((w) => w.url() === worker?.url())).toHaveLength(1);
 });
 
-test('a lost device is told and another opened', async () => {
-  const [worker] = page.workers();
-  if (!worker) throw new Error('the page has no worker');
-  await worker.evaluate(() => {
-    const encode = GPUDevice.prototype.createCommandEncoder;
-    GPUDevice.prototype.createCommandEncoder = function (...args) {
-      GPUDevice.prototype.createCommandEncoder = encode;
-      this.destroy();
-      return encode.apply(this, args);
-    };
+describe('a lost device is told and another opened', () => {
+  const told = async () => {
+    const status = () => page.locator('#status').textContent();
+    await expect.poll(status, { timeout: SLOW }).toMatch(/device was lost; another was opened/);
+    expect(await page.locator('#messages').textContent()).toBe('');
+    await page.locator('#status').evaluate((line) => {
+      line.textContent = '';
+    });
+  };
+
+  /** Destroys the worker's device when it next encodes commands, or as soon as they are done. */
+  const lose = async (when: 'encoding' | 'done') => {
+    const [worker] = page.workers();
+    if (!worker) throw new Error('the page has no worker');
+    await worker.evaluate((at) => {
+      const { createCommandEncoder } = GPUDevice.prototype;
+      GPUDevice.prototype.createCommandEncoder = function (...args) {
+        GPUDevice.prototype.createCommandEncoder = createCommandEncoder;
+        if (at === 'encoding') this.destroy();
+        const encoder = createCommandEncoder.apply(this, args);
+        // The picture is read back after what is submitted in this turn.
+        if (at === 'done') setTimeout(() => void this.queue.onSubmittedWorkDone().then(() => this.destroy()));
+        return encoder;
+      };
+    }, when);
+  };
+
+  test('while a picture is made', async () => {
+    const before = await on.still();
+    await lose('encoding');
+    await page.getByRole('button', { name: 'Running' }).click();
+    await on.changedFrom(before);
+    await told();
   });
-  const before = await on.still();
-  await page.getByRole('button', { name: 'Running' }).click();
-  await on.changedFrom(before);
-  await expect.poll(() => page.locator('#status').textContent()).toMatch(/device was lost; another was opened/);
-  expect(await page.locator('#messages').textContent()).toBe('');
+
+  test('when its picture is finished, which is made once more and stays as it is', async () => {
+    const before = await on.still();
+    await lose('done');
+    await page.getByRole('button', { name: 'Arms spread' }).click();
+    await told();
+    const after = await on.changedFrom(before);
+    await page.getByRole('button', { name: 'Running' }).click();
+    expect(await on.changedFrom(after)).toEqual(before);
+  });
 });
 
 test('every control has a name, and nothing was complained about', async () => {
-  const nameless = await page.locator('button, a[href], input, select, textarea, [tabindex="0"]').evaluateAll((all) =>
-    all
-      .filter((e) => {
-        const labels = [...((e as HTMLInputElement).labels ?? [])].map((l) => l.textContent ?? '').join('');
-        return !(e.getAttribute('aria-label') ?? '') && !labels.trim() && !e.textContent?.trim();
-      })
-      .map((e) => e.outerHTML.slice(0, 80)),
-  );
-  expect(nameless).toEqual([]);
+  expect(await on.nameless()).toEqual([]);
   expect(complaints).toEqual([]);
 });

@@ -14,6 +14,9 @@ afterAll(async () => {
 describe('without an adapter the page says what to switch on', () => {
   const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0';
   const SAFARI = 'Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
+  const CHROME_IOS =
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0.0.0 ' +
+    'Mobile/15E148 Safari/604.1';
   const noGpu = (page: Page) =>
     page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined, writable: true }));
 
@@ -22,10 +25,11 @@ describe('without an adapter the page says what to switch on', () => {
       'Chromium',
       undefined,
       'In Chrome, Edge and other Chromium browsers',
-      /--enable-unsafe-webgpu --enable-features=Vulkan/,
+      /Linux with another GPU start it with --enable-unsafe-webgpu .*Vulkan/,
     ],
-    ['Firefox', FIREFOX, 'In Firefox', /about:config.*dom\.webgpu\.enabled/],
-    ['Safari', SAFARI, 'In Safari', /Safari 26/],
+    ['Firefox', FIREFOX, 'In Firefox', /Linux.* Nightly.*about:config.*dom\.webgpu\.enabled/],
+    ['Safari', SAFARI, 'In Safari, and all browsers on iPhone and iPad', /Safari 26/],
+    ['Chrome on an iPhone', CHROME_IOS, 'In Safari, and all browsers on iPhone and iPad', /iOS.* 18: .*Feature Flags/],
   ] as const)('%s', async (_, userAgent, heading, advice) => {
     const { page, complaints } = await app.page('pose', userAgent ? { userAgent } : {}, noGpu);
     await page.getByRole('heading', { name: 'No GPU for this page' }).waitFor();
@@ -75,6 +79,39 @@ test('pages have addresses and titles; the first link skips to the content', asy
   await page.context().close();
 });
 
+test('a page looks the same whichever were opened before: no stylesheet reaches into another page', async () => {
+  const { page } = await app.page('train');
+  const ready = { Train: '#start', Kernels: '.contract h2', Pose: '#generated' };
+  /** How many rules of each page's stylesheet match something of the page that is shown. */
+  const matches = () =>
+    page.evaluate(() => {
+      const flat = (rules: CSSRuleList): string[] =>
+        [...rules].flatMap((rule) =>
+          rule instanceof CSSStyleRule ? rule.selectorText : rule instanceof CSSMediaRule ? flat(rule.cssRules) : [],
+        );
+      const main = document.querySelector('main');
+      return [...document.styleSheets]
+        .filter(({ href }) => href && !/\/index-[^/]*$/.test(href))
+        .map(({ cssRules }) => flat(cssRules).filter((selector) => main?.querySelector(selector)).length);
+    });
+  const seen: number[][] = [];
+  for (const name of ['Train', 'Kernels', 'Pose', 'Train', 'Kernels'] as const) {
+    await page.getByRole('link', { name }).click();
+    await page.locator(ready[name]).waitFor({ state: 'attached' });
+    seen.push(await matches());
+  }
+  // Stylesheets are there in the order in which the pages were opened.
+  for (const [i, own] of [
+    [2, 2],
+    [3, 0],
+    [4, 1],
+  ] as const) {
+    expect(seen[i]).toHaveLength(3);
+    expect(seen[i]?.map((n) => n > 0)).toEqual([0, 1, 2].map((sheet) => sheet === own));
+  }
+  await page.context().close();
+});
+
 test('the theme is the system’s until the visitor chooses, and is kept', async () => {
   const { page } = await app.page('kernels', { colorScheme: 'dark' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -89,19 +126,44 @@ test('the theme is the system’s until the visitor chooses, and is kept', async
   await page.context().close();
 });
 
+test('plots are drawn in the colours of the theme, even where Intl does not know what the browser calls its language', async () => {
+  const { page, complaints } = await app.page('train', { colorScheme: 'light' }, (p) =>
+    p.addInitScript(() => {
+      for (const [name, value] of Object.entries({ language: 'en-US@posix', languages: ['en-US@posix'] }))
+        Object.defineProperty(Navigator.prototype, name, { get: () => value });
+    }),
+  );
+  const canvas = page.locator('.plot canvas').first();
+  await canvas.waitFor();
+  /** Whether the plot has pixels of a variable's colour, and what that is. */
+  const drawn = (variable: string) =>
+    canvas.evaluate((plot, name) => {
+      const copy = new OffscreenCanvas(1, 1).getContext('2d');
+      const { width, height } = plot as HTMLCanvasElement;
+      const pixels = (plot as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+      if (!copy) throw new Error('there is no canvas');
+      const probe = document.body.appendChild(document.createElement('i'));
+      probe.style.color = `var(${name})`;
+      copy.fillStyle = getComputedStyle(probe).color;
+      probe.remove();
+      copy.fillRect(0, 0, 1, 1);
+      const [r, g, b] = copy.getImageData(0, 0, 1, 1).data;
+      let count = 0;
+      for (let i = 0; i < pixels.length; i += 4)
+        if (pixels[i] === r && pixels[i + 1] === g && pixels[i + 2] === b && pixels[i + 3] === 255) count++;
+      return { colour: [r, g, b].join(), there: count > 100 };
+    }, variable);
+  expect(await drawn('--line')).toEqual({ colour: '220,224,228', there: true });
+  await page.getByRole('button', { name: 'Change to the dark theme' }).click();
+  expect(await drawn('--line')).toEqual({ colour: '47,55,63', there: true });
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
 describe('colours have enough contrast (WCAG 2.2 AA)', () => {
   const css = readFileSync(new URL('../../web/src/style.css', import.meta.url), 'utf8');
-  const variables = (block: string) =>
-    new Map([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name = '', value = '']) => [name, value]));
-  const blockAfter = (start: string) => css.slice(css.indexOf(start), css.indexOf('}', css.indexOf(start)));
-  const light = variables(blockAfter(':root {'));
-  const bySystem = variables(blockAfter(':root:not([data-theme="light"])'));
-  const byChoice = variables(blockAfter(':root[data-theme="dark"]'));
-
-  test('the dark colours are the same in both places', () => {
-    expect(byChoice).toEqual(bySystem);
-    expect([...byChoice.keys()]).toEqual([...light.keys()]);
-  });
+  const pairs = [...css.matchAll(/--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);/g)];
+  const theme = (i: 2 | 3) => new Map(pairs.map((pair) => [pair[1], pair[i] ?? '']));
 
   const luminance = (hex: string) => {
     const [r = 0, g = 0, b = 0] = [1, 3, 5].map((i) => {
@@ -111,8 +173,8 @@ describe('colours have enough contrast (WCAG 2.2 AA)', () => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   test.each([
-    ['light', light],
-    ['dark', byChoice],
+    ['light', theme(2)],
+    ['dark', theme(3)],
   ] as const)('%s', (_, colours) => {
     const contrast = (a: string, b: string) => {
       const [x, y] = [luminance(colours.get(a) ?? ''), luminance(colours.get(b) ?? '')];

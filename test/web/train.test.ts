@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Download, Page } from 'playwright-core';
+import type { Download } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { parsePairs } from '../../src/data/pairs.js';
 import { fromCheckpoint } from '../../src/model/checkpoint.js';
@@ -9,12 +9,11 @@ import { modelConfig } from '../../src/model/config.js';
 import type { LogRow } from '../../src/model/iterate.js';
 import { loadCheckpoint } from '../../src/node/checkpoint-files.js';
 import { openDataset } from '../../src/node/dataset.js';
-import { trainRun } from '../../src/node/run.js';
 import { writeSynthDataset } from '../../src/node/synth-dataset.js';
-import { open } from '../../src/node.js';
 import { PERSON } from '../../src/pose/skeleton.js';
-import type { Report } from '../../web/src/train/protocol.js';
+import { run } from '../untrained.js';
 import { type App, openApp } from './app.js';
+import { drop, figure, iteration, PEOPLE, trainPage, until } from './train-page.js';
 
 let app: App;
 let leave = async () => {};
@@ -24,16 +23,9 @@ const saved = join(folder, 'saved');
 /** Rows of the first run, by iteration, and those that were done when it was saved. */
 let rows: LogRow[] = [];
 let savedAt = 0;
+/** The commands that the page names for going on with what was saved. */
+let commands: string[] = [];
 
-const PEOPLE = {
-  trainIdentities: 3,
-  testIdentities: 1,
-  imagesPerIdentity: 8,
-  height: 64,
-  width: 32,
-  seed: 0,
-  place: 'studio',
-} as const;
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 16 } as const;
 
 beforeAll(async () => {
@@ -50,106 +42,32 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** What the worker has reported, and the devices it has opened. */
-interface Heard {
-  reports: Report[];
-  devices: GPUDevice[];
+/** A page that is closed after the test. */
+async function opened(options?: Parameters<typeof trainPage>[1]) {
+  const made = await trainPage(app, options);
+  leave = () => made.page.context().close();
+  return made;
 }
 
-/** A Train page whose worker's reports are recorded, with the smallest run set up. */
-async function trainPage(options: { sampleEvery?: number; snapshotEvery?: number } = {}) {
-  const { page, complaints } = await app.page('train');
-  leave = () => page.context().close();
-  const heard = await listen(page);
-  await setUp(page, options);
-  return { page, complaints, heard };
-}
-
-async function listen(page: Page) {
-  await page.locator('#start').waitFor();
-  await expect.poll(() => page.workers().length).toBe(1);
-  const [worker] = page.workers();
-  if (!worker) throw new Error('the page has no worker');
-  await worker.evaluate(() => {
-    const here = globalThis as unknown as Heard & { postMessage: (message: Report) => void };
-    const send = here.postMessage.bind(globalThis);
-    here.reports = [];
-    here.devices = [];
-    here.postMessage = (message) => {
-      here.reports.push(message);
-      send(message);
-    };
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (...args) {
-      const device = await request.apply(this, args);
-      here.devices.push(device);
-      return device;
-    };
-  });
-  return {
-    rows: () =>
-      worker.evaluate(() => (globalThis as unknown as Heard).reports.flatMap((r) => (r.type === 'row' ? [r.row] : []))),
-    loseDevice: () => worker.evaluate(() => (globalThis as unknown as Heard).devices.at(-1)?.destroy()),
-  };
-}
-
-async function setUp(page: Page, { sampleEvery = 10, snapshotEvery = 100 }) {
-  const fill = (label: string, value: number) => page.getByLabel(label, { exact: true }).fill(String(value));
-  await page.getByLabel('Channels').selectOption({ label: '1/16' });
-  await fill('People', PEOPLE.trainIdentities);
-  await fill('Batch', 2);
-  await fill('Sample every', sampleEvery);
-  await fill('Snapshot every', snapshotEvery);
-}
-
-/** Drops a file or folder of this machine on the page, as a hand would. */
-async function drop(page: Page, path: string) {
-  const browser = await page.context().newCDPSession(page);
-  const at = { x: 640, y: 300, data: { items: [], files: [path], dragOperationsMask: 1 } };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await browser.send('Input.dispatchDragEvent', { type, ...at });
-}
-
-const figure = (page: Page, name: string) => page.locator(`.figures dt:text-is("${name}") + dd`).innerText();
-const until = (body: () => Promise<unknown>, timeout = 100_000) => expect.poll(body, { timeout, interval: 250 });
-const iteration = (page: Page) => figure(page, 'Iteration').then(Number);
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 test('learns at the smallest size while the page answers; what it saves is a run of the library', async () => {
-  const { page, complaints, heard } = await trainPage();
-  await page.evaluate(() => {
-    const here = globalThis as unknown as { longest: number };
-    here.longest = 0;
-    new PerformanceObserver((list) => {
-      for (const task of list.getEntries()) here.longest = Math.max(here.longest, task.duration);
-    }).observe({ entryTypes: ['longtask'] });
-  });
+  const { page, complaints, heard } = await opened();
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(20);
-  const frames = await page.evaluate(
-    () =>
-      new Promise<number[]>((resolve) => {
-        const gaps: number[] = [];
-        let last = performance.now();
-        const frame = () => {
-          gaps.push(performance.now() - last);
-          last = performance.now();
-          if (gaps.length < 30) requestAnimationFrame(frame);
-          else resolve(gaps.sort((a, b) => a - b));
-        };
-        requestAnimationFrame(frame);
-      }),
-  );
-  expect(frames[15]).toBeLessThan(200);
-  expect(await page.evaluate(() => (globalThis as unknown as { longest: number }).longest)).toBeLessThan(200);
 
-  // Another page is looked at, and training goes on meanwhile.
+  // The thread that trains stands still, and the page goes on: it has none of the work.
+  const held = await heard.hold();
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await page.getByLabel('Log scale').check();
   const left = await iteration(page);
   await page.getByRole('link', { name: 'Kernels' }).click();
   await page.locator('#start').waitFor({ state: 'detached' });
   await page.getByRole('link', { name: 'Train' }).click();
   await page.locator('#pause').waitFor();
+  await held.release();
   await until(() => iteration(page)).toBeGreaterThan(left);
+  expect(await heard.opened()).toEqual({ worker: 1, page: 0 });
 
   await page.locator('#pause').click();
   await page.locator('#resume').waitFor();
@@ -169,6 +87,7 @@ test('learns at the smallest size while the page answers; what it saves is a run
     `checkpoint-${String(savedAt).padStart(8, '0')}.safetensors`,
   ]);
 
+  commands = (await page.locator('#messages .note p').innerText()).split('\n').slice(1);
   await page.locator('#resume').click();
   await until(() => iteration(page)).toBeGreaterThan(savedAt);
   await page.locator('#stop').click();
@@ -183,24 +102,29 @@ test('learns at the smallest size while the page answers; what it saves is a run
   expect(complaints).toEqual([]);
 }, 240_000);
 
-test('the saved files go on in Node, with the iteration that the page did next', async () => {
+test('the command line goes on with the saved files as the page says, with the iteration that the page did next', async () => {
   const { path, info } = loadCheckpoint(saved);
   expect(fromCheckpoint(readFileSync(path), path).info).toMatchObject({ step: savedAt, recipe: RECIPE, seed: 0 });
-  const { height, width, seed: _, ...rest } = PEOPLE;
-  expect(rest.trainIdentities).toBe(3);
-  const train = await openDataset({ folder: data, name: 'synth', split: 'train', height, width, skeleton: PERSON });
-  const done: LogRow[] = [];
-  const run = join(folder, 'node');
-  cpSync(saved, run, { recursive: true });
-  const config = { ...modelConfig(RECIPE), learningRate: 1e-3 };
-  expect(info.config).toEqual(config);
-  await trainRun({
-    ...{ folder: run, train, config, recipe: RECIPE, seed: 0, batch: 2, iterations: savedAt + 1 },
-    ...{ logEvery: 1, sampleEvery: 1000, saveEvery: 1000, keep: 1, resume: true, workers: 1 },
-    features: { kind: 'none' },
-    open: () => open(),
-    onStep: (row) => done.push(row),
-  });
+  expect(info.config).toEqual({ ...modelConfig(RECIPE), learningRate: 1e-3 });
+  const drawn = join(folder, 'drawn');
+  const node = join(folder, 'node');
+  cpSync(saved, node, { recursive: true });
+  const [synth, train] = commands.map((line) =>
+    line.split(' ').map((word) => ({ data: drawn, RUN: node })[word] ?? word),
+  );
+  if (!synth || !train) throw new Error(`the page names other commands: ${commands}`);
+  expect([synth.slice(0, 2), train.slice(0, 2)]).toEqual([
+    ['pose-gan', 'synth'],
+    ['pose-gan', 'train'],
+  ]);
+  expect(await run(...synth.slice(1))).toMatchObject({ code: 0 });
+  for (const table of ['synth-annotation-train.csv', 'synth-pairs-train.csv', 'synth-pairs-test.csv'])
+    expect(readFileSync(join(drawn, table), 'utf8')).toBe(readFileSync(join(data, table), 'utf8'));
+  expect(await run(...train.slice(1), '--iterations', String(savedAt + 1))).toMatchObject({ code: 0 });
+  const done: LogRow[] = readFileSync(join(node, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   const next = rows[savedAt];
   expect(done.map((r) => r.step)).toEqual([savedAt + 1]);
   for (const loss of ['reconstruction', 'discriminator', 'adversarial'] as const)
@@ -208,7 +132,7 @@ test('the saved files go on in Node, with the iteration that the page did next',
 });
 
 test('loaded again, a run goes on bit for bit; a reload offers it', async () => {
-  const { page, complaints, heard } = await trainPage();
+  const { page, complaints, heard } = await opened();
   await page.locator('#checkpoint').setInputFiles(readdirSync(saved).map((n) => join(saved, n)));
   await page.getByText(`goes on after iteration ${savedAt}, exactly`).waitFor();
   expect(await page.getByLabel('Batch').isDisabled()).toBe(true);
@@ -239,7 +163,7 @@ test('loaded again, a run goes on bit for bit; a reload offers it', async () => 
 }, 240_000);
 
 test('a folder is checked like by the command line, and gives the very batches of the drawn people', async () => {
-  const { page, complaints, heard } = await trainPage();
+  const { page, complaints, heard } = await opened();
   await page.getByText('Your folder').click();
   await page.locator('#start').click();
   await page.getByText(/No dataset is chosen/).waitFor();
@@ -267,6 +191,12 @@ test('a folder is checked like by the command line, and gives the very batches o
   expect(await page.locator('#problem').innerText()).toBe(await asThere());
 
   writeFileSync(table, good);
+  await page.locator('#folder').setInputFiles(broken);
+  await page.getByLabel('Image size').selectOption('market');
+  await page.locator('#start').click();
+  await page.locator('#problem', { hasText: 'Fix: “Fit images of another size” fits it' }).waitFor();
+  await page.getByLabel('Image size').selectOption('small');
+
   const pairs = parsePairs(readFileSync(join(broken, 'synth-pairs-train.csv'), 'utf8'), 'pairs').pairs;
   const image = pairs[0]?.[0] ?? '';
   const path = join(broken, 'synth-dataset', 'train', image);
@@ -287,7 +217,7 @@ test('a folder is checked like by the command line, and gives the very batches o
 }, 240_000);
 
 test('a lost device is said and replaced, and the run goes on from its last snapshot with the same losses', async () => {
-  const { page, complaints, heard } = await trainPage({ snapshotEvery: 3 });
+  const { page, complaints, heard } = await opened({ snapshotEvery: 3 });
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
   await heard.loseDevice();

@@ -13,7 +13,7 @@ export interface AppContext {
   readonly theme: 'light' | 'dark';
   /** Calls when the theme changes, for what is drawn on a canvas; returns what ends it. */
   onTheme(listener: () => void): () => void;
-  /** The value of a variable of style.css under the current theme: `colour('--accent')`. */
+  /** A colour of style.css under the current theme, as a canvas takes it: `colour('--accent')`. */
   colour(variable: string): string;
 }
 
@@ -119,7 +119,14 @@ export function shell(): { context: (adapter: PageAdapter) => AppContext; main: 
         theme.listeners.add(listener);
         return () => theme.listeners.delete(listener);
       },
-      colour: (variable) => getComputedStyle(document.documentElement).getPropertyValue(variable).trim(),
+      colour: (variable) => {
+        // Only an element has one of the two that light-dark() gives.
+        const probe = h('span', { style: `color: var(${variable})`, hidden: true });
+        document.body.append(probe);
+        const { color } = getComputedStyle(probe);
+        probe.remove();
+        return color;
+      },
     };
   };
   return { context, main: byId('main'), status };

@@ -1,6 +1,7 @@
 import { describeAdapter, isSoftware } from '../../src/gpu/engine.js';
 import { type Mount, type PageAdapter, shell } from './app.js';
 import { h, replace } from './dom.js';
+import { nameLanguage } from './language.js';
 import { noAdapter } from './no-adapter.js';
 
 interface Page {
@@ -63,5 +64,6 @@ document.querySelector('.skip')?.addEventListener('click', (event) => {
   event.preventDefault();
   app.main.focus();
 });
+nameLanguage();
 addEventListener('hashchange', () => void show());
 void show();

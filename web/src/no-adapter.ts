@@ -10,19 +10,25 @@ interface Browser {
 
 const code = (text: string) => h('code', {}, text);
 
-/** Edge and Chrome both say Chrome, and all but Firefox say Safari: the first that matches counts. */
+/**
+ * Edge and Chrome both say Chrome, and all but Firefox say Safari: the first that matches counts. On iPhones and iPads all
+ * of them are Safari inside, and say so.
+ */
 const browsers: readonly Browser[] = [
   {
     name: 'Firefox',
     matches: (ua) => /Firefox\//.test(ua),
     steps: () => [
-      ['Update Firefox: it has WebGPU from version 141 on Windows, from 145 on Macs with Apple processors.'],
       [
-        'Elsewhere open ',
+        'Update Firefox: it has WebGPU from version 141 on Windows and 145 on Macs with Apple processors ' +
+          '(147 where macOS is older than 26).',
+      ],
+      [
+        'On Linux, Android and Macs with Intel processors take Firefox Nightly; in ',
         code('about:config'),
-        ', set ',
+        ', ',
         code('dom.webgpu.enabled'),
-        ' to true and start Firefox again.',
+        ' has to be true.',
       ],
       [code('about:support'), ' says under Graphics what it found.'],
     ],
@@ -31,9 +37,21 @@ const browsers: readonly Browser[] = [
     name: 'Chrome, Edge and other Chromium browsers',
     matches: (ua) => /Chrom(e|ium)\//.test(ua),
     steps: () => [
-      ['Update the browser: WebGPU came with version 113, on Android with 121.'],
-      ['Switch graphics acceleration on in ', code('chrome://settings/system'), ' and start the browser again.'],
-      ['On Linux start it with ', code('--enable-unsafe-webgpu --enable-features=Vulkan'), '.'],
+      [
+        'Update the browser: WebGPU came with version 113 on Windows, macOS and ChromeOS, with 121 on Android 12 and later, ' +
+          'and on Linux with 144 for Intel and 147 for NVIDIA.',
+      ],
+      [
+        'On a computer switch graphics acceleration on in ',
+        code('chrome://settings/system'),
+        ' and start the browser again.',
+      ],
+      [
+        'On Linux with another GPU start it with ',
+        code('--enable-unsafe-webgpu --ozone-platform=x11 --use-angle=vulkan --enable-features=Vulkan,VulkanFromANGLE'),
+        '.',
+      ],
+      ['On Windows with an ARM processor enable ', code('chrome://flags/#enable-unsafe-webgpu'), '.'],
       [
         'Without a GPU, a slow one can be made by the CPU: start it with ',
         code('--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader'),
@@ -43,11 +61,15 @@ const browsers: readonly Browser[] = [
     ],
   },
   {
-    name: 'Safari',
+    name: 'Safari, and all browsers on iPhone and iPad',
     matches: (ua) => /Safari\//.test(ua),
     steps: () => [
-      ['Update to Safari 26 (macOS, iOS, iPadOS 26), which has WebGPU.'],
-      ['In Safari 18 switch it on: Settings, Advanced, Show features for web developers; then Feature Flags, WebGPU.'],
+      ['Update to macOS, iOS or iPadOS 26: Safari 26 there has WebGPU.'],
+      [
+        'Safari 18 on a Mac: Settings, Advanced, switch on “Show features for web developers”; then Settings, Feature Flags, ' +
+          'WebGPU.',
+      ],
+      ['iOS or iPadOS 18: in the app Settings, Apps, Safari, Advanced, Feature Flags, WebGPU.'],
     ],
   },
 ];

@@ -1,4 +1,5 @@
 import { field, h } from '../dom.js';
+import { counted } from '../words.js';
 import type { BenchAsk, Catalogue } from './protocol.js';
 import { recall, remember } from './remember.js';
 
@@ -89,7 +90,7 @@ export class BenchControls {
     remember('bench', choice);
     const chosen = this.catalogue.rooms.filter((r) => choice.only.includes(r.name));
     const sum = (of: 'cases' | 'kernels') => chosen.reduce((n, r) => n + r[of], 0);
-    const what = `${sum('cases')} cases, up to ${sum('kernels')} kernels`;
+    const what = `${counted(sum('cases'), 'case')}, up to ${counted(sum('kernels'), 'kernel')}`;
     const left = choice.filter ? `${what}, of which those with all of the words` : what;
     this.#count.textContent = chosen.length ? left : 'Choose at least one op.';
     this.#run.disabled = !chosen.length;

@@ -2,6 +2,7 @@ import type { ComposedComparison } from '../../../src/bench/composed.js';
 import type { Comparison } from '../../../src/bench/document.js';
 import { threeDigits } from '../../../src/bench/text.js';
 import { h } from '../dom.js';
+import { counted } from '../words.js';
 
 /** Names that are listed at most. */
 const LISTED = 12;
@@ -27,7 +28,7 @@ export function comparisonNotes(name: string, comparison: Comparison | undefined
     h(
       'p',
       {},
-      ...['Compared with ', h('strong', {}, name), `, ${rows.length} rows: `],
+      ...['Compared with ', h('strong', {}, name), `, ${counted(rows.length, 'row')}: `],
       `geometric mean ${times(mean)}, of what the engine chooses ${times(chosenMean)} (above 1: faster now). `,
       close,
     ),

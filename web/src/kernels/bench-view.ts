@@ -11,6 +11,7 @@ import { selects } from '../../../src/bench/suite.js';
 import { threeDigits } from '../../../src/bench/text.js';
 import type { AppContext } from '../app.js';
 import { download, dropTarget, h } from '../dom.js';
+import { counted } from '../words.js';
 import { BenchControls, type Choice } from './bench-controls.js';
 import { comparisonNotes, composedTable } from './bench-parts.js';
 import { hostOf } from './host.js';
@@ -97,7 +98,7 @@ export class BenchView {
       await this.session.call('bench', choice, (e) => this.#event(e));
       this.#complete = true;
       const seconds = threeDigits((performance.now() - begin) / 1000);
-      this.#status.say(`Done: ${this.#rows.length} rows in ${seconds} s.`);
+      this.#status.say(`Done: ${counted(this.#rows.length, 'row')} in ${seconds} s.`);
     } catch (error) {
       this.#status.fail(error);
     } finally {

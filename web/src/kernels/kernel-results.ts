@@ -4,6 +4,7 @@ import type { CheckResult, Failure } from '../../../src/bench/user-check.js';
 import { differencesText, elementText, standingText } from '../../../src/bench/user-text.js';
 import type { TimedCase, TimedRow } from '../../../src/bench/user-time.js';
 import { h } from '../dom.js';
+import { counted } from '../words.js';
 import { scrolling } from './bench-parts.js';
 import { SPEED, speedCell } from './columns.js';
 import type { KernelAnswer } from './protocol.js';
@@ -32,10 +33,10 @@ export function checkView(r: CheckResult, tolerance: number): HTMLElement {
     'section',
     { class: 'stack', 'aria-label': 'Check' },
     first
-      ? verdict(false, `on ${r.failures.length} cases of ${r.cases.length}. The first:`)
+      ? verdict(false, `on ${r.failures.length} of ${counted(r.cases.length, 'case')}. The first:`)
       : verdict(
           true,
-          `on ${r.cases.length} cases${where}; largest error ${r.worst.toExponential(1)} of ` +
+          `on ${counted(r.cases.length, 'case')}${where}; largest error ${r.worst.toExponential(1)} of ` +
             `${tolerance.toExponential()} against float64.`,
         ),
     first && failureView(first, r.looksLike),

@@ -2,6 +2,7 @@ import { MAX_NMSE } from '../../../src/bench/user-check.js';
 import type { AppContext } from '../app.js';
 import { field, h, replace } from '../dom.js';
 import { WorkerFailure } from '../rpc.js';
+import { counted } from '../words.js';
 import { contractView } from './contract-view.js';
 import { DraftForm } from './draft-form.js';
 import { draftOf, kernelOf, partName, recallDraft, rememberDraft } from './drafts.js';
@@ -127,14 +128,16 @@ export class KernelView {
     this.#form.mark(undefined);
     replace(this.#found);
     this.#busy(true);
-    this.#status.say('Checking…', 0);
+    this.#status.begin('Checking…');
     try {
       const kernel = kernelOf(this.#entry().name, draft);
       const ask = { kernel, layer: this.#layer.value, samples: SAMPLES, checkOnly };
       const answer = await this.session.call('kernel', ask, (e) => this.#event(e));
       this.#found.append(...meanView(answer));
       const { check, time } = answer;
-      const right = check.passed ? `right on ${check.cases.length} cases` : `wrong on ${check.failures.length} cases`;
+      const right = check.passed
+        ? `right on ${counted(check.cases.length, 'case')}`
+        : `wrong on ${counted(check.failures.length, 'case')}`;
       this.#status.say(`Your kernel is ${right}${time ? ', and timed' : ''}.`);
     } catch (error) {
       this.#status.fail(error);

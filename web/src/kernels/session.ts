@@ -18,8 +18,8 @@ interface Running {
 }
 
 /**
- * The page's end of the worker. `stop` ends it at once, whatever it is doing, a kernel without end included; the next
- * call starts another.
+ * The page's end of the worker. `stop` ends it at once, whatever it is doing; the next call starts another. What the GPU
+ * was given it still has: a kernel without end runs on until the system ends it.
  */
 export class Session {
   #running: Running | undefined;

@@ -11,10 +11,10 @@ const STEP = { fine: 0.005, coarse: 0.05 };
 
 /**
  * Asks the visitor to click the joints of a picture one after the other. Resolves with the pose in the picture's pixels, or with
- * nothing when it was given up.
+ * nothing when it was given up. The dialog goes with the page it is in.
  */
-export function annotate(image: Image, name: string, skeleton: Skeleton): Promise<Pose | undefined> {
-  return new Promise((resolve) => new Annotator(image, name, skeleton, resolve).open());
+export function annotate(page: Element, image: Image, name: string, skeleton: Skeleton): Promise<Pose | undefined> {
+  return new Promise((resolve) => new Annotator(image, name, skeleton, resolve).open(page));
 }
 
 class Annotator {
@@ -102,8 +102,8 @@ class Annotator {
     });
   }
 
-  open(): void {
-    document.body.append(this.#dialog);
+  open(page: Element): void {
+    page.append(this.#dialog);
     this.#show();
     this.#dialog.showModal();
     this.#dialog.querySelector<HTMLElement>('.annotate-picture')?.focus();

@@ -1,8 +1,7 @@
-import { resizePose } from '../../../src/data/dataset.js';
 import { type Image, resize } from '../../../src/data/image.js';
 import { checkTrunk, fitPose, type NamedPose } from '../../../src/data/named-pose.js';
 import type { ModelFrame } from '../../../src/model/pairs.js';
-import type { Pose } from '../../../src/pose/skeleton.js';
+import { type Pose, resizePose } from '../../../src/pose/skeleton.js';
 
 /** A picture and its pose, both of the model's size. */
 export interface Person {

@@ -177,7 +177,7 @@ function winners({ inside, model }: Found, colours: readonly Colour[]): HTMLElem
       paint(canvas, painted(w.winner, w.height, w.width, shown));
     };
     draw();
-    const size = h('span', { class: 'muted' }, ` ${w.width}×${w.height}`);
+    const size = h('span', { class: 'muted' }, ` ${w.height}×${w.width}`);
     return { draw, element: h('figure', { class: 'tile' }, box, h('figcaption', {}, label, size)) };
   });
   const share = (i: number) => {
@@ -235,7 +235,7 @@ function features(levels: readonly FeatureLevel[]): HTMLElement {
       return h(
         'div',
         { class: 'feature-level' },
-        h('h4', {}, `Level ${i + 1} `, h('span', { class: 'muted' }, `${image.width}×${image.height}`)),
+        h('h4', {}, `Level ${i + 1} `, h('span', { class: 'muted' }, `${image.height}×${image.width}`)),
         row(i + 1, 'appearance, moved', level.appearance, level.channels[0]),
         row(i + 1, 'target pose', level.pose, level.channels[1]),
       );

@@ -29,7 +29,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
     void (async () => {
       const { checkpoint, picture, poses } = sortFiles(files);
       if (checkpoint) await own.loadFile(checkpoint);
-      else if (picture) await usePicture(own, picture, poses);
+      else if (picture) await usePicture(root, own, picture, poses);
       else if (poses) await panel.useFile(poses);
     })().catch((e: Error) => error(e.message));
   };

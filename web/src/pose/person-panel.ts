@@ -15,7 +15,7 @@ const MOST_PIXELS = 1600;
  * Takes a picture as the person. Its joints come from `poses`, or from the visitor's clicks. `UsageError` when picture or joints
  * are of no use.
  */
-export async function usePicture(session: Session, file: File, poses: File | undefined): Promise<void> {
+export async function usePicture(page: Element, session: Session, file: File, poses: File | undefined): Promise<void> {
   const { frame } = session;
   if (!frame) throw new UsageError('wait until the model is loaded, then give the picture once more');
   const { image, scale } = await decodePicture(file, MOST_PIXELS).catch((error: Error) => {
@@ -26,7 +26,7 @@ export async function usePicture(session: Session, file: File, poses: File | und
     const found = await poseOfPicture(poses, file.name, frame.skeleton);
     named = { ...found, pose: found.pose.map((p) => p && ([p[0] * scale, p[1] * scale] as const)) };
   } else {
-    const pose = await annotate(image, file.name, frame.skeleton);
+    const pose = await annotate(page, image, file.name, frame.skeleton);
     if (!pose) return;
     named = { label: file.name, where: file.name, pose };
   }

@@ -10,6 +10,7 @@ import { drawnSource } from '../../../src/data/files-source.js';
 import { synthTotal } from '../../../src/data/synth-dataset.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { PERSON, parseSkeleton, type Skeleton } from '../../../src/pose/skeleton.js';
+import { testPeople } from './command.js';
 import type { DataChoice } from './protocol.js';
 
 /** Both halves of a dataset; without a test half, samples come from the training half. */
@@ -22,8 +23,6 @@ export interface Datasets {
 export type OnProgress = (what: string, done: number, total: number) => void;
 
 const IMAGES_PER_PERSON = 8;
-/** So many people to train on for one to test with. */
-const TRAIN_PER_TEST = 6;
 const SYNTHETIC = 'synth';
 /** Milliseconds of drawing after which messages are heard. */
 const BREATH = 50;
@@ -66,7 +65,7 @@ export async function drawPeople(
 ): Promise<DataSource> {
   const options = {
     trainIdentities: people,
-    testIdentities: Math.ceil(people / TRAIN_PER_TEST),
+    testIdentities: testPeople(people),
     imagesPerIdentity: IMAGES_PER_PERSON,
     ...{ height, width, seed, place },
   };

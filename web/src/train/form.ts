@@ -1,7 +1,7 @@
 import type { Place } from '../../../src/data/synth/backdrop.js';
 import type { Ablation, Preset, Size } from '../../../src/model/config.js';
 import { type Child, field, freshId, h, replace } from '../dom.js';
-import { training } from './client.js';
+import { type TrainState, training } from './client.js';
 import { chosenFiles } from './folder.js';
 import type { DataChoice, DroppedFile, Rhythm, Settings } from './protocol.js';
 
@@ -12,6 +12,9 @@ export interface FormEvents {
   /** The next start begins a new run. */
   fresh(): void;
 }
+
+/** What the command line calls --resize. */
+export const FIT = 'Fit images of another size';
 
 const SIZES: Readonly<Record<Size, string>> = {
   small: '64 × 32',
@@ -56,6 +59,12 @@ const check = (text: string) => {
   return { input, label: h('label', { class: 'check' }, input, text) };
 };
 
+/** A field whose words need both columns. */
+function wide(element: HTMLElement): HTMLElement {
+  element.classList.add('wide');
+  return element;
+}
+
 /** What a run is made from, as a form. It is locked while one goes on, but for the rhythm. */
 export function settingsForm(events: FormEvents): { root: HTMLElement; update(): void } {
   const { state } = training;
@@ -74,7 +83,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   const synthetic = radio('data', 'synthetic', 'Drawn people');
   const own = radio('data', 'folder', 'Your folder');
   const name = h('select', { id: 'dataset' });
-  const resize = check('Fit images of another size');
+  const resize = check(FIT);
   const skipBad = check('Leave out what cannot be used');
   const directory = h('input', { type: 'file', webkitdirectory: true, id: 'folder' });
   const files = h('input', { type: 'file', accept: '.safetensors', multiple: true, id: 'checkpoint' });
@@ -86,7 +95,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     { class: 'pair' },
     field('People', people),
     field('Drawing seed', drawing),
-    field('Place', place),
+    wide(field('Place', place)),
     h('p', { class: 'hint' }, 'Eight pictures each, drawn here: the same that pose-gan synth writes.'),
   );
   const datasetField = field('Dataset', name);
@@ -198,9 +207,9 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
 
   /** Shows the state; a control that has the focus keeps what is being typed. */
   const update = () => {
-    const { base, folder, data, settings, rhythm, phase } = state;
+    const { base, folder, data, rhythm, phase } = state;
     const busy = phase === 'preparing' || phase === 'running' || phase === 'paused';
-    const shown = base ? { ...settings, ...fixedBy(base) } : settings;
+    const shown = settingsOf(state);
     put(size, shown.size);
     put(preset, shown.preset);
     put(ablation, shown.ablation);
@@ -251,6 +260,11 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   };
   update();
   return { root, update };
+}
+
+/** The settings of the run that is under way, or would be started. */
+export function settingsOf({ base, settings }: Pick<TrainState, 'base' | 'settings'>): Settings {
+  return base ? { ...settings, ...fixedBy(base) } : settings;
 }
 
 /** What a run that goes on does not leave open. */

@@ -2,9 +2,10 @@ import './train.css';
 import type { AppContext } from '../app.js';
 import { download, dropTarget, h, replace } from '../dom.js';
 import { type Change, training } from './client.js';
+import { resumeCommands } from './command.js';
 import { rateOf } from './curves.js';
 import { dataFolder, droppedEntries, filesIn } from './folder.js';
-import { settingsForm } from './form.js';
+import { FIT, settingsForm, settingsOf } from './form.js';
 import { lossPlots } from './plots.js';
 import type { DroppedFile, Phase } from './protocol.js';
 import { sampleView } from './samples.js';
@@ -35,6 +36,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   const controls = controlBar();
   const offer = h('div', { class: 'card row spread', id: 'kept' });
   let due: ReturnType<typeof setTimeout> | undefined;
+  let dismiss = () => {};
 
   function start() {
     const { base, data, settings, rhythm } = state;
@@ -138,7 +140,12 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
     change: show,
     files: (files) => {
       for (const { name, bytes } of files) download(name, bytes as Uint8Array<ArrayBuffer>);
-      app.status(`Saved ${files.map((f) => f.name).join(' and ')}`);
+      dismiss();
+      dismiss = app.notify(
+        `Saved ${files.map((f) => f.name).join(' and ')}. With both in a folder RUN, the command line goes on with them:\n` +
+          resumeCommands(settingsOf(state), state.data).join('\n'),
+        'note',
+      );
     },
     say: (message, kind) => void app.notify(message, kind),
   });
@@ -164,6 +171,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   app.status(PHASES[state.phase]);
   return () => {
     clearTimeout(due);
+    dismiss();
     unwatch();
     undrop();
     plots.destroy();
@@ -212,13 +220,13 @@ function controlBar(): { root: HTMLElement; update(): void } {
       [start, pause, resume, stop].find((b) => !b.hidden)?.focus();
     phase.textContent = PHASES[now];
     phase.hidden = now === 'idle';
-    what.textContent = now === 'preparing' && progress ? counted(progress) : '';
+    what.textContent = now === 'preparing' && progress ? progressText(progress) : '';
     bar.hidden = now !== 'preparing';
     if (progress?.total) {
       bar.max = progress.total;
       bar.value = progress.done;
     } else bar.removeAttribute('value');
-    problem.textContent = message ?? '';
+    problem.textContent = message?.replace('--resize', `“${FIT}”`) ?? '';
     problem.hidden = !message;
     const last = rows.at(-1);
     const rate = rateOf(rows);
@@ -236,6 +244,6 @@ function controlBar(): { root: HTMLElement; update(): void } {
   return { root, update };
 }
 
-function counted({ what, done, total }: { what: string; done: number; total: number }): string {
+function progressText({ what, done, total }: { what: string; done: number; total: number }): string {
   return total ? `${what}: ${done} of ${total}` : `${what} …`;
 }

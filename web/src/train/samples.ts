@@ -1,5 +1,6 @@
 import { SHEET_GAP } from '../../../src/data/samples.js';
 import { h, replace } from '../dom.js';
+import { counted } from '../words.js';
 import { training } from './client.js';
 
 const COLUMNS = ['Source', 'Pose', 'Target', 'Generated'];
@@ -37,7 +38,7 @@ export function sampleView(): { root: HTMLElement; update(): void } {
     const scale = Math.max(1, Math.floor(HEIGHT / sheet.height));
     canvas.style.width = `${scale * sheet.width}px`;
     heads.style.width = canvas.style.width;
-    when.textContent = `After ${step} iteration${step === 1 ? '' : 's'}`;
+    when.textContent = `After ${counted(step, 'iteration')}`;
     slider.setAttribute('aria-valuetext', when.textContent);
     canvas.setAttribute(
       'aria-label',
