@@ -88,7 +88,10 @@ const subgroupSplitVariant: Variant<ConvAttrs> = {
       (chunks * rows * channels > room ? 'no room to split' : undefined)
     );
   },
-  avoid: (call) => !call.device.software || arg(call, 'y').rows < 128 || tapsOf(call) <= cachedTaps(call, 64),
+  avoid: (call) => {
+    const { rows, channels } = arg(call, 'y');
+    return !call.device.software || channels <= 32 || rows < 128 || tapsOf(call) <= cachedTaps(call, 64);
+  },
   launch: (call) => {
     const taps = tapsPerChunk(call);
     return splitLaunch(call, Math.ceil(tapsOf(call) / taps), tile(call, subgroupSplit, 64, taps));
