@@ -105,6 +105,25 @@ describe('commands', () => {
     expect([config.joints, config.parts, kept]).toEqual([10, 5, LAMP]);
   });
 
+  test('go on with the first by its folder alone, and without the options it keeps by those of its checkpoint', async () => {
+    const more = await run('train', '--resume', '--out', at('paper'), '--iterations', '14', '--json');
+    expect(more.stderr).toMatch(/after 12 iterations/);
+    expect(JSON.parse(more.stdout)).toMatchObject({ step: 14, interrupted: false });
+    const kept = JSON.parse(readFileSync(at('paper', 'options.json'), 'utf8'));
+    expect(kept).toMatchObject({ data: at('data'), name: 'lamp', width: '0.0625', batch: '1', iterations: '14' });
+
+    const other = await run('train', '--resume', '--out', at('paper'), '--batch', '2', '--iterations', '16');
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('batch was 1, now it is 2')]);
+    expect(JSON.parse(readFileSync(at('paper', 'options.json'), 'utf8'))).toEqual(kept);
+
+    rmSync(at('paper', 'options.json'));
+    const unsaid = await run('train', '--resume', '--out', at('paper'), '--iterations', '15');
+    expect([unsaid.code, unsaid.stderr]).toEqual([2, expect.stringContaining('--data is needed')]);
+    const last = await run('train', ...data(), '--resume', '--out', at('paper'), '--iterations', '15', '--json');
+    expect(JSON.parse(last.stdout)).toMatchObject({ step: 15 });
+    expect(loadCheckpoint(at('paper')).info).toMatchObject({ step: 15, seed: 1, skeleton: LAMP });
+  });
+
   test('evaluate the first, whose checkpoint knows its skeleton', async () => {
     const { code, stdout } = await run('evaluate', '--checkpoint', at('paper'), ...data(), '--limit', '1', '--json');
     expect(code).toBe(0);

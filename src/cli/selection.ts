@@ -45,15 +45,16 @@ export interface ModelChoice {
   readonly batch: number;
 }
 
-/** The model that the options of `MODEL_OPTIONS` choose; `--features` is for `loadFeatures`. */
-export function chosenModel(values: Values): ModelChoice {
+/** The model that the options of `MODEL_OPTIONS` choose; `--features` is for `loadFeatures`. `known` takes the place of the person's skeleton. */
+export function chosenModel(values: Values, known?: Skeleton): ModelChoice {
   const recipe = {
     preset: text(values, 'preset') as Preset | undefined,
     size: text(values, 'size') as Size | undefined,
     ablation: text(values, 'ablation') as Ablation | undefined,
     width: positive(values, 'width', 1),
   };
-  const skeleton = readSkeleton(text(values, 'skeleton'));
+  const path = text(values, 'skeleton');
+  const skeleton = (path === undefined ? known : undefined) ?? readSkeleton(path);
   const base = modelConfig(recipe);
   const config = { ...base, joints: skeleton.joints.length, parts: skeleton.parts.length };
   return { config, recipe, skeleton, batch: whole(values, 'batch', config.batch, 1) };

@@ -4,13 +4,15 @@ import type { Dataset } from '../data/dataset.js';
 import { UsageError } from '../gpu/errors.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
-import { readSkeleton } from '../node/files.js';
+import { writeFileAtomic } from '../node/files.js';
 import { trainRun } from '../node/run.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
+import type { Skeleton } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
-import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
+import { keptOptions, madeWith, optionsPath } from './resumed.js';
+import { chosenModel, MODEL_HELP, MODEL_OPTIONS, type ModelChoice } from './selection.js';
 import { tuningProgress } from './tune.js';
 import { noMore, positive, required, text, whole } from './values.js';
 
@@ -34,10 +36,8 @@ const OPTIONS = {
   'skip-bad': { type: 'boolean' },
 } as const;
 
-/** Options from a JSON file; those on the command line win. */
-function withConfigFile(values: Values): Values {
-  const path = text(values, 'config');
-  if (!path) return values;
+/** Options from a JSON file. */
+function optionsOf(path: string): Values {
   let file: Record<string, unknown>;
   try {
     file = JSON.parse(readFileSync(path, 'utf8'));
@@ -50,17 +50,30 @@ function withConfigFile(values: Values): Values {
       throw new UsageError(`the config file ${path} has "${key}"; known are ${Object.keys(OPTIONS).join(', ')}`);
     merged[key] = typeof value === 'boolean' ? value : String(value);
   }
-  return { ...merged, ...values };
+  return merged;
 }
 
-async function datasets(values: Values, height: number, width: number): Promise<{ train: Dataset; test?: Dataset }> {
+/** All options: those of the command line win over those of `--config`, and these over what a resumed run was made with. */
+function allOptions(given: Values): { values: Values; skeleton?: Skeleton } {
+  const config = text(given, 'config');
+  const file = config ? optionsOf(config) : {};
+  const values = { ...file, ...given };
+  if (values.resume !== true) return { values };
+  const { values: settings, optionsFile, skeleton } = madeWith(required(values, 'out'));
+  return { values: { ...settings, ...(optionsFile ? optionsOf(optionsFile) : {}), ...values }, skeleton };
+}
+
+async function datasets(
+  values: Values,
+  { config: { height, width }, skeleton }: ModelChoice,
+): Promise<{ train: Dataset; test?: Dataset }> {
   let bar: Progress | undefined;
   const common = {
     folder: required(values, 'data'),
     name: required(values, 'name'),
     height,
     width,
-    skeleton: readSkeleton(text(values, 'skeleton')),
+    skeleton,
     resize: values.resize === true,
     skipBad: values['skip-bad'] === true,
     onProgress: (done: number, total: number) => {
@@ -106,15 +119,16 @@ function interruption(say: (text: string) => void): { signal: AbortSignal; relea
 
 async function run(given: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const values = withConfigFile(given);
-  const { config: chosen, recipe, batch } = chosenModel(values);
+  const { values, skeleton } = allOptions(given);
+  const model = chosenModel(values, skeleton);
+  const { config: chosen, recipe, batch } = model;
   const config = { ...chosen, learningRate: positive(values, 'learning-rate', chosen.learningRate) };
   const folder = required(values, 'out');
   const iterations = whole(values, 'iterations', 90_000, 1);
   const json = values.json === true;
   const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
   const features = loadFeatures(config, text(values, 'features'));
-  const { train, test } = await datasets(values, config.height, config.width);
+  const { train, test } = await datasets(values, model);
   say(describe(train));
   for (const w of train.warnings) say(`warning: ${w}`);
   if (features.note) say(features.note);
@@ -137,6 +151,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       saveEvery: whole(values, 'save-every', 1000, 1),
       keep: whole(values, 'keep', 1, 1),
       resume: values.resume === true,
+      onBegin: () => writeFileAtomic(optionsPath(folder), `${JSON.stringify(keptOptions(values), null, 2)}\n`),
       features,
       open: async () => {
         const engine = await open({ adapter: text(values, 'adapter') });
@@ -186,14 +201,15 @@ export const train: Command = {
     'save-every': 'iterations between checkpoints (default: 1000)',
     keep: 'how many checkpoints stay (default: 1)',
     workers: 'decoding threads (default: 1)',
-    resume: 'go on with the run in --out, bit for bit, with the kernels it began with',
+    resume: 'go on with the run in --out, bit for bit, with the options and kernels it began with where none are given',
     tune: 'time the kernels of a new run first, where that was not done on this adapter (pose-gan tune)',
     resize: 'fit images of another size, joints included',
     'skip-bad': 'leave out and count what cannot be used',
   },
   examples: [
     'pose-gan train --data data --name synth --out runs/first --width 0.125 --iterations 500',
-    'pose-gan train --config run.json --resume',
+    'pose-gan train --out runs/first --resume',
+    'pose-gan train --config run.json',
   ],
   run,
 };

@@ -13,7 +13,7 @@ import {
   stateName,
 } from '../model/run-files.js';
 import type { TrainingState } from '../model/trainer.js';
-import { fromStateFile, type StateInfo } from '../model/training-state.js';
+import { fromStateFile, type StateInfo, stateFileInfo } from '../model/training-state.js';
 import { readBytes, writeFileAtomic } from './files.js';
 
 /** A checkpoint in a folder. */
@@ -85,11 +85,21 @@ function besideState(file: string): string {
   return join(dirname(file), checkpointName(Number(STATE_FILE.exec(basename(file))?.[1])));
 }
 
+type LoadedCheckpoint = Checkpoint & { readonly path: string };
+
 /** The training state of a loaded checkpoint, checked against the networks it will go into. */
-export function loadState(
-  checkpoint: Checkpoint & { readonly path: string },
-  nets: Nets,
-): { state: TrainingState; info: StateInfo } {
+export function loadState(checkpoint: LoadedCheckpoint, nets: Nets): { state: TrainingState; info: StateInfo } {
+  const { bytes, path } = stateFile(checkpoint);
+  return fromStateFile(bytes, path, checkpoint, nets);
+}
+
+/** What the training state of a loaded checkpoint holds beside its numbers. */
+export function loadStateInfo(checkpoint: LoadedCheckpoint): StateInfo {
+  const { bytes, path } = stateFile(checkpoint);
+  return stateFileInfo(bytes, path, checkpoint);
+}
+
+function stateFile(checkpoint: LoadedCheckpoint): { bytes: Uint8Array; path: string } {
   const path = join(dirname(checkpoint.path), stateName(checkpoint.info.step, checkpoint.fingerprint));
   if (!statSync(path, { throwIfNoEntry: false })) {
     const others = readdirSync(dirname(checkpoint.path)).filter((n) => STATE_FILE.exec(n)?.[1]);
@@ -99,5 +109,5 @@ export function loadState(
         'Copy both files together, or start a new run from the weights alone.',
     );
   }
-  return fromStateFile(readBytes(path, 'training state'), path, checkpoint, nets);
+  return { bytes: readBytes(path, 'training state'), path };
 }

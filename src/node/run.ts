@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly open: () => Promise<Engine>;
   /** Times the kernels of a new run first, where the engine's tuning has no choice for them, and keeps the choices for others. */
   readonly tune?: TuneOptions;
+  /** Called before the first iteration, when a run that is resumed has been found to have these settings. */
+  readonly onBegin?: () => void;
   /** Ends the run after the iteration under way, saved. */
   readonly signal?: AbortSignal;
   readonly onStep?: (row: LogRow) => void;
@@ -103,6 +105,7 @@ class Run {
       const trainer = await Trainer.create(engine, made);
       if (resume) this.#restore(trainer);
       else writeFileAtomic(this.#path('log.jsonl'), '');
+      options.onBegin?.();
       const sampler = await this.#sampler(engine, trainer);
       const result = await this.#loop(trainer, loader, sampler);
       return result;

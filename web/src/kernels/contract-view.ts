@@ -43,6 +43,7 @@ export function contractView(c: Contract): HTMLElement {
   const bindings = [
     [`var<storage, read> ${some}: array<f32>`, 'an argument; array<vec4f> where channels, stride and offset allow'],
     [`var ${some}: texture_2d<f32>`, `the same as texels of four values, ${c.device.texels} to a row`],
+    [`var ${some}: texture_storage_2d<rgba32float, read>`, 'the same texture'],
     [`var<storage, read_write> ${result}: array<f32>`, 'a result; write every element, and nothing beside it'],
     ['var<uniform> p: Params', 'struct Params with fields of the names below'],
   ];

@@ -12,14 +12,10 @@ const words = (options: Readonly<Record<string, string | number | boolean>>) =>
     .map(([name, value]) => (value === true ? ` --${name}` : ` --${name} ${value}`))
     .join('');
 
-/** The commands that go on with a saved run when its two files lie in the folder RUN; drawn people are written first. */
-export function resumeCommands({ learningRate, seed, batch, ...model }: Settings, data: DataChoice): string[] {
-  const { height, width, loss } = modelConfig(model);
-  const rest = {
-    ...{ out: 'RUN', resume: true, ...model, batch, 'learning-rate': learningRate, seed },
-    // The page has no VGG to compare features of.
-    ...(loss.kind === 'l1' ? {} : { features: 'bank' }),
-  };
+/** The commands that go on with a saved run when its two files, which know the model, lie in the folder RUN; drawn people are written first. */
+export function resumeCommands(settings: Settings, data: DataChoice): string[] {
+  const { height, width } = modelConfig(settings);
+  const rest = { out: 'RUN', resume: true };
   if (data.kind === 'folder') {
     const { name, resize, skipBad } = data;
     return [`pose-gan train${words({ data: 'FOLDER', name, ...rest, resize, 'skip-bad': skipBad })}`];

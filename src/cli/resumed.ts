@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { loadCheckpoint, loadStateInfo } from '../node/checkpoint-files.js';
+import type { Skeleton } from '../pose/skeleton.js';
+import type { Values } from './command.js';
+
+/** Where a run keeps the options it was begun with, in the form of `--config`. */
+export const optionsPath = (folder: string) => join(folder, 'options.json');
+
+/** Options that say where and how a command runs, not what the run is; the skeleton is in the checkpoint. */
+const NOT_KEPT = ['config', 'out', 'resume', 'tune', 'adapter', 'json', 'help', 'skeleton'];
+
+/** The options of a run as its folder keeps them; the data folder as a path from the root, for whoever resumes from elsewhere. */
+export function keptOptions(values: Values): Values {
+  const kept = Object.entries(values).filter(([name]) => !NOT_KEPT.includes(name));
+  const { data } = values;
+  return { ...Object.fromEntries(kept), ...(typeof data === 'string' ? { data: resolve(data) } : {}) };
+}
+
+/**
+ * What the run in a folder was made with: its options file, and the settings of the model from the latest checkpoint, which are
+ * all that a run has which the browser saved. `UsageError` when there is no checkpoint.
+ */
+export function madeWith(folder: string): { values: Values; optionsFile: string | undefined; skeleton: Skeleton } {
+  const checkpoint = loadCheckpoint(folder);
+  const { recipe, config, seed, features, skeleton } = checkpoint.info;
+  const settings = {
+    ...recipe,
+    ...(features === 'none' ? {} : { features }),
+    ...{ 'learning-rate': config.learningRate, seed, batch: loadStateInfo(checkpoint).batch },
+  };
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  const path = optionsPath(folder);
+  return {
+    values: Object.fromEntries(given.map(([name, value]) => [name, String(value)])),
+    optionsFile: existsSync(path) ? path : undefined,
+    skeleton,
+  };
+}
