@@ -112,6 +112,21 @@ describe('clocks', () => {
   });
 });
 
+test('kernels that want rows of whole vec4s are timed on five channels, too, as a plan would run them', async () => {
+  const five = {
+    name: 'five channels',
+    attrs: { pad: 1 },
+    inputs: { x: { shape: [1, 6, 7, 5] }, w: { shape: [3, 3, 5, 8] } },
+  };
+  const room = { ...(rooms.find((r) => r.name === 'conv2d') as Room), bench: [five] };
+  const suite = await Suite.open(engine, [room], { filter: 'conv2d five', samples: 1 });
+  const { rows } = await suite.run(suite.cases[0] as (typeof suite.cases)[0]);
+  suite.destroy();
+  expect(rows.some((r) => r.chosen)).toBe(true);
+  expect(rows.filter((r) => r.untimed)).toEqual([]);
+  for (const r of rows) expect(r.error?.nmse).toBeLessThan(1e-7);
+}, 120_000);
+
 describe('deviation', () => {
   test('mean and largest error; what is not finite is null, not 0', () => {
     expect(deviation([1, 2, 2], [1, 2, 4])).toEqual({ nmse: 4 / 21, max: 0.5 });

@@ -20,6 +20,8 @@ export interface CompileOptions {
   retain?: 'all' | readonly Tensor[];
   /** Chooses a variant by name, or gives one that the op does not list; when it returns nothing, `engine.tuning` or else the rule. */
   variant?: (op: string, call: Call) => string | Variant | undefined;
+  /** Whether arguments are copied to rows that begin at whole vec4s where their op gains by it. They are, unless `variant` is given. */
+  align?: boolean;
   /**
    * Whether kernels do the elementwise work that follows them. They do, unless every intermediate is retained; `'everywhere'`
    * also where compiling takes longer than this adapter would save.

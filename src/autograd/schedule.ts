@@ -25,7 +25,7 @@ export class Scheduler {
   constructor(
     private readonly engine: Engine,
     nodes: readonly Node[],
-    private readonly options: Pick<CompileOptions, 'guard' | 'variant'>,
+    private readonly options: Pick<CompileOptions, 'guard' | 'variant' | 'align'>,
   ) {
     this.slabs = new Slabs(engine, nodes);
     this.places = new Placements(nodes, this.slabs.gradients, (n) => this.slabs.slots(n), options.guard);
@@ -96,10 +96,11 @@ export class Scheduler {
     return to;
   }
 
-  /** Where a kernel reads an argument. Under a forced variant it reads it as it lies. */
+  /** Where a kernel reads an argument. */
   #argument(op: Op, name: string, t: Tensor): Placement {
     if (!op.strided?.includes(name)) return this.#contiguous(t);
-    return op.aligned?.includes(name) && !this.options.variant ? this.#aligned(t) : this.places.of(t);
+    const { align: wanted = !this.options.variant } = this.options;
+    return op.aligned?.includes(name) && wanted ? this.#aligned(t) : this.places.of(t);
   }
 
   #kernel(node: Node): void {

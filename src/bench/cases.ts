@@ -133,6 +133,7 @@ export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Va
   const variant = of.name;
   const options: CompileOptions = {
     retain: 'all',
+    align: true,
     variant: (name, call) => (name === op.name && !of.rejects?.(call) ? of : undefined),
   };
   const isMine = (s: { op: Op; variant: string }) => s.op === op && s.variant === variant;
