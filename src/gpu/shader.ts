@@ -57,11 +57,9 @@ export function shader(label: string, code: string): Shader {
     const [, group, index, space = '', name = '', rest = ''] = m;
     if (group !== '0') throw new Error(`${label}: variable ${name} is in group ${group}; kernels use group 0 alone`);
     const words = space.split(',').map((w) => w.trim());
-    const texture = space === '' && /^\s*texture_(2d<f32>|storage_2d<rgba32float, *read>)/.test(rest);
+    const texture = space === '' && /^\s*texture_(2d<f32|storage_2d<rgba32float, *read)>/.test(rest);
     if (!texture && words[0] !== 'uniform' && words[0] !== 'storage')
-      throw new Error(
-        `${label}: variable ${name} must be var<uniform>, var<storage, read>, var<storage, read_write>, texture_2d<f32> or texture_storage_2d<rgba32float, read>`,
-      );
+      throw new Error(`${label}: variable ${name} must be uniform, storage or a texture of f32 to read`);
     const storage = words[1] === 'read_write' ? 'storage' : 'read-only-storage';
     const type = texture ? 'texture' : words[0] === 'uniform' ? 'uniform' : storage;
     bindings.push({ index: Number(index), name, type });

@@ -1,3 +1,5 @@
+import { type Shader, shader } from './shader.js';
+
 /**
  * Writes a kernel out in full: software adapters keep an array of registers in memory as long as a loop indexes it. In the source
  *
@@ -58,7 +60,7 @@ function replaceIndices(code: string, name: string, constants: ReadonlyMap<strin
     const start = m.index + m[0].length;
     const end = closing(code, start, '[', ']');
     const index = constant(code.slice(start, end), constants);
-    if (index === undefined) throw new Error(`${name}[${code.slice(start, end)}]: the index is not constant`);
+    if (index === undefined) throw new Error(`${name}[${code.slice(start, end)}]: no constant index`);
     code = `${code.slice(0, m.index)}${name}_${index}${code.slice(end + 1)}`;
   }
   return code;
@@ -71,7 +73,7 @@ function closing(code: string, start: number, open: string, close: string): numb
     if (code[i] === open) depth++;
     else if (code[i] === close && --depth === 0) return i;
   }
-  throw new Error(`no ${close} closes ${code.slice(start - 20, start)}`);
+  throw new Error(`no ${close} closes ${code.slice(start)}`);
 }
 
 /** Value of an expression of unsigned numbers and constants with + * / % and parentheses; nothing when it has anything else. */
@@ -105,4 +107,21 @@ function constant(text: string, constants: ReadonlyMap<string, number>): number 
   };
   const value = sum();
   return at === tokens.length && !Number.isNaN(value) ? value : undefined;
+}
+
+type Constants = Readonly<Record<string, number>>;
+
+/** A kernel by its constants, written out and read when it is first asked for. */
+export function writtenOut(
+  label: string,
+  code: string,
+  make: (label: string, code: string, constants: Constants) => Shader = shader,
+): (constants: Constants) => Shader {
+  const made = new Map<string, Shader>();
+  return (constants) => {
+    const name = `${label}-${Object.values(constants).join('x')}`;
+    const found = made.get(name) ?? make(name, unroll(code, constants), constants);
+    made.set(name, found);
+    return found;
+  };
 }

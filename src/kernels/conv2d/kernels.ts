@@ -7,14 +7,14 @@ import { arg, type Call, type Dispatch, grid, type Variant, vec4Ready } from '..
 import { shader } from '../../gpu/shader.js';
 import type { ConvAttrs } from './convolution.js';
 import { convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
-import { rejectsSubgroups, texelRows, writtenOut } from './subgroup.js';
+import { forLanes, rejectsSubgroups, texelRows } from './subgroup.js';
 import { tiledVariants } from './tiles.js';
 
 const naive = shader('conv2d/naive', naiveCode);
 const scalar = shader('conv2d/scalar', scalarCode);
 const registers = shader('conv2d/registers', registersCode);
-const subgroup = writtenOut('conv2d/subgroup', subgroupCode);
-const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupCode, (label, code) =>
+const subgroup = forLanes('conv2d/subgroup', subgroupCode);
+const subgroupSplit = forLanes('conv2d/subgroupSplit', subgroupCode, (label, code) =>
   storingTo(label, code, 'y', 'partials'),
 );
 

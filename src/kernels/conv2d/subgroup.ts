@@ -1,6 +1,6 @@
 import type { Arg, DeviceTraits } from '../../autograd/op.js';
-import { type Shader, shader } from '../../gpu/shader.js';
-import { unroll } from '../../gpu/unroll.js';
+import { shader } from '../../gpu/shader.js';
+import { writtenOut } from '../../gpu/unroll.js';
 
 /** What the subgroup kernels of the convolutions share: the software adapters' kernels, written out for their subgroups. */
 
@@ -24,21 +24,6 @@ const storageTextures = (code: string): string =>
     .replaceAll(': texture_2d<f32>', ': texture_storage_2d<rgba32float, read>')
     .replaceAll('texel(t), 0)', 'texel(t))');
 
-/** A kernel by its constants, written out and read when it is first asked for. */
-export function writtenOut(
-  label: string,
-  code: string,
-  make: (label: string, code: string) => Shader = shader,
-): (constants: Readonly<Record<string, number>>) => Shader {
-  const made = new Map<string, Shader>();
-  return (constants) => {
-    const name = `${label}-${Object.values(constants).join('x')}`;
-    let found = made.get(name);
-    if (!found) {
-      const text = unroll(code, constants);
-      found = make(name, constants.LANES === 8 ? storageTextures(text) : text);
-      made.set(name, found);
-    }
-    return found;
-  };
-}
+/** `writtenOut` for the lanes of a subgroup. */
+export const forLanes = (label: string, code: string, make: typeof shader = shader) =>
+  writtenOut(label, code, (name, text, { LANES }) => make(name, LANES === 8 ? storageTextures(text) : text));

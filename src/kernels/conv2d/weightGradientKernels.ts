@@ -8,19 +8,19 @@ import { type Arg, arg, type Call, grid, type Launch, type Variant, vec4Ready } 
 import { type Shader, shader } from '../../gpu/shader.js';
 import type { WeightGradientAttrs } from './conv2dWeightGradient.js';
 import { scratchLimit, storingTo } from './launch.js';
-import { rejectsSubgroups, texelRows, writtenOut } from './subgroup.js';
+import { forLanes, rejectsSubgroups, texelRows } from './subgroup.js';
 import { bestTile, groupsOf, kept, type Product, rejectsTile, splitsOf, TILES, tiledCode } from './tiles.js';
 
 const naive = shader('conv2dWeightGradient/naive', naiveCode);
 const split = shader('conv2dWeightGradient/split', splitCode);
 const whole = storingTo('conv2dWeightGradient/whole', splitCode, 'partials', 'gw');
-const subgroup = writtenOut('conv2dWeightGradient/subgroup', subgroupCode);
-const subgroupWhole = writtenOut('conv2dWeightGradient/subgroup', subgroupCode, (label, code) =>
+const subgroup = forLanes('conv2dWeightGradient/subgroup', subgroupCode);
+const subgroupWhole = forLanes('conv2dWeightGradient/subgroup', subgroupCode, (label, code) =>
   storingTo(label, code, 'partials', 'gw'),
 );
 
-const narrow = writtenOut('conv2dWeightGradient/narrow', narrowCode);
-const narrowWhole = writtenOut('conv2dWeightGradient/narrow', narrowCode, (label, code) =>
+const narrow = forLanes('conv2dWeightGradient/narrow', narrowCode);
+const narrowWhole = forLanes('conv2dWeightGradient/narrow', narrowCode, (label, code) =>
   storingTo(label, code, 'partials', 'gw'),
 );
 const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');

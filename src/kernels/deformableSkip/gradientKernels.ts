@@ -4,7 +4,7 @@ import naiveCode from '../../../shaders/deformableSkip/gradient-naive.wgsl?raw';
 import spansCode from '../../../shaders/deformableSkip/spans.wgsl?raw';
 import { grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
-import { writtenOut } from '../conv2d/subgroup.js';
+import { writtenOut } from '../../gpu/unroll.js';
 import { type DeformableSkipAttrs, quadsOf, settings } from './deformableSkip.js';
 
 const naive = shader('deformableSkipGradient/naive', naiveCode);

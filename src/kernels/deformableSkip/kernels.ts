@@ -3,7 +3,7 @@ import naiveCode from '../../../shaders/deformableSkip/naive.wgsl?raw';
 import reachCode from '../../../shaders/deformableSkip/reach.wgsl?raw';
 import { grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
-import { writtenOut } from '../conv2d/subgroup.js';
+import { writtenOut } from '../../gpu/unroll.js';
 import { type DeformableCall, type DeformableSkipAttrs, quadsOf, settings } from './deformableSkip.js';
 
 const naive = shader('deformableSkip/naive', naiveCode);
