@@ -5,16 +5,17 @@ import subgroupCode from '../../../shaders/conv2d/subgroup.wgsl?raw';
 import tiledCode from '../../../shaders/conv2d/tiled.wgsl?raw';
 import { arg, type Call, type Dispatch, grid, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
+import { writtenOut } from '../../gpu/unroll.js';
 import type { ConvAttrs } from './convolution.js';
 import { convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
-import { forLanes, rejectsSubgroups, texelRows } from './subgroup.js';
+import { rejectsSubgroups, texelRows } from './subgroup.js';
 import { tiledVariants } from './tiles.js';
 
 const naive = shader('conv2d/naive', naiveCode);
 const scalar = shader('conv2d/scalar', scalarCode);
 const registers = shader('conv2d/registers', registersCode);
-const subgroup = forLanes('conv2d/subgroup', subgroupCode);
-const subgroupSplit = forLanes('conv2d/subgroupSplit', subgroupCode, (label, code) =>
+const subgroup = writtenOut('conv2d/subgroup', subgroupCode);
+const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupCode, (label, code) =>
   storingTo(label, code, 'y', 'partials'),
 );
 

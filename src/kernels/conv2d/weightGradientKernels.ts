@@ -6,21 +6,22 @@ import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
 import tiledText from '../../../shaders/conv2dWeightGradient/tiled.wgsl?raw';
 import { type Arg, arg, type Call, grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { type Shader, shader } from '../../gpu/shader.js';
+import { writtenOut } from '../../gpu/unroll.js';
 import type { WeightGradientAttrs } from './conv2dWeightGradient.js';
 import { scratchLimit, storingTo } from './launch.js';
-import { forLanes, rejectsSubgroups, texelRows } from './subgroup.js';
+import { rejectsSubgroups, texelRows } from './subgroup.js';
 import { bestTile, groupsOf, kept, type Product, rejectsTile, splitsOf, TILES, tiledCode } from './tiles.js';
 
 const naive = shader('conv2dWeightGradient/naive', naiveCode);
 const split = shader('conv2dWeightGradient/split', splitCode);
 const whole = storingTo('conv2dWeightGradient/whole', splitCode, 'partials', 'gw');
-const subgroup = forLanes('conv2dWeightGradient/subgroup', subgroupCode);
-const subgroupWhole = forLanes('conv2dWeightGradient/subgroup', subgroupCode, (label, code) =>
+const subgroup = writtenOut('conv2dWeightGradient/subgroup', subgroupCode);
+const subgroupWhole = writtenOut('conv2dWeightGradient/subgroup', subgroupCode, (label, code) =>
   storingTo(label, code, 'partials', 'gw'),
 );
 
-const narrow = forLanes('conv2dWeightGradient/narrow', narrowCode);
-const narrowWhole = forLanes('conv2dWeightGradient/narrow', narrowCode, (label, code) =>
+const narrow = writtenOut('conv2dWeightGradient/narrow', narrowCode);
+const narrowWhole = writtenOut('conv2dWeightGradient/narrow', narrowCode, (label, code) =>
   storingTo(label, code, 'partials', 'gw'),
 );
 const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');

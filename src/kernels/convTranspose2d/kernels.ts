@@ -5,15 +5,16 @@ import subgroupCode from '../../../shaders/convTranspose2d/subgroup.wgsl?raw';
 import tiledCode from '../../../shaders/convTranspose2d/tiled.wgsl?raw';
 import { arg, type Call, grid, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
+import { writtenOut } from '../../gpu/unroll.js';
 import { convParams } from '../conv2d/launch.js';
-import { forLanes, rejectsSubgroups } from '../conv2d/subgroup.js';
+import { rejectsSubgroups } from '../conv2d/subgroup.js';
 import { tiledVariants } from '../conv2d/tiles.js';
 import type { ConvTransposeAttrs } from './convTranspose2d.js';
 
 const naive = shader('convTranspose2d/naive', naiveCode);
 const scalar = shader('convTranspose2d/scalar', scalarCode);
 const registers = shader('convTranspose2d/registers', registersCode);
-const subgroup = forLanes('convTranspose2d/subgroup', subgroupCode);
+const subgroup = writtenOut('convTranspose2d/subgroup', subgroupCode);
 
 /** Output pixels of one phase, and number of phases. */
 function phases(call: Call<ConvTransposeAttrs>): { pixels: number; count: number } {
