@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { shader } from '../src/gpu/shader.js';
-import { unroll } from '../src/gpu/unroll.js';
+import { unroll, writtenOut } from '../src/gpu/unroll.js';
 import { sharedEngine } from './gpu.js';
 
 const kernels = ['conv2d', 'convTranspose2d', 'conv2dWeightGradient'];
@@ -50,4 +50,18 @@ describe('on the adapter', () => {
     const engine = await sharedEngine();
     await expect(engine.pipeline(shader(op, source(op)))).resolves.toBeDefined();
   });
+});
+
+it.each([
+  ['conv2d/subgroup', { ROWS: 32, QUADS: 1 }],
+  ['convTranspose2d/subgroup', { ROWS: 32, QUADS: 1 }],
+  ['conv2dWeightGradient/subgroup', { BLOCKS: 1, QUADS: 1, PIXELS: 2 }],
+  ['conv2dWeightGradient/narrow', { WIDTH: 3, STEP: 6 }],
+])('%s reads storage textures with eight lanes, sampled ones with four, and is read once', (name, constants) => {
+  const kernel = writtenOut(name, readFileSync(`shaders/${name}.wgsl`, 'utf8'));
+  const count = (LANES: number, text: string) => kernel({ LANES, ...constants }).code.split(text).length - 1;
+  expect([count(8, ': texture_storage_2d<rgba32float, read>'), count(8, ': texture_2d<f32>')]).toEqual([2, 0]);
+  expect([count(8, 'texel(t))'), count(8, 'texel(t), 0)')]).toEqual([2, 0]);
+  expect([count(4, ': texture_storage_2d<rgba32float, read>'), count(4, 'texel(t), 0)')]).toEqual([0, 2]);
+  expect(kernel({ LANES: 8, ...constants })).toBe(kernel({ LANES: 8, ...constants }));
 });
