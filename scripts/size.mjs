@@ -31,14 +31,17 @@ const common = {
   logLevel: 'warning',
 };
 
-/** Leaves imports outside the bundle where `outside(path, kind)` says so. */
+/**
+ * Leaves imports outside the bundle where `outside(path, kind)` says so, named by their place in the checkout: where that lies must
+ * not count.
+ */
 const leaving = (outside) => ({
   name: 'leaving',
   setup(b) {
     b.onResolve({ filter: /^\.{1,2}\/.*[^w]$/ }, async ({ path, kind, resolveDir, pluginData }) => {
       if (pluginData === 'asked' || kind === 'entry-point') return undefined;
       const found = await b.resolve(path, { kind, resolveDir, pluginData: 'asked' });
-      return outside(found.path, kind) ? { path: found.path, external: true } : undefined;
+      return outside(found.path, kind) ? { path: `./${name(found.path)}`, external: true } : undefined;
     });
   },
 });
