@@ -65,6 +65,7 @@ test('learns at the smallest size while the page answers; what it saves is a run
   await page.locator('#start').waitFor({ state: 'detached' });
   await page.getByRole('link', { name: 'Train' }).click();
   await page.locator('#pause').waitFor();
+  expect(await page.getByLabel('Log scale').isChecked()).toBe(true);
   await held.release();
   await until(() => iteration(page)).toBeGreaterThan(left);
   expect(await heard.opened()).toEqual({ worker: 1, page: 0 });

@@ -1,4 +1,5 @@
 import { h, replace } from './dom.js';
+import { recall, remember } from './remember.js';
 
 /** What the shell gives to its pages. */
 export interface AppContext {
@@ -26,8 +27,8 @@ export interface PageAdapter {
 /** A page: fills `root` and returns what ends it. */
 export type Mount = (root: HTMLElement, app: AppContext) => () => void;
 
-type Theme = 'light' | 'dark';
-const THEME_KEY = 'pose-gan-theme';
+const THEMES = ['light', 'dark'] as const;
+type Theme = (typeof THEMES)[number];
 
 const byId = (id: string): HTMLElement => {
   const found = document.getElementById(id);
@@ -35,28 +36,11 @@ const byId = (id: string): HTMLElement => {
   return found;
 };
 
-/** Storage may be forbidden to a page; then a choice lasts as long as the page. */
-function remembered(): Theme | undefined {
-  try {
-    const value = localStorage.getItem(THEME_KEY);
-    return value === 'light' || value === 'dark' ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function remember(theme: Theme | undefined): void {
-  try {
-    if (theme) localStorage.setItem(THEME_KEY, theme);
-    else localStorage.removeItem(THEME_KEY);
-  } catch {}
-}
-
 /** Light or dark: as the system says until the visitor chooses. */
 function themes(button: HTMLElement) {
   const system = matchMedia('(prefers-color-scheme: dark)');
   const listeners = new Set<() => void>();
-  let chosen = remembered();
+  let chosen: Theme | undefined = THEMES.find((theme) => theme === recall<string>('theme', ''));
   const systemTheme = (): Theme => (system.matches ? 'dark' : 'light');
   const current = () => chosen ?? systemTheme();
   const show = () => {
@@ -71,7 +55,7 @@ function themes(button: HTMLElement) {
   button.addEventListener('click', () => {
     const next = current() === 'dark' ? 'light' : 'dark';
     chosen = next === systemTheme() ? undefined : next;
-    remember(chosen);
+    remember('theme', chosen ?? null);
     show();
   });
   system.addEventListener('change', show);

@@ -1,7 +1,7 @@
 import { field, h } from '../dom.js';
+import { recall, remember } from '../remember.js';
 import { counted } from '../words.js';
 import type { BenchAsk, Catalogue } from './protocol.js';
-import { recall, remember } from './remember.js';
 
 export type Choice = BenchAsk;
 
@@ -24,7 +24,7 @@ export class BenchControls {
     { run, stop }: { run(choice: Choice): void; stop(): void },
   ) {
     const { rooms, adapter } = catalogue;
-    const first = recall<Partial<Choice>>('bench', { only: adapter.software ? FIRST.software : FIRST.gpu });
+    const first = recall<Partial<Choice>>('kernels bench', { only: adapter.software ? FIRST.software : FIRST.gpu });
     const changed = () => this.#changed();
     this.#rooms = new Map(
       rooms.map(({ name }) => [
@@ -87,7 +87,7 @@ export class BenchControls {
 
   #changed(): void {
     const choice = this.#choice();
-    remember('bench', choice);
+    remember('kernels bench', choice);
     const chosen = this.catalogue.rooms.filter((r) => choice.only.includes(r.name));
     const sum = (of: 'cases' | 'kernels') => chosen.reduce((n, r) => n + r[of], 0);
     const what = `${counted(sum('cases'), 'case')}, up to ${counted(sum('kernels'), 'kernel')}`;

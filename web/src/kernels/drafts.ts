@@ -1,6 +1,6 @@
 import type { KernelOptions } from '../../../src/bench/user-kernel.js';
+import { recall, remember } from '../remember.js';
 import type { Sources } from './protocol.js';
-import { recall, remember } from './remember.js';
 
 /** One source of a kernel, as typed. */
 export interface Part {
@@ -31,7 +31,7 @@ export function draftOf(sources: Sources, variant: string): Draft {
 
 /** What was typed for an op the last time, if that can be read. */
 export function recallDraft(op: string): Draft | undefined {
-  const found = recall<Partial<Draft> | undefined>(`draft ${op}`, undefined);
+  const found = recall<Partial<Draft> | undefined>(`kernels draft ${op}`, undefined);
   if (!Array.isArray(found?.parts) || !found.parts.length) return undefined;
   const text = (v: unknown) => (typeof v === 'string' ? v : '');
   return {
@@ -43,7 +43,7 @@ export function recallDraft(op: string): Draft | undefined {
   };
 }
 
-export const rememberDraft = (op: string, draft: Draft) => remember(`draft ${op}`, draft);
+export const rememberDraft = (op: string, draft: Draft) => remember(`kernels draft ${op}`, draft);
 
 /** What the sources of a draft are called in tables and errors. */
 export const partName = (i: number, count: number) => (count > 1 ? `part ${i + 1}` : 'yours');

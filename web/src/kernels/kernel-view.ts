@@ -1,6 +1,7 @@
 import { MAX_NMSE } from '../../../src/bench/user-check.js';
 import type { AppContext } from '../app.js';
 import { field, h, replace } from '../dom.js';
+import { recall, remember } from '../remember.js';
 import { WorkerFailure } from '../rpc.js';
 import { counted } from '../words.js';
 import { contractView } from './contract-view.js';
@@ -8,7 +9,6 @@ import { DraftForm } from './draft-form.js';
 import { draftOf, kernelOf, partName, recallDraft, rememberDraft } from './drafts.js';
 import { checkView, meanView, timedView } from './kernel-results.js';
 import type { Catalogue, KernelEvent, OpEntry } from './protocol.js';
-import { recall, remember } from './remember.js';
 import type { Session } from './session.js';
 import { Status } from './status.js';
 
@@ -64,7 +64,7 @@ export class KernelView {
       h('section', { class: 'card about', 'aria-label': 'Contract' }, this.#contract),
       this.#found,
     );
-    const first = recall('op', 'leakyRelu');
+    const first = recall('kernels op', 'leakyRelu');
     this.#op.value = this.#ops.has(first) ? first : 'leakyRelu';
     void this.#choose(this.#op.value);
   }
@@ -75,7 +75,7 @@ export class KernelView {
 
   /** Another op: its contract, and the kernel that was last typed for it, else our plainest. */
   async #choose(name: string): Promise<void> {
-    remember('op', name);
+    remember('kernels op', name);
     const op = this.#entry();
     replace(this.#found);
     replace(

@@ -5,8 +5,8 @@ import { WorkerFailure } from '../rpc.js';
 import { BenchView } from './bench-view.js';
 import { KernelView } from './kernel-view.js';
 import './kernels.css';
+import { recall, remember } from '../remember.js';
 import type { Catalogue } from './protocol.js';
-import { recall, remember } from './remember.js';
 import { Session, Stopped } from './session.js';
 import { inPage } from './status.js';
 
@@ -80,7 +80,7 @@ function tabs(panels: Readonly<Record<(typeof TABS)[number][0], HTMLElement>>): 
     ),
   );
   const show = (id: string) => {
-    remember('tab', id);
+    remember('kernels tab', id);
     for (const [i, [name]] of TABS.entries()) {
       buttons[i]?.setAttribute('aria-selected', String(name === id));
       buttons[i]?.setAttribute('tabindex', name === id ? '0' : '-1');
@@ -92,6 +92,6 @@ function tabs(panels: Readonly<Record<(typeof TABS)[number][0], HTMLElement>>): 
     panels[name].setAttribute('role', 'tabpanel');
     panels[name].setAttribute('aria-labelledby', `tab-${name}`);
   }
-  show(recall<string>('tab', 'bench') === 'own' ? 'own' : 'bench');
+  show(recall<string>('kernels tab', 'bench') === 'own' ? 'own' : 'bench');
   return [h('div', { role: 'tablist', class: 'row', 'aria-label': 'Kernels' }, ...buttons), panels.bench, panels.own];
 }

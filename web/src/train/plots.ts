@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import type { Losses } from '../../../src/model/trainer.js';
 import type { AppContext } from '../app.js';
 import { h, replace } from '../dom.js';
+import { recall, remember } from '../remember.js';
 import { training } from './client.js';
 import { type Curves, curvesOf } from './curves.js';
 
@@ -39,10 +40,10 @@ const digits = (v: number | null | undefined) => (v === null || v === undefined 
 
 /** Loss curves that follow the run. */
 export function lossPlots(app: AppContext): { root: HTMLElement; update(): void; destroy(): void } {
-  let log = false;
+  let log = recall<unknown>('train log scale', false) === true;
   let curves: Curves = curvesOf([]);
   let due: ReturnType<typeof setTimeout> | undefined;
-  const toggle = h('input', { type: 'checkbox', id: 'log-scale' });
+  const toggle = h('input', { type: 'checkbox', id: 'log-scale', checked: log });
   const panels = PLOTS.map(panel);
   const root = h(
     'section',
@@ -66,6 +67,7 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
   };
   toggle.addEventListener('change', () => {
     log = toggle.checked;
+    remember('train log scale', log);
     make();
   });
   const unwatch = app.onTheme(make);

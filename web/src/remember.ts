@@ -1,7 +1,8 @@
-/** What the page keeps in this browser from one visit to the next; nothing where that is not allowed. */
+/** What the app keeps in this browser from one visit to the next; nothing where that is not allowed. */
 
-const PREFIX = 'webgpu-pose-gan kernels ';
+const PREFIX = 'webgpu-pose-gan ';
 
+/** What was remembered under this name. */
 export function recall<T>(name: string, fallback: T): T {
   try {
     const text = localStorage.getItem(PREFIX + name);
@@ -11,6 +12,7 @@ export function recall<T>(name: string, fallback: T): T {
   }
 }
 
+/** Keeps a value that JSON can hold. */
 export function remember(name: string, value: unknown): void {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
