@@ -1,17 +1,19 @@
 // partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
-// over all j and the z-th chunk of the rows r = n·Ho + i of gy, x being 0 outside the image; the chunks are added
-// afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy, o a multiple of 4.
-// One subgroup of LANES makes 4·LANES·BLOCKS c × 4·LANES·QUADS o of one tap, PIXELS pixels a step. A lane holds QUADS
-// times four neighbouring o of every c; of x it reads the channels from 4·lane alone, which are then spread to all lanes
-// from its register: no workgroup memory, no barrier. Operands come from textures. A row of x may have channels to spare
-// up to its stride: what they give is not stored. The tap being fixed, the pixels inside the image are a range of j.
+// over the z-th chunk of the rows n·Ho + i of gy and all j, x being 0 outside the image; the chunks are added afterwards
+// in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy, o a multiple of 4.
+// One subgroup of LANES makes 4·LANES·BLOCKS c × 4·LANES·QUADS o of one tap, four pixels a step. A lane holds QUADS times
+// four neighbouring o of every c; of x it reads the channels from 4·lane alone, which are then spread to all lanes from
+// its register: no workgroup memory, no barrier. Operands come from textures. A row of x may have channels to spare up to
+// its stride: what they give is not stored.
+// One loop over all pixels, not one of rows and one of columns in it: at the head of every loop and behind it a software
+// adapter moves all that the loop changes, here the whole tile.
 // The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
 // would make the compiler put its registers aside.
 enable subgroups;
 const LANES = 8u;
 const BLOCKS = 1u;
 const QUADS = 2u;
-const PIXELS = 2u;
+const OUTSIDE = 0xffffffffu;
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,
   rows: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
@@ -51,42 +53,48 @@ fn main(
   for (var q = 0u; q < QUADS; q++) { column[q] = min(o / 4u + q * LANES, p.O / 4u - 1u); }
   var channel = array<u32, BLOCKS>();
   for (var b = 0u; b < BLOCKS; b++) { channel[b] = min(c / 4u + lane + b * LANES, (p.C - 1u) / 4u); }
-  // Columns with 0 ≤ j·sw + v − left < W.
-  let first = select(0u, (p.left - v + p.sw - 1u) / p.sw, p.left > v);
-  let end = select(0u, min(p.Wo, (p.W + p.left - v + p.sw - 1u) / p.sw), p.W + p.left > v);
-  let x_step = p.sw * p.x_stride / 4u;
-  let gy_step = p.gy_stride / 4u;
+  let begin = group.z * p.rows * p.Wo;
+  let end = min(begin + p.rows * p.Wo, p.N * p.Ho * p.Wo);
+  // Lanes 0 to 3 know where the four pixels of a step are; row and column count up in mixed radix.
+  let own = begin + lane % 4u;
+  var j = own % p.Wo;
+  var i = own / p.Wo % p.Ho;
+  var n = own / p.Wo / p.Ho;
+  let more = vec3u(4u / p.Wo / p.Ho, 4u / p.Wo % p.Ho, 4u % p.Wo);
   var a = array<vec4f, 4u * LANES * BLOCKS * QUADS>();
-  for (var r = group.z * p.rows; r < min((group.z + 1u) * p.rows, p.N * p.Ho); r++) {
-    // Above the image h wraps to a large number, so that one comparison checks both ends.
-    let h = r % p.Ho * p.sh + u - p.top;
-    if (h >= p.H) { continue; }
-    for (var j = first; j < end; j += PIXELS) {
-      let s = (p.x_offset + ((r / p.Ho * p.H + h) * p.W + j * p.sw + v - p.left) * p.x_stride) / 4u;
-      let t = (p.gy_offset + (r * p.Wo + j) * p.gy_stride) / 4u;
-      var g = array<vec4f, PIXELS * QUADS>();
-      var d = array<u32, PIXELS>();
-      for (var i = 0u; i < PIXELS; i++) {
-        // Beyond the last pixel the first is read again, times zero.
-        let m = j + i < end;
-        d[i] = select(0u, i, m);
-        for (var q = 0u; q < QUADS; q++) {
-          g[i * QUADS + q] = select(vec4f(), gy_at(t + column[q] + d[i] * gy_step), m);
-        }
-      }
-      var f = array<vec4f, BLOCKS * PIXELS>();
+  for (var pixel = begin; pixel < end; pixel += 4u) {
+    // Above and left of the image h and l wrap to large numbers, so that one comparison checks both ends.
+    let h = i * p.sh + u - p.top;
+    let l = j * p.sw + v - p.left;
+    let inside = pixel + lane % 4u < end && h < p.H && l < p.W;
+    let place = select(OUTSIDE, (p.x_offset + ((n * p.H + h) * p.W + l) * p.x_stride) / 4u, inside);
+    j += more.z;
+    let over = j >= p.Wo;
+    j -= select(0u, p.Wo, over);
+    i += more.y + u32(over);
+    let beyond = i >= p.Ho;
+    i -= select(0u, p.Ho, beyond);
+    n += more.x + u32(beyond);
+    var g = array<vec4f, 4u * QUADS>();
+    var f = array<vec4f, 4u * BLOCKS>();
+    for (var k = 0u; k < 4u; k++) {
+      // Beyond the last pixel gy is read again there, and x is 0.
+      let t = (p.gy_offset + min(pixel + k, end - 1u) * p.gy_stride) / 4u;
+      for (var q = 0u; q < QUADS; q++) { g[4u * q + k] = gy_at(t + column[q]); }
+    }
+    for (var k = 0u; k < 4u; k++) {
+      let s = subgroupShuffle(place, k);
       for (var b = 0u; b < BLOCKS; b++) {
-        for (var i = 0u; i < PIXELS; i++) { f[b * PIXELS + i] = x_at(s + channel[b] + d[i] * x_step); }
+        f[4u * b + k] = select(vec4f(), x_at(select(0u, s + channel[b], s != OUTSIDE)), s != OUTSIDE);
       }
-      for (var l = 0u; l < LANES * BLOCKS; l++) {
-        var e = array<vec4f, PIXELS>();
-        for (var i = 0u; i < PIXELS; i++) { e[i] = subgroupShuffle(f[l / LANES * PIXELS + i], l % LANES); }
-        for (var q = 0u; q < QUADS; q++) {
-          var z = array<vec4f, 4u>();
-          for (var i = 0u; i < PIXELS; i++) {
-            for (var k = 0u; k < 4u; k++) { z[k] += e[i][k] * g[i * QUADS + q]; }
-          }
-          for (var k = 0u; k < 4u; k++) { a[(4u * l + k) * QUADS + q] += z[k]; }
+    }
+    for (var m = 0u; m < LANES * BLOCKS; m++) {
+      var e = array<vec4f, 4u>();
+      for (var k = 0u; k < 4u; k++) { e[k] = subgroupShuffle(f[m / LANES * 4u + k], m % LANES); }
+      for (var q = 0u; q < QUADS; q++) {
+        let d = mat4x4f(g[4u * q], g[4u * q + 1u], g[4u * q + 2u], g[4u * q + 3u]);
+        for (var k = 0u; k < 4u; k++) {
+          a[(4u * m + k) * QUADS + q] += d * vec4f(e[0u][k], e[1u][k], e[2u][k], e[3u][k]);
         }
       }
     }

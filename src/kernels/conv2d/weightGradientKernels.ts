@@ -130,32 +130,18 @@ function cachedRows(call: WeightCall, count: number): number {
   return Math.ceil((N * Ho) / chunks);
 }
 
-/** Whether tiles of 64 channels leave no more of them empty than tiles of 32 would. */
-const fills64 = ({ channels }: Arg): boolean => (channels - 1) % 64 >= 32;
-
-/** Whether rows of pixels are so long that the largest tile gains too little for what compiling it costs. */
-const longRows = ({ shape: [, , Wo = 0] }: Arg): boolean => Wo > 8;
-
-/**
- * The kernel for subgroups with a tile of so many channels of x × so many of gy. The largest tile reads least per product; it takes
- * one pixel a step, so that short rows of pixels leave no part of a step empty. It also takes three times as long to compile.
- */
-const subgroupVariant = (
-  down: number,
-  across: number,
-  avoid: (x: Arg, gy: Arg, lanes: number) => boolean,
-): Variant<WeightGradientAttrs> => ({
-  name: `subgroup${down}x${across}`,
+/** The kernel for subgroups with a tile of 32 channels of x × so many of gy. */
+const subgroupVariant = (across: number, avoid: (gy: Arg) => boolean): Variant<WeightGradientAttrs> => ({
+  name: `subgroup32x${across}`,
   rejects: ({ device, arg: { x, gy } }) =>
     rejectsSubgroups(device) ||
     (!(x && texelRows(x)) && 'stride and offset of x must be multiples of 4') ||
     (!vec4Ready(gy) && 'channels, stride and offset of gy must be multiples of 4'),
-  avoid: (call) => !call.device.software || avoid(arg(call, 'x'), arg(call, 'gy'), call.device.subgroupSize),
+  avoid: (call) => !call.device.software || avoid(arg(call, 'gy')),
   launch: (call) => {
     const LANES = call.device.subgroupSize;
-    const PIXELS = down === 64 ? 1 : 2;
-    const constants = { LANES, BLOCKS: down / (4 * LANES), QUADS: across / (4 * LANES), PIXELS };
-    const count = tiles(call, down, across);
+    const constants = { LANES, BLOCKS: 8 / LANES, QUADS: across / (4 * LANES) };
+    const count = tiles(call, 32, across);
     const kernels = { split: subgroup(constants), whole: subgroupWhole(constants) };
     return launchRows(call, kernels, count, cachedRows(call, count));
   },
@@ -188,9 +174,8 @@ const narrowVariant: Variant<WeightGradientAttrs> = {
 export const variants: readonly Variant<WeightGradientAttrs>[] = [
   ...tiledVariants,
   narrowVariant,
-  subgroupVariant(64, 64, (x, gy, lanes) => lanes < 8 || longRows(gy) || !fills64(x) || !fills64(gy)),
-  subgroupVariant(32, 64, (_, gy) => gy.channels <= 32),
-  subgroupVariant(32, 32, () => false),
+  subgroupVariant(64, (gy) => gy.channels <= 32),
+  subgroupVariant(32, () => false),
   {
     name: 'split',
     launch: (call) => {
