@@ -54,7 +54,7 @@ async function compare(
     const plan = await compile(engine, outputs, { ...rest, fuse });
     try {
       for (let run = 0; run < 2; run++) {
-        if (rest.guard) plan.fillGuards();
+        if (rest.guard) await plan.fillGuards();
         plan.run(Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n))));
         for (const t of [...Object.values(outputs), ...also])
           results[i]?.push(t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t));

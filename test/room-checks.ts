@@ -77,7 +77,7 @@ async function runCase(
     const feeds = checkFeeds(p, layout, plan);
     const once: Record<string, TensorData> = {};
     for (const round of [0, 1]) {
-      plan.fillGuards();
+      await plan.fillGuards();
       plan.run(feeds);
       for (const [name, t] of Object.entries(plan.outputs)) {
         const want = expectedOf(p, name);

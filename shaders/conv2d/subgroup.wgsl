@@ -5,6 +5,8 @@
 // all lanes from its register: no workgroup memory, no barrier. Operands come from textures, whose reads are cheap on
 // the CPU. A row of x may have channels to spare up to its stride: they are not looked at.
 // Workgroup z sums the z-th chunk of taps and writes the z-th block of rows (split; otherwise there is one).
+// One loop over taps and channels, without a branch: at the head of an inner loop and behind it, as behind an if, a software
+// adapter moves all that the loop changes, here the whole tile.
 // The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
 // would make the compiler put its registers aside.
 enable subgroups;
@@ -32,8 +34,6 @@ fn origin(row: u32) -> vec3u {
   let r = min(row, p.pixels - 1u);
   return vec3u(r / (p.Ho * p.Wo) * p.H, r / p.Wo % p.Ho * p.sh - p.top, r % p.Wo * p.sw - p.left);
 }
-fn inside(a: vec3u, u: u32, v: u32) -> bool { return a.y + u < p.H && a.z + v < p.W; }
-fn address(a: vec3u, u: u32, v: u32) -> u32 { return (p.x_offset + ((a.x + a.y + u) * p.W + a.z + v) * p.x_stride) / 4u; }
 
 fn put(row: u32, chunk: u32, o: u32, value: vec4f) {
   if (row >= p.pixels || o >= p.O) { return; }
@@ -60,37 +60,46 @@ fn main(
   for (var g = 0u; g < GROUPS; g++) { corner[g] = origin(row + lane + g * LANES); }
   var column = array<u32, QUADS>();
   for (var q = 0u; q < QUADS; q++) { column[q] = min(o / 4u + q * LANES, quads - 1u); }
+  // The texel of tap (0, 0), for a pixel whose window begins outside the image modulo 2³².
+  let step = p.x_stride / 4u;
+  var texels = array<u32, GROUPS>();
+  for (var g = 0u; g < GROUPS; g++) {
+    texels[g] = p.x_offset / 4u + ((corner[g].x + corner[g].y) * p.W + corner[g].z) * step;
+  }
+  let first = group.z * p.taps;
+  let end = min(first + p.taps, p.KH * p.KW);
+  var u = first / p.KW;
+  var v = first % p.KW;
+  var c = 0u;
   var a = array<vec4f, ROWS * QUADS>();
-  for (var tap = group.z * p.taps; tap < min((group.z + 1u) * p.taps, p.KH * p.KW); tap++) {
-    let u = tap / p.KW;
-    let v = tap % p.KW;
-    var m = array<bool, GROUPS>();
-    var s = array<u32, GROUPS>();
+  for (var tap = first; tap < end; tap += u32(c == 0u)) {
+    // Channels beyond the last are zero in x; for w they are the last again.
+    let some = c + vec4u(0, 1, 2, 3) < vec4u(p.C);
+    let k = p.w_offset / 4u + (tap * p.C + min(c + vec4u(0, 1, 2, 3), vec4u(p.C - 1u))) * quads;
+    var f = array<mat4x4f, QUADS>();
+    for (var q = 0u; q < QUADS; q++) {
+      f[q] = mat4x4f(
+        w_at(k.x + column[q]), w_at(k.y + column[q]),
+        w_at(k.z + column[q]), w_at(k.w + column[q]),
+      );
+    }
+    let at = (u * p.W + v) * step + c / 4u;
+    var b = array<vec4f, GROUPS>();
     for (var g = 0u; g < GROUPS; g++) {
-      m[g] = inside(corner[g], u, v);
-      s[g] = select(0u, address(corner[g], u, v), m[g]);
+      let m = corner[g].y + u < p.H && corner[g].z + v < p.W;
+      b[g] = select(vec4f(), x_at(select(0u, texels[g] + at, m)), some & vec4<bool>(m));
     }
-    let first = (p.w_offset + tap * p.C * p.O) / 4u;
-    for (var c = 0u; c < p.C; c += 4u) {
-      // Channels beyond the last are zero in x; for w they are the last again.
-      let some = c + vec4u(0, 1, 2, 3) < vec4u(p.C);
-      let k = first + min(c + vec4u(0, 1, 2, 3), vec4u(p.C - 1u)) * quads;
-      var f = array<mat4x4f, QUADS>();
-      for (var q = 0u; q < QUADS; q++) {
-        f[q] = mat4x4f(
-          w_at(k.x + column[q]), w_at(k.y + column[q]),
-          w_at(k.z + column[q]), w_at(k.w + column[q]),
-        );
-      }
-      var b = array<vec4f, GROUPS>();
-      for (var g = 0u; g < GROUPS; g++) {
-        b[g] = select(vec4f(), x_at(s[g] + c / 4u), some & vec4<bool>(m[g]));
-      }
-      for (var i = 0u; i < ROWS; i++) {
-        let e = subgroupShuffle(b[i / LANES], i % LANES);
-        for (var q = 0u; q < QUADS; q++) { a[i * QUADS + q] += f[q] * e; }
-      }
+    for (var i = 0u; i < ROWS; i++) {
+      let e = subgroupShuffle(b[i / LANES], i % LANES);
+      for (var q = 0u; q < QUADS; q++) { a[i * QUADS + q] += f[q] * e; }
     }
+    c += 4u;
+    let over = c >= p.C;
+    c = select(c, 0u, over);
+    v += u32(over);
+    let below = v == p.KW;
+    v = select(v, 0u, below);
+    u += u32(below);
   }
   for (var i = 0u; i < ROWS * QUADS; i++) { done[i] = a[i]; }
   for (var i = 0u; i != ROWS * QUADS; i++) {

@@ -5,7 +5,7 @@
 // four neighbouring o of every c; of x it reads the channels from 4·lane alone, which are then spread to all lanes from
 // its register: no workgroup memory, no barrier. Operands come from textures. A row of x may have channels to spare up to
 // its stride: what they give is not stored.
-// One loop over all pixels, not one of rows and one of columns in it: at the head of every loop and behind it a software
+// One loop over all pixels, not one of rows and one of columns in it: at the head of an inner loop and behind it a software
 // adapter moves all that the loop changes, here the whole tile.
 // The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
 // would make the compiler put its registers aside.

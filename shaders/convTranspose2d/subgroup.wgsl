@@ -5,6 +5,8 @@
 // One subgroup of LANES makes ROWS pixels of one phase × 4·LANES·QUADS output channels. A lane holds QUADS times four
 // neighbouring channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are
 // then spread to all lanes from its register: no workgroup memory, no barrier. Operands come from textures.
+// One loop over taps and channels, without a branch: at the head of an inner loop and behind it, as behind an if, a software
+// adapter moves all that the loop changes, here the whole tile.
 // The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
 // would make the compiler put its registers aside.
 enable subgroups;
@@ -33,10 +35,6 @@ fn pixel(m: u32) -> vec3u {
   let columns = (p.Wo + p.sw - 1u) / p.sw;
   return vec3u(m / (rows * columns), m / columns % rows, m % columns);
 }
-// Above and left of the image h and l have wrapped to large numbers, so that one comparison checks both ends.
-fn inside(a: vec3u, h: u32, l: u32) -> bool { return a.x < p.N && a.y + h < p.H && a.z + l < p.W; }
-fn address(a: vec3u, h: u32, l: u32) -> u32 { return (p.x_offset + ((a.x * p.H + a.y + h) * p.W + a.z + l) * p.x_stride) / 4u; }
-
 fn put(m: u32, f: vec2u, o: u32, value: vec4f) {
   let a = pixel(m);
   let i = f.x + p.sh * a.y;
@@ -65,44 +63,52 @@ fn main(
   let f = vec2u(group.z / p.sw, group.z % p.sw);
   let a = vec2u((f.x + p.top) % p.sh, (f.y + p.left) % p.sw);
   let quads = p.C / 4u;
-  var near = array<u32, QUADS>();
-  for (var q = 0u; q < QUADS; q++) { near[q] = min(o + 4u * LANES * q, p.O - 1u); }
   var place = array<vec3u, GROUPS>();
   for (var g = 0u; g < GROUPS; g++) { place[g] = pixel(first + lane + g * LANES); }
+  // The texel at (h, l) = (0, 0), and where the four rows of w begin at tap (0, 0); beyond the last channel it is the last again.
+  let step = p.x_stride / 4u;
+  var texels = array<u32, GROUPS>();
+  for (var g = 0u; g < GROUPS; g++) {
+    texels[g] = p.x_offset / 4u + ((place[g].x * p.H + place[g].y) * p.W + place[g].z) * step;
+  }
+  var rows = array<vec4u, QUADS>();
+  for (var q = 0u; q < QUADS; q++) {
+    rows[q] = p.w_offset / 4u + min(o + 4u * LANES * q + vec4u(0, 1, 2, 3), vec4u(p.O - 1u)) * quads;
+  }
+  // Above and left of the image h and l have wrapped to large numbers, so that one comparison checks both ends.
+  let corner = vec2u((f.x + p.top) / p.sh, (f.y + p.left) / p.sw);
+  var h = corner.x;
+  var l = corner.y;
+  var u = select(a.x, p.KH, a.y >= p.KW);
+  var v = a.y;
+  var c = 0u;
   var t = array<vec4f, ROWS * QUADS>();
-  var h = (f.x + p.top) / p.sh;
-  for (var u = a.x; u < p.KH; u += p.sh) {
-    var l = (f.y + p.left) / p.sw;
-    for (var v = a.y; v < p.KW; v += p.sw) {
-      var m = array<bool, GROUPS>();
-      var s = array<u32, GROUPS>();
-      for (var g = 0u; g < GROUPS; g++) {
-        m[g] = inside(place[g], h, l);
-        s[g] = select(0u, address(place[g], h, l), m[g]);
-      }
-      // Where the four rows of w begin; beyond the last output channel it is the last again.
-      var k = array<vec4u, QUADS>();
-      for (var q = 0u; q < QUADS; q++) {
-        k[q] = (p.w_offset + ((u * p.KW + v) * p.O + min(near[q] + vec4u(0, 1, 2, 3), vec4u(p.O - 1u))) * p.C) / 4u;
-      }
-      for (var c = 0u; c < quads; c++) {
-        var e = array<mat4x4f, QUADS>();
-        for (var q = 0u; q < QUADS; q++) {
-          e[q] = mat4x4f(
-            w_at(k[q].x + c), w_at(k[q].y + c),
-            w_at(k[q].z + c), w_at(k[q].w + c),
-          );
-        }
-        var b = array<vec4f, GROUPS>();
-        for (var g = 0u; g < GROUPS; g++) { b[g] = select(vec4f(), x_at(s[g] + c), m[g]); }
-        for (var i = 0u; i < ROWS; i++) {
-          let own = subgroupShuffle(b[i / LANES], i % LANES);
-          for (var q = 0u; q < QUADS; q++) { t[i * QUADS + q] += own * e[q]; }
-        }
-      }
-      l--;
+  while (u < p.KH) {
+    let k = (u * p.KW + v) * p.O * quads + c;
+    var e = array<mat4x4f, QUADS>();
+    for (var q = 0u; q < QUADS; q++) {
+      e[q] = mat4x4f(w_at(rows[q].x + k), w_at(rows[q].y + k), w_at(rows[q].z + k), w_at(rows[q].w + k));
     }
-    h--;
+    let at = (h * p.W + l) * step + c;
+    var b = array<vec4f, GROUPS>();
+    for (var g = 0u; g < GROUPS; g++) {
+      let m = place[g].x < p.N && place[g].y + h < p.H && place[g].z + l < p.W;
+      b[g] = select(vec4f(), x_at(select(0u, texels[g] + at, m)), m);
+    }
+    for (var i = 0u; i < ROWS; i++) {
+      let own = subgroupShuffle(b[i / LANES], i % LANES);
+      for (var q = 0u; q < QUADS; q++) { t[i * QUADS + q] += own * e[q]; }
+    }
+    c++;
+    let over = c == quads;
+    c = select(c, 0u, over);
+    v += select(0u, p.sw, over);
+    l -= u32(over);
+    let below = v >= p.KW;
+    v = select(v, a.y, below);
+    l = select(l, corner.y, below);
+    u += select(0u, p.sh, below);
+    h -= u32(below);
   }
   for (var i = 0u; i < ROWS * QUADS; i++) { done[i] = t[i]; }
   for (var i = 0u; i != ROWS * QUADS; i++) { put(first + i / QUADS, f, o + i % QUADS * 4u * LANES, done[i]); }

@@ -2,7 +2,6 @@ import { encodeDispatches } from '../gpu/encode.js';
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
 import type { Recording } from '../gpu/profiler.js';
-import { fillGuards, guardViolations } from './guards.js';
 import type { MemoryReport } from './memory.js';
 import type { Guard, Placements, Root } from './placement.js';
 import { PlanInputs } from './plan-inputs.js';
@@ -234,13 +233,15 @@ export class Plan {
   }
 
   /** Fills every pooled buffer with sentinels. For tests, with `compile({ guard })`. */
-  fillGuards(): void {
+  async fillGuards(): Promise<void> {
+    const { fillGuards } = await import('./guards.js');
     fillGuards(this.engine, this.parts.places);
   }
 
   /** Elements outside every tensor that a kernel has overwritten since `fillGuards`, as `label @ element`. */
   async guardViolations(): Promise<string[]> {
     if (!this.parts.guard) throw new UsageError('compile with guard to check sentinels');
+    const { guardViolations } = await import('./guards.js');
     return guardViolations(this.engine, this.parts.places);
   }
 

@@ -233,7 +233,7 @@ async function runCase(
 
 async function runTwice(plan: Plan, feeds: Record<string, TensorData>): Promise<Pick<Run, 'outputs' | 'outside'>> {
   const read = async () => {
-    plan.fillGuards();
+    await plan.fillGuards();
     plan.run(feeds);
     const found: { name: string; got: TensorData }[] = [];
     for (const [name, t] of Object.entries(plan.outputs))
