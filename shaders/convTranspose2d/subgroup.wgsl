@@ -35,6 +35,7 @@ fn pixel(m: u32) -> vec3u {
   let columns = (p.Wo + p.sw - 1u) / p.sw;
   return vec3u(m / (rows * columns), m / columns % rows, m % columns);
 }
+
 fn put(m: u32, f: vec2u, o: u32, value: vec4f) {
   let a = pixel(m);
   let i = f.x + p.sh * a.y;

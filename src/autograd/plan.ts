@@ -232,10 +232,10 @@ export class Plan {
     return scheduleText(this.parts.steps, this.memory());
   }
 
-  /** Fills every pooled buffer with sentinels. For tests, with `compile({ guard })`. */
+  /** Fills every pooled buffer and texture with sentinels. For tests, with `compile({ guard })`. */
   async fillGuards(): Promise<void> {
     const { fillGuards } = await import('./guards.js');
-    fillGuards(this.engine, this.parts.places);
+    fillGuards(this.engine, this.parts.places, this.parts.owned);
   }
 
   /** Elements outside every tensor that a kernel has overwritten since `fillGuards`, as `label @ element`. */

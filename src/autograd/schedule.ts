@@ -76,9 +76,10 @@ export class Scheduler {
   #contiguous(t: Tensor): Placement {
     const place = this.places.of(t);
     if ((place.stride === channelsOf(t.shape) || rowsOf(t.shape) === 1) && place.offset % ALIGN === 0) return place;
-    const root = newRoot(`contiguous ${t}`, 'scratch', align(t.size));
+    const offset = this.options.guard ? ALIGN : 0;
+    const root = newRoot(`contiguous ${t}`, 'scratch', offset + align(t.size));
     this.places.roots.push(root);
-    const to = { root, offset: 0, stride: channelsOf(t.shape) };
+    const to = { root, offset, stride: channelsOf(t.shape) };
     this.#addCopy(t, place, to);
     return to;
   }

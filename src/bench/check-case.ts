@@ -23,7 +23,7 @@ export interface Prepared {
 /** Where a check lays its tensors: numbers of elements left free, which no kernel may read or write. */
 export interface Layout {
   readonly name: string;
-  /** Channels beside an f32 input on either side, NaN; 0 for none. */
+  /** Channels beside an f32 input, NaN: so many before it and behind it, there some more where that makes whole vec4s; 0 for none. */
   readonly margin: number | ((input: string) => number);
   /** Channels between the rows of strided results and before them, sentinels. */
   readonly gap: number;
@@ -57,11 +57,17 @@ export function prepare(room: Room, c: Case): Prepared {
   return { room, c, inputs, expected, gy, gradients: room.backward?.(inputs, c.attrs, gy) ?? {} };
 }
 
+/** Channels of the wider input: where the margin is a multiple of 4, so are they, whatever the case's own channels are. */
+const wideChannels = (channels: number, margin: number): number => {
+  const wide = channels + 2 * margin;
+  return margin % 4 ? wide : 4 * Math.ceil(wide / 4);
+};
+
 /** With a margin, an f32 input is the middle of a wider one, so that kernels read it at an offset and with a stride. */
 function leafOf(name: string, { shape, dtype }: InputSpec, margin: number): Tensor {
   if (dtype === 'u32' || !margin) return input(name, shape, dtype);
   const channels = shape[shape.length - 1] ?? 1;
-  const wide = input(name, [...shape.slice(0, -1), channels + 2 * margin]);
+  const wide = input(name, [...shape.slice(0, -1), wideChannels(channels, margin)]);
   return slice(wide, margin, margin + channels);
 }
 
@@ -101,7 +107,7 @@ export function expectedOf(p: Prepared, output: string): Nd {
 function toDevice(x: Nd, dtype: InputSpec['dtype'], margin: number): TensorData {
   if (dtype === 'u32') return Uint32Array.from(x.data);
   const channels = x.shape[x.shape.length - 1] ?? 1;
-  const stride = channels + 2 * margin;
+  const stride = margin ? wideChannels(channels, margin) : channels;
   const wide = new Float32Array((x.data.length / channels) * stride).fill(Number.NaN);
   for (const [i, v] of x.data.entries()) wide[Math.floor(i / channels) * stride + margin + (i % channels)] = v;
   return wide;

@@ -61,6 +61,8 @@ const conv2dRoom: Room = room<Attrs>({
     layer([1, 3, 7, 8], [2, 4, 8, 4], { pad: [0, 3, 1, 0] }, false, ', four channels'),
     layer([1, 3, 3, 132], [2, 2, 132, 8], {}, true, ', long reduction'),
     layer([1, 2, 3, 2], [3, 3, 2, 64], { pad: 1 }, false, ', long reduction of the gradient'),
+    layer([19, 2, 1, 8], [3, 3, 8, 8], { stride: 2, pad: 1 }, true, ', one pixel an image'),
+    layer([13, 2, 3, 6], [2, 2, 6, 8], {}, false, ', two pixels an image'),
     layer([1, 13, 9, 60], [1, 2, 60, 124], { pad: [0, 1, 0, 0] }, true, ', the largest tiles'),
   ],
   refuses: [
