@@ -139,7 +139,9 @@ describe('a run', () => {
 
     await begin('without', forced);
     rmSync(join(folder, 'without', 'tuning.json'));
-    expect(await go('without', forced, { resume: true })).not.toEqual(whole);
+    await go('without', forced, { resume: true });
+    // Three losses may round alike; the weights tell.
+    expect(checkpoint('without').equals(checkpoint('tuned'))).toBe(false);
     expect(last?.tuning).toBeUndefined();
   });
 
