@@ -76,6 +76,7 @@ export class Scheduler {
   #contiguous(t: Tensor): Placement {
     const place = this.places.of(t);
     if ((place.stride === channelsOf(t.shape) || rowsOf(t.shape) === 1) && place.offset % ALIGN === 0) return place;
+    // Checks bind it by a range of its buffer, as parameters are.
     const offset = this.options.guard ? ALIGN : 0;
     const root = newRoot(`contiguous ${t}`, 'scratch', offset + align(t.size));
     this.places.roots.push(root);

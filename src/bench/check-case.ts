@@ -57,10 +57,10 @@ export function prepare(room: Room, c: Case): Prepared {
   return { room, c, inputs, expected, gy, gradients: room.backward?.(inputs, c.attrs, gy) ?? {} };
 }
 
-/** Channels of the wider input: where the margin is a multiple of 4, so are they, whatever the case's own channels are. */
+/** Channels of an input with its margins: where the margin is a multiple of 4, so are they, whatever the case's own channels are. */
 const wideChannels = (channels: number, margin: number): number => {
   const wide = channels + 2 * margin;
-  return margin % 4 ? wide : 4 * Math.ceil(wide / 4);
+  return margin && margin % 4 === 0 ? 4 * Math.ceil(wide / 4) : wide;
 };
 
 /** With a margin, an f32 input is the middle of a wider one, so that kernels read it at an offset and with a stride. */
@@ -107,7 +107,7 @@ export function expectedOf(p: Prepared, output: string): Nd {
 function toDevice(x: Nd, dtype: InputSpec['dtype'], margin: number): TensorData {
   if (dtype === 'u32') return Uint32Array.from(x.data);
   const channels = x.shape[x.shape.length - 1] ?? 1;
-  const stride = margin ? wideChannels(channels, margin) : channels;
+  const stride = wideChannels(channels, margin);
   const wide = new Float32Array((x.data.length / channels) * stride).fill(Number.NaN);
   for (const [i, v] of x.data.entries()) wide[Math.floor(i / channels) * stride + margin + (i % channels)] = v;
   return wide;
