@@ -1,4 +1,5 @@
 import { UsageError } from '../gpu/errors.js';
+import { crc32 } from './crc32.js';
 
 interface Chunk {
   readonly type: string;
@@ -6,18 +7,6 @@ interface Chunk {
 }
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-
-const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
-  for (const b of bytes) c = (CRC[(c ^ b) & 0xff] as number) ^ (c >>> 8);
-  return ~c >>> 0;
-}
 
 /** Length, type, data, CRC over type and data (PNG specification, 5.3). */
 function encodeChunk({ type, data }: Chunk): Uint8Array {
