@@ -2,6 +2,7 @@ import { requestDevice } from './gpu/device.js';
 import { describeAdapter, Engine, isSoftware } from './gpu/engine.js';
 import { AdapterError } from './gpu/errors.js';
 import { type AdapterIdentity, adapterIdentity, type Tuning } from './gpu/tuner.js';
+import { INSTALL } from './node/chromium-package.js';
 import { embeddedProblem, loadEmbedded, systemLoader } from './node/embedded.js';
 import { loadTuning, readTuning } from './node/tuning-files.js';
 import { politeWait } from './node/wait.js';
@@ -171,6 +172,6 @@ async function noAdapter(wanted: string | undefined): Promise<AdapterError> {
     );
   return new AdapterError(
     `no WebGPU adapter was found${wanted ? ` for "${wanted}"` : ''}: no GPU driver, no system software adapter, and ${embeddedProblem() ?? 'the embedded one did not start'}. ` +
-      'Fix: install your GPU’s Vulkan driver, or mesa-vulkan-drivers 23 or later, or run npm install @sparticuz/chromium@143 (Linux x64). `pose-gan doctor` shows what is there.',
+      `Fix: install your GPU’s Vulkan driver, or mesa-vulkan-drivers 23 or later, or run ${INSTALL} (Linux x64). pose-gan doctor shows what is there.`,
   );
 }

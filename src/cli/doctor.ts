@@ -1,5 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
-import { embeddedProblem, systemLoader } from '../node/embedded.js';
+import { embeddedFiles, embeddedProblem, systemLoader } from '../node/embedded.js';
+import { tuningProblem } from '../node/tuning-files.js';
 import { type AdapterDescription, adapters, loadTuning } from '../node.js';
 import type { Command, Values } from './command.js';
 
@@ -43,6 +44,8 @@ function advice(found: readonly AdapterDescription[]): string[] {
     );
   if (!has('embedded'))
     missing.push(`no embedded adapter: ${embeddedProblem() ?? 'it is installed but Dawn does not list it'}`);
+  const note = has('embedded') && embeddedFiles().note;
+  if (note) missing.push(`no place that keeps the embedded adapter, which every start unpacks again: ${note}`);
   return missing;
 }
 
@@ -60,7 +63,7 @@ function tuningOf({ identity }: Found): { path: string | null; choices: number; 
 function describeTuning(found: Found): string {
   const { path, choices, ignored } = tuningOf(found);
   if (ignored) return `ignored: ${ignored}`;
-  if (!path) return 'switched off by POSE_GAN_TUNING';
+  if (!path) return `kept nowhere: ${tuningProblem()}`;
   return choices ? `${choices} choices in ${path}` : 'none stored; pose-gan tune measures one';
 }
 

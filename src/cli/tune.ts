@@ -4,7 +4,7 @@ import { UsageError } from '../gpu/errors.js';
 import type { Tuning } from '../gpu/tuner.js';
 import { generatorCalls, trainingCalls } from '../model/trainer.js';
 import { Vgg } from '../model/vgg.js';
-import { saveTuning } from '../node/tuning-files.js';
+import { saveTuning, tuningProblem } from '../node/tuning-files.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
@@ -69,9 +69,10 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const out = text(values, 'out');
   const from = text(values, 'from');
-  if (process.env.POSE_GAN_TUNING === 'off' && !out)
+  const problem = out ? undefined : tuningProblem();
+  if (problem)
     throw new UsageError(
-      'POSE_GAN_TUNING is off, so there is no place for the choices; unset it, or name a file with --out',
+      `${problem}, so there is no place for the choices; set POSE_GAN_TUNING to a file, or name one with --out`,
     );
   if (from) return install(values, from, out);
   const { config, batch } = chosenModel(values);

@@ -36,11 +36,12 @@ function describe(vgg: InstalledVgg): string {
 
 function list(folder: string | undefined, json: boolean): number {
   const vgg = findVgg(folder);
-  if (json) console.log(JSON.stringify({ folder: weightsFolder(folder), vgg19: vgg ? summary(vgg) : null }, null, 2));
+  if (json)
+    console.log(JSON.stringify({ folder: weightsFolder(folder) ?? null, vgg19: vgg ? summary(vgg) : null }, null, 2));
   else if (vgg) console.log(`vgg19 is installed:\n${describe(vgg)}`);
   else
     console.log(
-      `vgg19 is not installed in ${weightsFolder(folder)}; training uses the built-in filter bank.\n` +
+      `vgg19 is not installed in ${weightsFolder(folder) ?? 'any folder (there is no home folder)'}; training uses the built-in filter bank.\n` +
         'pose-gan weights vgg19 FILE installs it. See pose-gan weights --help.',
     );
   return 0;

@@ -1,18 +1,25 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { AdapterError } from '../gpu/errors.js';
+import { ARCHIVES, VERSION } from './chromium-hashes.js';
+import { type Kept, keepFiles } from './kept-files.js';
 
 /** The npm package `@sparticuz/chromium`: a headless Chromium, SwiftShader and a Vulkan loader for Linux x64, compressed. */
 const PACKAGE = '@sparticuz/chromium';
+/** The command that installs it. */
+export const INSTALL = `npm install ${PACKAGE}@${VERSION}`;
 
 /** Why nothing of the package can be used here, with the fix; nothing when it can. */
 export function packageProblem(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return `the npm package ${PACKAGE} is for Linux x64 alone, this is ${process.platform} ${process.arch}`;
-  if (!packageFolder()) return `the npm package ${PACKAGE} is not installed: npm install ${PACKAGE}@143`;
+  const found = packageFolder();
+  if (!found) return `the npm package ${PACKAGE} is not installed: ${INSTALL}`;
+  // Machine code is loaded only when it is the code that is known here, so another version cannot be.
+  if (found.version !== VERSION)
+    return `the npm package ${PACKAGE} is of version ${found.version}, and ${VERSION} is known: ${INSTALL}`;
   return undefined;
 }
 
@@ -29,53 +36,29 @@ function packageFolder(): { path: string; version: string } | undefined {
 }
 
 /**
- * Files of the package, unpacked once into the user's cache folder (or a temporary one); returns the folder. `files` names those
- * wanted of each archive of the package, all of its files where it is `all`; an archive that is no tar is one file.
+ * Files of the package in a folder called `name`, checked (see `keepFiles`). `wanted` are their names, or `all` files of all
+ * archives.
  */
-export function unpacked(name: string, files: Readonly<Record<string, readonly string[] | 'all'>>): string {
-  const found = packageFolder();
+export function unpacked(name: string, wanted: readonly string[] | 'all'): Kept {
   const problem = packageProblem();
-  if (problem || !found) throw new AdapterError(problem ?? `${PACKAGE} is not installed`);
-  const bases = [process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), tmpdir()];
-  const wanted = Object.values(files).flatMap((names) => (names === 'all' ? [] : names));
-  const complete = (folder: string) => existsSync(folder) && wanted.every((f) => existsSync(join(folder, f)));
-  let failure: unknown;
-  for (const base of bases) {
-    const folder = join(base, 'webgpu-pose-gan', `${name}-${found.version}`);
-    if (complete(folder)) return folder;
-    try {
-      mkdirSync(dirname(folder), { recursive: true });
-      // Into a folder of its own first, then renamed, so that it is whole or absent.
-      const fresh = mkdtempSync(`${folder}-`);
-      for (const [archive, names] of Object.entries(files)) unpack(join(found.path, archive), fresh, names);
-      try {
-        renameSync(fresh, folder);
-      } catch {
-        // Another process was faster, or an older unpacking was cut short.
-        if (complete(folder)) rmSync(fresh, { recursive: true });
-        else {
-          rmSync(folder, { recursive: true, force: true });
-          renameSync(fresh, folder);
-        }
-      }
-      return folder;
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw new AdapterError(`cannot unpack ${PACKAGE} into ${bases.join(' or ')}: ${(failure as Error).message}`);
+  if (problem) throw new AdapterError(problem);
+  const bin = packageFolder()?.path as string;
+  const known = Object.entries(Object.assign({}, ...Object.values(ARCHIVES)) as Record<string, string>);
+  return keepFiles({
+    name: `${name}-${VERSION}`,
+    hashes: Object.fromEntries(known.filter(([file]) => wanted === 'all' || wanted.includes(file))),
+    unpack: (names) => {
+      const archives = Object.entries(ARCHIVES).filter(([, files]) => names.some((file) => file in files));
+      return new Map(archives.flatMap(([archive]) => [...filesOf(join(bin, archive))]));
+    },
+  });
 }
 
-function unpack(archive: string, folder: string, names: readonly string[] | 'all'): void {
-  const data = brotliDecompressSync(readFileSync(archive));
-  const [only = ''] = names;
-  const files = archive.endsWith('.tar.br') ? untar(data) : new Map([[only, data]]);
-  for (const name of names === 'all' ? files.keys() : names) {
-    const content = files.get(name);
-    if (!content) throw new AdapterError(`${archive} has no ${name}; reinstall ${PACKAGE}`);
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), content, { mode: 0o755 });
-  }
+/** The files of an archive; one that is no tar is one file, named as in the table of hashes. */
+function filesOf(path: string): Map<string, Buffer> {
+  const data = brotliDecompressSync(readFileSync(path));
+  const name = basename(path);
+  return name.endsWith('.tar.br') ? untar(data) : new Map([[basename(name, '.br'), data]]);
 }
 
 /** Regular files of a tar archive by name (ustar: 512-byte headers, name at 0, octal size at 124, type at 156). */

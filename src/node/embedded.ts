@@ -1,21 +1,34 @@
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { packageProblem, unpacked } from './chromium-package.js';
+import { AdapterError } from '../gpu/errors.js';
+import { unpacked } from './chromium-package.js';
+import type { Kept } from './kept-files.js';
 
 /**
  * The embedded software adapter: SwiftShader and a Vulkan loader, as shipped inside the npm package `@sparticuz/chromium`
- * (Linux x64). They are unpacked once into the user's cache folder.
+ * (Linux x64). They are unpacked into the user's cache folder and checked before every use.
  */
 const FILES = ['libvulkan.so.1', 'libvk_swiftshader.so', 'vk_swiftshader_icd.json'];
 /** glibc's RTLD_NODELETE, which Node does not name: the library stays loaded though it is no Node module. */
 const RTLD_NODELETE = 0x1000;
 
-/** Why the embedded adapter cannot be used here, with the fix; nothing when it can. */
-export const embeddedProblem = packageProblem;
+/** Where the adapter's files lie; unpacks them where needed. */
+export const embeddedFiles = (): Kept => unpacked('swiftshader', FILES);
 
-/** Unpacks the adapter where needed, loads its Vulkan loader into this process and returns the driver's manifest. */
+/** Why the embedded adapter cannot be used here, with the fix; nothing when it can. */
+export function embeddedProblem(): string | undefined {
+  try {
+    embeddedFiles();
+    return undefined;
+  } catch (error) {
+    if (error instanceof AdapterError) return error.message;
+    throw error;
+  }
+}
+
+/** Loads the adapter's Vulkan loader into this process and returns the driver's manifest. */
 export function loadEmbedded(): string {
-  const folder = unpacked('swiftshader', { 'swiftshader.tar.br': FILES });
+  const { folder } = embeddedFiles();
   // Dawn asks the dynamic linker for "libvulkan.so.1"; a library of that name that is loaded already is the answer.
   if (!systemLoader()) dlopen(join(folder, 'libvulkan.so.1'));
   return join(folder, 'vk_swiftshader_icd.json');

@@ -7,13 +7,14 @@ let serial = 0;
 
 /**
  * Writes a file so that it is there whole or not at all, a crash or power cut included: to a temporary name beside it,
- * synced, then renamed. Missing folders are made. `sync: false` leaves the syncing out, for what can be made again.
+ * synced, then renamed. Missing folders are made. `sync: false` leaves the syncing out, for what can be made again;
+ * `mode` are its permissions.
  */
-export function writeFileAtomic(path: string, content: Uint8Array | string, { sync = true } = {}): void {
+export function writeFileAtomic(path: string, content: Uint8Array | string, { sync = true, mode = 0o666 } = {}): void {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}-${serial++}.tmp`;
-  const file = openSync(temporary, 'wx');
+  const file = openSync(temporary, 'wx', mode);
   try {
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);

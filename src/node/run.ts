@@ -137,7 +137,11 @@ class Run {
       onNote?.(
         `tuned: ${timed} of ${classes.length} classes of kernels timed now; ${better} run another kernel than by rule`,
       );
-      if (engine.tuning && timed) saveTuning(engine.tuning);
+      try {
+        if (engine.tuning && timed) saveTuning(engine.tuning);
+      } catch (error) {
+        onNote?.(`the tuning serves this run alone, as it cannot be kept for others: ${(error as Error).message}`);
+      }
     }
     if (engine.tuning) writeFileAtomic(path, tuningText(engine.tuning));
     else rmSync(path, { force: true });

@@ -1,24 +1,30 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../gpu/errors.js';
 import { type AdapterIdentity, mergedOver, type StoredTuning, Tuning, usable } from '../gpu/tuner.js';
 import { readText, writeFileAtomic } from './files.js';
+import { cacheFolder } from './folders.js';
 
 /** The file named by the variable `POSE_GAN_TUNING`, if any; it may be `off`. */
 const named = () => process.env.POSE_GAN_TUNING || undefined;
 
+/** Why no tuning is kept; nothing when there is a place for it. */
+export function tuningProblem(): string | undefined {
+  if (named() === 'off') return 'POSE_GAN_TUNING is off';
+  return named() || cacheFolder() ? undefined : 'there is no home folder';
+}
+
 /**
  * Where the tuning of an adapter is kept: the file that the variable `POSE_GAN_TUNING` names, else one in the user's cache
- * folder; nowhere when the variable is `off`.
+ * folder; nowhere when there is a `tuningProblem`.
  */
 export function tuningPath(adapter: AdapterIdentity): string | undefined {
+  if (tuningProblem()) return undefined;
   const file = named();
-  if (file) return file === 'off' ? undefined : file;
-  const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  if (file) return file;
   const slug = [adapter.vendor, adapter.device, adapter.description].join(' ').toLowerCase();
   const name = slug.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
-  return join(base, 'webgpu-pose-gan', 'tuning', `${name.slice(0, 120) || 'unknown'}.json`);
+  return join(cacheFolder() as string, 'tuning', `${name.slice(0, 120) || 'unknown'}.json`);
 }
 
 /** A tuning as the text of a file. */

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readPth } from '../data/pth.js';
 import { readRemoteTensors } from '../data/remote.js';
@@ -10,20 +9,16 @@ import type { ModelConfig } from '../model/config.js';
 import { type Features, type FeatureWeights, scaleFeatures } from '../model/features.js';
 import { filterBank } from '../model/filter-bank.js';
 import { readBytes, writeFileAtomic } from './files.js';
+import { dataFolder } from './folders.js';
 
 const FILE = 'vgg19.safetensors';
 
-/** Where installed weights lie: the folder given, else the variable POSE_GAN_WEIGHTS, else the user's data folder. */
-export function weightsFolder(folder?: string): string {
-  if (folder || process.env.POSE_GAN_WEIGHTS) return folder || (process.env.POSE_GAN_WEIGHTS as string);
-  const { platform, env } = process;
-  const base =
-    platform === 'darwin'
-      ? join(homedir(), 'Library', 'Application Support')
-      : platform === 'win32'
-        ? env.LOCALAPPDATA || join(homedir(), 'AppData', 'Local')
-        : env.XDG_DATA_HOME || join(homedir(), '.local', 'share');
-  return join(base, 'webgpu-pose-gan');
+/**
+ * Where installed weights lie: the folder given, else the variable POSE_GAN_WEIGHTS, else the user's data folder; nowhere
+ * for a user without a home folder.
+ */
+export function weightsFolder(folder?: string): string | undefined {
+  return folder || process.env.POSE_GAN_WEIGHTS || dataFolder();
 }
 
 /** What was installed, or is. */
@@ -56,15 +51,21 @@ export async function installRemoteVgg(
 }
 
 function install(vgg: Vgg19, source: string, folder?: string): InstalledVgg {
-  const path = join(weightsFolder(folder), FILE);
+  const place = weightsFolder(folder);
+  if (!place)
+    throw new UsageError(
+      'there is no home folder to install weights in; name a folder by the variable POSE_GAN_WEIGHTS',
+    );
+  const path = join(place, FILE);
   writeFileAtomic(path, writeVgg19(vgg, source));
   return { ...vgg, path, source };
 }
 
 /** The installed VGG-19, if there is one. `UsageError` when the file is damaged. */
 export function findVgg(folder?: string): InstalledVgg | undefined {
-  const path = join(weightsFolder(folder), FILE);
-  if (!existsSync(path)) return undefined;
+  const place = weightsFolder(folder);
+  const path = place && join(place, FILE);
+  if (!path || !existsSync(path)) return undefined;
   try {
     return { ...readVgg19(readBytes(path, 'weights'), path), path };
   } catch (error) {
@@ -99,7 +100,9 @@ export function loadFeatures(config: ModelConfig, choice?: string, folder?: stri
   }
   const how = 'pose-gan weights vgg19 FILE installs it';
   if (choice === 'vgg19')
-    throw new UsageError(`VGG-19 is not installed in ${weightsFolder(folder)}: ${how}, or take --features bank`);
+    throw new UsageError(
+      `VGG-19 is not installed in ${weightsFolder(folder) ?? 'any folder'}: ${how}, or take --features bank`,
+    );
   return {
     kind: 'filter bank',
     weights: filterBank(),

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import { packageProblem, unpacked } from '../../src/node/chromium-package.js';
+import { writeFileAtomic } from '../../src/node/files.js';
 
 /** WebGPU on Chromium's own SwiftShader, whatever GPU the machine has. */
 const FLAGS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
@@ -31,16 +31,12 @@ export async function launchChromium(args: readonly string[] = FLAGS): Promise<B
 
 /** The package's Chromium with the libraries and fonts that bare systems lack. */
 function packaged() {
-  const folder = unpacked('chromium', {
-    'chromium.br': ['chromium'],
-    'al2023.tar.br': 'all',
-    'swiftshader.tar.br': 'all',
-    'fonts.tar.br': 'all',
-  });
+  const { folder } = unpacked('chromium', 'all');
   const LD_LIBRARY_PATH = [join(folder, 'lib'), folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
   // The package's own configuration looks for fonts in other folders.
   const FONTCONFIG_FILE = join(folder, 'here.conf');
   const dirs = [join(folder, 'fonts'), '/usr/share/fonts'].map((dir) => `<dir>${dir}</dir>`).join('');
-  writeFileSync(FONTCONFIG_FILE, `<?xml version="1.0"?><fontconfig>${dirs}<cachedir>${folder}</cachedir></fontconfig>`);
+  const text = `<?xml version="1.0"?><fontconfig>${dirs}<cachedir>${folder}</cachedir></fontconfig>`;
+  writeFileAtomic(FONTCONFIG_FILE, text, { sync: false });
   return { executablePath: join(folder, 'chromium'), env: { LD_LIBRARY_PATH, FONTCONFIG_FILE } };
 }
