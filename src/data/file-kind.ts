@@ -1,0 +1,189 @@
+/** What a file is by its content, for errors about files that are not what was asked for. */
+export interface FileKind {
+  /** In plain words with their article: "a Git LFS pointer". */
+  readonly name: string;
+  /** A sentence that says what to do, for the kinds that are nowhere what was wanted. */
+  readonly advice?: string;
+}
+
+/** Bytes at the beginning that are looked at. */
+const HEAD = 1024;
+
+const UNPACK = 'Unpack it, and give the file inside.';
+const FETCH = 'Fetch the file itself: git lfs pull in the repository, or the download link of its page.';
+const PAGE =
+  'A server gave a page in place of the file: the address is that of a page about it, or needs a login. ' +
+  'Download the file itself (on Hugging Face and GitHub its address has /resolve/ or /raw/, not /blob/).';
+const AGAIN = 'Download or copy it again.';
+
+/** Where a signature stands, its bytes as Latin-1, the kind's name, and what to do. */
+type Signature = readonly [at: number, signature: string, name: string, advice?: string];
+
+const SIGNATURES: readonly Signature[] = [
+  [0, 'version https://git-lfs.github.com/', 'a Git LFS pointer, not the file it stands for', FETCH],
+  [0, 'version https://hawser.github.com/', 'a Git LFS pointer, not the file it stands for', FETCH],
+  [0, 'version http://git-media.io/', 'a Git LFS pointer, not the file it stands for', FETCH],
+  [0, '/annex/objects/', 'a git-annex pointer, not the file it stands for', 'Fetch the file itself: git annex get.'],
+  // Weights
+  [0, '\x89HDF\r\n\x1a\n', 'an HDF5 file (Keras .h5)'],
+  [0, '\x93NUMPY', 'a NumPy array (.npy)'],
+  [0, 'GGUF', 'a GGUF file'],
+  [0, 'TFL3', 'a TensorFlow Lite model'],
+  [4, 'TFL3', 'a TensorFlow Lite model'],
+  [0, 'MATLAB ', 'a MATLAB file (.mat)'],
+  [0, '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19', 'a PyTorch file (torch.save before 1.6)'],
+  [0, '\x80\x02', 'a Python pickle'],
+  [0, '\x80\x03', 'a Python pickle'],
+  [0, '\x80\x04', 'a Python pickle'],
+  [0, '\x80\x05', 'a Python pickle'],
+  // Serialised objects of Lua's Torch7: a class of version 1
+  [0, '\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1', 'a Torch7 file (.t7)'],
+  // Archives
+  [0, '\x1f\x8b', 'a gzip archive', UNPACK],
+  [0, 'BZh', 'a bzip2 archive', UNPACK],
+  [0, '\xfd7zXZ\x00', 'an xz archive', UNPACK],
+  [0, '\x28\xb5\x2f\xfd', 'a Zstandard archive', UNPACK],
+  [0, '\x04\x22\x4d\x18', 'an LZ4 archive', UNPACK],
+  [0, '7z\xbc\xaf\x27\x1c', 'a 7-Zip archive', UNPACK],
+  [0, 'Rar!\x1a\x07', 'a RAR archive', UNPACK],
+  [0, 'PK\x05\x06', 'an empty zip archive'],
+  [257, 'ustar', 'a tar archive', UNPACK],
+  // Pictures and films
+  [0, '\x89PNG\r\n\x1a\n', 'a PNG picture'],
+  [0, '\xff\xd8\xff', 'a JPEG picture'],
+  [0, 'GIF8', 'a GIF picture'],
+  [0, 'II*\x00', 'a TIFF picture'],
+  [0, 'MM\x00*', 'a TIFF picture'],
+  [8, 'WEBP', 'a WebP picture'],
+  [8, 'AVI ', 'an AVI film'],
+  [8, 'WAVE', 'a WAV sound'],
+  [0, '\xff\x0a', 'a JPEG XL picture'],
+  [0, '\x00\x00\x00\x0cJXL ', 'a JPEG XL picture'],
+  [0, '\x00\x00\x00\x0cjP  ', 'a JPEG 2000 picture'],
+  [0, '\xff\x4f\xff\x51', 'a JPEG 2000 picture'],
+  [0, '8BPS', 'a Photoshop picture'],
+  [0, 'qoif', 'a QOI picture'],
+  [0, '\x76\x2f\x31\x01', 'an OpenEXR picture'],
+  [0, '\x00\x00\x01\x00', 'a Windows icon'],
+  [4, 'ftypavi', 'an AVIF picture'],
+  [4, 'ftyphei', 'a HEIC picture'],
+  [4, 'ftyphev', 'a HEIC picture'],
+  [4, 'ftypmif1', 'a HEIC picture'],
+  [4, 'ftypmsf1', 'a HEIC picture'],
+  [4, 'ftyp', 'an MP4 film'],
+  [0, '\x1aE\xdf\xa3', 'a WebM or Matroska film'],
+  // Others that get into the wrong place
+  [0, '%PDF-', 'a PDF document'],
+  [0, '\x7fELF', 'a program'],
+  [0, '\x00asm', 'a WebAssembly module'],
+  [0, 'SQLite format 3\x00', 'an SQLite database'],
+  [0, 'PAR1', 'a Parquet table'],
+  [0, 'ARROW1', 'an Arrow table'],
+  [0, '\xff\xfe', 'a text in UTF-16', 'Save it as UTF-8.'],
+  [0, '\xfe\xff', 'a text in UTF-16', 'Save it as UTF-8.'],
+];
+
+/** The kind of a file in plain words, or nothing when its content does not say. */
+export function kindOf(bytes: Uint8Array): string | undefined {
+  return fileKind(bytes)?.name;
+}
+
+/** As `kindOf`, with what to do. Looks at the first kilobyte, at a few places behind it, and at the end. */
+export function fileKind(bytes: Uint8Array): FileKind | undefined {
+  if (!bytes.length) return { name: 'an empty file', advice: AGAIN };
+  const head = String.fromCharCode(...bytes.subarray(0, HEAD));
+  const found = SIGNATURES.find(([at, signature]) => head.startsWith(signature, at));
+  if (found) return { name: found[2], advice: found[3] };
+  if (head.startsWith('PK\x03\x04')) return zipKind(head);
+  if (/^\0+$/.test(head)) return { name: 'a file of zeros, as an interrupted download leaves', advice: AGAIN };
+  if (isTar(bytes)) return { name: 'a tar archive', advice: UNPACK };
+  const name = weightKind(bytes, head);
+  if (name) return { name };
+  // Two letters are too few to tell a picture from a text.
+  return textKind(bytes) ?? (head.startsWith('BM') ? { name: 'a BMP picture' } : undefined);
+}
+
+/** A zip archive by its first entry. */
+function zipKind(head: string): FileKind {
+  const entry = head.slice(30, 30 + head.charCodeAt(26) + 256 * head.charCodeAt(27));
+  if (/(^|\/)data\.pkl$/.test(entry)) return { name: 'a PyTorch file' };
+  if (entry.endsWith('.npy')) return { name: 'a NumPy archive (.npz)' };
+  if (entry === 'metadata.json') return { name: 'a Keras file (.keras)' };
+  return { name: 'a zip archive', advice: UNPACK };
+}
+
+/** Whether the checksum of a tar header holds, which the oldest tars have too. */
+function isTar(bytes: Uint8Array): boolean {
+  if (bytes.length < 512) return false;
+  const field = String.fromCharCode(...bytes.subarray(148, 156));
+  if (!/^ *[0-7]{1,7}[ \0]+$/.test(field)) return false;
+  let sum = 8 * 0x20;
+  for (let i = 0; i < 512; i++) if (i < 148 || i >= 156) sum += bytes[i] as number;
+  return Number.parseInt(field, 8) === sum;
+}
+
+/** Where an HDF5 file may begin behind another's header, and the mark at the end of TensorFlow's tables. */
+const HDF5_PLACES = [512, 1024, 2048];
+const TABLE_END = '\x57\xfb\x80\x8b\x24\x75\x47\xdb';
+
+/** Formats of weights without a signature at their beginning. */
+function weightKind(bytes: Uint8Array, head: string): string | undefined {
+  const at = (from: number, n: number) => String.fromCharCode(...bytes.subarray(from, from + n));
+  if (head[8] === '{' && at(4, 4) === '\0\0\0\0') return 'a safetensors file';
+  if (HDF5_PLACES.some((p) => at(p, 8) === '\x89HDF\r\n\x1a\n')) return 'an HDF5 file (Keras .h5)';
+  if (bytes.length > 48 && at(bytes.length - 8, 8) === TABLE_END) return 'a TensorFlow checkpoint';
+  return protobufKind(head);
+}
+
+/** The rest of a text behind a length-prefixed string, and the string. Lengths of two bytes are enough here. */
+function prefixed(text: string): { inner: string; rest: string } | undefined {
+  const low = text.charCodeAt(0);
+  const wide = low >= 128;
+  const length = wide ? (low & 127) + 128 * text.charCodeAt(1) : low;
+  const from = wide ? 2 : 1;
+  if (!length || (wide && text.charCodeAt(1) >= 128) || from > text.length) return undefined;
+  return { inner: text.slice(from, from + length), rest: text.slice(from + length) };
+}
+const isName = (text: string | undefined) => text !== undefined && /^[\x20-\x7e]+$/.test(text);
+
+/** Models as protocol buffers, by the first fields of the messages. */
+function protobufKind(head: string): string | undefined {
+  // TensorFlow's SavedModel: saved_model_schema_version = 1, then meta_graphs = 2.
+  if (head.startsWith('\x08\x01\x12')) return 'a TensorFlow SavedModel';
+  // ONNX's ModelProto: ir_version = 1, then producer_name = 2, graph = 7 or opset_import = 8.
+  if (head[0] === '\x08' && head.charCodeAt(1) < 32) {
+    const named = head[2] === '\x12' && isName(prefixed(head.slice(3))?.inner);
+    if (named || head[2] === ':' || head[2] === 'B') return 'an ONNX model';
+  }
+  if (head[0] !== '\n') return undefined;
+  const first = prefixed(head.slice(1));
+  if (!first) return undefined;
+  // Caffe's NetParameter: name = 1, then layers = 2 or layer = 100.
+  if (isName(first.inner) && (first.rest[0] === '\x12' || first.rest.startsWith('\xa2\x06')))
+    return 'a Caffe model (.caffemodel)';
+  // TensorFlow's GraphDef: node = 1, whose name = 1 is followed by op = 2.
+  const node = first.inner[0] === '\n' ? prefixed(first.inner.slice(1)) : undefined;
+  if (isName(node?.inner) && node?.rest[0] === '\x12' && isName(prefixed(node.rest.slice(1))?.inner))
+    return 'a TensorFlow graph (.pb)';
+  return undefined;
+}
+
+/** Kinds of text; nothing when the bytes are no UTF-8 text. */
+function textKind(bytes: Uint8Array): FileKind | undefined {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, HEAD), { stream: true }).trimStart();
+  } catch {
+    return undefined;
+  }
+  if ([...text].some((c) => c < ' ' && !'\t\n\r\f'.includes(c))) return undefined;
+  if (/^<(!doctype html|html|head|body|!--|script)/i.test(text)) return { name: 'an HTML page', advice: PAGE };
+  if (/^<svg/i.test(text)) return { name: 'an SVG picture' };
+  if (/^<\?xml|^<[a-z]+[\s>]/i.test(text))
+    return /<svg/i.test(text) ? { name: 'an SVG picture' } : { name: 'an XML document', advice: PAGE };
+  if (/^(\{\s*["}]|\[\s*["[{\]\d-])/.test(text)) return { name: 'a JSON text' };
+  if (/^(\(?[dl]p\d+|c[\w.]+\n\w+)\n/.test(text)) return { name: 'a Python pickle' };
+  if (!text) return { name: 'a file of white space alone', advice: AGAIN };
+  const line = text.split(/[\r\n]/, 1)[0] as string;
+  return { name: `a text that begins ${JSON.stringify(line.length > 40 ? `${line.slice(0, 40)}…` : line)}` };
+}
