@@ -14,7 +14,12 @@ const FETCH = 'Fetch the file itself: git lfs pull in the repository, or the dow
 const PAGE =
   'A server gave a page in place of the file: the address is that of a page about it, or needs a login. ' +
   'Download the file itself (on Hugging Face and GitHub its address has /resolve/ or /raw/, not /blob/).';
+const CONVERT =
+  'Load it with the program that wrote it and save its arrays as safetensors (in Python: safetensors.numpy.save_file).';
 const AGAIN = 'Download or copy it again.';
+
+/** The one kind that its readers must tell from all others. */
+export const SAFETENSORS = 'a safetensors file';
 
 /** Where a signature stands, its bytes as Latin-1, the kind's name, and what to do. */
 type Signature = readonly [at: number, signature: string, name: string, advice?: string];
@@ -25,19 +30,19 @@ const SIGNATURES: readonly Signature[] = [
   [0, 'version http://git-media.io/', 'a Git LFS pointer, not the file it stands for', FETCH],
   [0, '/annex/objects/', 'a git-annex pointer, not the file it stands for', 'Fetch the file itself: git annex get.'],
   // Weights
-  [0, '\x89HDF\r\n\x1a\n', 'an HDF5 file (Keras .h5)'],
-  [0, '\x93NUMPY', 'a NumPy array (.npy)'],
-  [0, 'GGUF', 'a GGUF file'],
-  [0, 'TFL3', 'a TensorFlow Lite model'],
-  [4, 'TFL3', 'a TensorFlow Lite model'],
-  [0, 'MATLAB ', 'a MATLAB file (.mat)'],
+  [0, '\x89HDF\r\n\x1a\n', 'an HDF5 file (Keras .h5)', CONVERT],
+  [0, '\x93NUMPY', 'a NumPy array (.npy)', CONVERT],
+  [0, 'GGUF', 'a GGUF file', CONVERT],
+  [0, 'TFL3', 'a TensorFlow Lite model', CONVERT],
+  [4, 'TFL3', 'a TensorFlow Lite model', CONVERT],
+  [0, 'MATLAB ', 'a MATLAB file (.mat)', CONVERT],
   [0, '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19', 'a PyTorch file (torch.save before 1.6)'],
   [0, '\x80\x02', 'a Python pickle'],
   [0, '\x80\x03', 'a Python pickle'],
   [0, '\x80\x04', 'a Python pickle'],
   [0, '\x80\x05', 'a Python pickle'],
   // Serialised objects of Lua's Torch7: a class of version 1
-  [0, '\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1', 'a Torch7 file (.t7)'],
+  [0, '\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1', 'a Torch7 file (.t7)', CONVERT],
   // Archives
   [0, '\x1f\x8b', 'a gzip archive', UNPACK],
   [0, 'BZh', 'a bzip2 archive', UNPACK],
@@ -92,13 +97,15 @@ export function kindOf(bytes: Uint8Array): string | undefined {
 export function fileKind(bytes: Uint8Array): FileKind | undefined {
   if (!bytes.length) return { name: 'an empty file', advice: AGAIN };
   const head = String.fromCharCode(...bytes.subarray(0, HEAD));
+  // First, as the length of a header may look like a short signature.
+  if (head.startsWith('\0\0\0\0{', 4)) return { name: SAFETENSORS };
   const found = SIGNATURES.find(([at, signature]) => head.startsWith(signature, at));
   if (found) return { name: found[2], advice: found[3] };
   if (head.startsWith('PK\x03\x04')) return zipKind(head);
   if (/^\0+$/.test(head)) return { name: 'a file of zeros, as an interrupted download leaves', advice: AGAIN };
   if (isTar(bytes)) return { name: 'a tar archive', advice: UNPACK };
   const name = weightKind(bytes, head);
-  if (name) return { name };
+  if (name) return { name, advice: CONVERT };
   // Two letters are too few to tell a picture from a text.
   return textKind(bytes) ?? (head.startsWith('BM') ? { name: 'a BMP picture' } : undefined);
 }
@@ -107,8 +114,8 @@ export function fileKind(bytes: Uint8Array): FileKind | undefined {
 function zipKind(head: string): FileKind {
   const entry = head.slice(30, 30 + head.charCodeAt(26) + 256 * head.charCodeAt(27));
   if (/(^|\/)data\.pkl$/.test(entry)) return { name: 'a PyTorch file' };
-  if (entry.endsWith('.npy')) return { name: 'a NumPy archive (.npz)' };
-  if (entry === 'metadata.json') return { name: 'a Keras file (.keras)' };
+  if (entry.endsWith('.npy')) return { name: 'a NumPy archive (.npz)', advice: CONVERT };
+  if (entry === 'metadata.json') return { name: 'a Keras file (.keras)', advice: CONVERT };
   return { name: 'a zip archive', advice: UNPACK };
 }
 
@@ -129,7 +136,6 @@ const TABLE_END = '\x57\xfb\x80\x8b\x24\x75\x47\xdb';
 /** Formats of weights without a signature at their beginning. */
 function weightKind(bytes: Uint8Array, head: string): string | undefined {
   const at = (from: number, n: number) => String.fromCharCode(...bytes.subarray(from, from + n));
-  if (head[8] === '{' && at(4, 4) === '\0\0\0\0') return 'a safetensors file';
   if (HDF5_PLACES.some((p) => at(p, 8) === '\x89HDF\r\n\x1a\n')) return 'an HDF5 file (Keras .h5)';
   if (bytes.length > 48 && at(bytes.length - 8, 8) === TABLE_END) return 'a TensorFlow checkpoint';
   return protobufKind(head);

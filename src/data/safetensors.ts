@@ -1,4 +1,7 @@
 import { UsageError } from '../gpu/errors.js';
+import { fileKind, SAFETENSORS } from './file-kind.js';
+import { shown } from './json-scan.js';
+import { type HeaderEntry, headerLength, parseSafetensorsHeader } from './safetensors-header.js';
 
 /**
  * safetensors: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, __metadata__},
@@ -16,80 +19,59 @@ export interface Safetensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-const SIZES: Readonly<Record<string, number>> = {
-  F64: 8,
-  I64: 8,
-  U64: 8,
-  F32: 4,
-  I32: 4,
-  U32: 4,
-  F16: 2,
-  BF16: 2,
-  I16: 2,
-  U16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
-
-const isCount = (x: unknown): x is number => typeof x === 'number' && Number.isSafeInteger(x) && x >= 0;
-
-/** Reads a file. `name` is for errors, which tell what is wrong with it. */
+/** Reads a file. `name` is for errors, which tell what is wrong with it, or what else it is. */
 export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
-  const fail = (what: string) => new UsageError(`${name} is not a usable safetensors file: ${what}`);
-  if (file.length < 8) throw fail(`it has ${file.length} bytes, its header length alone takes 8`);
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const length = Number(view.getBigUint64(0, true));
-  if (8 + length > file.length) throw fail(`its header of ${length} bytes does not fit into ${file.length} bytes`);
-  let header: Record<string, unknown>;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, 8 + length)));
+    const length = headerLength(file);
+    if (8 + length > file.length)
+      throw new Error(`its header of ${length} bytes does not fit into ${file.length} bytes: it is cut short`);
+    const { metadata, entries, size } = parseSafetensorsHeader(file.subarray(8, 8 + length));
+    const data = file.subarray(8 + length);
+    if (size > data.length) throw new Error(`it is cut short: its values take ${size} bytes, ${data.length} are there`);
+    if (size < data.length) throw new Error(`its last ${data.length - size} bytes are of no tensor`);
+    const tensors = new Map<string, StoredTensor>();
+    for (const [key, entry] of entries) tensors.set(key, storedTensor(key, entry, data.subarray(entry.from, entry.to)));
+    return { metadata, tensors };
   } catch (error) {
-    throw fail(`its header is not JSON (${(error as Error).message})`);
+    const kind = fileKind(file);
+    if (kind && kind.name !== SAFETENSORS)
+      throw new UsageError(
+        `${name} is not a safetensors file: it is ${kind.name}. ${kind.advice ?? 'Give a .safetensors file.'}`,
+      );
+    throw new UsageError(`${name} is not a usable safetensors file: ${(error as Error).message}`);
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header))
-    throw fail('its header is no JSON object');
-  const data = file.subarray(8 + length);
-  const tensors = new Map<string, StoredTensor>();
-  for (const [key, value] of Object.entries(header)) {
-    if (key === '__metadata__') continue;
-    const { dtype, shape, data_offsets: range } = (value ?? {}) as Record<string, unknown>;
-    const size = SIZES[String(dtype)];
-    if (size === undefined) throw fail(`tensor ${key} has the unknown type ${String(dtype)}`);
-    if (!Array.isArray(shape) || !shape.every(isCount))
-      throw fail(`tensor ${key} has the shape ${JSON.stringify(shape)}`);
-    if (!Array.isArray(range) || range.length !== 2 || !range.every(isCount))
-      throw fail(`tensor ${key} has no data_offsets`);
-    const [from, to] = range as [number, number];
-    const bytes = size * (shape as number[]).reduce((a, b) => a * b, 1);
-    if (to - from !== bytes) throw fail(`tensor ${key} needs ${bytes} bytes, its offsets give ${to - from}`);
-    if (to > data.length) throw fail(`tensor ${key} ends at byte ${to} of ${data.length}: the file is cut short`);
-    tensors.set(key, { dtype: String(dtype), shape: shape as number[], bytes: data.subarray(from, to) });
-  }
-  return { metadata: (header.__metadata__ as Record<string, string> | undefined) ?? {}, tensors };
 }
+
+/** A tensor of a header with its bytes. Throws an `Error` for types whose values this library cannot read. */
+export function storedTensor(name: string, { dtype, shape }: HeaderEntry, bytes: Uint8Array): StoredTensor {
+  if (!Object.hasOwn(READERS, dtype))
+    throw new Error(`tensor ${shown(name)} has the type ${dtype}, which is not read here; save it as F32`);
+  return { dtype, shape, bytes };
+}
+
+/** How the values of every type that is read here are read. */
+const READERS: Readonly<Record<string, (view: DataView, i: number) => number>> = {
+  F64: (view, i) => view.getFloat64(8 * i, true),
+  F32: (view, i) => view.getFloat32(4 * i, true),
+  F16: (view, i) => halfToNumber(view.getUint16(2 * i, true)),
+  BF16: (view, i) => bfloatToNumber(view.getUint16(2 * i, true)),
+  I64: (view, i) => Number(view.getBigInt64(8 * i, true)),
+  U64: (view, i) => Number(view.getBigUint64(8 * i, true)),
+  I32: (view, i) => view.getInt32(4 * i, true),
+  U32: (view, i) => view.getUint32(4 * i, true),
+  I16: (view, i) => view.getInt16(2 * i, true),
+  U16: (view, i) => view.getUint16(2 * i, true),
+  I8: (view, i) => view.getInt8(i),
+  U8: (view, i) => view.getUint8(i),
+  BOOL: (view, i) => view.getUint8(i),
+};
 
 /** Values of a stored tensor as numbers. */
 export function toFloat64({ dtype, bytes, shape }: StoredTensor): Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const out = new Float64Array(shape.reduce((a, b) => a * b, 1));
-  const get: Record<string, (i: number) => number> = {
-    F64: (i) => view.getFloat64(8 * i, true),
-    F32: (i) => view.getFloat32(4 * i, true),
-    F16: (i) => halfToNumber(view.getUint16(2 * i, true)),
-    BF16: (i) => bfloatToNumber(view.getUint16(2 * i, true)),
-    I64: (i) => Number(view.getBigInt64(8 * i, true)),
-    U64: (i) => Number(view.getBigUint64(8 * i, true)),
-    I32: (i) => view.getInt32(4 * i, true),
-    U32: (i) => view.getUint32(4 * i, true),
-    I16: (i) => view.getInt16(2 * i, true),
-    U16: (i) => view.getUint16(2 * i, true),
-    I8: (i) => view.getInt8(i),
-    U8: (i) => view.getUint8(i),
-    BOOL: (i) => view.getUint8(i),
-  };
-  const read = get[dtype] as (i: number) => number;
-  for (let i = 0; i < out.length; i++) out[i] = read(i);
+  const read = READERS[dtype] as (view: DataView, i: number) => number;
+  for (let i = 0; i < out.length; i++) out[i] = read(view, i);
   return out;
 }
 

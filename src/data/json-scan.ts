@@ -1,0 +1,60 @@
+/** Deepest nesting of a JSON text that is read; more is no document but an attack on the reader. */
+export const MAX_JSON_DEPTH = 64;
+
+const [QUOTE, BACKSLASH, COLON, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, MINUS, POINT] = [...'"\\:{}[]-.'].map((c) =>
+  c.charCodeAt(0),
+);
+
+export interface ScanOptions {
+  readonly depth?: number;
+  /** Whether every number must be a count: `-0`, `1.0` and `1e0` are none, though `JSON.parse` gives the same values. */
+  readonly counts?: boolean;
+}
+
+/**
+ * Throws an `Error` for what `JSON.parse` takes without a word: a name that stands twice in one object (it keeps the
+ * last), and nesting that fills the memory. Says nothing else about a text: `JSON.parse` has the last word.
+ */
+export function scanJson(text: string, { depth = MAX_JSON_DEPTH, counts = false }: ScanOptions = {}): void {
+  /** The names of every open object; lists have none. */
+  const open: (Set<string> | undefined)[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === OPEN || c === OPEN_LIST) {
+      open.push(c === OPEN ? new Set() : undefined);
+      if (open.length > depth) throw new Error(`it nests more than ${depth} levels deep`);
+    } else if (c === CLOSE || c === CLOSE_LIST) open.pop();
+    else if (c === QUOTE) {
+      const from = i;
+      i = endOfString(text, i);
+      const names = open.at(-1);
+      if (!names || !isName(text, i)) continue;
+      const name = JSON.parse(text.slice(from, i + 1)) as string;
+      if (names.has(name)) throw new Error(`the name ${shown(name)} stands twice`);
+      names.add(name);
+    } else if (counts && (c === MINUS || c === POINT || (isDigit(text, i) && /e/i.test(text[i + 1] ?? ''))))
+      throw new Error(`the number near ${shown(text.slice(Math.max(0, i - 8), i + 8))} is no count`);
+  }
+}
+
+const isDigit = (text: string, i: number) => text.charCodeAt(i) >= 0x30 && text.charCodeAt(i) <= 0x39;
+
+/** The place of the quotation mark that ends the string at `from`, or the end of the text. */
+function endOfString(text: string, from: number): number {
+  let i = from + 1;
+  while (i < text.length && text.charCodeAt(i) !== QUOTE) i += text.charCodeAt(i) === BACKSLASH ? 2 : 1;
+  return Math.min(i, text.length);
+}
+
+/** Whether a colon follows the string that ends at `end`. */
+function isName(text: string, end: number): boolean {
+  let i = end + 1;
+  while (i < text.length && text.charCodeAt(i) <= 0x20) i++;
+  return text.charCodeAt(i) === COLON;
+}
+
+/** Text or JSON of a file for an error: quoted, control characters escaped, cut to a length that can be read. */
+export function shown(value: unknown, length = 80): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
