@@ -3,6 +3,7 @@ import { requestDevice } from './gpu/device.js';
 import { Engine } from './gpu/engine.js';
 import { AdapterError, UsageError } from './gpu/errors.js';
 import type { AdapterIdentity, Tuning } from './gpu/tuner.js';
+import { place } from './place.js';
 
 export { loadTuning, saveTuning } from './browser-tuning.js';
 export * from './index.js';
@@ -19,8 +20,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a device in a page or a Web Worker, or wraps one that the page owns. Throws `AdapterError` that says what to switch on
- * in this browser when there is no adapter, `UsageError` for a tuning of another adapter or library version.
+ * Opens a device in a page, a Web Worker or Deno, or wraps one that the caller owns. Throws `AdapterError` that says what to
+ * switch on or to import instead when there is no adapter, `UsageError` for a tuning of another adapter or library version.
  */
 export async function open(options: OpenOptions = {}): Promise<Engine> {
   const { label } = options;
@@ -30,7 +31,7 @@ export async function open(options: OpenOptions = {}): Promise<Engine> {
     const adapter = await adapterOf(options.adapter ?? 'high-performance');
     adapterInfo = adapter.info;
     device = await requestDevice(adapter, label).catch((error: Error) => {
-      throw new AdapterError(`the WebGPU adapter gives no device: ${error.message}. ${advice()}`);
+      throw new AdapterError(`the WebGPU adapter gives no device: ${error.message}. ${place().advice}`);
     });
   }
   const engine = new Engine(device, { label, adapterInfo });
@@ -40,33 +41,21 @@ export async function open(options: OpenOptions = {}): Promise<Engine> {
 
 async function adapterOf(wanted: Exclude<OpenOptions['adapter'], undefined>): Promise<GPUAdapter> {
   if (typeof wanted === 'object') return wanted;
-  const { gpu } = navigator as { gpu?: GPU };
-  if (!gpu && !isSecureContext)
+  // Only browsers have each of these globals; in Node, Deno and workers of servers some are absent.
+  const gpu = typeof navigator === 'undefined' ? undefined : (navigator as { gpu?: GPU }).gpu;
+  if (!gpu && typeof isSecureContext !== 'undefined' && !isSecureContext)
     throw new AdapterError(
       `WebGPU is kept from pages that are not secure, and ${location.origin} is not. Serve this page over https:, or from localhost.`,
     );
-  if (!gpu) throw new AdapterError(`this browser has no WebGPU, or it is switched off. ${advice()}`);
-  const adapter = await gpu.requestAdapter(
-    wanted === 'software' ? { forceFallbackAdapter: true } : { powerPreference: wanted },
-  );
-  if (!adapter) throw new AdapterError(`this browser has WebGPU but no ${wanted} adapter for it. ${advice()}`);
+  const { name, advice } = place();
+  if (!gpu) throw new AdapterError(`${name} has no WebGPU, or it is switched off. ${advice}`);
+  const options: GPURequestAdapterOptions =
+    wanted === 'software' ? { forceFallbackAdapter: true } : { powerPreference: wanted };
+  const adapter = await gpu.requestAdapter(options).catch((error: Error) => {
+    throw new AdapterError(`${name} refuses a ${wanted} adapter for WebGPU: ${error.message}. ${advice}`);
+  });
+  if (!adapter) throw new AdapterError(`${name} has WebGPU but no ${wanted} adapter for it. ${advice}`);
   return adapter;
-}
-
-/** What to switch on for WebGPU in this browser. */
-function advice(): string {
-  const { userAgent } = navigator;
-  if (/Firefox\//.test(userAgent))
-    return 'Firefox: update it, set dom.webgpu.enabled to true in about:config, restart; about:support shows what it found.';
-  if (/Chrom(e|ium)\//.test(userAgent))
-    return (
-      'Chromium, Chrome, Edge: update it (113 or later), switch graphics acceleration on in chrome://settings/system, and on Linux ' +
-      'start it with --enable-unsafe-webgpu --enable-features=Vulkan; without a GPU, with --enable-unsafe-webgpu ' +
-      '--use-webgpu-adapter=swiftshader. chrome://gpu shows what it found.'
-    );
-  if (/Safari\//.test(userAgent))
-    return 'Safari: update to version 26 or later, or switch WebGPU on under Settings, Feature Flags.';
-  return 'Use a recent Chrome, Edge, Firefox or Safari.';
 }
 
 async function tuningFor(wanted: OpenOptions['tuning'], adapter: AdapterIdentity): Promise<Tuning | undefined> {
@@ -75,7 +64,7 @@ async function tuningFor(wanted: OpenOptions['tuning'], adapter: AdapterIdentity
   return loadTuning(adapter).then(
     (stored) => stored.tuning,
     (error) => {
-      // A page may have no IndexedDB; the rule chooses then.
+      // IndexedDB may be absent, blocked or silent; the rule chooses then.
       if (error instanceof UsageError) return undefined;
       throw error;
     },
