@@ -5,8 +5,7 @@ interface Place {
 }
 
 const browser = (advice: string): Place => ({ name: 'this browser', advice });
-const brings = 'Import open from webgpu-pose-gan/node, which brings WebGPU along.';
-const NODE: Place = { name: 'Node.js', advice: brings };
+const brings = 'import open from webgpu-pose-gan/node, which brings WebGPU along';
 
 /** By what `navigator.userAgent` says; the first that fits. */
 const PLACES: readonly (readonly [agent: RegExp, place: Place])[] = [
@@ -25,16 +24,19 @@ const PLACES: readonly (readonly [agent: RegExp, place: Place])[] = [
     ),
   ],
   [/Safari\//, browser('Safari: update to version 26 or later, or switch WebGPU on under Settings, Feature Flags.')],
-  [/^Deno\//, { name: 'Deno', advice: `Update Deno and install the GPU’s driver. Or: ${brings}` }],
-  [/^Bun\//, { name: 'Bun', advice: brings }],
-  [/^Node\.js\//, NODE],
+  [/^Deno\//, { name: 'Deno', advice: `Deno: update it and install the GPU’s driver, or ${brings}.` }],
+  [/^Bun\//, { name: 'Bun', advice: `Bun: ${brings}.` }],
+  [/^Node\.js\//, { name: 'Node.js', advice: `Node: ${brings}.` }],
 ];
 
-/** This place. Node has no `navigator` before version 21, and in a test it may have one of a simulated page. */
+/** Node has no `navigator` before version 21, and where pages are simulated in it, that of another name. */
+const ELSEWHERE: Place = {
+  name: 'this runtime',
+  advice: `Use a recent Chrome, Edge, Firefox or Safari; in Node, ${brings}.`,
+};
+
+/** The place where this is called. */
 export function place(): Place {
-  const agent = typeof navigator === 'undefined' ? undefined : navigator.userAgent;
-  const found = PLACES.find(([pattern]) => pattern.test(agent ?? ''));
-  if (found) return found[1];
-  if (typeof process !== 'undefined' && process.versions?.node) return NODE;
-  return { name: 'this runtime', advice: 'Use a recent Chrome, Edge, Firefox or Safari.' };
+  const agent = (typeof navigator === 'undefined' ? undefined : navigator.userAgent) ?? '';
+  return PLACES.find(([pattern]) => pattern.test(agent))?.[1] ?? ELSEWHERE;
 }

@@ -1,4 +1,5 @@
-import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import type { Outcomes } from '../gpu/error-scopes.js';
 import { LimitError, UsageError } from '../gpu/errors.js';
 import { packParams, type TextureUpload } from '../gpu/shader.js';
 import type { Arg, Call, Dispatch, Launch, Op, Variant } from './op.js';
@@ -141,7 +142,7 @@ export async function bindSteps(
   // Only kernels for software adapters read textures
   const textured = users.some(({ reads }) => reads.length) ? await import('./textures.js') : undefined;
   const { rows, uses } = textured?.planTextures(users) ?? { rows: [], uses: [] };
-  const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height)) : [];
+  const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height, outcomes)) : [];
   const uploads: TextureUpload[][] = flat.map(() => []);
   let empty: GPUBuffer | undefined;
   const steps = flat.map(({ piece, dispatch }, i): Step => {
@@ -185,14 +186,14 @@ export async function bindSteps(
       shader: dispatch.shader.label,
       workgroups: dispatch.workgroups,
       pipeline,
-      bindGroup: engine.bindGroup(piece.label, pipeline.getBindGroupLayout(0), entries, outcomes),
+      bindGroup: engine.bindGroup(piece.label, pipeline, entries, outcomes),
       bindings,
       uploads: uploads[i] as TextureUpload[],
       textures: reads.flatMap((r) => r.brought),
       first: dispatch === piece.launch.dispatches[0],
     };
   });
-  engine.device.queue.writeBuffer(uniform, 0, data.buffer);
+  engine.write(uniform, 0, data.buffer, outcomes);
   return { steps, textures };
 }
 

@@ -1,4 +1,5 @@
-import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import type { Outcomes } from '../gpu/error-scopes.js';
 import { wholeRows } from '../gpu/shader.js';
 import { copyOp } from '../kernels/copy/copy.js';
 import { bindSteps, checkLimits, type Piece, textureRoots } from './bind.js';
@@ -132,7 +133,7 @@ class Compiler {
         root.buffer = make(`${root.label}`, root.elements);
         const leafAttrs = t.node.attrs as LeafAttrs;
         if (leafAttrs.source === 'constant')
-          engine.device.queue.writeBuffer(root.buffer, 0, leafAttrs.data as BufferSource);
+          engine.write(root.buffer, 0, leafAttrs.data as BufferSource, this.#outcomes);
       }
       const { steps, textures } = await bindSteps(engine, pieces, make, this.#outcomes);
       const buffers = [...owned] as GPUBuffer[];

@@ -9,12 +9,14 @@ export const SENTINEL = 0x7fc0dead;
 export function fillGuards(engine: Engine, places: Placements, owned: readonly (GPUBuffer | GPUTexture)[]): void {
   for (const root of places.roots.filter((r) => isPooled(r) && r.buffer)) {
     const fill = new Uint32Array(root.elements).fill(SENTINEL);
-    engine.device.queue.writeBuffer(root.buffer as GPUBuffer, 0, fill);
+    engine.write(root.buffer as GPUBuffer, 0, fill);
   }
   for (const texture of owned.filter((o): o is GPUTexture => 'createView' in o)) {
     const { width, height } = texture;
     const fill = new Uint32Array(4 * width * height).fill(SENTINEL);
-    engine.device.queue.writeTexture({ texture }, fill, { bytesPerRow: 16 * width }, [width, height]);
+    engine.scoped('fill', ({ queue }) =>
+      queue.writeTexture({ texture }, fill, { bytesPerRow: 16 * width }, [width, height]),
+    );
   }
 }
 

@@ -87,7 +87,7 @@ export class Plan {
   #feed(inputs: Readonly<Record<string, TensorData>>): void {
     if (this.#destroyed) throw new UsageError('this plan was destroyed');
     this.#inputs.check(inputs);
-    this.#inputs.write(this.engine.device.queue, inputs);
+    this.engine.scoped('inputs', ({ queue }) => this.#inputs.write(queue, inputs));
   }
 
   /** Names that `run` takes. */

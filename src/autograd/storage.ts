@@ -1,4 +1,5 @@
-import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import type { Outcomes } from '../gpu/error-scopes.js';
 import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
 import type { ParameterSet } from './leaves.js';
 import { formatShape, type Tensor } from './tensor.js';
@@ -53,7 +54,7 @@ export class ParameterStorage {
     const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_DST | GPU_BUFFER.COPY_SRC;
     const buffers = layout.slabs.map((n, i) => engine.buffer(`parameters/${set.name}#${i}`, 4 * n, usage, outcomes));
     const storage = new ParameterStorage(engine, set, layout, buffers);
-    for (const name of set.names) storage.#upload(set.get(name), set.initial(name));
+    for (const name of set.names) storage.#upload(set.get(name), set.initial(name), outcomes);
     engine.resident.set(set, storage);
     Promise.all(outcomes).catch(() => storage.destroy());
     return storage;
@@ -69,9 +70,9 @@ export class ParameterStorage {
     return this.layout.slabs.reduce((n, s) => n + 4 * s, 0);
   }
 
-  #upload(t: Tensor, values: Float32Array): void {
+  #upload(t: Tensor, values: Float32Array, outcomes?: Outcomes): void {
     const { slab, offset } = this.layout.at.get(t) as { slab: number; offset: number };
-    this.engine.device.queue.writeBuffer(this.buffers[slab] as GPUBuffer, 4 * offset, values);
+    this.engine.write(this.buffers[slab] as GPUBuffer, 4 * offset, values as BufferSource, outcomes);
   }
 
   /** Reads every parameter back, by name, in device layout. */

@@ -1,4 +1,5 @@
 import type { Engine } from '../gpu/engine.js';
+import type { Outcomes } from '../gpu/error-scopes.js';
 import { TEXELS, type TextureUpload } from '../gpu/shader.js';
 import type { Root } from './placement.js';
 
@@ -159,11 +160,14 @@ export function uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, text
 const SPARE_TEXELS = 16;
 
 /** A texture of so many rows. */
-export function makeTexture(engine: Engine, index: number, rows: number): GPUTexture {
-  return engine.device.createTexture({
-    label: engine.label(`argument texture ${index}`),
-    size: [TEXELS + SPARE_TEXELS, rows],
+export function makeTexture(engine: Engine, index: number, rows: number, outcomes: Outcomes): GPUTexture {
+  const label = `argument texture ${index}`;
+  const width = TEXELS + SPARE_TEXELS;
+  const descriptor: GPUTextureDescriptor = {
+    label: engine.label(label),
+    size: [width, rows],
     format: 'rgba32float',
     usage: 0x02 /* COPY_DST */ | 0x04 /* TEXTURE_BINDING */ | 0x08 /* STORAGE_BINDING */,
-  });
+  };
+  return engine.scoped(label, (device) => device.createTexture(descriptor), outcomes, 16 * width * rows);
 }

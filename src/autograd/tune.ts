@@ -1,6 +1,7 @@
 import { measure } from '../bench/measure.js';
 import { encodeDispatches } from '../gpu/encode.js';
-import { type Engine, GPU_BUFFER, type Outcomes } from '../gpu/engine.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import type { Outcomes } from '../gpu/error-scopes.js';
 import { GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from '../gpu/errors.js';
 import { requireTimestamps } from '../gpu/profiler.js';
 import { type Choice, Tuning } from '../gpu/tuner.js';
@@ -193,7 +194,7 @@ class CallBench {
   #fill({ buffer, elements }: Root): void {
     for (let at = 0; at < elements; at += VALUES.length) {
       const count = Math.min(VALUES.length, elements - at);
-      this.engine.device.queue.writeBuffer(buffer as GPUBuffer, 4 * at, VALUES, 0, count);
+      this.engine.write(buffer as GPUBuffer, 4 * at, VALUES.subarray(0, count), this.#outcomes);
     }
   }
 

@@ -33,7 +33,7 @@ export function clockOf(engine: Engine): Promise<Clock> {
 /** Between an empty pass before the commands and one after. */
 async function timestamps(engine: Engine): Promise<Clock> {
   const label = engine.label('bench');
-  const querySet = engine.device.createQuerySet({ label, type: 'timestamp', count: 2 });
+  const querySet = engine.scoped('bench', (device) => device.createQuerySet({ label, type: 'timestamp', count: 2 }));
   const resolved = engine.buffer('bench', 16, GPU_BUFFER.QUERY_RESOLVE | GPU_BUFFER.COPY_SRC);
   const read = async (encode?: (encoder: GPUCommandEncoder) => void): Promise<BigUint64Array> => {
     const encoder = engine.device.createCommandEncoder({ label });

@@ -74,15 +74,15 @@ export class PeakWork {
     const turns = engine.software ? 512 : 256;
     const bytes = Math.min(engine.software ? 2 ** 25 : 2 ** 28, engine.device.limits.maxStorageBufferBindingSize);
     const params = engine.buffer('peaks/params', 16, UNIFORM | COPY_DST);
-    engine.device.queue.writeBuffer(params, 0, Uint32Array.of(turns));
-    engine.device.queue.writeBuffer(params, 4, Float32Array.of(0.5, 0.25));
+    engine.write(params, 0, Uint32Array.of(turns));
+    engine.write(params, 4, Float32Array.of(0.5, 0.25));
     const sums = engine.buffer('peaks/sums', 4 * invocations, STORAGE);
     const from = engine.buffer('peaks/from', bytes, STORAGE | COPY_SRC);
     const to = engine.buffer('peaks/to', bytes, STORAGE | COPY_DST);
     const dispatch = async (of: Shader, buffers: readonly GPUBuffer[], workgroups: [number, number, number]) => {
       const pipeline = await engine.pipeline(of);
       const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-      const bindGroup = engine.bindGroup(of.label, pipeline.getBindGroupLayout(0), entries);
+      const bindGroup = engine.bindGroup(of.label, pipeline, entries);
       return { dispatches: [{ pipeline, bindGroup, workgroups, uploads: [] }] };
     };
     const chains = await Promise.all(

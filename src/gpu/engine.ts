@@ -1,4 +1,5 @@
-import { DeviceLostError, GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from './errors.js';
+import { ErrorScopes, type Outcomes } from './error-scopes.js';
+import { DeviceLostError, GpuValidationError, LimitError, PoseGanError, ShaderError } from './errors.js';
 import type { Shader } from './shader.js';
 import { type AdapterIdentity, adapterIdentity, type Tuning } from './tuner.js';
 
@@ -18,9 +19,6 @@ const MAX_STAGING_BYTES = 2 ** 20;
 /** How long a failed promise waits for the news that its device was lost. */
 const LOSS_MS = 200;
 
-/** Collects what becomes of allocations: each promise resolves, or rejects with a typed error. */
-export type Outcomes = Promise<void>[];
-
 export interface EngineOptions {
   /** Label put before every GPU object's own. */
   label?: string;
@@ -36,7 +34,8 @@ export interface EngineOptions {
 
 /**
  * Wraps a `GPUDevice` that the caller owns: allocation with typed errors, a pipeline cache, counters, waiting and read-back.
- * It adds listeners and replaces none, and it never destroys the device.
+ * It never destroys the device. Errors are told apart by error scopes alone: those of the engine's own calls are thrown here
+ * and never reach the owner's `uncapturederror`, and the owner's own errors never fail a call of the engine.
  */
 export class Engine {
   readonly counters: Counters = { buffers: 0, bufferBytes: 0, bindGroups: 0, pipelines: 0, submits: 0, dispatches: 0 };
@@ -55,6 +54,7 @@ export class Engine {
   readonly #label: string;
   /** Rejects of the waits in progress; a lost device settles them all. */
   readonly #waiting = new Set<(reason: Error) => void>();
+  readonly #scopes: ErrorScopes;
   #failure: Error | undefined;
 
   constructor(
@@ -69,47 +69,71 @@ export class Engine {
     this.subgroupSize = subgroupSizeOf(device, info);
     this.#wait = options.wait ?? ((promise) => promise);
     this.#label = options.label ? `${options.label}:` : '';
+    this.#scopes = new ErrorScopes(device, (error) => {
+      this.#failure ??= error;
+    });
     void device.lost.then((lost) => {
       this.#failure = new DeviceLostError(lost.reason, lost.message);
       for (const reject of this.#waiting) reject(this.#failure);
     });
-    device.addEventListener('uncapturederror', (event) => {
-      this.#failure ??= new GpuValidationError('uncaptured', (event as GPUUncapturedErrorEvent).error.message);
-    });
   }
 
-  /** Waits for a GPU promise; rejects with `DeviceLostError` if the device goes away first. */
+  /**
+   * Waits for a GPU promise; rejects with `DeviceLostError` if the device goes away first, and with the typed error of an
+   * earlier call of this engine that the device refused.
+   */
   async wait<T>(promise: Promise<T>): Promise<T> {
     this.check();
     let fail: (reason: Error) => void = () => {};
+    const earlier = this.#scopes.answered();
     const value = await this.#wait(
       new Promise<T>((resolve, reject) => {
         fail = reject;
         this.#waiting.add(reject);
-        promise.then(resolve, (error: unknown) => this.#lossOr(error).then(reject));
+        promise.then(
+          (result) => earlier.then(() => resolve(result)),
+          (error: unknown) => this.#causeOf(error).then(reject),
+        );
       }),
     ).finally(() => this.#waiting.delete(fail));
     this.check();
     return value;
   }
 
-  /** What a lost device makes fail may be heard of before the loss itself. */
-  async #lossOr(error: unknown): Promise<unknown> {
+  /**
+   * Why a promise failed. A lost device makes promises fail before `device.lost` resolves, so this waits briefly for it; and a
+   * promise that the device rejects says less than the error scope of the same call.
+   */
+  async #causeOf(error: unknown): Promise<unknown> {
+    if (error instanceof PoseGanError) return error;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise((resolve) => {
       timer = setTimeout(resolve, LOSS_MS);
     });
     await Promise.race([this.device.lost, late]);
     clearTimeout(timer);
-    return this.#failure ?? error;
+    return this.#takeFailure() ?? error;
   }
 
-  /** Throws what went wrong on the device since the last look. */
-  check(): void {
-    if (!this.#failure) return;
+  /** What went wrong since the last look; a lost device stays lost. */
+  #takeFailure(): Error | undefined {
     const failure = this.#failure;
     if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
-    throw failure;
+    return failure;
+  }
+
+  /** Throws what went wrong in this engine's calls of the device since the last look. */
+  check(): void {
+    const failure = this.#takeFailure();
+    if (failure) throw failure;
+  }
+
+  /**
+   * Makes calls of the device within error scopes of this engine, which are closed when `body` returns. An error rejects a
+   * promise that is added to `outcomes`, or, without them, shows at the next `check`. `bytes` is what `body` allocates.
+   */
+  scoped<T>(label: string, body: (device: GPUDevice) => T, outcomes?: Outcomes, bytes?: number): T {
+    return this.#scopes.around(label, body, outcomes, bytes);
   }
 
   label(text: string): string {
@@ -134,39 +158,30 @@ export class Engine {
         limits.maxStorageBufferBindingSize,
         'Use a smaller batch, image or width, or request the adapter’s own limit when creating the device.',
       );
-    this.device.pushErrorScope('out-of-memory');
-    this.device.pushErrorScope('validation');
-    const buffer = this.device.createBuffer({ label: this.label(label), size, usage });
-    this.#scoped(this.device.popErrorScope(), (error) => new GpuValidationError(label, error.message), outcomes);
-    this.#scoped(this.device.popErrorScope(), (error) => new OutOfMemoryError(label, size, error.message), outcomes);
+    const descriptor = { label: this.label(label), size, usage };
+    const buffer = this.scoped(label, (device) => device.createBuffer(descriptor), outcomes, size);
     this.counters.buffers++;
     this.counters.bufferBytes += size;
     return buffer;
   }
 
-  #scoped(scope: Promise<GPUError | null>, describe: (error: GPUError) => Error, outcomes: Outcomes | undefined): void {
-    const outcome = scope.then((error) => {
-      if (!error) return;
-      if (!outcomes) this.#failure ??= describe(error);
-      throw describe(error);
-    });
-    outcome.catch(() => {});
-    outcomes?.push(outcome);
+  /** Writes host data into a buffer, before whatever is submitted after it; errors as for `buffer`. */
+  write(buffer: GPUBuffer, offset: number, data: BufferSource, outcomes?: Outcomes): void {
+    this.scoped(`write ${buffer.label}`, (device) => device.queue.writeBuffer(buffer, offset, data), outcomes);
   }
 
-  /** Creates a bind group; a validation error carries `label` and is reported as for `buffer`. */
+  /** Creates a bind group of a pipeline; errors carry `label` and are reported as for `buffer`. */
   bindGroup(
     label: string,
-    layout: GPUBindGroupLayout,
+    pipeline: GPUComputePipeline,
     entries: GPUBindGroupEntry[],
     outcomes?: Outcomes,
   ): GPUBindGroup {
     this.check();
-    this.device.pushErrorScope('validation');
-    const group = this.device.createBindGroup({ label: this.label(label), layout, entries });
-    this.#scoped(this.device.popErrorScope(), (error) => new GpuValidationError(label, error.message), outcomes);
     this.counters.bindGroups++;
-    return group;
+    const create = (device: GPUDevice) =>
+      device.createBindGroup({ label: this.label(label), layout: pipeline.getBindGroupLayout(0), entries });
+    return this.scoped(label, create, outcomes);
   }
 
   /** The pipeline of a shader under these override constants, compiled at most once. */
@@ -188,13 +203,13 @@ export class Engine {
   async #compile(of: Shader, constants: Record<string, number>, label: string): Promise<GPUComputePipeline> {
     this.check();
     this.counters.pipelines++;
-    this.device.pushErrorScope('validation');
+    const outcomes: Outcomes = [];
     let module = this.#modules.get(of.code);
     if (!module) {
-      module = this.device.createShaderModule({ label: this.label(of.label), code: of.code });
+      const descriptor = { label: this.label(of.label), code: of.code };
+      module = this.scoped(of.label, (device) => device.createShaderModule(descriptor), outcomes);
       this.#modules.set(of.code, module);
     }
-    const moduleError = this.device.popErrorScope();
     const result = this.device
       .createComputePipelineAsync({
         label: this.label(label),
@@ -202,8 +217,15 @@ export class Engine {
         compute: { module, entryPoint: of.entryPoint, constants },
       })
       .catch((error: unknown) => error as Error);
-    if (await this.wait(moduleError)) {
+    const refused = await this.wait(
+      Promise.all(outcomes).then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    );
+    if (refused) {
       this.#modules.delete(of.code);
+      if (!(refused instanceof GpuValidationError)) throw refused;
       const info = await this.wait(module.getCompilationInfo());
       const first = info.messages.find((m) => m.type === 'error');
       throw shaderError(of, label, first);
@@ -215,7 +237,7 @@ export class Engine {
 
   submit(encoder: GPUCommandEncoder, label: string): void {
     this.check();
-    this.device.queue.submit([encoder.finish({ label: this.label(label) })]);
+    this.scoped(label, ({ queue }) => queue.submit([encoder.finish({ label: this.label(label) })]));
     this.counters.submits++;
   }
 
@@ -237,7 +259,7 @@ export class Engine {
     const encoder = this.device.createCommandEncoder({ label: this.label('read-back') });
     if (bytes > 0) encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
     this.submit(encoder, 'read-back');
-    await this.wait(staging.mapAsync(1 /* READ */));
+    await this.wait(this.scoped('read-back', () => staging.mapAsync(1 /* READ */)));
     const data = staging.getMappedRange(0, size).slice(0, bytes);
     staging.unmap();
     // Small ones are kept, the most recently used last.

@@ -56,11 +56,11 @@ export class OutOfMemoryError extends PoseGanError {
   override readonly name = 'OutOfMemoryError';
   constructor(
     readonly label: string,
-    readonly bytes: number,
+    readonly bytes: number | undefined,
     detail: string,
   ) {
     super(
-      `${label}: the device could not allocate ${bytes} bytes (${detail}). ` +
+      `${label}: the device could not allocate ${bytes === undefined ? 'memory' : `${bytes} bytes`} (${detail}). ` +
         'Use a smaller batch, image or width, or destroy plans that are no longer needed.',
     );
   }
@@ -79,7 +79,7 @@ export class DeviceLostError extends PoseGanError {
   }
 }
 
-/** WebGPU rejected a command: a bug in this library or in a user's kernel. */
+/** WebGPU refused a call of this library: a bug here or in a user's kernel, or storage that its owner destroyed. */
 export class GpuValidationError extends PoseGanError {
   override readonly name = 'GpuValidationError';
   constructor(

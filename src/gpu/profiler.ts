@@ -44,7 +44,8 @@ export async function recordDispatches(engine: Engine, dispatches: readonly Enco
   for (let from = 0; from < dispatches.length; from += MAX_QUERIES / 2) {
     const part = dispatches.slice(from, from + MAX_QUERIES / 2);
     const count = 2 * part.length;
-    const querySet = device.createQuerySet({ label: engine.label('profile'), type: 'timestamp', count });
+    const queries: GPUQuerySetDescriptor = { label: engine.label('profile'), type: 'timestamp', count };
+    const querySet = engine.scoped('profile', () => device.createQuerySet(queries));
     const resolved = engine.buffer('profile', 8 * count, GPU_BUFFER.QUERY_RESOLVE | GPU_BUFFER.COPY_SRC);
     const encoder = device.createCommandEncoder({ label: engine.label('profile') });
     for (const [i, d] of part.entries()) {
