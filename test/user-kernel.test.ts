@@ -232,7 +232,7 @@ describe('errors', () => {
 
   test('what shows only at a launch names the case', async () => {
     await expect(check(changed('pixels: u32,', 'pixels: u32, more: u32,'))).rejects.toThrow(
-      /nothing gives Params\.more a value.*--params "more=EXPRESSION"\n\(in the case conv2d: 1×1×1×1/,
+      /nothing gives Params\.more a value.*--params "more=EXPRESSION"\n {2}\(in the case conv2d: 1×1×1×1/,
     );
     await expect(check(changed('', '', { workgroups: 'y.rows / 64' }))).rejects.toThrow(
       /wrap it in ceil[\s\S]*\(in the case/,

@@ -175,7 +175,7 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
 
 /** Says which kernel and case an error comes from. */
 export function explain(error: unknown, kernel: UserKernel, name: string): unknown {
-  if (error instanceof UsageError) return new UsageError(`${error.message}\n(in the case ${name})`);
+  if (error instanceof UsageError) return new UsageError(`${error.message}\n  (in the case ${name})`);
   if (error instanceof GpuValidationError) {
     const unbound = /binding index/i.test(error.message)
       ? ' Does the entry point use every variable that is declared?'

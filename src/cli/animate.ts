@@ -17,6 +17,7 @@ import { fillMissing, walk } from '../pose/sequence.js';
 import type { Pose } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
+import { say, sayJson } from './terminal.js';
 import { noMore, required, text, whole } from './values.js';
 
 /** The target poses, in pixels of the model, without gaps. */
@@ -81,14 +82,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   }
   const written = write(places, frames, fps);
   if (values.json)
-    console.log(
-      JSON.stringify(
-        { checkpoint: checkpoint.path, step: checkpoint.info.step, frames: frames.length, fps, written },
-        null,
-        2,
-      ),
-    );
-  else console.log(`${frames.length} frames: ${written.join(', ')}`);
+    sayJson({ checkpoint: checkpoint.path, step: checkpoint.info.step, frames: frames.length, fps, written });
+  else say(`${frames.length} frames: ${written.join(', ')}`);
   return 0;
 }
 

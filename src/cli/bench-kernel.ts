@@ -12,6 +12,7 @@ import { writtenSource } from '../node/shader-sources.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
+import { complain, say, sayJson, sayLayout } from './terminal.js';
 import { noMore, positive, required, text, whole } from './values.js';
 
 /** Options of `pose-gan bench` for a kernel of one's own; `--filter` and `--samples` are those of bench itself. */
@@ -117,13 +118,13 @@ export async function benchKernel(values: Values, positionals: readonly string[]
   const quiet = values.json === true;
   try {
     const kernel = userKernel(engine, rooms, options);
-    if (!quiet) console.log(`adapter: ${engine.adapterName}\n${kernel.name} as ${op}`);
+    if (!quiet) say(`adapter: ${engine.adapterName}`, `${kernel.name} as ${op}`);
     const bar = new Bar();
     const checked = await checkKernel(engine, kernel, {
       ...{ cases: text(values, 'cases'), tolerance, timeoutMs },
       onCase: (done, total, name) => bar.update('check', done, total, name),
     }).finally(() => bar.end());
-    if (!quiet) console.log(checkText(checked, tolerance));
+    if (!quiet) sayLayout(checkText(checked, tolerance));
     const timed =
       checked.passed && !values['check-only']
         ? await timeKernel(engine, kernel, {
@@ -131,15 +132,12 @@ export async function benchKernel(values: Values, positionals: readonly string[]
             onCase: (done, total, name) => bar.update('time', done, total, name),
             onResult: (found) => {
               bar.end();
-              if (!quiet) console.log(`\n${timedText(found)}`);
+              if (!quiet) sayLayout(`\n${timedText(found)}`);
             },
           }).finally(() => bar.end())
         : undefined;
-    if (quiet)
-      console.log(
-        JSON.stringify({ adapter: engine.adapterName, op, kernel: kernel.name, check: checked, time: timed }, null, 2),
-      );
-    else if (timed) console.log(`\n${meanText(timed)}`);
+    if (quiet) sayJson({ adapter: engine.adapterName, op, kernel: kernel.name, check: checked, time: timed });
+    else if (timed) sayLayout(`\n${meanText(timed)}`);
     return checked.passed && (timed?.passed ?? true) ? 0 : 1;
   } catch (error) {
     if (error instanceof KernelTimeoutError) hung(error);
@@ -151,7 +149,7 @@ export async function benchKernel(values: Values, positionals: readonly string[]
 
 /** The device may be busy for ever, and would keep the process from ending by itself. */
 function hung(error: KernelTimeoutError): never {
-  process.stderr.write(`pose-gan bench: ${error.message}\n`);
+  complain(`pose-gan bench: ${error.message}`);
   process.exit(1);
 }
 
@@ -159,7 +157,8 @@ async function contract(values: Values): Promise<number> {
   const op = required(values, 'contract');
   if (op === 'list') {
     const ops = [...knownOps(rooms).keys()].sort();
-    console.log(values.json ? JSON.stringify(ops) : ops.join('\n'));
+    if (values.json) sayJson(ops, 0);
+    else say(...ops);
     return 0;
   }
   const engine: Engine = await open({ adapter: text(values, 'adapter'), tuning: false });
@@ -167,11 +166,12 @@ async function contract(values: Values): Promise<number> {
     if (values.example) {
       const part = values.part === undefined ? undefined : whole(values, 'part', 1, 1);
       const options = { like: text(values, 'like'), part, written: writtenSource };
-      process.stdout.write(exampleSource(engine, rooms, op, options));
+      sayLayout(exampleSource(engine, rooms, op, options));
       return 0;
     }
     const found = contractOf(engine, rooms, op, writtenSource);
-    console.log(values.json ? JSON.stringify(found, null, 2) : contractText(found));
+    if (values.json) sayJson(found);
+    else sayLayout(contractText(found));
     return 0;
   } finally {
     engine.device.destroy();

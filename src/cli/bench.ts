@@ -27,6 +27,7 @@ import {
 } from './bench-kernel.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
+import { say, sayJson, sayLayout } from './terminal.js';
 import { noMore, positive, text, whole } from './values.js';
 
 /** What of the machine a time depends on. */
@@ -42,11 +43,8 @@ function list(filter: string | undefined, json: boolean): number {
     const names = kernels.map((k) => `${k.op}/${k.variant}`);
     return { room: room.name, case: c.name, kernels: composed ? [...names, 'composed'] : names };
   });
-  console.log(
-    json
-      ? JSON.stringify(cases, null, 2)
-      : cases.map((c) => `${c.room}: ${c.case}\n    ${c.kernels.join(' ')}`).join('\n'),
-  );
+  if (json) sayJson(cases);
+  else say(...cases.flatMap((c) => [`${c.room}: ${c.case}`, `    ${c.kernels.join(' ')}`]));
   return 0;
 }
 
@@ -73,7 +71,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   // The engine's own choice is that of its rule: what a user has tuned is no part of the benchmark.
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   try {
-    if (!json) console.log(`adapter: ${engine.adapterName}`);
+    if (!json) say(`adapter: ${engine.adapterName}`);
     const suite = await Suite.open(engine, rooms, { filter, samples, longestRun, oracleLimit });
     const compare = (doc: BenchDocument): Comparison | undefined =>
       before && compareBench(before, doc, (r) => selects(filter ?? '', r.room, r.case, r.op, r.variant));
@@ -83,7 +81,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     };
     try {
       const doc = await measureAll(engine, suite, samples, json, save);
-      if (json) console.log(JSON.stringify(before ? { ...doc, comparison: compare(doc) } : doc, null, 2));
+      if (json) sayJson(before ? { ...doc, comparison: compare(doc) } : doc);
       else summary(doc, compare(doc));
       return doc.rows.some((r) => r.untimed?.startsWith('failed')) ? 1 : 0;
     } finally {
@@ -104,8 +102,8 @@ async function measureAll(
 ): Promise<BenchDocument> {
   const { peaks, cases } = suite;
   if (!quiet) {
-    console.log(`peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`);
-    if (!isFine(suite.timing)) console.log(timingText(suite.timing));
+    say(`peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`);
+    if (!isFine(suite.timing)) sayLayout(timingText(suite.timing));
   }
   const date = new Date().toISOString();
   const rows: BenchRow[] = [];
@@ -130,7 +128,7 @@ async function measureAll(
       if (found.composed) composed.push(found.composed);
       save(documentNow(i + 1 === cases.length));
       bar.end();
-      if (!quiet) console.log(`\n${caseText(found)}`);
+      if (!quiet) sayLayout(`\n${caseText(found)}`);
     }
   } finally {
     bar.end();
@@ -139,10 +137,10 @@ async function measureAll(
 }
 
 function summary({ rows }: BenchDocument, comparison: Comparison | undefined): void {
-  console.log('\n* what the engine chooses by itself. docs/bench.md tells how to read the columns.');
+  sayLayout('\n* what the engine chooses by itself. docs/bench.md tells how to read the columns.');
   for (const r of suspicious(rows))
-    console.log(`further from the oracle than rounding explains: ${r.room}: ${r.case}: ${r.op}/${r.variant}`);
-  if (comparison) console.log(`\n${comparisonText(comparison)}`);
+    say(`further from the oracle than rounding explains: ${r.room}: ${r.case}: ${r.op}/${r.variant}`);
+  if (comparison) sayLayout(`\n${comparisonText(comparison)}`);
 }
 
 export const bench: Command = {

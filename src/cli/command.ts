@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { PoseGanError, UsageError } from '../gpu/errors.js';
+import { complain, sayLayout } from './terminal.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>;
@@ -49,13 +50,13 @@ export async function runCommand(command: Command, args: string[]): Promise<numb
   try {
     const { values, positionals } = parseCommand(command, args);
     if (values.help) {
-      process.stdout.write(helpText(command));
+      sayLayout(helpText(command));
       return 0;
     }
     return await command.run(values, positionals);
   } catch (error) {
     if (!(error instanceof PoseGanError)) throw error;
-    process.stderr.write(`pose-gan ${command.name}: ${error.message}\n`);
+    complain(`pose-gan ${command.name}: ${error.message}`);
     return error.name === 'UsageError' ? 2 : 1;
   }
 }

@@ -3,6 +3,7 @@ import { embeddedFiles, embeddedProblem, systemLoader } from '../node/embedded.j
 import { tuningProblem } from '../node/tuning-files.js';
 import { type AdapterDescription, adapters, loadTuning } from '../node.js';
 import type { Command, Values } from './command.js';
+import { say, sayJson } from './terminal.js';
 
 type Found = Awaited<ReturnType<typeof adapters>>[number];
 
@@ -67,7 +68,7 @@ function describeTuning(found: Found): string {
   return choices ? `${choices} choices in ${path}` : 'none stored; pose-gan tune measures one';
 }
 
-function describe(a: Found, used: boolean): string {
+function describe(a: Found, used: boolean): string[] {
   const limits = LIMITS.map((n) => `    ${n.padEnd(34)} ${a.limits[n]}`);
   const features = Object.entries(FEATURES).map(
     ([f, what]) => `    ${f.padEnd(34)} ${a.features.includes(f) ? 'yes' : `no (without it: no ${what})`}`,
@@ -78,7 +79,7 @@ function describe(a: Found, used: boolean): string {
     ...limits,
     ...features,
     `    ${'tuning of kernels'.padEnd(34)} ${describeTuning(a)}`,
-  ].join('\n');
+  ];
 }
 
 function chosen(found: readonly Found[], wanted: string | undefined): Found | undefined {
@@ -98,25 +99,20 @@ async function run({ adapter, json }: Values): Promise<number> {
       ? `no adapter matches "${wanted}"; name part of one of those above`
       : 'no adapter at all: follow one of the lines above';
   if (json) {
-    console.log(
-      JSON.stringify(
-        {
-          node: process.version,
-          platform: `${process.platform} ${process.arch}`,
-          adapters: found.map((f) => ({ ...f, tuning: tuningOf(f) })),
-          used: used?.name ?? null,
-          missing,
-          problem: problem ?? null,
-        },
-        null,
-        2,
-      ),
-    );
+    sayJson({
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+      adapters: found.map((f) => ({ ...f, tuning: tuningOf(f) })),
+      used: used?.name ?? null,
+      missing,
+      problem: problem ?? null,
+    });
   } else {
-    console.log(`Node ${process.version} on ${process.platform} ${process.arch}\n`);
-    console.log(found.map((f) => describe(f, f === used)).join('\n\n') || 'no adapter');
-    console.log(missing.length ? `\nMissing:\n${missing.map((m) => `  ${m}`).join('\n')}` : '\nNothing is missing.');
-    console.log(problem ? `\n${problem}` : `\nWill be used: ${used?.name}`);
+    say(`Node ${process.version} on ${process.platform} ${process.arch}`, '');
+    if (!found.length) say('no adapter');
+    for (const [i, f] of found.entries()) say(...(i ? [''] : []), ...describe(f, f === used));
+    say('', ...(missing.length ? ['Missing:', ...missing.map((m) => `  ${m}`)] : ['Nothing is missing.']));
+    say('', problem ?? `Will be used: ${used?.name}`);
   }
   return used ? 0 : 1;
 }

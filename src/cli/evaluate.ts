@@ -8,6 +8,7 @@ import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { limitOf, selectedPairs, splitOf } from './selection.js';
+import { say, sayJson } from './terminal.js';
 import { noMore, required, text, whole } from './values.js';
 
 const ROWS: readonly [key: keyof Scores, label: string, digits: number][] = [
@@ -19,7 +20,7 @@ const ROWS: readonly [key: keyof Scores, label: string, digits: number][] = [
   ['maskSsim255', 'mask-SSIM, data range 255', 4],
 ];
 
-function tableOf({ generator, copy, better, pairs }: Evaluation): string {
+function tableOf({ generator, copy, better, pairs }: Evaluation): string[] {
   const width = Math.max(...ROWS.map(([, label]) => label.length));
   const line = (a: string, b: string, c: string) => `${a.padEnd(width)}  ${b.padStart(9)}  ${c.padStart(15)}`;
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
@@ -27,7 +28,7 @@ function tableOf({ generator, copy, better, pairs }: Evaluation): string {
     line(`mean over ${pairs.toLocaleString('en')} pairs`, 'generated', 'copied source'),
     ...ROWS.map(([key, label, digits]) => line(label, generator[key].toFixed(digits), copy[key].toFixed(digits))),
     `closer to the target than the copy: by L1 ${percent(better.l1)} of the pairs, by SSIM ${percent(better.ssim)}`,
-  ].join('\n');
+  ];
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -58,7 +59,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     };
     const out = text(values, 'out');
     if (out) writeFileAtomic(out, `${JSON.stringify(report, null, 2)}\n`);
-    console.log(values.json ? JSON.stringify(report, null, 2) : tableOf(result));
+    if (values.json) sayJson(report);
+    else say(...tableOf(result));
     return 0;
   } finally {
     bar.end();

@@ -3,6 +3,7 @@ import { readSkeleton } from '../node/files.js';
 import { flipDataset } from '../node/flip.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
+import { say, sayJson } from './terminal.js';
 import { noMore, required, text } from './values.js';
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -19,8 +20,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   };
   const counts = flipDataset({ folder, name, split, skeleton, onProgress });
   bar?.end();
-  if (values.json) console.log(JSON.stringify({ folder, name, split, ...counts }, null, 2));
-  else console.log(`${name} ${split}: ${counts.images} mirrored images and ${counts.pairs} pairs of them were added`);
+  if (values.json) sayJson({ folder, name, split, ...counts });
+  else say(`${name} ${split}: ${counts.images} mirrored images and ${counts.pairs} pairs of them were added`);
   return 0;
 }
 

@@ -18,6 +18,7 @@ import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { limitOf, selectedPairs } from './selection.js';
+import { say, sayJson } from './terminal.js';
 import { noMore, required, text, whole } from './values.js';
 
 interface Result {
@@ -137,11 +138,11 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const work = text(values, 'pairs') ? pairsFile : onePicture;
   const { written, kept } = await work(values, checkpoint, generatorParameters(checkpoint));
   const { path, info } = checkpoint;
-  if (values.json) console.log(JSON.stringify({ checkpoint: path, step: info.step, written, kept }, null, 2));
+  if (values.json) sayJson({ checkpoint: path, step: info.step, written, kept });
   else {
     const [first, ...others] = written;
-    console.log(`${first ?? 'nothing'}${others.length ? ` and ${others.length} more` : ''} written`);
-    if (kept) console.log(`${kept} were there already; --force makes them again`);
+    say(`${first ?? 'nothing'}${others.length ? ` and ${others.length} more` : ''} written`);
+    if (kept) say(`${kept} were there already; --force makes them again`);
   }
   return 0;
 }

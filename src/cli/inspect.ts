@@ -16,6 +16,7 @@ import { partTransforms } from '../pose/geometry.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS, selectedPairs } from './selection.js';
+import { say, sayJson } from './terminal.js';
 import { noMore, required, text } from './values.js';
 
 /** The model to look into: a checkpoint's, or that of a preset without weights. */
@@ -65,9 +66,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     writeFileAtomic(out, encodePng(inspectionSheet(found, pair, config, skeleton)));
     const distance = found.nearest?.distance ?? new Float32Array();
     const mean = distance.reduce((a, b) => a + b, 0) / distance.length;
-    if (values.json)
-      console.log(JSON.stringify({ out, from: from.name, to: to.name, features: kind, meanDistance: mean }, null, 2));
-    else console.log(`${from.name} → ${to.name}: ${out}`);
+    if (values.json) sayJson({ out, from: from.name, to: to.name, features: kind, meanDistance: mean });
+    else say(`${from.name} → ${to.name}: ${out}`);
     return 0;
   } finally {
     engine.device.destroy();

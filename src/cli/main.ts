@@ -13,6 +13,7 @@ import { pairs } from './pairs.js';
 import { profile } from './profile.js';
 import { start } from './start.js';
 import { synth } from './synth.js';
+import { complain, sayLayout } from './terminal.js';
 import { train } from './train.js';
 import { tune } from './tune.js';
 import { verify } from './verify.js';
@@ -45,12 +46,12 @@ function overview(): string {
 export async function main(argv: string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (!name || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(overview());
+    sayLayout(overview());
     return name ? 0 : 2;
   }
   const command = commands.find((c) => c.name === name);
   if (!command) {
-    process.stderr.write(`pose-gan: there is no command ${name}.\n\n${overview()}`);
+    complain(`pose-gan: there is no command ${name}.`, '', ...overview().trimEnd().split('\n'));
     return 2;
   }
   return runCommand(command, rest);

@@ -12,12 +12,13 @@ import {
 import { UsageError } from '../gpu/errors.js';
 import { readSkeleton, readText, writeFileAtomic } from '../node/files.js';
 import type { Command, Values } from './command.js';
+import { say, sayJson } from './terminal.js';
 import { noMore, required, text, whole } from './values.js';
 
 const number = (n: number) => n.toLocaleString('en');
 
 /** The counts for people, with the line that shows a wrong identity rule. */
-function report(s: PairSummary, written: number, out: string): string {
+function report(s: PairSummary, written: number, out: string): string[] {
   const { min, median, max } = s.imagesPerIdentity;
   const examples = s.examples.map((e) => `${e.identity} (${e.images})`).join(', ');
   const aside = s.neverPaired ? ` (${number(s.neverPaired)} more are junk or distractors, never paired)` : '';
@@ -27,7 +28,7 @@ function report(s: PairSummary, written: number, out: string): string {
     `images per identity: ${min} at least, ${median} in the median, ${max} at most; for instance ${examples}`,
     ...s.warnings.map((w) => `WARNING: ${w}. Set the rule with --identity.`),
     `${number(written)} pairs written to ${out}`,
-  ].join('\n');
+  ];
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -51,10 +52,10 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     );
   const pairs = count === undefined ? all : sample(all, count, seed);
   writeFileAtomic(out, formatPairs(pairs));
-  if (values.json) console.log(JSON.stringify({ ...summary, written: pairs.length, out, skipped: bad }, null, 2));
+  if (values.json) sayJson({ ...summary, written: pairs.length, out, skipped: bad });
   else {
-    if (bad.length) console.log(`${number(bad.length)} malformed rows left out, the first: ${bad[0]}`);
-    console.log(report(summary, pairs.length, out));
+    if (bad.length) say(`${number(bad.length)} malformed rows left out, the first: ${bad[0]}`);
+    say(...report(summary, pairs.length, out));
   }
   return 0;
 }

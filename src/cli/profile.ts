@@ -22,6 +22,7 @@ import { jointFinder, PERSON, type Pose, type Skeleton } from '../pose/skeleton.
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
+import { narrator, sayJson, sayLayout } from './terminal.js';
 import { noMore, text, whole } from './values.js';
 
 const RUNS = { software: 3, gpu: 20 };
@@ -128,13 +129,13 @@ Memory: peak ${mib(m.peak)} = ${m.ratio.toFixed(3)} × (weights ${mib(m.weights)
   + largest live set ${mib(m.largestLiveSet)}); intermediates take ${mib(m.activations)}, inputs ${mib(m.inputs)}, textures ${mib(m.textures)}`;
 }
 
-function document({ profile, ...facts }: Result, by: Grouping, top: number): string {
+function document({ profile, ...facts }: Result, by: Grouping, top: number) {
   const { dispatches, ms, profiled, whole: iteration, host, memory } = profile;
   const groups = groupBy(profile, by, facts.peaks).slice(0, top);
   const phases = groupBy(profile, 'phase', facts.peaks);
   const hostTimes = { betweenSubmissions: hostMs({ profile, prepare: facts.prepare }), ...host };
   const body = { ms, dispatches: dispatches.length, whole: iteration, profiled, host: hostTimes, memory };
-  return JSON.stringify({ ...facts, ...body, by, groups, phases }, null, 2);
+  return { ...facts, ...body, by, groups, phases };
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -145,16 +146,16 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const { config, skeleton, batch } = chosenModel(values);
   const given = text(values, 'runs') === undefined ? undefined : whole(values, 'runs', 1, 1);
   const json = values.json === true;
-  const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
+  const tell = narrator(json);
   const generate = values.generate === true;
   const features = generate ? undefined : loadFeatures(config, text(values, 'features'));
-  if (features?.note) say(features.note);
+  if (features?.note) tell(features.note);
   const pairs = drawnPairs(config, skeleton, batch);
   const data = batchArrays(config.geometry, skeleton, pairs);
   const prepare = timed(PREPARATIONS, () => batchArrays(config.geometry, skeleton, pairs));
   const engine = await open({ adapter: text(values, 'adapter') });
   try {
-    say(`adapter: ${engine.adapterName}; kernels ${engine.tuning ? 'as measured here' : 'by rule'} (pose-gan tune)`);
+    tell(`adapter: ${engine.adapterName}; kernels ${engine.tuning ? 'as measured here' : 'by rule'} (pose-gan tune)`);
     requireTimestamps(engine);
     const runs = given ?? (engine.software ? RUNS.software : RUNS.gpu);
     const bar = progress('profiling', 2 * runs + 1, { unit: 'runs' });
@@ -172,8 +173,9 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     const peaks = await measurePeaks(engine);
     const result: Result = { adapter: engine.adapterName, peaks, runs, profile, prepare };
     if (trace) writeFileAtomic(trace, JSON.stringify(traceOf(profile, aboutOf(engine, config, batch, generate))));
-    console.log(json ? document(result, by, top) : report(result, by, top));
-    if (trace) say(`trace: ${trace} (open it in chrome://tracing or ui.perfetto.dev)`);
+    if (json) sayJson(document(result, by, top));
+    else sayLayout(report(result, by, top));
+    if (trace) tell(`trace: ${trace} (open it in chrome://tracing or ui.perfetto.dev)`);
     return 0;
   } finally {
     engine.device.destroy();

@@ -1,3 +1,5 @@
+import { printable } from '../data/printable.js';
+
 /** A line on stderr that tells how far a long job is. */
 export interface Progress {
   /** `done` of the total is done; `note` is shown behind. */
@@ -38,7 +40,7 @@ export function progress(label: string, total: number, options: ProgressOptions 
       const left = rate > 0 ? duration((total - done) / rate) : '?';
       const speed = `${rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2)}${unit && ` ${unit}`}/s`;
       const line = `${label} ${'█'.repeat(filled)}${'░'.repeat(BAR - filled)} ${done}/${total}  ${speed}  ${left} left`;
-      stream.write(`\r\x1b[K${`${line}${note && `  ${note}`}`.slice(0, (stream.columns ?? 120) - 1)}`);
+      stream.write(`\r\x1b[K${printable(`${line}${note && `  ${note}`}`).slice(0, (stream.columns ?? 120) - 1)}`);
     },
     end() {
       if (shown) stream.write('\r\x1b[K');

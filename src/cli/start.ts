@@ -18,6 +18,7 @@ import { type Engine, open } from '../node.js';
 import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { duration, progress } from './progress.js';
+import { narrator, sayJson } from './terminal.js';
 import { noMore, positive, text, whole } from './values.js';
 
 /** A model that shows something after two minutes on a CPU: small images, an eighth of the channels, L1 beside the GAN loss. */
@@ -33,7 +34,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const seconds = 60 * positive(values, 'minutes', 2);
   const seed = whole(values, 'seed', 0);
   const json = values.json === true;
-  const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
+  const tell = narrator(json);
   const began = performance.now();
   const config = { ...modelConfig(RECIPE), learningRate: LEARNING_RATE };
   const data = join(out, 'data');
@@ -51,18 +52,18 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const common = { folder: data, name: NAME, height, width, skeleton: PERSON };
   const train = await openDataset({ ...common, split: 'train' });
   const test = await openDataset({ ...common, split: 'test', select: { limit: TEST_PAIRS, seed: 1 } });
-  say(`people: ${train.images.length} pictures to train on, ${test.images.length} of others to test with (${data})`);
+  tell(`people: ${train.images.length} pictures to train on, ${test.images.length} of others to test with (${data})`);
 
   let engine: Engine | undefined;
   const openEngine = async () => {
     engine = await open({ adapter: text(values, 'adapter') });
-    say(`adapter: ${engine.adapterName}`);
+    tell(`adapter: ${engine.adapterName}`);
     return engine;
   };
   const resume = listCheckpoints(folder).length > 0;
-  if (resume) say(`going on with the run in ${folder}`);
+  if (resume) tell(`going on with the run in ${folder}`);
   const { rows, note } = await trainFor(seconds, folder, train, test, config, seed, resume, openEngine);
-  say(note);
+  tell(note);
 
   const evaluator = await openEngine();
   const result = await evaluateRun(evaluator, folder, test);
@@ -70,8 +71,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const report = join(out, 'report.html');
   const adapter = evaluator.adapterName;
   writeFileAtomic(report, reportOf({ folder, adapter, result, rows, began, train, test, out }));
-  if (json) console.log(JSON.stringify({ report, adapter, iterations: rows.at(-1)?.step ?? 0, ...result }, null, 2));
-  else say(`${summaryOf(result)}\nreport: ${resolve(report)}`);
+  if (json) sayJson({ report, adapter, iterations: rows.at(-1)?.step ?? 0, ...result });
+  else tell(summaryOf(result), `report: ${resolve(report)}`);
   return 0;
 }
 

@@ -5,6 +5,7 @@ import { skeletonPath, writeSynthDataset } from '../node/synth-dataset.js';
 import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
+import { say, sayJson } from './terminal.js';
 import { imageSize, noMore, required, text, whole } from './values.js';
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -36,12 +37,13 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const seconds = (performance.now() - start) / 1000;
   const { train, test } = counts;
   const skeleton = object.skeleton === PERSON ? undefined : skeletonPath(options.folder, options.name);
-  if (values.json) console.log(JSON.stringify({ object: kind, skeleton, ...options, ...counts, seconds }, null, 2));
+  if (values.json) sayJson({ object: kind, skeleton, ...options, ...counts, seconds });
   else
-    console.log(
-      `${options.folder}: dataset ${options.name} of ${height}×${width} images in ${seconds.toFixed(1)} s\n` +
-        `train: ${options.trainIdentities} identities, ${train.images} images, ${train.pairs} pairs\n` +
-        `test: ${options.testIdentities} identities, ${test.images} images, ${test.pairs} pairs${skeleton ? `\nskeleton, for --skeleton: ${skeleton}` : ''}`,
+    say(
+      `${options.folder}: dataset ${options.name} of ${height}×${width} images in ${seconds.toFixed(1)} s`,
+      `train: ${options.trainIdentities} identities, ${train.images} images, ${train.pairs} pairs`,
+      `test: ${options.testIdentities} identities, ${test.images} images, ${test.pairs} pairs`,
+      ...(skeleton ? [`skeleton, for --skeleton: ${skeleton}`] : []),
     );
   return 0;
 }

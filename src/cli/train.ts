@@ -13,6 +13,7 @@ import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
 import { keptOptions, madeWith, optionsPath } from './resumed.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS, type ModelChoice } from './selection.js';
+import { narrator, sayJson } from './terminal.js';
 import { tuningProgress } from './tune.js';
 import { noMore, positive, required, text, whole } from './values.js';
 
@@ -126,15 +127,15 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   const folder = required(values, 'out');
   const iterations = whole(values, 'iterations', 90_000, 1);
   const json = values.json === true;
-  const say = (line: string) => (json ? process.stderr.write(`${line}\n`) : console.log(line));
+  const tell = narrator(json);
   const features = loadFeatures(config, text(values, 'features'));
   const { train, test } = await datasets(values, model);
-  say(describe(train));
-  for (const w of train.warnings) say(`warning: ${w}`);
-  if (features.note) say(features.note);
+  tell(describe(train));
+  for (const w of train.warnings) tell(`warning: ${w}`);
+  if (features.note) tell(features.note);
   const bar = progress('training', iterations);
   const tuning = tuningProgress();
-  const { signal, release } = interruption(say);
+  const { signal, release } = interruption(tell);
   let last: LogRow | undefined;
   try {
     const result = await trainRun({
@@ -155,13 +156,13 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       features,
       open: async () => {
         const engine = await open({ adapter: text(values, 'adapter') });
-        say(`adapter: ${engine.adapterName}`);
+        tell(`adapter: ${engine.adapterName}`);
         return engine;
       },
       tune: values.tune === true ? { signal, onProgress: tuning.onProgress } : undefined,
       signal,
       workers: whole(values, 'workers', 1, 1),
-      onNote: say,
+      onNote: tell,
       onStep: (row) => {
         last = row;
         const { discriminator: d, adversarial: a, reconstruction: r } = row;
@@ -169,10 +170,11 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       },
     });
     bar.end();
-    if (json) console.log(JSON.stringify({ ...result, seconds: last?.seconds ?? 0 }));
+    if (json) sayJson({ ...result, seconds: last?.seconds ?? 0 }, 0);
     else
-      say(
-        `${result.interrupted ? 'stopped' : 'done'} after ${result.step} iterations; ${result.checkpoint}\nsamples: ${join(folder, 'samples')}, log: ${join(folder, 'log.jsonl')}`,
+      tell(
+        `${result.interrupted ? 'stopped' : 'done'} after ${result.step} iterations; ${result.checkpoint}`,
+        `samples: ${join(folder, 'samples')}, log: ${join(folder, 'log.jsonl')}`,
       );
     return result.interrupted ? 130 : 0;
   } finally {

@@ -10,6 +10,7 @@ import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
+import { say, sayJson, sayLayout } from './terminal.js';
 import { noMore, positive, text } from './values.js';
 
 /** A bar that counts classes as they are timed. */
@@ -60,8 +61,8 @@ async function install(values: Values, from: string, out: string | undefined): P
   const engine = await open({ adapter: text(values, 'adapter'), tuning: from });
   engine.device.destroy();
   const path = saveTuning(engine.tuning as Tuning, out);
-  if (values.json) console.log(JSON.stringify({ adapter: engine.adapterName, path, choices: engine.tuning?.size }));
-  else console.log(`${engine.tuning?.size} choices of ${from} stored in ${path}`);
+  if (values.json) sayJson({ adapter: engine.adapterName, path, choices: engine.tuning?.size }, 0);
+  else say(`${engine.tuning?.size} choices of ${from} stored in ${path}`);
   return 0;
 }
 
@@ -81,7 +82,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const engine = await open({ adapter: text(values, 'adapter') });
   if (values.force) engine.tuning = undefined;
   try {
-    if (!values.json) console.log(`adapter: ${engine.adapterName}\n`);
+    if (!values.json) say(`adapter: ${engine.adapterName}`, '');
     const work = {
       'training step': await trainingCalls(engine, { config, seed: 0, batch, vgg: weights && new Vgg(weights) }),
       generator: await generatorCalls(engine, config, batch),
@@ -99,14 +100,14 @@ async function run(values: Values, positionals: string[]): Promise<number> {
         },
       });
       bar.end();
-      if (!values.json) console.log(report(name, results[name]));
+      if (!values.json) sayLayout(report(name, results[name]));
     }
     const path = engine.tuning && saveTuning(engine.tuning, out);
     const choices = engine.tuning?.size ?? 0;
     if (values.json) {
       const graphs = Object.entries(results).map(([name, r]) => ({ name, ...r, ms: totals(r.classes) }));
-      console.log(JSON.stringify({ adapter: engine.adapterName, path, choices, graphs }, null, 2));
-    } else console.log(path ? `${choices} choices in ${path}` : 'no choice was made');
+      sayJson({ adapter: engine.adapterName, path, choices, graphs });
+    } else say(path ? `${choices} choices in ${path}` : 'no choice was made');
     return 0;
   } finally {
     engine.device.destroy();

@@ -4,6 +4,7 @@ import { UsageError } from '../gpu/errors.js';
 import { open } from '../node.js';
 import { TOLERANCE, type Verdict, verifyFile } from '../verify/verify.js';
 import type { Command } from './command.js';
+import { say, sayJson } from './terminal.js';
 
 /** Reference files under a folder, in order. */
 function filesIn(folder: string): string[] {
@@ -35,29 +36,22 @@ export const verify: Command = {
     const files = filesIn(folder);
     if (!files.length) throw new UsageError(`${folder} holds no .safetensors or .json file`);
     const engine = await open({ adapter: adapter as string | undefined });
-    if (!json)
-      console.log(`adapter: ${engine.adapterName}\nlargest |difference| / largest |value|, at most ${TOLERANCE}:`);
+    if (!json) say(`adapter: ${engine.adapterName}`, `largest |difference| / largest |value|, at most ${TOLERANCE}:`);
     const verdicts: { file: string; verdict: Verdict }[] = [];
     for (const path of files) {
       const file = relative(folder, path);
       const verdict = await verifyFile(engine, file, readFileSync(path));
       verdicts.push({ file, verdict });
-      if (!json) console.log(line(file, verdict));
+      if (!json) say(line(file, verdict));
     }
     const count = (status: Verdict['status']) => verdicts.filter((v) => v.verdict.status === status).length;
     const [passed, failed, unsupported] = [count('passed'), count('failed'), count('unsupported')];
     if (json) {
       const list = verdicts.map(({ file, verdict }) => ({ file, ...verdict }));
-      console.log(
-        JSON.stringify(
-          { adapter: engine.adapterName, tolerance: TOLERANCE, files: list, passed, failed, unsupported },
-          null,
-          2,
-        ),
-      );
+      sayJson({ adapter: engine.adapterName, tolerance: TOLERANCE, files: list, passed, failed, unsupported });
     } else {
-      if (unsupported) console.log(`${unsupported} unsupported`);
-      console.log(`${passed} passed, ${failed} failed`);
+      if (unsupported) say(`${unsupported} unsupported`);
+      say(`${passed} passed, ${failed} failed`);
     }
     engine.device.destroy();
     return failed ? 1 : 0;

@@ -3,6 +3,7 @@ import { UsageError } from '../gpu/errors.js';
 import { REFERENCE_ACTIVATION } from '../model/features.js';
 import { findVgg, type InstalledVgg, installRemoteVgg, installVgg, weightsFolder } from '../node/weights.js';
 import type { Command, Values } from './command.js';
+import { say, sayJson } from './terminal.js';
 import { noMore, text } from './values.js';
 
 const CONVENTIONS = {
@@ -18,7 +19,7 @@ function summary({ path, source, convention, activation, gain }: InstalledVgg) {
   return { path, bytes: statSync(path).size, source, convention, activation, gain };
 }
 
-function describe(vgg: InstalledVgg): string {
+function describe(vgg: InstalledVgg): string[] {
   const kilobytes = Math.round(statSync(vgg.path).size / 1000);
   const size = `features (conv1_2) of mean ${vgg.activation.toPrecision(3)} on the reference picture`;
   const gain =
@@ -31,18 +32,17 @@ function describe(vgg: InstalledVgg): string {
     `  ${CONVENTIONS[vgg.convention]}`,
     `  ${size}${gain}`,
     `  ${vgg.path} (${kilobytes} KB)`,
-  ].join('\n');
+  ];
 }
 
 function list(folder: string | undefined, json: boolean): number {
   const vgg = findVgg(folder);
-  if (json)
-    console.log(JSON.stringify({ folder: weightsFolder(folder) ?? null, vgg19: vgg ? summary(vgg) : null }, null, 2));
-  else if (vgg) console.log(`vgg19 is installed:\n${describe(vgg)}`);
+  if (json) sayJson({ folder: weightsFolder(folder) ?? null, vgg19: vgg ? summary(vgg) : null });
+  else if (vgg) say('vgg19 is installed:', ...describe(vgg));
   else
-    console.log(
-      `vgg19 is not installed in ${weightsFolder(folder) ?? 'any folder (there is no home folder)'}; training uses the built-in filter bank.\n` +
-        'pose-gan weights vgg19 FILE installs it. See pose-gan weights --help.',
+    say(
+      `vgg19 is not installed in ${weightsFolder(folder) ?? 'any folder (there is no home folder)'}; training uses the built-in filter bank.`,
+      'pose-gan weights vgg19 FILE installs it. See pose-gan weights --help.',
     );
   return 0;
 }
@@ -63,16 +63,17 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   if (url !== undefined) {
     const vgg = await installRemoteVgg(url, folder);
     const { transferred, total } = vgg;
-    if (json) console.log(JSON.stringify({ ...summary(vgg), transferred, total: total ?? null }, null, 2));
+    if (json) sayJson({ ...summary(vgg), transferred, total: total ?? null });
     else {
       const kilobytes = (n: number) => `${Math.round(n / 1000).toLocaleString('en')} KB`;
       const of = total === undefined ? '' : ` of the file’s ${kilobytes(total)}`;
-      console.log(`vgg19 installed, ${kilobytes(transferred)}${of} transferred:\n${describe(vgg)}`);
+      say(`vgg19 installed, ${kilobytes(transferred)}${of} transferred:`, ...describe(vgg));
     }
     return 0;
   }
   const vgg = installVgg(file as string, folder);
-  console.log(json ? JSON.stringify(summary(vgg), null, 2) : `vgg19 installed:\n${describe(vgg)}`);
+  if (json) sayJson(summary(vgg));
+  else say('vgg19 installed:', ...describe(vgg));
   return 0;
 }
 
