@@ -13,7 +13,7 @@ import {
   prepare,
 } from '../src/bench/check-case.js';
 import type { Engine } from '../src/gpu/engine.js';
-import { ShapeError } from '../src/gpu/errors.js';
+import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import type { Case, Refusal, Room } from '../src/kernels/room.js';
 
 /** What Node and a page check of every room; nothing here is Node's or the test runner's. */
@@ -100,12 +100,13 @@ function sameBits(a: TensorData, b: TensorData): boolean {
   return a.length === b.length && words(a).every((word, i) => word === other[i]);
 }
 
-/** What is wrong with how a room refuses a call: nothing when it throws the `ShapeError` that it promises. */
+/** What is wrong with how a room refuses a call: nothing when it throws the typed error that it promises. */
 export function checkRefusal(room: Room, r: Refusal): string | undefined {
   try {
     room.build(caseLeaves(r, spread(0)), r.attrs);
   } catch (error) {
-    if (error instanceof ShapeError && r.error.test(error.message)) return undefined;
+    const typed = error instanceof ShapeError || error instanceof UsageError;
+    if (typed && r.error.test(error.message)) return undefined;
     return `${room.name} should refuse with ${r.error}, but says: ${error}`;
   }
   return `${room.name} should refuse with ${r.error}, but accepts`;

@@ -1,6 +1,16 @@
+import { anyOf, checked, F32, FUNCTION, type Kind, oneOf, STRING, shown, U32 } from '../gpu/arguments.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
 import { apply, type Op } from './op.js';
-import { checkShape, type DType, formatShape, type Shape, sizeOf, type Tensor, type TensorData } from './tensor.js';
+import {
+  checkShape,
+  type DType,
+  formatShape,
+  SHAPE,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  type TensorData,
+} from './tensor.js';
 
 /** Where the values of a leaf come from. */
 export type LeafAttrs = { shape: Shape; dtype: DType } & (
@@ -24,7 +34,9 @@ function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
 }
 
 /** A value given at every `plan.run({ name: data })`; it keeps the last one given. Images are [N, H, W, C]. */
-export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
+export function input(...args: [name: string, shape: Shape, dtype?: DType]): Tensor {
+  const kinds = { name: STRING, shape: SHAPE, 'dtype?': oneOf('f32', 'u32') };
+  const [name, shape, dtype = 'f32'] = checked('input', kinds, args);
   return makeLeaf({ source: 'input', name, shape, dtype }, name);
 }
 
@@ -33,15 +45,17 @@ export function fedInput(name: string, shape: Shape, dtype: DType, feed: () => T
   return makeLeaf({ source: 'input', name, shape, dtype, feed }, name);
 }
 
+/** Unlike sizes, values may be infinite. */
+const NUMERALS: Kind = ['a list of numbers', (v) => Array.isArray(v) && v.every((x) => typeof x === 'number')];
+
 /** A fixed value. */
-export function constant(data: TensorData | readonly number[], shape: Shape, name = 'constant'): Tensor {
-  const values = data instanceof Uint32Array || data instanceof Float32Array ? data : Float32Array.from(data);
+export function constant(...args: [data: TensorData | readonly number[], shape: Shape, name?: string]): Tensor {
+  const kinds = { data: anyOf(F32, U32, NUMERALS), shape: SHAPE, 'name?': STRING };
+  const [data, shape, name = 'constant'] = checked('constant', kinds, args);
+  const values = Array.isArray(data) ? Float32Array.from(data) : (data as TensorData);
   if (values.length !== sizeOf(shape))
     throw new ShapeError('constant', `${name} has ${values.length} values for shape ${formatShape(shape)}`);
-  return makeLeaf(
-    { source: 'constant', shape, dtype: values instanceof Uint32Array ? 'u32' : 'f32', data: values },
-    name,
-  );
+  return makeLeaf({ source: 'constant', shape, dtype: U32[1](values) ? 'u32' : 'f32', data: values }, name);
 }
 
 /** Fills a new parameter: `(index) => value`, or an array in device layout. */
@@ -56,10 +70,16 @@ export class ParameterSet {
   readonly #entries = new Map<string, { tensor: Tensor; init: Initializer }>();
   #closed = false;
 
-  constructor(readonly name: string) {}
+  readonly name: string;
+
+  constructor(...args: [name: string]) {
+    [this.name] = checked('new ParameterSet', { name: STRING }, args);
+  }
 
   /** Adds a parameter in device layout (`conv2d`: [kernel height, kernel width, in, out]). */
-  add(name: string, shape: Shape, init: Initializer): Tensor {
+  add(...args: [name: string, shape: Shape, init: Initializer]): Tensor {
+    const kinds = { name: STRING, shape: SHAPE, init: anyOf(FUNCTION, F32) };
+    const [name, shape, init] = checked('ParameterSet.add', kinds, args);
     if (this.#closed)
       throw new UsageError(
         `parameter ${name}: set ${this.name} is already in use by a plan; add parameters before compiling`,
@@ -100,7 +120,12 @@ export class ParameterSet {
     const { tensor, init } = this.#entry(name);
     if (typeof init !== 'function') return init;
     const values = new Float32Array(tensor.size);
-    for (let i = 0; i < values.length; i++) values[i] = init(i);
+    for (let i = 0; i < values.length; i++) {
+      const value: unknown = init(i);
+      if (!Number.isFinite(value))
+        throw new UsageError(`parameter ${name}: its initial value ${i} must be a finite number, got ${shown(value)}`);
+      values[i] = value as number;
+    }
     return values;
   }
 
@@ -111,6 +136,8 @@ export class ParameterSet {
     return entry;
   }
 }
+
+export const PARAMETERS: Kind = ['a ParameterSet', (v) => v instanceof ParameterSet];
 
 /** What an update op (Adam) tells the compiler: whose parameters, and its per-parameter state by kernel argument name. */
 export interface UpdateAttrs {

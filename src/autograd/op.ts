@@ -1,6 +1,7 @@
+import { shown } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { Shader } from '../gpu/shader.js';
-import { Node, type Shape, type Tensor, type TensorType } from './tensor.js';
+import { Node, type Shape, Tensor, type TensorType } from './tensor.js';
 
 /**
  * An op: the names of its arguments and results (which are also the names of the variables in its shaders), its shape rule,
@@ -140,8 +141,13 @@ export interface Dispatch {
 /** Records one application of an op after checking its arguments. */
 export function apply<A>(op: Op<A>, inputs: readonly (Tensor | undefined)[], attrs: A, name?: string): Node {
   for (const [i, arg] of op.args.entries()) {
-    if (!inputs[i] && !arg.endsWith('?')) throw new ShapeError(op.name, `argument ${arg} is missing`);
+    const x: unknown = inputs[i];
+    if (x === undefined && arg.endsWith('?')) continue;
+    if (!(x instanceof Tensor))
+      throw new ShapeError(op.name, `${arg.replace('?', '')} must be a Tensor, got ${shown(x)}`);
   }
+  if (op.kind !== 'update' && inputs.length > op.args.length)
+    throw new ShapeError(op.name, `it takes the arguments ${op.args.join(', ')}, got ${inputs.length}`);
   const types = op.infer(inputs, attrs);
   return new Node(op as Op, inputs, attrs, types, name);
 }

@@ -1,3 +1,4 @@
+import { type Kind, NUMBERS } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { Op } from './op.js';
 
@@ -32,6 +33,11 @@ export class Tensor implements TensorType {
     return `${this.name}[${this.shape.join('×')}]`;
   }
 }
+
+/** A graph's value as an argument of a function. */
+export const TENSOR: Kind = ['a Tensor', (v) => v instanceof Tensor];
+export const TENSORS: Kind = ['a list of Tensors', Array.isArray, TENSOR];
+export const SHAPE: Kind = NUMBERS;
 
 /** One application of an op. Nodes are numbered in the order they were made, which is the order in which a plan runs them. */
 export class Node {

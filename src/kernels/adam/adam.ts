@@ -1,8 +1,9 @@
 import { gradients } from '../../autograd/gradients.js';
-import { fedInput, ParameterSet, type UpdateAttrs } from '../../autograd/leaves.js';
+import { fedInput, PARAMETERS, ParameterSet, type UpdateAttrs } from '../../autograd/leaves.js';
 import { onDemand } from '../../autograd/on-demand.js';
 import { apply, arg, type Op } from '../../autograd/op.js';
-import { expectShape, type Node, type Tensor } from '../../autograd/tensor.js';
+import { expectShape, type Node, TENSOR, TENSORS, type Tensor } from '../../autograd/tensor.js';
+import { checked, type Kinds, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError, UsageError } from '../../gpu/errors.js';
 
 /** Inputs: `hyper`, then the gradient of every parameter of the set in order. Slabs are padded to a multiple of 64. */
@@ -34,6 +35,8 @@ export interface AdamOptions {
   epsilon?: number;
 }
 
+const OPTIONS: Kinds = { 'learningRate?': NUMBER, 'beta1?': NUMBER, 'beta2?': NUMBER, 'epsilon?': NUMBER };
+
 /**
  * Adam (Kingma & Ba 2015, algorithm 1) for one parameter set, all of it in one dispatch per slab. The moments are parameter
  * sets of their own (`m`, `v`) and can be read and written like weights; `step` is the number of updates made so far.
@@ -47,15 +50,20 @@ export class Adam {
   readonly v: ParameterSet;
   step = 0;
 
-  constructor(
-    readonly set: ParameterSet,
-    { learningRate = 2e-4, beta1 = 0.5, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {},
-  ) {
+  readonly set: ParameterSet;
+
+  constructor(...args: [set: ParameterSet, options?: AdamOptions]) {
+    const [set, { learningRate = 2e-4, beta1 = 0.5, beta2 = 0.999, epsilon = 1e-8 } = {}] = checked(
+      'new Adam',
+      { set: PARAMETERS, 'options?': OPTIONS },
+      args,
+    );
     for (const [name, beta] of Object.entries({ beta1, beta2 }))
       if (!(beta >= 0 && beta < 1)) throw new UsageError(`Adam: ${name} must be in [0, 1), got ${beta}`);
     if (!(epsilon > 0)) throw new UsageError(`Adam: epsilon must be positive, got ${epsilon}`);
     if (!(learningRate >= 0)) throw new UsageError(`Adam: learningRate must not be negative, got ${learningRate}`);
     if (set.tensors.length === 0) throw new UsageError(`Adam: parameter set ${set.name} is empty`);
+    this.set = set;
     this.learningRate = learningRate;
     this.beta1 = beta1;
     this.beta2 = beta2;
@@ -66,12 +74,14 @@ export class Adam {
   }
 
   /** The update that lowers the scalar `loss`; give it to `compile(…, { update: [adam.minimize(loss)] })`. */
-  minimize(loss: Tensor): Node {
+  minimize(...args: [loss: Tensor]): Node {
+    const [loss] = checked('Adam.minimize', { loss: TENSOR }, args);
     return this.apply(gradients(loss, this.set.tensors));
   }
 
   /** The update for given gradients, one per parameter in order. */
-  apply(parameterGradients: readonly Tensor[]): Node {
+  apply(...args: [gradients: readonly Tensor[]]): Node {
+    const [parameterGradients] = checked('Adam.apply', { gradients: TENSORS }, args);
     const hyper = fedInput(`adam ${this.set.name}`, [8], 'f32', () => this.#hyper());
     return apply(adamOp, [hyper, ...parameterGradients], { set: this.set, state: { m: this.m, v: this.v } });
   }

@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
-import { formatShape, nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { formatShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface AffineWarpAttrs {
@@ -77,6 +78,8 @@ export const affineWarpOp: Op<AffineWarpAttrs> = {
  * c_s = [c + (s−1)/2·(a + b − 1)]/s and f_s = [f + (s−1)/2·(d + e − 1)]/s. The result is [N, P, H, W, C]; its
  * gradient flows to x only. Throws `ShapeError`.
  */
-export function affineWarp(x: Tensor, affine: Tensor, options: { scale?: number } = {}): Tensor {
-  return applyOne(affineWarpOp, [x, affine], { scale: options.scale ?? 1 });
+export function affineWarp(...args: [x: Tensor, affine: Tensor, options?: { scale?: number }]): Tensor {
+  const kinds = { x: TENSOR, affine: TENSOR, 'options?': { 'scale?': NUMBER } };
+  const [x, affine, { scale = 1 } = {}] = checked('affineWarp', kinds, args);
+  return applyOne(affineWarpOp, [x, affine], { scale });
 }

@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import type { Tensor, TensorType } from '../../autograd/tensor.js';
+import { TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface Attrs {
@@ -45,6 +46,7 @@ export const bceWithLogitsGradientOp: Op<Attrs> = {
  * −label·log p − (1 − label)·log(1 − p), from which both sides of the adversarial loss are made (spec §6: label 1 for real
  * images and for the generator's, 0 for fake ones in the discriminator's step). `ShapeError` when the label is outside.
  */
-export function bceWithLogits(logits: Tensor, label: number): Tensor {
+export function bceWithLogits(...args: [logits: Tensor, label: number]): Tensor {
+  const [logits, label] = checked('bceWithLogits', { logits: TENSOR, label: NUMBER }, args);
   return applyOne(bceWithLogitsOp, [logits], { label });
 }

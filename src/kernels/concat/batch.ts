@@ -1,6 +1,16 @@
 import { constant } from '../../autograd/leaves.js';
 import { apply, applyOne, type Op } from '../../autograd/op.js';
-import { formatShape, rowsOf, type Shape, sameShape, sizeOf, type Tensor } from '../../autograd/tensor.js';
+import {
+  formatShape,
+  rowsOf,
+  type Shape,
+  sameShape,
+  sizeOf,
+  TENSOR,
+  TENSORS,
+  type Tensor,
+} from '../../autograd/tensor.js';
+import { checked, NUMBERS } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 const joins = new Map<number, Op<null>>();
@@ -82,11 +92,13 @@ const zeros = (shape: Shape) => constant(new Float32Array(sizeOf(shape)), shape,
  * Tensors [Nᵢ, …, C] that agree in all but the first dimension, one behind the other: [ΣNᵢ, …, C]. In a plan the producers write
  * straight into it. Throws `ShapeError`.
  */
-export function concatBatch(xs: readonly Tensor[]): Tensor {
+export function concatBatch(...args: [xs: readonly Tensor[]]): Tensor {
+  const [xs] = checked('concatBatch', { xs: TENSORS }, args);
   return applyOne(kept(joins, xs.length, joinOp, 'x'), xs, null);
 }
 
 /** The adjoint: x [ΣNᵢ, …, C] as tensors of `counts` Nᵢ; no copy is made in a plan. Throws `ShapeError`. */
-export function splitBatch(x: Tensor, counts: readonly number[]): readonly Tensor[] {
+export function splitBatch(...args: [x: Tensor, counts: readonly number[]]): readonly Tensor[] {
+  const [x, counts] = checked('splitBatch', { x: TENSOR, counts: NUMBERS }, args);
   return apply(kept(parts, counts.length, splitOp, 'y'), [x], { counts }).outputs;
 }

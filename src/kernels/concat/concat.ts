@@ -1,5 +1,6 @@
 import { applyOne, type Op } from '../../autograd/op.js';
-import { channelsOf, formatShape, sameShape, type Tensor } from '../../autograd/tensor.js';
+import { channelsOf, formatShape, sameShape, TENSORS, type Tensor } from '../../autograd/tensor.js';
+import { checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { slice } from '../slice/slice.js';
 
@@ -53,6 +54,7 @@ function concatOp(count: number): Op<null> {
 }
 
 /** Channel concatenation [x0 | x1 | …] of tensors [..., Cᵢ] that agree in all other dimensions. In a plan the producers write straight into it. */
-export function concat(xs: readonly Tensor[]): Tensor {
+export function concat(...args: [xs: readonly Tensor[]]): Tensor {
+  const [xs] = checked('concat', { xs: TENSORS }, args);
   return applyOne(concatOp(xs.length), xs, null);
 }

@@ -1,11 +1,12 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, type Op } from '../../autograd/op.js';
-import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
+import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
 import { biasGradient } from './biasGradient.js';
 import { conv2dWeightGradient } from './conv2dWeightGradient.js';
-import { type ConvAttrs, type ConvOptions, convAttrs, convCost, convSize, leftOver } from './convolution.js';
+import { CONV, type ConvAttrs, type ConvOptions, convAttrs, convCost, convSize, leftOver } from './convolution.js';
 
 export const conv2dOp: Op<ConvAttrs> = {
   name: 'conv2d',
@@ -61,6 +62,7 @@ export const conv2dOp: Op<ConvAttrs> = {
  *
  * The blocks CN of the paper (Siarohin et al. 2018, §4): 3×3 pad 1, or 4×4 stride 2 pad 1.
  */
-export function conv2d(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
+export function conv2d(...args: [x: Tensor, w: Tensor, options?: ConvOptions]): Tensor {
+  const [x, w, options = {}] = checked('conv2d', { x: TENSOR, w: TENSOR, 'options?': CONV }, args);
   return applyOne(conv2dOp, [x, w, options.bias], convAttrs('conv2d', options));
 }

@@ -1,5 +1,6 @@
 import { arg, type Call } from '../../autograd/op.js';
-import type { Tensor } from '../../autograd/tensor.js';
+import { TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { type Kinds, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 /** What conv2d, convTranspose2d and their gradients share: stride, padding and sizes. */
@@ -12,6 +13,8 @@ export interface ConvOptions {
   /** One value per output channel. */
   bias?: Tensor;
 }
+
+export const CONV: Kinds = { 'stride?': SIZES, 'pad?': SIZES, 'bias?': TENSOR };
 
 export interface ConvAttrs {
   readonly stride: readonly [number, number];
@@ -29,11 +32,16 @@ export function pair(op: string, name: string, value: number | readonly number[]
   return list as [number, number];
 }
 
-export function convAttrs(op: string, { stride = 1, pad = 0 }: ConvOptions): ConvAttrs {
-  const sides = typeof pad === 'number' ? [pad, pad, pad, pad] : [...pad];
-  if (sides.length !== 4 || !sides.every(isCount(0)))
+/** One number for all sides or one for each, checked likewise. */
+export function sides(op: string, pad: number | readonly number[]): [number, number, number, number] {
+  const list = typeof pad === 'number' ? [pad, pad, pad, pad] : [...pad];
+  if (list.length !== 4 || !list.every(isCount(0)))
     throw new ShapeError(op, `pad must be an integer of at least 0 or [top, left, bottom, right], got ${String(pad)}`);
-  return { stride: pair(op, 'stride', stride, 1), pad: sides as [number, number, number, number] };
+  return list as [number, number, number, number];
+}
+
+export function convAttrs(op: string, { stride = 1, pad = 0 }: ConvOptions): ConvAttrs {
+  return { stride: pair(op, 'stride', stride, 1), pad: sides(op, pad) };
 }
 
 /** Height and width of a convolution's result; `undefined` when the kernel is larger than the padded image. */

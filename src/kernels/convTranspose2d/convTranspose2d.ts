@@ -1,11 +1,20 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, type Op } from '../../autograd/op.js';
-import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
+import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { biasGradient } from '../conv2d/biasGradient.js';
 import { conv2d } from '../conv2d/conv2d.js';
 import { conv2dWeightGradient } from '../conv2d/conv2dWeightGradient.js';
-import { type ConvAttrs, type ConvOptions, convAttrs, convCost, pair, transposedSize } from '../conv2d/convolution.js';
+import {
+  CONV,
+  type ConvAttrs,
+  type ConvOptions,
+  convAttrs,
+  convCost,
+  pair,
+  transposedSize,
+} from '../conv2d/convolution.js';
 
 export interface ConvTransposeOptions extends ConvOptions {
   /** Rows and columns added below and on the right, less than the stride, or [vertical, horizontal]; 0 when absent. */
@@ -71,8 +80,10 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
  *
  * The decoder blocks of the paper (Siarohin et al. 2018, §4): 4×4 stride 2 pad 1, which doubles the size.
  */
-export function convTranspose2d(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
+export function convTranspose2d(...args: [x: Tensor, w: Tensor, options?: ConvTransposeOptions]): Tensor {
   const op = 'convTranspose2d';
+  const kinds = { x: TENSOR, w: TENSOR, 'options?': { ...CONV, 'outputPad?': SIZES } };
+  const [x, w, options = {}] = checked(op, kinds, args);
   const attrs = convAttrs(op, options);
   const outputPad = pair(op, 'outputPad', options.outputPad ?? 0, 0);
   if (outputPad.some((p, axis) => p >= (attrs.stride[axis] as number)))

@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import type { Tensor } from '../../autograd/tensor.js';
+import { TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked } from '../../gpu/arguments.js';
 
 /** y = x, from one channel range to another. The compiler inserts it where a concatenation or slice cannot be free. */
 export const copyOp: Op<null> = {
@@ -15,6 +16,6 @@ export const copyOp: Op<null> = {
 };
 
 /** A copy of `x` in storage of its own. */
-export function copy(x: Tensor): Tensor {
-  return applyOne(copyOp, [x], null);
+export function copy(...args: [x: Tensor]): Tensor {
+  return applyOne(copyOp, checked('copy', { x: TENSOR }, args), null);
 }

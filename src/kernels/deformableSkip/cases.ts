@@ -197,7 +197,9 @@ export const rooms = [
     build: (inputs, attrs) => ({ winner: build(inputs, attrs).node.outputs[1] as Tensor }),
     forward: ({ x, affine, mask }, attrs) => ({ winner: deform(x as Nd, affine as Nd, mask as Nd, attrs).winner }),
     cases: cases.filter((c) => c.attrs.aggregate === 'max'),
-    refuses: [{ inputs: { x: image }, attrs: standard, error: /deformableSkip: argument affine is missing/ }],
+    refuses: [
+      { inputs: { x: image }, attrs: standard, error: /deformableSkip: affine must be a Tensor, got undefined/ },
+    ],
   }),
 ];
 

@@ -40,7 +40,7 @@ export const composedDeformableSkip: Composition<DeformableSkipAttrs> = {
       const warp = (t: Tensor) => reshape(affineWarp(t, affine, { scale: s }), x.shape);
       candidates.push(maskOn === 'source' ? warp(mul(x, mask)) : mul(warp(x), mask));
     }
-    const y = candidates.reduce(aggregate === 'max' ? maximum : add);
+    const y = candidates.reduce((a, b) => (aggregate === 'max' ? maximum(a, b) : add(a, b)));
     return { y: aggregate === 'max' ? y : scale(y, 1 / candidates.length) };
   },
 };

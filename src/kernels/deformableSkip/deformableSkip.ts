@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
-import { formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
+import { formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { BOOLEAN, checked, NUMBER, oneOf } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { checkScale, partsOf } from '../affineWarp/affineWarp.js';
 
@@ -103,11 +104,16 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
  * [N, H, W, C]; its gradient flows to x only, for the maximum through the winner. Throws `ShapeError`.
  */
 export function deformableSkip(
-  x: Tensor,
-  affine: Tensor,
-  mask: Tensor,
-  options: Partial<DeformableSkipAttrs> = {},
+  ...args: [x: Tensor, affine: Tensor, mask: Tensor, options?: Partial<DeformableSkipAttrs>]
 ): Tensor {
-  const { aggregate = 'max', identity = true, maskOn = 'source', scale = 1 } = options;
+  const options = {
+    'aggregate?': oneOf('max', 'mean'),
+    'identity?': BOOLEAN,
+    'maskOn?': oneOf('source', 'target'),
+    'scale?': NUMBER,
+  };
+  const kinds = { x: TENSOR, affine: TENSOR, mask: TENSOR, 'options?': options };
+  const [x, affine, mask, given = {}] = checked('deformableSkip', kinds, args);
+  const { aggregate = 'max', identity = true, maskOn = 'source', scale = 1 } = given;
   return applyOne(deformableSkipOp, [x, affine, mask], { aggregate, identity, maskOn, scale });
 }

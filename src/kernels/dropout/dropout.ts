@@ -1,8 +1,18 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { checkShape, formatShape, type Shape, sameShape, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import {
+  checkShape,
+  formatShape,
+  SHAPE,
+  type Shape,
+  sameShape,
+  TENSOR,
+  type Tensor,
+  type TensorType,
+} from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
-import type { Random } from './random.js';
+import { RANDOM, type Random } from './random.js';
 
 function checkState(op: string, state: TensorType): void {
   if (state.dtype !== 'u32' || !sameShape(state.shape, [4]))
@@ -86,16 +96,19 @@ export const noiseOp: Op<NoiseAttrs> = {
  * x of any shape with each element set to zero with probability `rate` and the others divided by 1 − rate (spec §4: 0.5 in the
  * first decoder blocks). Every `plan.run` draws a new mask. `ShapeError` unless 0 ≤ rate < 1.
  */
-export function dropout(x: Tensor, random: Random, rate = 0.5): Tensor {
+export function dropout(...args: [x: Tensor, random: Random, rate?: number]): Tensor {
+  const [x, random, rate = 0.5] = checked('dropout', { x: TENSOR, random: RANDOM, 'rate?': NUMBER }, args);
   return applyOne(dropoutOp, [x, random.state], { stream: random.stream(), rate });
 }
 
 /** Standard normal numbers, new ones at every `plan.run`; no gradient. The vector z of the `paper` preset is [N, 64]. */
-export function noise(random: Random, shape: Shape): Tensor {
+export function noise(...args: [random: Random, shape: Shape]): Tensor {
+  const [random, shape] = checked('noise', { random: RANDOM, shape: SHAPE }, args);
   return applyOne(noiseOp, [random.state], { stream: random.stream(), shape, distribution: 'normal' });
 }
 
 /** Numbers uniform in [0, 1), multiples of 2⁻²⁴, new ones at every `plan.run`; no gradient. */
-export function uniformNoise(random: Random, shape: Shape): Tensor {
+export function uniformNoise(...args: [random: Random, shape: Shape]): Tensor {
+  const [random, shape] = checked('uniformNoise', { random: RANDOM, shape: SHAPE }, args);
   return applyOne(noiseOp, [random.state], { stream: random.stream(), shape, distribution: 'uniform' }, 'uniformNoise');
 }

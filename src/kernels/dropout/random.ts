@@ -1,6 +1,6 @@
 import { fedInput } from '../../autograd/leaves.js';
 import type { Tensor } from '../../autograd/tensor.js';
-import { UsageError } from '../../gpu/errors.js';
+import { checked, type Kind, NATURAL } from '../../gpu/arguments.js';
 
 let instances = 0;
 
@@ -15,9 +15,11 @@ export class Random {
   #step = 0;
   #streams = 0;
 
+  readonly seed: number;
+
   /** `seed` is an integer in [0, 2⁵³). Throws `UsageError` otherwise. */
-  constructor(readonly seed: number) {
-    check('seed', seed);
+  constructor(...args: [seed: number]) {
+    [this.seed] = checked('new Random', { seed: NATURAL }, args);
     this.state = fedInput(`random ${instances++}`, [4], 'u32', () => {
       const state = Uint32Array.of(...words(this.seed), ...words(this.#step));
       this.#step++;
@@ -31,7 +33,7 @@ export class Random {
   }
 
   set step(step: number) {
-    check('step', step);
+    checked('Random', { step: NATURAL }, [step]);
     this.#step = step;
   }
 
@@ -45,7 +47,4 @@ function words(n: number): [number, number] {
   return [n % 2 ** 32, Math.floor(n / 2 ** 32)];
 }
 
-function check(what: string, n: number): void {
-  if (!Number.isSafeInteger(n) || n < 0)
-    throw new UsageError(`Random: ${what} must be an integer of 0 or more, got ${n}`);
-}
+export const RANDOM: Kind = ['a Random', (v) => v instanceof Random];

@@ -69,7 +69,7 @@ function unaryRoom(name: UnaryName): Room {
     forward: ({ x }) => ({ y: map(x as Nd, (v) => row.f(v, k)) }),
     backward: ({ x }, _, { y: gy }) => ({ x: zip(x as Nd, gy as Nd, (v, g) => g * row.d(v, k)) }),
     cases,
-    refuses: [{ inputs: {}, attrs: null, error: /argument x is missing/ }],
+    refuses: [{ inputs: {}, attrs: null, error: /: x must be a Tensor, got undefined/ }],
     bench: layers[name]?.map((shape) => ({ name: shape.join('×'), inputs: { x: { shape } }, attrs: null })),
     fixtures: fixtures[name],
   });

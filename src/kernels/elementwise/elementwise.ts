@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { expectShape, type Tensor } from '../../autograd/tensor.js';
+import { expectShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 
 /**
  * A unary op y = f(x; k): WGSL expressions in `x` and `k`, and dy/dx in `k` and either `x` or the result `y`. Where both can be
@@ -164,39 +165,49 @@ export const binaryOps = Object.fromEntries(
   Object.entries(binaryTable).map(([n, f]) => [n, binary(n, f, binaryGradients[n as BinaryName])]),
 ) as Record<BinaryName, Op<KAttrs>>;
 
-const unary = (name: UnaryName, x: Tensor, k = 0) => applyOne(unaryOps[name], [x], { k });
+type One = [x: Tensor];
+type Two = [a: Tensor, b: Tensor];
+
+const unary = (name: UnaryName, args: One) => applyOne(unaryOps[name], checked(name, { x: TENSOR }, args), { k: 0 });
+const pair = (name: BinaryName, args: Two) =>
+  applyOne(binaryOps[name], checked(name, { a: TENSOR, b: TENSOR }, args), { k: 0 });
+
+function withNumber(name: UnaryName, number: string, args: [x: Tensor, k?: number], absent?: number): Tensor {
+  const [x, k = absent as number] = checked(name, { x: TENSOR, [number]: NUMBER }, args);
+  return applyOne(unaryOps[name], [x], { k });
+}
 
 /** max(x, 0). */
-export const relu = (x: Tensor): Tensor => unary('relu', x);
+export const relu = (...args: One): Tensor => unary('relu', args);
 /** x where x > 0, slope · x elsewhere. */
-export const leakyRelu = (x: Tensor, slope = 0.2): Tensor => unary('leakyRelu', x, slope);
+export const leakyRelu = (...args: [x: Tensor, slope?: number]): Tensor => withNumber('leakyRelu', 'slope?', args, 0.2);
 /** Hyperbolic tangent. */
-export const tanh = (x: Tensor): Tensor => unary('tanh', x);
+export const tanh = (...args: One): Tensor => unary('tanh', args);
 /** 1 / (1 + e⁻ˣ). */
-export const sigmoid = (x: Tensor): Tensor => unary('sigmoid', x);
+export const sigmoid = (...args: One): Tensor => unary('sigmoid', args);
 /** log(1 + eˣ), without overflow. */
-export const softplus = (x: Tensor): Tensor => unary('softplus', x);
+export const softplus = (...args: One): Tensor => unary('softplus', args);
 /** |x|. */
-export const abs = (x: Tensor): Tensor => unary('abs', x);
+export const abs = (...args: One): Tensor => unary('abs', args);
 /** x². */
-export const square = (x: Tensor): Tensor => unary('square', x);
+export const square = (...args: One): Tensor => unary('square', args);
 /** √x. */
-export const sqrt = (x: Tensor): Tensor => unary('sqrt', x);
+export const sqrt = (...args: One): Tensor => unary('sqrt', args);
 /** eˣ. */
-export const exp = (x: Tensor): Tensor => unary('exp', x);
+export const exp = (...args: One): Tensor => unary('exp', args);
 /** Natural logarithm. */
-export const log = (x: Tensor): Tensor => unary('log', x);
+export const log = (...args: One): Tensor => unary('log', args);
 /** k · x. */
-export const scale = (x: Tensor, k: number): Tensor => unary('scale', x, k);
+export const scale = (...args: [x: Tensor, k: number]): Tensor => withNumber('scale', 'k', args);
 /** x + k. */
-export const addScalar = (x: Tensor, k: number): Tensor => unary('addScalar', x, k);
+export const addScalar = (...args: [x: Tensor, k: number]): Tensor => withNumber('addScalar', 'k', args);
 /** a + b, of one shape. */
-export const add = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.add, [a, b], { k: 0 });
+export const add = (...args: Two): Tensor => pair('add', args);
 /** a − b, of one shape. */
-export const sub = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.sub, [a, b], { k: 0 });
+export const sub = (...args: Two): Tensor => pair('sub', args);
 /** a · b, element by element. */
-export const mul = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.mul, [a, b], { k: 0 });
+export const mul = (...args: Two): Tensor => pair('mul', args);
 /** a / b, element by element. */
-export const div = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.div, [a, b], { k: 0 });
+export const div = (...args: Two): Tensor => pair('div', args);
 /** The larger of a and b; of two equals the gradient goes to a. */
-export const maximum = (a: Tensor, b: Tensor): Tensor => applyOne(binaryOps.maximum, [a, b], { k: 0 });
+export const maximum = (...args: Two): Tensor => pair('maximum', args);

@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { formatShape, type Tensor } from '../../autograd/tensor.js';
+import { formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface HeatMapsAttrs {
@@ -36,6 +37,10 @@ export const heatMapsOp: Op<HeatMapsAttrs> = {
  * (x, y) in pixels; a joint with a negative coordinate is missing and its map all zeros. The result is [N, height,
  * width, J]; σ is in pixels, 6 by default. No gradient flows to the joints. Throws `ShapeError`.
  */
-export function heatMaps(joints: Tensor, options: { height: number; width: number; sigma?: number }): Tensor {
-  return applyOne(heatMapsOp, [joints], { height: options.height, width: options.width, sigma: options.sigma ?? 6 });
+export function heatMaps(
+  ...args: [joints: Tensor, options: { height: number; width: number; sigma?: number }]
+): Tensor {
+  const kinds = { joints: TENSOR, options: { height: NUMBER, width: NUMBER, 'sigma?': NUMBER } };
+  const [joints, { height, width, sigma = 6 }] = checked('heatMaps', kinds, args);
+  return applyOne(heatMapsOp, [joints], { height, width, sigma });
 }

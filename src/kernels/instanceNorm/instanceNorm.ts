@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { apply, arg, type Op } from '../../autograd/op.js';
-import { expectShape, nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { expectShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { checked, NUMBER, oneOf } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { instanceNormGradientOp } from './gradient.js';
 import type { Attrs, Mode } from './view.js';
@@ -51,7 +52,13 @@ export interface InstanceNormOptions {
  * σ² is the population variance. A constant group gives β, and no NaN in the gradient. `ShapeError` when x has not four
  * dimensions, when γ or β have another shape, or when ε is not positive.
  */
-export function instanceNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: InstanceNormOptions = {}): Tensor {
-  const { mode = 'channel', epsilon = mode === 'channel' ? 1e-5 : 1e-3 } = options;
+export function instanceNorm(...args: [x: Tensor, gamma: Tensor, beta: Tensor, options?: InstanceNormOptions]): Tensor {
+  const options = { 'mode?': oneOf('channel', 'sample'), 'epsilon?': NUMBER };
+  const kinds = { x: TENSOR, gamma: TENSOR, beta: TENSOR, 'options?': options };
+  const [x, gamma, beta, { mode = 'channel', epsilon = mode === 'channel' ? 1e-5 : 1e-3 } = {}] = checked(
+    'instanceNorm',
+    kinds,
+    args,
+  );
   return apply(instanceNormOp, [x, gamma, beta], { mode, epsilon }).outputs[0] as Tensor;
 }

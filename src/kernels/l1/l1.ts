@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { expectShape, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { expectShape, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { checked } from '../../gpu/arguments.js';
 
 /** y = 1/n · Σ |a − b|. */
 export const l1Op: Op<null> = {
@@ -46,6 +47,6 @@ export const l1GradientOp: Op<null> = {
  * Mean absolute difference of a and b of one shape: [1]. The reconstruction loss of the ablations (spec §6), on images or on
  * features. Its gradient is 0 where a = b. `ShapeError` when the shapes differ.
  */
-export function l1(a: Tensor, b: Tensor): Tensor {
-  return applyOne(l1Op, [a, b], null);
+export function l1(...args: [a: Tensor, b: Tensor]): Tensor {
+  return applyOne(l1Op, checked('l1', { a: TENSOR, b: TENSOR }, args), null);
 }

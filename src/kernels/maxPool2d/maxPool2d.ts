@@ -1,7 +1,9 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { nhwc, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { checked, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
+import { pair, sides } from '../conv2d/convolution.js';
 
 export interface Attrs {
   kernel: readonly [height: number, width: number];
@@ -25,14 +27,11 @@ export const maxPool2dOp: Op<Attrs> = {
   epilogue: 'y',
   strided: ['x', 'y'],
   infer: ([x], attrs) => {
-    const { kernel, stride, pad } = attrs;
-    const positive = (d: number) => Number.isInteger(d) && d > 0;
-    if (![...kernel, ...stride].every(positive))
-      throw new ShapeError('maxPool2d', `kernel and stride must be positive integers, got ${kernel} and ${stride}`);
-    if (!pad.every((d, i) => Number.isInteger(d) && d >= 0 && d < (kernel[i % 2] as number)))
+    const { kernel, pad } = attrs;
+    if (!pad.every((d, i) => d < (kernel[i % 2] as number)))
       throw new ShapeError('maxPool2d', `pad must be integers from 0 to less than the kernel ${kernel}, got ${pad}`);
     const shape = outputSize(x as TensorType, attrs);
-    if (!shape.every(positive))
+    if (shape.some((d) => d < 1))
       throw new ShapeError('maxPool2d', `kernel ${kernel} does not fit x [${(x as TensorType).shape.join(', ')}]`);
     return [{ shape, dtype: 'f32' }];
   },
@@ -78,12 +77,10 @@ export interface MaxPool2dOptions {
  * image are no candidates; of equal values the first in row-major order gets the gradient. Between VGG-19 conv1_2 and conv2_1
  * (spec §6, ablation `perc`) it is 2×2. `ShapeError` unless x has four dimensions, the kernel fits and pad is smaller than it.
  */
-export function maxPool2d(x: Tensor, { kernel, stride = kernel, pad = 0 }: MaxPool2dOptions): Tensor {
-  const pair = (v: number | readonly [number, number]) => (typeof v === 'number' ? ([v, v] as const) : v);
-  const attrs = {
-    kernel: pair(kernel),
-    stride: pair(stride),
-    pad: typeof pad === 'number' ? ([pad, pad, pad, pad] as const) : pad,
-  };
+export function maxPool2d(...args: [x: Tensor, options: MaxPool2dOptions]): Tensor {
+  const kinds = { x: TENSOR, options: { kernel: SIZES, 'stride?': SIZES, 'pad?': SIZES } };
+  const [x, { kernel, stride = kernel, pad = 0 }] = checked('maxPool2d', kinds, args);
+  const op = 'maxPool2d';
+  const attrs = { kernel: pair(op, 'kernel', kernel, 1), stride: pair(op, 'stride', stride, 1), pad: sides(op, pad) };
   return applyOne(maxPool2dOp, [x], attrs);
 }

@@ -95,14 +95,26 @@ export const rooms = [
       winner: nearest(generated as Nd, reference as Nd, window).winner,
     }),
     cases: [...smooth, ...tied],
-    refuses: [{ inputs: {}, attrs: { window: 3 }, error: /nearestNeighbourDistance: argument generated is missing/ }],
+    refuses: [
+      {
+        inputs: {},
+        attrs: { window: 3 },
+        error: /nearestNeighbourDistance: generated must be a Tensor, got undefined/,
+      },
+    ],
   }),
   room<NearestNeighbourAttrs>({
     name: 'nearestNeighbourDistance of large images',
     build: (inputs, attrs) => ({ y: distance(inputs, attrs) }),
     forward: ({ generated, reference }, { window }) => ({ y: nearest(generated as Nd, reference as Nd, window).y }),
     cases: large,
-    refuses: [{ inputs: {}, attrs: { window: 3 }, error: /nearestNeighbourDistance: argument generated is missing/ }],
+    refuses: [
+      {
+        inputs: {},
+        attrs: { window: 3 },
+        error: /nearestNeighbourDistance: generated must be a Tensor, got undefined/,
+      },
+    ],
   }),
 ];
 

@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { expectShape, formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
+import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface NearestNeighbourAttrs {
@@ -63,6 +64,10 @@ export const nearestNeighbourDistanceOp: Op<NearestNeighbourAttrs> = {
  * order wins. The gradient flows to `generated` alone, through the winning pair, with sign(0) = 0. Throws
  * `ShapeError`.
  */
-export function nearestNeighbourDistance(generated: Tensor, reference: Tensor, options: { window: number }): Tensor {
-  return applyOne(nearestNeighbourDistanceOp, [generated, reference], { window: options.window });
+export function nearestNeighbourDistance(
+  ...args: [generated: Tensor, reference: Tensor, options: { window: number }]
+): Tensor {
+  const kinds = { generated: TENSOR, reference: TENSOR, options: { window: NUMBER } };
+  const [generated, reference, { window }] = checked(name, kinds, args);
+  return applyOne(nearestNeighbourDistanceOp, [generated, reference], { window });
 }

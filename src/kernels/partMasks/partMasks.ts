@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
-import { formatShape, type Tensor } from '../../autograd/tensor.js';
+import { formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface Attrs {
@@ -46,8 +47,9 @@ export const partMasksOp: Op<Attrs> = {
  * @param options.scale s: the grid is s times coarser than the image; its pixel i is at s·i + (s − 1)/2.
  */
 export function partMasks(
-  planes: Tensor,
-  { height, width, scale = 1 }: { height: number; width: number; scale?: number },
+  ...args: [planes: Tensor, options: { height: number; width: number; scale?: number }]
 ): Tensor {
+  const kinds = { planes: TENSOR, options: { height: NUMBER, width: NUMBER, 'scale?': NUMBER } };
+  const [planes, { height, width, scale = 1 }] = checked('partMasks', kinds, args);
   return applyOne(partMasksOp, [planes], { height, width, scale });
 }

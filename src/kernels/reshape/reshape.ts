@@ -4,10 +4,13 @@ import {
   checkShape,
   formatShape,
   rowsOf,
+  SHAPE,
   type Shape,
+  TENSOR,
   type Tensor,
   type TensorType,
 } from '../../autograd/tensor.js';
+import { checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 /** The rows of x under another shape; a view, so no kernel runs. */
@@ -36,6 +39,7 @@ export const reshapeOp: Op<{ shape: Shape }> = {
  * x under another shape with the same channels (last dimension) and as many rows, elements in the same order: [N, 1, H, W, C]
  * to [N, H, W, C]. No copy is made in a plan. Throws `ShapeError`.
  */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+export function reshape(...args: [x: Tensor, shape: Shape]): Tensor {
+  const [x, shape] = checked('reshape', { x: TENSOR, shape: SHAPE }, args);
   return applyOne(reshapeOp, [x], { shape });
 }

@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { formatShape, nhwc, type Tensor } from '../../autograd/tensor.js';
+import { formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface ShiftAttrs {
@@ -40,7 +41,8 @@ export const shift2dOp: Op<ShiftAttrs> = {
  * Images x [N, H, W, C] moved by whole pixels: y[n, i, j, c] = x[n, i + rows, j + cols, c], and `outside` (0 when absent)
  * where that lies beyond the image. The result has the shape of x. Throws `ShapeError`.
  */
-export function shift2d(x: Tensor, shift: { rows: number; cols: number; outside?: number }): Tensor {
-  const { rows, cols, outside = 0 } = shift;
+export function shift2d(...args: [x: Tensor, shift: { rows: number; cols: number; outside?: number }]): Tensor {
+  const kinds = { x: TENSOR, shift: { rows: NUMBER, cols: NUMBER, 'outside?': NUMBER } };
+  const [x, { rows, cols, outside = 0 }] = checked('shift2d', kinds, args);
   return applyOne(shift2dOp, [x], { rows, cols, outside });
 }

@@ -55,7 +55,7 @@ export const rooms: readonly Room[] = [
       return { x: oracle.slice(gy as Nd, at, at + (shape[shape.length - 1] as number)) };
     },
     cases: [pad([3, 5, 7, 3], 2, 7), pad([1, 1, 1, 1], 0, 1), pad([2, 3, 5, 8], 4, 16), pad([1, 17, 1, 4], 4, 8)],
-    refuses: [{ inputs: {}, attrs: { at: 0, channels: 1 }, error: /padChannels: argument x is missing/ }],
+    refuses: [{ inputs: {}, attrs: { at: 0, channels: 1 }, error: /padChannels: x must be a Tensor, got undefined/ }],
     bench: [pad([4, 64, 32, 128], 128, 256)],
   }),
   room<null>({
@@ -69,7 +69,7 @@ export const rooms: readonly Room[] = [
       { name: 'one factor of 3×5×7×3', inputs: { x: { shape: [3, 5, 7, 3] } }, attrs: null, kink: true },
       { name: 'one factor of 2×3×5×8', inputs: { x: { shape: [2, 3, 5, 8] } }, attrs: null, kink: true },
     ],
-    refuses: [{ inputs: {}, attrs: null, error: /detach: argument x is missing/ }],
+    refuses: [{ inputs: {}, attrs: null, error: /detach: x must be a Tensor, got undefined/ }],
   }),
 ];
 

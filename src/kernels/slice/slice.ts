@@ -1,6 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { channelsOf, formatShape, type Tensor } from '../../autograd/tensor.js';
+import { channelsOf, formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface SliceAttrs {
@@ -53,7 +54,8 @@ export const padChannelsOp: Op<{ at: number; channels: number }> = {
 };
 
 /** The channels [start, end) of x [..., C]; no copy is made in a plan. */
-export function slice(x: Tensor, start: number, end: number): Tensor {
+export function slice(...args: [x: Tensor, start: number, end: number]): Tensor {
+  const [x, start, end] = checked('slice', { x: TENSOR, start: NUMBER, end: NUMBER }, args);
   return applyOne(sliceOp, [x], { start, end });
 }
 
@@ -75,6 +77,6 @@ export const detachOp: Op<null> = {
 };
 
 /** The value of x, through which no gradient flows. */
-export function detach(x: Tensor): Tensor {
-  return applyOne(detachOp, [x], null);
+export function detach(...args: [x: Tensor]): Tensor {
+  return applyOne(detachOp, checked('detach', { x: TENSOR }, args), null);
 }

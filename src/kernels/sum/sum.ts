@@ -6,15 +6,20 @@ import {
   formatShape,
   nhwc,
   rowsOf,
+  SHAPE,
   type Shape,
   sizeOf,
+  TENSOR,
   type Tensor,
   type TensorType,
 } from '../../autograd/tensor.js';
+import { checked, type Kind, NUMBER, oneOf } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 /** What a sum runs over: everything, all but the last dimension, height and width, or the last dimension. */
 export type Over = 'all' | 'rows' | 'pixels' | 'channels';
+
+const OVER: Kind = /* @__PURE__ */ oneOf('all', 'rows', 'pixels', 'channels');
 
 export interface SumAttrs {
   over: Over;
@@ -101,12 +106,14 @@ export const broadcastOp: Op<BroadcastAttrs> = {
  * [N, H, W, C] → [N, C]) or over the last dimension (`'channels'`: [..., C] → [...], of rank 1 → [1]). `ShapeError` when
  * `'pixels'` is asked of a tensor that is not [N, H, W, C].
  */
-export function sum(x: Tensor, over: Over = 'all'): Tensor {
+export function sum(...args: [x: Tensor, over?: Over]): Tensor {
+  const [x, over = 'all'] = checked('sum', { x: TENSOR, 'over?': OVER }, args);
   return applyOne(sumOp, [x], { over, factor: 1 });
 }
 
 /** Arithmetic mean of x, over the same choices as `sum`. */
-export function mean(x: Tensor, over: Over = 'all'): Tensor {
+export function mean(...args: [x: Tensor, over?: Over]): Tensor {
+  const [x, over = 'all'] = checked('mean', { x: TENSOR, 'over?': OVER }, args);
   const { mid } = viewOf('mean', x, over);
   return applyOne(sumOp, [x], { over, factor: 1 / mid }, 'mean');
 }
@@ -115,6 +122,8 @@ export function mean(x: Tensor, over: Over = 'all'): Tensor {
  * x repeated to `shape` over the dimensions that `sum(…, over)` would remove, times `factor`. `ShapeError` unless x has the
  * shape of that sum.
  */
-export function broadcast(x: Tensor, shape: Shape, over: Over = 'all', factor = 1): Tensor {
+export function broadcast(...args: [x: Tensor, shape: Shape, over?: Over, factor?: number]): Tensor {
+  const kinds = { x: TENSOR, shape: SHAPE, 'over?': OVER, 'factor?': NUMBER };
+  const [x, shape, over = 'all', factor = 1] = checked('broadcast', kinds, args);
   return applyOne(broadcastOp, [x], { over, shape, factor });
 }

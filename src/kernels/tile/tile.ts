@@ -1,5 +1,6 @@
 import { applyOne } from '../../autograd/op.js';
-import { channelsOf, formatShape, type Tensor } from '../../autograd/tensor.js';
+import { channelsOf, formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { broadcastOp } from '../sum/sum.js';
 
@@ -8,7 +9,8 @@ import { broadcastOp } from '../sum/sum.js';
  * It is the adjoint of the sum over pixels, and that sum is its gradient. `ShapeError` unless z has two dimensions and the size
  * is made of positive integers.
  */
-export function tile(z: Tensor, height: number, width: number): Tensor {
+export function tile(...args: [z: Tensor, height: number, width: number]): Tensor {
+  const [z, height, width] = checked('tile', { z: TENSOR, height: NUMBER, width: NUMBER }, args);
   if (z.shape.length !== 2) throw new ShapeError('tile', `z must be [batch, channels], got ${formatShape(z.shape)}`);
   if (![height, width].every((d) => Number.isInteger(d) && d > 0))
     throw new ShapeError('tile', `height and width must be positive integers, got ${height} and ${width}`);
