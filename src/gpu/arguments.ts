@@ -27,8 +27,8 @@ function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 export const NUMBER: Kind = ['a finite number', Number.isFinite];
-export const COUNT: Kind = ['a whole number of at least 1', whole(1)];
-export const NATURAL: Kind = ['a whole number of 0 or more', whole(0)];
+export const COUNT: Kind = ['an integer of at least 1', whole(1)];
+export const NATURAL: Kind = ['an integer of 0 or more', whole(0)];
 export const STRING: Kind = ['a string', typed('string')];
 export const BOOLEAN: Kind = ['true or false', typed('boolean')];
 export const FUNCTION: Kind = ['a function', typed('function')];

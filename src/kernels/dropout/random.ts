@@ -33,8 +33,7 @@ export class Random {
   }
 
   set step(step: number) {
-    checked('Random', { step: NATURAL }, [step]);
-    this.#step = step;
+    [this.#step] = checked('Random.step', { step: NATURAL }, [step]);
   }
 
   /** A number for one more op that draws from this generator: 0, 1, 2, … in the order in which the graph is built. */
