@@ -3,7 +3,7 @@ import { fedInput, PARAMETERS, ParameterSet, type UpdateAttrs } from '../../auto
 import { onDemand } from '../../autograd/on-demand.js';
 import { apply, arg, type Op } from '../../autograd/op.js';
 import { expectShape, type Node, TENSOR, TENSORS, type Tensor } from '../../autograd/tensor.js';
-import { checked, type Kinds, NUMBER } from '../../gpu/arguments.js';
+import { checked, FRACTION, type Kinds, NATURAL, numeric, POSITIVE } from '../../gpu/arguments.js';
 import { ShapeError, UsageError } from '../../gpu/errors.js';
 
 /** Inputs: `hyper`, then the gradient of every parameter of the set in order. Slabs are padded to a multiple of 64. */
@@ -18,6 +18,8 @@ export const adamOp: Op<UpdateAttrs> = {
       if (!g) throw new ShapeError('adam', `no gradient for parameter ${t.name}`);
       expectShape('adam', `the gradient of ${t.name}`, g, t.shape, 'the shape of the parameter');
     }
+    if (inputs.length > 1 + set.tensors.length)
+      throw new ShapeError('adam', `${inputs.length - 1} gradients for ${set.tensors.length} parameters`);
     return [];
   },
   variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
@@ -35,7 +37,8 @@ export interface AdamOptions {
   epsilon?: number;
 }
 
-const OPTIONS: Kinds = { 'learningRate?': NUMBER, 'beta1?': NUMBER, 'beta2?': NUMBER, 'epsilon?': NUMBER };
+const RATE = /* @__PURE__ */ numeric('a number of 0 or more', (v) => v >= 0);
+const OPTIONS: Kinds = { 'learningRate?': RATE, 'beta1?': FRACTION, 'beta2?': FRACTION, 'epsilon?': POSITIVE };
 
 /**
  * Adam (Kingma & Ba 2015, algorithm 1) for one parameter set, all of it in one dispatch per slab. The moments are parameter
@@ -58,10 +61,6 @@ export class Adam {
       { set: PARAMETERS, 'options?': OPTIONS },
       args,
     );
-    for (const [name, beta] of Object.entries({ beta1, beta2 }))
-      if (!(beta >= 0 && beta < 1)) throw new UsageError(`Adam: ${name} must be in [0, 1), got ${beta}`);
-    if (!(epsilon > 0)) throw new UsageError(`Adam: epsilon must be positive, got ${epsilon}`);
-    if (!(learningRate >= 0)) throw new UsageError(`Adam: learningRate must not be negative, got ${learningRate}`);
     if (set.tensors.length === 0) throw new UsageError(`Adam: parameter set ${set.name} is empty`);
     this.set = set;
     this.learningRate = learningRate;
@@ -87,8 +86,9 @@ export class Adam {
   }
 
   #hyper(): Float32Array {
+    const { learningRate, step, beta1, beta2, epsilon } = this;
+    checked('Adam', { learningRate: RATE, step: NATURAL }, [learningRate, step]);
     const t = ++this.step;
-    const { learningRate, beta1, beta2, epsilon } = this;
     return Float32Array.of(
       learningRate / (1 - beta1 ** t),
       1 / Math.sqrt(1 - beta2 ** t),

@@ -1,7 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
 import { formatShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
-import { checked, NUMBER } from '../../gpu/arguments.js';
+import { checked, numeric } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface AffineWarpAttrs {
@@ -22,11 +22,7 @@ export function partsOf(op: string, x: TensorType, affine: TensorType): number {
   return shape[1] as number;
 }
 
-/** Throws unless `scale` is a number ≥ 1. */
-export function checkScale(op: string, scale: number, x: TensorType): void {
-  if (!(Number.isFinite(scale) && scale >= 1))
-    throw new ShapeError(op, `scale must be at least 1, got ${scale} for x ${formatShape(x.shape)}`);
-}
+export const SCALE = /* @__PURE__ */ numeric('at least 1', (v) => v >= 1);
 
 /** Four multiply-adds per element of the warped images; each image is read or written once. */
 function cost(call: Call<AffineWarpAttrs>, warped: string, plain: string) {
@@ -55,11 +51,10 @@ export const affineWarpOp: Op<AffineWarpAttrs> = {
   args: ['x', 'affine'],
   results: ['y'],
   strided: ['x', 'y'],
-  infer: (inputs, { scale }) => {
+  infer: (inputs) => {
     const [x, affine] = inputs as Tensor[] as [Tensor, Tensor];
     const [N, H, W, C] = nhwc('affineWarp', 'x', x);
     const parts = partsOf('affineWarp', x, affine);
-    checkScale('affineWarp', scale, x);
     return [{ shape: [N, parts, H, W, C], dtype: 'f32' }];
   },
   // y_h(q) = Σ_p tent(T_h q − p) x(p)  ⇒  gx(p) = Σ_h Σ_q tent(T_h q − p) gy_h(q)
@@ -79,7 +74,7 @@ export const affineWarpOp: Op<AffineWarpAttrs> = {
  * gradient flows to x only. Throws `ShapeError`.
  */
 export function affineWarp(...args: [x: Tensor, affine: Tensor, options?: { scale?: number }]): Tensor {
-  const kinds = { x: TENSOR, affine: TENSOR, 'options?': { 'scale?': NUMBER } };
+  const kinds = { x: TENSOR, affine: TENSOR, 'options?': { 'scale?': SCALE } };
   const [x, affine, { scale = 1 } = {}] = checked('affineWarp', kinds, args);
   return applyOne(affineWarpOp, [x, affine], { scale });
 }

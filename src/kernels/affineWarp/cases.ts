@@ -199,7 +199,7 @@ export const rooms = [
       {
         inputs: { x: { shape: [1, 3, 3, 1] }, affine: { shape: [1, 4, 6] } },
         attrs: { scale: 0.5 },
-        error: /affineWarp: scale must be at least 1, got 0.5/,
+        error: /affineWarp: options.scale must be at least 1, got 0.5/,
       },
     ],
     bench,

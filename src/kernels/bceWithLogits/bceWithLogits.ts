@@ -1,8 +1,9 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
-import { checked, NUMBER } from '../../gpu/arguments.js';
-import { ShapeError } from '../../gpu/errors.js';
+import { checked, numeric } from '../../gpu/arguments.js';
+
+const LABEL = /* @__PURE__ */ numeric('in [0, 1]', (v) => v >= 0 && v <= 1);
 
 export interface Attrs {
   label: number;
@@ -14,10 +15,7 @@ export const bceWithLogitsOp: Op<Attrs> = {
   args: ['logits'],
   results: ['y'],
   strided: ['logits'],
-  infer: (_, { label }) => {
-    if (!(label >= 0 && label <= 1)) throw new ShapeError('bceWithLogits', `label must be in [0, 1], got ${label}`);
-    return [{ shape: [1], dtype: 'f32' }];
-  },
+  infer: () => [{ shape: [1], dtype: 'f32' }],
   // softplus′ = σ  ⇒  gx = gy/n · (σ(x) − label)
   gradient: (node, [gy]) => [gy && applyOne(bceWithLogitsGradientOp, [node.inputs[0], gy], node.attrs as Attrs)],
   variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).bceWithLogitsVariants),
@@ -47,6 +45,6 @@ export const bceWithLogitsGradientOp: Op<Attrs> = {
  * images and for the generator's, 0 for fake ones in the discriminator's step). `ShapeError` when the label is outside.
  */
 export function bceWithLogits(...args: [logits: Tensor, label: number]): Tensor {
-  const [logits, label] = checked('bceWithLogits', { logits: TENSOR, label: NUMBER }, args);
+  const [logits, label] = checked('bceWithLogits', { logits: TENSOR, label: LABEL }, args);
   return applyOne(bceWithLogitsOp, [logits], { label });
 }

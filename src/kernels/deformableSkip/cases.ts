@@ -184,7 +184,7 @@ export const rooms = [
       {
         inputs: { x: image, affine: transforms, mask: { shape: [2, 3, 4], dtype: 'u32' } },
         attrs: { ...standard, scale: 0 },
-        error: /deformableSkip: scale must be at least 1, got 0/,
+        error: /deformableSkip: options.scale must be at least 1, got 0/,
       },
     ],
     bench,

@@ -1,9 +1,9 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
 import { formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { BOOLEAN, checked, NUMBER, oneOf } from '../../gpu/arguments.js';
+import { BOOLEAN, checked, oneOf } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { checkScale, partsOf } from '../affineWarp/affineWarp.js';
+import { partsOf, SCALE } from '../affineWarp/affineWarp.js';
 
 export interface DeformableSkipAttrs {
   aggregate: 'max' | 'mean';
@@ -60,7 +60,7 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
   results: ['y', 'winner'],
   epilogue: 'y',
   strided: ['x', 'y'],
-  infer: (inputs, { aggregate, scale }) => {
+  infer: (inputs, { aggregate }) => {
     const [x, affine, mask] = inputs as Tensor[] as [Tensor, Tensor, Tensor];
     const [N, H, W, C] = nhwc('deformableSkip', 'x', x);
     const parts = partsOf('deformableSkip', x, affine);
@@ -72,7 +72,6 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
         `mask must be u32 [${N}, ${H}, ${W}] (one bit per part, for ${given}), ` +
           `got ${mask.dtype} ${formatShape(mask.shape)}`,
       );
-    checkScale('deformableSkip', scale, x);
     const winner = { shape: [N, H, W, Math.ceil(C / 4)], dtype: 'u32' } as const;
     return [{ shape: x.shape, dtype: 'f32' }, ...(aggregate === 'max' ? [winner] : [])];
   },
@@ -110,7 +109,7 @@ export function deformableSkip(
     'aggregate?': oneOf('max', 'mean'),
     'identity?': BOOLEAN,
     'maskOn?': oneOf('source', 'target'),
-    'scale?': NUMBER,
+    'scale?': SCALE,
   };
   const kinds = { x: TENSOR, affine: TENSOR, mask: TENSOR, 'options?': options };
   const [x, affine, mask, given = {}] = checked('deformableSkip', kinds, args);

@@ -1,7 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
 import { formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { checked, NUMBER } from '../../gpu/arguments.js';
+import { COUNT, checked, POSITIVE } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface HeatMapsAttrs {
@@ -16,13 +16,10 @@ export const heatMapsOp: Op<HeatMapsAttrs> = {
   args: ['joints'],
   results: ['y'],
   strided: ['y'],
-  infer: ([joints], { height, width, sigma }) => {
+  infer: ([joints], { height, width }) => {
     const { shape, dtype } = joints as Tensor;
     if (shape.length !== 3 || shape[2] !== 2 || dtype !== 'f32')
       throw new ShapeError('heatMaps', `joints must be f32 [batch, joints, 2], got ${dtype} ${formatShape(shape)}`);
-    const given = `height ${height}, width ${width}, sigma ${sigma} for joints ${formatShape(shape)}`;
-    if (![height, width].every((d) => Number.isInteger(d) && d >= 1) || !(Number.isFinite(sigma) && sigma > 0))
-      throw new ShapeError('heatMaps', `height and width must be positive integers and sigma positive, got ${given}`);
     return [{ shape: [shape[0] as number, height, width, shape[1] as number], dtype: 'f32' }];
   },
   variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
@@ -40,7 +37,7 @@ export const heatMapsOp: Op<HeatMapsAttrs> = {
 export function heatMaps(
   ...args: [joints: Tensor, options: { height: number; width: number; sigma?: number }]
 ): Tensor {
-  const kinds = { joints: TENSOR, options: { height: NUMBER, width: NUMBER, 'sigma?': NUMBER } };
+  const kinds = { joints: TENSOR, options: { height: COUNT, width: COUNT, 'sigma?': POSITIVE } };
   const [joints, { height, width, sigma = 6 }] = checked('heatMaps', kinds, args);
   return applyOne(heatMapsOp, [joints], { height, width, sigma });
 }

@@ -128,7 +128,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [5] }, beta: { shape: [5] } },
         attrs: { mode: 'channel', epsilon: 0 },
-        error: /instanceNorm: epsilon must be positive, got 0/,
+        error: /instanceNorm: options.epsilon must be positive, got 0/,
       },
     ],
     bench,

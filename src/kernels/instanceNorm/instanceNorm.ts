@@ -1,8 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { apply, arg, type Op } from '../../autograd/op.js';
 import { expectShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
-import { checked, NUMBER, oneOf } from '../../gpu/arguments.js';
-import { ShapeError } from '../../gpu/errors.js';
+import { checked, oneOf, POSITIVE } from '../../gpu/arguments.js';
 import { instanceNormGradientOp } from './gradient.js';
 import type { Attrs, Mode } from './view.js';
 
@@ -16,13 +15,12 @@ export const instanceNormOp: Op<Attrs> = {
   results: ['y', 'stats'],
   epilogue: 'y',
   strided: ['x', 'y'],
-  infer: ([x, gamma, beta], { mode, epsilon }) => {
+  infer: ([x, gamma, beta], { mode }) => {
     const [n, , , c] = nhwc('instanceNorm', 'x', x as TensorType);
     const groups = mode === 'channel' ? c : 1;
     const why = mode === 'channel' ? 'one per channel of x' : 'one for all channels in sample mode';
     expectShape('instanceNorm', 'gamma', gamma as TensorType, [groups], why);
     expectShape('instanceNorm', 'beta', beta as TensorType, [groups], why);
-    if (!(epsilon > 0)) throw new ShapeError('instanceNorm', `epsilon must be positive, got ${epsilon}`);
     return [x as TensorType, { shape: [n, 3, groups], dtype: 'f32' }];
   },
   gradient: (node, [gy]) => {
@@ -53,7 +51,7 @@ export interface InstanceNormOptions {
  * dimensions, when γ or β have another shape, or when ε is not positive.
  */
 export function instanceNorm(...args: [x: Tensor, gamma: Tensor, beta: Tensor, options?: InstanceNormOptions]): Tensor {
-  const options = { 'mode?': oneOf('channel', 'sample'), 'epsilon?': NUMBER };
+  const options = { 'mode?': oneOf('channel', 'sample'), 'epsilon?': POSITIVE };
   const kinds = { x: TENSOR, gamma: TENSOR, beta: TENSOR, 'options?': options };
   const [x, gamma, beta, { mode = 'channel', epsilon = mode === 'channel' ? 1e-5 : 1e-3 } = {}] = checked(
     'instanceNorm',

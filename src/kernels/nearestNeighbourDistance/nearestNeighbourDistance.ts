@@ -1,8 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { checked, NUMBER } from '../../gpu/arguments.js';
-import { ShapeError } from '../../gpu/errors.js';
+import { expectShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, numeric } from '../../gpu/arguments.js';
 
 export interface NearestNeighbourAttrs {
   /** Side of the square window in pixels, odd. */
@@ -10,6 +9,8 @@ export interface NearestNeighbourAttrs {
 }
 
 export const name = 'nearestNeighbourDistance';
+
+const ODD = /* @__PURE__ */ numeric('an odd number of pixels', (v) => v > 0 && v % 2 === 1);
 
 const gradientOp: Op<NearestNeighbourAttrs> = {
   name: `${name}Gradient`,
@@ -30,15 +31,10 @@ export const nearestNeighbourDistanceOp: Op<NearestNeighbourAttrs> = {
   args: ['generated', 'reference'],
   results: ['y', 'winner'],
   strided: ['generated', 'reference', 'y'],
-  infer: (inputs, { window }) => {
+  infer: (inputs) => {
     const [generated, reference] = inputs as Tensor[] as [Tensor, Tensor];
     const [N, H, W] = nhwc(name, 'generated', generated);
     expectShape(name, 'reference', reference, generated.shape, 'the shape of generated');
-    if (!Number.isInteger(window) || window < 1 || window % 2 === 0)
-      throw new ShapeError(
-        name,
-        `window must be an odd number of pixels, got ${window} for generated ${formatShape(generated.shape)}`,
-      );
     return [
       { shape: [N, H, W], dtype: 'f32' },
       { shape: [N, H, W], dtype: 'u32' },
@@ -67,7 +63,7 @@ export const nearestNeighbourDistanceOp: Op<NearestNeighbourAttrs> = {
 export function nearestNeighbourDistance(
   ...args: [generated: Tensor, reference: Tensor, options: { window: number }]
 ): Tensor {
-  const kinds = { generated: TENSOR, reference: TENSOR, options: { window: NUMBER } };
+  const kinds = { generated: TENSOR, reference: TENSOR, options: { window: ODD } };
   const [generated, reference, { window }] = checked(name, kinds, args);
   return applyOne(nearestNeighbourDistanceOp, [generated, reference], { window });
 }

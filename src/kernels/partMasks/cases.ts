@@ -51,7 +51,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { planes: { shape: [2, 3, 12] } },
         attrs: { height: 4, width: 4, scale: 0.5 },
-        error: /scale must be a positive integer, got 0\.5/,
+        error: /scale must be an integer of at least 1, got 0\.5/,
       },
     ],
     bench: [1, 2, 4, 8].map((scale) => ({

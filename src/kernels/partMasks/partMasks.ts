@@ -1,7 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
 import { formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { checked, NUMBER } from '../../gpu/arguments.js';
+import { COUNT, checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface Attrs {
@@ -20,16 +20,13 @@ export const partMasksOp: Op<Attrs> = {
   name: 'partMasks',
   args: ['planes'],
   results: ['y'],
-  infer: ([planes], { height, width, scale }) => {
+  infer: ([planes], { height, width }) => {
     const { shape } = planes as Tensor;
     const [n = 0, parts = 0, numbers] = shape;
     if (shape.length !== 3 || numbers !== 12)
       throw new ShapeError('partMasks', `planes must be [batch, parts, 12], got ${formatShape(shape)}`);
     if (parts > 32)
       throw new ShapeError('partMasks', `planes ${formatShape(shape)} has ${parts} parts; a mask has 32 bits`);
-    for (const [name, v] of Object.entries({ height, width, scale }))
-      if (!Number.isInteger(v) || v < 1)
-        throw new ShapeError('partMasks', `${name} must be a positive integer, got ${v}`);
     return [{ shape: [n, height, width], dtype: 'u32' }];
   },
   variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
@@ -49,7 +46,7 @@ export const partMasksOp: Op<Attrs> = {
 export function partMasks(
   ...args: [planes: Tensor, options: { height: number; width: number; scale?: number }]
 ): Tensor {
-  const kinds = { planes: TENSOR, options: { height: NUMBER, width: NUMBER, 'scale?': NUMBER } };
+  const kinds = { planes: TENSOR, options: { height: COUNT, width: COUNT, 'scale?': COUNT } };
   const [planes, { height, width, scale = 1 }] = checked('partMasks', kinds, args);
   return applyOne(partMasksOp, [planes], { height, width, scale });
 }

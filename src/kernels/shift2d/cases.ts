@@ -32,12 +32,12 @@ export const rooms = [
       {
         inputs: { x: { shape: [1, 3, 4, 2] } },
         attrs: { ...plain, cols: 0.5 },
-        error: /shift2d: rows and cols must be whole pixels, got 1 and 0\.5/,
+        error: /shift2d: shift.cols must be an integer, got 0\.5/,
       },
       {
         inputs: { x: { shape: [1, 3, 4, 2] } },
         attrs: { ...plain, outside: 1e39 },
-        error: /shift2d: outside must be a finite f32, got 1e\+39/,
+        error: /shift2d: shift.outside must be a finite number, got 1e\+39/,
       },
     ],
     bench: [one([4, 128, 64, 64], 1, 1)],

@@ -1,8 +1,7 @@
 import { onDemand } from '../../autograd/on-demand.js';
 import { applyOne, arg, type Op } from '../../autograd/op.js';
-import { formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { checked, NUMBER } from '../../gpu/arguments.js';
-import { ShapeError } from '../../gpu/errors.js';
+import { nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { checked, INTEGER, NUMBER } from '../../gpu/arguments.js';
 
 export interface ShiftAttrs {
   rows: number;
@@ -16,13 +15,8 @@ export const shift2dOp: Op<ShiftAttrs> = {
   args: ['x'],
   results: ['y'],
   strided: ['x', 'y'],
-  infer: ([x], { rows, cols, outside }) => {
+  infer: ([x]) => {
     nhwc('shift2d', 'x', x as Tensor);
-    const given = `for x ${formatShape((x as Tensor).shape)}`;
-    if (!Number.isInteger(rows) || !Number.isInteger(cols))
-      throw new ShapeError('shift2d', `rows and cols must be whole pixels, got ${rows} and ${cols} ${given}`);
-    if (!Number.isFinite(Math.fround(outside)))
-      throw new ShapeError('shift2d', `outside must be a finite f32, got ${outside} ${given}`);
     return [x as Tensor];
   },
   // y(p) = x(p + s)  ⇒  gx(p) = gy(p − s), 0 where p − s is outside
@@ -42,7 +36,7 @@ export const shift2dOp: Op<ShiftAttrs> = {
  * where that lies beyond the image. The result has the shape of x. Throws `ShapeError`.
  */
 export function shift2d(...args: [x: Tensor, shift: { rows: number; cols: number; outside?: number }]): Tensor {
-  const kinds = { x: TENSOR, shift: { rows: NUMBER, cols: NUMBER, 'outside?': NUMBER } };
+  const kinds = { x: TENSOR, shift: { rows: INTEGER, cols: INTEGER, 'outside?': NUMBER } };
   const [x, { rows, cols, outside = 0 }] = checked('shift2d', kinds, args);
   return applyOne(shift2dOp, [x], { rows, cols, outside });
 }

@@ -31,7 +31,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { z: { shape: [2, 3] } },
         attrs: { height: 0, width: 2 },
-        error: /tile: height and width must be positive integers, got 0 and 2/,
+        error: /tile: height must be an integer of at least 1, got 0/,
       },
     ],
     bench: [one(4, 64, 4, 2)],

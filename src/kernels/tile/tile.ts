@@ -1,6 +1,6 @@
 import { applyOne } from '../../autograd/op.js';
 import { channelsOf, formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { checked, NUMBER } from '../../gpu/arguments.js';
+import { COUNT, checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { broadcastOp } from '../sum/sum.js';
 
@@ -10,10 +10,8 @@ import { broadcastOp } from '../sum/sum.js';
  * is made of positive integers.
  */
 export function tile(...args: [z: Tensor, height: number, width: number]): Tensor {
-  const [z, height, width] = checked('tile', { z: TENSOR, height: NUMBER, width: NUMBER }, args);
+  const [z, height, width] = checked('tile', { z: TENSOR, height: COUNT, width: COUNT }, args);
   if (z.shape.length !== 2) throw new ShapeError('tile', `z must be [batch, channels], got ${formatShape(z.shape)}`);
-  if (![height, width].every((d) => Number.isInteger(d) && d > 0))
-    throw new ShapeError('tile', `height and width must be positive integers, got ${height} and ${width}`);
   const shape = [z.shape[0] as number, height, width, channelsOf(z.shape)];
   return applyOne(broadcastOp, [z], { over: 'pixels', shape, factor: 1 }, 'tile');
 }
