@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { fileKind, kindOf } from '../src/data/file-kind.js';
-import { writeSafetensors } from '../src/data/safetensors.js';
+import { explained, fileKind, kindOf } from '../src/data/file-kind.js';
+import { readSafetensors, writeSafetensors } from '../src/data/safetensors.js';
+import { UsageError } from '../src/gpu/errors.js';
 
 /** Latin-1 text as bytes. */
 const bytes = (text: string, length = 0) =>
@@ -90,4 +91,21 @@ test('bytes that say nothing have no name; pointers and pages say what to do', (
   expect(kindOf(Uint8Array.of(3, 1, 4, 1, 5, 9, 2, 6))).toBeUndefined();
   expect(fileKind(bytes('version https://git-lfs.github.com/spec/v1'))?.advice).toMatch(/git lfs pull/);
   expect(fileKind(bytes('<html>'))?.advice).toMatch(/\/resolve\//);
+});
+
+test('a reader’s refusal becomes one that says what the file is, but for damaged files of the kind itself', () => {
+  const refusal = (content: Uint8Array) => {
+    try {
+      readSafetensors(content, 'w');
+    } catch (error) {
+      return explained(error, content, 'w') as UsageError;
+    }
+  };
+  const html = refusal(bytes('<!doctype html><title>Log in</title>'));
+  expect(html).toBeInstanceOf(UsageError);
+  expect(html?.message).toMatch(/^w is not a safetensors file: it is an HTML page\. .*\/resolve\//);
+  expect(refusal(bytes("\x93NUMPY\x01\0v\0{'descr'"))?.message).toMatch(/NumPy array \(\.npy\).*safetensors\.numpy/);
+  expect(refusal(writeSafetensors(new Map()).subarray(0, 9))?.message).toMatch(/cut short/);
+  const other = new RangeError('another');
+  expect(explained(other, bytes('<html>'), 'w')).toBe(other);
 });

@@ -181,7 +181,7 @@ test.each<[string, Uint8Array, RegExp]>([
   ['a header longer than the file', raw('{}', 0, 100n), /header of 100 bytes does not fit into 10 bytes/],
   ['a header of 100 MB and one byte', raw('{}', 0, 100_000_001n), /header of 100000001 bytes; 2 … 100000000/],
   ['a header of 2^63 bytes', raw('{}', 0, 1n << 63n), /header of 9223372036854776000 bytes/],
-  ['a header of nothing', raw('', 3, 0n), /it is a file of zeros/],
+  ['a header of nothing', raw('', 3, 0n), /header of 0 bytes/],
   [
     'a field twice',
     raw('{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1),
@@ -202,9 +202,7 @@ test.each<[string, Uint8Array, RegExp]>([
   expect(() => readSafetensors(file, 'w.safetensors')).toThrow(UsageError);
 });
 
-test('another kind of file is named', () => {
+test('the beginning of another kind of file is shown', () => {
   const page = new TextEncoder().encode('<!doctype html><title>Log in</title>');
-  expect(() => readSafetensors(page, 'w')).toThrow(/^w is not a safetensors file: it is an HTML page\. .*\/resolve\//);
-  const numpy = Uint8Array.from("\x93NUMPY\x01\0v\0{'descr'", (c) => c.charCodeAt(0));
-  expect(() => readSafetensors(numpy, 'w')).toThrow(/NumPy array \(\.npy\).*safetensors\.numpy\.save_file/);
+  expect(() => readSafetensors(page, 'w')).toThrow(/It begins with "<!doctype html>/);
 });

@@ -1,3 +1,5 @@
+import { UsageError } from '../gpu/errors.js';
+
 /** What a file is by its content, for errors about files that are not what was asked for. */
 export interface FileKind {
   /** In plain words with their article: "a Git LFS pointer". */
@@ -19,7 +21,7 @@ const CONVERT =
 const AGAIN = 'Download or copy it again.';
 
 /** The one kind that its readers must tell from all others. */
-export const SAFETENSORS = 'a safetensors file';
+const SAFETENSORS = 'a safetensors file';
 
 /** Where a signature stands, its bytes as Latin-1, the kind's name, and what to do. */
 type Signature = readonly [at: number, signature: string, name: string, advice?: string];
@@ -87,6 +89,16 @@ const SIGNATURES: readonly Signature[] = [
   [0, '\xff\xfe', 'a text in UTF-16', 'Save it as UTF-8.'],
   [0, '\xfe\xff', 'a text in UTF-16', 'Save it as UTF-8.'],
 ];
+
+/**
+ * The error to throw when a reader refuses a file: one that says what the file is, where its content says that it is
+ * something else than `wanted`, otherwise the reader's own. Readers that pages load do without this table.
+ */
+export function explained(error: unknown, bytes: Uint8Array, name: string, wanted = SAFETENSORS): unknown {
+  const kind = error instanceof UsageError ? fileKind(bytes) : undefined;
+  if (!kind || kind.name === SAFETENSORS) return error;
+  return new UsageError(`${name} is not ${wanted}: it is ${kind.name}. ${kind.advice ?? ''}`.trimEnd());
+}
 
 /** The kind of a file in plain words, or nothing when its content does not say. */
 export function kindOf(bytes: Uint8Array): string | undefined {

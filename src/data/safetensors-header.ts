@@ -33,7 +33,10 @@ export function headerLength(start: Uint8Array): number {
   if (start.length < 8) throw new Error(`it has ${start.length} bytes, its header length alone takes 8`);
   const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true));
   if (length < 2 || length > MAX_HEADER)
-    throw new Error(`its first 8 bytes give a header of ${length} bytes; 2 … ${MAX_HEADER} are possible`);
+    throw new Error(
+      `its first 8 bytes give a header of ${length} bytes; 2 … ${MAX_HEADER} are possible. It begins with ` +
+        shown(String.fromCharCode(...start.subarray(0, 40))),
+    );
   return length;
 }
 

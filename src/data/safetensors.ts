@@ -1,5 +1,4 @@
 import { UsageError } from '../gpu/errors.js';
-import { fileKind, SAFETENSORS } from './file-kind.js';
 import { shown } from './json-scan.js';
 import { type HeaderEntry, headerLength, parseSafetensorsHeader } from './safetensors-header.js';
 
@@ -19,7 +18,7 @@ export interface Safetensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** Reads a file. `name` is for errors, which tell what is wrong with it, or what else it is. */
+/** Reads a file. `name` is for errors, which tell what is wrong with it. */
 export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
   try {
     const length = headerLength(file);
@@ -33,11 +32,6 @@ export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
     for (const [key, entry] of entries) tensors.set(key, storedTensor(key, entry, data.subarray(entry.from, entry.to)));
     return { metadata, tensors };
   } catch (error) {
-    const kind = fileKind(file);
-    if (kind && kind.name !== SAFETENSORS)
-      throw new UsageError(
-        `${name} is not a safetensors file: it is ${kind.name}. ${kind.advice ?? 'Give a .safetensors file.'}`,
-      );
     throw new UsageError(`${name} is not a usable safetensors file: ${(error as Error).message}`);
   }
 }

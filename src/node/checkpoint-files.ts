@@ -1,5 +1,6 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { explained } from '../data/file-kind.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
 import { fromCheckpoint, type Nets } from '../model/checkpoint.js';
@@ -78,25 +79,37 @@ export function loadCheckpoint(path: string): Checkpoint & { readonly path: stri
     );
   if (STATE_FILE.test(basename(file)))
     throw new UsageError(`${file} is the training state beside a checkpoint; name ${besideState(file)}`);
-  return { ...fromCheckpoint(readBytes(file, 'checkpoint'), file), path: file };
+  const wanted = 'a checkpoint of pose-gan';
+  return { ...reading(file, wanted, readBytes(file, 'checkpoint'), fromCheckpoint), path: file };
+}
+
+/** What `read` makes of a file, or an error that says what else the file is. */
+function reading<T>(path: string, wanted: string, bytes: Uint8Array, read: (bytes: Uint8Array, name: string) => T): T {
+  try {
+    return read(bytes, path);
+  } catch (error) {
+    throw explained(error, bytes, path, wanted);
+  }
 }
 
 function besideState(file: string): string {
   return join(dirname(file), checkpointName(Number(STATE_FILE.exec(basename(file))?.[1])));
 }
 
+const STATE = 'a training state of pose-gan';
+
 type LoadedCheckpoint = Checkpoint & { readonly path: string };
 
 /** The training state of a loaded checkpoint, checked against the networks it will go into. */
 export function loadState(checkpoint: LoadedCheckpoint, nets: Nets): { state: TrainingState; info: StateInfo } {
   const { bytes, path } = stateFile(checkpoint);
-  return fromStateFile(bytes, path, checkpoint, nets);
+  return reading(path, STATE, bytes, (b, name) => fromStateFile(b, name, checkpoint, nets));
 }
 
 /** What the training state of a loaded checkpoint holds beside its numbers. */
 export function loadStateInfo(checkpoint: LoadedCheckpoint): StateInfo {
   const { bytes, path } = stateFile(checkpoint);
-  return stateFileInfo(bytes, path, checkpoint);
+  return reading(path, STATE, bytes, (b, name) => stateFileInfo(b, name, checkpoint));
 }
 
 function stateFile(checkpoint: LoadedCheckpoint): { bytes: Uint8Array; path: string } {

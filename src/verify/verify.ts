@@ -2,7 +2,8 @@ import { compile } from '../autograd/compile.js';
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
-import { readSafetensors, toFloat64 } from '../data/safetensors.js';
+import { explained } from '../data/file-kind.js';
+import { readSafetensors, type Safetensors, toFloat64 } from '../data/safetensors.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Nd } from '../kernels/oracle.js';
@@ -47,7 +48,7 @@ const wholes: Readonly<Record<string, FixtureReader>> = { training, geometry };
 /** A JSON document is part geometry; safetensors files name their op, or, whole training steps, their preset. */
 function parse(name: string, bytes: Uint8Array): FixtureFile {
   if (name.endsWith('.json')) return parseJson(name, bytes);
-  const { metadata, tensors } = readSafetensors(bytes, name);
+  const { metadata, tensors } = safetensors(name, bytes);
   const training = metadata.op === undefined && metadata.preset !== undefined;
   return {
     op: training ? 'training' : (metadata.op ?? ''),
@@ -60,6 +61,14 @@ function parse(name: string, bytes: Uint8Array): FixtureFile {
       return { shape: stored.shape, data: toFloat64(stored) };
     },
   };
+}
+
+function safetensors(name: string, bytes: Uint8Array): Safetensors {
+  try {
+    return readSafetensors(bytes, name);
+  } catch (error) {
+    throw explained(error, bytes, name);
+  }
 }
 
 function parseEach(metadata: Readonly<Record<string, string>>): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { ParameterStorage } from '../../../src/autograd/storage.js';
 import { open } from '../../../src/browser.js';
+import { explained } from '../../../src/data/file-kind.js';
 import { fromTensor } from '../../../src/data/image.js';
 import { SYNTH_OBJECTS } from '../../../src/data/synth-object.js';
 import type { Engine } from '../../../src/gpu/engine.js';
@@ -75,7 +76,7 @@ async function load(file: ModelFile, report: (progress: Progress) => void): Prom
   // Both take their time; the device is needed either way.
   device().catch(() => {});
   const bytes = 'url' in file ? await fetched(file, report) : new Uint8Array(await file.file.arrayBuffer());
-  const checkpoint = fromCheckpoint(bytes, file.name);
+  const checkpoint = checkpointOf(bytes, file.name);
   const parameters = generatorParameters(checkpoint);
   loaded = { checkpoint, parameters };
   // It compiles while the page draws its first person; `generate` waits for it, and tells what went wrong.
@@ -83,6 +84,14 @@ async function load(file: ModelFile, report: (progress: Progress) => void): Prom
   inTurn(() => generatorOf(wanted)).catch(() => {});
   const { config, skeleton, step } = checkpoint.info;
   return { name: file.name, config, skeleton, step, parameters: parameters.count };
+}
+
+function checkpointOf(bytes: Uint8Array, name: string): Checkpoint {
+  try {
+    return fromCheckpoint(bytes, name);
+  } catch (error) {
+    throw explained(error, bytes, name, 'a checkpoint of pose-gan');
+  }
 }
 
 async function fetched(

@@ -1,3 +1,4 @@
+import { explained } from '../../../src/data/file-kind.js';
 import { PLACES } from '../../../src/data/synth/backdrop.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { type Checkpoint, fromCheckpoint } from '../../../src/model/checkpoint.js';
@@ -30,7 +31,7 @@ export function baseOf(files: readonly RunFile[], rows: readonly LogRow[] = [], 
         : 'there is no checkpoint to load; drop checkpoint-….safetensors, and its .state.safetensors beside it to go on exactly',
     );
   if (second) throw new UsageError(`one checkpoint can be loaded, there are ${file.name} and ${second.name}`);
-  const checkpoint = fromCheckpoint(file.bytes, file.name);
+  const checkpoint = checkpointOf(file);
   const { info } = checkpoint;
   if (info.features === 'vgg19')
     throw new UsageError(
@@ -48,6 +49,14 @@ export function baseOf(files: readonly RunFile[], rows: readonly LogRow[] = [], 
       data: dataOf(stateInfo),
     },
   };
+}
+
+function checkpointOf({ bytes, name }: RunFile): Checkpoint {
+  try {
+    return fromCheckpoint(bytes, name);
+  } catch (error) {
+    throw explained(error, bytes, name, 'a checkpoint of pose-gan');
+  }
 }
 
 function besideState(name: string): string {
