@@ -10,8 +10,8 @@ const bytes = (text: string, length = 0) =>
   Uint8Array.from({ length: Math.max(length, text.length) }, (_, i) => (i < text.length ? text.charCodeAt(i) : 0));
 
 /** A tar archive of one empty file; `magic` is absent from the oldest ones. */
-function tar(magic: string): Uint8Array {
-  const header = bytes('storages', 512);
+function tar(magic: string, name = 'a.txt'): Uint8Array {
+  const header = bytes(name, 512);
   header.set(
     bytes('0000644\0' + '0001750\0' + '0001750\0' + '00000000000\0' + '13000000000\0' + '        ' + '0'),
     100,
@@ -45,6 +45,7 @@ test.each<[string, Uint8Array, string]>([
   ],
   ['gzip', gzipSync('x'), 'a gzip archive'],
   ['tar', tar('ustar\0' + '00'), 'a tar archive'],
+  ['tar of PyTorch', tar('ustar\0' + '00', 'sys_info'), 'a PyTorch file of 2016, a tar archive'],
   ['tar of Unix V7', tar(''), 'a tar archive'],
   ['a zip', bytes(`PK\x03\x04\x14\0\0\0\0\0${'\0'.repeat(16)}\x05\0\0\0a.txtx`), 'a zip archive'],
   ['npz', bytes(`PK\x03\x04\x14\0\0\0\0\0${'\0'.repeat(16)}\x05\0\0\0a.npyx`), 'a NumPy archive (.npz)'],
@@ -103,7 +104,7 @@ test('a reader’s refusal becomes one that says what the file is, but for damag
   };
   const html = refusal(bytes('<!doctype html><title>Log in</title>'));
   expect(html).toBeInstanceOf(UsageError);
-  expect(html?.message).toMatch(/^w is not a safetensors file: it is an HTML page\. .*\/resolve\//);
+  expect(html?.message).toMatch(/^w is no safetensors file: it is an HTML page\. .*\/resolve\//);
   expect(refusal(bytes("\x93NUMPY\x01\0v\0{'descr'"))?.message).toMatch(/NumPy array \(\.npy\).*safetensors\.numpy/);
   expect(refusal(writeSafetensors(new Map()).subarray(0, 9))?.message).toMatch(/cut short/);
   const other = new RangeError('another');

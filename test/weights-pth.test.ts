@@ -5,64 +5,10 @@ import { readPth } from '../src/data/pth.js';
 import { type StoredTensor, toFloat64 } from '../src/data/safetensors.js';
 import { zipBytes, zipEntries } from '../src/data/zip.js';
 import { UsageError } from '../src/gpu/errors.js';
+import { join, text, u32, zip } from './pth-files.js';
 
 const fixture = (name: string) => new Uint8Array(readFileSync(`test/fixtures/torch/${name}.pth`));
 const values = (t: StoredTensor | undefined) => (t ? [...toFloat64(t)] : undefined);
-const text = (s: string) => new TextEncoder().encode(s);
-const join = (...parts: (Uint8Array | readonly number[])[]) => Uint8Array.from(parts.flatMap((p) => [...p]));
-const u16 = (n: number) => [n & 255, n >> 8];
-const u32 = (n: number) => [...u16(n & 0xffff), ...u16(n >>> 16)];
-const u64 = (n: number) => [...u32(n), ...u32(0)];
-
-/** A zip file of stored entries; `wide` writes sizes and offsets as zip64 does. */
-function zip(entries: Record<string, Uint8Array>, { wide = false, method = 0 } = {}): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const directory: Uint8Array[] = [];
-  let at = 0;
-  const all = 0xffffffff;
-  for (const [name, data] of Object.entries(entries)) {
-    const sizes = wide ? [...u32(all), ...u32(all)] : [...u32(data.length), ...u32(data.length)];
-    const extra = wide ? [...u16(1), ...u16(24), ...u64(data.length), ...u64(data.length), ...u64(at)] : [];
-    const common = [...u16(20), ...u16(0), ...u16(method), ...u32(0), ...u32(0), ...sizes, ...u16(name.length)];
-    const local = join(u32(0x04034b50), common, u16(0), text(name), data);
-    const place = wide ? all : at;
-    directory.push(
-      join(
-        u32(0x02014b50),
-        u16(20),
-        common,
-        u16(extra.length),
-        u16(0),
-        u16(0),
-        u16(0),
-        u32(0),
-        u32(place),
-        text(name),
-        extra,
-      ),
-    );
-    parts.push(local);
-    at += local.length;
-  }
-  const central = join(...directory);
-  const count = directory.length;
-  const end64 = join(
-    u32(0x06064b50),
-    u64(44),
-    u16(45),
-    u16(45),
-    u64(0),
-    u64(count),
-    u64(count),
-    u64(central.length),
-    u64(at),
-  );
-  const locator = join(u32(0x07064b50), u32(0), u64(at + central.length), u32(1));
-  const [n, offset] = wide ? [0xffff, all] : [count, at];
-  const end = join(u32(0x06054b50), u32(0), u16(n), u16(n), u32(wide ? all : central.length), u32(offset), u16(0));
-  return join(...parts, central, ...(wide ? [end64, locator] : []), end);
-}
-
 /** The pickle of {name: tensor of f32 in storage 0}. */
 function pickled(shape: readonly number[], strides: readonly number[], offset = 0, length = 24): Uint8Array {
   const string = (s: string) => join([0x58], u32(s.length), text(s));

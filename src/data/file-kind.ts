@@ -18,6 +18,8 @@ const PAGE =
   'Download the file itself (on Hugging Face and GitHub its address has /resolve/ or /raw/, not /blob/).';
 const CONVERT =
   'Load it with the program that wrote it and save its arrays as safetensors (in Python: safetensors.numpy.save_file).';
+const RESAVE =
+  'Load it in Python with torch.load, and save model.state_dict() with torch.save or safetensors.torch.save_file.';
 const AGAIN = 'Download or copy it again.';
 
 /** The one kind that its readers must tell from all others. */
@@ -54,7 +56,6 @@ const SIGNATURES: readonly Signature[] = [
   [0, '7z\xbc\xaf\x27\x1c', 'a 7-Zip archive', UNPACK],
   [0, 'Rar!\x1a\x07', 'a RAR archive', UNPACK],
   [0, 'PK\x05\x06', 'an empty zip archive'],
-  [257, 'ustar', 'a tar archive', UNPACK],
   // Pictures and films
   [0, '\x89PNG\r\n\x1a\n', 'a PNG picture'],
   [0, '\xff\xd8\xff', 'a JPEG picture'],
@@ -92,12 +93,13 @@ const SIGNATURES: readonly Signature[] = [
 
 /**
  * The error to throw when a reader refuses a file: one that says what the file is, where its content says that it is
- * something else than `wanted`, otherwise the reader's own. Readers that pages load do without this table.
+ * something else, otherwise the reader's own. `refused` says
+ * what the file is not. Readers that pages load do without this table.
  */
-export function explained(error: unknown, bytes: Uint8Array, name: string, wanted = SAFETENSORS): unknown {
+export function explained(error: unknown, bytes: Uint8Array, name: string, refused = 'no safetensors file'): unknown {
   const kind = error instanceof UsageError ? fileKind(bytes) : undefined;
   if (!kind || kind.name === SAFETENSORS) return error;
-  return new UsageError(`${name} is not ${wanted}: it is ${kind.name}. ${kind.advice ?? ''}`.trimEnd());
+  return new UsageError(`${name} is ${refused}: it is ${kind.name}. ${kind.advice ?? ''}`.trimEnd());
 }
 
 /** The kind of a file in plain words, or nothing when its content does not say. */
@@ -115,7 +117,12 @@ export function fileKind(bytes: Uint8Array): FileKind | undefined {
   if (found) return { name: found[2], advice: found[3] };
   if (head.startsWith('PK\x03\x04')) return zipKind(head);
   if (/^\0+$/.test(head)) return { name: 'a file of zeros, as an interrupted download leaves', advice: AGAIN };
-  if (isTar(bytes)) return { name: 'a tar archive', advice: UNPACK };
+  if (isTar(bytes)) {
+    const torch = /^(sys_info|pickle|tensors|storages)\0/.test(head);
+    return torch
+      ? { name: 'a PyTorch file of 2016, a tar archive', advice: RESAVE }
+      : { name: 'a tar archive', advice: UNPACK };
+  }
   const name = weightKind(bytes, head);
   if (name) return { name, advice: CONVERT };
   // Two letters are too few to tell a picture from a text.

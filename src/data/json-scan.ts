@@ -58,3 +58,8 @@ export function shown(value: unknown, length = 80): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
+
+/** A name of a file for an error: as it is where it is a plain one, otherwise as `shown`. */
+export function shownName(name: string): string {
+  return /^[\w./-]{1,80}$/.test(name) ? name : shown(name);
+}

@@ -1,3 +1,5 @@
+import { shownName } from './json-scan.js';
+
 /**
  * A reader of Python pickles that runs nothing: names of classes and functions stay names, and whoever calls it says
  * what the few that it expects mean. Protocol 2 and what later protocols add to plain data.
@@ -24,15 +26,24 @@ export class Global {
 export interface PickleReader {
   /** What a call of a named class or function gives; throws for names that it does not know. */
   call(name: string, args: readonly PickleValue[]): PickleValue;
+  /** Gives a made object its state; throws for state that it does not know. */
+  build(object: PickleValue, state: PickleValue): void;
   /** What a persistent id stands for. */
   persistent(id: PickleValue): PickleValue;
 }
 
 const MARK = Symbol('mark');
 
+/** Most bytes of the name of a class; a longer one would only fill the memory. */
+const MAX_NAME = 1000;
+/** Most lists, tuples, dictionaries and names, and most operations: a hundred thousand tensors need fewer. */
+const MAX_OBJECTS = 1_000_000;
+const MAX_DICTIONARIES = 250_000;
+const MAX_OPERATIONS = 10_000_000;
+
 /**
  * Reads one pickle at `start`. `end` is the byte behind it. Throws `Error` for anything but plain data and the reader's
- * names.
+ * names. Time and memory are in proportion to the pickle's length: no operation copies what others have built.
  */
 export function readPickle(
   bytes: Uint8Array,
@@ -40,23 +51,31 @@ export function readPickle(
   reader: PickleReader,
 ): { value: PickleValue; end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const decoder = new TextDecoder();
   const stack: (PickleValue | typeof MARK)[] = [];
   const memo = new Map<number, PickleValue>();
   let at = start;
 
+  const damaged = () => new Error(`the pickle is damaged near byte ${at}`);
   const skip = (n: number) => {
     if (!(n >= 0 && at + n <= bytes.length)) throw new Error(`the pickle at byte ${start} is cut short`);
     at += n;
     return at - n;
   };
+  const left = { objects: MAX_OBJECTS, dictionaries: MAX_DICTIONARIES };
+  const made = <T>(value: T): T => {
+    if (--left.objects < 0 || (value instanceof Map && --left.dictionaries < 0))
+      throw new Error(`the pickle makes more than ${MAX_OBJECTS} objects, far more than tensors need`);
+    return value;
+  };
   const pop = (): PickleValue => {
     const value = stack.pop();
-    if (value === undefined || value === MARK) throw new Error(`the pickle is damaged near byte ${at}`);
+    if (value === undefined || value === MARK) throw damaged();
     return value;
   };
   const popMark = (): PickleValue[] => {
     const mark = stack.lastIndexOf(MARK);
-    if (mark < 0) throw new Error(`the pickle is damaged near byte ${at}`);
+    if (mark < 0) throw damaged();
     const items = stack.splice(mark + 1) as PickleValue[];
     stack.pop();
     return items;
@@ -70,15 +89,16 @@ export function readPickle(
   const u32 = () => view.getUint32(skip(4), true);
   const text = (n: number) => {
     const from = skip(n);
-    return new TextDecoder().decode(bytes.subarray(from, from + n));
+    return decoder.decode(bytes.subarray(from, from + n));
   };
   const line = () => {
-    const end = bytes.indexOf(10, at);
-    if (end < 0) throw new Error(`the pickle at byte ${start} is cut short`);
-    const s = text(end - at);
+    const end = bytes.subarray(at, at + MAX_NAME).indexOf(10);
+    if (end < 0) throw damaged();
+    const s = text(end);
     at++;
     return s;
   };
+  const binary = (n: number) => bytes.subarray(skip(n), at);
   const integer = (n: number): number | bigint => {
     const from = skip(n);
     let value = 0n;
@@ -89,22 +109,29 @@ export function readPickle(
   const fill = (items: PickleValue[]) => {
     const target = top();
     if (!(target instanceof Map)) throw new Error('the pickle sets items of something that is no dictionary');
-    for (let i = 0; i + 1 < items.length; i += 2) target.set(items[i] as PickleValue, items[i + 1] as PickleValue);
+    if (items.length % 2) throw damaged();
+    for (let i = 0; i < items.length; i += 2) target.set(items[i] as PickleValue, items[i + 1] as PickleValue);
   };
   const extend = (items: PickleValue[]) => {
     const target = top();
     if (!Array.isArray(target)) throw new Error('the pickle appends to something that is no list');
     for (const item of items) target.push(item);
   };
-  const name = (what: PickleValue): string => {
-    if (!(what instanceof Global)) throw new Error(`the pickle calls something that is no name near byte ${at}`);
-    return what.name;
+  const named = (module: PickleValue, name: PickleValue) => {
+    if (typeof module !== 'string' || typeof name !== 'string' || module.length + name.length > MAX_NAME)
+      throw damaged();
+    return made(new Global(`${module}.${name}`));
   };
   const call = () => {
     const args = pop();
-    const callee = name(pop());
-    if (!Array.isArray(args)) throw new Error(`the pickle calls ${callee} without arguments`);
-    stack.push(reader.call(callee, args));
+    const callee = pop();
+    if (!(callee instanceof Global)) throw new Error(`the pickle calls something that is no name near byte ${at}`);
+    if (!Array.isArray(args)) throw new Error(`the pickle calls ${shownName(callee.name)} without arguments`);
+    stack.push(made(reader.call(callee.name, args)));
+  };
+  const build = () => {
+    const state = pop();
+    reader.build(top(), state);
   };
   const recall = (key: number) => {
     const value = memo.get(key);
@@ -131,13 +158,16 @@ export function readPickle(
     140: () => stack.push(text(byte())),
     84: () => stack.push(text(u32())),
     85: () => stack.push(text(byte())),
-    41: () => stack.push([]),
-    93: () => stack.push([]),
-    125: () => stack.push(new Map()),
-    116: () => stack.push(popMark()),
-    133: () => stack.push([pop()]),
-    134: () => stack.push([pop(), pop()].reverse()),
-    135: () => stack.push([pop(), pop(), pop()].reverse()),
+    66: () => stack.push(binary(u32())),
+    67: () => stack.push(binary(byte())),
+    41: () => stack.push(made([])),
+    93: () => stack.push(made([])),
+    125: () => stack.push(made(new Map())),
+    108: () => stack.push(made(popMark())),
+    116: () => stack.push(made(popMark())),
+    133: () => stack.push(made([pop()])),
+    134: () => stack.push(made([pop(), pop()].reverse())),
+    135: () => stack.push(made([pop(), pop(), pop()].reverse())),
     97: () => extend([pop()]),
     101: () => extend(popMark()),
     115: () => fill([pop(), pop()].reverse()),
@@ -147,18 +177,16 @@ export function readPickle(
     148: () => memo.set(memo.size, top()),
     104: () => stack.push(recall(byte())),
     106: () => stack.push(recall(u32())),
-    99: () => stack.push(new Global(`${line()}.${line()}`)),
-    147: () => stack.push(new Global([pop(), pop()].reverse().join('.'))),
-    81: () => stack.push(reader.persistent(pop())),
+    99: () => stack.push(named(line(), line())),
+    147: () => stack.push(named(...([pop(), pop()].reverse() as [PickleValue, PickleValue]))),
+    81: () => stack.push(made(reader.persistent(pop()))),
     82: call,
     129: call, // new object of a class
-    98: () => {
-      // State of an object, as the `_metadata` of a state_dict: plain data that nobody here needs.
-      pop();
-    },
+    98: build,
   };
 
-  for (;;) {
+  for (let n = 0; ; n++) {
+    if (n > MAX_OPERATIONS) throw new Error(`the pickle has more than ${MAX_OPERATIONS} operations`);
     const op = byte();
     if (op === 46) return { value: pop(), end: at };
     const operation = operations[op];

@@ -1,11 +1,17 @@
+import { crc32 } from './crc32.js';
+import { shownName } from './json-scan.js';
+
 /** Where an entry of a zip file lies. */
 export interface ZipEntry {
   readonly name: string;
   /** 0: stored as it is. */
   readonly method: number;
   readonly size: number;
-  /** Offset of its local header. */
-  readonly header: number;
+  /** Its checksum; 0 where the file was written without checksums. */
+  readonly crc: number;
+  /** Offset of its values, and of the byte behind them. */
+  readonly from: number;
+  readonly to: number;
 }
 
 const END = 0x06054b50;
@@ -13,45 +19,114 @@ const END64_LOCATOR = 0x07064b50;
 const END64 = 0x06064b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
+const MAX16 = 0xffff;
 const MAX32 = 0xffffffff;
+/** Flags of an entry: encrypted; sizes and checksum stand behind the values. */
+const ENCRYPTED = 1;
+const DESCRIPTOR = 8;
+/** More entries than any checkpoint has; each is an object here. */
+const MAX_ENTRIES = 200_000;
+
+const cut = () => new Error('the zip file is cut short or damaged: it has no directory at its end');
 
 /**
- * The directory of a zip file, of more than 4 GiB too (PKWARE's APPNOTE 4.3, 4.5.3). Throws `Error` where it is
- * damaged.
+ * The directory of a zip file, of more than 4 GiB too (PKWARE's APPNOTE 4.3, 4.5.3), checked against the header in
+ * front of each entry's values. Throws `Error` where it is damaged, where names stand twice, or where entries overlap.
  */
 export function zipEntries(file: Uint8Array): Map<string, ZipEntry> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const cut = () => new Error('the zip file is cut short or damaged: it has no directory at its end');
-  // The end record is 22 bytes and a comment of at most 65535.
-  let end = file.length - 22;
-  const first = Math.max(0, end - 65535);
-  while (end >= first && view.getUint32(end, true) !== END) end--;
-  if (end < first) throw cut();
-  const big = (at: number) => Number(view.getBigUint64(at, true));
-  let [count, at] = [view.getUint16(end + 10, true), view.getUint32(end + 16, true)];
-  if (end >= 20 && view.getUint32(end - 20, true) === END64_LOCATOR) {
-    const end64 = big(end - 20 + 8);
-    if (end64 + 56 > file.length || view.getUint32(end64, true) !== END64) throw cut();
-    [count, at] = [big(end64 + 32), big(end64 + 48)];
-  }
+  const { count, start, end } = directory(view);
   const entries = new Map<string, ZipEntry>();
+  let at = start;
   for (let i = 0; i < count; i++) {
-    if (at + 46 > file.length || view.getUint32(at, true) !== CENTRAL) throw cut();
+    if (at + 46 > end || view.getUint32(at, true) !== CENTRAL) throw cut();
     const [nameLength, extraLength] = [view.getUint16(at + 28, true), view.getUint16(at + 30, true)];
     const extraAt = at + 46 + nameLength;
     const next = extraAt + extraLength + view.getUint16(at + 32, true);
-    if (next > file.length) throw cut();
-    const name = new TextDecoder().decode(file.subarray(at + 46, extraAt));
-    const wide = wideFields(view, extraAt, extraAt + extraLength);
-    const field = (value: number) => (value === MAX32 ? (wide.shift() ?? value) : value);
-    // The wide fields come in this order, each only where its 32-bit field is all ones.
-    const size = field(view.getUint32(at + 24, true));
-    field(view.getUint32(at + 20, true));
-    const header = field(view.getUint32(at + 42, true));
-    entries.set(name, { name, method: view.getUint16(at + 10, true), size, header });
+    if (next > end) throw cut();
+    const entry = entryAt(file, view, at, file.subarray(at + 46, extraAt), [extraAt, extraAt + extraLength], start);
+    if (entries.has(entry.name)) throw new Error(`the zip file has two entries ${shownName(entry.name)}`);
+    entries.set(entry.name, entry);
     at = next;
   }
+  if (at !== end) throw new Error(`the zip file's directory is damaged: ${count} entries do not fill it`);
+  let free = 0;
+  for (const { name, from, to } of [...entries.values()].sort((a, b) => a.from - b.from)) {
+    if (from < free) throw new Error(`the zip file's entry ${shownName(name)} overlaps another one`);
+    free = to;
+  }
   return entries;
+}
+
+/** How many entries the directory has, and where it lies, from the records at the end of the file. */
+function directory(view: DataView): { count: number; start: number; end: number } {
+  const length = view.byteLength;
+  // The end record is 22 bytes and a comment of at most 65535.
+  let at = length - 22;
+  const first = Math.max(0, at - MAX16);
+  while (at >= first && !(view.getUint32(at, true) === END && at + 22 + view.getUint16(at + 20, true) === length)) at--;
+  if (at < first) throw cut();
+  let count = view.getUint16(at + 10, true);
+  let [size, start] = [view.getUint32(at + 12, true), view.getUint32(at + 16, true)];
+  let [disks, behind] = [view.getUint16(at + 4, true), at];
+  if (at >= 20 && view.getUint32(at - 20, true) === END64_LOCATOR) {
+    const big = (from: number) => Number(view.getBigUint64(from, true));
+    behind = big(at - 12);
+    if (behind + 56 > at - 20 || view.getUint32(behind, true) !== END64) throw cut();
+    [count, size, start] = [big(behind + 32), big(behind + 40), big(behind + 48)];
+    disks = view.getUint32(behind + 16, true);
+  }
+  if (disks !== 0) throw new Error('it is one part of a zip file that is split into several');
+  if (count > MAX_ENTRIES) throw new Error(`the zip file has ${count} entries; at most ${MAX_ENTRIES} are read`);
+  if (start + size > behind) throw cut();
+  return { count, start, end: start + size };
+}
+
+/** An entry from its record in the directory at `at`; its values must end before the directory does begin at `limit`. */
+function entryAt(
+  file: Uint8Array,
+  view: DataView,
+  at: number,
+  nameBytes: Uint8Array,
+  extra: readonly [number, number],
+  limit: number,
+): ZipEntry {
+  const name = new TextDecoder().decode(nameBytes);
+  const damaged = (what: string) => new Error(`the zip file is damaged at ${shownName(name)}: ${what}`);
+  const wide = wideFields(view, ...extra);
+  const field = (value: number) => (value === MAX32 ? (wide.shift() ?? value) : value);
+  const [flags, method, crc] = [
+    view.getUint16(at + 8, true),
+    view.getUint16(at + 10, true),
+    view.getUint32(at + 16, true),
+  ];
+  // The wide fields come in this order, each only where its 32-bit field is all ones.
+  const size = field(view.getUint32(at + 24, true));
+  const packed = field(view.getUint32(at + 20, true));
+  const header = field(view.getUint32(at + 42, true));
+  if (flags & ENCRYPTED) throw new Error(`the zip file's entry ${shownName(name)} is encrypted`);
+  if (header + 30 > limit || view.getUint32(header, true) !== LOCAL)
+    throw damaged('its header is not where it should be');
+  const localName = header + 30;
+  const from = localName + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
+  const to = from + packed;
+  if (!(to <= limit)) throw damaged('its values reach into the directory');
+  const sameName = nameBytes.every((b, i) => file[localName + i] === b);
+  if (view.getUint16(header + 26, true) !== nameBytes.length || !sameName) throw damaged('its two names differ');
+  if (view.getUint16(header + 8, true) !== method) throw damaged('its two headers differ');
+  if (method === 0 && size !== packed) throw damaged(`it stores ${packed} bytes and claims ${size}`);
+  // A header in front of values that were written before their size was known says 0, one for zip64 all ones.
+  const unknown = (view.getUint16(header + 6, true) & DESCRIPTOR) !== 0;
+  const sums = [crc, view.getUint32(header + 14, true)].filter((sum) => sum !== 0);
+  if (new Set(sums).size > 1) throw damaged('its two headers differ');
+  for (const [place, value] of [
+    [18, packed],
+    [22, size],
+  ] as const) {
+    const local = view.getUint32(header + place, true);
+    if (local !== value && local !== MAX32 && !(unknown && local === 0)) throw damaged('its two headers differ');
+  }
+  return { name, method, size, crc: sums[0] ?? 0, from, to };
 }
 
 /** The 64-bit numbers of the zip64 extra field, in order. */
@@ -59,19 +134,22 @@ function wideFields(view: DataView, from: number, to: number): number[] {
   for (let at = from; at + 4 <= to; ) {
     const size = view.getUint16(at + 2, true);
     if (view.getUint16(at, true) === 1 && at + 4 + size <= to)
-      return Array.from({ length: Math.floor(size / 8) }, (_, i) => Number(view.getBigUint64(at + 4 + 8 * i, true)));
+      return Array.from({ length: Math.min(3, Math.floor(size / 8)) }, (_, i) =>
+        Number(view.getBigUint64(at + 4 + 8 * i, true)),
+      );
     at += 4 + size;
   }
   return [];
 }
 
-/** The bytes of a stored entry, not copied. Throws `Error` when it is compressed or damaged. */
-export function zipBytes(file: Uint8Array, entry: ZipEntry): Uint8Array {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (entry.method !== 0) throw new Error(`${entry.name} is compressed; torch.save stores without compression`);
-  const damaged = () => new Error(`the zip file is cut short or damaged at ${entry.name}`);
-  if (entry.header + 30 > file.length || view.getUint32(entry.header, true) !== LOCAL) throw damaged();
-  const from = entry.header + 30 + view.getUint16(entry.header + 26, true) + view.getUint16(entry.header + 28, true);
-  if (from + entry.size > file.length) throw damaged();
-  return file.subarray(from, from + entry.size);
+/** The bytes of a stored entry, not copied. Throws `Error` when it is compressed or its checksum is another. */
+export function zipBytes(file: Uint8Array, { name, method, crc, from, to }: ZipEntry): Uint8Array {
+  if (method !== 0)
+    throw new Error(
+      `its entry ${shownName(name)} is compressed, where torch.save stores: unpack the zip and pack it with zip -0`,
+    );
+  const bytes = file.subarray(from, to);
+  if (crc !== 0 && crc32(bytes) !== crc)
+    throw new Error(`its entry ${shownName(name)} has another checksum than the file says: it is damaged`);
+  return bytes;
 }

@@ -79,16 +79,16 @@ export function loadCheckpoint(path: string): Checkpoint & { readonly path: stri
     );
   if (STATE_FILE.test(basename(file)))
     throw new UsageError(`${file} is the training state beside a checkpoint; name ${besideState(file)}`);
-  const wanted = 'a checkpoint of pose-gan';
-  return { ...reading(file, wanted, readBytes(file, 'checkpoint'), fromCheckpoint), path: file };
+  const refused = 'no checkpoint of pose-gan';
+  return { ...reading(file, refused, readBytes(file, 'checkpoint'), fromCheckpoint), path: file };
 }
 
 /** What `read` makes of a file, or an error that says what else the file is. */
-function reading<T>(path: string, wanted: string, bytes: Uint8Array, read: (bytes: Uint8Array, name: string) => T): T {
+function reading<T>(path: string, refused: string, bytes: Uint8Array, read: (bytes: Uint8Array, name: string) => T): T {
   try {
     return read(bytes, path);
   } catch (error) {
-    throw explained(error, bytes, path, wanted);
+    throw explained(error, bytes, path, refused);
   }
 }
 
@@ -96,7 +96,7 @@ function besideState(file: string): string {
   return join(dirname(file), checkpointName(Number(STATE_FILE.exec(basename(file))?.[1])));
 }
 
-const STATE = 'a training state of pose-gan';
+const STATE = 'no training state of pose-gan';
 
 type LoadedCheckpoint = Checkpoint & { readonly path: string };
 

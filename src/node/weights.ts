@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { explained } from '../data/file-kind.js';
 import { readPth } from '../data/pth.js';
 import { readRemoteTensors } from '../data/remote.js';
-import { readSafetensors } from '../data/safetensors.js';
+import { readSafetensors, type StoredTensor } from '../data/safetensors.js';
 import { importVgg19, readVgg19, recogniseVgg19, type Vgg19, writeVgg19 } from '../data/vgg19.js';
 import { UsageError } from '../gpu/errors.js';
 import type { ModelConfig } from '../model/config.js';
@@ -31,12 +32,19 @@ export interface InstalledVgg extends Vgg19 {
 /** Installs VGG-19's first layers from a safetensors or PyTorch file. `UsageError` when it is not one of those. */
 export function installVgg(file: string, folder?: string): InstalledVgg {
   const bytes = readBytes(file, 'weights');
-  // A safetensors header begins with a brace behind its length; PyTorch's files are zips or pickles.
-  const torch = (bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80;
-  if (!torch && bytes[8] !== 0x7b)
-    throw new UsageError(`${file} is neither a safetensors file nor one of PyTorch (.pth, .pt)`);
-  const tensors = bytes[8] === 0x7b ? readSafetensors(bytes, file).tensors : readPth(bytes, file);
+  const tensors = readWeights(bytes, file);
   return install(importVgg19(tensors, file), file, folder);
+}
+
+/** The tensors of a weight file that VGG-19's layers are among; PyTorch's files are zips or pickles. */
+function readWeights(bytes: Uint8Array, file: string): ReadonlyMap<string, StoredTensor> {
+  if ((bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80)
+    return readPth(bytes, file, (names) => recogniseVgg19(names, file).names.values());
+  try {
+    return readSafetensors(bytes, file).tensors;
+  } catch (error) {
+    throw explained(error, bytes, file, 'neither a safetensors file nor one of PyTorch (.pth, .pt)');
+  }
 }
 
 /** Installs them from a safetensors file on a server, reading only the byte ranges that are needed. */
