@@ -1,7 +1,5 @@
-export { type CompileOptions, compile, type PlannedCall, plannedCalls } from './autograd/compile.js';
 export { gradients, vectorJacobian } from './autograd/gradients.js';
 export { constant, type Initializer, input, ParameterSet } from './autograd/leaves.js';
-export type { MemoryReport } from './autograd/memory.js';
 export {
   type Arg,
   apply,
@@ -15,11 +13,14 @@ export {
   type Variant,
   vec4Ready,
 } from './autograd/op.js';
-export type { Plan, ProfileRow } from './autograd/plan.js';
 export { ParameterStorage } from './autograd/storage.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
-export type { TunedClass, TuneOptions, TuneProgress, TuneResult } from './autograd/tune.js';
-export { tune } from './autograd/tune-on-demand.js';
+export { type CompileOptions, compile, plannedCalls } from './compiler/compile.js';
+export type { KernelCall, LaunchedCall } from './compiler/kernel-call.js';
+export type { MemoryReport } from './compiler/memory.js';
+export type { Plan, ProfileRow } from './compiler/plan.js';
+export type { TunedClass, TuneOptions, TuneProgress, TuneResult } from './compiler/tune.js';
+export { tune } from './compiler/tune-on-demand.js';
 export { type Counters, Engine, type EngineOptions } from './gpu/engine.js';
 export * from './gpu/errors.js';
 export { type Shader, shader } from './gpu/shader.js';

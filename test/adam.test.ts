@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compile } from '../src/autograd/compile.js';
 import { input, ParameterSet } from '../src/autograd/leaves.js';
 import { ParameterStorage } from '../src/autograd/storage.js';
+import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import { Adam } from '../src/kernels/adam/adam.js';
@@ -37,7 +37,7 @@ describe.each(['vec4', 'naive'])('adam/%s', (variant) => {
       {},
       { update: [update], variant: (op) => (op === 'adam' ? variant : undefined) },
     );
-    const dispatches = plan.steps.filter((s) => s.op.name === 'adam');
+    const dispatches = plan.steps.filter((s) => s.call.op.name === 'adam');
     expect(dispatches.length, 'one dispatch for all parameters').toBe(1);
     for (let t = 1; t <= 5; t++) {
       const feeds: Record<string, Float32Array> = {};

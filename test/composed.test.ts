@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compile } from '../src/autograd/compile.js';
 import type { TensorData } from '../src/autograd/tensor.js';
 import { prepare } from '../src/bench/check-case.js';
 import { composedComparison, composedGraph } from '../src/bench/composed.js';
+import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { UsageError } from '../src/gpu/errors.js';
 import type { Nd } from '../src/kernels/oracle.js';

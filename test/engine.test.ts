@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compile } from '../src/autograd/compile.js';
 import { input } from '../src/autograd/leaves.js';
 import { applyOne, type Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
+import { compile } from '../src/compiler/compile.js';
 import { Engine } from '../src/gpu/engine.js';
 import { DeviceLostError, LimitError, OutOfMemoryError, ShaderError } from '../src/gpu/errors.js';
 import { shader } from '../src/gpu/shader.js';

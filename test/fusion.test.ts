@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CompileOptions, compile, plannedCalls } from '../src/autograd/compile.js';
 import { vectorJacobian } from '../src/autograd/gradients.js';
 import { input, ParameterSet } from '../src/autograd/leaves.js';
-import type { Plan } from '../src/autograd/plan.js';
 import { ParameterStorage } from '../src/autograd/storage.js';
 import type { Tensor, TensorData } from '../src/autograd/tensor.js';
-import { checkFeeds, checkGraph, prepare } from '../src/bench/check-case.js';
+import { checkFeeds, checkGraph, compileCase, plannedCase, prepare } from '../src/bench/check-case.js';
+import { type CompileOptions, compile } from '../src/compiler/compile.js';
+import type { Plan } from '../src/compiler/plan.js';
+import { compileWithRedzones, fillRedzones, redzoneViolations } from '../src/compiler/redzones.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { shader, withStores } from '../src/gpu/shader.js';
 import { Adam } from '../src/kernels/adam/adam.js';
@@ -38,27 +39,33 @@ function differing(a: TensorData | undefined, b: TensorData | undefined): string
   const at = [...p.keys()].filter((i) => p[i] !== q[i]);
   return at.slice(0, 5).map((i) => `${at.length} differ, ${i}: ${a[i]} and ${b[i]}`);
 }
-const kernelsOf = (plan: Plan) => plan.steps.filter((s) => s.first).map((s) => s.label.replace(/\/.*/, ''));
+const kernelsOf = (plan: Plan) => plan.steps.filter((s) => s.first).map((s) => s.call.kernel.label.replace(/\/.*/, ''));
+
+/** A plan, with so many elements free around every tensor if that is given. */
+const planOf = (outputs: Record<string, Tensor>, options: CompileOptions, redzone?: number): Promise<Plan> =>
+  redzone === undefined
+    ? compile(engine, outputs, options)
+    : compileWithRedzones(engine, { ...options, outputs }, redzone, options);
 
 /** Runs a graph twice, fused and not: both plans' kernels, after checking that every output has the same bits. */
 async function compare(
   outputs: Record<string, Tensor>,
   feeds: Record<string, TensorData>,
-  options: CompileOptions & { random?: Random; also?: readonly Tensor[] } = {},
+  options: CompileOptions & { random?: Random; also?: Tensor[]; retain?: Tensor[]; redzone?: number } = {},
 ): Promise<{ alone: string[]; fused: string[] }> {
-  const { random, also = [], ...rest } = options;
+  const { random, also = [], retain = [], redzone, ...rest } = options;
   const kernels: string[][] = [];
   const results: TensorData[][] = [[], []];
   for (const [i, fuse] of [false, options.fuse ?? true].entries()) {
     if (random) random.step = 7;
-    const plan = await compile(engine, outputs, { ...rest, fuse });
+    const plan = await planOf(outputs, { ...rest, fuse, retain: [...retain, ...also] }, redzone);
     try {
       for (let run = 0; run < 2; run++) {
-        if (rest.guard) await plan.fillGuards();
+        if (redzone !== undefined) fillRedzones(plan);
         plan.run(Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n))));
         for (const t of [...Object.values(outputs), ...also])
           results[i]?.push(t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t));
-        if (rest.guard) expect(await plan.guardViolations()).toEqual([]);
+        if (redzone !== undefined) expect(await redzoneViolations(plan)).toEqual([]);
       }
       kernels.push(kernelsOf(plan));
     } finally {
@@ -88,24 +95,22 @@ describe('every kernel that takes elementwise work gives the same bits as withou
         if (!op.epilogue || op.results.indexOf(op.epilogue) !== y.index || y.size < 10) continue;
         const outputs = { [name]: leakyRelu(mul(y, input('side', y.shape))) };
         const short = { [name]: leakyRelu(scale(y, 3)) };
-        const [mine] = (await plannedCalls(engine, outputs, { fuse: false, guard: { gap } })).filter(
-          (s) => s.op === op,
-        );
+        const [mine] = (await plannedCase(engine, outputs, layout, { fuse: false })).filter((s) => s.op === op);
         for (const v of [...op.variants].sort((a, b) => tile(a.name) - tile(b.name))) {
           // Where compiling is slow, the smallest of the tile sizes of a kernel stands for all.
           const key = `${op.name}/${engine.software ? v.name.replace(/\d+x\d+/, '') : v.name}`;
           known.add(key);
-          if (seen.has(key) || !mine || v.rejects?.(mine.call)) continue;
+          if (seen.has(key) || !mine || v.rejects?.(mine.kernel.call)) continue;
           seen.add(key);
           const variant: CompileOptions['variant'] = (of) => (of === op.name ? v.name : undefined);
-          const options = { variant, guard: { gap }, fuse: 'everywhere' } as const;
+          const options = { variant, fuse: 'everywhere' } as const;
           // Kernels for the CPU with many stores take minutes to compile with an operand, and are never asked to.
           const [graph, names] = /subgroup|registers/.test(v.name) ? [short, 'scale'] : [outputs, 'mul'];
-          const plan = await compile(engine, graph, options);
+          const plan = await compileCase(engine, graph, layout, options);
           const feeds = { ...checkFeeds(p, layout, plan), side: normal(y.size, 5) };
-          expect(plan.steps.at(-1)?.label).toContain(`${op.name}+${names}+leakyRelu/${v.name}`);
+          expect(plan.steps.at(-1)?.call.kernel.label).toContain(`${op.name}+${names}+leakyRelu/${v.name}`);
           plan.destroy();
-          await compare(graph, feeds, options);
+          await compare(graph, feeds, { ...options, redzone: gap });
         }
       }
     }
@@ -148,7 +153,7 @@ describe('what is fused', () => {
       const parameters = [input('g', [C]), input('b', [C])] as const;
       const d = dropout(instanceNorm(input('x', shape), ...parameters), random, 0.4);
       const own = { x: normal(60 * C), g: normal(C, 2), b: normal(C, 3) };
-      const { fused, alone } = await compare({ y: relu(d) }, own, { random, guard: { gap: 3 }, also: [d] });
+      const { fused, alone } = await compare({ y: relu(d) }, own, { random, redzone: 3, also: [d] });
       expect(alone).toEqual(['instanceNorm', 'dropout', 'relu']);
       expect(fused).toEqual(['instanceNorm+dropout+relu']);
     },
@@ -170,7 +175,7 @@ describe('what is fused', () => {
   test('an activation over a concatenation moves to its parts', async () => {
     const a = conv2d(x, w, { pad: 1 });
     const b = norm(x);
-    const { fused, alone } = await compare({ y: relu(concat([a, concat([b, x])])) }, feeds, { guard: { gap: 4 } });
+    const { fused, alone } = await compare({ y: relu(concat([a, concat([b, x])])) }, feeds, { redzone: 4 });
     expect(alone).toEqual(['conv2d', 'instanceNorm', 'copy', 'relu']);
     expect(fused.sort()).toEqual(['conv2d+relu', 'instanceNorm+relu', 'relu']);
   });
@@ -236,35 +241,6 @@ describe('what is not', () => {
       return z;
     };
     expect(differing(await run(true), await run(false))).toEqual([]);
-  });
-});
-
-describe('a value that no kernel stores', () => {
-  test('can be read, again after new inputs, parameters and masks', async () => {
-    const set = new ParameterSet('read');
-    const p = set.add('p', [8], (i) => i + 1);
-    const random = new Random(1);
-    const c = instanceNorm(x, p, p);
-    const d = dropout(c, random);
-    const y = relu(d);
-    const plan = await compile(engine, { y });
-    expect(kernelsOf(plan)).toEqual(['instanceNorm+dropout+relu']);
-    for (const run of [1, 2, 3]) {
-      if (run === 3) ParameterStorage.of(engine, set).write(new Map([['p', normal(8, 9)]]));
-      plan.run({ x: normal(480, run) });
-      const [got, before, after] = [await plan.read('y'), await plan.read(c), await plan.read(d)];
-      expect(random.step).toBe(run);
-      const dropped = before.map((v, i) => (after[i] === 0 ? 0 : 2 * v));
-      expect(differing(after, dropped)).toEqual([]);
-      expect(
-        differing(
-          got,
-          after.map((v) => Math.max(v, 0)),
-        ),
-      ).toEqual([]);
-      expect(got.some((v) => v > 0)).toBe(true);
-    }
-    plan.destroy();
   });
 });
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { compile } from '../src/autograd/compile.js';
 import { input } from '../src/autograd/leaves.js';
 import { onDemand } from '../src/autograd/on-demand.js';
 import { applyOne, arg, grid, type Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
+import { compile } from '../src/compiler/compile.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { shader } from '../src/gpu/shader.js';
 import { sharedEngine } from './gpu.js';

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compile } from '../src/autograd/compile.js';
 import { gradients } from '../src/autograd/gradients.js';
 import { constant, input, ParameterSet } from '../src/autograd/leaves.js';
 import { ParameterStorage } from '../src/autograd/storage.js';
 import type { Tensor } from '../src/autograd/tensor.js';
+import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
-import { ShapeError, UsageError } from '../src/gpu/errors.js';
+import { ShapeError } from '../src/gpu/errors.js';
 import { Adam } from '../src/kernels/adam/adam.js';
 import { concat } from '../src/kernels/concat/concat.js';
 import { add, mul, relu, scale, square, sub, tanh } from '../src/kernels/elementwise/elementwise.js';
@@ -92,7 +92,7 @@ describe('concatenation and slicing', () => {
   test('are free: producers write into the whole, consumers read from it', async () => {
     const { c } = build();
     const plan = await compile(engine, { y: scale(slice(c, 3, 6), 2) });
-    expect(plan.steps.map((s) => s.op.name)).toEqual(['relu', 'tanh', 'scale']);
+    expect(plan.steps.map((s) => s.call.op.name)).toEqual(['relu', 'tanh', 'scale']);
     const a = ramp(120, (i) => (i % 11) - 5);
     const b = ramp(120, (i) => (i % 7) / 7);
     plan.run({ a, b });
@@ -113,7 +113,7 @@ describe('concatenation and slicing', () => {
     const { vectorJacobian } = await import('../src/autograd/gradients.js');
     const [ga] = vectorJacobian([y], [gy], [a]);
     const plan = await compile(engine, { ga: scale(ga as Tensor, 1) });
-    expect(plan.steps.map((s) => s.op.name).filter((n) => n === 'copy' || n === 'padChannels')).toEqual([]);
+    expect(plan.steps.map((s) => s.call.op.name).filter((n) => n === 'copy' || n === 'padChannels')).toEqual([]);
     plan.destroy();
   });
 
@@ -122,7 +122,7 @@ describe('concatenation and slicing', () => {
     const a = relu(x);
     const names = async (y: Tensor) => {
       const plan = await compile(engine, { y });
-      const list = plan.steps.map((s) => s.op.name);
+      const list = plan.steps.map((s) => s.call.op.name);
       const data = ramp(120, (i) => i - 50);
       plan.run({ x: data });
       const got = await plan.read('y');
@@ -173,37 +173,92 @@ describe('memory', () => {
 });
 
 describe('inspection', () => {
-  test('any intermediate can be read, its storage reused or not', async () => {
-    const x = input('x', [1, 2, 2, 4]);
-    const chain = [relu(x)];
-    for (let i = 0; i < 6; i++) chain.push(scale(chain[i] as Tensor, 2));
+  const chain = [relu(input('x', [1, 2, 2, 4]))];
+  for (let i = 0; i < 6; i++) chain.push(scale(chain[i] as Tensor, 2));
+  const y = chain[6] as Tensor;
+
+  test('retained values can be read, fused or not', async () => {
     for (const fuse of [false, true]) {
-      const plan = await compile(engine, { y: chain[6] as Tensor }, { fuse });
+      const plan = await compile(engine, { y }, { fuse, retain: chain });
       plan.run({ x: ramp(16) });
-      for (const [i, t] of chain.entries()) {
-        const got = await plan.read(t);
-        expect([...got]).toEqual([...ramp(16)].map((v) => v * 2 ** i));
-      }
-      await expect(plan.read(relu(x))).rejects.toThrow(UsageError);
+      for (const [i, t] of chain.entries())
+        expect([...(await plan.read(t))]).toEqual([...ramp(16)].map((v) => v * 2 ** i));
       plan.destroy();
     }
   });
 
-  test('so can every value of a net with concatenations, copies and slices', async () => {
+  test('a value that is not kept is refused with what to do, and so is one of another graph', async () => {
+    for (const fuse of [false, true]) {
+      const plan = await compile(engine, { y }, { fuse });
+      plan.run({ x: ramp(16) });
+      await expect(plan.read(chain[3] as Tensor)).rejects.toThrow(
+        /scale\[1×2×2×4\] is an intermediate that this plan does not keep.*retain: \[tensor\]/,
+      );
+      await expect(plan.read(relu(y))).rejects.toThrow(/relu\[1×2×2×4\] is not part of this plan/);
+      await expect(plan.read('z')).rejects.toThrow(/no output z; it has y/);
+      plan.destroy();
+    }
+    await expect(compile(engine, { y }, { retain: [relu(y)] })).rejects.toThrow(
+      /relu.* is to be retained, but no output/,
+    );
+  });
+
+  test('inputs and parameters can be read', async () => {
+    const { w, loss, optimizer } = toyProblem();
+    const plan = await compile(engine, { loss }, { update: [optimizer.minimize(loss)] });
+    plan.run({ x: ramp(1, () => 2) });
+    expect((await plan.read(w))[0]).toBeCloseTo(0.1, 5);
+    plan.destroy();
+  });
+
+  test('every value of a net with concatenations, copies and slices can be retained', async () => {
     const x = input('x', [1, 3, 5, 4]);
     const a = relu(x);
     const b = concat([a, scale(a, 2), x]);
     const c = concat([slice(b, 2, 6), tanh(slice(b, 4, 12)), a]);
     const d = scale(concat([c, c]), 3);
-    const tensors = [a, b, c, d, slice(b, 2, 6)];
-    const retained = await compile(engine, { d }, { retain: tensors.slice(0, 4) });
-    const plan = await compile(engine, { e: scale(scale(scale(d, 2), 2), 2) });
+    const tensors = [a, b, c, d];
+    const all = await compile(engine, { d }, { retain: 'all' });
+    const some = await compile(engine, { e: scale(scale(scale(d, 2), 2), 2) }, { retain: tensors });
     const data = ramp(60, (i) => ((i * 7) % 13) - 6);
-    retained.run({ x: data });
-    plan.run({ x: data });
-    for (const t of tensors.slice(0, 4)) expect(await plan.read(t), String(t)).toEqual(await retained.read(t));
+    all.run({ x: data });
+    some.run({ x: data });
+    const want = [...data].map((v) => Math.max(v, 0));
+    expect([...(await some.read(a))]).toEqual(want);
+    const wide = await some.read(b);
+    for (let r = 0; r < 15; r++)
+      for (let k = 0; k < 4; k++) {
+        expect(wide[12 * r + k]).toBe(want[4 * r + k]);
+        expect(wide[12 * r + 4 + k]).toBe(2 * (want[4 * r + k] as number));
+        expect(wide[12 * r + 8 + k]).toBe(data[4 * r + k]);
+      }
+    for (const t of [a, d]) expect(await some.read(t), String(t)).toEqual(await all.read(t));
+    all.destroy();
+    some.destroy();
+  });
+
+  test('explain shows the calls after every pass', async () => {
+    const x = input('x', [1, 4, 4, 4]);
+    const plan = await compile(engine, { y: relu(concat([tanh(x), scale(x, 2)])) });
+    const stages = plan
+      .explain()
+      .split('\n\n')
+      .map((stage) => stage.split('\n'));
+    expect(stages.map(([title]) => title)).toEqual([
+      'lower: 6 calls',
+      'distribute: 7 calls',
+      'fuse: 5 calls',
+      'place: 4 calls',
+      'choose: 4 calls',
+      'extend: 4 calls',
+      'allocate: 4 calls',
+    ]);
+    expect(stages[0]?.[2]).toBe('  tanh[1×4×4×4] = tanh(x = x[1×4×4×4])');
+    expect(stages[2]?.join('\n')).toContain('relu tanh[1×4×4×4] = tanh + relu(x = x[1×4×4×4])');
+    expect(stages.at(-1)?.join('\n')).toMatch(
+      /tanh \+ relu\(x = x\[1×4×4×4\] in input\/x\[1×4×4×4\] at 0 \+ 4 r\) by vec4/,
+    );
     plan.destroy();
-    retained.destroy();
   });
 
   test('retained intermediates of a training plan are those of the last run', async () => {

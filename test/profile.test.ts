@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { GROUPINGS, groupBy, type Profile, profilePlan } from '../src/bench/profile.js';
 import { type TraceEvent, traceOf } from '../src/bench/trace.js';
 import { main } from '../src/cli/main.js';
+import { costOf } from '../src/compiler/cost.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { modelConfig } from '../src/model/config.js';
 import { Trainer } from '../src/model/trainer.js';
@@ -42,8 +43,8 @@ describe('a profile of a training iteration', () => {
     expect(profile.dispatches.map((d) => d.step)).toEqual([...trainer.plan.steps]);
     expect(profile.dispatches.every((d) => d.ms > 0)).toBe(true);
     expect(profile.ms).toBeCloseTo(sum(profile.dispatches.map((d) => d.ms)), 9);
-    const known = trainer.plan.steps.filter((s) => s.first && s.op.cost);
-    const flops = sum(known.map((s) => s.op.cost?.(s.call).flops as number));
+    const known = trainer.plan.steps.filter((s) => s.first && s.call.op.cost);
+    const flops = sum(known.map((s) => costOf(s.call).flops as number));
     expect(sum(profile.dispatches.map((d) => d.flops))).toBe(flops);
     const queued = engine.software ? 0 : 5;
     expect(trainer.step).toBe(1 + 2 * RUNS + queued);
@@ -84,14 +85,16 @@ describe('a profile of a training iteration', () => {
       'results',
     ]);
     const phasesOf = (op: string, layer: string) =>
-      profile.dispatches.filter((d) => d.step.first && d.step.op.name === op && d.layer === layer).map((d) => d.phase);
+      profile.dispatches
+        .filter((d) => d.step.first && d.step.call.op.name === op && d.layer === layer)
+        .map((d) => d.phase);
     // The real images and the fake ones as one batch in the D step, and the fake ones again in the G step.
     expect(phasesOf('conv2d', 'discriminator.1')).toEqual(['discriminator forward', 'generator losses']);
     expect(phasesOf('conv2dWeightGradient', 'discriminator.1')).toEqual(['discriminator backward']);
     // The gradient of a transposed convolution's input is a convolution.
     expect(phasesOf('conv2d', 'generator/decoder.2')).toEqual(['generator backward']);
     expect(phasesOf('convTranspose2d', 'generator/decoder.2')).toEqual(['generator forward']);
-    const weighted = profile.dispatches.filter((d) => d.step.op.name === 'conv2dWeightGradient' && d.step.first);
+    const weighted = profile.dispatches.filter((d) => d.step.call.op.name === 'conv2dWeightGradient' && d.step.first);
     const layers = [...trainer.sets.generator.names, ...trainer.sets.discriminator.names].filter((n) =>
       n.endsWith('.weight'),
     );

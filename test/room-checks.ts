@@ -1,17 +1,20 @@
-import { type CompileOptions, compile, nodesOf, plannedCalls } from '../src/autograd/compile.js';
 import type { Call } from '../src/autograd/op.js';
 import type { TensorData } from '../src/autograd/tensor.js';
 import {
   caseLeaves,
   checkFeeds,
   checkGraph,
+  compileCase,
   expectedOf,
   type Layout,
-  layoutOptions,
   nmse,
   type Prepared,
+  plannedCase,
   prepare,
 } from '../src/bench/check-case.js';
+import type { CompileOptions } from '../src/compiler/compile.js';
+import { nodesOf } from '../src/compiler/lower.js';
+import { fillRedzones, redzoneViolations } from '../src/compiler/redzones.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import type { Case, Refusal, Room } from '../src/kernels/room.js';
@@ -50,8 +53,8 @@ export async function checkCase(engine: Engine, room: Room, c: Case, done?: Read
     const options = { variant: pick(k) };
     if (done) {
       const layout = spread(4);
-      const calls = await plannedCalls(engine, checkGraph(p, layout), { ...layoutOptions(layout), ...options });
-      const names = calls.map(({ op, variant }) => `${op.name}/${variant.name}`);
+      const calls = await plannedCase(engine, checkGraph(p, layout), layout, options);
+      const names = calls.map(({ op, kernel }) => `${op.name}/${kernel.variant.name}`);
       if (names.every((name) => done.has(name) || ran.has(name))) continue;
     }
     await runCase(engine, p, 4, options, ran, problems);
@@ -69,15 +72,15 @@ async function runCase(
   problems: string[],
 ): Promise<void> {
   const layout = spread(gap);
-  const plan = await compile(engine, checkGraph(p, layout), { ...layoutOptions(layout), ...options });
+  const plan = await compileCase(engine, checkGraph(p, layout), layout, options);
   try {
-    const names = plan.steps.map((s) => `${s.op.name}/${s.variant}`);
+    const names = plan.steps.map(({ call }) => `${call.op.name}/${call.kernel.variant.name}`);
     const wrong = (what: string) => problems.push(`${p.c.name} by ${names.join(', ')}: ${what}`);
     for (const name of names) ran.add(name);
     const feeds = checkFeeds(p, layout, plan);
     const once: Record<string, TensorData> = {};
     for (const round of [0, 1]) {
-      await plan.fillGuards();
+      fillRedzones(plan);
       plan.run(feeds);
       for (const [name, t] of Object.entries(plan.outputs)) {
         const want = expectedOf(p, name);
@@ -87,7 +90,7 @@ async function runCase(
         if (round === 0) once[name] = got;
         else if (!sameBits(got, once[name] as TensorData)) wrong(`${name} has other bits the second time`);
       }
-      for (const violation of await plan.guardViolations()) wrong(String(violation));
+      for (const violation of await redzoneViolations(plan)) wrong(String(violation));
     }
   } finally {
     plan.destroy();

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { candidates, shapeClass } from '../src/autograd/shape-class.js';
+import { candidates, shapeClass } from '../src/compiler/shape-class.js';
 import type { Dataset } from '../src/data/dataset.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { Tuning } from '../src/gpu/tuner.js';
@@ -110,7 +110,8 @@ describe('a run', () => {
     };
     const engine = await sharedEngine();
     const forced = new Tuning(engine.adapter);
-    for (const { op, call } of await trainingCalls(engine, { config, seed: 5, batch: 2 })) {
+    for (const { op, kernel } of await trainingCalls(engine, { config, seed: 5, batch: 2 })) {
+      const { call } = kernel;
       const among = candidates(op, call);
       const [rule, last] = [among[0], among.at(-1)].map((v) => v?.name ?? '') as [string, string];
       if (among.length > 1)

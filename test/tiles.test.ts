@@ -1,16 +1,17 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { chooseVariant } from '../src/autograd/bind.js';
-import { launches, type PlannedCall } from '../src/autograd/compile.js';
 import { input } from '../src/autograd/leaves.js';
 import { loadAllKernels } from '../src/autograd/on-demand.js';
 import type { Call, DeviceTraits, Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
+import type { LaunchedCall } from '../src/compiler/kernel-call.js';
+import { chooseVariant } from '../src/compiler/variants.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { conv2dWeightGradient } from '../src/kernels/conv2d/conv2dWeightGradient.js';
 import { tiledCode } from '../src/kernels/conv2d/tiles.js';
 import { convTranspose2d } from '../src/kernels/convTranspose2d/convTranspose2d.js';
 import { sharedEngine } from './gpu.js';
+import { launchesOf } from './passes.js';
 
 /** A discrete GPU with the limits that every WebGPU device has. */
 const GPU: DeviceTraits = {
@@ -33,8 +34,8 @@ beforeAll(async () => {
 
 /** The op that makes `y` and its call, as a device of these traits would get it. */
 function callOf(y: Tensor, device: DeviceTraits): { op: Op; call: Call } {
-  const planned = launches(engine, { y }).find((p) => p.node === y.node) as PlannedCall;
-  return { op: planned.op, call: { ...planned.call, device } };
+  const { op, kernel } = launchesOf(engine, { y }).find((p) => p.node === y.node) as LaunchedCall;
+  return { op, call: { ...kernel.call, device } };
 }
 
 /** What the rule chooses: the variant's name, and workgroups in all and scratch of its launch. */

@@ -1,13 +1,14 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type CompileOptions, compile, launches, type PlannedCall, plannedCalls } from '../src/autograd/compile.js';
 import { gradients } from '../src/autograd/gradients.js';
 import { input } from '../src/autograd/leaves.js';
 import { loadAllKernels } from '../src/autograd/on-demand.js';
 import { applyOne, type Op, type Variant } from '../src/autograd/op.js';
-import { candidates, shapeClass } from '../src/autograd/shape-class.js';
 import type { Tensor } from '../src/autograd/tensor.js';
-import { choose, type TuneProgress, tune } from '../src/autograd/tune.js';
 import { measure } from '../src/bench/measure.js';
+import { type CompileOptions, compile, plannedCalls } from '../src/compiler/compile.js';
+import type { LaunchedCall } from '../src/compiler/kernel-call.js';
+import { candidates, shapeClass } from '../src/compiler/shape-class.js';
+import { choose, type TuneProgress, tune } from '../src/compiler/tune.js';
 import { type Engine, GPU_BUFFER } from '../src/gpu/engine.js';
 import { shader } from '../src/gpu/shader.js';
 import { Tuning } from '../src/gpu/tuner.js';
@@ -17,6 +18,7 @@ import { maxPool2d } from '../src/kernels/maxPool2d/maxPool2d.js';
 import { slice } from '../src/kernels/slice/slice.js';
 import { mean } from '../src/kernels/sum/sum.js';
 import { sharedEngine } from './gpu.js';
+import { launchesOf } from './passes.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -33,20 +35,21 @@ function layer(n: number, c: number, size = 8): { x: Tensor; y: Tensor } {
   return { x, y: conv2d(x, input('w', [3, 3, c, 8]), { pad: 1 }) };
 }
 
-const callOf = (y: Tensor): PlannedCall => {
-  const calls = launches(engine, { y }).filter((c) => c.op === y.node.op);
+const callOf = (y: Tensor): LaunchedCall => {
+  const calls = launchesOf(engine, { y }).filter((c) => c.op === y.node.op);
   expect(calls.length).toBe(1);
-  return calls[0] as PlannedCall;
+  return calls[0] as LaunchedCall;
 };
 const keyOf = (y: Tensor) => {
-  const { op, call } = callOf(y);
+  const { op, kernel } = callOf(y);
+  const { call } = kernel;
   return shapeClass(op, call, candidates(op, call));
 };
 const variantOf = async (y: Tensor, options?: CompileOptions) => {
   const plan = await compile(engine, { y }, options);
-  const step = plan.steps.find((s) => s.op.name === 'conv2d');
+  const step = plan.steps.find((s) => s.call.op.name === 'conv2d');
   plan.destroy();
-  return step?.variant;
+  return step?.call.kernel.variant.name;
 };
 
 describe('a shape class', () => {
@@ -79,7 +82,8 @@ describe('a shape class', () => {
   });
 
   test('is another one when a kernel changes, but not when its comments do', () => {
-    const { op, call } = callOf(layer(4, 8).y);
+    const { op, kernel } = callOf(layer(4, 8).y);
+    const { call } = kernel;
     const edited = (edit: (code: string) => string): Op => ({
       ...op,
       variants: op.variants.map((v) => ({
@@ -102,8 +106,8 @@ describe('a shape class', () => {
   });
 
   test('leaves naive kernels out, and puts the rule’s choice first', async () => {
-    const { op, call } = callOf(layer(4, 8).y);
-    const names = candidates(op, call).map((v) => v.name);
+    const { op, kernel } = callOf(layer(4, 8).y);
+    const names = candidates(op, kernel.call).map((v) => v.name);
     expect(names.length).toBeGreaterThan(1);
     expect(names).not.toContain('naive');
     expect(names[0]).toBe(await variantOf(layer(4, 8).y));
@@ -119,8 +123,8 @@ describe('a choice', () => {
 
   test('is what compile runs, after an explicit one and before the rule', async () => {
     const { y } = layer(4, 8);
-    const { op, call } = callOf(y);
-    const [rule, other, third] = candidates(op, call).map((v) => v.name);
+    const { op, kernel } = callOf(y);
+    const [rule, other, third] = candidates(op, kernel.call).map((v) => v.name);
     const wanted = other as string;
     const tuning = new Tuning(engine.adapter);
     tuning.set(keyOf(y), { variant: wanted, rule: rule as string, times: { [wanted]: 1 } });
@@ -133,10 +137,11 @@ describe('a choice', () => {
   });
 
   test('that does not fit, or that nobody knows, leaves it to the rule', async () => {
-    const { op, node } = callOf(layer(4, 8).y);
+    const { node } = layer(4, 8).y;
+    const { op } = node;
     const never = { ...(op.variants[0] as Variant), name: 'never', rejects: () => 'it never fits' };
     const y = applyOne({ ...op, variants: [never, ...op.variants] }, node.inputs, node.attrs);
-    const { call } = callOf(y);
+    const { call } = callOf(y).kernel;
     const among = candidates(op, call).map((v) => v.name);
     expect(among.length).toBeGreaterThan(1);
     for (const variant of ['never', 'gone', among[1] as string]) {
@@ -162,10 +167,11 @@ describe('tune', () => {
     expect(engine.counters.buffers, 'planning allocates nothing').toBe(made);
     const seen: TuneProgress[] = [];
     const first = await tune(engine, calls, { ...quick, onProgress: (p) => seen.push(p) });
-    const open = calls.filter((c) => candidates(c.op, c.call).length > 1);
+    const open = calls.filter((c) => candidates(c.op, c.kernel.call).length > 1);
     expect(open.length).toBeGreaterThan(2);
     const { tuning } = engine;
-    for (const { op, call } of open) {
+    for (const { op, kernel } of open) {
+      const { call } = kernel;
       const among = candidates(op, call);
       const names = among.map((v) => v.name).sort();
       const choice = tuning?.get(shapeClass(op, call, among));
@@ -189,17 +195,20 @@ describe('tune', () => {
     expect(engine.counters, 'what is known is not timed again').toMatchObject({ submits, pipelines });
 
     const plan = await compile(engine, graph(4));
-    const chosen = plan.steps.filter((s) => s.first && candidates(s.op, s.call).length > 1);
-    expect(chosen.map((s) => s.variant)).toEqual(
-      chosen.map((s) => tuning?.get(shapeClass(s.op, s.call, candidates(s.op, s.call)))?.variant),
-    );
+    const tuned = ({ op, kernel: { call } }: LaunchedCall) => {
+      const among = candidates(op, call);
+      return among.length > 1 ? tuning?.get(shapeClass(op, call, among))?.variant : undefined;
+    };
+    const launched = plan.steps.filter((s) => s.first && tuned(s.call)).map((s) => s.call);
+    expect(launched.length).toBe(open.length);
+    expect(launched.map((c) => c.kernel.variant.name)).toEqual(launched.map(tuned));
     plan.destroy();
   });
 
   test('frees what it made, and times the strides and offsets of the plan', async () => {
     const wide = input('wide', [2, 8, 8, 24]);
     const y = conv2d(slice(wide, 8, 16), input('w', [3, 3, 8, 8]), { pad: 1 });
-    expect(callOf(y).call.arg.x).toMatchObject({ offset: 8, stride: 24 });
+    expect(callOf(y).kernel.call.arg.x).toMatchObject({ offset: 8, stride: 24 });
     const live = new Set<GPUBuffer>();
     const sizes: Record<string, number> = {};
     const { device } = engine;
@@ -261,8 +270,8 @@ describe('tune', () => {
 
   test('a candidate that this device refuses is left out with the reason; the rule’s own is an error', async () => {
     const call = callOf(layer(2, 8).y);
-    const [rule, other] = candidates(call.op, call.call).map((v) => v.name);
-    const broken = (name: string | undefined): PlannedCall => ({
+    const [rule, other] = candidates(call.op, call.kernel.call).map((v) => v.name);
+    const broken = (name: string | undefined): LaunchedCall => ({
       ...call,
       op: {
         ...call.op,

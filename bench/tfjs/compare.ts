@@ -1,6 +1,6 @@
-import { table } from '../../src/autograd/plan-text.js';
 import { geometricMean, measure, type Times } from '../../src/bench/measure.js';
 import { type Peaks, PeakWork } from '../../src/bench/peaks.js';
+import { table } from '../../src/compiler/plan-text.js';
 import type { Engine } from '../../src/gpu/engine.js';
 import type { Tfjs } from './backend.js';
 import { difference, flopsOf, type Layer, ours, PASSES, type Pass, theirs } from './layers.js';
@@ -116,7 +116,7 @@ async function compareOne(
       layer: layer.name,
       pass,
       gflop,
-      variant: a.plan.steps.map((s) => s.label.replace(/\[.*/, '')).join(' + '),
+      variant: a.plan.steps.map((s) => s.call.kernel.label.replace(/\[.*/, '')).join(' + '),
       ours: mine,
       tfjs: other,
       ratio: other.median / mine.median,

@@ -1,11 +1,11 @@
 import type * as Core from '@tensorflow/tfjs-core';
-import { compile } from '../../src/autograd/compile.js';
 import { vectorJacobian } from '../../src/autograd/gradients.js';
 import { input } from '../../src/autograd/leaves.js';
-import type { Plan } from '../../src/autograd/plan.js';
 import { type Shape, sizeOf, type Tensor, type TensorData } from '../../src/autograd/tensor.js';
 import { valuesOf } from '../../src/bench/cases.js';
 import { selects } from '../../src/bench/suite.js';
+import { compile } from '../../src/compiler/compile.js';
+import type { Plan } from '../../src/compiler/plan.js';
 import type { Engine } from '../../src/gpu/engine.js';
 import { UsageError } from '../../src/gpu/errors.js';
 import { conv2d } from '../../src/kernels/conv2d/conv2d.js';

@@ -1,11 +1,11 @@
 import type * as Core from '@tensorflow/tfjs-core';
-import { compile } from '../../src/autograd/compile.js';
 import { input, ParameterSet } from '../../src/autograd/leaves.js';
-import type { MemoryReport } from '../../src/autograd/memory.js';
-import type { Plan } from '../../src/autograd/plan.js';
 import type { Tensor, TensorData } from '../../src/autograd/tensor.js';
 import { valuesOf } from '../../src/bench/cases.js';
 import type { Times } from '../../src/bench/measure.js';
+import { compile } from '../../src/compiler/compile.js';
+import type { MemoryReport } from '../../src/compiler/memory.js';
+import type { Plan } from '../../src/compiler/plan.js';
 import type { Engine } from '../../src/gpu/engine.js';
 import { Random } from '../../src/kernels/dropout/random.js';
 import { Parameters } from '../../src/model/blocks.js';

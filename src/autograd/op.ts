@@ -36,12 +36,13 @@ export interface Op<A = unknown> {
   readonly unrolled?: boolean;
   /** On ops that take every element by itself: what they do to it, so that the kernel that makes the element can do it too. */
   readonly pointwise?: Pointwise<A>;
-  /** On ops that the compiler has made of several. */
-  readonly fusion?: Fusion;
-  /** Set on ops that the compiler treats by itself. */
-  readonly kind?: 'leaf' | 'view' | 'update';
-  /** For views: which tensor is which channel range of which other. No kernel runs unless a part cannot lie there. */
-  view?(node: Node): readonly ChannelRange[];
+  /**
+   * Set on ops that the compiler treats by itself: leaves, views, parameter updates, and what stands at the end of a plan for all
+   * that is kept.
+   */
+  readonly kind?: 'leaf' | 'view' | 'update' | 'keep';
+  /** For views: which value is which range of which other one. No kernel runs, unless a part cannot lie there. */
+  view?(inputs: Named<TensorType>, outputs: Named<TensorType>, attrs: A): readonly NamedRange[];
 }
 
 /** An elementwise op as WGSL: y[i] = f(a[i], b[i], …). */
@@ -68,24 +69,15 @@ export interface PointwiseNumber {
   readonly value: number;
 }
 
-/** How an op that was made of several runs: as the first of them, whose kernels do the others' work before they store. */
-export interface Fusion {
-  /** The first. */
-  readonly node: Node;
-  /** Names of the others. */
-  readonly names: readonly string[];
-  /** The call as the first's own variants know it. */
-  own(call: Call): Call;
-  /** The launch of the first with the others' work put in. */
-  extend(launch: Launch, call: Call): Launch;
-}
+type Named<T> = Readonly<Record<string, T>>;
 
-/** `part` is the channels [at, at + channels of part) of `whole`, and of its rows as many as it has from `row` on, the first when absent. */
-export interface ChannelRange {
-  readonly part: Tensor;
-  readonly whole: Tensor;
-  readonly at: number;
+/** `part` is the rows from `row` on and the channels from `channel` on of `whole`, as many as it has; both default to 0. */
+export interface NamedRange {
+  /** Names of an argument and a result. */
+  readonly part: string;
+  readonly whole: string;
   readonly row?: number;
+  readonly channel?: number;
 }
 
 /** One way to compute an op. */

@@ -2,7 +2,7 @@ import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
 import type { ParameterSet } from './leaves.js';
-import { formatShape, type Tensor } from './tensor.js';
+import { formatShape } from './tensor.js';
 
 /** Element alignment of everything that is bound by a byte range: WebGPU's guaranteed 256 bytes. */
 export const ALIGN = 64;
@@ -15,21 +15,23 @@ export function align(elements: number): number {
 export interface SlabLayout {
   /** Elements of each slab. */
   readonly slabs: readonly number[];
-  readonly at: ReadonlyMap<Tensor, { slab: number; offset: number }>;
+  /** By parameter name. */
+  readonly at: ReadonlyMap<string, { readonly slab: number; readonly offset: number }>;
 }
 
 /** Lays parameters side by side in order, opening a new slab when one would exceed `maxBytes`. */
 export function layOut(set: ParameterSet, maxBytes: number): SlabLayout {
   const slabs: number[] = [];
-  const at = new Map<Tensor, { slab: number; offset: number }>();
-  for (const t of set.tensors) {
+  const at = new Map<string, { slab: number; offset: number }>();
+  for (const name of set.names) {
+    const t = set.get(name);
     const size = align(t.size);
     if (4 * size > maxBytes)
       throw new LimitError(`parameter ${t}`, 'maxStorageBufferBindingSize', 4 * size, maxBytes, 'Use a smaller width.');
     const last = slabs[slabs.length - 1];
     if (last === undefined || 4 * (last + size) > maxBytes) slabs.push(0);
     const slab = slabs.length - 1;
-    at.set(t, { slab, offset: slabs[slab] as number });
+    at.set(name, { slab, offset: slabs[slab] as number });
     slabs[slab] = (slabs[slab] as number) + size;
   }
   return { slabs, at };
@@ -54,7 +56,7 @@ export class ParameterStorage {
     const usage = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_DST | GPU_BUFFER.COPY_SRC;
     const buffers = layout.slabs.map((n, i) => engine.buffer(`parameters/${set.name}#${i}`, 4 * n, usage, outcomes));
     const storage = new ParameterStorage(engine, set, layout, buffers);
-    for (const name of set.names) storage.#upload(set.get(name), set.initial(name), outcomes);
+    for (const name of set.names) storage.#upload(name, set.initial(name), outcomes);
     engine.resident.set(set, storage);
     Promise.all(outcomes).catch(() => storage.destroy());
     return storage;
@@ -70,8 +72,8 @@ export class ParameterStorage {
     return this.layout.slabs.reduce((n, s) => n + 4 * s, 0);
   }
 
-  #upload(t: Tensor, values: Float32Array, outcomes?: Outcomes): void {
-    const { slab, offset } = this.layout.at.get(t) as { slab: number; offset: number };
+  #upload(name: string, values: Float32Array, outcomes?: Outcomes): void {
+    const { slab, offset } = this.layout.at.get(name) as { slab: number; offset: number };
     this.engine.write(this.buffers[slab] as GPUBuffer, 4 * offset, values as BufferSource, outcomes);
   }
 
@@ -81,7 +83,7 @@ export class ParameterStorage {
     return new Map(
       this.set.names.map((name) => {
         const t = this.set.get(name);
-        const { slab, offset } = this.layout.at.get(t) as { slab: number; offset: number };
+        const { slab, offset } = this.layout.at.get(name) as { slab: number; offset: number };
         return [name, new Float32Array(slabs[slab] as ArrayBuffer, 4 * offset, t.size).slice()];
       }),
     );
@@ -104,6 +106,6 @@ export class ParameterStorage {
   /** Replaces parameters by name; nothing is written unless all of them fit. */
   write(values: ReadonlyMap<string, Float32Array>): void {
     this.check(values);
-    for (const [name, v] of values) this.#upload(this.set.get(name), v);
+    for (const [name, v] of values) this.#upload(name, v);
   }
 }

@@ -50,12 +50,10 @@ export class Node {
     readonly attrs: unknown,
     types: readonly TensorType[],
     name: string = op.name,
-    /** Results of other nodes, where this one makes them in their place. */
-    outputs?: readonly Tensor[],
   ) {
-    this.outputs =
-      outputs ??
-      types.map((t, i) => new Tensor(this, i, t.shape, t.dtype, i === 0 ? name : `${name}.${op.results[i] ?? i}`));
+    this.outputs = types.map(
+      (t, i) => new Tensor(this, i, t.shape, t.dtype, i === 0 ? name : `${name}.${op.results[i] ?? i}`),
+    );
   }
 }
 

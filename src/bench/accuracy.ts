@@ -1,7 +1,8 @@
-import { type CompileOptions, compile, nodesOf, plannedCalls } from '../autograd/compile.js';
 import type { Op } from '../autograd/op.js';
-import type { Plan } from '../autograd/plan.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import { type CompileOptions, compile, plannedCalls } from '../compiler/compile.js';
+import { nodesOf } from '../compiler/lower.js';
+import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Nd } from '../kernels/oracle.js';
 import type { Case, Room } from '../kernels/room.js';
@@ -104,7 +105,7 @@ export async function deviationOnCases(
       retain: 'all',
       variant: (name, call) => (name === op.name && !of?.rejects?.(call) ? variant : undefined),
     };
-    if (!(await plannedCalls(engine, graph, options)).some((s) => s.op === op && s.variant === of)) continue;
+    if (!(await plannedCalls(engine, graph, options)).some((s) => s.op === op && s.kernel.variant === of)) continue;
     const plan = await compile(engine, graph, options);
     try {
       plan.run(checkFeeds(p, PLAIN, plan));

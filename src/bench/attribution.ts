@@ -1,6 +1,7 @@
 import type { LeafAttrs, UpdateAttrs } from '../autograd/leaves.js';
-import type { Step } from '../autograd/step.js';
-import type { Node, Tensor } from '../autograd/tensor.js';
+import { type Node, Tensor } from '../autograd/tensor.js';
+import type { Step } from '../compiler/bind.js';
+import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Phase } from '../model/training.js';
 
 /** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; nothing for what is no parameter. */
@@ -13,9 +14,6 @@ function parameterLayer({ node, name }: Tensor): string | undefined {
   const layer = name.replace(/\.[^.]*$/, '');
   return layer.startsWith(`${attrs.set.name}.`) ? layer : `${attrs.set.name}/${layer}`;
 }
-
-/** The node of the graph whose kernel this is; fused ones do more besides. */
-const original = (node: Node): Node => node.op.fusion?.node ?? node;
 
 /** Nodes that compute the gradient of a parameter, by its layer; the terms of a sum of gradients too. */
 function gradientLayers(updates: readonly Node[]): Map<Node, string> {
@@ -42,8 +40,8 @@ export const INPUTS = 'inputs';
  */
 export function layersOf(steps: readonly Step[]): string[] {
   const layers = new Map<Node, string | undefined>();
-  for (const [node, layer] of gradientLayers(steps.filter((s) => s.op.kind === 'update').map((s) => s.node)))
-    layers.set(node, layer);
+  const updates = steps.flatMap(({ call }) => (call.op.kind === 'update' && call.node ? [call.node] : []));
+  for (const [node, layer] of gradientLayers(updates)) layers.set(node, layer);
   const layerOf = (node: Node): string | undefined => {
     if (layers.has(node)) return layers.get(node);
     if (node.op.kind === 'update') return `${node.op.name} ${(node.attrs as UpdateAttrs).set.name}`;
@@ -53,7 +51,13 @@ export function layersOf(steps: readonly Step[]): string[] {
     layers.set(node, layer);
     return layer;
   };
-  return steps.map((s) => layerOf(original(s.node)) ?? INPUTS);
+  /** A call that the compiler has added, such as a copy, belongs where the values that it reads come from. */
+  const layerOfCall = ({ node, inputs }: LaunchedCall): string | undefined => {
+    if (node) return layerOf(node);
+    const sources = Object.values(inputs).filter((x) => x instanceof Tensor);
+    return sources.map((x) => parameterLayer(x) ?? layerOf(x.node)).find((layer) => layer !== undefined);
+  };
+  return steps.map((s) => layerOfCall(s.call) ?? INPUTS);
 }
 
 /**
@@ -63,9 +67,11 @@ export function layersOf(steps: readonly Step[]): string[] {
 export function phasesOf(steps: readonly Step[], phases: readonly Phase[]): string[] {
   const names: string[] = [];
   let name = phases.length ? 'results' : 'all';
-  for (const { op, node } of [...steps].reverse()) {
+  for (const { call } of [...steps].reverse()) {
+    const { op, node } = call;
+    const phase = node && phases.find((p) => node.id <= p.last.id)?.name;
     if (op.kind === 'update') name = 'optimiser';
-    else name = phases.find((p) => original(node).id <= p.last.id)?.name ?? (name === 'optimiser' ? 'results' : name);
+    else name = phase ?? (name === 'optimiser' ? 'results' : name);
     names.push(name);
   }
   return names.reverse();

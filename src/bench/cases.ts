@@ -1,10 +1,13 @@
-import { type CompileOptions, compile, nodesOf, type PlannedCall, plannedCalls } from '../autograd/compile.js';
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
 import type { Op, Variant } from '../autograd/op.js';
-import type { Plan } from '../autograd/plan.js';
-import type { Step } from '../autograd/step.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import type { Step } from '../compiler/bind.js';
+import { type CompileOptions, compile, plannedCalls } from '../compiler/compile.js';
+import { costOf } from '../compiler/cost.js';
+import type { KernelCall } from '../compiler/kernel-call.js';
+import { nodesOf } from '../compiler/lower.js';
+import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import { testNormal, testRandom } from '../kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../kernels/room.js';
@@ -136,12 +139,14 @@ export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Va
     align: true,
     variant: (name, call) => (name === op.name && !of.rejects?.(call) ? of : undefined),
   };
-  const isMine = (s: { op: Op; variant: string }) => s.op === op && s.variant === variant;
-  const planned = (await plannedCalls(engine, graph.outputs, options)).filter((p) => p.op === op && p.variant === of);
+  const isMine = ({ call }: Step) => call.op === op && call.kernel.variant === of;
+  const planned = (await plannedCalls(engine, graph.outputs, options)).filter(
+    (p) => p.op === op && p.kernel.variant === of,
+  );
   if (!planned.length) return undefined;
   const before = engine.counters.pipelines;
   const begin = performance.now();
-  const dispatches = planned.flatMap((p) => p.launch.dispatches);
+  const dispatches = planned.flatMap((p) => p.kernel.launch.dispatches);
   await Promise.all(dispatches.map((d) => engine.pipeline(d.shader, d.constants)));
   const compiled = { pipelines: engine.counters.pipelines - before, compileMs: performance.now() - begin };
   const plan = await compile(engine, graph.outputs, options);
@@ -149,7 +154,7 @@ export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Va
     const steps = plan.steps.filter(isMine);
     const runMs = await firstRun(engine, plan, feedsOf(plan, graph), isMine);
     const first = { ...compiled, runMs };
-    return { op: op.name, variant, plan, steps, work: { dispatches: steps }, ...costOf(steps), first };
+    return { op: op.name, variant, plan, steps, work: { dispatches: steps }, ...totalCost(planned), first };
   } catch (error) {
     plan.destroy();
     throw error;
@@ -173,13 +178,9 @@ async function firstRun(
   return performance.now() - begin;
 }
 
-/** Operations and bytes of launches; of the steps of a plan the first of each node counts. */
-export function costOf(launches: readonly (PlannedCall | Step)[]): { flops: number; bytes: number } {
-  let [flops, bytes] = [0, 0];
-  for (const s of launches) {
-    const cost = 'first' in s && !s.first ? undefined : s.op.cost?.(s.call);
-    flops += cost?.flops ?? 0;
-    bytes += cost?.bytes ?? 0;
-  }
-  return { flops, bytes };
+/** Operations and bytes of several calls. */
+export function totalCost(calls: readonly KernelCall[]): { flops: number; bytes: number } {
+  const costs = calls.map(costOf);
+  const sum = (of: 'flops' | 'bytes') => costs.reduce((total, cost) => total + cost[of], 0);
+  return { flops: sum('flops'), bytes: sum('bytes') };
 }

@@ -1,8 +1,11 @@
-import type { CompileOptions } from '../autograd/compile.js';
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
-import type { Plan } from '../autograd/plan.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import type { CompileOptions } from '../compiler/compile.js';
+import type { LaunchedCall } from '../compiler/kernel-call.js';
+import type { Plan } from '../compiler/plan.js';
+import { compileWithRedzones, plannedWithRedzones } from '../compiler/redzones.js';
+import type { Engine } from '../gpu/engine.js';
 import { type Nd, nd, testNormal, testRandom } from '../kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../kernels/room.js';
 import { slice } from '../kernels/slice/slice.js';
@@ -96,8 +99,25 @@ export function checkGraph({ room, c, expected, gradients }: Prepared, layout: L
   return outputs;
 }
 
-/** How `compile` has to lay the results. */
-export const layoutOptions = ({ gap }: Layout): CompileOptions => ({ guard: { gap } });
+/** Plans a graph such that its results lie as a layout says. */
+export function compileCase(
+  engine: Engine,
+  outputs: Readonly<Record<string, Tensor>>,
+  { gap }: Layout,
+  options: CompileOptions = {},
+): Promise<Plan> {
+  return compileWithRedzones(engine, { ...options, outputs }, gap, options);
+}
+
+/** The launches that `compileCase` would plan. */
+export function plannedCase(
+  engine: Engine,
+  outputs: Readonly<Record<string, Tensor>>,
+  { gap }: Layout,
+  options: CompileOptions = {},
+): Promise<readonly LaunchedCall[]> {
+  return plannedWithRedzones(engine, { ...options, outputs }, gap, options);
+}
 
 /** What an output of `checkGraph` must be. */
 export function expectedOf(p: Prepared, output: string): Nd {

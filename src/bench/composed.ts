@@ -1,8 +1,8 @@
-import { compile } from '../autograd/compile.js';
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
-import type { Plan } from '../autograd/plan.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import { compile } from '../compiler/compile.js';
+import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Case, Room, Values } from '../kernels/room.js';

@@ -1,4 +1,5 @@
-import { SENTINEL } from '../autograd/guards.js';
+import { describeValue } from '../compiler/kernel-call.js';
+import { REDZONE } from '../compiler/redzones.js';
 import { type Nd, nd } from '../kernels/oracle.js';
 import { expectedOf, type Layout, nmse, type Prepared } from './check-case.js';
 import type { Failure, Run } from './user-check.js';
@@ -36,11 +37,10 @@ export async function hints(
 }
 
 function outside(run: Run, failure: Failure): string[] {
-  for (const { call, op, node } of run.steps) {
-    for (const [i, t] of node.outputs.entries()) {
-      const name = op.results[i] ?? '';
-      const a = call.arg[name];
-      if (String(t) !== failure.output || !a) continue;
+  for (const { call } of run.steps) {
+    for (const [name, value] of Object.entries(call.outputs)) {
+      const a = call.kernel.call.arg[name];
+      if (describeValue(value) !== failure.output || !a) continue;
       const from = failure.index - a.offset;
       const [row, channel] = [Math.floor(from / a.stride), from % a.stride];
       const place =
@@ -58,13 +58,13 @@ function outside(run: Run, failure: Failure): string[] {
 /** Elements that still hold the sentinel. */
 function unwritten(got: { readonly buffer: ArrayBufferLike }): number[] {
   const bits = new Uint32Array(got.buffer);
-  return [...bits.keys()].filter((i) => bits[i] === SENTINEL);
+  return [...bits.keys()].filter((i) => bits[i] === REDZONE);
 }
 
 /** Whether what is missing is what a kernel leaves out that writes the rows of a result one right after the other. */
 function flat({ steps }: Run, { output }: Failure, never: readonly number[]): string | undefined {
   for (const { call } of steps) {
-    const a = call.arg[output];
+    const a = call.kernel.call.arg[output];
     if (!a || a.stride === a.channels) continue;
     const beyond = (i: number) => Math.floor(i / a.channels) * a.stride + (i % a.channels) >= a.rows * a.channels;
     const left = [...Array(a.rows * a.channels).keys()].filter(beyond);

@@ -1,5 +1,5 @@
-import type { HostTimes, Plan } from '../autograd/plan.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import type { HostTimes, Plan } from '../compiler/plan.js';
 import { summarise, type Times } from './measure.js';
 
 /** What the host does for an iteration. All times in milliseconds. */

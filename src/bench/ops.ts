@@ -1,8 +1,8 @@
-import { nodesOf } from '../autograd/compile.js';
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
 import type { Arg, Call, DeviceTraits, Op } from '../autograd/op.js';
 import { channelsOf, type Node, rowsOf, type Tensor } from '../autograd/tensor.js';
+import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
 import { PoseGanError, UsageError } from '../gpu/errors.js';
 import type { Case, Room } from '../kernels/room.js';

@@ -1,7 +1,9 @@
 import type { UpdateAttrs } from '../autograd/leaves.js';
-import type { Plan } from '../autograd/plan.js';
-import type { Step } from '../autograd/step.js';
 import type { Shape, TensorData } from '../autograd/tensor.js';
+import { lifetimesOf, liveElements } from '../compiler/allocate.js';
+import type { Step } from '../compiler/bind.js';
+import { costOf as costOfCall } from '../compiler/cost.js';
+import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import { type Recording, requireTimestamps } from '../gpu/profiler.js';
 import type { Phase } from '../model/training.js';
@@ -22,6 +24,8 @@ export interface ProfiledDispatch {
   /** Operations and bytes of the whole node, at its first dispatch; 0 at the others. */
   readonly flops: number;
   readonly bytes: number;
+  /** Bytes of the intermediates that are alive when it runs. */
+  readonly liveBytes: number;
 }
 
 /** Device memory of a plan in bytes, with the optimiser's moments apart from the weights. */
@@ -64,10 +68,10 @@ export interface ProfileOptions {
 }
 
 /** Work that has no formula of its own is counted by what it reads and writes. */
-function costOf({ op, call, first }: Step): { flops: number; bytes: number } {
+function costOf({ call, first }: Step): { flops: number; bytes: number } {
   if (!first) return { flops: 0, bytes: 0 };
-  const bytes = Object.values(call.arg).reduce((n, a) => n + 4 * a.rows * a.channels, 0);
-  return op.cost?.(call) ?? { flops: 0, bytes };
+  if (call.op.cost) return costOfCall(call);
+  return { flops: 0, bytes: Object.values(call.kernel.call.arg).reduce((n, a) => n + 4 * a.rows * a.channels, 0) };
 }
 
 /**
@@ -127,6 +131,8 @@ function medianOf<T>(list: readonly T[], value: (x: T) => number): T {
 function dispatchesOf(plan: Plan, phases: readonly Phase[], recordings: readonly Recording[]): ProfiledDispatch[] {
   const layers = layersOf(plan.steps);
   const names = phasesOf(plan.steps, phases);
+  const { calls } = plan.parts;
+  const live = liveElements(lifetimesOf(calls), calls.length);
   return plan.steps.map((step, i) => {
     const times = recordings.map(({ dispatches }) => {
       const { begin = 0, end = 0 } = dispatches[i] ?? {};
@@ -136,8 +142,9 @@ function dispatchesOf(plan: Plan, phases: readonly Phase[], recordings: readonly
       step,
       layer: layers[i] as string,
       phase: names[i] as string,
-      shape: step.node.outputs[0]?.shape,
+      shape: Object.values(step.call.outputs)[0]?.shape,
       ms: summarise(times).median,
+      liveBytes: 4 * (live[calls.indexOf(step.call)] as number),
       ...costOf(step),
     };
   });
@@ -145,7 +152,7 @@ function dispatchesOf(plan: Plan, phases: readonly Phase[], recordings: readonly
 
 function memoryOf(plan: Plan): ProfiledMemory {
   const { peak, gradients, activations, largestLiveSet, inputs, textures, parameterSets } = plan.memory();
-  const updates = plan.steps.filter((s) => s.op.kind === 'update').map((s) => s.node.attrs as UpdateAttrs);
+  const updates = plan.steps.filter((s) => s.call.op.kind === 'update').map((s) => s.call.attrs as UpdateAttrs);
   const states = new Set(updates.flatMap(({ state }) => Object.values(state).map((s) => s.name)));
   const sum = (sets: typeof parameterSets) => sets.reduce((n, s) => n + s.bytes, 0);
   const moments = sum(parameterSets.filter((s) => states.has(s.name)));
@@ -175,8 +182,8 @@ export interface ProfileGroup {
 }
 
 const KEYS: Readonly<Record<Grouping, (d: ProfiledDispatch) => string>> = {
-  kernel: ({ step }) => `${step.op.name}/${step.variant}`,
-  op: ({ step }) => step.op.name,
+  kernel: ({ step }) => `${step.call.op.name}/${step.call.kernel.variant.name}`,
+  op: ({ step }) => step.call.op.name,
   layer: ({ layer }) => layer,
   phase: ({ phase }) => phase,
 };

@@ -1,11 +1,13 @@
-import { nodesOf, type PlannedCall, plannedCalls } from '../autograd/compile.js';
 import type { Op } from '../autograd/op.js';
 import type { TensorData } from '../autograd/tensor.js';
+import { plannedCalls } from '../compiler/compile.js';
+import type { LaunchedCall } from '../compiler/kernel-call.js';
+import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, PoseGanError, UsageError } from '../gpu/errors.js';
 import type { Case, Room } from '../kernels/room.js';
 import { deviation, deviationOf, deviationOnCases, oracleResults, resultsOf, worst } from './accuracy.js';
-import { type CaseGraph, type Contender, caseGraph, contenders, costOf } from './cases.js';
+import { type CaseGraph, type Contender, caseGraph, contenders, totalCost } from './cases.js';
 import { type Prepared, prepare } from './check-case.js';
 import { clockOf, type Timing } from './clock.js';
 import { type ComposedComparison, composedComparison } from './composed.js';
@@ -144,7 +146,7 @@ export class Suite {
     const { engine } = this;
     const graph = caseGraph(room, c);
     const planned = await plannedCalls(engine, graph.outputs, { retain: 'all' });
-    const { flops, bytes } = costOf(planned);
+    const { flops, bytes } = totalCost(planned);
     const small = flops + bytes / 4 <= this.options.oracleLimit;
     const expected = small ? oracleResults(room, c, graph) : undefined;
     const rows: BenchRow[] = [];
@@ -172,12 +174,12 @@ export class Suite {
     { room, c }: Selected,
     graph: CaseGraph,
     op: Op,
-    calls: readonly PlannedCall[],
+    calls: readonly LaunchedCall[],
     wanted: readonly string[],
     expected: Readonly<Record<string, Float64Array>> | undefined,
   ): Promise<BenchRow[]> {
     const { engine } = this;
-    const cost = costOf(calls);
+    const cost = totalCost(calls);
     const rows = new Map<string, BenchRow>();
     const running: { contender: Contender; error: RowError | undefined }[] = [];
     const plans: { destroy(): void }[] = [];
@@ -187,8 +189,8 @@ export class Suite {
       // timed.
       for (const v of [...op.variants].reverse()) {
         const variant = v.name;
-        if (!wanted.includes(variant) || calls.every((p) => v.rejects?.(p.call))) continue;
-        const chosen = calls.some((p) => p.variant.name === variant);
+        if (!wanted.includes(variant) || calls.every((p) => v.rejects?.(p.kernel.call))) continue;
+        const chosen = calls.some((p) => p.kernel.variant.name === variant);
         const row = { room: room.name, case: c.name, op: op.name, variant, chosen, ...cost };
         rows.set(variant, row);
         const untimed = chosen ? undefined : this.#tooLong(op.name, variant, cost);

@@ -1,4 +1,4 @@
-import { table } from '../autograd/plan-text.js';
+import { table } from '../compiler/plan-text.js';
 import type { BenchRow, Comparison } from './document.js';
 import type { CaseResult } from './suite.js';
 

@@ -1,5 +1,3 @@
-import { isPooled, type Root } from '../autograd/placement.js';
-import type { Step } from '../autograd/step.js';
 import type { Span } from '../gpu/profiler.js';
 import type { Profile } from './profile.js';
 
@@ -49,7 +47,7 @@ export function traceOf(profile: Profile, about: Readonly<Record<string, string>
     return {
       ...{ name: `${step.shader}${dims}`, cat: phase, ph: 'X', pid: 1, tid: GPU + lane, ...at(span, start) },
       args: {
-        ...{ op: step.op.name, variant: step.variant, layer, phase, shape: dims, dispatch: i },
+        ...{ op: step.call.op.name, variant: step.call.kernel.variant.name, layer, phase, shape: dims, dispatch: i },
         workgroups: step.workgroups.join('×'),
         ...ratesOf(profile, i),
       },
@@ -76,22 +74,22 @@ export function traceOf(profile: Profile, about: Readonly<Record<string, string>
         }),
       ),
       ...events,
-      ...liveBytes(profile.dispatches.map((d) => d.step)).map(
-        (bytes, i): TraceEvent => ({
+      ...profile.dispatches.map(
+        ({ liveBytes }, i): TraceEvent => ({
           ...{ name: 'live intermediates', ph: 'C', pid: 1, ts: events[i]?.ts },
-          args: { MiB: bytes / 2 ** 20 },
+          args: { MiB: liveBytes / 2 ** 20 },
         }),
       ),
     ],
   };
 }
 
-/** Operations, bytes and rates of the node a dispatch belongs to, in this recording. */
+/** Operations, bytes and rates of the call a dispatch belongs to, in this recording. */
 function ratesOf({ dispatches, recording }: Profile, i: number): Record<string, number> {
   const { step } = dispatches[i] as Profile['dispatches'][number];
   let [ms, flops, bytes] = [0, 0, 0];
   for (const [k, d] of dispatches.entries()) {
-    if (d.step.node !== step.node) continue;
+    if (d.step.call !== step.call) continue;
     const { begin = 0, end = 0 } = recording.dispatches[k] ?? {};
     ms += end - begin;
     flops += d.flops;
@@ -110,25 +108,4 @@ function stretches({ dispatches, recording }: Profile): (Span & { name: string }
     else found.push({ name: phase, begin, end });
   }
   return found;
-}
-
-/** Bytes of pooled tensors between their first and last use, by step. */
-function liveBytes(steps: readonly Step[]): number[] {
-  const lives = new Map<Root, { first: number; last: number }>();
-  for (const [i, { bindings }] of steps.entries())
-    for (const { root } of bindings)
-      if (isPooled(root)) {
-        const kept = root.last === Number.POSITIVE_INFINITY;
-        lives.set(root, { first: lives.get(root)?.first ?? i, last: kept ? steps.length : i });
-      }
-  const change = new Float64Array(steps.length + 2);
-  for (const [{ elements }, { first, last }] of lives) {
-    change[first] = (change[first] as number) + 4 * elements;
-    change[last + 1] = (change[last + 1] as number) - 4 * elements;
-  }
-  let live = 0;
-  return steps.map((_, i) => {
-    live += change[i] as number;
-    return live;
-  });
 }

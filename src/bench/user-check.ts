@@ -1,20 +1,12 @@
-import { compile, nodesOf } from '../autograd/compile.js';
-import { SENTINEL } from '../autograd/guards.js';
 import type { Call } from '../autograd/op.js';
-import type { Plan } from '../autograd/plan.js';
-import type { Step } from '../autograd/step.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import type { Step } from '../compiler/bind.js';
+import { nodesOf } from '../compiler/lower.js';
+import type { Plan } from '../compiler/plan.js';
+import { fillRedzones, REDZONE, redzoneViolations } from '../compiler/redzones.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, GpuValidationError, KernelTimeoutError, PoseGanError, UsageError } from '../gpu/errors.js';
-import {
-  checkFeeds,
-  checkGraph,
-  expectedOf,
-  type Layout,
-  layoutOptions,
-  type Prepared,
-  prepare,
-} from './check-case.js';
+import { checkFeeds, checkGraph, compileCase, expectedOf, type Layout, type Prepared, prepare } from './check-case.js';
 import { coordinates, type Differences, differences, lettersOf } from './differences.js';
 import { hints, type Retry } from './hints.js';
 import type { OpUse } from './ops.js';
@@ -142,7 +134,7 @@ export async function checkKernel(
   const retry = async (p: Prepared, layout: Layout): Promise<Retry> => {
     const again = await runCase(engine, kernel, p, layout, options.timeoutMs);
     if (typeof again === 'string') return { passes: true, places: {} };
-    const args = again.steps.flatMap(({ call }) => Object.entries(call.arg));
+    const args = again.steps.flatMap(({ call }) => Object.entries(call.kernel.call.arg));
     const places = Object.fromEntries(args.map(([n, a]) => [n, `${a.offset} + ${a.stride} r`]));
     return { passes: !judge(p, again, op.name, tolerance), places };
   };
@@ -214,12 +206,11 @@ async function runCase(
     return !reason;
   };
   try {
-    plan = await compile(engine, concerned(checkGraph(p, layout), op.name), {
-      ...layoutOptions(layout),
+    plan = await compileCase(engine, concerned(checkGraph(p, layout), op.name), layout, {
       retain: 'all',
       variant: (o, call) => (o === op.name && fits(call) ? variant : undefined),
     });
-    const steps = plan.steps.filter((s) => s.op.name === op.name && s.variant === variant.name);
+    const steps = plan.steps.filter(({ call }) => call.op.name === op.name && call.kernel.variant === variant);
     if (!steps.length) return refused;
     const finished = runTwice(plan, checkFeeds(p, layout, plan));
     const run = await within(timeoutMs, `${kernel.name} on ${name} (${layout.name})`, finished);
@@ -233,7 +224,7 @@ async function runCase(
 
 async function runTwice(plan: Plan, feeds: Record<string, TensorData>): Promise<Pick<Run, 'outputs' | 'outside'>> {
   const read = async () => {
-    await plan.fillGuards();
+    fillRedzones(plan);
     plan.run(feeds);
     const found: { name: string; got: TensorData }[] = [];
     for (const [name, t] of Object.entries(plan.outputs))
@@ -242,7 +233,7 @@ async function runTwice(plan: Plan, feeds: Record<string, TensorData>): Promise<
   };
   const once = await read();
   const twice = await read();
-  const outside = await plan.guardViolations();
+  const outside = await redzoneViolations(plan);
   const bits = (x: TensorData) => new Uint32Array(x.buffer);
   const outputs = once.map(({ name, got }, i) => {
     const other = bits(twice[i]?.got as TensorData);
@@ -264,7 +255,7 @@ function judge(p: Prepared, run: Run, op: string, tolerance: number, state?: { w
     const bits = new Uint32Array(got.buffer);
     return {
       ...{ ...at, ...found },
-      kind: bad.every((i) => bits[i] === SENTINEL) ? 'unwritten' : 'wrong',
+      kind: bad.every((i) => bits[i] === REDZONE) ? 'unwritten' : 'wrong',
       output: name,
       coordinates: coordinates(found.index, want.shape, lettersOf(op, name)),
       shape: want.shape,

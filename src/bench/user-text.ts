@@ -1,4 +1,4 @@
-import { table } from '../autograd/plan-text.js';
+import { table } from '../compiler/plan-text.js';
 import type { Contract, ContractName } from './contract.js';
 import type { Differences } from './differences.js';
 import { percent, threeDigits } from './text.js';

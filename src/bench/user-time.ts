@@ -1,6 +1,7 @@
-import { nodesOf, plannedCalls } from '../autograd/compile.js';
 import type { Op, Variant } from '../autograd/op.js';
 import type { Tensor } from '../autograd/tensor.js';
+import { plannedCalls } from '../compiler/compile.js';
+import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Case, Room } from '../kernels/room.js';
@@ -164,7 +165,7 @@ async function timeCase(
   const running: Contender[] = [];
   try {
     const planned = (await plannedCalls(engine, graph.outputs, { retain: 'all' })).filter((p) => p.op === op);
-    const reasons = planned.map((p) => kernel.variant.rejects?.(p.call));
+    const reasons = planned.map((p) => kernel.variant.rejects?.(p.kernel.call));
     if (reasons.every((r) => r)) return reasons[0] as string;
     const name = caseName(use);
     const first = contender(engine, graph, op, kernel.variant);
@@ -173,7 +174,8 @@ async function timeCase(
     });
     if (!mine) return 'it runs nowhere in this case';
     running.push(mine);
-    const suits = (v: Variant) => v === reference(op) || planned.some((p) => p.variant === v || !v.avoid?.(p.call));
+    const suits = (v: Variant) =>
+      v === reference(op) || planned.some((p) => p.kernel.variant === v || !v.avoid?.(p.kernel.call));
     for (const variant of ours ?? op.variants.filter(suits)) {
       const found = await contender(engine, graph, op, variant);
       if (found) running.push(found);
@@ -188,7 +190,7 @@ async function timeCase(
       rows: running.map((r, i) => ({
         variant: r.variant,
         yours: i === 0,
-        chosen: i > 0 && planned.some((p) => p.variant.name === r.variant),
+        chosen: i > 0 && planned.some((p) => p.kernel.variant.name === r.variant),
         speed: speedOf(times[i] as Times, r.flops, r.bytes, peaks),
         first: r.first,
         error: errors.list[i],

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
-import { table } from '../autograd/plan-text.js';
 import { summarise, type Times } from '../bench/measure.js';
 import { measurePeaks, type Peaks } from '../bench/peaks.js';
 import { GROUPINGS, type Grouping, groupBy, type Profile, profilePlan } from '../bench/profile.js';
 import { percent, threeDigits } from '../bench/text.js';
 import { traceOf } from '../bench/trace.js';
+import { table } from '../compiler/plan-text.js';
 import { batchArrays, type PosedImage } from '../data/batches.js';
 import { toTensor } from '../data/image.js';
 import { drawSynthetic } from '../data/synth.js';

@@ -1,5 +1,5 @@
-import { table } from '../autograd/plan-text.js';
-import { type TunedClass, type TuneProgress, type TuneResult, tune as tuneCalls } from '../autograd/tune.js';
+import { table } from '../compiler/plan-text.js';
+import { type TunedClass, type TuneProgress, type TuneResult, tune as tuneCalls } from '../compiler/tune.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Tuning } from '../gpu/tuner.js';
 import { generatorCalls, trainingCalls } from '../model/trainer.js';

@@ -1,6 +1,6 @@
-import { compile } from '../autograd/compile.js';
 import { input, type ParameterSet } from '../autograd/leaves.js';
 import type { Tensor } from '../autograd/tensor.js';
+import { compile } from '../compiler/compile.js';
 import type { Engine } from '../gpu/engine.js';
 import { deformableSkip } from '../kernels/deformableSkip/deformableSkip.js';
 import { Random } from '../kernels/dropout/random.js';

@@ -1,7 +1,8 @@
-import { compile, type PlannedCall, plannedCalls } from '../autograd/compile.js';
 import { input, ParameterSet } from '../autograd/leaves.js';
-import type { Plan } from '../autograd/plan.js';
 import { ParameterStorage } from '../autograd/storage.js';
+import { compile, plannedCalls } from '../compiler/compile.js';
+import type { LaunchedCall } from '../compiler/kernel-call.js';
+import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import { concat } from '../kernels/concat/concat.js';
 import { Random } from '../kernels/dropout/random.js';
@@ -54,7 +55,7 @@ function trainingGraph({ config, seed, vgg, batch = config.batch }: TrainerOptio
 }
 
 /** The kernel launches of an iteration, for `tune`; nothing is allocated. */
-export function trainingCalls(engine: Engine, options: TrainerOptions): Promise<readonly PlannedCall[]> {
+export function trainingCalls(engine: Engine, options: TrainerOptions): Promise<readonly LaunchedCall[]> {
   const { graph, outputs } = trainingGraph(options);
   return plannedCalls(engine, outputs, { update: graph.updates });
 }
@@ -160,7 +161,7 @@ function generatorGraph(config: ModelConfig, batch: number, options: GeneratorOp
 }
 
 /** The kernel launches of generating a batch, for `tune`; nothing is allocated. */
-export function generatorCalls(engine: Engine, config: ModelConfig, batch: number): Promise<readonly PlannedCall[]> {
+export function generatorCalls(engine: Engine, config: ModelConfig, batch: number): Promise<readonly LaunchedCall[]> {
   return plannedCalls(engine, { image: generatorGraph(config, batch, {}).image });
 }
 

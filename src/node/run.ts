@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TuneOptions, tune } from '../autograd/tune.js';
+import { type TuneOptions, tune } from '../compiler/tune.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, UsageError } from '../gpu/errors.js';

@@ -1,7 +1,7 @@
-import { compile } from '../autograd/compile.js';
 import { input, ParameterSet } from '../autograd/leaves.js';
 import { ParameterStorage } from '../autograd/storage.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import { compile } from '../compiler/compile.js';
 import type { Engine } from '../gpu/engine.js';
 import { hwioToOihw, nchwToNhwc, nhwcToNchw, oihwToHwio } from '../kernels/layout.js';
 import { type Nd, nd } from '../kernels/oracle.js';

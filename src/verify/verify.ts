@@ -1,7 +1,7 @@
-import { compile } from '../autograd/compile.js';
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
+import { compile } from '../compiler/compile.js';
 import { explained } from '../data/file-kind.js';
 import { readSafetensors, type Safetensors, toFloat64 } from '../data/safetensors.js';
 import type { Engine } from '../gpu/engine.js';

@@ -1,6 +1,6 @@
-import { compile } from '../../src/autograd/compile.js';
 import { input } from '../../src/autograd/leaves.js';
 import { loadTuning, open, saveTuning, Tuning } from '../../src/browser.js';
+import { compile } from '../../src/compiler/compile.js';
 import type { Engine } from '../../src/gpu/engine.js';
 import { conv2d } from '../../src/kernels/conv2d/conv2d.js';
 import { sum } from '../../src/kernels/sum/sum.js';

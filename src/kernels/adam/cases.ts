@@ -1,6 +1,6 @@
-import { compile } from '../../autograd/compile.js';
 import { input, ParameterSet } from '../../autograd/leaves.js';
 import { ParameterStorage } from '../../autograd/storage.js';
+import { compile } from '../../compiler/compile.js';
 import type { Comparison, FixtureReader, Room } from '../room.js';
 import { Adam } from './adam.js';
 

@@ -1,5 +1,5 @@
 import { constant } from '../../autograd/leaves.js';
-import { apply, applyOne, type Op } from '../../autograd/op.js';
+import { apply, applyOne, type NamedRange, type Op } from '../../autograd/op.js';
 import {
   formatShape,
   rowsOf,
@@ -9,6 +9,7 @@ import {
   TENSOR,
   TENSORS,
   type Tensor,
+  type TensorType,
 } from '../../autograd/tensor.js';
 import { checked, NUMBERS } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
@@ -26,20 +27,15 @@ function kept<A>(ops: Map<number, Op<A>>, count: number, make: (names: string[])
   return op;
 }
 
-/** First row of each of several tensors that lie one behind the other. */
-function firstRows(tensors: readonly Tensor[]): number[] {
+/** Several tensors as ranges of rows of one, one behind the other. */
+function rowRanges(parts: Readonly<Record<string, TensorType>>, whole: string): NamedRange[] {
   let row = 0;
-  return tensors.map(({ shape }) => {
-    const first = row;
+  return Object.entries(parts).map(([part, { shape }]) => {
+    const range = { part, whole, row };
     row += rowsOf(shape);
-    return first;
+    return range;
   });
 }
-
-const ranges = (list: readonly Tensor[], whole: Tensor) => {
-  const rows = firstRows(list);
-  return list.map((part, i) => ({ part, whole, at: 0, row: rows[i] as number }));
-};
 
 const joinOp = (args: string[]): Op<null> => ({
   name: 'concatBatch',
@@ -62,7 +58,7 @@ const joinOp = (args: string[]): Op<null> => ({
   },
   // y = [x0; x1; …]  ⇒  gxᵢ = the batches of gy that came from xᵢ
   gradient: (node, [gy]) => (gy ? [...splitBatch(gy, (node.inputs as Tensor[]).map(batchOf))] : []),
-  view: (node) => ranges(node.inputs as Tensor[], node.outputs[0] as Tensor),
+  view: (inputs) => rowRanges(inputs, 'y'),
   variants: [],
 });
 
@@ -80,7 +76,7 @@ const splitOp = (results: string[]): Op<{ counts: readonly number[] }> => ({
   },
   // x = [y0; y1; …]  ⇒  gx = [gy0; gy1; …]
   gradient: (node, gys) => [concatBatch(node.outputs.map(({ shape }, i) => gys[i] ?? zeros(shape)))],
-  view: (node) => ranges(node.outputs, node.inputs[0] as Tensor),
+  view: (_, outputs) => rowRanges(outputs, 'x'),
   variants: [],
 });
 

@@ -39,11 +39,11 @@ function concatOp(count: number): Op<null> {
         return gy && slice(gy, from, at);
       });
     },
-    view: (node) => {
-      let at = 0;
-      return (node.inputs as Tensor[]).map((part) => {
-        const range = { part, whole: node.outputs[0] as Tensor, at };
-        at += channelsOf(part.shape);
+    view: (inputs) => {
+      let channel = 0;
+      return Object.entries(inputs).map(([part, { shape }]) => {
+        const range = { part, whole: 'y', channel };
+        channel += channelsOf(shape);
         return range;
       });
     },

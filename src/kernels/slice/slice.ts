@@ -28,9 +28,7 @@ export const sliceOp: Op<SliceAttrs> = {
     const { start } = node.attrs as SliceAttrs;
     return [gy && applyOne(padChannelsOp, [gy], { at: start, channels: channelsOf(x.shape) })];
   },
-  view: (node) => [
-    { part: node.outputs[0] as Tensor, whole: node.inputs[0] as Tensor, at: (node.attrs as SliceAttrs).start },
-  ],
+  view: (_inputs, _outputs, { start }) => [{ part: 'y', whole: 'x', channel: start }],
   variants: [],
 };
 
@@ -72,7 +70,7 @@ export const detachOp: Op<null> = {
   results: ['y'],
   infer: ([x]) => [x as Tensor],
   gradient: () => [undefined],
-  view: (node) => [{ part: node.outputs[0] as Tensor, whole: node.inputs[0] as Tensor, at: 0 }],
+  view: () => [{ part: 'y', whole: 'x' }],
   variants: [],
 };
 

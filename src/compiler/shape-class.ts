@@ -1,8 +1,8 @@
+import { type Arg, type Call, type Op, type Variant, vec4Ready } from '../autograd/op.js';
 import type { Shader } from '../gpu/shader.js';
 import type { Tuning } from '../gpu/tuner.js';
 import { hashText } from '../hash.js';
-import { chooseVariant } from './bind.js';
-import { type Arg, type Call, type Op, type Variant, vec4Ready } from './op.js';
+import { chooseVariant } from './variants.js';
 
 /**
  * The few variants worth timing for a call, the rule's choice first: those that can run it, but neither `naive` nor, on an

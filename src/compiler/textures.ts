@@ -1,11 +1,11 @@
 import type { Engine } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { TEXELS, type TextureUpload } from '../gpu/shader.js';
-import type { Root } from './placement.js';
+import type { BufferSpec } from './kernel-call.js';
 
 /** A byte range that a dispatch reads from a texture. */
 export interface TextureRead {
-  readonly root: Root;
+  readonly buffer: BufferSpec;
   readonly offset: number;
   readonly bytes: number;
 }
@@ -13,7 +13,7 @@ export interface TextureRead {
 /** What a dispatch reads from textures, and the storage that it writes. */
 export interface TextureUser {
   readonly reads: readonly TextureRead[];
-  readonly writes: readonly Root[];
+  readonly writes: readonly BufferSpec[];
 }
 
 /** A read, and the texture it is from. */
@@ -68,7 +68,7 @@ function share(users: readonly TextureUser[], rows: readonly number[]): TextureP
   for (const [at, list] of keys.entries()) for (const key of list) wanted.set(key, [...(wanted.get(key) ?? []), at]);
   const held: (string | undefined)[] = rows.map(() => undefined);
   const lastRead = rows.map(() => -1);
-  const lastWrite = new Map<Root, number>();
+  const lastWrite = new Map<BufferSpec, number>();
   const breaks: number[] = [];
   const uses = users.map(({ reads, writes }, at): TextureUse[] => {
     const here = keys[at] as readonly string[];
@@ -88,7 +88,7 @@ function share(users: readonly TextureUser[], rows: readonly number[]): TextureP
       .sort((a, b) => compare(a.costs, b.costs));
     const found = (best?.textures ?? []).map((texture, i) => {
       const read = reads[i] as TextureRead;
-      const ready = 1 + Math.max(lastRead[texture] as number, lastWrite.get(read.root) ?? -1);
+      const ready = 1 + Math.max(lastRead[texture] as number, lastWrite.get(read.buffer) ?? -1);
       return { read, texture, fresh: held[texture] !== here[i], ready };
     });
     const fresh = found.filter((f) => f.fresh);
@@ -100,7 +100,7 @@ function share(users: readonly TextureUser[], rows: readonly number[]): TextureP
       held[texture] = here[i];
       lastRead[texture] = at;
     }
-    for (const root of writes) lastWrite.set(root, at);
+    for (const buffer of writes) lastWrite.set(buffer, at);
     return found.map(({ read, texture, fresh: copy }) => {
       const copied = !copy ? undefined : now ? at : earlier.shift();
       return { read, texture, copied };
@@ -117,16 +117,16 @@ function compare(a: readonly number[], b: readonly number[]): number {
 
 /** A name for what each read sees: its range, and how often its storage was written before. */
 function keysOf(users: readonly TextureUser[]): string[][] {
-  const ids = new Map<Root, number>();
-  const written = new Map<Root, number>();
-  const idOf = (root: Root) => {
-    const id = ids.get(root) ?? ids.size;
-    ids.set(root, id);
+  const ids = new Map<BufferSpec, number>();
+  const written = new Map<BufferSpec, number>();
+  const idOf = (buffer: BufferSpec) => {
+    const id = ids.get(buffer) ?? ids.size;
+    ids.set(buffer, id);
     return id;
   };
   return users.map(({ reads, writes }) => {
-    const names = reads.map((r) => [idOf(r.root), r.offset, r.bytes, written.get(r.root) ?? 0].join(' '));
-    for (const root of writes) written.set(root, (written.get(root) ?? 0) + 1);
+    const names = reads.map((r) => [idOf(r.buffer), r.offset, r.bytes, written.get(r.buffer) ?? 0].join(' '));
+    for (const buffer of writes) written.set(buffer, (written.get(buffer) ?? 0) + 1);
     return names;
   });
 }

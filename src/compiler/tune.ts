@@ -1,3 +1,5 @@
+import { label, type Variant } from '../autograd/op.js';
+import { align } from '../autograd/storage.js';
 import { measure } from '../bench/measure.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
@@ -5,13 +7,10 @@ import type { Outcomes } from '../gpu/error-scopes.js';
 import { GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from '../gpu/errors.js';
 import { requireTimestamps } from '../gpu/profiler.js';
 import { type Choice, Tuning } from '../gpu/tuner.js';
-import { bindSteps, checkLimits, type Piece } from './bind.js';
-import type { PlannedCall } from './compile.js';
-import { label, type Variant } from './op.js';
-import type { Root } from './placement.js';
+import { bind, type Step } from './bind.js';
+import type { BufferSpec, LaunchedCall, View } from './kernel-call.js';
+import { checkLimits } from './limits.js';
 import { candidates, shapeClass } from './shape-class.js';
-import type { Step } from './step.js';
-import { align } from './storage.js';
 
 export interface TuneOptions {
   /** Samples of each candidate; 5 when absent. */
@@ -69,7 +68,7 @@ const HOPELESS = 3;
  */
 export async function tune(
   engine: Engine,
-  calls: readonly PlannedCall[],
+  calls: readonly LaunchedCall[],
   options: TuneOptions = {},
 ): Promise<TuneResult> {
   const { budgetMs = Number.POSITIVE_INFINITY, signal, onProgress } = options;
@@ -99,17 +98,17 @@ export async function tune(
 interface CallClass {
   readonly key: string;
   /** The first call of the class. */
-  readonly call: PlannedCall;
+  readonly call: LaunchedCall;
   readonly among: readonly Variant[];
   count: number;
 }
 
-function classesOf(calls: readonly PlannedCall[]): CallClass[] {
+function classesOf(calls: readonly LaunchedCall[]): CallClass[] {
   const found = new Map<string, CallClass>();
   for (const call of calls) {
-    const among = candidates(call.op, call.call);
+    const among = candidates(call.op, call.kernel.call);
     if (among.length < 2) continue;
-    const key = shapeClass(call.op, call.call, among);
+    const key = shapeClass(call.op, call.kernel.call, among);
     const known = found.get(key);
     if (known) known.count++;
     else found.set(key, { key, call, among, count: 1 });
@@ -120,7 +119,7 @@ function classesOf(calls: readonly PlannedCall[]): CallClass[] {
 /** The candidates of one call, in turn, on the same arguments. */
 async function timeCandidates(
   engine: Engine,
-  planned: PlannedCall,
+  planned: LaunchedCall,
   among: readonly Variant[],
   { samples = 5, sampleMs = engine.software ? 20 : 2 }: TuneOptions,
 ): Promise<{ choice: Choice; refused: Record<string, string> }> {
@@ -161,27 +160,29 @@ export function choose(times: Readonly<Record<string, number>>, rule: string): C
 /** Values in [−1, 1), so that no kernel works on zeros alone: a Weyl sequence. */
 const VALUES = Float32Array.from({ length: 65536 }, (_, i) => (Math.imul(i, 0x9e3779b1) | 0) / 2 ** 31);
 
-/** The arguments of one call in buffers of their own, placed as in the plan, and the dispatches of its variants on them. */
+/** The arguments of one call in buffers of their own, placed as in the plan, and the dispatches of its kernels on them. */
 class CallBench {
   readonly #owned: { destroy(): void }[] = [];
-  readonly #places: Piece['places'] = {};
+  readonly #buffers = new Map<BufferSpec, GPUBuffer>();
+  readonly #views: Record<string, View> = {};
   readonly #outcomes: Outcomes = [];
 
   constructor(
     private readonly engine: Engine,
-    private readonly planned: PlannedCall,
+    private readonly planned: LaunchedCall,
   ) {
-    for (const [name, a] of Object.entries(planned.call.arg)) {
+    for (const [name, a] of Object.entries(planned.kernel.call.arg)) {
       const elements = align(a.offset + (a.rows - 1) * a.stride + a.channels);
-      const root = this.#root(`tune ${planned.op.name} ${name}`, elements, this.#outcomes);
-      this.#places[name] = { root, offset: a.offset, stride: a.stride };
-      if (a.dtype === 'f32') this.#fill(root);
+      const view = this.#view(`tune ${planned.op.name} ${name}`, elements, this.#outcomes, a.offset, a.stride);
+      this.#views[name] = view;
+      if (a.dtype === 'f32') this.#fill(view.allocation);
     }
   }
 
-  #root(name: string, elements: number, outcomes: Outcomes): Root {
-    const buffer = this.#buffer(name, elements, outcomes);
-    return { label: name, kind: 'pool', elements, dtype: 'f32', first: 0, last: 0, at: 0, buffer };
+  #view(label: string, elements: number, outcomes: Outcomes, offset: number, stride: number): View {
+    const allocation = { label, kind: 'pool', elements } as const;
+    this.#buffers.set(allocation, this.#buffer(label, elements, outcomes));
+    return { allocation, offset, stride };
   }
 
   #buffer(name: string, elements: number, outcomes: Outcomes, usage?: number): GPUBuffer {
@@ -191,30 +192,34 @@ class CallBench {
     return buffer;
   }
 
-  #fill({ buffer, elements }: Root): void {
-    for (let at = 0; at < elements; at += VALUES.length) {
-      const count = Math.min(VALUES.length, elements - at);
-      this.engine.write(buffer as GPUBuffer, 4 * at, VALUES.subarray(0, count), this.#outcomes);
+  #fill(allocation: View['allocation']): void {
+    const buffer = this.#buffers.get(allocation) as GPUBuffer;
+    for (let at = 0; at < allocation.elements; at += VALUES.length) {
+      const count = Math.min(VALUES.length, allocation.elements - at);
+      this.engine.write(buffer, 4 * at, VALUES.subarray(0, count), this.#outcomes);
     }
   }
 
-  /** The dispatches of a variant; a typed error when this device cannot run it. */
+  /** The dispatches of a kernel; a typed error when this device cannot run it. */
   async steps(variant: Variant): Promise<readonly Step[]> {
-    const { engine } = this;
-    const { op, node, call } = this.planned;
+    const { engine, planned } = this;
+    const { op, kernel } = planned;
     const outcomes = [...this.#outcomes];
-    const launch = variant.launch(call);
-    const places = { ...this.#places };
-    for (const [name, elements] of Object.entries(launch.scratch ?? {})) {
-      const root = this.#root(`tune ${op.name}/${variant.name} ${name}`, align(elements), outcomes);
-      places[name] = { root, offset: 0, stride: elements };
-    }
-    const name = label(op.name, variant.name, node.outputs[0]?.shape);
-    const piece: Piece = { op, node, variant, call, launch, places, label: name };
-    const roots = Object.values(places).map((p) => p.root);
-    checkLimits(engine.device.limits, [piece], roots);
+    const launch = variant.launch(kernel.call);
+    const buffers = { ...this.#views };
+    for (const [name, elements] of Object.entries(launch.scratch ?? {}))
+      buffers[name] = this.#view(`tune ${op.name}/${variant.name} ${name}`, align(elements), outcomes, 0, elements);
+    const name = label(op.name, variant.name, Object.values(planned.outputs)[0]?.shape);
+    // The kernel is timed by itself, without the work that was fused into it.
+    const known = (values: LaunchedCall['inputs']) =>
+      Object.fromEntries(Object.entries(values).filter(([argument]) => argument in kernel.call.arg));
+    const call: LaunchedCall = {
+      ...{ op, attrs: planned.attrs, inputs: known(planned.inputs), outputs: known(planned.outputs), epilogue: [] },
+      ...{ buffers, kernel: { ...kernel, variant, launch, label: name } },
+    };
+    checkLimits([call], engine.device.limits);
     const make = (text: string, size: number, usage?: number) => this.#buffer(text, size, outcomes, usage);
-    const { steps, textures } = await bindSteps(engine, [piece], make, outcomes);
+    const { steps, textures } = await bind(engine, [call], this.#buffers, make, outcomes);
     this.#owned.push(...textures);
     await engine.wait(Promise.all(outcomes));
     // The first run compiles the kernel on some adapters: it is none to be timed.

@@ -1,0 +1,147 @@
+import type { Dispatch } from '../autograd/op.js';
+import { channelsOf, rowsOf } from '../autograd/tensor.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import type { Outcomes } from '../gpu/error-scopes.js';
+import { UsageError } from '../gpu/errors.js';
+import { packParams, type TextureUpload } from '../gpu/shader.js';
+import { bindsRange, kernelArguments } from './choose.js';
+import { type BufferSpec, isLaunched, type LaunchedCall, type PlacedCall } from './kernel-call.js';
+import type { TextureRead, TextureUser } from './textures.js';
+
+/** One dispatch of a plan, ready to be recorded. */
+export interface Step {
+  /** The call that it does, or does a part of. */
+  readonly call: LaunchedCall;
+  /** Whether it is the first dispatch of its call; what a call costs is counted there. */
+  readonly first: boolean;
+  readonly shader: string;
+  readonly workgroups: readonly [number, number, number];
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  /** What it binds, by variable. */
+  readonly bindings: readonly StepBinding[];
+  /** What to bring into textures before it, for it and for later ones. */
+  readonly uploads: readonly TextureUpload[];
+}
+
+export interface StepBinding {
+  readonly name: string;
+  readonly buffer: BufferSpec;
+  readonly writes: boolean;
+}
+
+/** The GPU buffer of every buffer of a plan. */
+export type Buffers = ReadonlyMap<BufferSpec, GPUBuffer>;
+/** Makes a buffer of so many 4-byte elements that belongs to the plan. */
+export type MakeBuffer = (name: string, elements: number, usage?: number) => GPUBuffer;
+
+/** Pipelines, uniform values, textures and bind groups of every dispatch, in order. */
+export async function bind(
+  engine: Engine,
+  calls: readonly PlacedCall[],
+  buffers: Buffers,
+  make: MakeBuffer,
+  outcomes: Outcomes,
+): Promise<{ steps: readonly Step[]; textures: readonly GPUTexture[] }> {
+  const flat = calls
+    .filter(isLaunched)
+    .flatMap((call) => call.kernel.launch.dispatches.map((dispatch) => ({ call, dispatch })));
+  const pipelines = await Promise.all(flat.map(({ dispatch }) => engine.pipeline(dispatch.shader, dispatch.constants)));
+  const params = uniformValues(engine, flat, make, outcomes);
+  const users = flat.map(textureUser);
+  // Only kernels for software adapters read textures.
+  const textured = users.some(({ reads }) => reads.length) ? await import('./textures.js') : undefined;
+  const { rows, uses } = textured?.planTextures(users) ?? { rows: [], uses: [] };
+  const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height, outcomes)) : [];
+  const uploads: TextureUpload[][] = flat.map(() => []);
+  for (const list of uses)
+    for (const { read, texture, copied } of list) {
+      if (copied === undefined || !textured) continue;
+      const from = buffers.get(read.buffer) as GPUBuffer;
+      uploads[copied]?.push(...textured.uploadsOf(from, read.offset, read.bytes, textures[texture] as GPUTexture));
+    }
+  let empty: GPUBuffer | undefined;
+  const steps = flat.map(({ call, dispatch }, i): Step => {
+    const { shader, workgroups } = dispatch;
+    const views = (uses[i] ?? []).map(({ texture }) => (textures[texture] as GPUTexture).createView());
+    const bindings: StepBinding[] = [];
+    const entries = shader.bindings.map((b): GPUBindGroupEntry => {
+      if (b.type === 'uniform') return { binding: b.index, resource: params(i) };
+      const range = rangeOf(call, b.name);
+      if (!range) {
+        empty ??= make('left-out argument', 64);
+        return { binding: b.index, resource: { buffer: empty } };
+      }
+      const { buffer, offset, bytes: size } = range;
+      bindings.push({ name: b.name, buffer, writes: b.type === 'storage' });
+      if (b.type === 'texture') return { binding: b.index, resource: views.shift() as GPUTextureView };
+      return { binding: b.index, resource: { buffer: buffers.get(buffer) as GPUBuffer, offset, size } };
+    });
+    const pipeline = pipelines[i] as GPUComputePipeline;
+    return {
+      ...{ call, first: dispatch === call.kernel.launch.dispatches[0], shader: shader.label, workgroups, pipeline },
+      bindGroup: engine.bindGroup(call.kernel.label, pipeline, entries, outcomes),
+      bindings,
+      uploads: uploads[i] as TextureUpload[],
+    };
+  });
+  return { steps, textures };
+}
+
+interface CallDispatch {
+  readonly call: LaunchedCall;
+  readonly dispatch: Dispatch;
+}
+
+/** Writes the `struct Params` of every dispatch into one buffer; where that of dispatch i lies there. */
+function uniformValues(
+  engine: Engine,
+  flat: readonly CallDispatch[],
+  make: MakeBuffer,
+  outcomes: Outcomes,
+): (i: number) => GPUBufferBinding {
+  const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
+  const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
+  for (const [i, { call, dispatch }] of flat.entries()) {
+    const values: Record<string, number> = { ...dispatch.params };
+    for (const [name, { offset, stride }] of Object.entries(kernelArguments(call))) {
+      values[`${name}_offset`] ??= offset;
+      values[`${name}_stride`] ??= stride;
+    }
+    packParams(data, unit * i, dispatch.shader, values);
+  }
+  const buffer = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
+  engine.write(buffer, 0, data.buffer, outcomes);
+  return (i) => {
+    const fields = (flat[i] as CallDispatch).dispatch.shader.params.length;
+    return { buffer, offset: unit * i, size: Math.max(16, 4 * fields) };
+  };
+}
+
+/** The bytes that a variable is bound to: a value's own, or the whole allocation that it is a part of. */
+function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string): TextureRead | undefined {
+  const view = buffers[name];
+  if (!view) return undefined;
+  const { allocation, offset, buffer = allocation } = view;
+  const value = inputs[name] ?? outputs[name];
+  if (value && bindsRange(value, view))
+    return { buffer, offset: 4 * offset, bytes: 4 * rowsOf(value.shape) * channelsOf(value.shape) };
+  return { buffer, offset: 0, bytes: 4 * allocation.elements };
+}
+
+/** Checks that every variable of a dispatch has its storage, unless it may be left out, and says what it reads from textures. */
+function textureUser({ call, dispatch: { shader } }: CallDispatch): TextureUser {
+  const reads: TextureRead[] = [];
+  const writes: BufferSpec[] = [];
+  for (const { name, type } of shader.bindings) {
+    if (type === 'uniform') continue;
+    const range = rangeOf(call, name);
+    if (!range && (type === 'texture' || !call.op.args.includes(`${name}?`)))
+      throw new UsageError(
+        `${shader.label}: variable ${name} is neither an argument, a result nor scratch of ${call.op.name}`,
+      );
+    if (range && type === 'texture') reads.push(range);
+    if (range && type === 'storage') writes.push(range.buffer);
+  }
+  return { reads, writes };
+}

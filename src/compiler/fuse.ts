@@ -1,0 +1,186 @@
+import {
+  argumentName,
+  type EpilogueStep,
+  type KernelCall,
+  rangesOf,
+  readersOf,
+  type Target,
+  type Value,
+  type Values,
+} from './kernel-call.js';
+
+/** What a kernel may do besides its own work: more would not fit into its bindings or numbers. */
+const MOST_STEPS = 8;
+
+/**
+ * Gives elementwise ops to the kernels that make their operands, where that saves reading a value back: conv → bias → activation,
+ * norm → dropout → activation, gradient of a convolution → gradient of an activation → sum. Nothing is computed twice, no value is
+ * kept longer than before, and no result changes a bit.
+ */
+export function fuse(calls: readonly KernelCall[], target: Target): readonly KernelCall[] {
+  return new Fuser(calls, target).run();
+}
+
+/** The value on which a kernel can do further elementwise work before it stores it. */
+function extensibleResult({ op, outputs }: KernelCall): Value | undefined {
+  const value = op.epilogue === undefined ? undefined : outputs[op.epilogue];
+  return value?.dtype === 'f32' ? value : undefined;
+}
+
+/** Names of what step k of an epilogue adds to the arguments and results of its call. */
+const operandName = (k: number, name: string) => `fused${k}_${name}`;
+const resultName = (k: number) => `fused${k}_result`;
+
+class Fuser {
+  readonly #calls: readonly KernelCall[];
+  readonly #readers: ReadonlyMap<Value, readonly KernelCall[]>;
+  readonly #position: ReadonlyMap<KernelCall, number>;
+  /** The position at which a value is made; moves forward when an earlier kernel comes to make it. */
+  readonly #made = new Map<Value, number>();
+  readonly #makers = new Map<Value, KernelCall>();
+  readonly #merged = new Set<KernelCall>();
+
+  constructor(
+    calls: readonly KernelCall[],
+    private readonly target: Target,
+  ) {
+    // Leaves are there from the start.
+    const isLeaf = ({ op }: KernelCall) => op.kind === 'leaf';
+    this.#calls = [...calls.filter(isLeaf), ...calls.filter((c) => !isLeaf(c))];
+    this.#readers = readersOf(calls);
+    this.#position = new Map(this.#calls.map((call, i) => [call, i]));
+    for (const [i, call] of this.#calls.entries())
+      for (const value of Object.values(call.outputs)) {
+        this.#made.set(value, i);
+        this.#makers.set(value, call);
+      }
+  }
+
+  run(): readonly KernelCall[] {
+    const fused = new Map<KernelCall, KernelCall>();
+    for (const call of this.#calls) {
+      const result = extensibleResult(call);
+      if (!result || this.#merged.has(call)) continue;
+      const merged = this.#mergeable(call, result);
+      if (merged.length) fused.set(call, this.#fused(call, result, merged));
+    }
+    return this.#calls.filter((call) => !this.#merged.has(call)).map((call) => fused.get(call) ?? call);
+  }
+
+  /** One call in place of several: it runs as `first`, whose kernel does the others' work before it stores an element. */
+  #fused(first: KernelCall, result: Value, merged: readonly KernelCall[]): KernelCall {
+    const inside = new Set(merged);
+    const values = [result, ...merged.map(resultOf)];
+    const isRead = (value: Value) => (this.#readers.get(value) ?? []).some((reader) => !inside.has(reader));
+    const stored = values.flatMap((value, k) => (isRead(value) ? [k] : []));
+    // The first value that is stored goes where the kernel stores its own result; the others get variables of their own.
+    const name = first.op.epilogue as string;
+    const variableOf = new Map(stored.map((k, i) => [k, i === 0 ? name : resultName(k)]));
+    const numbers = new Map(values.map((value, k) => [value, k]));
+    const inputs: Record<string, Value> = { ...first.inputs };
+    const epilogue = merged.map((call, i): EpilogueStep => {
+      const { step, further } = stepOf(call, i + 1, numbers);
+      Object.assign(inputs, further);
+      return { ...step, stores: variableOf.get(i + 1) };
+    });
+    const outputs: Record<string, Value> = { ...first.outputs };
+    for (const [k, variable] of variableOf) outputs[variable] = values[k] as Value;
+    return { ...first, inputs, outputs, epilogue };
+  }
+
+  /** The elementwise calls that the kernel of `first` can do besides, in order. */
+  #mergeable(first: KernelCall, result: Value): KernelCall[] {
+    const at = this.#at(first);
+    const values = new Map<Value, number>([[result, 0]]);
+    const merged: KernelCall[] = [];
+    let bound = first.op.args.length + first.op.results.length + 1;
+    for (let grown = true; grown && merged.length < MOST_STEPS; ) {
+      grown = false;
+      const readers = [...values.keys()].flatMap((value) => this.#readers.get(value) ?? []);
+      for (const call of [...new Set(readers)].sort((a, b) => this.#at(a) - this.#at(b))) {
+        if (this.#merged.has(call) || !call.op.pointwise || !this.#isReady(call, values, at)) continue;
+        const inside = new Set([...merged, call]);
+        const vanishes = (value: Value) => (this.#readers.get(value) ?? []).every((reader) => inside.has(reader));
+        const saves = Object.values(call.inputs).some((x) => values.has(x) && vanishes(x));
+        if (!saves && !this.#follows(call, at, inside)) continue;
+        if (this.#sharesBuffer(call, [...Object.values(first.inputs), ...values.keys(), ...Object.values(call.inputs)]))
+          continue;
+        const { further } = stepOf(call, 0, values);
+        const more = Object.keys(further).length + (saves ? 0 : 1);
+        const { device, slowCompiler } = this.target;
+        const tooSlow = more > 0 && first.op.unrolled && slowCompiler;
+        if (bound + more > device.limits.maxStorageBuffersPerShaderStage || tooSlow) continue;
+        bound += more;
+        merged.push(call);
+        this.#merged.add(call);
+        values.set(resultOf(call), merged.length);
+        this.#made.set(resultOf(call), at);
+        grown = true;
+        break;
+      }
+    }
+    return merged;
+  }
+
+  #at(call: KernelCall): number {
+    return this.#position.get(call) as number;
+  }
+
+  /** Whether all that a call reads is among `values`, or made before position `at` and not changed by an update since. */
+  #isReady(call: KernelCall, values: ReadonlyMap<Value, number>, at: number): boolean {
+    const updated = this.#calls.slice(at, this.#at(call)).some(({ op }) => op.kind === 'update');
+    return Object.values(call.inputs).every((x) => {
+      if (values.has(x)) return true;
+      return (this.#made.get(x) as number) < at && !(updated && this.#makers.get(x)?.op.kind);
+    });
+  }
+
+  /** Whether a call's result lies in one buffer with one of `others`: WebGPU lets no kernel read and write one buffer. */
+  #sharesBuffer(call: KernelCall, others: readonly Value[]): boolean {
+    const result = resultOf(call);
+    const home = this.#home(result);
+    return home !== result && others.some((x) => this.#home(x) === home);
+  }
+
+  /** The value whose buffer a concatenation or slice puts another into. */
+  #home(value: Value): Value {
+    const from = this.#makers.get(value);
+    const whole =
+      (from && rangesOf(from).find((r) => r.part === value)?.whole) ??
+      (this.#readers.get(value) ?? []).flatMap(rangesOf).find((r) => r.part === value)?.whole;
+    return whole ? this.#home(whole) : value;
+  }
+
+  /** Whether nothing runs between position `at` and a call, so that its result takes memory no earlier than before. */
+  #follows(call: KernelCall, at: number, inside: ReadonlySet<KernelCall>): boolean {
+    return this.#calls
+      .slice(at + 1, this.#at(call))
+      .every((c) => c.op.kind === 'view' || inside.has(c) || this.#merged.has(c));
+  }
+}
+
+function resultOf({ outputs }: KernelCall): Value {
+  return Object.values(outputs)[0] as Value;
+}
+
+/** An elementwise call as step k of an epilogue whose values are numbered; `further` is what it reads besides, by argument name. */
+function stepOf(
+  { op, attrs, inputs }: KernelCall,
+  k: number,
+  numbers: ReadonlyMap<Value, number>,
+): { step: EpilogueStep; further: Values } {
+  const further: Record<string, Value> = {};
+  const read = (listed: string): string => {
+    const name = operandName(k, argumentName(listed));
+    further[name] = inputs[listed] as Value;
+    return name;
+  };
+  const { operands = [], random } = op.pointwise ?? {};
+  const step: EpilogueStep = {
+    op,
+    attrs,
+    operands: operands.map((name) => numbers.get(inputs[name] as Value) ?? read(name)),
+    ...(random && { state: read(random.state) }),
+  };
+  return { step, further };
+}

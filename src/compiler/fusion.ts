@@ -1,0 +1,4 @@
+/** The passes that fuse elementwise ops into other kernels; a plan without fusion does not load them. */
+export { distribute } from './distribute.js';
+export { extend } from './extend.js';
+export { fuse } from './fuse.js';

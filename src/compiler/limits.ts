@@ -1,0 +1,38 @@
+import { LimitError } from '../gpu/errors.js';
+import { isLaunched, type PlacedCall } from './kernel-call.js';
+
+const ADVICE = 'Use a smaller batch, image or width.';
+
+/** Throws `LimitError` for memory, dispatches and bindings beyond what the device allows; nothing has been allocated by then. */
+export function checkLimits(calls: readonly PlacedCall[], limits: GPUSupportedLimits): void {
+  const most = limits.maxStorageBufferBindingSize;
+  for (const call of calls)
+    for (const { allocation } of Object.values(call.buffers)) {
+      const bytes = 4 * allocation.elements;
+      if (bytes <= most) continue;
+      const owner = isLaunched(call) && !allocation.label.startsWith(call.kernel.label) ? `${call.kernel.label}: ` : '';
+      throw new LimitError(`${owner}${allocation.label}`, 'maxStorageBufferBindingSize', bytes, most, ADVICE);
+    }
+  for (const { kernel } of calls.filter(isLaunched))
+    for (const { workgroups, shader } of kernel.launch.dispatches) {
+      const groups = Math.max(...workgroups);
+      const { maxComputeWorkgroupsPerDimension, maxStorageBuffersPerShaderStage } = limits;
+      if (groups > maxComputeWorkgroupsPerDimension)
+        throw new LimitError(
+          kernel.label,
+          'maxComputeWorkgroupsPerDimension',
+          groups,
+          maxComputeWorkgroupsPerDimension,
+          ADVICE,
+        );
+      const bound = shader.bindings.filter((b) => b.type !== 'uniform').length;
+      if (bound > maxStorageBuffersPerShaderStage)
+        throw new LimitError(
+          kernel.label,
+          'maxStorageBuffersPerShaderStage',
+          bound,
+          maxStorageBuffersPerShaderStage,
+          'Request a higher limit when creating the device.',
+        );
+    }
+}

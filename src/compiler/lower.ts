@@ -1,0 +1,60 @@
+import type { Op } from '../autograd/op.js';
+import { Node, type Tensor } from '../autograd/tensor.js';
+import { UsageError } from '../gpu/errors.js';
+import { argumentName, type KernelCall, type Values } from './kernel-call.js';
+
+/** What a plan is to compute. */
+export interface Wanted {
+  /** The results by name. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Parameter updates to run besides. */
+  readonly update?: readonly Node[];
+  /** Intermediates to keep for `plan.read`, or `'all'`. */
+  readonly retain?: 'all' | readonly Tensor[];
+}
+
+/**
+ * Stands behind all other calls and reads what must still be there when the plan has run: its outputs and retained values. No
+ * kernel runs for it.
+ */
+const keepOp: Op = { name: 'keep', kind: 'keep', args: [], results: [], infer: () => [], variants: [] };
+
+/** The graph as calls, in the order in which its nodes were made: every node that the wanted values need, then what is kept. */
+export function lower(wanted: Wanted): KernelCall[] {
+  const nodes = nodesOf([...Object.values(wanted.outputs), ...(wanted.update ?? [])]);
+  return [...nodes.map(callOf), keepCall(wanted, nodes)];
+}
+
+function callOf(node: Node): KernelCall {
+  const { op, attrs, inputs, outputs } = node;
+  const named: Record<string, Tensor> = {};
+  // An update has one more input for each parameter: its gradient.
+  for (const [i, x] of inputs.entries()) if (x) named[argumentName(op.args[i] ?? `gradient${i}`)] = x;
+  const results = Object.fromEntries(outputs.map((y, i) => [op.results[i] ?? '', y]));
+  return { op, node, attrs, inputs: named, outputs: results, epilogue: [] };
+}
+
+function keepCall({ outputs, retain = [] }: Wanted, nodes: readonly Node[]): KernelCall {
+  const made = new Set(nodes.flatMap((n) => n.outputs));
+  const stranger = retain !== 'all' && retain.find((t) => !made.has(t));
+  if (stranger)
+    throw new UsageError(
+      `compile: ${stranger} is to be retained, but no output of this plan needs it. Name it as an output instead.`,
+    );
+  const retained = retain === 'all' ? [...made].filter((t) => !t.node.op.kind) : retain;
+  const inputs: Values = { ...outputs, ...Object.fromEntries(retained.map((t, i) => [`retained ${i}`, t])) };
+  return { op: keepOp, attrs: null, inputs, outputs: {}, epilogue: [] };
+}
+
+/** Every node that is needed for these values and nodes, in the order in which they were made. */
+export function nodesOf(from: readonly (Tensor | Node)[]): Node[] {
+  const found = new Set<Node>();
+  const stack = from.map((x) => (x instanceof Node ? x : x.node));
+  while (stack.length) {
+    const node = stack.pop() as Node;
+    if (found.has(node)) continue;
+    found.add(node);
+    for (const x of node.inputs) if (x) stack.push(x.node);
+  }
+  return [...found].sort((a, b) => a.id - b.id);
+}

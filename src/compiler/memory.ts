@@ -1,0 +1,57 @@
+import type { ParameterSet } from '../autograd/leaves.js';
+import { largestLiveSet, lifetimesOf } from './allocate.js';
+import type { BufferSpec, PlacedCall } from './kernel-call.js';
+
+/** Device memory of a plan, in bytes. */
+export interface MemoryReport {
+  /** All that is allocated while the plan runs. */
+  readonly peak: number;
+  readonly weights: number;
+  readonly gradients: number;
+  /** Intermediates and temporaries, which share buffers. */
+  readonly activations: number;
+  /** What `activations` could not be smaller than: the largest set of intermediates alive at once. */
+  readonly largestLiveSet: number;
+  readonly inputs: number;
+  /** Textures that some kernels read their arguments from. */
+  readonly textures: number;
+  /** Every parameter set the plan touches, optimiser state included. */
+  readonly parameterSets: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+/** The buffers that calls use, each once, in the order of first use. */
+export function buffersOf(calls: readonly PlacedCall[]): readonly BufferSpec[] {
+  const views = calls.flatMap((call) => Object.values(call.buffers));
+  return [...new Set(views.map((view) => view.buffer ?? view.allocation))];
+}
+
+/**
+ * What a plan takes.
+ * @param made Bytes of all the buffers that the plan has made for itself, uniform values included.
+ */
+export function memoryReport(
+  calls: readonly PlacedCall[],
+  made: number,
+  textures: readonly GPUTexture[],
+  bytesOfSet: (set: ParameterSet) => number,
+): MemoryReport {
+  const buffers = buffersOf(calls);
+  const bytesOf = (...kinds: BufferSpec['kind'][]) =>
+    4 * sum(buffers.filter((b) => kinds.includes(b.kind)).map((b) => b.elements));
+  const sets = [...new Set(buffers.flatMap((b) => (b.kind === 'parameter' && b.slab ? [b.slab.set] : [])))];
+  const parameterSets = sets.map((set) => ({ name: set.name, bytes: bytesOfSet(set) }));
+  const weights = sum(parameterSets.map((p) => p.bytes));
+  const texels = 16 * sum(textures.map((t) => t.width * t.height));
+  return {
+    peak: made + texels + weights,
+    weights,
+    gradients: bytesOf('gradient'),
+    activations: bytesOf('pool', 'scratch'),
+    largestLiveSet: 4 * largestLiveSet(lifetimesOf(calls), calls.length),
+    inputs: bytesOf('input', 'constant'),
+    textures: texels,
+    parameterSets,
+  };
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);

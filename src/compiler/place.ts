@@ -1,0 +1,185 @@
+import type { LeafAttrs, UpdateAttrs } from '../autograd/leaves.js';
+import type { Op } from '../autograd/op.js';
+import { ALIGN, align } from '../autograd/storage.js';
+import { channelsOf, rowsOf, sizeOf } from '../autograd/tensor.js';
+import { UsageError } from '../gpu/errors.js';
+import { copyOp } from '../kernels/copy/copy.js';
+import { findHomes, type GradientSlot, type Home, type Homes } from './homes.js';
+import {
+  type Allocation,
+  denseView,
+  describeValue,
+  type KernelCall,
+  type PlacedCall,
+  type Target,
+  takesStride,
+  type Value,
+  type View,
+} from './kernel-call.js';
+import { Slabs } from './slabs.js';
+
+/**
+ * Says where every value lies. Views vanish: what they name lies in something else already. Copies are put in where a value cannot
+ * lie where it is wanted, or where a kernel is faster on rows that begin at whole vec4s. An update becomes one call a slab.
+ */
+export function place(calls: readonly KernelCall[], target: Target): readonly PlacedCall[] {
+  return new Placer(calls, target).run();
+}
+
+class Placer {
+  readonly #slabs: Slabs;
+  readonly #homes: Homes;
+  readonly #views = new Map<Value, View>();
+  readonly #placed: PlacedCall[] = [];
+
+  constructor(
+    private readonly calls: readonly KernelCall[],
+    private readonly target: Target,
+  ) {
+    this.#slabs = new Slabs(target.device.limits);
+    this.#homes = findHomes(calls, (update) => this.#slots(update));
+  }
+
+  run(): readonly PlacedCall[] {
+    this.#expectOneUpdateEach();
+    for (const call of this.calls) {
+      const { kind } = call.op;
+      if (kind === 'leaf') this.#leaf(call);
+      for (const { part, to } of this.#homes.copies.filter((c) => c.call === call))
+        this.#copy(part, this.#viewOf(part), this.#inHome(part, to));
+      if (kind === 'update') this.#update(call);
+      else if (kind === 'keep') this.#add(call, (_, value) => this.#viewOf(value));
+      else if (!kind) this.#add(call, (name, value) => this.#argument(call, name, value));
+    }
+    return this.#placed;
+  }
+
+  /** Adds a call with its arguments where `viewOf` says, and its results where they lie. */
+  #add(call: KernelCall, viewOf: (name: string, value: Value) => View): void {
+    const buffers: Record<string, View> = {};
+    for (const [name, value] of Object.entries(call.inputs)) buffers[name] = viewOf(name, value);
+    for (const [name, value] of Object.entries(call.outputs)) buffers[name] = this.#viewOf(value);
+    this.#placed.push({ ...call, buffers });
+  }
+
+  #leaf(call: KernelCall): void {
+    const attrs = call.attrs as LeafAttrs;
+    const [value] = Object.values(call.outputs) as [Value];
+    if (attrs.source === 'parameter') {
+      const { allocation, offset } = this.#slabs.slot(attrs.set, attrs.name, 'parameter');
+      this.#views.set(value, denseView(allocation, value, offset));
+    } else {
+      const label = `${attrs.source}/${describeValue(value)}`;
+      this.#views.set(value, denseView({ label, kind: attrs.source, elements: align(sizeOf(value.shape)) }, value));
+    }
+    this.#add(call, (_, v) => this.#viewOf(v));
+  }
+
+  #copy(value: Value, from: View, to: View): void {
+    const copied: Value = { name: `copy of ${value.name}`, shape: value.shape, dtype: value.dtype };
+    const call = { op: copyOp as Op, attrs: null, inputs: { x: value }, outputs: { y: copied }, epilogue: [] };
+    this.#placed.push({ ...call, buffers: { x: from, y: to } });
+  }
+
+  /** Where a value lies; one without a home gets an allocation of its own. */
+  #viewOf(value: Value): View {
+    const found = this.#views.get(value);
+    if (found) return found;
+    const home = this.#homes.of.get(value);
+    const view = home ? this.#inHome(value, home) : this.#own(value);
+    this.#views.set(value, view);
+    return view;
+  }
+
+  #inHome(value: Value, home: Home): View {
+    if ('allocation' in home) return denseView(home.allocation, value, home.offset);
+    const { allocation, offset, stride } = this.#viewOf(home.whole);
+    return { allocation, offset: offset + home.row * stride + home.channel, stride };
+  }
+
+  #own(value: Value): View {
+    const channels = channelsOf(value.shape);
+    const strided = this.#homes.isStrided(value);
+    const { redzone } = this.target;
+    const gap = strided ? (redzone ?? 0) : 0;
+    // Rows of an image begin at whole vec4s, also where its channels do not fill them.
+    const wide = strided && value.shape.length === 4 && channels > 2;
+    const stride = gap + (wide ? 4 * Math.ceil(channels / 4) : channels);
+    const elements = align(gap + rowsOf(value.shape) * stride) + (redzone === undefined ? 0 : align(1));
+    return { allocation: { label: describeValue(value), kind: 'pool', elements }, offset: gap, stride };
+  }
+
+  /** Where a kernel reads an argument. */
+  #argument(call: KernelCall, name: string, value: Value): View {
+    if (!takesStride(call, name)) return this.#dense(value);
+    return call.op.aligned?.includes(name) && this.target.alignRows ? this.#aligned(value) : this.#viewOf(value);
+  }
+
+  /** A value where a kernel that takes no distance between rows can bind it. */
+  #dense(value: Value): View {
+    const view = this.#viewOf(value);
+    const isDense = view.stride === channelsOf(value.shape) || rowsOf(value.shape) === 1;
+    if (isDense && view.offset % ALIGN === 0) return view;
+    // Checks bind it by a range of its buffer, as parameters are.
+    const offset = this.target.redzone === undefined ? 0 : ALIGN;
+    const elements = offset + align(sizeOf(value.shape));
+    const to = denseView({ label: `contiguous ${describeValue(value)}`, kind: 'scratch', elements }, value, offset);
+    this.#copy(value, view, to);
+    return to;
+  }
+
+  /** A value where vec4 loads of its rows are aligned. */
+  #aligned(value: Value): View {
+    const view = this.#viewOf(value);
+    const channels = channelsOf(value.shape);
+    if ((view.stride % 4 === 0 && view.offset % 4 === 0) || channels < 3) return view;
+    const stride = 4 * Math.ceil(channels / 4);
+    const elements = align(rowsOf(value.shape) * stride);
+    const allocation: Allocation = { label: `aligned ${describeValue(value)}`, kind: 'scratch', elements };
+    const to = { allocation, offset: 0, stride };
+    this.#copy(value, view, to);
+    return to;
+  }
+
+  /** The gradients that an update reads, which come last among its arguments, and where it wants them. */
+  #slots({ attrs, inputs }: KernelCall): { gradient: Value; slot: GradientSlot }[] {
+    const { set } = attrs as UpdateAttrs;
+    const gradients = Object.values(inputs).slice(-set.names.length);
+    return set.names.map((name, i) => ({
+      ...{ gradient: gradients[i] as Value, slot: this.#slabs.slot(set, name, 'gradient') },
+    }));
+  }
+
+  /** One call per slab: the whole group of parameters at once. */
+  #update({ op, node, attrs, inputs }: KernelCall): void {
+    const { set, state } = attrs as UpdateAttrs;
+    const further = Object.entries(inputs).slice(0, -set.names.length);
+    for (const [i, gradients] of this.#slabs.of(set, 'gradient').entries()) {
+      const parameters = (of: typeof set) => this.#slabs.of(of, 'parameter')[i] as Allocation;
+      const slabs: Record<string, Allocation> = { weights: parameters(set), gradients };
+      for (const [name, of] of Object.entries(state)) slabs[name] = parameters(of);
+      const values: Record<string, Value> = {};
+      const buffers: Record<string, View> = {};
+      for (const [name, allocation] of Object.entries(slabs)) {
+        const { label, elements } = allocation;
+        values[name] = { name: label, shape: [elements], dtype: 'f32' };
+        buffers[name] = { allocation, offset: 0, stride: elements };
+      }
+      for (const [name, value] of further) {
+        values[name] = value;
+        buffers[name] = this.#dense(value);
+      }
+      this.#placed.push({ op, node, attrs, inputs: values, outputs: {}, epilogue: [], buffers });
+    }
+  }
+
+  #expectOneUpdateEach(): void {
+    const updated = new Set<unknown>();
+    for (const { op, attrs } of this.calls) {
+      if (op.kind !== 'update') continue;
+      const { set } = attrs as UpdateAttrs;
+      if (updated.has(set)) throw new UsageError(`parameter set ${set.name} is updated twice in one plan`);
+      updated.add(set);
+    }
+  }
+}

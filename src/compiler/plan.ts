@@ -1,0 +1,281 @@
+import type { LeafAttrs } from '../autograd/leaves.js';
+import { ParameterStorage } from '../autograd/storage.js';
+import { channelsOf, rowsOf, type Tensor, type TensorData } from '../autograd/tensor.js';
+import { encodeDispatches } from '../gpu/encode.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import type { Outcomes } from '../gpu/error-scopes.js';
+import { ShapeError, UsageError } from '../gpu/errors.js';
+import type { Recording } from '../gpu/profiler.js';
+import { type Buffers, bind, type Step } from './bind.js';
+import { costOf } from './cost.js';
+import { type BufferSpec, extentOf, type PlacedCall, type Value, type View } from './kernel-call.js';
+import { buffersOf, type MemoryReport, memoryReport } from './memory.js';
+import { PlanInputs } from './plan-inputs.js';
+import { explainText, type Stage, scheduleText } from './plan-text.js';
+
+export interface ProfileRow {
+  label: string;
+  op: string;
+  variant: string;
+  shader: string;
+  /** Median time of the dispatch in milliseconds. */
+  ms: number;
+  /** Operations and bytes of the whole call, given at its first dispatch; 0 at the others. */
+  flops: number;
+  bytes: number;
+}
+
+/** What the host did for a run, in milliseconds: writing inputs, recording commands, handing them to the driver. */
+export interface HostTimes {
+  readonly inputs: number;
+  readonly recording: number;
+  readonly submission: number;
+}
+
+/** What a plan consists of; the benchmark and the checks look at it. */
+export interface PlanParts {
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** The calls after every pass; the last ones run. */
+  readonly stages: readonly Stage[];
+  readonly calls: readonly PlacedCall[];
+  readonly steps: readonly Step[];
+  readonly buffers: Buffers;
+  readonly textures: readonly GPUTexture[];
+  /** What `destroy` frees. */
+  readonly owned: readonly (GPUBuffer | GPUTexture)[];
+  readonly memory: MemoryReport;
+}
+
+/** Makes the buffers, pipelines and bind groups of calls. Nothing stays allocated when that fails. */
+export async function makePlan(
+  engine: Engine,
+  calls: readonly PlacedCall[],
+  outputs: Readonly<Record<string, Tensor>>,
+  stages: readonly Stage[],
+): Promise<Plan> {
+  const outcomes: Outcomes = [];
+  const made: GPUBuffer[] = [];
+  let textures: readonly GPUTexture[] = [];
+  const make = (name: string, elements: number, usage = STORAGE) => {
+    const buffer = engine.buffer(name, 4 * elements, usage, outcomes);
+    made.push(buffer);
+    return buffer;
+  };
+  try {
+    const buffers = new Map<BufferSpec, GPUBuffer>();
+    for (const spec of buffersOf(calls)) {
+      const { set, index = 0 } = (spec.kind === 'parameter' && spec.slab) || {};
+      const shared = set && ParameterStorage.of(engine, set, outcomes).buffers[index];
+      buffers.set(spec, shared ?? make(spec.label, spec.elements));
+    }
+    for (const { attrs, buffers: views } of calls.filter((call) => call.op.kind === 'leaf')) {
+      const leaf = attrs as LeafAttrs;
+      const [view] = Object.values(views);
+      if (leaf.source === 'constant')
+        engine.write(bufferOf(buffers, view), 0, leaf.data as BufferSource, outcomes);
+    }
+    const bound = await bind(engine, calls, buffers, make, outcomes);
+    textures = bound.textures;
+    await engine.wait(Promise.all(outcomes));
+    const bytes = made.reduce((sum, buffer) => sum + buffer.size, 0);
+    const memory = memoryReport(calls, bytes, textures, (set) => ParameterStorage.of(engine, set).bytes);
+    const owned = [...made, ...textures];
+    return new Plan(engine, { outputs, stages, calls, steps: bound.steps, buffers, textures, owned, memory });
+  } catch (error) {
+    for (const o of [...made, ...textures]) o.destroy();
+    throw error;
+  }
+}
+
+const STORAGE = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST;
+
+function bufferOf(buffers: Buffers, view: View | undefined): GPUBuffer {
+  return buffers.get((view?.buffer ?? view?.allocation) as BufferSpec) as GPUBuffer;
+}
+
+/**
+ * A compiled graph. `run` replays it: input writes and one submission, no allocation, no bind group, no compilation, no
+ * read-back. All plans of an engine share the parameter sets they use.
+ */
+export class Plan {
+  readonly #inputs: PlanInputs;
+  /** What can be read: outputs, retained values, inputs and parameters. */
+  readonly #readable = new Map<Value, View>();
+  #destroyed = false;
+
+  constructor(
+    readonly engine: Engine,
+    readonly parts: PlanParts,
+  ) {
+    for (const { op, inputs, outputs, buffers } of parts.calls)
+      if (op.kind === 'leaf' || op.kind === 'keep')
+        for (const [name, value] of Object.entries({ ...inputs, ...outputs }))
+          this.#readable.set(value, buffers[name] as View);
+    const leaves = parts.calls.filter(({ op, attrs }) => op.kind === 'leaf' && (attrs as LeafAttrs).source === 'input');
+    this.#inputs = new PlanInputs(
+      leaves.map(({ attrs, outputs, buffers }) => ({
+        attrs: attrs as LeafAttrs & { source: 'input' },
+        type: Object.values(outputs)[0] as Value,
+        buffer: bufferOf(parts.buffers, Object.values(buffers)[0]),
+      })),
+    );
+  }
+
+  /** The dispatches of a run, in order. */
+  get steps(): readonly Step[] {
+    return this.parts.steps;
+  }
+
+  get outputs(): Readonly<Record<string, Tensor>> {
+    return this.parts.outputs;
+  }
+
+  /**
+   * Runs the plan once. Inputs are given by name in device layout (NHWC); one that is left out keeps its last value. Returns as
+   * soon as the work is submitted; a later `read` sees its results. Throws `UsageError` or `ShapeError` before any GPU work.
+   */
+  run(inputs: Readonly<Record<string, TensorData>> = {}): void {
+    this.runTimed(inputs);
+  }
+
+  /** `run`, and how long the host took for each part of it. */
+  runTimed(inputs: Readonly<Record<string, TensorData>> = {}): HostTimes {
+    const begin = performance.now();
+    this.#feed(inputs);
+    const fed = performance.now();
+    const encoder = this.encode();
+    const recorded = performance.now();
+    this.engine.submit(encoder, 'run');
+    this.engine.counters.dispatches += this.steps.length;
+    return { inputs: fed - begin, recording: recorded - fed, submission: performance.now() - recorded };
+  }
+
+  #feed(inputs: Readonly<Record<string, TensorData>>): void {
+    this.#expectAlive();
+    this.#inputs.check(inputs);
+    this.engine.scoped('inputs', ({ queue }) => this.#inputs.write(queue, inputs));
+  }
+
+  #expectAlive(): void {
+    if (this.#destroyed) throw new UsageError('this plan was destroyed');
+  }
+
+  /** Names that `run` takes. */
+  get inputNames(): string[] {
+    return this.#inputs.names;
+  }
+
+  /** Records the commands of a run without submitting them. */
+  encode(): GPUCommandEncoder {
+    const label = this.engine.label('run');
+    const encoder = this.engine.device.createCommandEncoder({ label });
+    encodeDispatches(encoder, this.steps, label);
+    return encoder;
+  }
+
+  /**
+   * Reads an output by name, or an output, a retained value, an input or a parameter as a tensor, in device layout. The copy is
+   * queued at once, so the value is that of the runs submitted so far, however late the promise is awaited. Rejects with
+   * `UsageError` for any other value: compile with `retain` to keep it.
+   */
+  async read(what: Tensor | string): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes(what, 'f32'));
+  }
+
+  /** `read` for tensors of unsigned integers. */
+  async readUint(what: Tensor | string): Promise<Uint32Array> {
+    return new Uint32Array(await this.#bytes(what, 'u32'));
+  }
+
+  /** Reads a scalar: a loss. */
+  async scalar(what: Tensor | string): Promise<number> {
+    return (await this.read(what))[0] as number;
+  }
+
+  async #bytes(what: Tensor | string, dtype: Tensor['dtype']): Promise<ArrayBuffer> {
+    this.#expectAlive();
+    const t = typeof what === 'string' ? this.outputs[what] : what;
+    if (!t) throw new UsageError(`the plan has no output ${what}; it has ${Object.keys(this.outputs).join(', ')}`);
+    if (t.dtype !== dtype)
+      throw new ShapeError('read', `${t} is ${t.dtype}; use ${t.dtype === 'f32' ? 'read' : 'readUint'}`);
+    const view = this.#readable.get(t);
+    if (!view) throw this.#notKept(t);
+    const buffer = bufferOf(this.parts.buffers, view);
+    const raw = await this.engine.readBuffer(buffer, 4 * view.offset, 4 * extentOf(view, t));
+    const channels = channelsOf(t.shape);
+    if (view.stride === channels) return raw;
+    const from = new Uint32Array(raw);
+    const to = new Uint32Array(t.size);
+    for (let r = 0; r < rowsOf(t.shape); r++)
+      to.set(from.subarray(r * view.stride, r * view.stride + channels), r * channels);
+    return to.buffer;
+  }
+
+  #notKept(t: Tensor): UsageError {
+    const [lowered] = this.parts.stages;
+    const isPart = lowered?.calls.some((call) => Object.values(call.outputs).includes(t));
+    return new UsageError(
+      isPart
+        ? `${t} is an intermediate that this plan does not keep: its memory is used again, or a kernel never stores it. ` +
+            'Keep it with compile(…, { retain: [tensor] }), or make it an output.'
+        : `${t} is not part of this plan`,
+    );
+  }
+
+  /** Device memory by purpose. */
+  memory(): MemoryReport {
+    return this.parts.memory;
+  }
+
+  /**
+   * Runs the plan `runs` times with every dispatch between two timestamps and gives the median time of each. These are real
+   * runs: a training plan trains. Needs a device with the feature `timestamp-query`.
+   */
+  async profile(inputs: Readonly<Record<string, TensorData>> = {}, runs = 1): Promise<ProfileRow[]> {
+    const samples: number[][] = this.steps.map(() => []);
+    for (let run = 0; run < runs; run++) {
+      const { dispatches } = await this.record(inputs);
+      for (const [i, { begin, end }] of dispatches.entries()) samples[i]?.push(end - begin);
+    }
+    return this.steps.map(({ call, shader, first }, i) => {
+      const sorted = (samples[i] as number[]).sort((a, b) => a - b);
+      const cost = first ? costOf(call) : { flops: 0, bytes: 0 };
+      const { label, variant } = call.kernel;
+      return {
+        label,
+        op: call.op.name,
+        variant: variant.name,
+        shader,
+        ms: sorted[sorted.length >> 1] as number,
+        ...cost,
+      };
+    });
+  }
+
+  /** Runs the plan once with every dispatch between two timestamps; by step, when it ran. As `profile`, this is a real run. */
+  async record(inputs: Readonly<Record<string, TensorData>> = {}): Promise<Recording> {
+    const { recordDispatches, requireTimestamps } = await import('../gpu/profiler.js');
+    requireTimestamps(this.engine);
+    const begin = performance.now();
+    this.#feed(inputs);
+    const end = performance.now();
+    const { dispatches, host } = await recordDispatches(this.engine, this.steps);
+    return { dispatches, host: [{ name: 'write inputs', begin, end }, ...host] };
+  }
+
+  /** The plan as a table: what runs, on which shapes, in which buffers. */
+  toString(): string {
+    return scheduleText(this.steps, this.memory());
+  }
+
+  /** The calls after every pass of the compiler, one line each: how the graph became what runs. */
+  explain(): string {
+    return explainText(this.parts.stages);
+  }
+
+  /** Frees everything but the parameter sets. The device stays with its owner. */
+  destroy(): void {
+    this.#destroyed = true;
+    for (const o of this.parts.owned) o.destroy();
+  }
+}

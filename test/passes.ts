@@ -1,0 +1,13 @@
+import type { Tensor } from '../src/autograd/tensor.js';
+import { choose } from '../src/compiler/choose.js';
+import { targetOf } from '../src/compiler/compile.js';
+import { isLaunched, type LaunchedCall } from '../src/compiler/kernel-call.js';
+import { lower } from '../src/compiler/lower.js';
+import { place } from '../src/compiler/place.js';
+import type { Engine } from '../src/gpu/engine.js';
+
+/** The launches of a graph whose kernels are loaded, without fusion. */
+export function launchesOf(engine: Engine, outputs: Readonly<Record<string, Tensor>>): readonly LaunchedCall[] {
+  const target = targetOf(engine);
+  return choose(place(lower({ outputs }), target), target).filter(isLaunched);
+}
