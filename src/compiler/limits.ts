@@ -6,11 +6,11 @@ const ADVICE = 'Use a smaller batch, image or width.';
 /** Throws `LimitError` for memory, dispatches and bindings beyond what the device allows; nothing has been allocated by then. */
 export function checkLimits(calls: readonly PlacedCall[], limits: GPUSupportedLimits): void {
   const most = limits.maxStorageBufferBindingSize;
-  for (const call of calls)
-    for (const { allocation } of Object.values(call.buffers)) {
+  for (const { kernel, buffers } of calls.filter(isLaunched))
+    for (const { allocation } of Object.values(buffers)) {
       const bytes = 4 * allocation.elements;
       if (bytes <= most) continue;
-      const owner = isLaunched(call) && !allocation.label.startsWith(call.kernel.label) ? `${call.kernel.label}: ` : '';
+      const owner = allocation.label.startsWith(kernel.label) ? '' : `${kernel.label}: `;
       throw new LimitError(`${owner}${allocation.label}`, 'maxStorageBufferBindingSize', bytes, most, ADVICE);
     }
   for (const { kernel } of calls.filter(isLaunched))

@@ -1,6 +1,6 @@
 import type { ParameterSet } from '../autograd/leaves.js';
 import { largestLiveSet, lifetimesOf } from './allocate.js';
-import type { BufferSpec, PlacedCall } from './kernel-call.js';
+import { type BufferSpec, isPooled, type PlacedCall } from './kernel-call.js';
 
 /** Device memory of a plan, in bytes. */
 export interface MemoryReport {
@@ -19,10 +19,11 @@ export interface MemoryReport {
   readonly parameterSets: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-/** The buffers that calls use, each once, in the order of first use. */
+/** The buffers that calls use, each once: those that values take turns in first, then what outlives a run. */
 export function buffersOf(calls: readonly PlacedCall[]): readonly BufferSpec[] {
   const views = calls.flatMap((call) => Object.values(call.buffers));
-  return [...new Set(views.map((view) => view.buffer ?? view.allocation))];
+  const all = [...new Set(views.map((view) => view.buffer ?? view.allocation))];
+  return [...all.filter(isPooled), ...all.filter((buffer) => !isPooled(buffer))];
 }
 
 /**
