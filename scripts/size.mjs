@@ -15,7 +15,7 @@ const GENERATES =
   'conv2d convTranspose2d copy deformableSkip dropout elementwise heatMaps instanceNorm partMasks slice sum'
     .split(' ')
     .map((room) => `src/kernels/${room}/kernels.ts`)
-    .concat('src/autograd/fuse.ts', 'src/autograd/textures.ts');
+    .concat('src/compiler/fusion.ts', 'src/compiler/textures.ts');
 
 const name = (path) => relative(root, path).split(sep).join('/');
 const gzipped = (file) => gzipSync(file.contents, { level: 9 }).length;

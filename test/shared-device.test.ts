@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { compile } from '../src/autograd/compile.js';
 import { input } from '../src/autograd/leaves.js';
-import type { Plan } from '../src/autograd/plan.js';
+import { compile } from '../src/compiler/compile.js';
+import type { Plan } from '../src/compiler/plan.js';
 import { Engine, GPU_BUFFER } from '../src/gpu/engine.js';
 import { GpuValidationError, OutOfMemoryError, ShaderError } from '../src/gpu/errors.js';
 import { shader } from '../src/gpu/shader.js';

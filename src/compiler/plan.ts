@@ -71,8 +71,7 @@ export async function makePlan(
     for (const { attrs, buffers: views } of calls.filter((call) => call.op.kind === 'leaf')) {
       const leaf = attrs as LeafAttrs;
       const [view] = Object.values(views);
-      if (leaf.source === 'constant')
-        engine.write(bufferOf(buffers, view), 0, leaf.data as BufferSource, outcomes);
+      if (leaf.source === 'constant') engine.write(bufferOf(buffers, view), 0, leaf.data as BufferSource, outcomes);
     }
     const bound = await bind(engine, calls, buffers, make, outcomes);
     textures = bound.textures;
