@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { CONVENTIONS } from '../data/vgg19-style.js';
 import { UsageError } from '../gpu/errors.js';
 import { REFERENCE_ACTIVATION } from '../model/features.js';
 import { findVgg, type InstalledVgg, installRemoteVgg, installVgg, weightsFolder } from '../node/weights.js';
@@ -6,7 +7,7 @@ import type { Command, Values } from './command.js';
 import { say, sayJson } from './terminal.js';
 import { noMore, text } from './values.js';
 
-const CONVENTIONS = {
+const STYLES = {
   caffe: 'Caffe-style (BGR, 0 … 255 minus the mean)',
   torchvision: 'torchvision-style; its input normalisation is folded into conv1_1',
 };
@@ -15,8 +16,8 @@ const CONVENTIONS = {
 const UNTRAINED = REFERENCE_ACTIVATION / 0.15;
 
 /** What `--json` prints of installed weights. */
-function summary({ path, source, convention, activation, gain }: InstalledVgg) {
-  return { path, bytes: statSync(path).size, source, convention, activation, gain };
+function summary({ path, source, convention, decidedBy, activation, gain }: InstalledVgg) {
+  return { path, bytes: statSync(path).size, source, convention, decidedBy, activation, gain };
 }
 
 function describe(vgg: InstalledVgg): string[] {
@@ -29,7 +30,7 @@ function describe(vgg: InstalledVgg): string[] {
         (vgg.gain > UNTRAINED ? '. That small, they look like untrained weights' : '');
   return [
     `  conv1_1, conv1_2, conv2_1 from ${vgg.source}`,
-    `  ${CONVENTIONS[vgg.convention]}`,
+    `  ${STYLES[vgg.convention]} (told by ${vgg.decidedBy}; --style decides otherwise)`,
     `  ${size}${gain}`,
     `  ${vgg.path} (${kilobytes} KB)`,
   ];
@@ -53,6 +54,9 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const url = text(values, 'url');
   const json = values.json === true;
   noMore(rest);
+  const style = CONVENTIONS.find((c) => c === values.style);
+  if (values.style !== undefined && !style)
+    throw new UsageError(`there is no style "${values.style}"; ${CONVENTIONS.join(' and ')} are known`);
   if (what === undefined) {
     if (url !== undefined) throw new UsageError('--url goes with vgg19: pose-gan weights vgg19 --url URL');
     return list(folder, json);
@@ -61,7 +65,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   if ((file === undefined) === (url === undefined))
     throw new UsageError('name either a file or --url: pose-gan weights vgg19 FILE. See pose-gan weights --help.');
   if (url !== undefined) {
-    const vgg = await installRemoteVgg(url, folder);
+    const vgg = await installRemoteVgg(url, folder, style);
     const { transferred, total } = vgg;
     if (json) sayJson({ ...summary(vgg), transferred, total: total ?? null });
     else {
@@ -71,7 +75,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     }
     return 0;
   }
-  const vgg = installVgg(file as string, folder);
+  const vgg = installVgg(file as string, folder, style);
   if (json) sayJson(summary(vgg));
   else say('vgg19 installed:', ...describe(vgg));
   return 0;
@@ -80,16 +84,18 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 export const weights: Command = {
   name: 'weights',
   summary: 'installs VGG-19’s first layers for the losses, or shows what is installed',
-  usage: '[vgg19 FILE | vgg19 --url URL]',
-  options: { url: { type: 'string' }, folder: { type: 'string' } },
+  usage: '[vgg19 FILE | vgg19 --url URL] [--style STYLE]',
+  options: { url: { type: 'string' }, style: { type: 'string' }, folder: { type: 'string' } },
   help: {
     url: 'a safetensors file on a server, of which only the needed bytes are read',
+    style: 'what inputs the weights take, where the file does not show it: caffe (BGR, 0 … 255) or torchvision',
     folder: 'where weights lie (default: the variable POSE_GAN_WEIGHTS, else the user’s data folder)',
   },
   examples: [
     'pose-gan weights',
     'pose-gan weights vgg19 vgg19-dcbb9e9d.pth        # PyTorch, torchvision’s names',
     'pose-gan weights vgg19 vgg19.safetensors         # torchvision’s or Caffe’s names',
+    'pose-gan weights vgg19 vgg19-d01eb7cb.pth --style caffe',
     'pose-gan weights vgg19 --url https://huggingface.co/timm/vgg19.tv_in1k/resolve/main/model.safetensors',
   ],
   run,

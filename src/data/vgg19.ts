@@ -2,7 +2,9 @@ import { UsageError } from '../gpu/errors.js';
 import { weightsFromPyTorch, weightsToPyTorch } from '../kernels/layout.js';
 import { FEATURE_SHAPES, type FeatureWeights, meanActivation, REFERENCE_ACTIVATION } from '../model/features.js';
 import { MEAN_BGR, VGG_LAYERS } from '../model/vgg.js';
+import { shown, shownName } from './json-scan.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from './safetensors.js';
+import { CONVENTIONS, type Convention, type Style, styleOf } from './vgg19-style.js';
 
 /** Where a layer stands in torchvision's `vgg19().features`. */
 const TORCHVISION: Readonly<Record<keyof typeof VGG_LAYERS, number>> = { conv1_1: 0, conv1_2: 2, conv2_1: 5 };
@@ -18,18 +20,15 @@ const LARGEST = 1000;
 /** Features within this factor of the calibrated size are left as they are. */
 const CLOSE = 3;
 
-/** How the weights in a file were trained, which decides what must be folded in. */
-export type Convention = 'torchvision' | 'caffe';
-
 /** The names to read out of a file, by the names they get here. */
 export interface Recognised {
+  /** What files with these names are as a rule. */
   readonly convention: Convention;
   readonly names: ReadonlyMap<string, string>;
 }
 
 /** VGG-19's first layers, ready for use. */
-export interface Vgg19 {
-  readonly convention: Convention;
+export interface Vgg19 extends Style {
   /** Device layout; they take 127.5·(x + 1) − mean in BGR (spec §6). */
   readonly weights: FeatureWeights;
   /** Mean of conv1_2 on `referenceImage`. */
@@ -50,7 +49,7 @@ export function recogniseVgg19(names: Iterable<string>, file: string): Recognise
     return { convention: 'caffe', names: new Map([...FEATURE_SHAPES.keys()].map((n) => [n, n])) };
   const found = all.map((n) => /^(.*?)features\.(\d+)\.weight$/.exec(n)).find((m) => m?.[2] === '0');
   if (!found) {
-    const some = all.slice(0, 4).join(', ');
+    const some = all.slice(0, 4).map(shownName).join(', ');
     throw new UsageError(
       `${file} has no VGG-19 layers: features.0.weight (torchvision) or conv1_1.weight (Caffe) is looked for, ` +
         `it has ${some ? `${some}${all.length > 4 ? ` and ${all.length - 4} more` : ''}` : 'no tensors'}.`,
@@ -79,20 +78,29 @@ export function recogniseVgg19(names: Iterable<string>, file: string): Recognise
 
 /**
  * VGG-19's first layers out of a file's tensors. Shapes and ranges are checked, the normalisation of torchvision's
- * weights is folded in, the size of the features is measured. Throws `UsageError` that names the tensor.
+ * weights is folded in, the size of the features is measured. `convention` says what inputs the weights take; without
+ * it the names and the numbers tell. Throws `UsageError` that names the tensor.
  */
-export function importVgg19(tensors: ReadonlyMap<string, StoredTensor>, file: string): Vgg19 {
-  const { convention, names } = recogniseVgg19(tensors.keys(), file);
-  const weights = new Map<string, Float32Array>();
-  for (const [name, stored] of names) weights.set(name, checked(file, name, stored, tensors.get(stored)));
-  if (convention === 'torchvision') foldNormalisation(weights);
+export function importVgg19(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  file: string,
+  convention?: Convention,
+  decidedBy: Style['decidedBy'] = 'the option',
+): Vgg19 {
+  const { convention: usual, names } = recogniseVgg19(tensors.keys(), file);
+  const given = new Map<string, Float32Array>();
+  for (const [name, stored] of names) given.set(name, checked(file, name, stored, tensors.get(stored)));
+  const style: Style = convention
+    ? { convention, decidedBy }
+    : styleOf(given, usual, () => meanActivation(foldNormalisation(given)), file);
+  const weights = style.convention === 'torchvision' ? foldNormalisation(given) : given;
   const activation = meanActivation(weights);
   if (!(activation > 1e-3 && activation < 1e6))
     throw new UsageError(
       `${file}: its conv1_2 gives features of mean ${activation.toPrecision(3)} on a picture; VGG-19’s are 0.1 … 1000`,
     );
   const ratio = REFERENCE_ACTIVATION / activation;
-  return { convention, weights, activation, gain: ratio > CLOSE || ratio < 1 / CLOSE ? ratio : 1 };
+  return { ...style, weights, activation, gain: ratio > CLOSE || ratio < 1 / CLOSE ? ratio : 1 };
 }
 
 /** A tensor in device layout. */
@@ -120,7 +128,7 @@ function checked(file: string, name: string, stored: string, tensor: StoredTenso
  * two means differ by (0.4, 0.5, 0.005) of 255 in B, G, R, which at border pixels moves conv1_1 by less than a
  * hundredth of a deviation of the input per weight.
  */
-function foldNormalisation(weights: Map<string, Float32Array>): void {
+function foldNormalisation(weights: FeatureWeights): FeatureWeights {
   const old = weights.get('conv1_1.weight') as Float32Array;
   const bias = Float64Array.from(weights.get('conv1_1.bias') as Float32Array);
   const folded = new Float32Array(old.length);
@@ -135,8 +143,7 @@ function foldNormalisation(weights: Map<string, Float32Array>): void {
         bias[o] = (bias[o] as number) + w * shift;
       }
     }
-  weights.set('conv1_1.weight', folded);
-  weights.set('conv1_1.bias', Float32Array.from(bias));
+  return new Map([...weights, ['conv1_1.weight', folded], ['conv1_1.bias', Float32Array.from(bias)]]);
 }
 
 const FORMAT = 'webgpu-pose-gan vgg19';
@@ -155,6 +162,7 @@ export function writeVgg19(vgg: Vgg19, source: string): Uint8Array {
     layout: 'OIHW',
     input: `BGR, 0..255 minus (${MEAN_BGR.join(', ')})`,
     convention: vgg.convention,
+    decidedBy: vgg.decidedBy,
     activation: String(vgg.activation),
     gain: String(vgg.gain),
     source,
@@ -166,8 +174,13 @@ export function readVgg19(bytes: Uint8Array, file: string): Vgg19 & { readonly s
   const { metadata, tensors } = readSafetensors(bytes, file);
   if (metadata.format !== FORMAT)
     throw new UsageError(`${file} was not installed by pose-gan weights vgg19; install it again from its source`);
-  const { convention: _, ...vgg } = importVgg19(tensors, file);
+  // Whatever was to be folded is, so that the file itself takes Caffe's inputs.
+  const vgg = importVgg19(tensors, file, 'caffe');
+  const convention = CONVENTIONS.find((c) => c === metadata.convention);
+  if (!convention) throw new UsageError(`${file}: its convention is ${shown(metadata.convention)}; install it again`);
   const gain = Number(metadata.gain);
-  if (!(gain > 0)) throw new UsageError(`${file}: its gain is ${metadata.gain}; install it again`);
-  return { ...vgg, convention: metadata.convention as Convention, gain, source: metadata.source ?? 'unknown' };
+  if (!(gain > 0 && Number.isFinite(gain)))
+    throw new UsageError(`${file}: its gain is ${shown(metadata.gain)}; install it again`);
+  const decidedBy = (metadata.decidedBy ?? 'the names') as Style['decidedBy'];
+  return { ...vgg, convention, decidedBy, gain, source: metadata.source ?? 'unknown' };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { explained } from '../data/file-kind.js';
@@ -5,6 +6,7 @@ import { readPth } from '../data/pth.js';
 import { readRemoteTensors } from '../data/remote.js';
 import { readSafetensors, type StoredTensor } from '../data/safetensors.js';
 import { importVgg19, readVgg19, recogniseVgg19, type Vgg19, writeVgg19 } from '../data/vgg19.js';
+import { type Convention, KNOWN_FILES } from '../data/vgg19-style.js';
 import { UsageError } from '../gpu/errors.js';
 import type { ModelConfig } from '../model/config.js';
 import { type Features, type FeatureWeights, scaleFeatures } from '../model/features.js';
@@ -29,11 +31,33 @@ export interface InstalledVgg extends Vgg19 {
   readonly source: string;
 }
 
-/** Installs VGG-19's first layers from a safetensors or PyTorch file. `UsageError` when it is not one of those. */
-export function installVgg(file: string, folder?: string): InstalledVgg {
+/**
+ * Installs VGG-19's first layers from a safetensors or PyTorch file. `style` says what inputs they take, where the file
+ * does not show it. `UsageError` when it is not one of those files.
+ */
+export function installVgg(file: string, folder?: string, style?: Convention): InstalledVgg {
   const bytes = readBytes(file, 'weights');
+  const digest = checkDigest(bytes, file);
   const tensors = readWeights(bytes, file);
-  return install(importVgg19(tensors, file), file, folder);
+  const known = digest === undefined ? undefined : KNOWN_FILES[digest];
+  const vgg = style || !known ? importVgg19(tensors, file, style) : importVgg19(tensors, file, known, 'the checksum');
+  return install(vgg, file, folder);
+}
+
+/**
+ * The beginning of a file's SHA-256, where its name ends in one as torch.hub's do (`vgg19-dcbb9e9d.pth`). `UsageError`
+ * when the file has another: the older formats have no checksums of their own.
+ */
+function checkDigest(bytes: Uint8Array, file: string): string | undefined {
+  const named = /-([0-9a-f]{8,64})\.(?:pth?|safetensors)$/.exec(file)?.[1];
+  if (named === undefined) return undefined;
+  const found = createHash('sha256').update(bytes).digest('hex').slice(0, named.length);
+  if (found !== named)
+    throw new UsageError(
+      `${file} is damaged or another file: its SHA-256 begins with ${found}, its name says ${named}. ` +
+        'Download it again, or rename it if it was changed on purpose.',
+    );
+  return named;
 }
 
 /** The tensors of a weight file that VGG-19's layers are among; PyTorch's files are zips or pickles. */
@@ -51,11 +75,12 @@ function readWeights(bytes: Uint8Array, file: string): ReadonlyMap<string, Store
 export async function installRemoteVgg(
   url: string,
   folder?: string,
+  style?: Convention,
 ): Promise<InstalledVgg & { readonly transferred: number; readonly total: number | undefined }> {
   const { tensors, transferred, total } = await readRemoteTensors(url, (names) =>
     recogniseVgg19(names, url).names.values(),
   );
-  return { ...install(importVgg19(tensors, url), url, folder), transferred, total };
+  return { ...install(importVgg19(tensors, url, style), url, folder), transferred, total };
 }
 
 function install(vgg: Vgg19, source: string, folder?: string): InstalledVgg {
