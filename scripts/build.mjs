@@ -1,13 +1,20 @@
-// Bundles the entries to dist/.
-import { chmod, rm } from 'node:fs/promises';
+// Bundles the entries to dist/; with --types, writes their declarations too.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { rooms, wgsl } from './plugins.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
 
-await rm(join(root, 'dist'), { recursive: true, force: true });
+/** Beside dist/, which it replaces when all of it is there: a build that fails or is interrupted leaves dist/ as it was. */
+const fresh = mkdtempSync(join(root, '.dist-'));
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+
 await build({
   absWorkingDir: root,
   entryPoints: {
@@ -19,7 +26,7 @@ await build({
     bench: 'bench/main.ts',
     'decode-worker': 'src/node/decode-worker.ts',
   },
-  outdir: 'dist',
+  outdir: fresh,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -31,4 +38,28 @@ await build({
   logLevel: 'warning',
   plugins: [wgsl, rooms],
 });
-await chmod(join(root, 'dist/cli.js'), 0o755);
+if (process.argv.includes('--types')) {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const args = [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(fresh, 'types')];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}
+chmodSync(fresh, 0o755);
+chmodSync(join(fresh, 'cli.js'), 0o755);
+replace(dist, fresh);
+
+/** Puts one folder in the place of another, which may be absent, or put there by a second build in between. */
+function replace(folder, by) {
+  const old = `${by}-old`;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (existsSync(folder)) renameSync(folder, old);
+      renameSync(by, folder);
+      break;
+    } catch (error) {
+      if (attempt === 10) throw error;
+    } finally {
+      rmSync(old, { recursive: true, force: true });
+    }
+  }
+}

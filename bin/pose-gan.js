@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// The command `pose-gan`. In a checkout it is there before the first build, and says so instead of starting one.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const cli = new URL('../dist/cli.js', import.meta.url);
+if (existsSync(cli)) {
+  process.argv[1] = fileURLToPath(cli);
+  await import(cli.href);
+} else {
+  console.error('pose-gan is not built in this checkout: run npm install, or npm run build where that was done.');
+  process.exitCode = 1;
+}
