@@ -1,8 +1,7 @@
-import { checked, F32, listOf, mapOf, OBJECT } from '../gpu/arguments.js';
-import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
-import { PARAMETERS, type ParameterSet } from './leaves.js';
+import type { ParameterSet } from './leaves.js';
 import { formatShape } from './tensor.js';
 
 /** Element alignment of everything that is bound by a byte range: WebGPU's guaranteed 256 bytes. */
@@ -48,9 +47,7 @@ export class ParameterStorage {
   ) {}
 
   /** The storage of `set` on `engine`, made and filled with initial values at the first call. */
-  static of(...args: [engine: Engine, set: ParameterSet, outcomes?: Outcomes]): ParameterStorage {
-    const kinds = { engine: ENGINE, set: PARAMETERS, 'outcomes?': listOf(OBJECT) };
-    const [engine, set, outcomes = []] = checked('ParameterStorage.of', kinds, args);
+  static of(engine: Engine, set: ParameterSet, outcomes: Outcomes = []): ParameterStorage {
     const found = engine.resident.get(set) as ParameterStorage | undefined;
     if (found) return found;
     set.close();
@@ -93,8 +90,7 @@ export class ParameterStorage {
   }
 
   /** Throws unless every name exists and every length fits. */
-  check(...args: [values: ReadonlyMap<string, Float32Array>]): void {
-    const [values] = checked('ParameterStorage.write', { values: mapOf(F32) }, args);
+  check(values: ReadonlyMap<string, Float32Array>): void {
     for (const [name, v] of values) {
       if (!this.set.names.includes(name))
         throw new UsageError(`no parameter ${name} in set ${this.set.name}; it has ${this.set.names.join(', ')}`);
@@ -108,9 +104,8 @@ export class ParameterStorage {
   }
 
   /** Replaces parameters by name; nothing is written unless all of them fit. */
-  write(...args: [values: ReadonlyMap<string, Float32Array>]): void {
-    this.check(...args);
-    const [values] = args;
+  write(values: ReadonlyMap<string, Float32Array>): void {
+    this.check(values);
     for (const [name, v] of values) this.#upload(name, v);
   }
 }

@@ -14,10 +14,10 @@ import { encodePng } from '../node/images.js';
 import { type Person, POSE_FORMS, PoseReader, readPerson } from '../node/poses.js';
 import { open } from '../node.js';
 import { fillMissing, walk } from '../pose/sequence.js';
-import type { Pose } from '../pose/skeleton.js';
+import { isValid, type Pose } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
-import { say, sayJson } from './terminal.js';
+import { note, say, sayJson } from './terminal.js';
 import { noMore, required, text, whole } from './values.js';
 
 /** The target poses, in pixels of the model, without gaps. */
@@ -31,7 +31,8 @@ function sequenceOf(values: Values, checkpoint: Checkpoint, reader: PoseReader, 
   // A joint that is still missing is so in every frame
   const [first] = poses;
   if (!first) throw new UsageError(`${given} holds no pose`);
-  checkTrunk({ label: '', where: `every frame of ${given}`, pose: first }, skeleton);
+  if (!isValid(skeleton, first)) checkTrunk({ label: '', where: `every frame of ${given}`, pose: first }, skeleton);
+  for (const [i, pose] of poses.entries()) checkTrunk({ label: '', where: named[i]?.where ?? given, pose }, skeleton);
   return poses;
 }
 
@@ -52,7 +53,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const { config, skeleton } = checkpoint.info;
   const path = required(values, 'image');
   const annotations = text(values, 'annotations');
-  const reader = new PoseReader(skeleton, annotations);
+  const reader = new PoseReader(skeleton, annotations, note);
   const own = text(values, 'pose') ?? annotations;
   if (!own) throw new UsageError(`--pose is needed, the pose of ${path}: ${POSE_FORMS}`);
   const person = readPerson(path, reader.read(own, basename(path)), frameOf(checkpoint), values.resize === true);

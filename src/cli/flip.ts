@@ -3,7 +3,7 @@ import { readSkeleton } from '../node/files.js';
 import { flipDataset } from '../node/flip.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
-import { say, sayJson } from './terminal.js';
+import { note, say, sayJson } from './terminal.js';
 import { noMore, required, text } from './values.js';
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -18,7 +18,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     bar ??= progress('mirroring', total, { unit: 'images' });
     bar.update(done);
   };
-  const counts = flipDataset({ folder, name, split, skeleton, onProgress });
+  const counts = flipDataset({ folder, name, split, skeleton, onProgress, onNote: note });
   bar?.end();
   if (values.json) sayJson({ folder, name, split, ...counts });
   else say(`${name} ${split}: ${counts.images} mirrored images and ${counts.pairs} pairs of them were added`);

@@ -18,7 +18,7 @@ import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { limitOf, selectedPairs } from './selection.js';
-import { say, sayJson } from './terminal.js';
+import { note, say, sayJson } from './terminal.js';
 import { noMore, required, text, whole } from './values.js';
 
 interface Result {
@@ -48,7 +48,7 @@ async function onePicture(values: Values, checkpoint: Checkpoint, set: Parameter
   const { config, skeleton } = checkpoint.info;
   const path = required(values, 'image');
   const annotations = text(values, 'annotations');
-  const reader = new PoseReader(skeleton, annotations);
+  const reader = new PoseReader(skeleton, annotations, note);
   const given = text(values, 'pose') ?? annotations;
   if (!given) throw new UsageError(`--pose is needed, the pose of ${path}: ${POSE_FORMS}`);
   const resize = values.resize === true;

@@ -4,15 +4,15 @@ import {
   firstUnderscore,
   formatPairs,
   groupByIdentity,
-  identityPattern,
   type PairSummary,
   sample,
   summarise,
 } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
-import { readSkeleton, readText, writeFileAtomic } from '../node/files.js';
+import { readSkeleton, readTable, writeFileAtomic } from '../node/files.js';
+import { identityPattern } from '../node/identity.js';
 import type { Command, Values } from './command.js';
-import { say, sayJson } from './terminal.js';
+import { note, say, sayJson } from './terminal.js';
 import { noMore, required, text, whole } from './values.js';
 
 const number = (n: number) => n.toLocaleString('en');
@@ -38,11 +38,11 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const pattern = text(values, 'identity');
   const count = text(values, 'sample') === undefined ? undefined : whole(values, 'sample', 1, 1);
   const seed = whole(values, 'seed', 0);
-  const rule = pattern === undefined ? firstUnderscore : identityPattern(pattern);
   const skeleton = readSkeleton(text(values, 'skeleton'));
   const bad: string[] = [];
   const onBad = values['skip-bad'] ? (error: UsageError) => bad.push(error.message) : undefined;
-  const poses = parseAnnotations(readText(file, 'annotation table'), file, skeleton, { onBad });
+  const poses = parseAnnotations(readTable(file, 'annotation table'), file, skeleton, { onBad, onNote: note });
+  const rule = pattern === undefined ? firstUnderscore : identityPattern(pattern, [...poses.keys()]);
   const summary = summarise(poses, skeleton, rule);
   const all = allPairs(groupByIdentity(poses, skeleton, rule));
   if (!all.length)

@@ -15,6 +15,9 @@ export function complain(...lines: string[]): void {
   process.stderr.write(`${lines.map(printable).join('\n')}\n`);
 }
 
+/** Tells what was made of somebody's file. */
+export const note = (text: string) => complain(`note: ${text}`);
+
 /** Where a command tells how it goes: on stdout, or on stderr when stdout is for one JSON document. */
 export const narrator = (json: boolean) => (json ? complain : say);
 

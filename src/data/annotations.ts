@@ -1,8 +1,13 @@
 import { UsageError } from '../gpu/errors.js';
 import type { Point } from '../pose/affine.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
+import { nameProblem } from './file-name.js';
+import { describe, shorten } from './json.js';
+import { withoutZeros } from './pose-json.js';
 
 const HEADER = 'name:keypoints_y:keypoints_x';
+/** Most characters of a coordinate with what stands around it. */
+const MOST_CHARACTERS = 32;
 
 /** What a reader of a table does with a row that it cannot use; without one, the first such row is thrown. */
 export type OnBadRow = (error: UsageError) => void;
@@ -10,28 +15,88 @@ export type OnBadRow = (error: UsageError) => void;
 export interface AnnotationOptions {
   /** Called with every malformed row in place of throwing; the row is left out. */
   readonly onBad?: OnBadRow;
+  /** Told what was made of the table that its author should know. */
+  readonly onNote?: (text: string) => void;
 }
 
-/** Non-empty lines with their row numbers as an editor shows them: the header is row 1. */
-export function rowsOf(text: string): { row: number; line: string }[] {
-  return text
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .map((line, i) => ({ row: i + 1, line: line.trim() }))
-    .filter(({ line }) => line !== '');
+/** A line of a table that is not empty, and its number as an editor shows it: the header is row 1. */
+export interface Row {
+  readonly row: number;
+  readonly line: string;
 }
 
-/** Checks the header of a table and returns its other rows. */
-export function bodyOf(text: string, file: string, header: string): { row: number; line: string }[] {
-  const [first, ...rest] = rowsOf(text);
-  if (!first) throw new UsageError(`${file} is empty; its first row must be ${header}`);
-  if (first.line.replace(/\s/g, '') !== header)
-    throw new UsageError(`${file}, row ${first.row}: the header must be ${header}, found ${shorten(first.line)}`);
-  return rest;
+/** The rows of a table one by one, since a table may have millions. Lines end as they do on any system. */
+export function* rowsOf(text: string): Generator<Row> {
+  const end = text.includes('\n') ? '\n' : '\r';
+  let row = 0;
+  for (let from = text.startsWith('\uFEFF') ? 1 : 0; from < text.length; ) {
+    const next = text.indexOf(end, from);
+    const to = next < 0 ? text.length : next;
+    const line = text.slice(from, to).trim();
+    row++;
+    if (line) yield { row, line };
+    from = to + 1;
+  }
 }
 
-export function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+/** Checks the header of a table and gives its other rows. */
+export function* bodyOf(text: string, file: string, header: string): Generator<Row> {
+  let first = true;
+  for (const { row, line } of rowsOf(text)) {
+    if (!first) yield { row, line };
+    // Quotation marks around the names of columns do not matter.
+    else if (shorten(line).replace(/[\s"]/g, '') !== header)
+      throw new UsageError(`${file}, row ${row}: the header must be ${header}, found ${shorten(line)}`);
+    first = false;
+  }
+  if (first) throw new UsageError(`${file} is empty; its first row must be ${header}`);
+}
+
+/** Fields of a row after which reading ends: no table has as many. */
+const MOST_FIELDS = 64;
+
+/** The fields of a row without blanks around them and without the quotation marks that spreadsheets set. */
+export function fields(line: string, separator: string): string[] {
+  const found: string[] = [];
+  for (let at = 0; at <= line.length && found.length < MOST_FIELDS; at++) {
+    while (line[at] === ' ' || line[at] === '\t') at++;
+    if (line[at] === '"') {
+      const { value, end } = quoted(line, at, separator);
+      found.push(value);
+      at = end;
+    } else {
+      const next = line.indexOf(separator, at);
+      const end = next < 0 ? line.length : next;
+      found.push(line.slice(at, end).trim());
+      at = end;
+    }
+  }
+  return found;
+}
+
+/** The field in quotation marks that begins at `from`, and where it ends; a quotation mark in it is doubled. */
+function quoted(line: string, from: number, separator: string): { value: string; end: number } {
+  const wrong = () => new UsageError(`its quotation marks do not fit together: ${shorten(line)}`);
+  let close = line.indexOf('"', from + 1);
+  while (close >= 0 && line[close + 1] === '"') close = line.indexOf('"', close + 2);
+  if (close < 0) throw wrong();
+  let end = close + 1;
+  while (line[end] === ' ' || line[end] === '\t') end++;
+  if (end < line.length && line[end] !== separator) throw wrong();
+  return {
+    value: line
+      .slice(from + 1, close)
+      .replaceAll('""', '"')
+      .trim(),
+    end,
+  };
+}
+
+/** A name in a table that can only be that of a file in its dataset's folder. */
+export function checkName(name: string): string {
+  const problem = nameProblem(name);
+  if (problem) throw new UsageError(problem);
+  return name;
 }
 
 /**
@@ -44,54 +109,68 @@ export function parseAnnotations(
   text: string,
   file: string,
   skeleton: Skeleton,
-  { onBad }: AnnotationOptions = {},
+  { onBad, onNote }: AnnotationOptions = {},
 ): Map<string, Pose> {
   const poses = new Map<string, Pose>();
   const rows = new Map<string, number>();
+  const zeros: string[] = [];
   for (const { row, line } of bodyOf(text, file, HEADER)) {
     try {
       const { name, pose } = parseRow(line, skeleton);
       const before = rows.get(name);
       if (before !== undefined) throw new UsageError(`${name} is there already, in row ${before}`);
       rows.set(name, row);
-      poses.set(name, pose);
+      const found = withoutZeros(pose);
+      if (found !== pose) zeros.push(`row ${row}, ${name}`);
+      poses.set(name, found);
     } catch (error) {
       const bad = new UsageError(`${file}, row ${row}: ${(error as Error).message}`);
       if (!onBad) throw bad;
       onBad(bad);
     }
   }
+  if (zeros.length)
+    onNote?.(
+      `${file}: joints at exactly 0, 0 are taken as missing where a row has several of them ` +
+        `(${zeros[0]}${zeros.length > 1 ? ` and ${zeros.length - 1} more` : ''})`,
+    );
   return poses;
 }
 
 function parseRow(line: string, skeleton: Skeleton): { name: string; pose: Pose } {
-  const fields = line.split(':');
-  if (fields.length !== 3)
-    throw new UsageError(`it must have 3 fields separated by ":", found ${fields.length}: ${shorten(line)}`);
-  const [name = '', y = '', x = ''] = fields.map((f) => f.trim());
+  const found = fields(line, ':');
+  if (found.length !== 3)
+    throw new UsageError(`it must have 3 fields separated by ":", found ${found.length}: ${shorten(line)}`);
+  const [name = '', y = '', x = ''] = found;
   if (!name) throw new UsageError(`it has no image name: ${shorten(line)}`);
+  checkName(name);
   const ys = coordinates(y, `keypoints_y of ${name}`, skeleton);
   const xs = coordinates(x, `keypoints_x of ${name}`, skeleton);
   return { name, pose: xs.map((px, i) => (px < 0 || (ys[i] as number) < 0 ? null : ([px, ys[i]] as Point))) };
 }
 
 function coordinates(text: string, what: string, skeleton: Skeleton): number[] {
-  let values: unknown;
-  try {
-    values = JSON.parse(text);
-  } catch {
-    throw new UsageError(`${what} is no JSON array: ${shorten(text)}`);
-  }
-  if (!Array.isArray(values)) throw new UsageError(`${what} is no JSON array: ${shorten(text)}`);
   const count = skeleton.joints.length;
+  // What is longer cannot be right, and would only fill the memory.
+  const values = text.length <= MOST_CHARACTERS * (count + 1) ? arrayOf(text) : undefined;
+  if (!values) throw new UsageError(`${what} is no JSON array: ${shorten(text)}`);
   if (values.length !== count)
     throw new UsageError(`${what} has ${values.length} values, the skeleton "${skeleton.name}" has ${count} joints`);
   const odd = values.findIndex((v) => !Number.isSafeInteger(v) || (v as number) < -1);
   if (odd >= 0)
     throw new UsageError(
-      `${what} has ${JSON.stringify(values[odd])} for ${skeleton.joints[odd]}; integers of 0 or more are possible, or −1 for missing`,
+      `${what} has ${describe(values[odd])} for ${skeleton.joints[odd]}; integers of 0 or more are possible, or −1 for missing`,
     );
   return values as number[];
+}
+
+function arrayOf(text: string): unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Writes an annotation table. Coordinates are rounded to whole pixels. */
@@ -103,7 +182,13 @@ export function formatAnnotations(poses: ReadonlyMap<string, Pose>): string {
   return `${HEADER}\n${rows.join('')}`;
 }
 
-/** Row numbers of all images of an annotation table, for errors. */
+/** Row numbers of the images of an annotation table, for errors. */
 export function rowNumbers(text: string): Map<string, number> {
-  return new Map(rowsOf(text).map(({ row, line }) => [line.slice(0, line.indexOf(':')).trim(), row]));
+  const numbers = new Map<string, number>();
+  for (const { row, line } of rowsOf(text)) {
+    try {
+      numbers.set(fields(line, ':')[0] ?? '', row);
+    } catch {} // a row that was left out
+  }
+  return numbers;
 }

@@ -1,7 +1,8 @@
 import { UsageError } from '../gpu/errors.js';
-import { jointFinder, type Pose, resizePose, type Skeleton } from '../pose/skeleton.js';
+import { isValid, type Pose, resizePose, type Skeleton, trunkProblem } from '../pose/skeleton.js';
 import { parseAnnotations, rowNumbers } from './annotations.js';
 import type { ImageHeader } from './image-header.js';
+import { withinPicture } from './named-pose.js';
 import { permute } from './order.js';
 import {
   allPairs,
@@ -140,21 +141,24 @@ export async function openDataset(source: DataSource, options: DatasetOptions): 
   };
 
   const table = await source.readText(paths.annotations, 'annotation table');
-  const poses = parseAnnotations(table, paths.annotations, skeleton, { onBad: (e) => problem('rows', e) });
+  const warnings: string[] = [];
+  const poses = parseAnnotations(table, paths.annotations, skeleton, {
+    onBad: (e) => problem('rows', e),
+    onNote: (text) => warnings.push(text),
+  });
   let numbers: Map<string, number> | undefined;
   const row = (image: string) => {
     numbers ??= rowNumbers(table);
     return `${paths.annotations}, row ${numbers.get(image)}`;
   };
-  const warnings: string[] = [];
   const { pairs, rows } = await loadPairs(source, options, paths.pairs, poses, warnings, (e) => problem('rows', e));
 
+  const unsized = (image: string, pose: Pose) =>
+    new UsageError(`${row(image)}: ${image} is in a pair but ${trunkProblem(skeleton, pose)}`);
   const check = async (image: string): Promise<DatasetImage> => {
     const pose = poses.get(image);
     if (!pose) throw new UsageError(`${paths.annotations} has no row for ${image}`);
-    const find = jointFinder(skeleton, pose);
-    const missing = skeleton.trunk.joints.filter((j) => !find(j));
-    if (missing.length) throw new UsageError(`${row(image)}: ${image} is in a pair but has no ${missing.join(', ')}`);
+    if (!isValid(skeleton, pose)) throw unsized(image, pose);
     const path = source.path(`${name}-dataset`, split, image);
     const header = await source.imageHeader(path);
     return { name: image, path, pose: fitPose(pose, path, header, options, () => row(image)) };
@@ -180,6 +184,13 @@ export async function openDataset(source: DataSource, options: DatasetOptions): 
     else kept.push(pair);
   }
 
+  // After the other checks, since joints that lie at one place are often outside of the image too.
+  for (const image of usable.keys()) {
+    const pose = poses.get(image) as Pose;
+    if (!trunkProblem(skeleton, pose)) continue;
+    problem('images', unsized(image, pose));
+    usable.delete(image);
+  }
   let images = [...usable.values()];
   if (options.thorough ?? true) images = await decodable(source, images, options, (e) => problem('images', e));
   const index = new Map(images.map((image, i) => [image.name, i]));
@@ -228,17 +239,14 @@ function fitPose(
   { height, width, resize, skeleton }: DatasetOptions,
   row: () => string,
 ): Pose {
-  const outside = pose.findIndex((p) => p && (p[0] >= header.width || p[1] >= header.height));
-  if (outside >= 0)
-    throw new UsageError(
-      `${row()}: ${skeleton.joints[outside]} is at x ${pose[outside]?.[0]}, y ${pose[outside]?.[1]}, outside ${path} of ${header.height}×${header.width} (height×width)`,
-    );
-  if (header.height === height && header.width === width) return pose;
+  const size = [header.height, header.width] as const;
+  const inside = withinPicture(pose, size, skeleton, row, path);
+  if (header.height === height && header.width === width) return inside;
   if (!resize)
     throw new UsageError(
       `${path} is ${header.height}×${header.width} (height×width), the model takes ${height}×${width}. Fix: --resize fits it, joints included`,
     );
-  return resizePose(pose, [header.height, header.width], [height, width]);
+  return resizePose(inside, size, [height, width]);
 }
 
 /** Decodes everything once; returns the images that could be. */

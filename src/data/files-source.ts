@@ -6,7 +6,7 @@ import { type SynthDatasetOptions, synthDataset } from './synth-dataset.js';
 
 /** A file that is at hand in some form: dropped on a page, or drawn. Images are named by `path` in errors. */
 export interface StoredFile {
-  text(): Promise<string>;
+  text(path: string, what: string): Promise<string>;
   header(path: string): Promise<ImageHeader>;
   image(path: string): Promise<Image>;
 }
@@ -34,7 +34,7 @@ export function filesSource(folder: string, files: ReadonlyMap<string, StoredFil
     path,
     exists: (file) => byPath.has(file) || folders.has(file),
     list: () => [...new Set([...files.keys()].map((name) => name.split('/')[0] ?? ''))].sort(),
-    readText: async (file, what) => find(file, what).text(),
+    readText: async (file, what) => find(file, what).text(file, what),
     imageHeader: async (file) => find(file, 'image').header(file),
     decoder,
   };

@@ -1,6 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
 import type { ModelFrame } from '../model/pairs.js';
-import { jointFinder, type Pose, resizePose, type Skeleton } from '../pose/skeleton.js';
+import { type Pose, resizePose, type Skeleton, trunkProblem } from '../pose/skeleton.js';
 
 /** A pose that somebody named, in pixels of the image it was made for. */
 export interface NamedPose {
@@ -23,24 +23,38 @@ export function poseNamed(table: ReadonlyMap<string, Pose>, file: string, name: 
   );
 }
 
-/** A pose from a picture of size `frame` in pixels of the model's. `UsageError` when a joint is outside the picture. */
-export function fitPose(named: NamedPose, frame: readonly [number, number], model: ModelFrame): Pose {
-  const [height, width] = frame;
-  const { pose, where } = named;
-  const outside = pose.findIndex((p) => p && (p[0] > width - 1 || p[1] > height - 1));
+/**
+ * A pose within its picture [height, width]: joints less than a pixel beyond the centres of the outermost pixels, as estimators
+ * that measure from the picture's corner give, are moved onto them. `UsageError` that begins with `where` for any that are
+ * further out.
+ */
+export function withinPicture(
+  pose: Pose,
+  [height, width]: readonly [number, number],
+  { joints }: Skeleton,
+  where: string | (() => string),
+  picture = 'the image',
+): Pose {
+  const outside = pose.findIndex((p) => p && !(p[0] > -1 && p[0] < width && p[1] > -1 && p[1] < height));
   if (outside >= 0)
     throw new UsageError(
-      `${where}: ${model.skeleton.joints[outside]} is at x ${pose[outside]?.[0]}, y ${pose[outside]?.[1]}, ` +
-        `outside the image of ${height}×${width} (height×width)`,
+      `${typeof where === 'string' ? where : where()}: ${joints[outside]} is at x ${pose[outside]?.[0]}, y ${pose[outside]?.[1]}, ` +
+        `outside ${picture} of ${height}×${width} (height×width)`,
     );
-  if (height === model.height && width === model.width) return pose;
-  return resizePose(pose, frame, [model.height, model.width]);
+  const within = (v: number, size: number) => Math.max(0, Math.min(size - 1, v));
+  return pose.map((p) => p && [within(p[0], width), within(p[1], height)]);
 }
 
-/** `UsageError` when a joint is missing without which parts have no size. */
+/** A pose from a picture of size `frame` in pixels of the model's. `UsageError` when a joint is outside the picture. */
+export function fitPose({ pose, where }: NamedPose, frame: readonly [number, number], model: ModelFrame): Pose {
+  const inside = withinPicture(pose, frame, model.skeleton, where);
+  const [height, width] = frame;
+  if (height === model.height && width === model.width) return inside;
+  return resizePose(inside, frame, [model.height, model.width]);
+}
+
+/** `UsageError` when joints are missing, or too close together, without which parts have no size. */
 export function checkTrunk({ pose, where }: NamedPose, skeleton: Skeleton): void {
-  const find = jointFinder(skeleton, pose);
-  const missing = skeleton.trunk.joints.filter((j) => !find(j));
-  if (missing.length)
-    throw new UsageError(`${where} has no ${missing.join(', ')}; without them parts have no size. Choose another pose`);
+  const problem = trunkProblem(skeleton, pose);
+  if (problem) throw new UsageError(`${where} ${problem}. Choose another pose`);
 }

@@ -1,6 +1,7 @@
 import { UsageError } from '../gpu/errors.js';
 import { isValid, type Pose, type Skeleton } from '../pose/skeleton.js';
-import { bodyOf, type OnBadRow, shorten } from './annotations.js';
+import { bodyOf, checkName, fields, type OnBadRow } from './annotations.js';
+import { describe, shorten } from './json.js';
 import { permute } from './order.js';
 
 const HEADER = 'from,to';
@@ -21,22 +22,6 @@ export const firstUnderscore: IdentityRule = (name) => {
   return identity === '0000' ? undefined : identity;
 };
 
-/**
- * A rule from a regular expression: its first group, or all that it matches, is the identity; no match, never paired.
- */
-export function identityPattern(pattern: string): IdentityRule {
-  let expression: RegExp;
-  try {
-    expression = new RegExp(pattern);
-  } catch (error) {
-    throw new UsageError(`the identity pattern is no regular expression: ${(error as Error).message}`);
-  }
-  return (name) => {
-    const match = expression.exec(name);
-    return match ? (match[1] ?? match[0]) : undefined;
-  };
-}
-
 /** Names of valid images (all trunk joints present) by identity, in the order of the annotations. */
 export function groupByIdentity(
   poses: ReadonlyMap<string, Pose>,
@@ -54,8 +39,20 @@ export function groupByIdentity(
   return groups;
 }
 
-/** All ordered pairs of two different images of one group. */
+/** Far more pairs than any dataset has; the pairs of one group grow with the square of its images. */
+const MOST_PAIRS = 20_000_000;
+
+/** All ordered pairs of two different images of one group. `UsageError`, before any is made, when there are too many. */
 export function allPairs(groups: ReadonlyMap<string, readonly string[]>): Pair[] {
+  let count = 0;
+  for (const { length } of groups.values()) count += length * (length - 1);
+  if (count > MOST_PAIRS) {
+    const [identity, names] = [...groups].reduce((a, b) => (b[1].length > a[1].length ? b : a));
+    throw new UsageError(
+      `the images give ${count.toLocaleString('en')} pairs, at most ${MOST_PAIRS.toLocaleString('en')} are possible; ` +
+        `${describe(identity)} alone has ${names.length.toLocaleString('en')} images. Fix: another identity rule`,
+    );
+  }
   const pairs: Pair[] = [];
   for (const names of groups.values())
     for (const from of names) for (const to of names) if (from !== to) pairs.push([from, to]);
@@ -70,27 +67,39 @@ export function sample<T>(list: readonly T[], count: number, seed: number): T[] 
 }
 
 /**
- * Reads a pairs table: header `from,to`, then two different image names a row. `rows` are their row numbers, for
+ * Reads a pairs table: header `from,to`, then two different image names a row, no pair twice. `rows` are their row numbers, for
  * errors.
  */
 export function parsePairs(text: string, file: string, onBad?: OnBadRow): { pairs: Pair[]; rows: number[] } {
   const pairs: Pair[] = [];
   const rows: number[] = [];
+  /** Row numbers by source and target. */
+  const seen = new Map<string, Map<string, number>>();
   for (const { row, line } of bodyOf(text, file, HEADER)) {
-    const names = line.split(',').map((n) => n.trim());
-    const [from, to] = names;
-    if (names.length === 2 && from && to && from !== to) {
+    try {
+      const [from, to] = parseRow(line);
+      const targets = seen.get(from) ?? new Map<string, number>();
+      const before = targets.get(to);
+      if (before !== undefined) throw new UsageError(`the pair is there already, in row ${before}: ${shorten(line)}`);
+      seen.set(from, targets.set(to, row));
       pairs.push([from, to]);
       rows.push(row);
-      continue;
+    } catch (error) {
+      const bad = new UsageError(`${file}, row ${row}: ${(error as Error).message}`);
+      if (!onBad) throw bad;
+      onBad(bad);
     }
-    const what =
-      from && from === to ? 'an image is paired with itself' : 'it must be two image names with a comma between';
-    const bad = new UsageError(`${file}, row ${row}: ${what}: ${shorten(line)}`);
-    if (!onBad) throw bad;
-    onBad(bad);
   }
   return { pairs, rows };
+}
+
+function parseRow(line: string): Pair {
+  const names = fields(line, ',');
+  const [from, to] = names;
+  if (from && from === to) throw new UsageError(`an image is paired with itself: ${shorten(line)}`);
+  if (names.length !== 2 || !from || !to)
+    throw new UsageError(`it must be two image names with a comma between: ${shorten(line)}`);
+  return [checkName(from), checkName(to)];
 }
 
 /** Writes a pairs table. */

@@ -1,14 +1,67 @@
 import { UsageError } from '../gpu/errors.js';
 import type { Point } from '../pose/affine.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
-import { shorten } from './annotations.js';
+import { describe, fieldsOf } from './json.js';
+import { READABLE } from './keypoint-layouts.js';
+import { type Found, type KeypointPicture, keypointPictures } from './keypoints.js';
+
+export interface PoseOptions {
+  /** Whose pose is wanted, where a file of an estimator has those of several pictures. */
+  readonly picture?: string;
+  /** Told what was made of the file that its author should know. */
+  readonly onNote?: (text: string) => void;
+}
+
+/** Something to be known about a pose at a place of a file. */
+interface Note {
+  readonly where: string;
+  readonly text: string;
+}
 
 /**
- * A pose from JSON: an array of `[x, y]` or null in the order of the skeleton, or an object from joint names to `[x, y]` or
- * null. Pixels; −1 in either coordinate is a missing joint as in annotation tables, and so is a joint that an object leaves
- * out. `where` names the place for the `UsageError` about anything else.
+ * A pose from JSON: an array of `[x, y]` or null in the order of the skeleton, an object from joint names to `[x, y]` or null, or
+ * what a pose estimator writes (`keypointPictures`). Pixels; −1 in either coordinate is a missing joint as in annotation tables,
+ * and so is a joint that an object leaves out. `where` names the place for the `UsageError` about anything else.
  */
-export function parsePose(json: unknown, where: string, skeleton: Skeleton): Pose {
+export function parsePose(json: unknown, where: string, skeleton: Skeleton, options: PoseOptions = {}): Pose {
+  const notes: Note[] = [];
+  const pictures = keypointPictures(json, where);
+  const pose = pictures
+    ? detected(chosen(pictures, where, options.picture), where, skeleton, notes)
+    : ownPose(json, where, skeleton);
+  if (pictures && !pose.some(Boolean)) throw new UsageError(`${where} shows no person`);
+  const checked = plausible(pose, where, skeleton, notes);
+  tell(notes, options);
+  return checked;
+}
+
+/** A list of poses from JSON, for an animation: poses of our own, or the pictures in a file of a pose estimator. */
+export function parsePoses(json: unknown, where: string, skeleton: Skeleton, options: PoseOptions = {}): Pose[] {
+  const notes: Note[] = [];
+  const pictures = keypointPictures(json, where);
+  if (!pictures && !(Array.isArray(json) && json.length)) throw new UsageError(`${where} is no list of poses`);
+  const list: readonly unknown[] = pictures ?? (json as unknown[]);
+  const poses = list.map((entry, i) => {
+    const place = `${where}, pose ${i + 1}`;
+    const pose = pictures
+      ? detected(entry as KeypointPicture, place, skeleton, notes)
+      : ownPose(entry, place, skeleton);
+    return plausible(pose, place, skeleton, notes);
+  });
+  if (pictures && !poses.some((pose) => pose.some(Boolean))) throw new UsageError(`${where} shows no person`);
+  tell(notes, options);
+  return poses;
+}
+
+/** Tells every note once, with the first place it is about and the number of the others. */
+function tell(notes: readonly Note[], { onNote }: PoseOptions): void {
+  for (const text of new Set(notes.map((note) => note.text))) {
+    const [first, ...others] = notes.filter((note) => note.text === text);
+    onNote?.(`${first?.where}${others.length ? ` and ${others.length} others` : ''}: ${text}`);
+  }
+}
+
+function ownPose(json: unknown, where: string, skeleton: Skeleton): Pose {
   const { joints } = skeleton;
   if (Array.isArray(json)) {
     if (json.length !== joints.length)
@@ -19,29 +72,86 @@ export function parsePose(json: unknown, where: string, skeleton: Skeleton): Pos
   }
   if (typeof json !== 'object' || json === null)
     throw new UsageError(
-      `${where} is no pose but ${shorten(JSON.stringify(json) ?? 'nothing')}; a pose is an array of ${joints.length} [x, y] or ` +
-        'null, or an object from joint names to [x, y]',
+      `${where} is no pose but ${describe(json)}; a pose is an array of ${joints.length} [x, y] or null, or an object from ` +
+        `joint names to [x, y]. Also read: ${READABLE}`,
     );
-  const unknown = Object.keys(json).find((name) => !joints.includes(name));
+  const named = fieldsOf(json, where);
+  const unknown = Object.keys(named).find((name) => !joints.includes(name));
   if (unknown !== undefined)
-    throw new UsageError(`${where} names the joint "${unknown}"; the skeleton has ${joints.join(', ')}`);
-  const named = json as Record<string, unknown>;
-  return joints.map((name) => parsePoint(named[name] ?? null, where, name));
+    throw new UsageError(
+      `${where} names the joint ${describe(unknown)}; the skeleton has ${joints.join(', ')}. Also read: ${READABLE}`,
+    );
+  return joints.map((name) => parsePoint(Object.hasOwn(named, name) ? named[name] : null, where, name));
 }
 
 function parsePoint(value: unknown, where: string, joint: string): Point | null {
   if (value === null) return null;
   const [x, y] = Array.isArray(value) && value.length === 2 ? value : [];
   if (x === -1 || y === -1) return null;
-  if (![x, y].every((v) => typeof v === 'number' && Number.isFinite(v) && v >= 0))
-    throw new UsageError(
-      `${where} has ${JSON.stringify(value)} for ${joint}; [x, y] of 0 or more, or null, is possible`,
-    );
-  return [x, y];
+  if (![x, y].every((v) => typeof v === 'number' && Number.isFinite(v) && v > -1))
+    throw new UsageError(`${where} has ${describe(value)} for ${joint}; [x, y] of 0 or more, or null, is possible`);
+  // Less than a pixel beyond the border is on it; on the other sides the picture's size tells (`withinPicture`).
+  return [Math.max(0, x), Math.max(0, y)];
 }
 
-/** A list of poses from JSON, for an animation. */
-export function parsePoses(json: unknown, where: string, skeleton: Skeleton): Pose[] {
-  if (!Array.isArray(json) || !json.length) throw new UsageError(`${where} is no list of poses`);
-  return json.map((pose, i) => parsePose(pose, `${where}, pose ${i + 1}`, skeleton));
+/** The picture that is meant: the only one, or the one of that name, with or without folder and extension. */
+function chosen(pictures: readonly KeypointPicture[], where: string, wanted = ''): KeypointPicture {
+  const [only = { people: [] }, ...others] = pictures;
+  if (!others.length) return only;
+  const bare = (name = '') => name.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '');
+  const found =
+    pictures.find(({ name }) => name === wanted) ?? pictures.find(({ name }) => name && bare(name) === bare(wanted));
+  if (found) return found;
+  const names = pictures.slice(0, 3).map(({ name }, i) => name ?? `number ${i + 1}`);
+  throw new UsageError(
+    `${where} has the poses of ${pictures.length} pictures (${names.join(', ')}${pictures.length > 3 ? ', …' : ''})` +
+      `${wanted && `, none of them ${wanted}`}; give a file of one`,
+  );
+}
+
+/** The person with the highest score of a picture; nobody is a pose without joints. */
+function detected({ people }: KeypointPicture, where: string, skeleton: Skeleton, notes: Note[]): Pose {
+  const note = (text: string) => notes.push({ where, text });
+  let best: Found | undefined;
+  for (const person of people) if (!best || person.score > best.score) best = person;
+  if (!best) note('nobody was found in it');
+  if (best && people.length > 1)
+    note(
+      `${people.length} people are in it; number ${people.indexOf(best) + 1} is taken, whose joints have the highest confidence`,
+    );
+  if (best?.neckMade && skeleton.joints.includes('neck'))
+    note('its keypoints have no neck; it was put in the middle of the shoulders');
+  const { joints } = skeleton;
+  if (best && !joints.some((name) => best?.joints.has(name)))
+    throw new UsageError(
+      `${where} has the keypoints of a person (${[...best.joints.keys()].join(', ')}); the skeleton "${skeleton.name}" has ` +
+        `${joints.join(', ')}`,
+    );
+  return joints.map((name) => {
+    const point = best?.joints.get(name) ?? null;
+    return point && parsePoint(point, where, name);
+  });
+}
+
+/** Where all coordinates are at most this, no person is that small. */
+const NORMALISED = 2;
+
+/** The pose without joints that stand for missing ones. `UsageError` when it is not in pixels. */
+function plausible(pose: Pose, where: string, skeleton: Skeleton, notes: Note[]): Pose {
+  const found = withoutZeros(pose);
+  const zeros = skeleton.joints.filter((_, i) => pose[i] && !found[i]);
+  if (zeros.length) notes.push({ where, text: `${zeros.join(', ')} lie at exactly 0, 0, and are taken as missing` });
+  const values = found.flatMap((p) => p ?? []);
+  if (values.length > 2 && values.every((v) => v <= NORMALISED) && !values.every(Number.isInteger))
+    throw new UsageError(
+      `${where} looks normalised: no coordinate is above ${Math.max(...values)}. Joints are in pixels; multiply x by the ` +
+        'width and y by the height of the picture',
+    );
+  return found;
+}
+
+/** A pose in which several joints at exactly 0, 0 are missing: that is how many tools write a joint they did not find. */
+export function withoutZeros(pose: Pose): Pose {
+  const atZero = (p: Point | null) => p !== null && p[0] === 0 && p[1] === 0;
+  return pose.filter(atZero).length > 1 ? pose.map((p) => (atZero(p) ? null : p)) : pose;
 }

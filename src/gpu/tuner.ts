@@ -1,5 +1,4 @@
 import { VERSION } from '../version.js';
-import type { Kind } from './arguments.js';
 import { UsageError } from './errors.js';
 
 /** Who an adapter is, as far as WebGPU tells; most descriptions carry the driver's version. */
@@ -117,8 +116,6 @@ export class Tuning {
     return tuning;
   }
 }
-
-export const TUNING: Kind = ['a Tuning', (v) => v instanceof Tuning];
 
 function problemOf(choice: unknown): string | undefined {
   if (!isRecord(choice)) return 'is no object';

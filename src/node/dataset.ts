@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as data from '../data/dataset.js';
 import { DecodePool } from './decode-pool.js';
-import { readText } from './files.js';
+import { readTable } from './files.js';
 import { readImageHeader } from './images.js';
 
 export interface DatasetOptions extends data.DatasetOptions {
@@ -19,7 +19,7 @@ export function folderSource(folder: string, workers?: number): data.DataSource 
     path: (...names) => join(folder, ...names),
     exists: existsSync,
     list: () => (existsSync(folder) ? readdirSync(folder) : undefined),
-    readText: async (path, what) => readText(path, what),
+    readText: async (path, what) => readTable(path, what),
     imageHeader: async (path) => readImageHeader(path),
     decoder: () => new DecodePool(workers),
   };

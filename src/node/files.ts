@@ -1,5 +1,17 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
+import { parseJson } from '../data/json.js';
+import { decodeText, MOST_BYTES } from '../data/text.js';
 import { UsageError } from '../gpu/errors.js';
 import { PERSON, parseSkeleton, type Skeleton } from '../pose/skeleton.js';
 
@@ -42,29 +54,49 @@ function syncFolder(folder: string): void {
   } catch {}
 }
 
-/** The bytes of a file; `UsageError` that names it, and what it is for, when it cannot be read. */
-export function readBytes(path: string, what = 'file'): Uint8Array {
+/** The bytes of a file, at most `most` of them; `UsageError` that names it, and what it is for, when it cannot be read. */
+export function readBytes(path: string, what = 'file', most?: number): Uint8Array {
   try {
-    return readFileSync(path);
+    return most === undefined ? readFileSync(path) : readAtMost(path, most);
   } catch (error) {
     throw new UsageError(`cannot read the ${what} ${path}: ${(error as Error).message}`);
   }
 }
 
-/** A UTF-8 text file; errors as in `readBytes`. */
-export function readText(path: string, what = 'file'): string {
-  return new TextDecoder().decode(readBytes(path, what));
+/** The bytes of a file, or so many of them; a device or a pipe may have no end. */
+function readAtMost(path: string, most: number): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    const parts: Uint8Array[] = [];
+    for (let left = most; left > 0; ) {
+      const part = new Uint8Array(Math.min(left, 1 << 20));
+      const count = readSync(file, part);
+      if (!count) break;
+      parts.push(part.subarray(0, count));
+      left -= count;
+    }
+    return Buffer.concat(parts);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A UTF-8 text file that somebody brings; errors as in `readBytes` and `decodeText`. */
+export function readText(path: string, what = 'file', most = MOST_BYTES.text): string {
+  return decodeText(readBytes(path, what, most + 1), path, what, most);
+}
+
+/** A JSON file that somebody brings; errors as in `readText` and `parseJson`. */
+export function readJson(path: string, what = 'file', refusal = `the ${what} ${path} is not JSON`): unknown {
+  return parseJson(readText(path, what), path, refusal);
+}
+
+/** The text of a table; errors as in `readText`. */
+export function readTable(path: string, what: string): string {
+  return readText(path, what, MOST_BYTES.table);
 }
 
 /** A skeleton file, or the person when there is none. */
 export function readSkeleton(path: string | undefined): Skeleton {
-  if (path === undefined) return PERSON;
-  let json: unknown;
-  try {
-    json = JSON.parse(readText(path, 'skeleton'));
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`the skeleton ${path} is not JSON: ${(error as Error).message}`);
-  }
-  return parseSkeleton(json, path);
+  return path === undefined ? PERSON : parseSkeleton(readJson(path, 'skeleton'), path);
 }

@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAnnotations, parseAnnotations } from '../data/annotations.js';
 import type { Split } from '../data/dataset.js';
+import { nameProblem } from '../data/file-name.js';
 import { flip } from '../data/image.js';
+import { withinPicture } from '../data/named-pose.js';
 import { allPairs, formatPairs, groupByIdentity, type Pair, parsePairs } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 import { flipPose, type Pose, type Skeleton } from '../pose/skeleton.js';
 import { datasetPaths } from './dataset.js';
-import { readText, writeFileAtomic } from './files.js';
+import { readTable, writeFileAtomic } from './files.js';
 import { encodePng, readImage, readImageHeader } from './images.js';
 
 /** Ends the names of mirrored images, before the extension, where it does not touch the identity. */
@@ -26,6 +28,8 @@ export interface FlipOptions {
   readonly split: Split;
   readonly skeleton: Skeleton;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Told what was made of the tables that their author should know. */
+  readonly onNote?: (text: string) => void;
 }
 
 /**
@@ -33,12 +37,14 @@ export interface FlipOptions {
  * of the originals. Everything is checked before anything is written; the annotation table comes last, so that what was
  * interrupted can be run again. Throws `UsageError` when the dataset holds mirrored images already.
  */
-export function flipDataset({ folder, name, split, skeleton, onProgress }: FlipOptions): {
+export function flipDataset({ folder, name, split, skeleton, onProgress, onNote }: FlipOptions): {
   images: number;
   pairs: number;
 } {
   const paths = datasetPaths(folder, name, split);
-  const poses = parseAnnotations(readText(paths.annotations, 'annotation table'), paths.annotations, skeleton);
+  const poses = parseAnnotations(readTable(paths.annotations, 'annotation table'), paths.annotations, skeleton, {
+    onNote,
+  });
   const before = [...poses.keys()].find(isFlipped);
   if (before)
     throw new UsageError(
@@ -49,18 +55,17 @@ export function flipDataset({ folder, name, split, skeleton, onProgress }: FlipO
   for (const [image, pose] of poses) {
     const path = join(paths.images, image);
     const { height, width } = readImageHeader(path);
-    if (pose.some((p) => p && (p[0] >= width || p[1] >= height)))
-      throw new UsageError(
-        `${paths.annotations}: ${image} has a joint outside its ${height}×${width} pixels (height×width)`,
-      );
+    withinPicture(pose, [height, width], skeleton, `${paths.annotations}, ${image}`);
     const mirrored = flippedName(image);
     if (all.has(mirrored)) throw new UsageError(`${image} and another image would both become ${mirrored}`);
+    const problem = nameProblem(mirrored);
+    if (problem) throw new UsageError(`${paths.annotations}: the mirrored image of ${image}: ${problem}`);
     names.set(image, mirrored);
     all.set(mirrored, flipPose(skeleton, pose, width));
   }
   const pairs = (
     existsSync(paths.pairs)
-      ? parsePairs(readText(paths.pairs, 'pairs table'), paths.pairs).pairs
+      ? parsePairs(readTable(paths.pairs, 'pairs table'), paths.pairs).pairs
       : allPairs(groupByIdentity(poses, skeleton))
   ).filter(([from, to]) => !isFlipped(from) && !isFlipped(to));
   const mirroredPairs = pairs.map(([from, to]): Pair => {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { parseAnnotations } from '../data/annotations.js';
 import { type Image, resize } from '../data/image.js';
@@ -7,12 +6,12 @@ import { parsePose, parsePoses } from '../data/pose-json.js';
 import { UsageError } from '../gpu/errors.js';
 import type { ModelFrame } from '../model/pairs.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
-import { readText } from './files.js';
+import { readJson, readTable } from './files.js';
 import { readImage, readImageHeader } from './images.js';
 
 /** How poses can be named; for help and errors. */
 export const POSE_FORMS =
-  'FILE.csv#NAME, FILE.csv (the image’s own row), FILE.json, or an image that --annotations knows';
+  'FILE.csv#NAME, FILE.csv (the image’s own row), FILE.json, FILE.json#NAME (a picture in it), or an image that --annotations knows';
 
 const isImage = (path: string) => ['.png', '.jpg', '.jpeg'].includes(extname(path).toLowerCase());
 const stem = (path: string) => basename(path, extname(path));
@@ -24,14 +23,19 @@ export class PoseReader {
   constructor(
     readonly skeleton: Skeleton,
     readonly annotations?: string,
+    /** Told what was made of a file that its author should know. */
+    readonly onNote?: (text: string) => void,
   ) {}
 
   /** The pose that `given` names; `own` is the file name of the image whose row a table without `#NAME` means. */
   read(given: string, own: string): NamedPose {
-    const [, file = given, name = own] = /^(.*\.csv)(?:#(.*))?$/i.exec(given) ?? [];
+    const [, file = given, name = own] = /^(.*\.(?:csv|json))(?:#(.*))?$/is.exec(given) ?? [];
+    const { skeleton, onNote } = this;
     if (/\.csv$/i.test(file)) return { label: stem(name), where: `${name} in ${file}`, pose: this.#row(file, name) };
-    if (/\.json$/i.test(given))
-      return { label: stem(given), where: given, pose: parsePose(readJson(given), given, this.skeleton) };
+    if (/\.json$/i.test(file)) {
+      const pose = parsePose(readPoses(file), file, skeleton, { picture: name, onNote });
+      return { label: stem(file), where: file, pose };
+    }
     if (!isImage(given)) throw new UsageError(`"${given}" is no pose; it can be ${POSE_FORMS}`);
     if (!this.annotations)
       throw new UsageError(`the pose of ${given} is not known: name its annotation table with --annotations FILE.csv`);
@@ -45,7 +49,8 @@ export class PoseReader {
     if (/\.csv$/i.test(file))
       return [...this.#table(file)].map(([name, pose]) => ({ label: stem(name), where: `${name} in ${file}`, pose }));
     if (!/\.json$/i.test(file)) throw new UsageError(`--sequence must be FILE.json, FILE.csv or walk, got "${file}"`);
-    return parsePoses(readJson(file), file, this.skeleton).map((pose, i) => ({
+    const { skeleton, onNote } = this;
+    return parsePoses(readPoses(file), file, skeleton, { onNote }).map((pose, i) => ({
       label: String(i + 1),
       where: `${file}, pose ${i + 1}`,
       pose,
@@ -57,19 +62,15 @@ export class PoseReader {
   }
 
   #table(file: string): Map<string, Pose> {
-    const table = this.#tables.get(file) ?? parseAnnotations(readText(file, 'annotation table'), file, this.skeleton);
+    const { skeleton, onNote } = this;
+    const read = () => parseAnnotations(readTable(file, 'annotation table'), file, skeleton, { onNote });
+    const table = this.#tables.get(file) ?? read();
     this.#tables.set(file, table);
     return table;
   }
 }
 
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`cannot read the poses ${path}: ${(error as Error).message}`);
-  }
-}
+const readPoses = (file: string) => readJson(file, 'poses', `cannot read the poses ${file}`);
 
 /** A picture and its pose, both of the model's size. */
 export interface Person {

@@ -119,6 +119,25 @@ export function jointFinder(skeleton: Skeleton, pose: Pose): (name: string) => P
   return (name) => pose[at.get(name) as number] ?? undefined;
 }
 
+/** Shortest trunk, in pixels, that gives parts a size. */
+const LEAST_TRUNK = 2;
+
+/** Why the trunk of a pose gives its parts no size; nothing when it does. */
+export function trunkProblem(skeleton: Skeleton, pose: Pose): string | undefined {
+  const find = jointFinder(skeleton, pose);
+  const { joints, diagonals, sides } = skeleton.trunk;
+  const missing = joints.filter((j) => !find(j));
+  if (missing.length) return `has no ${missing.join(', ')}; without them parts have no size`;
+  const length = ([p, q]: readonly [string, string]) => {
+    const [a, b] = [find(p) as Point, find(q) as Point];
+    return Math.hypot(a[0] - b[0], a[1] - b[1]);
+  };
+  const longest = (segments: Skeleton['trunk']['sides']) => Math.max(...segments.map(length));
+  const size = Math.min(longest(diagonals), longest(sides));
+  if (size >= LEAST_TRUNK) return undefined;
+  return `has a trunk (${joints.join(', ')}) of ${size.toFixed(1)} pixels; under ${LEAST_TRUNK} parts have no size`;
+}
+
 /** Whether all trunk joints are there; others are not usable for training. */
 export function isValid(skeleton: Skeleton, pose: Pose): boolean {
   const find = jointFinder(skeleton, pose);

@@ -1,6 +1,9 @@
 import { parseAnnotations } from '../../../src/data/annotations.js';
+import { parseJson } from '../../../src/data/json.js';
+import { keypointPictures } from '../../../src/data/keypoints.js';
 import { type NamedPose, poseNamed } from '../../../src/data/named-pose.js';
 import { parsePose, parsePoses } from '../../../src/data/pose-json.js';
+import { decodeText, MOST_BYTES } from '../../../src/data/text.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import type { Skeleton } from '../../../src/pose/skeleton.js';
 
@@ -45,13 +48,18 @@ export function sortFiles(files: readonly File[]): Given {
 
 const isTable = (file: File) => /\.csv$/i.test(file.name);
 
-async function json(file: File): Promise<unknown> {
-  try {
-    return JSON.parse(await file.text());
-  } catch (error) {
-    throw new UsageError(`cannot read the poses ${file.name}: ${(error as Error).message}`);
-  }
-}
+/** No more of a file is read than tells that it is too large. */
+const text = async (file: File, what: string, most = MOST_BYTES.text) =>
+  decodeText(new Uint8Array(await file.slice(0, most + 1).arrayBuffer()), file.name, what, most);
+
+const json = async (file: File) =>
+  parseJson(await text(file, 'poses'), file.name, `cannot read the poses ${file.name}`);
+
+const tableOf = async (file: File, skeleton: Skeleton, onNote?: OnNote) =>
+  parseAnnotations(await text(file, 'annotation table', MOST_BYTES.table), file.name, skeleton, { onNote });
+
+/** Told what was made of a file that its author should know. */
+export type OnNote = (text: string) => void;
 
 /** A list of poses rather than one: its first entry is a pose and no joint. */
 function isList(value: unknown): value is unknown[] {
@@ -65,9 +73,14 @@ function isList(value: unknown): value is unknown[] {
 const stem = (name: string) => name.replace(/\.[^.]*$/, '');
 
 /** The joints of a picture: its row in a table, or a JSON file of one pose. */
-export async function poseOfPicture(file: File, picture: string, skeleton: Skeleton): Promise<NamedPose> {
+export async function poseOfPicture(
+  file: File,
+  picture: string,
+  skeleton: Skeleton,
+  onNote?: OnNote,
+): Promise<NamedPose> {
   if (isTable(file)) {
-    const table = parseAnnotations(await file.text(), file.name, skeleton);
+    const table = await tableOf(file, skeleton, onNote);
     return {
       label: stem(picture),
       where: `${picture} in ${file.name}`,
@@ -75,23 +88,24 @@ export async function poseOfPicture(file: File, picture: string, skeleton: Skele
     };
   }
   const value = await json(file);
-  if (isList(value))
+  if (isList(value) && !keypointPictures(value, file.name))
     throw new UsageError(
       `${file.name} is a list of ${value.length} poses; ${picture} needs a file with its own joints`,
     );
-  return { label: stem(picture), where: file.name, pose: parsePose(value, file.name, skeleton) };
+  return { label: stem(picture), where: file.name, pose: parsePose(value, file.name, skeleton, { picture, onNote }) };
 }
 
 /** All poses of a file: the rows of a table, a JSON list, or one pose. */
-export async function posesIn(file: File, skeleton: Skeleton): Promise<NamedPose[]> {
+export async function posesIn(file: File, skeleton: Skeleton, onNote?: OnNote): Promise<NamedPose[]> {
   if (isTable(file)) {
-    const table = parseAnnotations(await file.text(), file.name, skeleton);
+    const table = await tableOf(file, skeleton, onNote);
     return [...table].map(([name, pose]) => ({ label: stem(name), where: `${name} in ${file.name}`, pose }));
   }
   const value = await json(file);
-  if (!isList(value))
-    return [{ label: stem(file.name), where: file.name, pose: parsePose(value, file.name, skeleton) }];
-  return parsePoses(value, file.name, skeleton).map((pose, i) => ({
+  const pictures = keypointPictures(value, file.name);
+  if (pictures ? pictures.length < 2 : !isList(value))
+    return [{ label: stem(file.name), where: file.name, pose: parsePose(value, file.name, skeleton, { onNote }) }];
+  return parsePoses(value, file.name, skeleton, { onNote }).map((pose, i) => ({
     label: `${stem(file.name)} ${i + 1}`,
     where: `${file.name}, pose ${i + 1}`,
     pose,

@@ -1,5 +1,5 @@
 import { type Image, resize } from '../../../src/data/image.js';
-import { checkTrunk, fitPose, type NamedPose } from '../../../src/data/named-pose.js';
+import { checkTrunk, type NamedPose, withinPicture } from '../../../src/data/named-pose.js';
 import type { ModelFrame } from '../../../src/model/pairs.js';
 import { type Pose, resizePose } from '../../../src/pose/skeleton.js';
 
@@ -69,10 +69,8 @@ export function cut(image: Image, { left, top, width, height }: Frame): Image {
  */
 export function personOf(label: string, image: Image, named: NamedPose, model: ModelFrame): Person {
   checkTrunk(named, model.skeleton);
-  const { pose } = named;
   const size = [image.height, image.width] as const;
-  // Only for its check that every joint is in the picture.
-  fitPose(named, size, model);
+  const pose = withinPicture(named.pose, size, model.skeleton, named.where);
   const frame = frameAround(pose, size, model);
   const moved = pose.map((p) => p && ([p[0] - frame.left, p[1] - frame.top] as const));
   return {

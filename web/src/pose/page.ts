@@ -21,7 +21,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
     dismiss = app.notify(text);
     app.status('');
   };
-  own.voice = { status: app.status, error };
+  own.voice = { status: app.status, error, note: (text) => void app.notify(text, 'note') };
 
   const take = (files: readonly File[]) => {
     if (!files.length) return;
@@ -74,7 +74,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   if (fresh) void own.loadOwn().catch((e: Error) => error(e.message));
   return () => {
     for (const end of ends) end();
-    own.voice = { status: () => {}, error: () => {} };
+    own.voice = { status: () => {}, error: () => {}, note: () => {} };
   };
 }
 

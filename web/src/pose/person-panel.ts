@@ -23,7 +23,7 @@ export async function usePicture(page: Element, session: Session, file: File, po
   });
   let named: NamedPose;
   if (poses) {
-    const found = await poseOfPicture(poses, file.name, frame.skeleton);
+    const found = await poseOfPicture(poses, file.name, frame.skeleton, (text) => session.voice.note(text));
     named = { ...found, pose: found.pose.map((p) => p && ([p[0] * scale, p[1] * scale] as const)) };
   } else {
     const pose = await annotate(page, image, file.name, frame.skeleton);

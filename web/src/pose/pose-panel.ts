@@ -1,6 +1,6 @@
-import { fitPose } from '../../../src/data/named-pose.js';
+import { checkTrunk, fitPose } from '../../../src/data/named-pose.js';
 import { UsageError } from '../../../src/gpu/errors.js';
-import { flipPose, isValid, type Pose } from '../../../src/pose/skeleton.js';
+import { flipPose, type Pose, trunkProblem } from '../../../src/pose/skeleton.js';
 import { field, h, replace } from '../dom.js';
 import { figure } from './bones.js';
 import { posesIn } from './files.js';
@@ -100,14 +100,14 @@ export function posePanel(session: Session, onError: (message: string) => void):
   const useFile = async (file: File) => {
     const { frame } = session;
     if (!frame) throw new UsageError('wait until the model is loaded, then give the poses once more');
-    const named = await posesIn(file, frame.skeleton);
+    const named = await posesIn(file, frame.skeleton, (text) => session.voice.note(text));
     const usable = named.map((n) => ({ ...n, pose: fitPose(n, [frame.height, frame.width], frame) }));
-    const valid = usable.filter(({ pose }) => isValid(frame.skeleton, pose));
+    const valid = usable.filter(({ pose }) => !trunkProblem(frame.skeleton, pose));
     const [first] = valid;
-    if (!first)
-      throw new UsageError(
-        `no pose in ${file.name} has all of ${frame.skeleton.trunk.joints.join(', ')}; without them parts have no size`,
-      );
+    if (!first) {
+      for (const pose of named) checkTrunk(pose, frame.skeleton);
+      throw new UsageError(`no pose in ${file.name} has a trunk that gives its parts a size`);
+    }
     player.pause();
     session.setTarget(first.pose);
     if (valid.length === 1) return;

@@ -18,6 +18,8 @@ export type Change = 'model' | 'person' | 'target' | 'picture' | 'busy' | 'peopl
 export interface Voice {
   status(text: string): void;
   error(text: string): void;
+  /** What was made of a file that its author should know. */
+  note(text: string): void;
 }
 
 /** The checkpoint that comes with the app. */
@@ -38,7 +40,7 @@ export class Session {
   picture: Generated | undefined;
   /** Milliseconds from the opening of the page to its first picture. */
   firstPictureMs: number | undefined;
-  voice: Voice = { status: () => {}, error: () => {} };
+  voice: Voice = { status: () => {}, error: () => {}, note: () => {} };
 
   readonly #calls = new Calls<PoseCalls, PoseNews>(
     new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'pose' }),

@@ -7,6 +7,7 @@ import {
   openDataset,
 } from '../../../src/data/dataset.js';
 import { drawnSource } from '../../../src/data/files-source.js';
+import { parseJson } from '../../../src/data/json.js';
 import { synthTotal } from '../../../src/data/synth-dataset.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { PERSON, parseSkeleton, type Skeleton } from '../../../src/pose/skeleton.js';
@@ -45,12 +46,7 @@ export async function skeletonOf(source: DataSource, name: string): Promise<Skel
   const path = source.path(`${name}-skeleton.json`);
   if (!source.exists(path)) return PERSON;
   const text = await source.readText(path, 'skeleton');
-  try {
-    return parseSkeleton(JSON.parse(text), path);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`the skeleton ${path} is not JSON: ${(error as Error).message}`);
-  }
+  return parseSkeleton(parseJson(text, `the skeleton ${path}`), path);
 }
 
 /**

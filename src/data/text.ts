@@ -1,0 +1,37 @@
+import { UsageError } from '../gpu/errors.js';
+import { fileKind } from './file-kind.js';
+
+/** Most bytes of a table, and of any other text: what is read from them takes ten times as much memory. */
+export const MOST_BYTES = { table: 128e6, text: 16e6 };
+
+/**
+ * The text of a UTF-8 file that somebody brings, without its byte order mark. `UsageError` that names the file and what it is
+ * for when it is another encoding, no text at all, empty, or too large.
+ */
+export function decodeText(bytes: Uint8Array, file: string, what = 'file', most = MOST_BYTES.text): string {
+  const refuse = (why: string) => new UsageError(`cannot read the ${what} ${file}: it ${why}`);
+  if (bytes.length > most) throw refuse(`has more than the ${(most / 1e6).toLocaleString('en')} MB that are possible`);
+  const wide = wideEncoding(bytes);
+  if (wide) throw refuse(`is a text in ${wide}. Save it as UTF-8.`);
+  const kind = fileKind(bytes);
+  // Texts and unknown kinds come without advice.
+  if (kind?.advice) throw refuse(`is ${kind.name}. ${kind.advice}`);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw refuse(kind ? `is ${kind.name}` : 'is no text in UTF-8. Save it as UTF-8.');
+  }
+  if (text.includes('\0')) throw refuse(`is ${kind?.name ?? 'no text: it has zero bytes'}`);
+  return text;
+}
+
+/** UTF-16 or UTF-32, by its mark or by the zero bytes in the first character, which is ASCII in all files that are read here. */
+function wideEncoding([a, b, c, d]: Uint8Array): string | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  const [marked, swapped] = [a === 0xff && b === 0xfe, a === 0xfe && b === 0xff];
+  if ((marked && c === 0 && d === 0) || (a === 0 && b === 0 && ((c === 0xfe && d === 0xff) || (c === 0 && d))))
+    return 'UTF-32';
+  if (a && !b && c === 0 && d === 0) return 'UTF-32';
+  return marked || swapped || (a > 0 && b === 0 && c !== 0) || (a === 0 && b > 0) ? 'UTF-16' : undefined;
+}
