@@ -23,6 +23,9 @@ import type { Case, Refusal, Room } from '../src/kernels/room.js';
 
 const MAX_NMSE = 1e-7;
 
+/** All cases of a room, those with NaN and infinities last. */
+export const allCases = (room: Room): readonly Case[] => [...room.cases, ...(room.nonFinite ?? [])];
+
 export interface CaseReport {
   /** `op/variant` of all that the case's ops have, and of those that were run. */
   readonly known: readonly string[];

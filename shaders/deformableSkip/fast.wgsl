@@ -4,7 +4,7 @@
 // tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
 // c channel: QUADS times four an invocation, fours C / QUADS apart. Only parts that reach q are sampled (`reach`, or
 // the mask of q). Of the others, all 0, only the first can be the first of the largest. winner[n, q, c / 4] holds, one
-// byte a channel, the largest candidate. The engine writes the loops with constant bounds out in full.
+// byte a channel, the largest candidate: the first NaN, if there is one. The engine writes the loops with constant bounds out in full.
 // Some software adapters run both sides of every branch and each loop at least once: few branches, no empty loops.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
@@ -62,6 +62,8 @@ fn taps(n: u32, q: vec3f, h: u32) -> Taps {
   return Taps(row, weight);
 }
 
+fn is_nan(v: vec4f) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
@@ -79,10 +81,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let stride = p.x_stride / 4u;
   var best = array<vec4f, QUADS>();
   var index = array<vec4u, QUADS>();
+  var nan = array<vec4<bool>, QUADS>();
   for (var k = 0u; k < QUADS; k++) {
-    if (IDENTITY) { best[k] = x[first + r * stride + k * step]; }
-    else if (!MEAN) { best[k] = vec4f(-3.4028234e38); }
+    if (IDENTITY) {
+      best[k] = x[first + r * stride + k * step];
+      nan[k] = is_nan(best[k]);
+    }
   }
+  // Without x the first candidate is the largest so far, whatever its value is.
+  let opening = select(firstTrailingBit(todo), 32u, IDENTITY);
   if (todo != 0u) {
     let q = vec3f(f32(r % p.width), f32(r / p.width % p.height), 1.0);
     loop {
@@ -95,7 +102,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         if (t.weight[j] != 0.0) { for (var k = 0u; k < QUADS; k++) { value[k] += t.weight[j] * x[a[j] + k * step]; } }
       }
       for (var k = 0u; k < QUADS; k++) {
-        let wins = value[k] > best[k];
+        let other = is_nan(value[k]);
+        let wins = (other | (value[k] > best[k]) | vec4<bool>(h == opening)) & !nan[k];
+        nan[k] = nan[k] | other;
         index[k] = select(index[k], vec4u(h + u32(IDENTITY)), wins);
         if (MEAN) { best[k] += value[k]; } else { best[k] = select(best[k], value[k], wins); }
       }
@@ -108,7 +117,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let v = best[k];
     if (MEAN) { y[to + k * step] = v / f32(p.parts + u32(IDENTITY)); }
     else {
-      let zero = vec4<bool>(absent != 0u) & ((v < vec4f()) | ((v == vec4f()) & (index[k] > none)));
+      let zero = vec4<bool>(absent != 0u) & !nan[k] & ((v < vec4f()) | ((v == vec4f()) & (index[k] > none)));
       y[to + k * step] = select(v, vec4f(), zero);
       winner[(r * QUADS + k) * step + c] = dot(select(index[k], none, zero), vec4u(1u, 256u, 65536u, 16777216u));
     }

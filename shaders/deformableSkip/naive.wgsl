@@ -30,12 +30,15 @@ fn transform(k: u32) -> Affine {
   );
 }
 
-fn tap(image: u32, at: vec2i, c: u32, part: u32) -> f32 {
-  if (any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return 0.0; }
+// What a pixel adds; one of weight 0 is not looked at, be it NaN.
+fn tap(image: u32, at: vec2i, c: u32, part: u32, weight: f32) -> f32 {
+  if (weight == 0.0 || any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return 0.0; }
   let r = (image * p.height + u32(at.y)) * p.width + u32(at.x);
   if (!TARGET && extractBits(mask[p.mask_offset + r], part, 1u) == 0u) { return 0.0; }
-  return x[p.x_offset + r * p.x_stride + c];
+  return weight * x[p.x_offset + r * p.x_stride + c];
 }
+
+fn is_nan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
 
 fn candidate(r: u32, c: u32, part: u32) -> f32 {
   if (TARGET && extractBits(mask[p.mask_offset + r], part, 1u) == 0u) { return 0.0; }
@@ -49,8 +52,8 @@ fn candidate(r: u32, c: u32, part: u32) -> f32 {
   let corner = floor(clamp(source, vec2f(-1.0), size));
   let w = source - corner;
   let at = vec2i(corner);
-  return (1.0 - w.y) * ((1.0 - w.x) * tap(n, at, c, part) + w.x * tap(n, at + vec2i(1, 0), c, part))
-    + w.y * ((1.0 - w.x) * tap(n, at + vec2i(0, 1), c, part) + w.x * tap(n, at + vec2i(1, 1), c, part));
+  return tap(n, at, c, part, (1.0 - w.y) * (1.0 - w.x)) + tap(n, at + vec2i(1, 0), c, part, (1.0 - w.y) * w.x)
+    + tap(n, at + vec2i(0, 1), c, part, w.y * (1.0 - w.x)) + tap(n, at + vec2i(1, 1), c, part, w.y * w.x);
 }
 
 @compute @workgroup_size(64)
@@ -63,14 +66,17 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var winners = 0u;
   for (var c = first; c < min(first + 4u, p.channels); c++) {
     var sum = 0.0;
-    var best = -3.4028234e38;
+    var best = 0.0;
     var index = 0u;
+    var found_nan = false;
     for (var h = 0u; h < p.parts + u32(IDENTITY); h++) {
       var value: f32;
       if (IDENTITY && h == 0u) { value = x[p.x_offset + r * p.x_stride + c]; }
       else { value = candidate(r, c, h - u32(IDENTITY)); }
       sum += value;
-      if (value > best) { best = value; index = h; }
+      // The first NaN wins. Comparisons may answer anything for NaN, so its bits decide.
+      if (!found_nan && (h == 0u || value > best || is_nan(value))) { best = value; index = h; }
+      found_nan |= is_nan(value);
     }
     if (MEAN) { best = sum / f32(p.parts + u32(IDENTITY)); }
     y[p.y_offset + r * p.y_stride + c] = best;

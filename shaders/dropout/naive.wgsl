@@ -46,5 +46,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let r = i / p.channels;
   let c = i % p.channels;
   let kept = words[i % 4u] >> 8u >= p.threshold;
-  y[p.y_offset + r * p.y_stride + c] = select(0.0, p.factor * x[p.x_offset + r * p.x_stride + c], kept);
+  y[p.y_offset + r * p.y_stride + c] = x[p.x_offset + r * p.x_stride + c] * select(0.0, p.factor, kept);
 }

@@ -46,6 +46,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let r = 4u * quad / p.channels;
   let c = 4u * quad % p.channels;
   let kept = (words >> vec4u(8u)) >= vec4u(p.threshold);
-  let value = p.factor * x[(p.x_offset + r * p.x_stride + c) / 4u];
-  y[(p.y_offset + r * p.y_stride + c) / 4u] = select(vec4f(), value, kept);
+  let value = x[(p.x_offset + r * p.x_stride + c) / 4u];
+  y[(p.y_offset + r * p.y_stride + c) / 4u] = value * select(vec4f(), vec4f(p.factor), kept);
 }

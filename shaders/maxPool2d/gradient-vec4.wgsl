@@ -13,7 +13,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> gx: array<vec4f>;
 
-// Whether pixel (a, b) of image n, of value `value`, is the first maximum of the window that begins at (a0, b0).
+fn is_nan(v: vec4f) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }
+
+// Whether pixel (a, b) of image n, of value `value`, is the first maximum of the window that begins at (a0, b0), or its last NaN, as in
+// PyTorch. Comparisons may answer anything for NaN, so its bits decide.
 fn wins(value: vec4f, n: u32, a: i32, b: i32, a0: i32, b0: i32, c: u32) -> vec4<bool> {
   var won = vec4<bool>(true);
   for (var s = max(a0, 0); s < min(a0 + p.kernel_h, i32(p.height)); s++) {
@@ -21,7 +24,8 @@ fn wins(value: vec4f, n: u32, a: i32, b: i32, a0: i32, b0: i32, c: u32) -> vec4<
       let other = x[(p.x_offset + ((n * p.height + u32(s)) * p.width + u32(t)) * p.x_stride + c) / 4u];
       let earlier = s < a || (s == a && t < b);
       let later = s > a || (s == a && t > b);
-      won = won & !(vec4<bool>(earlier) & (other >= value)) & !(vec4<bool>(later) & (other > value));
+      let beaten = (vec4<bool>(earlier) & (other >= value)) | (vec4<bool>(later) & (other > value)) | is_nan(other);
+      won = won & !select(beaten, vec4<bool>(later) & is_nan(other), is_nan(value));
     }
   }
   return won;

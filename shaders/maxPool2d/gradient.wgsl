@@ -12,7 +12,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gx: array<f32>;
 
-// Whether pixel (a, b) of image n, of value `value`, is the first maximum of the window that begins at (a0, b0).
+fn is_nan(v: f32) -> bool { return (bitcast<u32>(v) & u32(0x7fffffffu)) > u32(0x7f800000u); }
+
+// Whether pixel (a, b) of image n, of value `value`, is the first maximum of the window that begins at (a0, b0), or its last NaN, as in
+// PyTorch. Comparisons may answer anything for NaN, so its bits decide.
 fn wins(value: f32, n: u32, a: i32, b: i32, a0: i32, b0: i32, c: u32) -> bool {
   var won = bool(true);
   for (var s = max(a0, 0); s < min(a0 + p.kernel_h, i32(p.height)); s++) {
@@ -20,7 +23,8 @@ fn wins(value: f32, n: u32, a: i32, b: i32, a0: i32, b0: i32, c: u32) -> bool {
       let other = x[p.x_offset + ((n * p.height + u32(s)) * p.width + u32(t)) * p.x_stride + c];
       let earlier = s < a || (s == a && t < b);
       let later = s > a || (s == a && t > b);
-      won = won & !(bool(earlier) & (other >= value)) & !(bool(later) & (other > value));
+      let beaten = (bool(earlier) & (other >= value)) | (bool(later) & (other > value)) | is_nan(other);
+      won = won & !select(beaten, bool(later) & is_nan(other), is_nan(value));
     }
   }
   return won;

@@ -1,6 +1,6 @@
 // y[n, i, j, c] = max of x[n, a, b, c] over the window (i, j), four channels at a time: a = i·stride_h − top + (0 …
 // kernel_h − 1), b = j·stride_w − left + (0 … kernel_w − 1); positions outside the image are no candidates. n = image,
-// c = channel.
+// c = channel. NaN is the largest. WGSL's max may skip it, so its bits are kept aside.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
@@ -21,12 +21,17 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = row / p.out_width / p.out_height;
   let a0 = i32(i) * p.stride_h - p.top;
   let b0 = i32(j) * p.stride_w - p.left;
-  var best = vec4f(-3.4028234e38);
+  // The first pixel inside the image: pad is smaller than the kernel, so there is one.
+  let first = p.x_offset + ((n * p.height + u32(max(a0, 0))) * p.width + u32(max(b0, 0))) * p.x_stride + c;
+  var best = x[first / 4u];
+  var most = vec4u();  // largest bits without sign: those of NaN are more than 0x7f800000
   for (var a = max(a0, 0); a < min(a0 + p.kernel_h, i32(p.height)); a++) {
     for (var b = max(b0, 0); b < min(b0 + p.kernel_w, i32(p.width)); b++) {
       let at = p.x_offset + ((n * p.height + u32(a)) * p.width + u32(b)) * p.x_stride + c;
-      best = max(best, x[at / 4u]);
+      let value = x[at / 4u];
+      best = max(best, value);
+      most = max(most, bitcast<vec4u>(value) & vec4u(0x7fffffffu));
     }
   }
-  y[(p.y_offset + row * p.y_stride + c) / 4u] = best;
+  y[(p.y_offset + row * p.y_stride + c) / 4u] = select(best, bitcast<vec4f>(most), most > vec4u(0x7f800000u));
 }

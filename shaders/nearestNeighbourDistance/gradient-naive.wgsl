@@ -1,4 +1,4 @@
-// gx[n, p, c] = gy[n, p] · sign(generated[n, p, c] − reference[n, q, c]), sign(0) = 0
+// gx[n, p, c] = gy[n, p] · sign(generated[n, p, c] − reference[n, q, c]), sign_of(0) = 0
 // n image, p pixel, c channel; q = the nearest pixel of the window around p (winner = its row · WINDOW + its column).
 override WINDOW: u32 = 3u;
 struct Params {
@@ -12,6 +12,12 @@ struct Params {
 @group(0) @binding(4) var<storage, read> gy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> gx: array<f32>;
 
+// 1, −1 or 0, which NaN has, too: for 0 < v ≤ ∞ the bits − 1 are less than 0x7f800000, for −∞ ≤ v < 0 those − 0x80000001.
+fn sign_of(v: f32) -> f32 {
+  let bits = bitcast<u32>(v);
+  return f32(bits - 1u < 0x7f800000u) - f32(bits - 0x80000001u < 0x7f800000u);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
@@ -23,5 +29,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let q = r + k / WINDOW * p.width + k % WINDOW - WINDOW / 2u * (p.width + 1u);
   let d = generated[p.generated_offset + r * p.generated_stride + c]
     - reference[p.reference_offset + q * p.reference_stride + c];
-  gx[p.gx_offset + r * p.gx_stride + c] = gy[p.gy_offset + r / p.width * p.gy_stride + r % p.width] * sign(d);
+  gx[p.gx_offset + r * p.gx_stride + c] = gy[p.gy_offset + r / p.width * p.gy_stride + r % p.width] * sign_of(d);
 }

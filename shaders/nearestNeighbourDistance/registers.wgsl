@@ -16,12 +16,17 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> winner: array<u32>;
 
-var<private> best: f32 = 3.4028234e38;
+var<private> best: u32 = 0xffffffffu;
 var<private> index: i32 = 0;
+
+// Orders distances, which are 0 or more, as their bits are ordered without the sign, NaN before all of them: so the
+// smallest rank is a NaN if there is one. All NaNs are equal.
+fn rank(distance: f32) -> u32 { return max((bitcast<u32>(distance) << 1u) - 0xff000002u, 0x00fffffdu); }
+fn distance_of(rank: u32) -> f32 { return bitcast<f32>((rank + 0xff000002u) >> 1u); }
 
 // Candidate k of the window, in column `at` of the image.
 fn compare(distance: f32, k: i32, at: i32) {
-  if (at >= 0 && at < i32(p.width) && distance < best) { best = distance; index = k; }
+  if (at >= 0 && at < i32(p.width) && rank(distance) < best) { best = rank(distance); index = k; }
 }
 
 fn l1(v: vec4f) -> f32 { return dot(abs(v), vec4f(1.0)); }
@@ -65,6 +70,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       if (COLUMNS > 4 && wc + 4 < WINDOW) { compare(d4, k + 4, left + 4); }
     }
   }
-  y[p.y_offset + i / p.width * p.y_stride + u32(col)] = best;
+  y[p.y_offset + i / p.width * p.y_stride + u32(col)] = distance_of(best);
   winner[i] = u32(index);
 }

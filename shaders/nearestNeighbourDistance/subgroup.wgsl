@@ -19,13 +19,18 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> winner: array<u32>;
 
-var<private> best: f32 = 3.4028234e38;
+var<private> best: u32 = 0xffffffffu;
 var<private> index: i32 = 0;
+
+// Orders distances, which are 0 or more, as their bits are ordered without the sign, NaN before all of them: so the
+// smallest rank is a NaN if there is one. All NaNs are equal.
+fn rank(distance: f32) -> u32 { return max((bitcast<u32>(distance) << 1u) - 0xff000002u, 0x00fffffdu); }
+fn distance_of(rank: u32) -> f32 { return bitcast<f32>((rank + 0xff000002u) >> 1u); }
 
 // Candidate k of the window, in row `row` and column `col` of the image.
 fn compare(distance: f32, k: i32, row: i32, col: i32) {
   let inside = row >= 0 && row < i32(p.height) && col >= 0 && col < i32(p.width);
-  if (inside && distance < best) { best = distance; index = k; }
+  if (inside && rank(distance) < best) { best = rank(distance); index = k; }
 }
 
 fn l1(v: vec4f) -> f32 { return dot(abs(v), vec4f(1.0)); }
@@ -85,6 +90,6 @@ fn main(
   }
   if (lane < half || lane >= LANES - half || col >= i32(p.width)) { return; }
   let i = u32(top + row) * p.width + u32(col);
-  y[p.y_offset + u32(top + row) * p.y_stride + u32(col)] = best;
+  y[p.y_offset + u32(top + row) * p.y_stride + u32(col)] = distance_of(best);
   winner[i] = u32(index);
 }

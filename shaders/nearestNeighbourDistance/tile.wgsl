@@ -22,8 +22,13 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> winner: array<u32>;
 
 var<workgroup> shared_tile: array<vec4f, QUADS * (COLS + WINDOW - 1u) * (ROWS + WINDOW - 1u)>;
-var<workgroup> row_best: array<f32, COLS * ROWS * WINDOW>;
+var<workgroup> row_best: array<u32, COLS * ROWS * WINDOW>;
 var<workgroup> row_index: array<u32, COLS * ROWS * WINDOW>;
+
+// Orders distances, which are 0 or more, as their bits are ordered without the sign, NaN before all of them: so the
+// smallest rank is a NaN if there is one. All NaNs are equal.
+fn rank(distance: f32) -> u32 { return max((bitcast<u32>(distance) << 1u) - 0xff000002u, 0x00fffffdu); }
+fn distance_of(rank: u32) -> f32 { return bitcast<f32>((rank + 0xff000002u) >> 1u); }
 
 fn l1(v: vec4f) -> f32 { return dot(abs(v), vec4f(1.0)); }
 
@@ -60,13 +65,14 @@ fn main(
       for (var k = 0u; k < WINDOW; k++) { d[k] += l1(v - shared_tile[c * area + first + k]); }
     }
   }
-  var best = 3.4028234e38;
+  var best = 0xffffffffu;
   var index = 0u;
   let line = i32(pixel.y + local.z) - half;
   if (line >= 0 && line < i32(p.height)) {
     for (var k = 0u; k < WINDOW; k++) {
       let at = i32(pixel.x + k) - half;
-      if (at >= 0 && at < i32(p.width) && d[k] < best) { best = d[k]; index = local.z * WINDOW + k; }
+      let distance = rank(d[k]);
+      if (at >= 0 && at < i32(p.width) && distance < best) { best = distance; index = local.z * WINDOW + k; }
     }
   }
   row_best[me] = best;
@@ -77,6 +83,6 @@ fn main(
     let other = me + k * COLS * ROWS;
     if (row_best[other] < best) { best = row_best[other]; index = row_index[other]; }
   }
-  y[p.y_offset + i / p.width * p.y_stride + pixel.x] = best;
+  y[p.y_offset + i / p.width * p.y_stride + pixel.x] = distance_of(best);
   winner[i] = index;
 }

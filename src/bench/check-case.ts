@@ -141,7 +141,10 @@ export function checkFeeds(p: Prepared, layout: Layout, plan: Plan): Record<stri
   return Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
 }
 
-/** Normalised mean squared error Σ(a−b)² / Σb²; infinite where a is not finite. */
+/**
+ * Normalised mean squared error Σ(a−b)² / Σb² over the finite b. Where b is NaN or infinite, a must be the same: the error is
+ * infinite otherwise, and where a is not finite but b is.
+ */
 export function nmse(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   let error = 0;
@@ -149,7 +152,8 @@ export function nmse(a: ArrayLike<number>, b: ArrayLike<number>): number {
   for (let i = 0; i < b.length; i++) {
     const x = a[i] as number;
     const y = b[i] as number;
-    if (!Number.isFinite(x)) return Number.POSITIVE_INFINITY;
+    if (!Number.isFinite(y) && Object.is(x, y)) continue;
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return Number.POSITIVE_INFINITY;
     error += (x - y) ** 2;
     norm += y ** 2;
   }

@@ -38,6 +38,13 @@ export function testRandom(seed: number): () => number {
   };
 }
 
+/** NaN and both infinities among test data. */
+export function testSpecial(_: number, random: () => number): number {
+  return (
+    [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY][Math.floor(40 * random())] ?? testNormal(random)
+  );
+}
+
 /** Normally distributed test data. */
 export function testNormal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());

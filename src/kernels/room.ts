@@ -16,6 +16,11 @@ export interface Room<A = unknown> {
   backward?(inputs: Readonly<Record<string, Nd>>, attrs: A, gy: Readonly<Record<string, Nd>>): Record<string, Nd>;
   /** Small awkward shapes: primes, 1×1, one channel, batch 1 and 3. */
   readonly cases: readonly Case<A>[];
+  /**
+   * Inputs with NaN and infinities: the library's own kernels let them through as the oracle does. WGSL promises nothing of
+   * them, so nobody else's kernel is held to it.
+   */
+  readonly nonFinite?: readonly Case<A>[];
   /** Calls that must be refused while the graph is built, and what the error must say. */
   readonly refuses: readonly Refusal<A>[];
   /** The model's real layers, for the benchmark. */

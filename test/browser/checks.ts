@@ -3,7 +3,7 @@ import type { Engine } from '../../src/gpu/engine.js';
 import type { Room } from '../../src/kernels/room.js';
 import { rooms } from '../../src/kernels/rooms.js';
 import { verifyFile } from '../../src/verify/verify.js';
-import { checkCase, checkRefusal } from '../room-checks.js';
+import { allCases, checkCase, checkRefusal } from '../room-checks.js';
 
 /** The checks of every room and reference file, for a page. */
 
@@ -16,12 +16,12 @@ const known = new Set<string>();
 const roomOf = (name: string) => rooms.find((r) => r.name === name) as Room;
 
 export const calls = {
-  rooms: () => rooms.map((r) => ({ name: r.name, cases: r.cases.length })),
+  rooms: () => rooms.map((r) => ({ name: r.name, cases: allCases(r).length })),
 
   /** A case by the rule's choice, and by every choice that runs a variant for the first time; what was wrong. */
   checkCase: async (room: string, index: number) => {
     const of = roomOf(room);
-    const report = await checkCase(await shared(), of, of.cases[index] as Room['cases'][number], done);
+    const report = await checkCase(await shared(), of, allCases(of)[index] as Room['cases'][number], done);
     for (const name of report.known) known.add(name);
     for (const name of report.ran) done.add(name);
     return report.problems;

@@ -16,6 +16,12 @@ const one = (shape: readonly number[], label: number, fill?: typeof wide) => ({
   attrs: { label },
 });
 
+/** One logit is `value`: −∞ and ∞ cost nothing on the side of the label. */
+const special = (channels: number, label: number, value: number) => ({
+  ...one([9, channels], label, (i, random) => (i === 17 ? value : wide(i, random))),
+  name: `one logit ${value}, ${channels} channels, label ${label}`,
+});
+
 /** The file has p = σ(x): x = log(p / (1 − p)), and dp/dx = p(1 − p) turns its gradient into that of the logits. */
 function readProbabilities(file: FixtureFile): FixtureRun {
   const { label } = file.attrs;
@@ -52,6 +58,13 @@ export const rooms: readonly Room[] = [
       one([9, 12], 0, wide),
       one([9, 5], 1, wide),
     ],
+    nonFinite: [4, 5].flatMap((channels) =>
+      [0, 1].flatMap((label) => [
+        special(channels, label, Number.NaN),
+        special(channels, label, Number.POSITIVE_INFINITY),
+        special(channels, label, Number.NEGATIVE_INFINITY),
+      ]),
+    ),
     refuses: [
       {
         inputs: { logits: { shape: [2] } },

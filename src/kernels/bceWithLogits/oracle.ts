@@ -1,15 +1,20 @@
 import { type Nd, nd } from '../oracle.js';
 
-/** −label·log p − (1 − label)·log(1 − p) with p = 1 / (1 + e⁻ˣ): log p = −log(1 + e⁻ˣ), log(1 − p) = −log(1 + eˣ). */
+/**
+ * −label·log p − (1 − label)·log(1 − p) with p = 1 / (1 + e⁻ˣ): log p = −log(1 + e⁻ˣ), log(1 − p) = −log(1 + eˣ). A term of share 0
+ * is 0, be its logarithm infinite.
+ */
 export function bceWithLogits(x: Nd, label: number): Nd {
   const softplus = (v: number) => (v > 0 ? v + Math.log1p(Math.exp(-v)) : Math.log1p(Math.exp(v)));
+  const term = (share: number, v: number) => (share ? share * softplus(v) : 0);
   let sum = 0;
-  for (const v of x.data) sum += label * softplus(-v) + (1 - label) * softplus(v);
+  for (const v of x.data) sum += term(label, -v) + term(1 - label, v);
   return nd([1], () => sum / x.data.length);
 }
 
-/** gx = gy/n · (p − label). */
+/** gx = gy/n · (p − label) = gy/n · [(1 − label)·p(x) − label·p(−x)], as 1 − p(x) = p(−x). */
 export function bceWithLogitsGradient(x: Nd, label: number, gy: Nd): Nd {
   const g = (gy.data[0] as number) / x.data.length;
-  return nd(x.shape, (i) => g * (1 / (1 + Math.exp(-(x.data[i] as number))) - label));
+  const p = (v: number) => 1 / (1 + Math.exp(-v));
+  return nd(x.shape, (i) => g * ((1 - label) * p(x.data[i] as number) - label * p(-(x.data[i] as number))));
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
-import { type Nd, nd } from '../oracle.js';
+import { type Nd, nd, testSpecial } from '../oracle.js';
 import { type Case, type FixtureFile, type FixtureRun, type InputSpec, room, type Terms } from '../room.js';
 import { composedDeformableSkip } from './composed.js';
 import { type DeformableSkipAttrs, deformableSkip } from './deformableSkip.js';
@@ -109,6 +109,30 @@ for (const channels of [1, 4, 5, 8, 16])
       kink: true,
     });
 
+/** Few pixels of x are NaN or infinite, in channels of their own, so that ordinary candidates meet them. */
+const special = (['max', 'mean'] as const).flatMap((aggregate) =>
+  (['source', 'target'] as const).flatMap((maskOn) =>
+    [4, 5, 32].flatMap((channels) =>
+      [true, false].map((identity) => {
+        const made = sample('', [1, 6, 5, channels], 5, { aggregate, maskOn, identity });
+        const name = `NaN and infinities: ${aggregate}, masks on the ${maskOn}, ${channels} channels`;
+        const x = { ...made.inputs.x, fill: testSpecial } as InputSpec;
+        return { ...made, name: `${name}${identity ? '' : ', no identity'}`, inputs: { ...made.inputs, x } };
+      }),
+    ),
+  ),
+);
+/** Every candidate −∞. */
+const lowest: Case<DeformableSkipAttrs> = {
+  ...sample('−∞ everywhere', [1, 5, 4, 4], 3, { identity: false }),
+  inputs: {
+    x: { shape: [1, 5, 4, 4], fill: () => Number.NEGATIVE_INFINITY },
+    affine: { shape: [1, 3, 6], fill: (i) => [1, 0, 0, 0, 1, 0][i % 6] as number },
+    mask: masks([1, 5, 4, 4], 3, 1),
+  },
+};
+const nonFinite = [...special, lowest];
+
 const bench = [
   [128, 64, 64],
   [64, 32, 128],
@@ -160,6 +184,7 @@ export const rooms = [
       x: deformBackward(x as Nd, affine as Nd, mask as Nd, attrs, y as Nd),
     }),
     cases,
+    nonFinite,
     refuses: [
       {
         inputs: { x: image, affine: { shape: [2, 6] }, mask: { shape: [2, 3, 4], dtype: 'u32' } },
@@ -197,6 +222,7 @@ export const rooms = [
     build: (inputs, attrs) => ({ winner: build(inputs, attrs).node.outputs[1] as Tensor }),
     forward: ({ x, affine, mask }, attrs) => ({ winner: deform(x as Nd, affine as Nd, mask as Nd, attrs).winner }),
     cases: cases.filter((c) => c.attrs.aggregate === 'max'),
+    nonFinite: nonFinite.filter((c) => c.attrs.aggregate === 'max'),
     refuses: [
       { inputs: { x: image }, attrs: standard, error: /deformableSkip: affine must be a Tensor, got undefined/ },
     ],

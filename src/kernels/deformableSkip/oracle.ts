@@ -28,7 +28,8 @@ function candidates(affine: Nd, mask: Nd, n: number, row: number, col: number, s
     for (const i of [Math.floor(y), Math.floor(y) + 1])
       for (const j of [Math.floor(x), Math.floor(x) + 1]) {
         const kept = s.maskOn === 'source' ? covers(i, j, h) : covers(row, col, h);
-        if (kept) taps.push([i, j, (1 - Math.abs(x - j)) * (1 - Math.abs(y - i))]);
+        const weight = (1 - Math.abs(x - j)) * (1 - Math.abs(y - i));
+        if (kept && weight) taps.push([i, j, weight]);
       }
     found.push(taps);
   }
@@ -55,7 +56,11 @@ function forEachPixel(
       }
 }
 
-const largest = (values: readonly number[]) => values.indexOf(Math.max(...values));
+/** The first NaN, as PyTorch's `max` chooses, or the first of the largest. */
+function largest(values: readonly number[]): number {
+  const nan = values.findIndex(Number.isNaN);
+  return nan >= 0 ? nan : values.indexOf(Math.max(...values));
+}
 
 /** The aggregate and, for the maximum, the winners: byte c mod 4 of word c div 4. */
 export function deform(x: Nd, affine: Nd, mask: Nd, s: Settings): { y: Nd; winner: Nd } {

@@ -1,5 +1,5 @@
 import { applyOne } from '../../autograd/op.js';
-import type { Nd } from '../oracle.js';
+import { type Nd, testSpecial } from '../oracle.js';
 import { type InputSpec, type Room, room, type Terms } from '../room.js';
 import { type DropoutAttrs, dropoutOp, type NoiseAttrs, noiseOp } from './dropout.js';
 import * as oracle from './oracle.js';
@@ -36,6 +36,11 @@ export const rooms: readonly Room[] = [
       one([13], 0.25, 0xffffffff),
       one([31, 12], 0.3),
     ],
+    nonFinite: [4, 5].map((channels) => ({
+      ...one([9, channels], 0.5),
+      name: `NaN and infinities, ${channels} channels`,
+      inputs: { x: { shape: [9, channels], fill: testSpecial }, state },
+    })),
     refuses: [
       {
         inputs: { x: { shape: [2, 3] }, state },

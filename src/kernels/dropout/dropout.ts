@@ -35,7 +35,7 @@ export const dropoutOp: Op<DropoutAttrs> = {
   epilogue: 'y',
   pointwise: {
     operands: ['x'],
-    body: 'return select(0.0, factor * x, word >> 8u >= threshold);',
+    body: 'return x * select(0.0, factor, word >> 8u >= threshold);',
     numbers: (attrs) => ({
       stream: { type: 'u32', value: attrs.stream },
       threshold: { type: 'u32', value: mask(attrs).threshold },

@@ -35,7 +35,7 @@ export function dropout(x: Nd, state: Nd, stream: number, rate: number): Nd {
   const threshold = Math.round(rate * 2 ** 24) / 2 ** 24;
   return nd(x.shape, (i) => {
     const u = uniform(wordsOf(i, state, stream)[i % 4] as number);
-    return u >= threshold ? (x.data[i] as number) / (1 - rate) : 0;
+    return ((x.data[i] as number) * Number(u >= threshold)) / (1 - rate);
   });
 }
 

@@ -8,6 +8,9 @@ import { binary, map, unary, zip } from './oracle.js';
 const positive = (_: number, random: () => number) => 0.1 + 3 * random();
 /** Large values of both signs, zeros and ordinary ones. */
 const wide = (i: number, random: () => number) => [0, 40, -40, 90, -90][i % 9] ?? 6 * random() - 3;
+/** NaN, both infinities and both zeros among ordinary values. */
+const special = (i: number, random: () => number) =>
+  [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0][i % 7] ?? 6 * random() - 3;
 const shapes = [[1], [3, 5, 7, 3], [1, 1, 1, 1], [2, 3, 5, 8], [1, 17, 1, 4]];
 
 const domain: Partial<Record<string, InputSpec['fill']>> = { sqrt: positive, log: positive };
@@ -67,8 +70,9 @@ function unaryRoom(name: UnaryName): Room {
     name,
     build: ({ x }) => ({ y: applyOne(unaryOps[name], [x], { k }) }),
     forward: ({ x }) => ({ y: map(x as Nd, (v) => row.f(v, k)) }),
-    backward: ({ x }, _, { y: gy }) => ({ x: zip(x as Nd, gy as Nd, (v, g) => g * row.d(v, k)) }),
+    backward: ({ x }, _, { y: gy }) => ({ x: zip(x as Nd, gy as Nd, (v, g) => row.gx(v, g, k)) }),
     cases,
+    nonFinite: [{ name: 'NaN and infinities', inputs: { x: { shape: [4, 8], fill: special } }, attrs: null }],
     refuses: [{ inputs: {}, attrs: null, error: /: x must be a Tensor, got undefined/ }],
     bench: layers[name]?.map((shape) => ({ name: shape.join('×'), inputs: { x: { shape } }, attrs: null })),
     fixtures: fixtures[name],
@@ -103,6 +107,16 @@ function binaryRoom(name: BinaryName): Room {
       return { a: partial(0), b: partial(1) };
     },
     cases,
+    nonFinite: [
+      {
+        name: 'NaN and infinities',
+        inputs: {
+          a: { shape: [7, 8], fill: special },
+          b: { shape: [7, 8], fill: (i, random) => special(i >> 3, random) },
+        },
+        attrs: null,
+      },
+    ],
     refuses: [
       {
         inputs: { a: { shape: [2, 3] }, b: { shape: [3, 2] } },
@@ -139,5 +153,5 @@ const layouts = {
 export const terms: Readonly<Record<string, Terms>> = Object.fromEntries([
   ...Object.keys(unaryOps).map((n) => [n, { layout: layouts.unary, names: pointwise }]),
   ...Object.keys(unaryOps).map((n) => [`${n}Gradient`, { layout: layouts.derivative, names: pointwise }]),
-  ...[...Object.keys(binaryOps), 'atLeast'].map((n) => [n, { layout: layouts.binary, names: pointwise }]),
+  ...[...Object.keys(binaryOps), 'atLeast', 'below'].map((n) => [n, { layout: layouts.binary, names: pointwise }]),
 ]);

@@ -4,40 +4,74 @@ import { expectShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked, NUMBER } from '../../gpu/arguments.js';
 
 /**
- * A unary op y = f(x; k): WGSL expressions in `x` and `k`, and dy/dx in `k` and either `x` or the result `y`. Where both can be
- * had, `y` is taken if `monotonic(k)`: then x need not be kept, nor even stored.
+ * A unary op y = f(x; k): WGSL expressions of y in `x` and `k`, and of the gradient of x in `g`, the gradient of y, in `k` and
+ * either `x` or `y`. Where both can be had, the one in `y` is taken if `monotonic(k)`: then x need not be kept, nor even stored.
  */
 interface UnaryRow {
+  /** Statements before the expressions in `x`. */
+  readonly lets?: string;
   readonly f: string;
-  readonly dx?: string;
-  readonly dy?: string;
+  readonly ofX?: string;
+  readonly ofY?: string;
   readonly monotonic?: (k: number) => boolean;
 }
 
-/** At a kink the derivative is the one PyTorch takes: 0 for relu and abs, the slope for leakyRelu. */
+/*
+ * NaN comes through every op as in PyTorch. WGSL lets a compiler assume that no number is NaN, and min, max, clamp and sign may
+ * answer anything for one. So these tests look at the bits v: NaN is more than 0x7f800000 without its sign; v − 1 is less than
+ * 0x7f800000 for 0 < v ≤ ∞, and v − 0x80000001 for −∞ ≤ v < 0, where subtraction wraps around.
+ */
+const isNan = (v: string) => `(bitcast<u32>(${v}) & 0x7fffffffu) > 0x7f800000u`;
+const positive = (v: string) => `bitcast<u32>(${v}) - 1u < 0x7f800000u`;
+const negative = (v: string) => `bitcast<u32>(${v}) - 0x80000001u < 0x7f800000u`;
+/** `value`, or NaN where `v` is. */
+const unlessNan = (v: string, value: string) => `select(${value}, ${v}, ${isNan(v)})`;
+
+/** e = e⁻|ˣ| ≤ 1 cannot overflow, as e⁻ˣ does. */
+const decay = 'let e = exp(-abs(x));';
+
+/** Gradients are PyTorch's at kinks and for NaN: 0 at 0 for relu and abs, the slope for leakyRelu; relu passes g where y is NaN. */
 export const unaryTable = {
-  relu: { f: 'max(x, 0.0)', dy: 'select(0.0, 1.0, y > 0.0)' },
+  // 0 from −0 to −∞
+  relu: {
+    f: 'select(x, 0.0, bitcast<u32>(x) - 0x80000000u <= 0x7f800000u)',
+    ofY: 'select(g, 0.0, bitcast<u32>(y) == 0u)',
+  },
   // for slopes k ≥ 0, y > 0 where x > 0
   leakyRelu: {
-    f: 'select(k * x, x, x > 0.0)',
-    dx: 'select(k, 1.0, x > 0.0)',
-    dy: 'select(k, 1.0, y > 0.0)',
+    f: `select(k * x, x, ${positive('x')})`,
+    ofX: `select(k * g, g, ${positive('x')})`,
+    ofY: `select(k * g, g, ${positive('y')})`,
     monotonic: (k: number) => k >= 0,
   },
-  tanh: { f: 'tanh(clamp(x, -16.0, 16.0))', dy: '1.0 - y * y' },
-  sigmoid: { f: '1.0 / (1.0 + exp(-x))', dy: 'y * (1.0 - y)' },
-  // log(1 + eᵘ) for u = −|x|; beyond 4.6 its series, since eᵘ is lost beside 1
-  softplus: {
-    f: 'max(x, 0.0) + select(exp(-abs(x)) * (1.0 - 0.5 * exp(-abs(x))), log(1.0 + exp(-abs(x))), abs(x) < 4.6)',
-    dx: '1.0 / (1.0 + exp(-x))',
+  // 1 − 2.5e-14 at 16; e²ˣ overflows from 44 on
+  tanh: { f: unlessNan('x', 'tanh(clamp(x, -16.0, 16.0))'), ofY: 'g * (1.0 - y * y)' },
+  sigmoid: {
+    lets: decay,
+    f: unlessNan('x', 'select(e, 1.0, x >= 0.0) / (1.0 + e)'),
+    ofX: unlessNan('x', 'g * e / ((1.0 + e) * (1.0 + e))'),
   },
-  abs: { f: 'abs(x)', dx: 'sign(x)' },
-  square: { f: 'x * x', dx: '2.0 * x' },
-  sqrt: { f: 'sqrt(x)', dy: '0.5 / y' },
-  exp: { f: 'exp(x)', dy: 'y' },
-  log: { f: 'log(x)', dx: '1.0 / x' },
-  scale: { f: 'k * x', dx: 'k' },
-  addScalar: { f: 'x + k', dx: '1.0' },
+  // max(x, 0) + log(1 + e), the logarithm as 2·(s + s³/3 + s⁵/5 + …), s = e / (2 + e) ≤ 1/3: no digit of a small e is lost, as in
+  // 1 + e, and what is left out is less than 1.5e-8 of it
+  softplus: {
+    lets: `${decay} let s = e / (2.0 + e); let t = s * s;`,
+    f: unlessNan(
+      'x',
+      'max(x, 0.0) + 2.0 * s * (1.0 + t / 3.0 + t * t * (0.2 + t / 7.0 + t * t * (1.0 / 9.0 + t / 11.0 + t * t / 13.0)))',
+    ),
+    ofX: unlessNan('x', 'g * select(e, 1.0, x >= 0.0) / (1.0 + e)'),
+  },
+  abs: { f: 'abs(x)', ofX: `g * (f32(${positive('x')}) - f32(${negative('x')}))` },
+  square: { f: 'x * x', ofX: '2.0 * x * g' },
+  sqrt: { f: 'sqrt(x)', ofY: 'g * 0.5 / y' },
+  exp: { f: unlessNan('x', 'exp(x)'), ofY: 'g * y' },
+  // where x is not above 0: these bits set, NaN stays NaN, a negative number becomes it, and 0 becomes −∞
+  log: {
+    f: `select(bitcast<f32>(bitcast<u32>(x) | select(0x7fc00000u, 0xff800000u, x == 0.0)), log(x), ${positive('x')})`,
+    ofX: 'g / x',
+  },
+  scale: { f: 'k * x' },
+  addScalar: { f: 'x + k' },
 } as const satisfies Record<string, UnaryRow>;
 
 /** A binary op y = f(a, b); its gradients are written in ops below. */
@@ -46,7 +80,7 @@ export const binaryTable = {
   sub: 'a - b',
   mul: 'a * b',
   div: 'a / b',
-  maximum: 'max(a, b)',
+  maximum: unlessNan('a', unlessNan('b', 'max(a, b)')),
 } as const;
 
 export type UnaryName = keyof typeof unaryTable;
@@ -73,9 +107,9 @@ const pointwise = (operands: readonly string[], body: string): Op<KAttrs>['point
   numbers: ({ k }) => ({ k: { type: 'f32', value: k } }),
 });
 
-/** gx = b · dy/dx, where a is x or y. */
-function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string): Op<KAttrs> {
-  const body = `let ${a} = a; return b * (${expression});`;
+/** The gradient of x, where a is x or y and b the gradient of y. */
+function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string, lets = ''): Op<KAttrs> {
+  const body = `let ${a} = a; let g = b; ${lets} return ${expression};`;
   return {
     name: `${name}Gradient`,
     args: ['a', 'b'],
@@ -91,9 +125,9 @@ function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string): Op<KAt
 
 function unaryOp(name: UnaryName): Op<KAttrs> {
   const row: UnaryRow = unaryTable[name];
-  const ofX = row.dx && derivativeOp(name, 'x', row.dx);
-  const ofY = row.dy && derivativeOp(name, 'y', row.dy);
-  const body = `return ${row.f};`;
+  const ofX = row.ofX && derivativeOp(name, 'x', row.ofX, row.lets);
+  const ofY = row.ofY && derivativeOp(name, 'y', row.ofY);
+  const body = `${row.lets ?? ''} return ${row.f};`;
   return {
     name,
     args: ['x'],
@@ -102,7 +136,6 @@ function unaryOp(name: UnaryName): Op<KAttrs> {
     epilogue: 'y',
     pointwise: pointwise(['x'], body),
     infer: ([x]) => [x as Tensor],
-    // gx = f′ · gy
     gradient: (node, [gy]) => {
       if (!gy) return [undefined];
       const { k } = node.attrs as KAttrs;
@@ -126,12 +159,11 @@ const binaryGradients: Record<
   mul: (a, b, gy, [na, nb]) => [na ? mul(gy, b) : undefined, nb ? mul(gy, a) : undefined],
   // ∂(a/b)/∂b = −a/b²
   div: (a, b, gy, [na, nb]) => [na ? div(gy, b) : undefined, nb ? scale(div(mul(gy, a), square(b)), -1) : undefined],
-  // the first of two equals wins: ga = gy·[a ≥ b], gb = gy·[a < b]
-  maximum: (a, b, gy, [na, nb]) => {
-    const wins = applyOne(atLeastOp, [a, b], { k: 0 });
-    const ga = mul(gy, wins);
-    return [na ? ga : undefined, nb ? sub(gy, ga) : undefined];
-  },
+  // the first of two equals wins: ga = gy·[a ≥ b], gb = gy·[a < b]; both get gy where either is NaN
+  maximum: (a, b, gy, [na, nb]) => [
+    na ? mul(gy, applyOne(atLeastOp, [a, b], { k: 0 })) : undefined,
+    nb ? mul(gy, applyOne(belowOp, [a, b], { k: 0 })) : undefined,
+  ],
 };
 
 function binary(name: string, body: string, gradient?: (typeof binaryGradients)[BinaryName]): Op<KAttrs> {
@@ -154,7 +186,9 @@ function binary(name: string, body: string, gradient?: (typeof binaryGradients)[
   };
 }
 
-const atLeastOp = binary('atLeast', 'select(0.0, 1.0, a >= b)');
+const eitherNan = `${isNan('a')} || ${isNan('b')}`;
+const atLeastOp = binary('atLeast', `f32(a >= b || ${eitherNan})`);
+const belowOp = binary('below', `f32(a < b || ${eitherNan})`);
 
 /** The ops of the table, by name. */
 export const unaryOps = Object.fromEntries(Object.keys(unaryTable).map((n) => [n, unaryOp(n as UnaryName)])) as Record<
@@ -177,7 +211,7 @@ function withNumber(name: UnaryName, number: string, args: [x: Tensor, k?: numbe
   return applyOne(unaryOps[name], [x], { k });
 }
 
-/** max(x, 0). */
+/** max(x, 0). NaN stays NaN, as through every op here. */
 export const relu = (...args: One): Tensor => unary('relu', args);
 /** x where x > 0, slope · x elsewhere. */
 export const leakyRelu = (...args: [x: Tensor, slope?: number]): Tensor => withNumber('leakyRelu', 'slope?', args, 0.2);
@@ -208,6 +242,6 @@ export const sub = (...args: Two): Tensor => pair('sub', args);
 /** a · b, element by element. */
 export const mul = (...args: Two): Tensor => pair('mul', args);
 /** a / b, element by element. */
+/** The larger of a and b, NaN where either is; of two equals the gradient goes to a. */
 export const div = (...args: Two): Tensor => pair('div', args);
-/** The larger of a and b; of two equals the gradient goes to a. */
 export const maximum = (...args: Two): Tensor => pair('maximum', args);

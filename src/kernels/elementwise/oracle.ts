@@ -1,19 +1,27 @@
 import { type Nd, nd } from '../oracle.js';
 
-/** Value and derivative of each unary op of the table; k is its constant. */
-export const unary: Record<string, { f: (x: number, k: number) => number; d: (x: number, k: number) => number }> = {
-  relu: { f: (x) => Math.max(x, 0), d: (x) => (x > 0 ? 1 : 0) },
-  leakyRelu: { f: (x, k) => (x > 0 ? x : k * x), d: (x, k) => (x > 0 ? 1 : k) },
-  tanh: { f: Math.tanh, d: (x) => 1 - Math.tanh(x) ** 2 },
-  sigmoid: { f: (x) => 1 / (1 + Math.exp(-x)), d: (x) => 1 / ((1 + Math.exp(-x)) * (1 + Math.exp(x))) },
-  softplus: { f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), d: (x) => 1 / (1 + Math.exp(-x)) },
-  abs: { f: Math.abs, d: Math.sign },
-  square: { f: (x) => x * x, d: (x) => 2 * x },
-  sqrt: { f: Math.sqrt, d: (x) => 0.5 / Math.sqrt(x) },
-  exp: { f: Math.exp, d: Math.exp },
-  log: { f: Math.log, d: (x) => 1 / x },
-  scale: { f: (x, k) => k * x, d: (_, k) => k },
-  addScalar: { f: (x, k) => x + k, d: () => 1 },
+interface Unary {
+  f(x: number, k: number): number;
+  /** The gradient of x from g, that of f. */
+  gx(x: number, g: number, k: number): number;
+}
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+/** Value and gradient of each unary op of the table; k is its constant. NaN and kinks as in PyTorch, where sign(NaN) = 0. */
+export const unary: Record<string, Unary> = {
+  relu: { f: (x) => Math.max(x, 0), gx: (x, g) => (x <= 0 ? 0 : g) },
+  leakyRelu: { f: (x, k) => (x > 0 ? x : k * x), gx: (x, g, k) => (x > 0 ? g : k * g) },
+  tanh: { f: Math.tanh, gx: (x, g) => g * (1 - Math.tanh(x) ** 2) },
+  sigmoid: { f: sigmoid, gx: (x, g) => g / ((1 + Math.exp(-x)) * (1 + Math.exp(x))) },
+  softplus: { f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), gx: (x, g) => g * sigmoid(x) },
+  abs: { f: Math.abs, gx: (x, g) => (x > 0 ? g : x < 0 ? -g : 0) },
+  square: { f: (x) => x * x, gx: (x, g) => 2 * x * g },
+  sqrt: { f: Math.sqrt, gx: (x, g) => (g * 0.5) / Math.sqrt(x) },
+  exp: { f: Math.exp, gx: (x, g) => g * Math.exp(x) },
+  log: { f: Math.log, gx: (x, g) => g / x },
+  scale: { f: (x, k) => k * x, gx: (_, g, k) => k * g },
+  addScalar: { f: (x, k) => x + k, gx: (_, g) => g },
 };
 
 /** Value and both partial derivatives of each binary op. */
@@ -25,7 +33,7 @@ export const binary: Record<
   sub: { f: (a, b) => a - b, d: () => [1, -1] },
   mul: { f: (a, b) => a * b, d: (a, b) => [b, a] },
   div: { f: (a, b) => a / b, d: (a, b) => [1 / b, -a / (b * b)] },
-  maximum: { f: Math.max, d: (a, b) => (a >= b ? [1, 0] : [0, 1]) },
+  maximum: { f: Math.max, d: (a, b) => [a < b ? 0 : 1, a >= b ? 0 : 1] },
 };
 
 export const map = (x: Nd, f: (v: number) => number): Nd => nd(x.shape, (i) => f(x.data[i] as number));

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../autograd/tensor.js';
-import type { Nd } from '../oracle.js';
+import { type Nd, testSpecial } from '../oracle.js';
 import { type Case, type Room, room, type Terms } from '../room.js';
 import { l1 } from './l1.js';
 import * as oracle from './oracle.js';
@@ -30,6 +30,11 @@ export const rooms: readonly Room[] = [
         kink: true,
       },
     ],
+    nonFinite: [4, 5].map((channels) => ({
+      name: `NaN and infinities, ${channels} channels`,
+      inputs: { a: { shape: [3, 7, channels], fill: testSpecial }, b: { shape: [3, 7, channels], fill: testSpecial } },
+      attrs: null,
+    })),
     refuses: [
       {
         inputs: { a: { shape: [2, 3] }, b: { shape: [3, 2] } },

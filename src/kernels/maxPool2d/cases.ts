@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
-import type { Nd } from '../oracle.js';
+import { type Nd, testSpecial } from '../oracle.js';
 import {
   type Case,
   type FixtureFile,
@@ -76,6 +76,18 @@ export const rooms: readonly Room[] = [
         kink: true,
       },
     ],
+    nonFinite: ([4, 5] as const).flatMap((channels) => [
+      {
+        ...one([1, 7, 6, channels], [3, 3], [2, 1], [1, 1, 1, 1]),
+        name: `NaN and infinities, ${channels} channels`,
+        inputs: { x: { shape: [1, 7, 6, channels], fill: testSpecial } },
+      },
+      {
+        ...one([1, 6, 6, channels], [2, 2]),
+        name: `−∞ everywhere but one NaN, ${channels} channels`,
+        inputs: { x: { shape: [1, 6, 6, channels], fill: (i) => (i === 40 ? Number.NaN : Number.NEGATIVE_INFINITY) } },
+      },
+    ]),
     refuses: [
       {
         inputs: { x: { shape: [2, 4, 4, 3] } },

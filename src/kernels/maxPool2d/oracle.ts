@@ -6,7 +6,10 @@ export interface Window {
   pad: readonly [number, number, number, number];
 }
 
-/** Calls `visit` with every output index and the input pixel that wins its window: the first maximum in row-major order. */
+/**
+ * Calls `visit` with every output index and the input pixel that wins its window: the first maximum in row-major order, or the
+ * last NaN, as in PyTorch.
+ */
 function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: number, a: number, b: number) => void) {
   const [N, H, W, C] = x.shape as [number, number, number, number];
   const [, out, wide] = outputShape(x, w);
@@ -19,8 +22,10 @@ function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: n
           for (let u = 0; u < w.kernel[0]; u++)
             for (let v = 0; v < w.kernel[1]; v++) {
               const [s, t] = [i * w.stride[0] + u - w.pad[0], j * w.stride[1] + v - w.pad[1]];
-              if (s < 0 || t < 0 || s >= H || t >= W || at4(x, n, s, t, c) <= best) continue;
-              best = at4(x, n, s, t, c);
+              if (s < 0 || t < 0 || s >= H || t >= W) continue;
+              const value = at4(x, n, s, t, c);
+              if (a >= 0 && !(value > best || Number.isNaN(value))) continue;
+              best = value;
               [a, b] = [s, t];
             }
           visit(n, i, j, c, a, b);

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
-import type { Nd } from '../oracle.js';
+import { type Nd, testSpecial } from '../oracle.js';
 import { type Case, type FixtureFile, type FixtureRun, room, type Terms } from '../room.js';
 import { composedNearestNeighbour } from './composed.js';
 import { type NearestNeighbourAttrs, nearestNeighbourDistance } from './nearestNeighbourDistance.js';
@@ -24,6 +24,30 @@ function ties(shape: readonly [number, number, number, number], window: number):
     kink: true,
   };
 }
+
+function special(shape: readonly [number, number, number, number], window: number): Case<NearestNeighbourAttrs> {
+  return {
+    ...sample(shape, window),
+    name: `NaN and infinities: ${shape.join('×')}, window ${window}`,
+    inputs: { generated: { shape, fill: testSpecial }, reference: { shape, fill: testSpecial } },
+  };
+}
+
+const far: Case<NearestNeighbourAttrs> = {
+  ...sample([1, 5, 5, 4], 3),
+  name: 'every distance infinite',
+  inputs: {
+    generated: { shape: [1, 5, 5, 4] },
+    reference: { shape: [1, 5, 5, 4], fill: () => Number.POSITIVE_INFINITY },
+  },
+};
+const nonFinite = [
+  special([1, 9, 11, 4], 3),
+  special([1, 7, 9, 5], 5),
+  special([2, 6, 9, 8], 7),
+  special([1, 6, 7, 4], 9),
+  far,
+];
 
 const smooth = [
   sample([1, 1, 1, 1], 1),
@@ -66,6 +90,7 @@ export const rooms = [
       generated: nearestBackward(generated as Nd, reference as Nd, window, y as Nd),
     }),
     cases: [...smooth, ...tied],
+    nonFinite,
     refuses: [
       {
         inputs: { generated: { shape: [1, 4, 4, 3] }, reference: { shape: [1, 4, 4, 4] } },
@@ -95,6 +120,7 @@ export const rooms = [
       winner: nearest(generated as Nd, reference as Nd, window).winner,
     }),
     cases: [...smooth, ...tied],
+    nonFinite,
     refuses: [
       {
         inputs: {},

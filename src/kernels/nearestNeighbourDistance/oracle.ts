@@ -1,6 +1,9 @@
 import { add4, at4, type Nd, nd } from '../oracle.js';
 
-/** The nearest window position of every pixel in row-major order: distance, index in the window. */
+/**
+ * The nearest window position of every pixel in row-major order: distance, index in the window. A distance that is NaN counts as
+ * the smallest, the first of several, as in PyTorch's `min`.
+ */
 export function nearest(generated: Nd, reference: Nd, window: number): { y: Nd; winner: Nd } {
   const [N, H, W, C] = generated.shape as [number, number, number, number];
   const y = nd([N, H, W]);
@@ -14,7 +17,8 @@ export function nearest(generated: Nd, reference: Nd, window: number): { y: Nd; 
           for (let l = Math.max(0, j - r); l <= Math.min(W - 1, j + r); l++) {
             let distance = 0;
             for (let c = 0; c < C; c++) distance += Math.abs(at4(generated, n, i, j, c) - at4(reference, n, k, l, c));
-            if (distance < best) {
+            const first = k === Math.max(0, i - r) && l === Math.max(0, j - r);
+            if (first || (!Number.isNaN(best) && !(distance >= best))) {
               best = distance;
               winner.data[p] = (k - i + r) * window + (l - j + r);
             }
@@ -37,7 +41,7 @@ export function nearestBackward(generated: Nd, reference: Nd, window: number, gy
         const [row, col] = [i + Math.floor(k / window) - r, j + (k % window) - r];
         for (let c = 0; c < C; c++) {
           const difference = at4(generated, n, i, j, c) - at4(reference, n, row, col, c);
-          add4(g, n, i, j, c, (gy.data[p] as number) * Math.sign(difference));
+          add4(g, n, i, j, c, (gy.data[p] as number) * (Math.sign(difference) || 0));
         }
       }
   return g;
