@@ -1,5 +1,5 @@
 // y[n, row, col, j] = exp(−[(col − x)² + (row − y)²] / 2σ²) with (x, y) = joints[n, j]
-// n image, j joint; 0 where the joint is missing (x < 0 or y < 0); scale = −1 / 2σ².
+// n image, j joint; 0 where the joint is missing (x < 0 or y < 0), NaN where it is NaN; scale = −1 / 2σ².
 struct Params {
   count: u32, joint_count: u32, height: u32, width: u32, scale: f32,
   joints_offset: u32, y_offset: u32, y_stride: u32,
@@ -7,6 +7,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> joints: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn any_nan(v: vec2f) -> bool { return any((bitcast<vec2u>(v) & vec2u(0x7fffffffu)) > vec2u(0x7f800000u)); }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -19,5 +21,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let d = vec2f(f32(r % p.width), f32(r / p.width % p.height)) - joint;
   var value = exp(p.scale * dot(d, d));
   if (joint.x < 0.0 || joint.y < 0.0) { value = 0.0; }
+  if (any_nan(joint)) { value = joint.x + joint.y; }
   y[p.y_offset + r * p.y_stride + j] = value;
 }

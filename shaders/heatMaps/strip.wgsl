@@ -1,5 +1,5 @@
 // y[n, row, col, j] = exp(−(row − y)² / 2σ²) · exp(−(col − x)² / 2σ²) with (x, y) = joints[n, j]
-// n image, j joint; 0 where the joint is missing (x < 0 or y < 0); scale = −1 / 2σ². An invocation computes COLUMNS
+// n image, j joint; 0 where the joint is missing (x < 0 or y < 0), NaN where it is NaN; scale = −1 / 2σ². An invocation computes COLUMNS
 // neighbouring columns of one row and joint: the joint is read and the factor of the row computed once for all.
 override COLUMNS: u32 = 8u;
 struct Params {
@@ -9,6 +9,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> joints: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn any_nan(v: vec2f) -> bool { return any((bitcast<vec2u>(v) & vec2u(0x7fffffffu)) > vec2u(0x7f800000u)); }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -21,7 +23,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let at = p.joints_offset + 2u * (line / p.height * p.joint_count + j);
   let joint = vec2f(joints[at], joints[at + 1u]);
   let down = f32(row) - joint.y;
-  let factor = select(0.0, exp(p.scale * down * down), joint.x >= 0.0 && joint.y >= 0.0);
+  var factor = select(0.0, exp(p.scale * down * down), joint.x >= 0.0 && joint.y >= 0.0);
+  if (any_nan(joint)) { factor = joint.x + joint.y; }
   let first = strip % p.strips * COLUMNS;
   for (var col = first; col < min(first + COLUMNS, p.width); col++) {
     let along = f32(col) - joint.x;

@@ -1,4 +1,4 @@
-// gx[n, p, c] = gy[n, p] · sign(generated[n, p, c] − reference[n, q, c]), sign_of(0) = 0
+// gx[n, p, c] = gy[n, p] · sign(generated[n, p, c] − reference[n, q, c]), sign(0) = sign(NaN) = 0
 // n image, p pixel, c channel; q = the nearest pixel of the window around p (winner = its row · WINDOW + its column).
 override WINDOW: u32 = 3u;
 struct Params {

@@ -51,13 +51,13 @@ export const unaryTable = {
     f: unlessNan('x', 'select(e, 1.0, x >= 0.0) / (1.0 + e)'),
     ofX: unlessNan('x', 'g * e / ((1.0 + e) * (1.0 + e))'),
   },
-  // max(x, 0) + log(1 + e), the logarithm as 2·(s + s³/3 + s⁵/5 + …), s = e / (2 + e) ≤ 1/3: no digit of a small e is lost, as in
-  // 1 + e, and what is left out is less than 1.5e-8 of it
+  // max(x, 0) + log(1 + e), the logarithm as s·(1 + t/3 + t²/5 + …) with s = 2e / (2 + e), t = s²/4 ≤ 1/9: no digit of a small e is
+  // lost, as in 1 + e, and what is left out is less than 1.5e-8 of it
   softplus: {
-    lets: `${decay} let s = e / (2.0 + e); let t = s * s;`,
+    lets: `${decay} let s = e / (1.0 + 0.5 * e); let t = 0.25 * s * s;`,
     f: unlessNan(
       'x',
-      'max(x, 0.0) + 2.0 * s * (1.0 + t / 3.0 + t * t * (0.2 + t / 7.0 + t * t * (1.0 / 9.0 + t / 11.0 + t * t / 13.0)))',
+      'max(x, 0.0) + s * (1.0 + t / 3.0 + t * t * (0.2 + t / 7.0 + t * t * (1.0 / 9.0 + t / 11.0 + t * t / 13.0)))',
     ),
     ofX: unlessNan('x', 'g * select(e, 1.0, x >= 0.0) / (1.0 + e)'),
   },

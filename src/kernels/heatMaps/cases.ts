@@ -35,6 +35,13 @@ export const rooms = [
       { ...sample(1, 2, 4, 3), name: 'no joint', inputs: { joints: { shape: [1, 2, 2], fill: () => -1 } } },
       { ...sample(1, 2, 4, 3), name: 'joints at 0', inputs: { joints: { shape: [1, 2, 2], fill: () => 0 } } },
     ],
+    nonFinite: [
+      {
+        ...sample(1, 9, 5, 11),
+        name: 'NaN in either coordinate',
+        inputs: { joints: { shape: [1, 9, 2], fill: (i) => [Number.NaN, -1, 2.5][((i * i) % 7) % 3] as number } },
+      },
+    ],
     refuses: [
       {
         inputs: { joints: { shape: [2, 18, 3] } },

@@ -8,7 +8,8 @@ export function heat(joints: Nd, height: number, width: number, sigma: number): 
       for (let col = 0; col < width; col++)
         for (let j = 0; j < J; j++, k++) {
           const [xj, yj] = [joints.data[2 * (n * J + j)] as number, joints.data[2 * (n * J + j) + 1] as number];
-          if (xj >= 0 && yj >= 0) y.data[k] = Math.exp(-((col - xj) ** 2 + (row - yj) ** 2) / (2 * sigma ** 2));
+          if ((xj >= 0 && yj >= 0) || Number.isNaN(xj + yj))
+            y.data[k] = Math.exp(-((col - xj) ** 2 + (row - yj) ** 2) / (2 * sigma ** 2));
         }
   return y;
 }
