@@ -87,9 +87,11 @@ export function importVgg19(
   convention?: Convention,
   decidedBy: Style['decidedBy'] = 'the option',
 ): Vgg19 {
-  const { convention: usual, names } = recogniseVgg19(tensors.keys(), file);
+  const recognised = recogniseVgg19(tensors.keys(), file);
+  const { convention: usual, names } = recognised;
+  checkShapes(recognised, tensors, file);
   const given = new Map<string, Float32Array>();
-  for (const [name, stored] of names) given.set(name, checked(file, name, stored, tensors.get(stored)));
+  for (const [name, stored] of names) given.set(name, checked(file, name, stored, tensors.get(stored) as StoredTensor));
   const style: Style = convention
     ? { convention, decidedBy }
     : styleOf(given, usual, () => meanActivation(foldNormalisation(given)), file);
@@ -103,11 +105,24 @@ export function importVgg19(
   return { ...style, weights, activation, gain: ratio > CLOSE || ratio < 1 / CLOSE ? ratio : 1 };
 }
 
+/** Throws unless every tensor has VGG-19's shape; before their values are read. */
+export function checkShapes(
+  { names }: Recognised,
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  file: string,
+): void {
+  for (const [name, stored] of names) {
+    const [shape, found] = [FEATURE_SHAPES.get(name) ?? [], tensors.get(stored)?.shape ?? []];
+    if (found.join() !== shape.join())
+      throw new UsageError(
+        `${file}: ${shownName(stored)} is [${shown(found).slice(1, -1)}], VGG-19 has [${shape}] there`,
+      );
+  }
+}
+
 /** A tensor in device layout. */
-function checked(file: string, name: string, stored: string, tensor: StoredTensor | undefined): Float32Array {
-  const shape = FEATURE_SHAPES.get(name) as readonly number[];
-  if (!tensor || tensor.shape.join() !== shape.join())
-    throw new UsageError(`${file}: ${stored} is [${tensor?.shape ?? ''}], VGG-19 has [${shape}] there`);
+function checked(file: string, name: string, stored: string, tensor: StoredTensor): Float32Array {
+  const { length } = FEATURE_SHAPES.get(name) as readonly number[];
   const values = toFloat32(tensor);
   const largest = values.reduce(
     (m, v) => (Number.isFinite(v) ? Math.max(m, Math.abs(v)) : Number.POSITIVE_INFINITY),
@@ -117,7 +132,7 @@ function checked(file: string, name: string, stored: string, tensor: StoredTenso
     throw new UsageError(
       `${file}: the values of ${stored} reach ${largest}; those of VGG-19 are about 1. Is it damaged?`,
     );
-  return shape.length === 4 ? weightsFromPyTorch(values, VGG_LAYERS[name.split('.')[0] as 'conv1_1']) : values;
+  return length === 4 ? weightsFromPyTorch(values, VGG_LAYERS[name.split('.')[0] as 'conv1_1']) : values;
 }
 
 /**

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { explained } from '../data/file-kind.js';
 import { readPth } from '../data/pth.js';
-import { readRemoteTensors } from '../data/remote.js';
+import { withoutSecrets } from '../data/range-reader.js';
+import { type Choose, readRemoteTensors } from '../data/remote.js';
 import { readSafetensors, type StoredTensor } from '../data/safetensors.js';
-import { importVgg19, readVgg19, recogniseVgg19, type Vgg19, writeVgg19 } from '../data/vgg19.js';
+import { checkShapes, importVgg19, readVgg19, recogniseVgg19, type Vgg19, writeVgg19 } from '../data/vgg19.js';
 import { type Convention, KNOWN_FILES } from '../data/vgg19-style.js';
 import { UsageError } from '../gpu/errors.js';
 import type { ModelConfig } from '../model/config.js';
@@ -13,6 +14,7 @@ import { type Features, type FeatureWeights, scaleFeatures } from '../model/feat
 import { filterBank } from '../model/filter-bank.js';
 import { readBytes, writeFileAtomic } from './files.js';
 import { dataFolder } from './folders.js';
+import { httpOpener } from './http.js';
 
 const FILE = 'vgg19.safetensors';
 
@@ -77,10 +79,15 @@ export async function installRemoteVgg(
   folder?: string,
   style?: Convention,
 ): Promise<InstalledVgg & { readonly transferred: number; readonly total: number | undefined }> {
-  const { tensors, transferred, total } = await readRemoteTensors(url, (names) =>
-    recogniseVgg19(names, url).names.values(),
-  );
-  return { ...install(importVgg19(tensors, url, style), url, folder), transferred, total };
+  // The password and the signature of an address are neither shown nor kept.
+  const name = withoutSecrets(url);
+  const choose: Choose = (names, entries) => {
+    const recognised = recogniseVgg19(names, name);
+    checkShapes(recognised, entries, name);
+    return recognised.names.values();
+  };
+  const { tensors, transferred, total } = await readRemoteTensors(url, choose, { open: httpOpener() });
+  return { ...install(importVgg19(tensors, name, style), name, folder), transferred, total };
 }
 
 function install(vgg: Vgg19, source: string, folder?: string): InstalledVgg {
