@@ -48,7 +48,7 @@ describe('a data folder of files at hand', () => {
     await expect(openDataset(none, { ...options, name: 'd' })).rejects.toThrow(
       'the train half of dataset d needs mine/d-annotation-train.csv; mine holds the datasets d',
     );
-    const joints = JSON.stringify(Array.from({ length: 18 }, () => 3));
+    const joints = JSON.stringify(Array.from({ length: 18 }, (_, i) => i % 15));
     const table = `name:keypoints_y:keypoints_x\na.png: ${joints}: ${joints}\nb.png: ${joints}: ${joints}\n`;
     const files = new Map([
       ['d-dataset/train/a.png', imageFile(blank(16, 32))],

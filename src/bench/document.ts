@@ -1,3 +1,4 @@
+import { parseJson } from '../data/json.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { VERSION } from '../version.js';
@@ -124,12 +125,7 @@ export function benchDocument(
 
 /** Reads a document; `name` is that of its file. Throws `UsageError` for anything else. */
 export function parseBench(text: string, name: string): BenchDocument {
-  let found: Partial<BenchDocument> | null;
-  try {
-    found = JSON.parse(text) as Partial<BenchDocument> | null;
-  } catch (error) {
-    throw new UsageError(`${name} is not JSON: ${(error as Error).message}`);
-  }
+  const found = parseJson(text, name) as Partial<BenchDocument> | null;
   if (found?.format !== FORMAT)
     throw new UsageError(`${name} is no benchmark; give a file that pose-gan bench --out wrote`);
   if (found.version !== FORMAT_VERSION)
@@ -137,7 +133,10 @@ export function parseBench(text: string, name: string): BenchDocument {
       `${name} is a benchmark of format ${found.version}, this version reads ${FORMAT_VERSION}: measure again`,
     );
   const rows: unknown = found.rows;
-  const whole = (r: Partial<BenchRow>) => [r.room, r.case, r.op, r.variant].every((t) => typeof t === 'string');
+  const whole = (r: Partial<BenchRow> | null) =>
+    r &&
+    [r.room, r.case, r.op, r.variant].every((t) => typeof t === 'string') &&
+    (!r.speed || typeof r.speed.times?.median === 'number');
   if (!Array.isArray(rows) || !rows.every(whole) || typeof found.adapter?.name !== 'string')
     throw new UsageError(`${name} is a benchmark without adapter or whole rows; it may have been edited`);
   return found as BenchDocument;

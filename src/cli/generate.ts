@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { ParameterSet } from '../autograd/leaves.js';
+import { nameProblem } from '../data/file-name.js';
 import { fromTensor, type Image } from '../data/image.js';
 import { checkTrunk, fitPose, type NamedPose } from '../data/named-pose.js';
+import type { Pair } from '../data/pairs.js';
 import { triptych } from '../data/samples.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
@@ -34,11 +36,12 @@ function fileNames(out: string, image: string, targets: readonly NamedPose[]): s
       throw new UsageError(`--out ${out} is one file, there are ${targets.length} targets; name a folder`);
     return [out];
   }
-  const used = new Map<string, number>();
+  const used = new Set<string>();
   return targets.map(({ label }) => {
-    const count = (used.get(label) ?? 0) + 1;
-    used.set(label, count);
-    return join(out, `${basename(image, extname(image))}_${label}${count > 1 ? `-${count}` : ''}.png`);
+    let free = label;
+    for (let count = 2; used.has(free); count++) free = `${label}-${count}`;
+    used.add(free);
+    return join(out, `${basename(image, extname(image))}_${free}.png`);
   });
 }
 
@@ -86,6 +89,21 @@ async function onePicture(values: Values, checkpoint: Checkpoint, set: Parameter
   }
 }
 
+/** File names of triptychs, of both images' names. `UsageError` when two of them are one, or one is too long. */
+export function triptychNames(pairs: readonly Pair[]): string[] {
+  const taken = new Map<string, Pair>();
+  return pairs.map((pair) => {
+    const file = `${pair.join('_')}.png`;
+    const other = taken.get(file);
+    const problem = other
+      ? `it is taken by ${other.join(' → ')}; rename an image, or generate the pairs into two folders`
+      : nameProblem(file);
+    if (problem) throw new UsageError(`the triptych of ${pair.join(' → ')} would be ${file}: ${problem}`);
+    taken.set(file, pair);
+    return file;
+  });
+}
+
 /** All pairs of a file, as triptychs; those that are there already are left. */
 async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterSet): Promise<Result> {
   const { config, skeleton } = checkpoint.info;
@@ -97,8 +115,9 @@ async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterS
   });
   const poses = new Map(dataset.images.map(({ name, pose }) => [name, pose]));
   const count = dataset.pairs.length / 2;
-  const name = (at: number) => dataset.images[dataset.pairs[at] as number]?.name.replaceAll(/[\\/]/g, '_');
-  const files = Array.from({ length: count }, (_, i) => join(folder, `${name(2 * i)}_${name(2 * i + 1)}.png`));
+  const name = (at: number) => dataset.images[dataset.pairs[at] as number]?.name ?? '';
+  const pairNames = Array.from({ length: count }, (_, i) => [name(2 * i), name(2 * i + 1)] as const);
+  const files = triptychNames(pairNames).map((file) => join(folder, file));
   const missing = files.map((f) => values.force === true || !existsSync(f));
   const steps = Array.from({ length: Math.ceil(count / batch) }, (_, s) => s).filter((s) =>
     missing.slice(s * batch, (s + 1) * batch).some(Boolean),

@@ -14,7 +14,7 @@ import { readSkeleton } from '../node/files.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Values } from './command.js';
 import { progress } from './progress.js';
-import { positive, required, text, whole } from './values.js';
+import { fileOf, positive, required, text, whole } from './values.js';
 
 /** Options by which a command chooses a model that is not there yet, as `Command.options` and `Command.help` have them. */
 export const MODEL_OPTIONS = {
@@ -55,9 +55,22 @@ export function chosenModel(values: Values, known?: Skeleton): ModelChoice {
   };
   const path = text(values, 'skeleton');
   const skeleton = (path === undefined ? known : undefined) ?? readSkeleton(path);
-  const base = modelConfig(recipe);
+  const base = configOf(values, recipe);
   const config = { ...base, joints: skeleton.joints.length, parts: skeleton.parts.length };
   return { config, recipe, skeleton, batch: whole(values, 'batch', config.batch, 1) };
+}
+
+/** The configuration of a recipe; errors name the file that it comes from, if it does. */
+function configOf(values: Values, recipe: ConfigOptions): ModelConfig {
+  try {
+    return modelConfig(recipe);
+  } catch (error) {
+    const file = Object.keys(recipe)
+      .map((name) => fileOf(values, name))
+      .find((f) => f !== undefined);
+    if (!(error instanceof UsageError) || file === undefined) throw error;
+    throw new UsageError(`${file}: ${error.message}`);
+  }
 }
 
 /** `--split`: the test half by default. */

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
-import { UsageError } from '../gpu/errors.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
 import { writeFileAtomic } from '../node/files.js';
@@ -10,6 +9,7 @@ import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
+import { merged, optionsIn } from './options-file.js';
 import { type Progress, progress } from './progress.js';
 import { keptOptions, madeWith, optionsPath } from './resumed.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS, type ModelChoice } from './selection.js';
@@ -37,31 +37,13 @@ const OPTIONS = {
   'skip-bad': { type: 'boolean' },
 } as const;
 
-/** Options from a JSON file. */
-function optionsOf(path: string): Values {
-  let file: Record<string, unknown>;
-  try {
-    file = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`the config file ${path} cannot be read: ${(error as Error).message}`);
-  }
-  const merged: Values = {};
-  for (const [key, value] of Object.entries(file)) {
-    if (!Object.hasOwn(OPTIONS, key))
-      throw new UsageError(`the config file ${path} has "${key}"; known are ${Object.keys(OPTIONS).join(', ')}`);
-    merged[key] = typeof value === 'boolean' ? value : String(value);
-  }
-  return merged;
-}
-
 /** All options: those of the command line win over those of `--config`, and these over what a resumed run was made with. */
 function allOptions(given: Values): { values: Values; skeleton?: Skeleton } {
   const config = text(given, 'config');
-  const file = config ? optionsOf(config) : {};
-  const values = { ...file, ...given };
+  const values = merged(config ? optionsIn(config, OPTIONS) : {}, given);
   if (values.resume !== true) return { values };
   const { values: settings, optionsFile, skeleton } = madeWith(required(values, 'out'));
-  return { values: { ...settings, ...(optionsFile ? optionsOf(optionsFile) : {}), ...values }, skeleton };
+  return { values: merged(settings, optionsFile ? optionsIn(optionsFile, OPTIONS) : {}, values), skeleton };
 }
 
 async function datasets(

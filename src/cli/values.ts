@@ -1,6 +1,23 @@
 import { UsageError } from '../gpu/errors.js';
 import type { Values } from './command.js';
 
+/** The files that options come from which are not of the command line. */
+const files = new WeakMap<Values, Map<string, string>>();
+
+/** Notes that an option comes from a file, for errors. */
+export function fromFile(values: Values, name: string, file: string): void {
+  files.set(values, (files.get(values) ?? new Map<string, string>()).set(name, file));
+}
+
+/** The file that an option comes from; nothing when it is of the command line. */
+export const fileOf = (values: Values, name: string) => files.get(values)?.get(name);
+
+/** An option as errors name it. */
+function called(values: Values, name: string): string {
+  const file = fileOf(values, name);
+  return file === undefined ? `--${name}` : `"${name}" in ${file}`;
+}
+
 /** The text of an option, if it was given. */
 export function text(values: Values, name: string): string | undefined {
   const value = values[name];
@@ -20,7 +37,7 @@ export function whole(values: Values, name: string, fallback: number, least = 0)
   if (given === undefined) return fallback;
   const value = Number(given);
   if (!/^\d+$/.test(given) || !Number.isSafeInteger(value) || value < least)
-    throw new UsageError(`--${name} must be a whole number of at least ${least}, got "${given}"`);
+    throw new UsageError(`${called(values, name)} must be a whole number of at least ${least}, got "${given}"`);
   return value;
 }
 
@@ -28,7 +45,7 @@ export function whole(values: Values, name: string, fallback: number, least = 0)
 export function positive(values: Values, name: string, fallback: number): number {
   const given = text(values, name);
   const value = given === undefined ? fallback : Number(given);
-  if (!(value > 0)) throw new UsageError(`--${name} must be a positive number, got "${given}"`);
+  if (!(value > 0)) throw new UsageError(`${called(values, name)} must be a positive number, got "${given}"`);
   return value;
 }
 

@@ -36,6 +36,7 @@ export interface TuningFile {
 }
 
 const FORMAT = 'webgpu-pose-gan tuning';
+const FIELDS = ['format', 'version', 'library', 'adapter', 'choices'];
 /** Raised when a reader of the version before could misread a file. */
 const FORMAT_VERSION = 1;
 
@@ -102,6 +103,8 @@ export class Tuning {
     if (file.version !== FORMAT_VERSION)
       throw wrong(`has format version ${file.version}, this library reads ${FORMAT_VERSION}`);
     const { library, adapter, choices } = file;
+    const strange = Object.keys(file).find((name) => !FIELDS.includes(name));
+    if (strange) throw wrong(`has the unknown field "${strange}"`);
     if (typeof library !== 'string') throw wrong('does not say which version of the library measured');
     if (!isRecord(adapter) || IDENTITY.some((k) => typeof adapter[k] !== 'string'))
       throw wrong(`must name its adapter by ${IDENTITY.join(', ')}`);

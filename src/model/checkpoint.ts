@@ -1,5 +1,6 @@
 import type { ParameterSet } from '../autograd/leaves.js';
 import { formatShape } from '../autograd/tensor.js';
+import { fieldsOf, parseJson } from '../data/json.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
 import { UsageError } from '../gpu/errors.js';
 import { hashWords } from '../hash.js';
@@ -46,6 +47,8 @@ export interface Checkpoint {
 
 /** What a file of this kind says in its metadata under `format`. */
 const FORMAT = 'webgpu-pose-gan checkpoint';
+/** What a configuration can be made from. */
+const RECIPE = ['preset', 'size', 'ablation', 'width'];
 /** Raised when a reader of the version before could misread a file. */
 const FORMAT_VERSION = '1';
 
@@ -159,7 +162,7 @@ export function fromCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
     );
   const info: CheckpointInfo = {
     config,
-    recipe: field('recipe') as ConfigOptions,
+    recipe: fieldsOf(field('recipe'), `${name}: its recipe`, RECIPE) as ConfigOptions,
     skeleton,
     step: countField(name, metadata, 'step'),
     seed: countField(name, metadata, 'seed'),
@@ -208,11 +211,8 @@ export function checkFormat(name: string, metadata: Readonly<Record<string, stri
 
 /** A field of the metadata that is JSON. */
 export function jsonField(name: string, metadata: Readonly<Record<string, string>>, key: string): unknown {
-  try {
-    return JSON.parse(metadata[key] ?? '');
-  } catch (error) {
-    throw new UsageError(`${name}: its metadata field ${key} is not JSON (${(error as Error).message})`);
-  }
+  const place = `${name}: its metadata field ${key}`;
+  return parseJson(metadata[key] ?? '', place);
 }
 
 /** A field of the metadata that is an integer of 0 or more. */

@@ -1,3 +1,4 @@
+import { fieldsOf } from '../data/json.js';
 import { readSafetensors, writeSafetensors } from '../data/safetensors.js';
 import { UsageError } from '../gpu/errors.js';
 import {
@@ -66,7 +67,7 @@ function readState(bytes: Uint8Array, name: string, checkpoint: Checkpoint) {
       `${name} (step ${step}) is not the training state of ${checkpoint.name} (step ${checkpoint.info.step}): ` +
         'the weights are others. Take the two files that were saved together, or start a new run.',
     );
-  const notes = jsonField(name, metadata, 'notes') as Record<string, unknown>;
+  const notes = fieldsOf(jsonField(name, metadata, 'notes'), `${name}: its notes`);
   const info: StateInfo = { orderSeed: count('orderSeed'), batch: count('batch'), notes };
   return { info, tensors, counters: { step, randomStep: count('randomStep') } };
 }

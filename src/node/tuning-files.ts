@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../gpu/errors.js';
 import { type AdapterIdentity, mergedOver, type StoredTuning, Tuning, usable } from '../gpu/tuner.js';
-import { readText, writeFileAtomic } from './files.js';
+import { readJson, writeFileAtomic } from './files.js';
 import { cacheFolder } from './folders.js';
 
 /** The file named by the variable `POSE_GAN_TUNING`, if any; it may be `off`. */
@@ -30,14 +30,7 @@ export function tuningPath(adapter: AdapterIdentity): string | undefined {
 /** A tuning as the text of a file. */
 export const tuningText = (tuning: Tuning) => `${JSON.stringify(tuning, null, 1)}\n`;
 
-function parse(path: string): unknown {
-  const content = readText(path, 'tuning');
-  try {
-    return JSON.parse(content);
-  } catch (error) {
-    throw new UsageError(`the tuning ${path} is not JSON: ${(error as Error).message}`);
-  }
-}
+const parse = (path: string) => readJson(path, 'tuning');
 
 /** Reads a tuning file. `UsageError` when it is none, or, where an adapter is given, says nothing about that. */
 export function readTuning(path: string, adapter?: AdapterIdentity): Tuning {

@@ -1,4 +1,5 @@
 import person from '../../skeletons/person.json' with { type: 'json' };
+import { type Kinds, listOf, NUMBER, OBJECT, problemOf, STRING, shown } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Point } from './affine.js';
 
@@ -56,22 +57,52 @@ export interface Skeleton {
 /** The joints of one image, in the order of the skeleton; `null` where one is missing. */
 export type Pose = readonly (Point | null)[];
 
+/** Far more joints than any skeleton has; each is a channel of the network. */
+const MOST_JOINTS = 256;
+const NAMES = /* @__PURE__ */ listOf(STRING);
+/** Segments and mirror images, which are checked one by one before. */
+const PAIRS = /* @__PURE__ */ listOf(NAMES);
+const SKELETON_FILE: Kinds = {
+  name: STRING,
+  joints: NAMES,
+  'mirror?': PAIRS,
+  trunk: { joints: NAMES, diagonals: PAIRS, sides: PAIRS },
+  'outline?': PAIRS,
+  parts: /* @__PURE__ */ listOf(OBJECT),
+};
+const PARTS: Readonly<Record<Part['kind'], Kinds>> = {
+  limb: {
+    ...{ name: STRING, kind: STRING, from: STRING, to: STRING },
+    ...{ 'mirror?': STRING, 'extend?': NUMBER, 'extendMask?': NUMBER },
+  },
+  box: { name: STRING, kind: STRING, joints: NAMES, 'with?': NAMES, 'anchors?': NAMES },
+  trunk: { name: STRING, kind: STRING },
+};
+
 /** The person of the paper: 18 joints, ten parts. */
 export const PERSON: Skeleton = parseSkeleton(person, 'skeletons/person.json');
 
-/** Checks a skeleton read from a JSON file; the error names the file and what does not fit. */
+/** Checks a skeleton read from a JSON file; the error names the file and the field that does not fit. */
 export function parseSkeleton(json: unknown, file: string): Skeleton {
   const fail = (what: string) => new UsageError(`${file} is no skeleton: ${what}`);
   const s = json as Skeleton;
   if (!s || !Array.isArray(s.joints) || !Array.isArray(s.parts) || !s.trunk)
-    throw fail('it needs "joints", "mirror", "trunk" and "parts"');
+    throw fail(`it needs "joints", "mirror", "trunk" and "parts", found ${shown(json)}`);
   if (typeof s.name !== 'string' || !s.name) throw fail('it needs a "name"');
+  if (s.joints.length > MOST_JOINTS) throw fail(`"joints" has ${s.joints.length}; ${MOST_JOINTS} are possible`);
+  if (s.parts.length < 1 || s.parts.length > 31) throw fail(`it has ${s.parts.length} parts; 1 to 31 are possible`);
+  for (const [i, part] of s.parts.entries()) {
+    const problem = problemOf(`"parts[${i}]"`, OBJECT, part);
+    if (problem) throw fail(problem);
+  }
   const known = new Set(s.joints);
   if (known.size !== s.joints.length) throw fail('a joint is listed twice');
   const joints = (where: string, names: unknown, least = 0) => {
     if (names === undefined && !least) return;
     if (!Array.isArray(names) || names.length < least) throw fail(`${where} must be a list of joints`);
-    for (const n of names) if (!known.has(n)) throw fail(`${where} names the joint ${n}, which is not in "joints"`);
+    for (const n of names)
+      if (!known.has(n))
+        throw fail(`${where} names the joint ${typeof n === 'string' ? n : shown(n)}, which is not in "joints"`);
   };
   const pairs = (where: string, list: unknown, least = 0) => {
     if (list === undefined && !least) return;
@@ -87,7 +118,6 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
   // Their lengths make the sizes of parts, in every image that counts as valid.
   for (const n of [...s.trunk.diagonals, ...s.trunk.sides].flat())
     if (!s.trunk.joints.includes(n)) throw fail(`"trunk" measures from ${n}, which is not in "trunk.joints"`);
-  if (s.parts.length < 1 || s.parts.length > 31) throw fail(`it has ${s.parts.length} parts; 1 to 31 are possible`);
   if (new Set(s.parts.map((p) => p.name)).size !== s.parts.length) throw fail('two parts have one name');
   for (const part of s.parts) {
     if (part.kind === 'limb') {
@@ -99,7 +129,11 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
       joints(`"with" of part ${part.name}`, part.with);
       joints(`"anchors" of part ${part.name}`, part.anchors);
     } else if (part.kind !== 'trunk') throw fail(`part ${(part as Part).name} must be of kind limb, box or trunk`);
+    const problem = problemOf(`part ${part.name}`, PARTS[(part as Part).kind], part);
+    if (problem) throw fail(problem);
   }
+  const problem = problemOf('it', SKELETON_FILE, s);
+  if (problem) throw fail(problem);
   return { ...s, mirror: s.mirror ?? [] };
 }
 

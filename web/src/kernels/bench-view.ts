@@ -9,6 +9,7 @@ import {
 import type { Peaks } from '../../../src/bench/peaks.js';
 import { selects } from '../../../src/bench/suite.js';
 import { threeDigits } from '../../../src/bench/text.js';
+import { decodeText } from '../../../src/data/text.js';
 import type { AppContext } from '../app.js';
 import { download, dropTarget, h } from '../dom.js';
 import { counted } from '../words.js';
@@ -156,7 +157,10 @@ export class BenchView {
 
   async #compareWith(file: File): Promise<void> {
     try {
-      this.#before = { doc: parseBench(await file.text(), file.name), name: file.name };
+      this.#before = {
+        doc: parseBench(decodeText(new Uint8Array(await file.arrayBuffer()), file.name, 'benchmark'), file.name),
+        name: file.name,
+      };
       this.#show();
     } catch (error) {
       this.#status.fail(error);
