@@ -12,9 +12,10 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-/** Variants that exist, and those that some case ran. */
+/** Variants that exist, those that some case ran, and how many cases are still to run. */
 const known = new Set<string>();
 const ran = new Set<string>();
+let left = rooms.reduce((n, room) => n + allCases(room).length, 0);
 
 describe.each(rooms.map((r) => [r.name, r] as const))('%s', (_, room) => {
   test.each(allCases(room).map((c) => [c.name, c] as const))(
@@ -23,6 +24,7 @@ describe.each(rooms.map((r) => [r.name, r] as const))('%s', (_, room) => {
       const report = await checkCase(engine, room, c);
       for (const name of report.known) known.add(name);
       for (const name of report.ran) ran.add(name);
+      left--;
       expect(report.problems).toEqual([]);
     },
   );
@@ -64,6 +66,8 @@ describe.each(rooms.map((r) => [r.name, r] as const))('%s', (_, room) => {
 });
 
 afterAll(() => {
+  // A variant may run in another room's cases alone, so when `-t` leaves some out, nothing can be said.
+  if (left > 0) return;
   const missed = [...known].filter((v) => !ran.has(v));
   expect(missed, 'variants that no case ran').toEqual([]);
 });
