@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { viteWgsl } from './scripts/plugins.mjs';
 
 export default defineConfig({
+  plugins: [viteWgsl],
   test: {
     include: ['test/**/*.test.ts'],
     // One process: the software adapters use every core by themselves, and process.env must be the real environment.

@@ -1,22 +1,64 @@
-// Two things of Vite's that the sources use, taught to esbuild: `?raw` imports of shaders and the one `import.meta.glob`, in
+// What the sources import besides TypeScript, taught to esbuild and to Vite: shaders, and the one `import.meta.glob`, in
 // src/kernels/rooms.ts.
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
-/** Shaders as text, without comments and indentation; line breaks stay, so that compile errors keep their lines apart. */
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The library's own reader of WGSL, made for Node once. */
+let reader;
+async function readerOfWgsl() {
+  const entry = join(root, 'src/gpu/wgsl.ts');
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: 'esm' });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+}
+
+/** A shader as a module: its interface, read here, packed for `src/gpu/packed.ts`, and its code. */
+async function shaderModule(path, edit = (code) => code) {
+  reader ??= readerOfWgsl();
+  const { readWgsl } = await reader;
+  const source = readWgsl(path, await readFile(path, 'utf8'));
+  const bindings = [...source.bindings].sort((a, b) => a.index - b.index);
+  if (bindings.some((b, i) => b.index !== i)) throw new Error(`${path}: number the bindings 0, 1, … without a gap`);
+  if (source.params.some((p, i) => p.offset !== 4 * i) || source.paramBytes !== 4 * source.params.length)
+    throw new Error(`${path}: the fields of Params must be u32, i32 or f32`);
+  if (source.overrides.some((o) => o.id !== undefined))
+    throw new Error(`${path}: give overrides names alone, without @id`);
+  const types = (list, usual) => list.map(({ name, type }) => (type === usual ? name : `${name} ${type}`)).join();
+  const texts = [
+    types(bindings, 'read-only-storage'),
+    types(source.params, 'u32'),
+    source.overrides.map((o) => o.name).join(),
+    source.enables.join(),
+  ];
+  while (texts.at(-1) === '') texts.pop();
+  const args = [edit(source.code), source.entryPoint, ...texts].map((text) => JSON.stringify(text)).join(',');
+  const from = relative(dirname(path), join(root, 'src/gpu/packed.ts')).split(sep).join('/');
+  return `import { packed } from '${from}';\nexport default /* @__PURE__ */ packed(${args});`;
+}
+
+/** Takes out comments and indentation; line breaks stay, so that compile errors keep their lines apart. */
+function stripped(code) {
+  const lines = code.split('\n').map((l) => l.replace(/\/\/.*$/, '').trim());
+  return lines.filter(Boolean).join('\n');
+}
+
 export const wgsl = {
   name: 'wgsl',
   setup(b) {
-    b.onResolve({ filter: /\.wgsl\?raw$/ }, ({ path, resolveDir }) => ({
-      path: resolve(resolveDir, path.slice(0, -'?raw'.length)),
-      namespace: 'wgsl',
+    b.onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
+      contents: await shaderModule(path, stripped),
+      loader: 'js',
     }));
-    b.onLoad({ filter: /./, namespace: 'wgsl' }, async ({ path }) => {
-      const text = await readFile(path, 'utf8');
-      const lines = text.split('\n').map((l) => l.replace(/\/\/.*$/, '').trim());
-      return { contents: lines.filter(Boolean).join('\n'), loader: 'text' };
-    });
   },
+};
+
+/** For Vite; the page shows shaders as they were written. */
+export const viteWgsl = {
+  name: 'wgsl',
+  load: (id) => (id.endsWith('.wgsl') ? shaderModule(id).then((code) => ({ code, moduleType: 'js' })) : undefined),
 };
 
 export const rooms = {

@@ -23,7 +23,7 @@ export type { TunedClass, TuneOptions, TuneProgress, TuneResult } from './compil
 export { tune } from './compiler/tune-on-demand.js';
 export { type Counters, Engine, type EngineOptions } from './gpu/engine.js';
 export * from './gpu/errors.js';
-export { type Shader, shader } from './gpu/shader.js';
+export { readShader, type Shader, type ShaderSource, shader } from './gpu/shader.js';
 export { type AdapterIdentity, type Choice, type StoredTuning, Tuning, type TuningFile } from './gpu/tuner.js';
 export { Adam, type AdamOptions } from './kernels/adam/adam.js';
 export { affineWarp } from './kernels/affineWarp/affineWarp.js';

@@ -1,4 +1,4 @@
-declare module '*.wgsl?raw' {
-  const code: string;
-  export default code;
+declare module '*.wgsl' {
+  const source: import('./gpu/shader.js').ShaderSource;
+  export default source;
 }

@@ -7,7 +7,7 @@ import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import { Engine } from '../src/gpu/engine.js';
 import { DeviceLostError, LimitError, OutOfMemoryError, ShaderError } from '../src/gpu/errors.js';
-import { shader } from '../src/gpu/shader.js';
+import { readShader } from '../src/gpu/shader.js';
 import { relu } from '../src/kernels/elementwise/elementwise.js';
 import { politeWait } from '../src/node/wait.js';
 import { adapters, open } from '../src/node.js';
@@ -19,7 +19,8 @@ beforeAll(async () => {
 });
 
 /** An op of one kernel with this source. */
-function custom(name: string, code: string): Op<null> {
+async function custom(name: string, code: string): Promise<Op<null>> {
+  const mine = await readShader(`${name}/mine`, code);
   return {
     name,
     args: ['x'],
@@ -28,7 +29,7 @@ function custom(name: string, code: string): Op<null> {
     variants: [
       {
         name: 'mine',
-        launch: () => ({ dispatches: [{ shader: shader(`${name}/mine`, code), workgroups: [1, 1, 1] }] }),
+        launch: () => ({ dispatches: [{ shader: mine, workgroups: [1, 1, 1] }] }),
       },
     ],
   };
@@ -40,7 +41,10 @@ const HEAD = `@group(0) @binding(0) var<storage, read> x: array<f32>;
 
 describe('typed errors', () => {
   test('a shader that does not compile: label, line, column, source line and caret', async () => {
-    const broken = custom('broken', `${HEAD}@compute @workgroup_size(1)\nfn main() {\n  y[0] = nonsense(x[0]);\n}\n`);
+    const broken = await custom(
+      'broken',
+      `${HEAD}@compute @workgroup_size(1)\nfn main() {\n  y[0] = nonsense(x[0]);\n}\n`,
+    );
     const attempt = compile(engine, { y: applyOne(broken, [input('x', [4])], null) });
     await expect(attempt).rejects.toThrow(ShaderError);
     await expect(attempt).rejects.toMatchObject({ label: 'broken/mine', line: 5, column: 10 });
@@ -53,7 +57,7 @@ describe('typed errors', () => {
   });
 
   test('a variable that is no argument of the op is named', async () => {
-    const stray = custom(
+    const stray = await custom(
       'stray',
       `${HEAD.replace(' x:', ' elsewhere:')}@compute @workgroup_size(1) fn main() { y[0] = elsewhere[0]; }`,
     );
@@ -76,15 +80,15 @@ describe('typed errors', () => {
 
   test('a dispatch over the workgroup limit', async () => {
     const wide: Op<null> = {
-      ...custom('wide', `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`),
+      ...(await custom('wide', `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`)),
     };
-    const code = `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`;
+    const mine = await readShader('wide/mine', `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`);
     const op: Op<null> = {
       ...wide,
       variants: [
         {
           name: 'mine',
-          launch: () => ({ dispatches: [{ shader: shader('wide/mine', code), workgroups: [65536, 1, 1] }] }),
+          launch: () => ({ dispatches: [{ shader: mine, workgroups: [65536, 1, 1] }] }),
         },
       ],
     };

@@ -113,5 +113,11 @@ test('assignments are names and expressions', () => {
   ]);
   expect(() => parseAssignments('--params', 'a=1,a=2')).toThrow(/a is given twice/);
   expect(() => parseAssignments('--params', 'a')).toThrow(/"=" is missing/);
-  expect(() => parseAssignments('--params', 'y.rows=1')).toThrow(/a name is missing/);
+  expect(() => parseAssignments('--scratch', 'y.rows=1')).toThrow(/a name is missing/);
+  expect([...parseAssignments('--params', 's.x = 1, list[0] = 2, größe = 3', true).keys()]).toEqual([
+    's.x',
+    'list[0]',
+    'größe',
+  ]);
+  expect(parseAssignments('--params', ' ').size).toBe(0);
 });

@@ -5,10 +5,10 @@ import { applyOne, arg, grid, type Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import { UsageError } from '../src/gpu/errors.js';
-import { shader } from '../src/gpu/shader.js';
+import { readShader } from '../src/gpu/shader.js';
 import { sharedEngine } from './gpu.js';
 
-const twice = shader(
+const twice = await readShader(
   'twice/naive',
   `struct Params { count: u32 }
   @group(0) @binding(0) var<uniform> p: Params;

@@ -9,7 +9,7 @@ import { applyOne, type Op } from '../src/autograd/op.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { UsageError } from '../src/gpu/errors.js';
-import { shader } from '../src/gpu/shader.js';
+import { readShader } from '../src/gpu/shader.js';
 import { dropout, noise, uniformNoise } from '../src/kernels/dropout/dropout.js';
 import { philox } from '../src/kernels/dropout/oracle.js';
 import { Random } from '../src/kernels/dropout/random.js';
@@ -54,7 +54,7 @@ describe('Philox4x32-10', () => {
   });
 
   test('the shaders’ generator gives the known answers', async () => {
-    const code = shader(
+    const code = await readShader(
       'test/philox',
       `@group(0) @binding(0) var<storage, read> counter: array<vec4u>;
        @group(0) @binding(1) var<storage, read> key: array<vec2u>;

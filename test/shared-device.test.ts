@@ -4,7 +4,7 @@ import { compile } from '../src/compiler/compile.js';
 import type { Plan } from '../src/compiler/plan.js';
 import { Engine, GPU_BUFFER } from '../src/gpu/engine.js';
 import { GpuValidationError, OutOfMemoryError, ShaderError } from '../src/gpu/errors.js';
-import { shader } from '../src/gpu/shader.js';
+import { readShader } from '../src/gpu/shader.js';
 import { relu } from '../src/kernels/elementwise/elementwise.js';
 import { open } from '../src/node.js';
 
@@ -121,12 +121,12 @@ describe('an engine’s errors', () => {
   });
 
   test('a shader, a bind group, a write and a read that are refused', async () => {
-    const bad = shader('bad/one', '@compute @workgroup_size(1) fn main() { nothing = 1; }');
+    const bad = await readShader('bad/one', '@compute @workgroup_size(1) fn main() { nothing = 1; }');
     await expect(engine.pipeline(bad)).rejects.toThrow(ShaderError);
 
     const code = '@group(0) @binding(0) var<storage, read_write> y: array<f32>;';
     const pipeline = await engine.pipeline(
-      shader('good/one', `${code}@compute @workgroup_size(1) fn main() { y[0] = 1; }`),
+      await readShader('good/one', `${code}@compute @workgroup_size(1) fn main() { y[0] = 1; }`),
     );
     engine.bindGroup('no entries', pipeline, []);
     await expect(engine.idle()).rejects.toThrow(/^no entries: /);

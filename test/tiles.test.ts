@@ -6,9 +6,10 @@ import type { Tensor } from '../src/autograd/tensor.js';
 import type { LaunchedCall } from '../src/compiler/kernel-call.js';
 import { chooseVariant } from '../src/compiler/variants.js';
 import type { Engine } from '../src/gpu/engine.js';
+import { readShader } from '../src/gpu/shader.js';
 import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { conv2dWeightGradient } from '../src/kernels/conv2d/conv2dWeightGradient.js';
-import { tiledCode } from '../src/kernels/conv2d/tiles.js';
+import { withTile } from '../src/kernels/conv2d/tiles.js';
 import { convTranspose2d } from '../src/kernels/convTranspose2d/convTranspose2d.js';
 import { sharedEngine } from './gpu.js';
 import { launchesOf } from './passes.js';
@@ -131,8 +132,9 @@ describe('every kernel that the sizes and alignments ask for is valid WGSL', () 
     }
   });
 
-  test('a text without the lines to replace is refused', () => {
+  test('a text without the lines to replace is refused', async () => {
     const t = { name: '32x32', m: 32, n: 32, width: 4, efficiency: 1 } as const;
-    expect(() => tiledCode('const M = 8u;', t, [])).toThrow(/must contain .*const N/);
+    const source = await readShader('mine', 'const M = 8u; @compute @workgroup_size(1) fn main() {}');
+    expect(() => withTile(source, t, [])).toThrow(/must contain .*const N/);
   });
 });

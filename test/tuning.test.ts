@@ -10,7 +10,6 @@ import type { LaunchedCall } from '../src/compiler/kernel-call.js';
 import { candidates, shapeClass } from '../src/compiler/shape-class.js';
 import { choose, type TuneProgress, tune } from '../src/compiler/tune.js';
 import { type Engine, GPU_BUFFER } from '../src/gpu/engine.js';
-import { shader } from '../src/gpu/shader.js';
 import { Tuning } from '../src/gpu/tuner.js';
 import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { square } from '../src/kernels/elementwise/elementwise.js';
@@ -93,7 +92,7 @@ describe('a shape class', () => {
           if (v.name !== 'scalar') return launch;
           const dispatches = launch.dispatches.map((d) => ({
             ...d,
-            shader: shader(d.shader.label, edit(d.shader.code)),
+            shader: { ...d.shader, code: edit(d.shader.code) },
           }));
           return { ...launch, dispatches };
         },
@@ -281,7 +280,11 @@ describe('tune', () => {
             if (v.name !== name) return v.launch(c);
             const dispatches = v.launch(c).dispatches.map((d) => ({
               ...d,
-              shader: shader(`broken/${name}`, `${d.shader.code}\nfn wrong() -> u32 { return 1.5; }`),
+              shader: {
+                ...d.shader,
+                label: `broken/${name}`,
+                code: `${d.shader.code}\nfn wrong() -> u32 { return 1.5; }`,
+              },
             }));
             return { ...v.launch(c), dispatches };
           },

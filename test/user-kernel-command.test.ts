@@ -39,7 +39,8 @@ test('the contract says what every name of every launch means, and where every d
               ...[...shader.params.map((p) => p.name), ...Object.keys(params ?? {})].filter(
                 (n) => !/_(offset|stride)$/.test(n),
               ),
-              ...[...shader.overrides, ...Object.keys(constants ?? {})],
+              ...shader.overrides.map((o) => o.name),
+              ...Object.keys(constants ?? {}),
             ]);
             for (const n of [...given, ...Object.keys(scratch ?? {})])
               if (!meaningOf(op, n)) silent.push(`${name}/${variant.name}: ${n}`);
@@ -92,7 +93,7 @@ test('a kernel is timed beside ours and held against them at full size', async (
   const own = (code: string) =>
     userKernel(engine, rooms, { op: 'copy', like: 'scalar', sources: [{ name: 'my.wgsl', code }] });
   const code = exampleSource(engine, rooms, 'copy');
-  const result = await timeKernel(engine, own(code), { filter: '4x16x8x512', samples: 2 });
+  const result = await timeKernel(engine, await own(code), { filter: '4x16x8x512', samples: 2 });
   expect(result).toMatchObject({ passed: true, refused: [] });
   const [timed] = result.cases;
   expect(timed?.rows.map((r) => [r.variant, r.yours])).toEqual([
@@ -106,7 +107,7 @@ test('a kernel is timed beside ours and held against them at full size', async (
     expect(ratio).toBeCloseTo(speed.times.median / (timed?.rows[0]?.speed.times.median ?? 0), 10);
   }
   // wrong only beyond the size of every small case
-  const large = own(code.replace(/= x\[(.*)\];/, '= x[$1] + select(0u, 0x00800000u, i == 200000u);'));
+  const large = await own(code.replace(/= x\[(.*)\];/, '= x[$1] + select(0u, 0x00800000u, i == 200000u);'));
   expect(await checkKernel(engine, large)).toMatchObject({ passed: true });
   const { passed, cases } = await timeKernel(engine, large, { filter: '4x16x8x512', samples: 2 });
   expect(passed).toBe(false);

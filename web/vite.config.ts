@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { viteWgsl } from '../scripts/plugins.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -13,7 +14,8 @@ export default defineConfig({
     // How long a plugin took is no warning.
     rolldownOptions: { checks: { pluginTimings: false } },
   },
-  worker: { format: 'es', rolldownOptions: { checks: { pluginTimings: false } } },
+  plugins: [viteWgsl],
+  worker: { format: 'es', plugins: () => [viteWgsl], rolldownOptions: { checks: { pluginTimings: false } } },
   // The library lies beside this folder.
   server: { fs: { allow: [resolve(here, '..')] } },
 });

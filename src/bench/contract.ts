@@ -108,7 +108,7 @@ function gives(variant: Variant, calls: readonly Call[]): Map<string, Omit<Contr
     for (const d of dispatches) {
       for (const name of [...Object.keys(d.params ?? {}), ...d.shader.params.map((p) => p.name)])
         if (!placed(name)) found.set(name, { name, kind: 'param', type: types.get(name) });
-      for (const name of d.shader.overrides) found.set(name, { name, kind: 'override' });
+      for (const { name } of d.shader.overrides) found.set(name, { name, kind: 'override' });
     }
     for (const name of Object.keys(scratch)) found.set(name, { name, kind: 'scratch' });
   }

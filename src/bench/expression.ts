@@ -48,7 +48,7 @@ interface Token {
 }
 
 const TOKEN =
-  /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?(?:\[\d+\])?)|(\|\||&&|[=!<>]=|[-+*/%()<>!,=]))/y;
+  /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|([\p{XID_Start}_]\p{XID_Continue}*(?:\.[A-Za-z_]\w*|\[\d+\])*)|(\|\||&&|[=!<>]=|[-+*/%()<>!,=]))/uy;
 
 /** An error that shows the text with a caret below column `at` (from 0). */
 function wrong(option: string, text: string, at: number, message: string): UsageError {
@@ -104,10 +104,10 @@ class Parser {
     if (this.peek().kind !== 'end') throw this.unexpected('an operator');
   }
 
-  /** A name alone, before `=`. */
-  name(): Token {
+  /** A name, before `=`; one of a component or an element only where `parts` of something are named. */
+  name(parts: boolean): Token {
     const token = this.peek();
-    if (token.kind !== 'name' || /[.[]/.test(token.text)) throw this.unexpected('a name');
+    if (token.kind !== 'name' || (!parts && /[.[]/.test(token.text))) throw this.unexpected('a name');
     this.#next++;
     return token;
   }
@@ -203,12 +203,16 @@ export function parseExpression(option: string, text: string): Expression {
   return { text, evaluate: value };
 }
 
-/** Parses `NAME=expression, NAME=expression`. */
-export function parseAssignments(option: string, text: string): Map<string, Expression> {
+/**
+ * Parses `NAME=expression, NAME=expression`, or nothing. With `parts` a name may be that of a component or an element, as `v.x` or
+ * `list[0]`.
+ */
+export function parseAssignments(option: string, text: string, parts = false): Map<string, Expression> {
   const parser = new Parser(option, text);
   const found = new Map<string, Expression>();
+  if (parser.peek().kind === 'end') return found;
   do {
-    const { text: name, at } = parser.name();
+    const { text: name, at } = parser.name(parts);
     if (found.has(name)) throw parser.wrong(at, `${name} is given twice`);
     if (!parser.take('=')) throw parser.unexpected('"="');
     found.set(name, { text: name, evaluate: parser.expression().value });

@@ -1,6 +1,6 @@
 import { grid } from '../autograd/op.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
-import { type Shader, shader } from '../gpu/shader.js';
+import type { Shader } from '../gpu/shader.js';
 import { measure, type Times, type Work } from './measure.js';
 
 /** What an adapter can do at most, as measured: the roofline. */
@@ -13,6 +13,12 @@ export interface Peaks {
 
 /** Links of a chain in one turn of the loop. */
 const LINKS = 16;
+
+/** A kernel whose buffers are bound by their numbers, in `PeakWork.create`. */
+const probe = (label: string, code: string): Shader => ({
+  ...{ label, code, entryPoint: 'main' },
+  ...{ bindings: [], params: [], paramBytes: 0, overrides: [], enables: [] },
+});
 
 /**
  * Chains a = a·b + c in each invocation, independent of one another: 2 · chains · LINKS · turns operations. b is below
@@ -36,7 +42,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   y[id.x] = ${each((i) => `a${i}`, ' + ')};
 }`;
-  return shader(`peaks/fma${count}`, code);
+  return probe(`peaks/fma${count}`, code);
 }
 
 /**
@@ -44,7 +50,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
  */
 const CHAINS = [6, 8, 9, 10, 12, 16];
 
-const copy = shader(
+const copy = probe(
   'peaks/copy',
   `
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;

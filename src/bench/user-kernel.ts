@@ -1,6 +1,6 @@
 import { type Call, type Dispatch, grid, type Launch, type Op, type Variant } from '../autograd/op.js';
 import type { Engine } from '../gpu/engine.js';
-import { AdapterError, UsageError } from '../gpu/errors.js';
+import { UsageError } from '../gpu/errors.js';
 import type { Shader } from '../gpu/shader.js';
 import type { Room } from '../kernels/room.js';
 import {
@@ -18,11 +18,11 @@ export interface KernelSource {
   /** File name, for errors. */
   readonly name: string;
   readonly code: string;
-  /** Entry point; the first `@compute` function when absent. */
+  /** Entry point; needed where there are several `@compute` functions. */
   readonly entry?: string;
   /** `ceil(y.rows / 64), O` or `grid(y.rows * y.channels, 64)`; those of `like` when absent. */
   readonly workgroups?: string;
-  /** Values of `struct Params` that are not the op's own: `NAME=expression, …`. */
+  /** Numbers of the uniform variable that are not the op's own: `NAME=expression, …`. */
   readonly params?: string;
   /** Override constants: `NAME=expression, …`. */
   readonly constants?: string;
@@ -58,59 +58,48 @@ interface Part {
 /** Elements of the buffer that stands for a result that a call does not have. */
 const ABSENT = 16;
 
-/** WGSL extensions that need a feature of the device. */
-const FEATURES: Readonly<Record<string, string>> = { f16: 'shader-f16', subgroups: 'subgroups' };
-
 /**
- * Reads the sources and checks all that can be known without running them: the interface, the names, the expressions,
- * the
- * features. Throws `UsageError`, or `AdapterError` for a feature that the device lacks.
+ * Reads the sources and checks all that can be known without running them: that they compile, the interface, the names, the
+ * expressions, the features. Throws `UsageError`, `ShaderError`, or `AdapterError` for a feature that the device lacks.
  */
-export function userKernel(engine: Engine, rooms: readonly Room[], options: KernelOptions): UserKernel {
+export async function userKernel(engine: Engine, rooms: readonly Room[], options: KernelOptions): Promise<UserKernel> {
   const known = knownOp(rooms, options.op);
   const { op } = known;
   if (!options.sources.length) throw new UsageError('no kernel was given');
   const like = options.like === undefined ? undefined : namedVariant(op, options.like);
   const most = engine.device.limits.maxComputeWorkgroupsPerDimension;
-  const parts = options.sources.map((source): Part => {
-    const shader = readKernel(source.name, source.code, source.entry);
-    for (const extension of shader.enables) {
-      const feature = FEATURES[extension];
-      if (feature && !engine.device.features.has(feature as GPUFeatureName))
-        throw new AdapterError(
-          `${source.name} says "enable ${extension};", which needs the feature ${feature}; ` +
-            `the adapter ${engine.adapterName} does not have it. ` +
-            `Choose another with --adapter; pose-gan doctor lists them.`,
-        );
-    }
+  const parts: Part[] = [];
+  for (const source of options.sources) {
+    const shader = await readKernel(engine, source.name, source.code, source.entry);
     if (source.workgroups === undefined && !like)
       throw new UsageError(
         `${source.name}: how many workgroups? Give --workgroups, as in --workgroups "grid(y.rows * y.channels, 64)", ` +
           `or --like ${reference(op).name} to launch it like that variant of ${op.name}`,
       );
     const constants = parseNames('--constants', source.constants);
-    const stranger = [...constants.keys()].find((n) => !shader.overrides.includes(n));
+    const overrides = shader.overrides.map((o) => o.name);
+    const stranger = [...constants.keys()].find((n) => !overrides.includes(n));
     if (stranger)
       throw new UsageError(
-        `--constants: ${source.name} has no override ${stranger}; it has ${shader.overrides.join(', ') || 'none'}`,
+        `--constants: ${source.name} has no override ${stranger}; it has ${overrides.join(', ') || 'none'}`,
       );
-    const params = parseNames('--params', source.params);
+    const params = parseNames('--params', source.params, true);
     const unused = [...params.keys()].find((n) => !shader.params.some((p) => p.name === n));
     if (unused)
       throw new UsageError(
-        `--params: struct Params of ${source.name} has no field ${unused}; ` +
+        `--params: the uniform variable of ${source.name} has no number ${unused}; ` +
           `it has ${shader.params.map((p) => p.name).join(', ') || 'none'}`,
       );
     const { workgroups } = source;
-    return {
+    parts.push({
       ...{ shader, params, constants },
       workgroups: workgroups === undefined ? undefined : parseWorkgroups('--workgroups', workgroups, most),
-    };
-  });
+    });
+  }
   const scratch = parseNames('--scratch', options.scratch);
   const condition = options.require === undefined ? undefined : parseExpression('--require', options.require);
   checkBindings(op, parts, scratch, like !== undefined);
-  const file = (parts[0] as Part).shader.label.replace(/^.*[/\\]/, '');
+  const file = (options.sources[0] as KernelSource).name.replace(/^.*[/\\]/, '');
   const name = op.variants.some((v) => v.name === file) ? `your ${file}` : file;
   const variant: Variant = {
     name,
@@ -128,8 +117,8 @@ export function userKernel(engine: Engine, rooms: readonly Room[], options: Kern
   return { known, variant, name, shaders: parts.map((p) => p.shader) };
 }
 
-function parseNames(option: string, text: string | undefined): ReadonlyMap<string, Expression> {
-  return text === undefined ? new Map() : parseAssignments(option, text);
+function parseNames(option: string, text = '', parts = false): ReadonlyMap<string, Expression> {
+  return parseAssignments(option, text, parts);
 }
 
 /** The variant of an op by name. Throws `UsageError` that lists them. */
@@ -252,7 +241,7 @@ function dispatchOf(
       if (call.arg[place]) continue;
       if (!absent.includes(place))
         throw new UsageError(
-          `${shader.label}: nothing gives Params.${name} a value. ${op.name} gives ` +
+          `${shader.label}: nothing gives the number ${name} a value. ${op.name} gives ` +
             `${Object.keys(names)
               .filter((n) => /^\w+$/.test(n) && n !== 'subgroup_size')
               .join(', ')}, and _offset and _stride of its arguments ` +
@@ -263,7 +252,7 @@ function dispatchOf(
     if (expression && type !== 'f32') wholeNumber(`--params ${name}`, params[name], type === 'u32' ? 0 : -(2 ** 31));
   }
   const constants: Record<string, number> = {};
-  for (const name of shader.overrides) {
+  for (const { name } of shader.overrides) {
     const value = ownConstants.get(name)?.evaluate(names) ?? from.constants[name];
     if (value !== undefined) constants[name] = value;
   }

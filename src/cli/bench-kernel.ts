@@ -40,9 +40,9 @@ export const benchKernelHelp: Command['help'] = {
   op: 'the op that --kernel computes',
   kernel: 'a WGSL file of yours, to check and to time beside ours; several are dispatched one after the other',
   workgroups:
-    'its workgroups: "grid(INVOCATIONS, SIZE)" or "X, Y, Z", of the names that --contract lists; once per kernel',
+    'its workgroups: "grid(INVOCATIONS, SIZE)" or "X, Y, Z", of the names that --contract lists; once, or once per kernel',
   like: 'take over the launch of this variant of ours: workgroups, params, constants, scratch',
-  entry: 'its entry point (default: the first); once per kernel',
+  entry: 'its entry point, needed where it has several; several of one kernel are dispatched one after the other',
   params: 'values of its own Params fields: "NAME=EXPRESSION, …"; once, or once per kernel',
   constants: 'values of its override constants: "NAME=EXPRESSION, …"; once, or once per kernel',
   scratch: 'scratch buffers and their numbers of 4-byte elements: "NAME=EXPRESSION, …"',
@@ -71,22 +71,26 @@ export function asksForKernel(values: Values): boolean {
 
 const list = (values: Values, name: string): string[] => (values[name] as string[] | undefined) ?? [];
 
-/** What was given for the i-th of `count` kernels: once per kernel, or once for all where `shared`. */
-function nth(values: Values, name: string, i: number, count: number, shared: boolean): string | undefined {
+/** What was given for the i-th of `count` dispatches: once for each, or once for all. */
+function nth(values: Values, name: string, i: number, count: number): string | undefined {
   const given = list(values, name);
-  if (given.length && given.length !== count && !(shared && given.length === 1))
-    throw new UsageError(`--${name} was given ${given.length} times for ${count} kernels; give it once per --kernel`);
-  return given.length === 1 && shared ? given[0] : given[i];
+  if (given.length > 1 && given.length !== count)
+    throw new UsageError(
+      `--${name} was given ${given.length} times for ${count} kernels; give it once, or once per --kernel`,
+    );
+  return given.length === 1 ? given[0] : given[i];
 }
 
+/** The dispatches in order: one for each kernel or, of a single kernel, one for each entry point. */
 function sources(values: Values): KernelSource[] {
   const files = list(values, 'kernel');
-  return files.map((file, i): KernelSource => {
-    const own = (name: string, shared = false) => nth(values, name, i, files.length, shared);
+  const count = files.length === 1 ? Math.max(1, list(values, 'entry').length) : files.length;
+  return Array.from({ length: count }, (_, i): KernelSource => {
+    const own = (name: string) => nth(values, name, i, count);
+    const name = own('kernel') as string;
     return {
-      ...{ name: file, code: readText(file, 'kernel') },
-      ...{ entry: own('entry'), workgroups: own('workgroups') },
-      ...{ params: own('params', true), constants: own('constants', true) },
+      ...{ name, code: readText(name, 'kernel'), entry: own('entry'), workgroups: own('workgroups') },
+      ...{ params: own('params'), constants: own('constants') },
     };
   });
 }
@@ -117,7 +121,7 @@ export async function benchKernel(values: Values, positionals: readonly string[]
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   const quiet = values.json === true;
   try {
-    const kernel = userKernel(engine, rooms, options);
+    const kernel = await userKernel(engine, rooms, options);
     if (!quiet) say(`adapter: ${engine.adapterName}`, `${kernel.name} as ${op}`);
     const bar = new Bar();
     const checked = await checkKernel(engine, kernel, {

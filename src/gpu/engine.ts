@@ -32,6 +32,12 @@ export interface EngineOptions {
   tuning?: Tuning;
 }
 
+/** A compiled text, and what the compiler refused. */
+interface Module {
+  readonly made: GPUShaderModule;
+  readonly refused: Promise<unknown>;
+}
+
 /**
  * Wraps a `GPUDevice` that the caller owns: allocation with typed errors, a pipeline cache, counters, waiting and read-back.
  * It never destroys the device. Errors are told apart by error scopes alone: those of the engine's own calls are thrown here
@@ -49,7 +55,7 @@ export class Engine {
   /** Storage that belongs to this engine, keyed by what it stores (see `ParameterSet`). */
   readonly resident = new WeakMap<object, unknown>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  readonly #modules = new Map<string, GPUShaderModule>();
+  readonly #modules = new Map<string, Module>();
   readonly #wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #label: string;
   /** Rejects of the waits in progress; a lost device settles them all. */
@@ -186,11 +192,11 @@ export class Engine {
 
   /** The pipeline of a shader under these override constants, compiled at most once. */
   pipeline(of: Shader, constants: Record<string, number> = {}): Promise<GPUComputePipeline> {
-    const keys = Object.keys(constants).sort();
-    const unknown = keys.find((k) => !of.overrides.includes(k));
+    const names = Object.keys(constants).sort();
+    const unknown = names.find((n) => !of.overrides.some((o) => o.name === n));
     if (unknown !== undefined) throw new Error(`${of.label}: the shader has no override ${unknown}`);
-    const suffix = keys.map((k) => `${k}=${constants[k]}`).join(',');
-    const key = `${of.label}[${suffix}]\n${of.code}`;
+    const suffix = names.map((n) => `${n}=${constants[n]}`).join(',');
+    const key = `${of.label}[${suffix}]\n${of.entryPoint}\n${of.code}`;
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {
       pipeline = this.#compile(of, constants, suffix ? `${of.label}[${suffix}]` : of.label);
@@ -200,39 +206,60 @@ export class Engine {
     return pipeline;
   }
 
-  async #compile(of: Shader, constants: Record<string, number>, label: string): Promise<GPUComputePipeline> {
+  async #compile(of: Shader, values: Record<string, number>, label: string): Promise<GPUComputePipeline> {
     this.check();
     this.counters.pipelines++;
-    const outcomes: Outcomes = [];
-    let module = this.#modules.get(of.code);
-    if (!module) {
-      const descriptor = { label: this.label(of.label), code: of.code };
-      module = this.scoped(of.label, (device) => device.createShaderModule(descriptor), outcomes);
-      this.#modules.set(of.code, module);
-    }
+    const module = this.#module(of.label, of.code);
+    const named = of.overrides.filter((o) => o.name in values);
+    const constants = Object.fromEntries(named.map((o) => [String(o.id ?? o.name), values[o.name] as number]));
     const result = this.device
       .createComputePipelineAsync({
         label: this.label(label),
         layout: 'auto',
-        compute: { module, entryPoint: of.entryPoint, constants },
+        compute: { module: module.made, entryPoint: of.entryPoint, constants },
       })
       .catch((error: unknown) => error as Error);
-    const refused = await this.wait(
-      Promise.all(outcomes).then(
-        () => undefined,
-        (error: unknown) => error,
-      ),
-    );
-    if (refused) {
-      this.#modules.delete(of.code);
-      if (!(refused instanceof GpuValidationError)) throw refused;
-      const info = await this.wait(module.getCompilationInfo());
-      const first = info.messages.find((m) => m.type === 'error');
-      throw shaderError(of, label, first);
-    }
+    await this.#compiled(module, label, of.code);
     const pipeline = await this.wait(result);
     if (pipeline instanceof Error) throw new ShaderError(label, pipeline.message);
     return pipeline;
+  }
+
+  /** Throws the `ShaderError` of a text that the device's compiler refuses. */
+  async checkShader(label: string, code: string): Promise<void> {
+    this.check();
+    await this.#compiled(this.#module(label, code), label, code);
+  }
+
+  #module(label: string, code: string): Module {
+    const found = this.#modules.get(code);
+    if (found) return found;
+    const outcomes: Outcomes = [];
+    const made = this.scoped(
+      label,
+      (device) => device.createShaderModule({ label: this.label(label), code }),
+      outcomes,
+    );
+    const refused = Promise.all(outcomes).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const module = { made, refused };
+    this.#modules.set(code, module);
+    return module;
+  }
+
+  async #compiled({ made, refused }: Module, label: string, code: string): Promise<void> {
+    const error = await this.wait(refused);
+    if (!error) return;
+    this.#modules.delete(code);
+    if (!(error instanceof GpuValidationError)) throw error;
+    const info = await this.wait(made.getCompilationInfo());
+    throw shaderError(
+      code,
+      label,
+      info.messages.find((m) => m.type === 'error'),
+    );
   }
 
   submit(encoder: GPUCommandEncoder, label: string): void {
@@ -301,10 +328,13 @@ function subgroupSizeOf(device: GPUDevice, info: GPUAdapterInfo | undefined): nu
   return device.features.has('subgroups' as GPUFeatureName) && least === most ? least : 0;
 }
 
+/** As WGSL has them. */
+const LINE_BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/;
+
 /** A compile error with the offending line and a caret below its column. */
-function shaderError(of: Shader, label: string, message: GPUCompilationMessage | undefined): ShaderError {
+function shaderError(code: string, label: string, message: GPUCompilationMessage | undefined): ShaderError {
   if (!message) return new ShaderError(label, 'the shader does not compile, and the adapter gives no message');
-  const line = of.code.split('\n')[message.lineNum - 1];
+  const line = code.split(LINE_BREAK)[message.lineNum - 1];
   const caret = `${' '.repeat(Math.max(0, message.linePos - 1))}^`;
   const excerpt = line === undefined ? '' : `\n  ${line}\n  ${caret}`;
   return new ShaderError(

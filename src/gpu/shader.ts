@@ -1,25 +1,34 @@
 /**
- * A shader is a plain WGSL file that compiles alone. The engine reads its interface from the source, so a kernel is bound by
- * the names of its variables:
+ * What the engine knows of a WGSL source. A shader is a plain WGSL file that compiles alone, and a kernel is bound by the names
+ * of its variables:
  *
  * - `var<storage, read> x` is the op's argument `x`; `var<storage, read_write> y` its result `y`, or a scratch buffer;
  * - `var x: texture_2d<f32>` is the argument `x` as four-channel texels: element e is in texel `e / 4`, which is at
  *   `(t % TEXELS, t / TEXELS)`; the engine copies it there before the dispatch. `texture_storage_2d<rgba32float, read>` reads the
  *   same texture;
- * - `struct Params` with `var<uniform> p: Params` holds the launch's numbers by field name. For an argument `x` the fields
+ * - `var<uniform> p: Params` holds the launch's numbers by the names of its fields. For an argument `x` the fields
  *   `x_offset` and `x_stride` are filled by the engine: element (row r, channel c) of x is at `x_offset + r * x_stride + c`.
+ *
+ * A parser reads all this from the source (`wgsl.ts`): for the files in `shaders/` when the library is built, for others when
+ * `readShader` is called.
  */
-export interface Shader {
-  /** `op/variant`, used as the label of every GPU object made from it. */
-  readonly label: string;
+export interface ShaderSource {
   readonly code: string;
   readonly entryPoint: string;
+  /** Variables that the entry point uses. */
   readonly bindings: readonly ShaderBinding[];
-  /** Fields of `struct Params` in order. */
+  /** Numbers of the uniform variable in the order of their places. */
   readonly params: readonly ShaderParam[];
-  readonly overrides: readonly string[];
+  /** Bytes of the uniform variable; 0 when there is none. */
+  readonly paramBytes: number;
+  readonly overrides: readonly ShaderOverride[];
   /** WGSL features named by `enable …;` directives. */
   readonly enables: readonly string[];
+}
+
+export interface Shader extends ShaderSource {
+  /** `op/variant`, used as the label of every GPU object made from it. */
+  readonly label: string;
 }
 
 /** Width of the textures that arguments are copied to. */
@@ -44,50 +53,43 @@ export interface ShaderBinding {
   readonly type: 'uniform' | 'read-only-storage' | 'storage' | 'texture';
 }
 
+/** A number of the uniform variable. `name` is that of its field; `NAME.x` is a component of a vector, `NAME[0]` an element. */
 export interface ShaderParam {
   readonly name: string;
   readonly type: 'u32' | 'i32' | 'f32';
+  /** Bytes before it in the uniform variable. */
+  readonly offset: number;
 }
 
-/** Reads the interface of a WGSL source. Throws on a source whose interface this engine cannot bind. */
-export function shader(label: string, code: string): Shader {
-  const text = code.replace(/\/\/[^\n]*/g, '').replace(/\/\*[\s\S]*?\*\//g, '');
-  const bindings: ShaderBinding[] = [];
-  for (const m of text.matchAll(/@group\((\d+)\)\s*@binding\((\d+)\)\s*var(?:<([^>]*)>)?\s*(\w+)\s*:([^;]*)/g)) {
-    const [, group, index, space = '', name = '', rest = ''] = m;
-    if (group !== '0') throw new Error(`${label}: variable ${name} is in group ${group}; kernels use group 0 alone`);
-    const words = space.split(',').map((w) => w.trim());
-    const texture = space === '' && /^\s*texture_(2d<f32|storage_2d<rgba32float, *read)>/.test(rest);
-    if (!texture && words[0] !== 'uniform' && words[0] !== 'storage')
-      throw new Error(`${label}: variable ${name} must be uniform, storage or a texture of f32 to read`);
-    const storage = words[1] === 'read_write' ? 'storage' : 'read-only-storage';
-    const type = texture ? 'texture' : words[0] === 'uniform' ? 'uniform' : storage;
-    bindings.push({ index: Number(index), name, type });
-  }
-  const fields = /struct\s+Params\s*\{([^}]*)\}/.exec(text)?.[1] ?? '';
-  const params = [...fields.matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, name = '', type = '']) => {
-    if (type !== 'u32' && type !== 'i32' && type !== 'f32')
-      throw new Error(`${label}: Params.${name} is ${type}; fields of Params are u32, i32 or f32`);
-    return { name, type } as const;
-  });
-  const entry = /@compute[^{]*?\bfn\s+(\w+)/.exec(text)?.[1];
-  if (!entry) throw new Error(`${label}: no @compute entry point`);
-  const overrides = [...text.matchAll(/\boverride\s+(\w+)/g)].map((m) => m[1] as string);
-  const enables = [...text.matchAll(/\benable\s+([\w\s,]+);/g)].flatMap((m) =>
-    (m[1] as string).split(',').map((s) => s.trim()),
-  );
-  return { label, code, entryPoint: entry, bindings, params, overrides, enables };
+export interface ShaderOverride {
+  readonly name: string;
+  /** The number of its attribute `@id`, by which WebGPU then calls it. */
+  readonly id?: number;
 }
 
-/** Packs a launch's numbers in the order of `struct Params`. */
+/** A source that is imported from a `.wgsl` file, or one that was read before, as a kernel. */
+export function shader(label: string, source: ShaderSource): Shader {
+  return { ...source, label };
+}
+
+/**
+ * Reads a WGSL text; `entryPoint` chooses one of several compute functions. The parser is loaded by the first call. Throws
+ * `UsageError` on a text that the engine cannot bind, and says why.
+ */
+export async function readShader(label: string, code: string, entryPoint?: string): Promise<Shader> {
+  const { readWgsl } = await import('./wgsl.js');
+  return shader(label, readWgsl(label, code, entryPoint));
+}
+
+/** Packs a launch's numbers as the uniform variable wants them. */
 export function packParams(target: DataView, at: number, of: Shader, values: Record<string, number>): void {
-  for (const [i, { name, type }] of of.params.entries()) {
+  for (const { name, type, offset } of of.params) {
     const value = values[name];
     if (value === undefined) throw new Error(`${of.label}: no value for Params.${name}`);
-    if (type === 'f32') target.setFloat32(at + 4 * i, value, true);
+    if (type === 'f32') target.setFloat32(at + offset, value, true);
     else if (!Number.isInteger(value)) throw new Error(`${of.label}: Params.${name} is ${type}, got ${value}`);
-    else if (type === 'i32') target.setInt32(at + 4 * i, value, true);
-    else target.setUint32(at + 4 * i, value, true);
+    else if (type === 'i32') target.setInt32(at + offset, value, true);
+    else target.setUint32(at + offset, value, true);
   }
 }
 
@@ -98,7 +100,7 @@ export function withFunctionBody(code: string, name: string, body: string): stri
   return code.replace(pattern, (_, head: string, tail: string) => `${head} ${body} ${tail}`);
 }
 
-const withoutComments = (code: string) => code.replace(/\/\/[^\n]*/g, '');
+const withoutComments = (code: string) => code.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
 
 /** The functions and constants of a WGSL source: all that stands between its variables and its entry point. */
 export function functionsOf(code: string): string {
@@ -109,10 +111,10 @@ export function functionsOf(code: string): string {
 
 /** What to put into a WGSL source beside its own text. */
 export interface Addition {
-  /** Fields of `struct Params`, `name: type`. */
-  readonly fields: readonly string[];
-  /** Variables, `var<storage, read> name: type`; they get the next free bindings. */
-  readonly variables: readonly string[];
+  /** Fields of `struct Params`; they come before those that are there. */
+  readonly fields: readonly Pick<ShaderParam, 'name' | 'type'>[];
+  /** Storage variables and their WGSL types; they get the next free bindings. */
+  readonly variables: readonly (Pick<ShaderBinding, 'name'> & { access: 'read' | 'read_write'; type: string })[];
   /** Functions; one that is there already is not put in again. */
   readonly functions: readonly string[];
 }
@@ -138,12 +140,30 @@ export function withStores(of: Shader, result: string, f: string, addition: Addi
   }
   if (from === 0) throw new Error(`${of.label}: no store ${result}[index] = value;`);
   code += text.slice(from);
-  const fields = addition.fields.map((x) => ` ${x},`).join('');
-  code = code.replace(/struct\s+Params\s*\{/, (head) => head + fields);
+  const { fields } = addition;
+  const packed = of.params.every(({ offset }, i) => offset === 4 * i) && of.paramBytes === 4 * of.params.length;
+  const head = /struct\s+Params\s*\{/;
+  if (fields.length && !(packed && head.test(code)))
+    throw new Error(`${of.label}: work can be fused only where the numbers are a struct Params of u32, i32 and f32`);
+  code = code.replace(head, (text) => text + fields.map(({ name, type }) => ` ${name}: ${type},`).join(''));
   const free = 1 + Math.max(...of.bindings.map((b) => b.index));
-  const variables = addition.variables.map((v, i) => `@group(0) @binding(${free + i}) ${v};`);
+  const bindings = addition.variables.map(
+    ({ name, access }, i): ShaderBinding => ({
+      ...{ index: free + i, name },
+      type: access === 'read' ? 'read-only-storage' : 'storage',
+    }),
+  );
+  const variables = addition.variables.map(
+    ({ name, access, type }, i) => `@group(0) @binding(${free + i}) var<storage, ${access}> ${name}: ${type};`,
+  );
   const functions = addition.functions.filter((x) => !code.includes(x));
-  return shader(of.label, [code, ...variables, ...functions].join('\n'));
+  return {
+    ...of,
+    code: [code, ...variables, ...functions].join('\n'),
+    bindings: [...of.bindings, ...bindings],
+    params: [...fields, ...of.params].map(({ name, type }, i) => ({ name, type, offset: 4 * i })),
+    paramBytes: of.paramBytes + 4 * fields.length,
+  };
 }
 
 /** Where the bracket that was opened before `from` closes. */

@@ -1,4 +1,4 @@
-import { type Shader, shader } from './shader.js';
+import { type Shader, type ShaderSource, shader } from './shader.js';
 
 /**
  * Writes a kernel out in full: software adapters keep an array of registers in memory as long as a loop indexes it. In the source
@@ -122,14 +122,14 @@ const storageTextures = (code: string): string =>
 type Constants = Readonly<Record<string, number>>;
 
 /** A kernel by its constants, written out and read when it is first asked for. */
-export function writtenOut(label: string, code: string, make = shader): (constants: Constants) => Shader {
+export function writtenOut(label: string, source: ShaderSource, make = shader): (constants: Constants) => Shader {
   const made = new Map<string, Shader>();
   return (constants) => {
     const name = `${label}-${Object.values(constants).join('x')}`;
     let found = made.get(name);
     if (!found) {
-      const text = unroll(code, constants);
-      found = make(name, constants.LANES === 8 ? storageTextures(text) : text);
+      const text = unroll(source.code, constants);
+      found = make(name, { ...source, code: constants.LANES === 8 ? storageTextures(text) : text });
       made.set(name, found);
     }
     return found;

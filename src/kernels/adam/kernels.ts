@@ -1,12 +1,12 @@
-import scalarCode from '../../../shaders/adam/scalar.wgsl?raw';
-import vec4Code from '../../../shaders/adam/vec4.wgsl?raw';
+import scalarSource from '../../../shaders/adam/scalar.wgsl';
+import vec4Source from '../../../shaders/adam/vec4.wgsl';
 import type { UpdateAttrs } from '../../autograd/leaves.js';
 import type { Variant } from '../../autograd/op.js';
 import { arg, grid } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 
-const scalar = shader('adam/scalar', scalarCode);
-const vec4 = shader('adam/vec4', vec4Code);
+const scalar = shader('adam/scalar', scalarSource);
+const vec4 = shader('adam/vec4', vec4Source);
 
 export const variants: readonly Variant<UpdateAttrs>[] = [
   {

@@ -1,7 +1,7 @@
-import gradientNaiveCode from '../../../shaders/affineWarp/gradient-naive.wgsl?raw';
-import gradientVec4Code from '../../../shaders/affineWarp/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/affineWarp/naive.wgsl?raw';
-import vec4Code from '../../../shaders/affineWarp/vec4.wgsl?raw';
+import gradientNaiveSource from '../../../shaders/affineWarp/gradient-naive.wgsl';
+import gradientVec4Source from '../../../shaders/affineWarp/gradient-vec4.wgsl';
+import naiveSource from '../../../shaders/affineWarp/naive.wgsl';
+import vec4Source from '../../../shaders/affineWarp/vec4.wgsl';
 import { arg, type Call, grid, type Variant, vec4Ready } from '../../autograd/op.js';
 import { type Shader, shader } from '../../gpu/shader.js';
 import type { AffineWarpAttrs } from './affineWarp.js';
@@ -36,11 +36,11 @@ function variant(
 }
 
 export const affineWarpGradientVariants: readonly Variant<AffineWarpAttrs>[] = [
-  variant('vec4', shader('affineWarpGradient/vec4', gradientVec4Code), 'gx', 'gy', 4),
-  variant('naive', shader('affineWarpGradient/naive', gradientNaiveCode), 'gx', 'gy', 1),
+  variant('vec4', shader('affineWarpGradient/vec4', gradientVec4Source), 'gx', 'gy', 4),
+  variant('naive', shader('affineWarpGradient/naive', gradientNaiveSource), 'gx', 'gy', 1),
 ];
 
 export const affineWarpVariants: readonly Variant<AffineWarpAttrs>[] = [
-  variant('vec4', shader('affineWarp/vec4', vec4Code), 'y', 'x', 4),
-  variant('naive', shader('affineWarp/naive', naiveCode), 'y', 'x', 1),
+  variant('vec4', shader('affineWarp/vec4', vec4Source), 'y', 'x', 4),
+  variant('naive', shader('affineWarp/naive', naiveSource), 'y', 'x', 1),
 ];

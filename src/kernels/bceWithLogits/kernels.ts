@@ -1,17 +1,17 @@
-import gradientCode from '../../../shaders/bceWithLogits/gradient.wgsl?raw';
-import gradientVec4Code from '../../../shaders/bceWithLogits/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/bceWithLogits/naive.wgsl?raw';
-import partialCode from '../../../shaders/bceWithLogits/partial.wgsl?raw';
+import gradientSource from '../../../shaders/bceWithLogits/gradient.wgsl';
+import gradientVec4Source from '../../../shaders/bceWithLogits/gradient-vec4.wgsl';
+import naiveSource from '../../../shaders/bceWithLogits/naive.wgsl';
+import partialSource from '../../../shaders/bceWithLogits/partial.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, grid, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { chunksFor, combine } from '../sum/kernels.js';
 import type { Attrs } from './bceWithLogits.js';
 
-const naive = shader('bceWithLogits/naive', naiveCode);
-const partial = shader('bceWithLogits/partial', partialCode);
-const gradientNaive = shader('bceWithLogitsGradient/naive', gradientCode);
-const gradientVec4 = shader('bceWithLogitsGradient/vec4', gradientVec4Code);
+const naive = shader('bceWithLogits/naive', naiveSource);
+const partial = shader('bceWithLogits/partial', partialSource);
+const gradientNaive = shader('bceWithLogitsGradient/naive', gradientSource);
+const gradientVec4 = shader('bceWithLogitsGradient/vec4', gradientVec4Source);
 
 export const bceWithLogitsVariants: readonly Variant<Attrs>[] = [
   {

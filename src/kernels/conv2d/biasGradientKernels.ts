@@ -1,14 +1,14 @@
-import naiveCode from '../../../shaders/biasGradient/naive.wgsl?raw';
-import splitCode from '../../../shaders/biasGradient/split.wgsl?raw';
-import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
+import naiveSource from '../../../shaders/biasGradient/naive.wgsl';
+import splitSource from '../../../shaders/biasGradient/split.wgsl';
+import sumSource from '../../../shaders/conv2dWeightGradient/sum.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, type Call, grid, type Launch } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { storingTo } from './launch.js';
 
-const naive = shader('biasGradient/naive', naiveCode);
-const split = shader('biasGradient/split', splitCode);
-const sum = storingTo('biasGradient/sum', sumCode, 'total', 'gb');
+const naive = shader('biasGradient/naive', naiveSource);
+const split = shader('biasGradient/split', splitSource);
+const sum = storingTo('biasGradient/sum', sumSource, 'total', 'gb');
 
 /** Rows per chunk: about the root of all rows, so that both dispatches are short, in whole steps of four. */
 const chunkOf = (call: Call<null>) => 4 * Math.ceil(Math.sqrt(arg(call, 'gy').rows) / 4);

@@ -1,8 +1,8 @@
-import naiveCode from '../../../shaders/conv2d/naive.wgsl?raw';
-import registersCode from '../../../shaders/conv2d/registers.wgsl?raw';
-import scalarCode from '../../../shaders/conv2d/scalar.wgsl?raw';
-import subgroupCode from '../../../shaders/conv2d/subgroup.wgsl?raw';
-import tiledCode from '../../../shaders/conv2d/tiled.wgsl?raw';
+import naiveSource from '../../../shaders/conv2d/naive.wgsl';
+import registersSource from '../../../shaders/conv2d/registers.wgsl';
+import scalarSource from '../../../shaders/conv2d/scalar.wgsl';
+import subgroupSource from '../../../shaders/conv2d/subgroup.wgsl';
+import tiledSource from '../../../shaders/conv2d/tiled.wgsl';
 import { arg, type Call, type Dispatch, grid, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';
@@ -11,17 +11,17 @@ import { convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
 import { rejectsSubgroups, texelRows } from './subgroup.js';
 import { tiledVariants } from './tiles.js';
 
-const naive = shader('conv2d/naive', naiveCode);
-const scalar = shader('conv2d/scalar', scalarCode);
-const registers = shader('conv2d/registers', registersCode);
-const subgroup = writtenOut('conv2d/subgroup', subgroupCode);
-const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupCode, (label, code) =>
-  storingTo(label, code, 'y', 'partials'),
+const naive = shader('conv2d/naive', naiveSource);
+const scalar = shader('conv2d/scalar', scalarSource);
+const registers = shader('conv2d/registers', registersSource);
+const subgroup = writtenOut('conv2d/subgroup', subgroupSource);
+const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupSource, (label, source) =>
+  storingTo(label, source, 'y', 'partials'),
 );
 
 const tiled = tiledVariants<ConvAttrs>({
   op: 'conv2d',
-  code: tiledCode,
+  source: tiledSource,
   product: (call) => {
     const [KH = 0, KW = 0, C = 0] = arg(call, 'w').shape;
     const { rows, channels } = arg(call, 'y');

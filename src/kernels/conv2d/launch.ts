@@ -1,6 +1,6 @@
-import sumCode from '../../../shaders/conv2d/sum.wgsl?raw';
+import sumSource from '../../../shaders/conv2d/sum.wgsl';
 import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
-import { type Shader, shader } from '../../gpu/shader.js';
+import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
 import type { ConvAttrs } from './convolution.js';
 
 /** What the kernels of conv2d, convTranspose2d and their gradients share: launch numbers, split reductions. */
@@ -18,8 +18,10 @@ export function convParams(call: Call<ConvAttrs>): Record<string, number> {
 }
 
 /** A kernel that stores to a variable of another name: the same kernel writes a result or, when split, its scratch. */
-export function storingTo(label: string, code: string, from: string, to: string): Shader {
-  return shader(label, code.replace(new RegExp(`(?<![.\\w])${from}\\b`, 'g'), to));
+export function storingTo(label: string, source: ShaderSource, from: string, to: string): Shader {
+  const code = source.code.replace(new RegExp(`(?<![.\\w])${from}\\b`, 'g'), to);
+  const bindings = source.bindings.map((b) => (b.name === from ? { ...b, name: to } : b));
+  return shader(label, { ...source, code, bindings });
 }
 
 /** Largest scratch of a split reduction, in elements. */
@@ -27,7 +29,7 @@ export function scratchLimit({ device }: Call<never>): number {
   return Math.min(2 ** 25, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 4;
 }
 
-const sum = shader('conv2d/sum', sumCode);
+const sum = shader('conv2d/sum', sumSource);
 
 /** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, and bias. */
 export function splitLaunch(call: Call<ConvAttrs>, splits: number, dispatch: Dispatch): Launch {

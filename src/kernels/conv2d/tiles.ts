@@ -1,5 +1,5 @@
 import { arg, type Call, grid, type Launch, type Variant } from '../../autograd/op.js';
-import { type Shader, shader } from '../../gpu/shader.js';
+import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
 import type { ConvAttrs } from './convolution.js';
 import { convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
 
@@ -124,12 +124,12 @@ function scalarAccess(code: string, name: string): string {
   return body === GATHER ? replaceOnce(text, /const SPREAD = .*/, 'const SPREAD = vec4u(0, 1, 2, 3);') : text;
 }
 
-/** The text of a tiled kernel for one size of tile, with the arguments named by `scalar` accessed value by value. */
-export function tiledCode(code: string, t: Tile, scalar: readonly string[]): string {
-  let text = code;
+/** A tiled kernel for one size of tile, with the arguments named by `scalar` accessed value by value. */
+export function withTile(source: ShaderSource, t: Tile, scalar: readonly string[]): ShaderSource {
+  let text = source.code;
   for (const [name, value] of Object.entries({ M: t.m, N: t.n, WIDTH: t.width }))
     text = replaceOnce(text, new RegExp(`const ${name} = \\d+u;`), `const ${name} = ${value}u;`);
-  return scalar.reduce(scalarAccess, text);
+  return { ...source, code: scalar.reduce(scalarAccess, text) };
 }
 
 /** Keeps what `make` returned for each key. */
@@ -147,17 +147,17 @@ export function kept(make: (t: Tile, scalar: readonly string[]) => Shader): type
 export interface TiledConvolution<A> {
   readonly op: string;
   /** Plain WGSL of the 128 × 128 tile. */
-  readonly code: string;
+  readonly source: ShaderSource;
   product(call: Call<A>): Omit<Product, 'room'>;
   /** Arguments to access value by value, because their rows are no multiples of four. */
   scalar(call: Call<A>): readonly string[];
 }
 
 /** The `tiled…` and `splitK…` variants of a convolution, by tile; a GPU's rule avoids all but the best estimated. */
-export function tiledVariants<A extends ConvAttrs>({ op, code, ...of }: TiledConvolution<A>): Variant<A>[] {
-  const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, tiledCode(code, t, scalar)));
+export function tiledVariants<A extends ConvAttrs>({ op, source, ...of }: TiledConvolution<A>): Variant<A>[] {
+  const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, withTile(source, t, scalar)));
   // A chunk stores to scratch: fused work belongs to the kernel that adds the chunks and stores y.
-  const part = kept((t, scalar) => storingTo(`${op}/splitK${t.name}`, tiledCode(code, t, scalar), 'y', 'partials'));
+  const part = kept((t, scalar) => storingTo(`${op}/splitK${t.name}`, withTile(source, t, scalar), 'y', 'partials'));
   const productOf = (call: Call<A>): Product => {
     const product = of.product(call);
     const { rows, channels } = arg(call, 'y');

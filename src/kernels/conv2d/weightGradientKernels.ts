@@ -1,30 +1,30 @@
-import naiveCode from '../../../shaders/conv2dWeightGradient/naive.wgsl?raw';
-import narrowCode from '../../../shaders/conv2dWeightGradient/narrow.wgsl?raw';
-import splitCode from '../../../shaders/conv2dWeightGradient/split.wgsl?raw';
-import subgroupCode from '../../../shaders/conv2dWeightGradient/subgroup.wgsl?raw';
-import sumCode from '../../../shaders/conv2dWeightGradient/sum.wgsl?raw';
-import tiledText from '../../../shaders/conv2dWeightGradient/tiled.wgsl?raw';
+import naiveSource from '../../../shaders/conv2dWeightGradient/naive.wgsl';
+import narrowSource from '../../../shaders/conv2dWeightGradient/narrow.wgsl';
+import splitSource from '../../../shaders/conv2dWeightGradient/split.wgsl';
+import subgroupSource from '../../../shaders/conv2dWeightGradient/subgroup.wgsl';
+import sumSource from '../../../shaders/conv2dWeightGradient/sum.wgsl';
+import tiledSource from '../../../shaders/conv2dWeightGradient/tiled.wgsl';
 import { type Arg, arg, type Call, grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { type Shader, shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';
 import type { WeightGradientAttrs } from './conv2dWeightGradient.js';
 import { scratchLimit, storingTo } from './launch.js';
 import { rejectsSubgroups, texelRows } from './subgroup.js';
-import { bestTile, groupsOf, kept, type Product, rejectsTile, splitsOf, TILES, tiledCode } from './tiles.js';
+import { bestTile, groupsOf, kept, type Product, rejectsTile, splitsOf, TILES, withTile } from './tiles.js';
 
-const naive = shader('conv2dWeightGradient/naive', naiveCode);
-const split = shader('conv2dWeightGradient/split', splitCode);
-const whole = storingTo('conv2dWeightGradient/whole', splitCode, 'partials', 'gw');
-const subgroup = writtenOut('conv2dWeightGradient/subgroup', subgroupCode);
-const subgroupWhole = writtenOut('conv2dWeightGradient/subgroup', subgroupCode, (label, code) =>
-  storingTo(label, code, 'partials', 'gw'),
+const naive = shader('conv2dWeightGradient/naive', naiveSource);
+const split = shader('conv2dWeightGradient/split', splitSource);
+const whole = storingTo('conv2dWeightGradient/whole', splitSource, 'partials', 'gw');
+const subgroup = writtenOut('conv2dWeightGradient/subgroup', subgroupSource);
+const subgroupWhole = writtenOut('conv2dWeightGradient/subgroup', subgroupSource, (label, source) =>
+  storingTo(label, source, 'partials', 'gw'),
 );
 
-const narrow = writtenOut('conv2dWeightGradient/narrow', narrowCode);
-const narrowWhole = writtenOut('conv2dWeightGradient/narrow', narrowCode, (label, code) =>
-  storingTo(label, code, 'partials', 'gw'),
+const narrow = writtenOut('conv2dWeightGradient/narrow', narrowSource);
+const narrowWhole = writtenOut('conv2dWeightGradient/narrow', narrowSource, (label, source) =>
+  storingTo(label, source, 'partials', 'gw'),
 );
-const sum = storingTo('conv2dWeightGradient/sum', sumCode, 'total', 'gw');
+const sum = storingTo('conv2dWeightGradient/sum', sumSource, 'total', 'gw');
 
 type WeightCall = Call<WeightGradientAttrs>;
 
@@ -89,10 +89,10 @@ function product(call: WeightCall): Product {
   return { rows, columns, steps: Math.ceil(arg(call, 'gy').rows / 8), copies: 1, room };
 }
 
-const tiled = kept((t, scalar) => shader(`conv2dWeightGradient/tiled${t.name}`, tiledCode(tiledText, t, scalar)));
+const tiled = kept((t, scalar) => shader(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar)));
 
 const tiledWhole = kept((t, scalar) =>
-  storingTo(`conv2dWeightGradient/tiled${t.name}`, tiledCode(tiledText, t, scalar), 'partials', 'gw'),
+  storingTo(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar), 'partials', 'gw'),
 );
 
 const tiledVariants = TILES.map(

@@ -1,8 +1,8 @@
-import naiveCode from '../../../shaders/convTranspose2d/naive.wgsl?raw';
-import registersCode from '../../../shaders/convTranspose2d/registers.wgsl?raw';
-import scalarCode from '../../../shaders/convTranspose2d/scalar.wgsl?raw';
-import subgroupCode from '../../../shaders/convTranspose2d/subgroup.wgsl?raw';
-import tiledCode from '../../../shaders/convTranspose2d/tiled.wgsl?raw';
+import naiveSource from '../../../shaders/convTranspose2d/naive.wgsl';
+import registersSource from '../../../shaders/convTranspose2d/registers.wgsl';
+import scalarSource from '../../../shaders/convTranspose2d/scalar.wgsl';
+import subgroupSource from '../../../shaders/convTranspose2d/subgroup.wgsl';
+import tiledSource from '../../../shaders/convTranspose2d/tiled.wgsl';
 import { arg, type Call, grid, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';
@@ -11,10 +11,10 @@ import { rejectsSubgroups } from '../conv2d/subgroup.js';
 import { tiledVariants } from '../conv2d/tiles.js';
 import type { ConvTransposeAttrs } from './convTranspose2d.js';
 
-const naive = shader('convTranspose2d/naive', naiveCode);
-const scalar = shader('convTranspose2d/scalar', scalarCode);
-const registers = shader('convTranspose2d/registers', registersCode);
-const subgroup = writtenOut('convTranspose2d/subgroup', subgroupCode);
+const naive = shader('convTranspose2d/naive', naiveSource);
+const scalar = shader('convTranspose2d/scalar', scalarSource);
+const registers = shader('convTranspose2d/registers', registersSource);
+const subgroup = writtenOut('convTranspose2d/subgroup', subgroupSource);
 
 /** Output pixels of one phase, and number of phases. */
 function phases(call: Call<ConvTransposeAttrs>): { pixels: number; count: number } {
@@ -25,7 +25,7 @@ function phases(call: Call<ConvTransposeAttrs>): { pixels: number; count: number
 
 const tiled = tiledVariants<ConvTransposeAttrs>({
   op: 'convTranspose2d',
-  code: tiledCode,
+  source: tiledSource,
   product: (call) => {
     const [KH = 0, KW = 0] = arg(call, 'w').shape;
     const [sh, sw] = call.attrs.stride;

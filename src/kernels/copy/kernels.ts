@@ -1,11 +1,11 @@
-import scalarCode from '../../../shaders/copy/scalar.wgsl?raw';
-import vec4Code from '../../../shaders/copy/vec4.wgsl?raw';
+import scalarSource from '../../../shaders/copy/scalar.wgsl';
+import vec4Source from '../../../shaders/copy/vec4.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, grid, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 
-const scalar = shader('copy/scalar', scalarCode);
-const vec4 = shader('copy/vec4', vec4Code);
+const scalar = shader('copy/scalar', scalarSource);
+const vec4 = shader('copy/vec4', vec4Source);
 
 export const variants: readonly Variant<null>[] = [
   {

@@ -1,16 +1,16 @@
-import extentCode from '../../../shaders/deformableSkip/extent.wgsl?raw';
-import fastCode from '../../../shaders/deformableSkip/gradient-fast.wgsl?raw';
-import naiveCode from '../../../shaders/deformableSkip/gradient-naive.wgsl?raw';
-import spansCode from '../../../shaders/deformableSkip/spans.wgsl?raw';
+import extentSource from '../../../shaders/deformableSkip/extent.wgsl';
+import fastSource from '../../../shaders/deformableSkip/gradient-fast.wgsl';
+import naiveSource from '../../../shaders/deformableSkip/gradient-naive.wgsl';
+import spansSource from '../../../shaders/deformableSkip/spans.wgsl';
 import { grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';
 import { type DeformableSkipAttrs, quadsOf, settings } from './deformableSkip.js';
 
-const naive = shader('deformableSkipGradient/naive', naiveCode);
-const fast = writtenOut('deformableSkipGradient/fast', fastCode);
-const spans = shader('deformableSkipGradient/spans', spansCode);
-const extent = shader('deformableSkipGradient/extent', extentCode);
+const naive = shader('deformableSkipGradient/naive', naiveSource);
+const fast = writtenOut('deformableSkipGradient/fast', fastSource);
+const spans = shader('deformableSkipGradient/spans', spansSource);
+const extent = shader('deformableSkipGradient/extent', extentSource);
 
 export const variants: readonly Variant<DeformableSkipAttrs>[] = [
   {

@@ -1,14 +1,14 @@
-import fastCode from '../../../shaders/deformableSkip/fast.wgsl?raw';
-import naiveCode from '../../../shaders/deformableSkip/naive.wgsl?raw';
-import reachCode from '../../../shaders/deformableSkip/reach.wgsl?raw';
+import fastSource from '../../../shaders/deformableSkip/fast.wgsl';
+import naiveSource from '../../../shaders/deformableSkip/naive.wgsl';
+import reachSource from '../../../shaders/deformableSkip/reach.wgsl';
 import { grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';
 import { type DeformableCall, type DeformableSkipAttrs, quadsOf, settings } from './deformableSkip.js';
 
-const naive = shader('deformableSkip/naive', naiveCode);
-const fast = writtenOut('deformableSkip/fast', fastCode);
-const reach = writtenOut('deformableSkip/reach', reachCode);
+const naive = shader('deformableSkip/naive', naiveSource);
+const fast = writtenOut('deformableSkip/fast', fastSource);
+const reach = writtenOut('deformableSkip/reach', reachSource);
 
 /** The mean has no winner: its kernels find a dummy in the place of that result. */
 const noWinner = (call: DeformableCall): Record<string, number> =>

@@ -1,7 +1,7 @@
-import naiveCode from '../../../shaders/dropout/naive.wgsl?raw';
-import noiseCode from '../../../shaders/dropout/noise.wgsl?raw';
-import noiseVec4Code from '../../../shaders/dropout/noise-vec4.wgsl?raw';
-import vec4Code from '../../../shaders/dropout/vec4.wgsl?raw';
+import naiveSource from '../../../shaders/dropout/naive.wgsl';
+import noiseSource from '../../../shaders/dropout/noise.wgsl';
+import noiseVec4Source from '../../../shaders/dropout/noise-vec4.wgsl';
+import vec4Source from '../../../shaders/dropout/vec4.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, grid, vec4Ready } from '../../autograd/op.js';
 import { functionsOf, type Shader, shader } from '../../gpu/shader.js';
@@ -17,10 +17,10 @@ export const dropoutVariants: readonly Variant<DropoutAttrs>[] = [
 ];
 
 /** The generator's functions, for the kernels that dropout is fused with. */
-export const philox = functionsOf(naiveCode);
+export const philox = functionsOf(naiveSource.code);
 
-const shader1 = shader('dropout/naive', naiveCode);
-const shader4 = shader('dropout/vec4', vec4Code);
+const shader1 = shader('dropout/naive', naiveSource);
+const shader4 = shader('dropout/vec4', vec4Source);
 
 function launch(of: Shader, width: number, y: { rows: number; channels: number }, attrs: DropoutAttrs) {
   const count = (y.rows * y.channels) / width;
@@ -37,8 +37,8 @@ export const noiseVariants: readonly Variant<NoiseAttrs>[] = [
   { name: 'naive', launch: (call) => launchNoise(noiseNaive, 1, arg(call, 'y'), call.attrs) },
 ];
 
-const noiseNaive = shader('noise/naive', noiseCode);
-const noiseVec4 = shader('noise/vec4', noiseVec4Code);
+const noiseNaive = shader('noise/naive', noiseSource);
+const noiseVec4 = shader('noise/vec4', noiseVec4Source);
 
 function launchNoise(of: Shader, width: number, y: { rows: number; channels: number }, attrs: NoiseAttrs) {
   const count = (y.rows * y.channels) / width;

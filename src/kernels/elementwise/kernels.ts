@@ -1,19 +1,19 @@
-import binaryCode from '../../../shaders/elementwise/binary.wgsl?raw';
-import binaryVec4Code from '../../../shaders/elementwise/binary-vec4.wgsl?raw';
-import unaryCode from '../../../shaders/elementwise/unary.wgsl?raw';
-import unaryVec4Code from '../../../shaders/elementwise/unary-vec4.wgsl?raw';
+import binarySource from '../../../shaders/elementwise/binary.wgsl';
+import binaryVec4Source from '../../../shaders/elementwise/binary-vec4.wgsl';
+import unarySource from '../../../shaders/elementwise/unary.wgsl';
+import unaryVec4Source from '../../../shaders/elementwise/unary-vec4.wgsl';
 import { arg, grid, type Variant, vec4Ready } from '../../autograd/op.js';
-import { type Shader, shader, withFunctionBody } from '../../gpu/shader.js';
+import { type Shader, type ShaderSource, shader, withFunctionBody } from '../../gpu/shader.js';
 import type { KAttrs } from './elementwise.js';
 
-function fill(kind: string, code: string, body: string): Shader {
-  return shader(`elementwise/${kind}`, withFunctionBody(code, 'f', body));
+function fill(kind: string, source: ShaderSource, body: string): Shader {
+  return shader(`elementwise/${kind}`, { ...source, code: withFunctionBody(source.code, 'f', body) });
 }
 
 /** The kernels of a unary or binary op, whose function `f` has this body. */
 export function variants(kind: string, operands: 1 | 2, body: string): readonly Variant<KAttrs>[] {
-  const scalar = fill(kind, operands === 1 ? unaryCode : binaryCode, body);
-  const vec4 = fill(`${kind}-vec4`, operands === 1 ? unaryVec4Code : binaryVec4Code, body);
+  const scalar = fill(kind, operands === 1 ? unarySource : binarySource, body);
+  const vec4 = fill(`${kind}-vec4`, operands === 1 ? unaryVec4Source : binaryVec4Source, body);
   return [
     {
       name: 'vec4',

@@ -1,12 +1,12 @@
-import naiveCode from '../../../shaders/heatMaps/naive.wgsl?raw';
-import stripCode from '../../../shaders/heatMaps/strip.wgsl?raw';
+import naiveSource from '../../../shaders/heatMaps/naive.wgsl';
+import stripSource from '../../../shaders/heatMaps/strip.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, type Call, grid } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import type { HeatMapsAttrs } from './heatMaps.js';
 
-const naive = shader('heatMaps/naive', naiveCode);
-const strip = shader('heatMaps/strip', stripCode);
+const naive = shader('heatMaps/naive', naiveSource);
+const strip = shader('heatMaps/strip', stripSource);
 
 /** Columns of a row that one invocation of `strip` computes. */
 const COLUMNS = 8;

@@ -1,24 +1,24 @@
-import applyCode from '../../../shaders/instanceNorm/gradient-apply.wgsl?raw';
-import finishCode from '../../../shaders/instanceNorm/gradient-finish.wgsl?raw';
-import naiveCode from '../../../shaders/instanceNorm/gradient-naive.wgsl?raw';
-import parametersCode from '../../../shaders/instanceNorm/gradient-parameters.wgsl?raw';
-import partialCode from '../../../shaders/instanceNorm/gradient-partial.wgsl?raw';
-import smallCode from '../../../shaders/instanceNorm/gradient-small.wgsl?raw';
-import treePartialCode from '../../../shaders/instanceNorm/gradient-tree-partial.wgsl?raw';
-import treeSumsCode from '../../../shaders/instanceNorm/gradient-tree-sums.wgsl?raw';
+import applySource from '../../../shaders/instanceNorm/gradient-apply.wgsl';
+import finishSource from '../../../shaders/instanceNorm/gradient-finish.wgsl';
+import naiveSource from '../../../shaders/instanceNorm/gradient-naive.wgsl';
+import parametersSource from '../../../shaders/instanceNorm/gradient-parameters.wgsl';
+import partialSource from '../../../shaders/instanceNorm/gradient-partial.wgsl';
+import smallSource from '../../../shaders/instanceNorm/gradient-small.wgsl';
+import treePartialSource from '../../../shaders/instanceNorm/gradient-tree-partial.wgsl';
+import treeSumsSource from '../../../shaders/instanceNorm/gradient-tree-sums.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { type Attrs, chunksOf, lanesOf, naiveParams, rejectsChunks, rejectsSmall, treeOf } from './view.js';
 
-const naive = shader('instanceNormGradient/naive', naiveCode);
-const small = shader('instanceNormGradient/small', smallCode);
-const partial = shader('instanceNormGradient/partial', partialCode);
-const finish = shader('instanceNormGradient/finish', finishCode);
-const treePartial = shader('instanceNormGradient/tree-partial', treePartialCode);
-const treeSums = shader('instanceNormGradient/tree-sums', treeSumsCode);
-const parameters = shader('instanceNormGradient/parameters', parametersCode);
-const applyShader = shader('instanceNormGradient/apply', applyCode);
+const naive = shader('instanceNormGradient/naive', naiveSource);
+const small = shader('instanceNormGradient/small', smallSource);
+const partial = shader('instanceNormGradient/partial', partialSource);
+const finish = shader('instanceNormGradient/finish', finishSource);
+const treePartial = shader('instanceNormGradient/tree-partial', treePartialSource);
+const treeSums = shader('instanceNormGradient/tree-sums', treeSumsSource);
+const parameters = shader('instanceNormGradient/parameters', parametersSource);
+const applyShader = shader('instanceNormGradient/apply', applySource);
 
 const parameterDispatch = (images: number, norm_groups: number): Dispatch => ({
   shader: parameters,

@@ -1,11 +1,11 @@
-import applyCode from '../../../shaders/instanceNorm/apply.wgsl?raw';
-import finishCode from '../../../shaders/instanceNorm/finish.wgsl?raw';
-import naiveCode from '../../../shaders/instanceNorm/naive.wgsl?raw';
-import oneCode from '../../../shaders/instanceNorm/one.wgsl?raw';
-import partialCode from '../../../shaders/instanceNorm/partial.wgsl?raw';
-import smallCode from '../../../shaders/instanceNorm/small.wgsl?raw';
-import treePartialCode from '../../../shaders/instanceNorm/tree-partial.wgsl?raw';
-import treeStatsCode from '../../../shaders/instanceNorm/tree-stats.wgsl?raw';
+import applySource from '../../../shaders/instanceNorm/apply.wgsl';
+import finishSource from '../../../shaders/instanceNorm/finish.wgsl';
+import naiveSource from '../../../shaders/instanceNorm/naive.wgsl';
+import oneSource from '../../../shaders/instanceNorm/one.wgsl';
+import partialSource from '../../../shaders/instanceNorm/partial.wgsl';
+import smallSource from '../../../shaders/instanceNorm/small.wgsl';
+import treePartialSource from '../../../shaders/instanceNorm/tree-partial.wgsl';
+import treeStatsSource from '../../../shaders/instanceNorm/tree-stats.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, type Call, grid, type Launch } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
@@ -21,14 +21,14 @@ import {
   treeOf,
 } from './view.js';
 
-const naive = shader('instanceNorm/naive', naiveCode);
-const small = shader('instanceNorm/small', smallCode);
-const partial = shader('instanceNorm/partial', partialCode);
-const finish = shader('instanceNorm/finish', finishCode);
-const one = shader('instanceNorm/one', oneCode);
-const treePartial = shader('instanceNorm/tree-partial', treePartialCode);
-const treeStats = shader('instanceNorm/tree-stats', treeStatsCode);
-const applyShader = shader('instanceNorm/apply', applyCode);
+const naive = shader('instanceNorm/naive', naiveSource);
+const small = shader('instanceNorm/small', smallSource);
+const partial = shader('instanceNorm/partial', partialSource);
+const finish = shader('instanceNorm/finish', finishSource);
+const one = shader('instanceNorm/one', oneSource);
+const treePartial = shader('instanceNorm/tree-partial', treePartialSource);
+const treeStats = shader('instanceNorm/tree-stats', treeStatsSource);
+const applyShader = shader('instanceNorm/apply', applySource);
 
 function launchOne(call: Call<Attrs>): Launch {
   const { images, mid, lanes, quads, pixels, norm_groups, sample } = lanesOf(arg(call, 'x'), call.attrs);

@@ -1,18 +1,18 @@
-import gradientCode from '../../../shaders/l1/gradient.wgsl?raw';
-import gradientVec4Code from '../../../shaders/l1/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/l1/naive.wgsl?raw';
-import partialCode from '../../../shaders/l1/partial.wgsl?raw';
-import treeCode from '../../../shaders/l1/tree.wgsl?raw';
+import gradientSource from '../../../shaders/l1/gradient.wgsl';
+import gradientVec4Source from '../../../shaders/l1/gradient-vec4.wgsl';
+import naiveSource from '../../../shaders/l1/naive.wgsl';
+import partialSource from '../../../shaders/l1/partial.wgsl';
+import treeSource from '../../../shaders/l1/tree.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, grid, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { chunksFor, combine, TREE_TERMS, treeChunksFor, treeCombine } from '../sum/kernels.js';
 
-const naive = shader('l1/naive', naiveCode);
-const partial = shader('l1/partial', partialCode);
-const tree = shader('l1/tree', treeCode);
-const gradientNaive = shader('l1Gradient/naive', gradientCode);
-const gradientVec4 = shader('l1Gradient/vec4', gradientVec4Code);
+const naive = shader('l1/naive', naiveSource);
+const partial = shader('l1/partial', partialSource);
+const tree = shader('l1/tree', treeSource);
+const gradientNaive = shader('l1Gradient/naive', gradientSource);
+const gradientVec4 = shader('l1Gradient/vec4', gradientVec4Source);
 
 export const l1Variants: readonly Variant<null>[] = [
   {

@@ -1,16 +1,16 @@
-import gradientCode from '../../../shaders/maxPool2d/gradient.wgsl?raw';
-import gradientVec4Code from '../../../shaders/maxPool2d/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/maxPool2d/naive.wgsl?raw';
-import vec4Code from '../../../shaders/maxPool2d/vec4.wgsl?raw';
+import gradientSource from '../../../shaders/maxPool2d/gradient.wgsl';
+import gradientVec4Source from '../../../shaders/maxPool2d/gradient-vec4.wgsl';
+import naiveSource from '../../../shaders/maxPool2d/naive.wgsl';
+import vec4Source from '../../../shaders/maxPool2d/vec4.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, type Call, grid, type Launch, vec4Ready } from '../../autograd/op.js';
 import { type Shader, shader } from '../../gpu/shader.js';
 import type { Attrs } from './maxPool2d.js';
 
-const naive = shader('maxPool2d/naive', naiveCode);
-const vec4 = shader('maxPool2d/vec4', vec4Code);
-const gradientNaive = shader('maxPool2dGradient/naive', gradientCode);
-const gradientVec4 = shader('maxPool2dGradient/vec4', gradientVec4Code);
+const naive = shader('maxPool2d/naive', naiveSource);
+const vec4 = shader('maxPool2d/vec4', vec4Source);
+const gradientNaive = shader('maxPool2dGradient/naive', gradientSource);
+const gradientVec4 = shader('maxPool2dGradient/vec4', gradientVec4Source);
 
 /** A launch of one invocation per `width` channels of the result; `x` is the op's input, `out` the size of its output. */
 function launch(call: Call<Attrs>, of: Shader, result: string, out: string, width: number): Launch {

@@ -1,11 +1,11 @@
-import gradientNaiveCode from '../../../shaders/nearestNeighbourDistance/gradient-naive.wgsl?raw';
-import gradientVec4Code from '../../../shaders/nearestNeighbourDistance/gradient-vec4.wgsl?raw';
-import naiveCode from '../../../shaders/nearestNeighbourDistance/naive.wgsl?raw';
-import registersCode from '../../../shaders/nearestNeighbourDistance/registers.wgsl?raw';
-import subgroupCode from '../../../shaders/nearestNeighbourDistance/subgroup.wgsl?raw';
-import tileCode from '../../../shaders/nearestNeighbourDistance/tile.wgsl?raw';
+import gradientNaiveSource from '../../../shaders/nearestNeighbourDistance/gradient-naive.wgsl';
+import gradientVec4Source from '../../../shaders/nearestNeighbourDistance/gradient-vec4.wgsl';
+import naiveSource from '../../../shaders/nearestNeighbourDistance/naive.wgsl';
+import registersSource from '../../../shaders/nearestNeighbourDistance/registers.wgsl';
+import subgroupSource from '../../../shaders/nearestNeighbourDistance/subgroup.wgsl';
+import tileSource from '../../../shaders/nearestNeighbourDistance/tile.wgsl';
 import { arg, type Call, type Dispatch, grid, type Variant, vec4Ready } from '../../autograd/op.js';
-import { type Shader, shader } from '../../gpu/shader.js';
+import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
 import { rejectsSubgroups } from '../conv2d/subgroup.js';
 import { type NearestNeighbourAttrs, name } from './nearestNeighbourDistance.js';
 
@@ -15,10 +15,10 @@ const unaligned = 'channels, strides and offsets must be multiples of 4';
 
 /** Pixels that one dispatch computes at most, so that none runs into a GPU's time limit. */
 const MOST_PIXELS = 2 ** 16;
-const naive = shader(`${name}/naive`, naiveCode);
-const registers = shader(`${name}/registers`, registersCode);
-const subgroup = shader(`${name}/subgroup`, subgroupCode);
-const tile = shader(`${name}/tile`, tileCode);
+const naive = shader(`${name}/naive`, naiveSource);
+const registers = shader(`${name}/registers`, registersSource);
+const subgroup = shader(`${name}/subgroup`, subgroupSource);
+const tile = shader(`${name}/tile`, tileSource);
 
 /** [start, end) ranges of at most `most` that together are [0, count). */
 function ranges(count: number, most: number): { start: number; end: number }[] {
@@ -105,8 +105,8 @@ export const forwardVariants: Variant<NearestNeighbourAttrs>[] = [
   { name: 'naive', launch: (call) => ({ dispatches: perPixel(call, naive, { WINDOW: call.attrs.window }) }) },
 ];
 
-function gradientVariant(variantName: string, code: string, step: 1 | 4): Variant<NearestNeighbourAttrs> {
-  const kernel = shader(`${name}Gradient/${variantName}`, code);
+function gradientVariant(variantName: string, source: ShaderSource, step: 1 | 4): Variant<NearestNeighbourAttrs> {
+  const kernel = shader(`${name}Gradient/${variantName}`, source);
   return {
     name: variantName,
     rejects: ({ arg: { generated, reference, gx } }) => step === 4 && !vec4Ready(generated, reference, gx) && unaligned,
@@ -121,6 +121,6 @@ function gradientVariant(variantName: string, code: string, step: 1 | 4): Varian
 }
 
 export const gradientVariants: readonly Variant<NearestNeighbourAttrs>[] = [
-  gradientVariant('vec4', gradientVec4Code, 4),
-  gradientVariant('naive', gradientNaiveCode, 1),
+  gradientVariant('vec4', gradientVec4Source, 4),
+  gradientVariant('naive', gradientNaiveSource, 1),
 ];

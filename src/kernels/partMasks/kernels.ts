@@ -1,12 +1,12 @@
-import earlyCode from '../../../shaders/partMasks/early.wgsl?raw';
-import naiveCode from '../../../shaders/partMasks/naive.wgsl?raw';
+import earlySource from '../../../shaders/partMasks/early.wgsl';
+import naiveSource from '../../../shaders/partMasks/naive.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { grid } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { type Attrs, sizes } from './partMasks.js';
 
-const naive = shader('partMasks/naive', naiveCode);
-const early = shader('partMasks/early', earlyCode);
+const naive = shader('partMasks/naive', naiveSource);
+const early = shader('partMasks/early', earlySource);
 
 export const variants: readonly Variant<Attrs>[] = [
   {

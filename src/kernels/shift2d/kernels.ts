@@ -1,11 +1,11 @@
-import naiveCode from '../../../shaders/shift2d/naive.wgsl?raw';
-import vec4Code from '../../../shaders/shift2d/vec4.wgsl?raw';
+import naiveSource from '../../../shaders/shift2d/naive.wgsl';
+import vec4Source from '../../../shaders/shift2d/vec4.wgsl';
 import { arg, grid, type Variant, vec4Ready } from '../../autograd/op.js';
-import { shader } from '../../gpu/shader.js';
+import { type ShaderSource, shader } from '../../gpu/shader.js';
 import type { ShiftAttrs } from './shift2d.js';
 
-function variant(name: string, code: string, step: 1 | 4): Variant<ShiftAttrs> {
-  const kernel = shader(`shift2d/${name}`, code);
+function variant(name: string, source: ShaderSource, step: 1 | 4): Variant<ShiftAttrs> {
+  const kernel = shader(`shift2d/${name}`, source);
   return {
     name,
     rejects: ({ arg: { x, y } }) =>
@@ -20,4 +20,7 @@ function variant(name: string, code: string, step: 1 | 4): Variant<ShiftAttrs> {
   };
 }
 
-export const variants: readonly Variant<ShiftAttrs>[] = [variant('vec4', vec4Code, 4), variant('naive', naiveCode, 1)];
+export const variants: readonly Variant<ShiftAttrs>[] = [
+  variant('vec4', vec4Source, 4),
+  variant('naive', naiveSource, 1),
+];

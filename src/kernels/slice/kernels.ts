@@ -1,5 +1,5 @@
-import naiveCode from '../../../shaders/slice/pad.wgsl?raw';
-import vec4Code from '../../../shaders/slice/pad-vec4.wgsl?raw';
+import naiveSource from '../../../shaders/slice/pad.wgsl';
+import vec4Source from '../../../shaders/slice/pad-vec4.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, grid } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
@@ -35,5 +35,5 @@ export const variants: readonly Variant<{ at: number; channels: number }>[] = [
   },
 ];
 
-const naive = shader('padChannels/naive', naiveCode);
-const vec4 = shader('padChannels/vec4', vec4Code);
+const naive = shader('padChannels/naive', naiveSource);
+const vec4 = shader('padChannels/vec4', vec4Source);

@@ -1,22 +1,22 @@
-import broadcastCode from '../../../shaders/sum/broadcast.wgsl?raw';
-import broadcastVec4Code from '../../../shaders/sum/broadcast-vec4.wgsl?raw';
-import combineCode from '../../../shaders/sum/combine.wgsl?raw';
-import naiveCode from '../../../shaders/sum/naive.wgsl?raw';
-import partialCode from '../../../shaders/sum/partial.wgsl?raw';
-import treeCode from '../../../shaders/sum/tree.wgsl?raw';
-import treeCombineCode from '../../../shaders/sum/tree-combine.wgsl?raw';
+import broadcastSource from '../../../shaders/sum/broadcast.wgsl';
+import broadcastVec4Source from '../../../shaders/sum/broadcast-vec4.wgsl';
+import combineSource from '../../../shaders/sum/combine.wgsl';
+import naiveSource from '../../../shaders/sum/naive.wgsl';
+import partialSource from '../../../shaders/sum/partial.wgsl';
+import treeSource from '../../../shaders/sum/tree.wgsl';
+import treeCombineSource from '../../../shaders/sum/tree-combine.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, type Dispatch, grid, vec4Ready } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';
 import { type BroadcastAttrs, type SumAttrs, viewOf } from './sum.js';
 
-const naive = shader('sum/naive', naiveCode);
-const partial = shader('sum/partial', partialCode);
-const combineShader = shader('sum/combine', combineCode);
-const tree = shader('sum/tree', treeCode);
-const treeCombineShader = shader('sum/tree-combine', treeCombineCode);
-const broadcastNaive = shader('broadcast/naive', broadcastCode);
-const broadcastVec4 = shader('broadcast/vec4', broadcastVec4Code);
+const naive = shader('sum/naive', naiveSource);
+const partial = shader('sum/partial', partialSource);
+const combineShader = shader('sum/combine', combineSource);
+const tree = shader('sum/tree', treeSource);
+const treeCombineShader = shader('sum/tree-combine', treeCombineSource);
+const broadcastNaive = shader('broadcast/naive', broadcastSource);
+const broadcastVec4 = shader('broadcast/vec4', broadcastVec4Source);
 
 /** Partial sums per result that make both stages of a two-stage sum of `count` terms equally long. */
 export const chunksFor = (count: number): number => Math.ceil(Math.sqrt(count));

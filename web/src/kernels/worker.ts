@@ -66,7 +66,7 @@ async function kernel(ask: KernelAsk, report: (e: Calls['kernel']['event']) => v
   const gpu = await engine();
   const progress = (what: 'check' | 'time') => (done: number, total: number, name: string) =>
     report({ kind: 'progress', what, done, total, name });
-  const mine = userKernel(gpu, rooms, ask.kernel);
+  const mine = await userKernel(gpu, rooms, ask.kernel);
   const check = await checkKernel(gpu, mine, { timeoutMs: PATIENCE.check, onCase: progress('check') });
   report({ kind: 'checked', check });
   if (!check.passed || ask.checkOnly) return { check };
