@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compile } from '../src/autograd/compile.js';
 import { constant } from '../src/autograd/leaves.js';
 import { applyOne, type Op } from '../src/autograd/op.js';
 import { checkKernel } from '../src/bench/user-check.js';
 import { type KernelSource, userKernel } from '../src/bench/user-kernel.js';
+import { compile } from '../src/compiler/compile.js';
 import { type Engine, GPU_BUFFER } from '../src/gpu/engine.js';
 import { readShader, type Shader } from '../src/gpu/shader.js';
 import { rooms } from '../src/kernels/rooms.js';

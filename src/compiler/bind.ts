@@ -93,14 +93,16 @@ interface CallDispatch {
   readonly dispatch: Dispatch;
 }
 
-/** Writes the `struct Params` of every dispatch into one buffer; where that of dispatch i lies there. */
+/** Writes the numbers of every dispatch into one buffer; where that of dispatch i lies there. */
 function uniformValues(
   engine: Engine,
   flat: readonly CallDispatch[],
   make: MakeBuffer,
   outcomes: Outcomes,
 ): (i: number) => GPUBufferBinding {
-  const unit = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
+  const sizes = flat.map(({ dispatch: { shader } }) => 16 * Math.max(1, Math.ceil(shader.paramBytes / 16)));
+  const alignment = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
+  const unit = alignment * Math.ceil(Math.max(1, ...sizes) / alignment);
   const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
   for (const [i, { call, dispatch }] of flat.entries()) {
     const values: Record<string, number> = { ...dispatch.params };
@@ -112,10 +114,7 @@ function uniformValues(
   }
   const buffer = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
   engine.write(buffer, 0, data.buffer, outcomes);
-  return (i) => {
-    const fields = (flat[i] as CallDispatch).dispatch.shader.params.length;
-    return { buffer, offset: unit * i, size: Math.max(16, 4 * fields) };
-  };
+  return (i) => ({ buffer, offset: unit * i, size: sizes[i] });
 }
 
 /** The bytes that a variable is bound to: a value's own, or the whole allocation that it is a part of. */

@@ -8,7 +8,7 @@ import {
   type PointwiseNumber,
   vec4Ready,
 } from '../autograd/op.js';
-import { type Shader, withStores } from '../gpu/shader.js';
+import { type Addition, type Shader, withStores } from '../gpu/shader.js';
 import { kernelArguments } from './choose.js';
 import { type EpilogueStep, isLaunched, type KernelCall, type PlacedCall, type Target } from './kernel-call.js';
 
@@ -57,8 +57,8 @@ function usedNumbers({ op, attrs }: EpilogueStep): [string, PointwiseNumber][] {
 class StoreCode {
   readonly #p: string;
   readonly #wide: boolean;
-  readonly #fields = ['fused_channels: u32'];
-  readonly #variables: string[] = [];
+  readonly #fields: Addition['fields'][number][] = [{ name: 'fused_channels', type: 'u32' }];
+  readonly #variables: Addition['variables'][number][] = [];
   readonly #shared = new Set<string>();
   readonly #functions: string[] = [];
   readonly #body: string[] = [];
@@ -103,7 +103,7 @@ class StoreCode {
     const { op, operands, state } = step;
     const { operands: names, body, random } = op.pointwise as Pointwise;
     const numbers = usedNumbers(step);
-    this.#fields.push(...numbers.map(([name, { type }]) => `${numberName(k, name)}: ${type}`));
+    this.#fields.push(...numbers.map(([name, { type }]) => ({ name: numberName(k, name), type })));
     const lets = numbers.map(([name]) => `let ${name} = ${this.#p}.${numberName(k, name)};`).join(' ');
     const parameters = [...names.map((name) => `${name}: f32`), ...(random ? ['word: u32'] : [])];
     this.#functions.push(`fn fused${k}(${parameters.join(', ')}) -> f32 { ${lets} ${body} }`);
@@ -117,7 +117,7 @@ class StoreCode {
 
   /** The four random words of the element's quad. */
   #words({ words, functions }: NonNullable<Pointwise['random']>, name: string, k: number, lets: string): void {
-    this.#variables.push(`var<storage, read> ${name}: array<u32>`);
+    this.#variables.push({ name, access: 'read', type: 'array<u32>' });
     this.#shared.add(functions());
     const read = [0, 1, 2, 3].map((i) => `${name}[${i}]`).join(', ');
     this.#functions.push(
@@ -132,10 +132,10 @@ class StoreCode {
   }
 
   /** Declares a variable that has the element at `NAME_at`; whether it holds vectors of four. */
-  #variable(name: string, access: string): boolean {
+  #variable(name: string, access: 'read' | 'read_write'): boolean {
     const vectors = this.#wide && vec4Ready(this.call.arg[name]);
-    this.#variables.push(`var<storage, ${access}> ${name}: array<${vectors ? 'vec4f' : 'f32'}>`);
-    this.#fields.push(`${name}_offset: u32`, `${name}_stride: u32`);
+    this.#variables.push({ name, access, type: `array<${vectors ? 'vec4f' : 'f32'}>` });
+    this.#fields.push({ name: `${name}_offset`, type: 'u32' }, { name: `${name}_stride`, type: 'u32' });
     // Where rows are as far apart as the result's, the place in one follows from that in the other without a division.
     const { stride } = this.call.arg[name] as Arg;
     const at = stride === arg(this.call, this.result).stride ? 'at' : `row * ${this.#p}.${name}_stride + column`;
