@@ -19,18 +19,26 @@ const stem = (path: string) => basename(path, extname(path));
 /** Reads poses by name; every annotation table once. */
 export class PoseReader {
   readonly #tables = new Map<string, Map<string, Pose>>();
+  readonly #onNote: (text: string) => void;
 
   constructor(
     readonly skeleton: Skeleton,
     readonly annotations?: string,
-    /** Told what was made of a file that its author should know. */
-    readonly onNote?: (text: string) => void,
-  ) {}
+    /** Told, once, what was made of a file that its author should know. */
+    onNote: (text: string) => void = () => {},
+  ) {
+    const told = new Set<string>();
+    this.#onNote = (text) => {
+      if (!told.has(text)) onNote(text);
+      told.add(text);
+    };
+  }
 
   /** The pose that `given` names; `own` is the file name of the image whose row a table without `#NAME` means. */
   read(given: string, own: string): NamedPose {
     const [, file = given, name = own] = /^(.*\.(?:csv|json))(?:#(.*))?$/is.exec(given) ?? [];
-    const { skeleton, onNote } = this;
+    const { skeleton } = this;
+    const onNote = this.#onNote;
     if (/\.csv$/i.test(file)) return { label: stem(name), where: `${name} in ${file}`, pose: this.#row(file, name) };
     if (/\.json$/i.test(file)) {
       const pose = parsePose(readPoses(file), file, skeleton, { picture: name, onNote });
@@ -49,7 +57,8 @@ export class PoseReader {
     if (/\.csv$/i.test(file))
       return [...this.#table(file)].map(([name, pose]) => ({ label: stem(name), where: `${name} in ${file}`, pose }));
     if (!/\.json$/i.test(file)) throw new UsageError(`--sequence must be FILE.json, FILE.csv or walk, got "${file}"`);
-    const { skeleton, onNote } = this;
+    const { skeleton } = this;
+    const onNote = this.#onNote;
     return parsePoses(readPoses(file), file, skeleton, { onNote }).map((pose, i) => ({
       label: String(i + 1),
       where: `${file}, pose ${i + 1}`,
@@ -62,7 +71,8 @@ export class PoseReader {
   }
 
   #table(file: string): Map<string, Pose> {
-    const { skeleton, onNote } = this;
+    const { skeleton } = this;
+    const onNote = this.#onNote;
     const read = () => parseAnnotations(readTable(file, 'annotation table'), file, skeleton, { onNote });
     const table = this.#tables.get(file) ?? read();
     this.#tables.set(file, table);

@@ -137,6 +137,16 @@ describe('files', () => {
       expect((await poseOfPicture(file('a.json', JSON.stringify(value)), 'a.png', PERSON)).pose).toEqual(pose);
       expect(await posesIn(file('a.json', JSON.stringify([value, value])), PERSON)).toHaveLength(2);
     }
+    const keypoints = pose.flatMap((p) => (p ? [...p, 1] : [0, 0, 0]));
+    const openPose = file('o.json', `\uFEFF${JSON.stringify({ people: [{ pose_keypoints_2d: keypoints }] })}`);
+    expect((await poseOfPicture(openPose, 'a.png', PERSON)).pose).toEqual(pose);
+    expect((await posesIn(openPose, PERSON)).map((p) => p.pose)).toEqual([pose]);
+    const notes: string[] = [];
+    const zeros = file('zeros.json', JSON.stringify(pose.map((p, i) => (i < 2 ? [0, 0] : p))));
+    await posesIn(zeros, PERSON, (text) => notes.push(text));
+    expect(notes).toEqual(['zeros.json: nose, neck lie at exactly 0, 0, and are taken as missing']);
+    const wide = new File([Uint8Array.of(0xff, 0xfe, 0x5b, 0)], 'wide.json');
+    await expect(posesIn(wide, PERSON)).rejects.toThrow(/cannot read the poses wide\.json: it is a text in UTF-16/);
     const list = file('list.json', JSON.stringify([named, named]));
     await expect(poseOfPicture(list, 'a.png', PERSON)).rejects.toThrow(/list\.json is a list of 2 poses; a\.png needs/);
     await expect(posesIn(file('bad.json', '{'), PERSON)).rejects.toThrow(/cannot read the poses bad\.json/);
