@@ -162,7 +162,7 @@ test.each<[string, Uint8Array, RegExp]>([
   ],
   ['no offsets', raw('{"a":{"dtype":"U8","shape":[1]}}', 1), /data_offsets undefined, not two places/],
   ['three offsets', raw('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}', 2), /not two places/],
-  ['null for a tensor', raw('{"a":null}'), /tensor "a" has the unknown type/],
+  ['null for a tensor', raw('{"a":null}'), /tensor "a" has no dtype/],
   ['metadata that is no text', raw('{"__metadata__":{"x":1}}'), /metadata "x" is 1, not a text/],
   ['metadata that is a list', raw('{"__metadata__":[]}'), /__metadata__ is \[\], not an object/],
   ['a header that is a list', raw('[  ]'), /no JSON object/],
@@ -205,4 +205,21 @@ test.each<[string, Uint8Array, RegExp]>([
 test('the beginning of another kind of file is shown', () => {
   const page = new TextEncoder().encode('<!doctype html><title>Log in</title>');
   expect(() => readSafetensors(page, 'w')).toThrow(/It begins with "<!doctype html>/);
+});
+
+test('a flipped bit of a file that this library wrote is found, wherever it is in the values', () => {
+  const data = Float32Array.from({ length: 100 }, (_, i) => i / 7);
+  const file = writeSafetensors(new Map([['w', { shape: [100], data }]]));
+  const begin = file.length - 400;
+  for (let at = begin; at < file.length; at++) {
+    const damaged = file.slice();
+    damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
+    expect(() => readSafetensors(damaged, 'c')).toThrow(
+      /values of tensor "w" are not those of its checksum: it is damaged/,
+    );
+  }
+  // Where it begins in memory changes nothing.
+  const moved = new Uint8Array(file.length + 1);
+  moved.set(file, 1);
+  expect(readSafetensors(moved.subarray(1)).tensors.get('w')?.bytes).toHaveLength(400);
 });

@@ -7,6 +7,8 @@ export interface HeaderEntry {
   /** First byte of its values and the one behind the last, counted from the end of the header. */
   readonly from: number;
   readonly to: number;
+  /** `hashWords` of the values, which files of this library have and other readers pass over. */
+  readonly checksum?: string;
 }
 
 export interface SafetensorsHeader {
@@ -84,8 +86,9 @@ function metadataOf(found: unknown): Readonly<Record<string, string>> {
 function entry(name: string, value: unknown): HeaderEntry {
   // Half of a surrogate pair, which no UTF-8 text can hold
   if (/\p{Surrogate}/u.test(name)) throw new Error(`the name ${shown(name)} is no Unicode text`);
-  const { dtype, shape, data_offsets: range } = isObject(value) ? value : {};
+  const { dtype, shape, data_offsets: range, checksum } = isObject(value) ? value : {};
   const bits = typeof dtype === 'string' && Object.hasOwn(BITS, dtype) ? (BITS[dtype] as number) : undefined;
+  if (dtype === undefined) throw new Error(`tensor ${shown(name)} has no dtype`);
   if (bits === undefined) throw new Error(`tensor ${shown(name)} has the unknown type ${shown(dtype)}`);
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw new Error(`tensor ${shown(name)} has the shape ${shown(shape)}, not a list of sizes`);
@@ -97,7 +100,8 @@ function entry(name: string, value: unknown): HeaderEntry {
     throw new Error(`tensor ${shown(name)} of the shape ${shown(shape)} is larger than any file`);
   if (to - from !== needed)
     throw new Error(`tensor ${shown(name)} needs ${needed} bytes, its data_offsets give ${to - from}`);
-  return { dtype: dtype as string, shape: shape as number[], from, to };
+  const place = { dtype: dtype as string, shape: shape as number[], from, to };
+  return typeof checksum === 'string' && /^[0-9a-f]{16}$/.test(checksum) ? { ...place, checksum } : place;
 }
 
 /** Bytes of a tensor, a fraction for packed bits that fill none; nothing when they are more than can be counted. */

@@ -1,4 +1,5 @@
 import { UsageError } from '../gpu/errors.js';
+import { hashWords } from '../hash.js';
 import { shown } from './json-scan.js';
 import { type HeaderEntry, headerLength, parseSafetensorsHeader } from './safetensors-header.js';
 
@@ -36,11 +37,25 @@ export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
   }
 }
 
-/** A tensor of a header with its bytes. Throws an `Error` for types whose values this library cannot read. */
-export function storedTensor(name: string, { dtype, shape }: HeaderEntry, bytes: Uint8Array): StoredTensor {
+/**
+ * A tensor of a header with its bytes. Throws an `Error` for types whose values this library cannot read, and for
+ * values that are not those of their checksum.
+ */
+export function storedTensor(name: string, { dtype, shape, checksum }: HeaderEntry, bytes: Uint8Array): StoredTensor {
   if (!Object.hasOwn(READERS, dtype))
     throw new Error(`tensor ${shown(name)} has the type ${dtype}, which is not read here; save it as F32`);
+  // A program that converts the values keeps no checksum; another type with one is no file of this library.
+  if (checksum !== undefined && dtype === 'F32' && checksumOf(bytes) !== checksum)
+    throw new Error(
+      `the values of tensor ${shown(name)} are not those of its checksum: it is damaged; take another copy`,
+    );
   return { dtype, shape, bytes };
+}
+
+function checksumOf({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): string {
+  const aligned = byteOffset % 4 === 0;
+  const words = aligned ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
+  return hashWords(new Uint32Array(words, aligned ? byteOffset : 0, byteLength >> 2));
 }
 
 /** How the values of every type that is read here are read. */
@@ -92,6 +107,8 @@ function bfloatToNumber(h: number): number {
 
 /**
  * Writes f32 tensors. Names are kept in the order given; the header is padded so that data start at a multiple of 8.
+ * Each tensor gets a checksum of its values, a field that the format has not, which other readers pass over and other
+ * writers leave out.
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
@@ -102,7 +119,7 @@ export function writeSafetensors(
   if (Object.keys(metadata).length) header.__metadata__ = metadata;
   let at = 0;
   for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + 4 * data.length] };
+    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + 4 * data.length], checksum: checksumOf(data) };
     at += 4 * data.length;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
