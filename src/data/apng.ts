@@ -1,35 +1,5 @@
 import { UsageError } from '../gpu/errors.js';
-import { crc32 } from './crc32.js';
-
-interface Chunk {
-  readonly type: string;
-  readonly data: Uint8Array;
-}
-
-const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-
-/** Length, type, data, CRC over type and data (PNG specification, 5.3). */
-function encodeChunk({ type, data }: Chunk): Uint8Array {
-  const bytes = new Uint8Array(12 + data.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, data.length);
-  for (let i = 0; i < 4; i++) bytes[4 + i] = type.charCodeAt(i);
-  bytes.set(data, 8);
-  view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
-  return bytes;
-}
-
-function chunksOf(png: Uint8Array): Chunk[] {
-  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  const chunks: Chunk[] = [];
-  for (let at = SIGNATURE.length; at + 12 <= png.length; ) {
-    const length = view.getUint32(at);
-    const type = String.fromCharCode(...png.subarray(at + 4, at + 8));
-    chunks.push({ type, data: png.subarray(at + 8, at + 8 + length) });
-    at += 12 + length;
-  }
-  return chunks;
-}
+import { encodePngFile, type PngChunk, pngChunks } from './png-file.js';
 
 /** Big-endian numbers: `u32`, then `u16`, then single bytes. */
 function numbers(u32: readonly number[], u16: readonly number[] = [], u8: readonly number[] = []): Uint8Array {
@@ -57,7 +27,7 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
  * @param fps Frames a second, a whole number of 1 to 65535.
  */
 export function encodeApng(frames: readonly Uint8Array[], fps: number): Uint8Array {
-  const [first, ...others] = frames.map(chunksOf);
+  const [first, ...others] = frames.map((f) => [...pngChunks(f)]);
   const header = first?.find((c) => c.type === 'IHDR');
   if (!first || !header) throw new UsageError('an animation needs at least one frame, each of them a PNG file');
   const kind = header.data.join();
@@ -66,7 +36,7 @@ export function encodeApng(frames: readonly Uint8Array[], fps: number): Uint8Arr
       throw new UsageError(`frame ${i + 2} of the animation has another size or colour type than the first`);
   const view = new DataView(header.data.buffer, header.data.byteOffset);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
-  const out: Chunk[] = [header, { type: 'acTL', data: numbers([frames.length, 0]) }];
+  const out: PngChunk[] = [header, { type: 'acTL', data: numbers([frames.length, 0]) }];
   let sequence = 0;
   for (const [i, chunks] of [first, ...others].entries()) {
     const image = join(chunks.filter((c) => c.type === 'IDAT').map((c) => c.data));
@@ -75,5 +45,5 @@ export function encodeApng(frames: readonly Uint8Array[], fps: number): Uint8Arr
     else out.push({ type: 'fdAT', data: join([numbers([sequence++]), image]) });
   }
   out.push({ type: 'IEND', data: new Uint8Array() });
-  return join([Uint8Array.from(SIGNATURE), ...out.map(encodeChunk)]);
+  return encodePngFile(out);
 }

@@ -62,6 +62,11 @@ const SIGNATURES: readonly Signature[] = [
   [0, 'GIF8', 'a GIF picture'],
   [0, 'II*\x00', 'a TIFF picture'],
   [0, 'MM\x00*', 'a TIFF picture'],
+  [0, 'II+\x00', 'a TIFF picture'],
+  [0, 'MM\x00+', 'a TIFF picture'],
+  [0, 'IIU\x00', 'a raw camera picture'],
+  [0, 'IIRO', 'a raw camera picture'],
+  [0, 'FUJIFILMCCD-RAW', 'a raw camera picture'],
   [8, 'WEBP', 'a WebP picture'],
   [8, 'AVI ', 'an AVI film'],
   [8, 'WAVE', 'a WAV sound'],
@@ -72,13 +77,15 @@ const SIGNATURES: readonly Signature[] = [
   [0, '8BPS', 'a Photoshop picture'],
   [0, 'qoif', 'a QOI picture'],
   [0, '\x76\x2f\x31\x01', 'an OpenEXR picture'],
-  [0, '\x00\x00\x01\x00', 'a Windows icon'],
-  [4, 'ftypavi', 'an AVIF picture'],
-  [4, 'ftyphei', 'a HEIC picture'],
-  [4, 'ftyphev', 'a HEIC picture'],
-  [4, 'ftypmif1', 'a HEIC picture'],
-  [4, 'ftypmsf1', 'a HEIC picture'],
-  [4, 'ftyp', 'an MP4 film'],
+  [0, '#?RADIANCE', 'a Radiance HDR picture'],
+  [0, 'gimp xcf', 'a GIMP picture'],
+  [0, 'DDS ', 'a DDS picture'],
+  [0, '\x8aMNG', 'an MNG picture'],
+  [0, '\x8bJNG', 'a JNG picture'],
+  [0, 'FLIF', 'a FLIF picture'],
+  [0, 'BPG\xfb', 'a BPG picture'],
+  [0, '\x00\x00\x01\x00', 'an icon picture'],
+  [0, '\x00\x00\x02\x00', 'a cursor picture'],
   [0, '\x1aE\xdf\xa3', 'a WebM or Matroska film'],
   // Others that get into the wrong place
   [0, '%PDF-', 'a PDF document'],
@@ -113,6 +120,7 @@ export function fileKind(bytes: Uint8Array): FileKind | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD));
   // First, as the length of a header may look like a short signature.
   if (head.startsWith('\0\0\0\0{', 4)) return { name: SAFETENSORS };
+  if (head.startsWith('ftyp', 4)) return { name: mediaKind(head) };
   const found = SIGNATURES.find(([at, signature]) => head.startsWith(signature, at));
   if (found) return { name: found[2], advice: found[3] };
   if (head.startsWith('PK\x03\x04')) return zipKind(head);
@@ -126,7 +134,25 @@ export function fileKind(bytes: Uint8Array): FileKind | undefined {
   const name = weightKind(bytes, head);
   if (name) return { name, advice: CONVERT };
   // Two letters are too few to tell a picture from a text.
-  return textKind(bytes) ?? (head.startsWith('BM') ? { name: 'a BMP picture' } : undefined);
+  const netpbm = /^P[1-7][\s#]/.test(head) && { name: 'a Netpbm picture (PBM, PGM, PPM)' };
+  return netpbm || (textKind(bytes) ?? (head.startsWith('BM') ? { name: 'a BMP picture' } : undefined));
+}
+
+/** Brands of ISO media files, the first that fits: a file lists several, and general ones stand first in many pictures. */
+const BRANDS: readonly (readonly [brand: RegExp, name: string])[] = [
+  [/avi[fs]/, 'an AVIF picture'],
+  [/hei[cxms]|hev[cxms]/, 'a HEIC picture'],
+  [/mif1|msf1/, 'a HEIF picture'],
+  [/crx /, 'a raw camera picture'],
+  [/jp2 |jpx |jpm /, 'a JPEG 2000 picture'],
+  [/jxl /, 'a JPEG XL picture'],
+];
+
+/** An ISO media file by its brands: box length, `ftyp`, the main brand, a version, other brands. */
+function mediaKind(head: string): string {
+  const end = Math.max(16, ((head.charCodeAt(2) << 8) | head.charCodeAt(3)) & ~3);
+  const brands = (head.slice(8, 12) + head.slice(16, end)).match(/.{4}/gs) ?? [];
+  return BRANDS.find(([brand]) => brands.some((b) => brand.test(b)))?.[1] ?? 'an MP4 film';
 }
 
 /** A zip archive by its first entry. */

@@ -1,4 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
+import { isSideways, type Orientation } from './exif.js';
+import { sizeProblem } from './image-checks.js';
 
 /** An 8-bit RGB image: `data` holds H·W·3 bytes, row by row. */
 export interface Image {
@@ -47,8 +49,31 @@ export function flip({ width, height, data }: Image): Image {
   return { width, height, data: out };
 }
 
+/** A stored image as it is shown: turned and mirrored by its orientation. */
+export function oriented(image: Image, orientation: Orientation): Image {
+  if (orientation === 1) return image;
+  const { width: w, height: h, data } = image;
+  const [width, height] = isSideways(orientation) ? [h, w] : [w, h];
+  const mirroredX = [2, 3, 7, 8].includes(orientation);
+  const mirroredY = [3, 4, 6, 7].includes(orientation);
+  const out = new Uint8Array(data.length);
+  for (let y = 0, to = 0; y < height; y++)
+    for (let x = 0; x < width; x++, to += 3) {
+      const [u, v] = isSideways(orientation) ? [y, x] : [x, y];
+      const from = 3 * ((mirroredY ? h - 1 - v : v) * w + (mirroredX ? w - 1 - u : u));
+      for (let c = 0; c < 3; c++) out[to + c] = data[from + c] as number;
+    }
+  return { width, height, data: out };
+}
+
 /** What each output pixel of a row or column takes: `count` taps from `first` on, with weights that sum to 1. */
-function taps(from: number, to: number): { first: Int32Array; weights: Float64Array; count: number } {
+interface Taps {
+  readonly first: Int32Array;
+  readonly weights: Float64Array;
+  readonly count: number;
+}
+
+function taps(from: number, to: number): Taps {
   const ratio = from / to;
   const reach = Math.max(1, ratio);
   const count = Math.min(from, Math.ceil(2 * reach) + 1);
@@ -75,31 +100,40 @@ function taps(from: number, to: number): { first: Int32Array; weights: Float64Ar
  */
 export function resize(image: Image, width: number, height: number): Image {
   if (image.width === width && image.height === height) return image;
-  if (![width, height].every((n) => Number.isInteger(n) && n > 0))
-    throw new UsageError(`an image cannot be resized to ${height}×${width}`);
+  const problem = sizeProblem(width, height);
+  if (problem) throw new UsageError(`an image cannot be resized to ${height}×${width}: ${problem}`);
   const across = taps(image.width, width);
   const down = taps(image.height, height);
-  const rows = new Float64Array(image.height * width * 3);
-  for (let y = 0; y < image.height; y++)
-    for (let x = 0; x < width; x++)
-      for (let k = 0; k < across.count; k++) {
-        const weight = across.weights[x * across.count + k] as number;
-        const from = 3 * (y * image.width + (across.first[x] as number) + k);
-        const to = 3 * (y * width + x);
-        for (let c = 0; c < 3; c++) rows[to + c] = (rows[to + c] as number) + weight * (image.data[from + c] as number);
-      }
-  const data = new Uint8Array(width * height * 3);
-  const line = new Float64Array(width * 3);
+  const length = 3 * width;
+  // Source rows that are already fitted across, as many as an output row needs; the newest replaces the oldest.
+  const rows = Array.from({ length: down.count }, () => new Float64Array(length));
+  const rowOf = (y: number) => rows[y % down.count] as Float64Array;
+  const data = new Uint8Array(height * length);
+  const line = new Float64Array(length);
+  let fitted = 0;
   for (let y = 0; y < height; y++) {
+    const first = down.first[y] as number;
+    for (; fitted < first + down.count; fitted++) resizeRow(image, fitted, across, rowOf(fitted));
     line.fill(0);
     for (let k = 0; k < down.count; k++) {
       const weight = down.weights[y * down.count + k] as number;
-      const from = 3 * width * ((down.first[y] as number) + k);
-      for (let i = 0; i < line.length; i++) line[i] = (line[i] as number) + weight * (rows[from + i] as number);
+      const row = rowOf(first + k);
+      for (let i = 0; i < length; i++) line[i] = (line[i] as number) + weight * (row[i] as number);
     }
-    for (let i = 0; i < line.length; i++) data[3 * width * y + i] = Math.round(line[i] as number);
+    for (let i = 0; i < length; i++) data[length * y + i] = Math.round(line[i] as number);
   }
   return { width, height, data };
+}
+
+/** Fits row `y` of an image across, to `out`. */
+function resizeRow({ width, data }: Image, y: number, { first, weights, count }: Taps, out: Float64Array): void {
+  out.fill(0);
+  for (let x = 0, to = 0; to < out.length; x++, to += 3)
+    for (let k = 0; k < count; k++) {
+      const weight = weights[x * count + k] as number;
+      const from = 3 * (y * width + (first[x] as number) + k);
+      for (let c = 0; c < 3; c++) out[to + c] = (out[to + c] as number) + weight * (data[from + c] as number);
+    }
 }
 
 /** Copies `image` into `onto` with its left top corner at (x, y); what lies outside is cut off. */

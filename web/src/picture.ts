@@ -1,4 +1,6 @@
 import type { Image } from '../../src/data/image.js';
+import { sizeProblem } from '../../src/data/image-checks.js';
+import { brokenImage, OtherFormat, wholeHeader } from '../../src/data/image-header.js';
 
 /** Shows an image on a canvas of its own size. */
 export function paint(canvas: HTMLCanvasElement, { width, height, data }: Image): void {
@@ -10,16 +12,40 @@ export function paint(canvas: HTMLCanvasElement, { width, height, data }: Image)
 }
 
 /**
- * 8-bit RGB as the browser decodes it, without colour management; transparency lies on white. A picture whose longer side is
- * over `most` pixels is made that small. Rejects with an `Error` when it is no picture that this browser knows.
+ * A picture that a visitor gives: PNG and JPEG are checked before the browser decodes them, other formats are left to the
+ * browser. `UsageError` that names the file and what it is.
+ */
+export async function visitorsPicture(file: File, most: number): Promise<{ image: Image; scale: number }> {
+  let other: OtherFormat | undefined;
+  try {
+    wholeHeader(new Uint8Array(await file.arrayBuffer()));
+  } catch (error) {
+    if (!(error instanceof OtherFormat)) throw brokenImage(file.name, error);
+    other = error;
+  }
+  return decodePicture(file, most).catch((error) => {
+    throw brokenImage(file.name, other ?? error);
+  });
+}
+
+/**
+ * 8-bit RGB as the browser decodes it: upright by its Exif orientation, without colour management; transparency lies on
+ * white. A picture whose longer side is over `most` pixels is made that small. Rejects with an `Error` when it is no picture that
+ * this browser knows.
  */
 export async function decodePicture(
   file: Blob,
   most = Number.POSITIVE_INFINITY,
 ): Promise<{ image: Image; scale: number }> {
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none' }).catch(() => {
+  const options = { colorSpaceConversion: 'none', imageOrientation: 'from-image' } as const;
+  const bitmap = await createImageBitmap(file, options).catch(() => {
     throw new Error('this browser cannot decode it');
   });
+  const problem = sizeProblem(bitmap.width, bitmap.height);
+  if (problem) {
+    bitmap.close();
+    throw new Error(problem);
+  }
   const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });

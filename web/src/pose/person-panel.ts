@@ -1,7 +1,7 @@
 import type { NamedPose } from '../../../src/data/named-pose.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { h } from '../dom.js';
-import { decodePicture, paint } from '../picture.js';
+import { paint, visitorsPicture } from '../picture.js';
 import { annotate } from './annotate.js';
 import { poseOfPicture } from './files.js';
 import { personOf } from './framing.js';
@@ -18,9 +18,7 @@ const MOST_PIXELS = 1600;
 export async function usePicture(page: Element, session: Session, file: File, poses: File | undefined): Promise<void> {
   const { frame } = session;
   if (!frame) throw new UsageError('wait until the model is loaded, then give the picture once more');
-  const { image, scale } = await decodePicture(file, MOST_PIXELS).catch((error: Error) => {
-    throw new UsageError(`${file.name} is not a usable picture: ${error.message}`);
-  });
+  const { image, scale } = await visitorsPicture(file, MOST_PIXELS);
   let named: NamedPose;
   if (poses) {
     const found = await poseOfPicture(poses, file.name, frame.skeleton, (text) => session.voice.note(text));
