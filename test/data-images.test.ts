@@ -18,6 +18,7 @@ import {
   toTensor,
   vstack,
 } from '../src/data/image.js';
+import { encodeGif } from '../src/node/gif.js';
 import { decodeImage, encodePng, readImage, readImageHeader } from '../src/node/images.js';
 import { PERSON } from '../src/pose/skeleton.js';
 
@@ -111,9 +112,13 @@ test('greyscale and transparent PNGs become RGB; transparency lies on white', ()
 
 test.each([
   ['a missing file', undefined, /cannot read the image .*x\.jpg: ENOENT/],
-  ['an empty file', Buffer.alloc(0), /x\.jpg is not a usable image: it is empty/],
-  ['text', Buffer.from('not an image at all'), /x\.jpg is not a usable image: it is no image; PNG and JPEG/],
-  ['a GIF', Buffer.from('GIF89a\u0001\u0000\u0001\u0000'), /it is a GIF; PNG and JPEG/],
+  ['an empty file', Buffer.alloc(0), /x\.jpg is not a usable image: it is an empty file; PNG and JPEG are read/],
+  [
+    'text',
+    Buffer.from('not an image at all'),
+    /x\.jpg is not a usable image: it is a text that begins "not an image at all"; PNG and JPEG/,
+  ],
+  ['a GIF', Buffer.from('GIF89a\u0001\u0000\u0001\u0000'), /it is a GIF picture; PNG and JPEG are read\. Convert it/],
   ['a JPEG cut short', encodeJpeg(smooth(64, 64)).subarray(0, 900), /x\.jpg is not a usable image: it is cut short/],
   ['a PNG cut short', Buffer.from(encodePng(smooth(64, 64))).subarray(0, 200), /x\.jpg is not a usable image/],
 ])('%s is an error that names the file', (_, bytes, message) => {
@@ -121,6 +126,20 @@ test.each([
   rmSync(path, { force: true });
   if (bytes) writeFileSync(path, bytes);
   expect(() => readImage(path)).toThrow(message);
+});
+
+test('images that no file can hold are refused before memory is taken', () => {
+  const odd = (width: number, height: number, length = 0): Image => ({ width, height, data: new Uint8Array(length) });
+  expect(() => encodePng(odd(2 ** 31, 1))).toThrow(/1×2147483648 \(height×width\) cannot be written/);
+  expect(() => encodePng(odd(40000, 40000))).toThrow(/cannot be written; make it smaller/);
+  expect(() => encodePng(odd(1.5, 2, 9))).toThrow(/2×1.5 .*cannot be written/);
+  expect(() => encodePng(odd(3, 2, 17))).toThrow(/2×3 needs 18 bytes, there are 17/);
+  expect(() => encodeGif([odd(70000, 1, 210000)], 10)).toThrow(/1×70000 .*cannot be written/);
+  expect(() => blank(40000, 40000)).toThrow(/40000×40000 \(height×width\) is too large/);
+  expect(() => resize(blank(1, 1), 9000, 9000)).toThrow(
+    /cannot be resized to 9000×9000: its size .* is over 64 megapixels/,
+  );
+  expect(() => resize(blank(1, 1), 20000, 1)).toThrow(/over 16384 pixels a side/);
 });
 
 test('a damaged PNG is noticed wherever the damage is', () => {

@@ -5,8 +5,8 @@ const TAG = 0x0112;
 const SHORT = 3;
 
 /**
- * The orientation in the TIFF structure of an Exif block. Nothing when there is none, or when the block is damaged, which
- * viewers ignore as well.
+ * The orientation in the TIFF structure of an Exif block, read as Chromium reads it. Nothing when there is none, or when the
+ * block is damaged.
  */
 export function exifOrientation(tiff: Uint8Array): Orientation | undefined {
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
@@ -14,7 +14,6 @@ export function exifOrientation(tiff: Uint8Array): Orientation | undefined {
   const order = view.getUint16(0);
   if (order !== 0x4949 && order !== 0x4d4d) return undefined;
   const little = order === 0x4949;
-  if (view.getUint16(2, little) !== 42) return undefined;
   const directory = view.getUint32(4, little);
   if (directory + 2 > tiff.length) return undefined;
   const entries = view.getUint16(directory, little);

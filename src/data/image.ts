@@ -11,8 +11,23 @@ export interface Image {
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
+/** More bytes than this hold no picture that a file could be written of. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** Refuses images that no file can hold: sides that are no whole numbers or over `most`, too many bytes, or not those of the size. */
+export function checkImage({ width, height, data }: Image, most = MAX_BYTES): void {
+  const sides = [width, height].every((n) => Number.isSafeInteger(n) && n > 0 && n <= most);
+  const bytes = height * (3 * width + 1);
+  if (!sides || bytes > MAX_BYTES)
+    throw new UsageError(`an image of ${height}×${width} (height×width) cannot be written; make it smaller`);
+  if (data.length !== 3 * width * height)
+    throw new UsageError(`an image of ${height}×${width} needs ${3 * width * height} bytes, there are ${data.length}`);
+}
+
 /** An image of one colour, black by default. */
 export function blank(width: number, height: number, colour: Colour = [0, 0, 0]): Image {
+  if (width * height * 3 > MAX_BYTES)
+    throw new UsageError(`an image of ${height}×${width} (height×width) is too large; make it smaller`);
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < data.length; i++) data[i] = colour[i % 3] as number;
   return { width, height, data };

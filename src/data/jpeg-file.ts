@@ -152,7 +152,8 @@ class State {
       if (data.length !== 2) throw damaged('its restart interval has no two bytes');
       this.restart = ((data[0] as number) << 8) | (data[1] as number);
     } else if (marker === APP0) this.jfif ||= ascii(data, 0, 5) === 'JFIF\0';
-    else if (marker === APP1 && ascii(data, 0, 5) === 'Exif\0') this.orientation ??= exifOrientation(data.subarray(6));
+    else if (marker === APP1 && ascii(data, 0, 5) === 'Exif\0')
+      this.orientation ??= exifOrientation(data.subarray(6)) ?? 1;
     else if (marker === APP14 && ascii(data, 0, 5) === 'Adobe' && data.length >= 12) this.adobe = data[11];
   }
 

@@ -121,7 +121,7 @@ class Preamble {
 
   add({ type, data }: PngChunk): void {
     const { colourType } = this.#header;
-    if (type === 'eXIf') this.orientation ??= exifOrientation(data);
+    if (type === 'eXIf') this.orientation ??= exifOrientation(data) ?? 1;
     else if (type === 'PLTE' && colourType === PALETTE) {
       if (this.palette.length) throw new Error('it is damaged: it has two palettes');
       if (!data.length || data.length % 3 || data.length > 768)
@@ -133,7 +133,7 @@ class Preamble {
       if (!fits || this.transparency) throw new Error('it is damaged: its transparency does not fit its colours');
       this.transparency = data;
     } else if (type === 'IHDR') throw new Error('it is damaged: it has two headers');
-    else if (/^[A-Z]/.test(type) && type !== 'PLTE')
+    else if (/^[A-Z]/.test(type) && type !== 'PLTE' && type !== 'IEND')
       throw new Error(`it needs the PNG chunk ${type}, which is not known here`);
   }
 }
@@ -151,16 +151,19 @@ export function readPngHeader(bytes: Uint8Array): PngHeader & { readonly orienta
 
 /** A whole file. Throws an `Error` that says what is wrong with it; an animation is read as its default image. */
 export function readPngFile(bytes: Uint8Array): PngFile {
-  const { orientation } = readPngHeader(bytes);
+  let orientation: Orientation = 1;
   let preamble: Preamble | undefined;
   const data: Uint8Array[] = [];
   let last = '';
   for (const chunk of pngChunks(bytes)) {
     if (!preamble) preamble = new Preamble(chunk);
-    else if (chunk.type !== 'IDAT') {
-      if (chunk.type !== 'IEND') preamble.add(chunk);
-    } else if (data.length && last !== 'IDAT') throw new Error('it is damaged: its image data stand in two places');
-    else data.push(chunk.data);
+    else if (chunk.type !== 'IDAT') preamble.add(chunk);
+    else {
+      if (data.length && last !== 'IDAT') throw new Error('it is damaged: its image data stand in two places');
+      // An orientation behind the image data comes too late for browsers, too.
+      if (!data.length) orientation = preamble.orientation ?? 1;
+      data.push(chunk.data);
+    }
     last = chunk.type;
   }
   if (!preamble || !data.length) throw new CutShort('it is cut short: a PNG’s image data are not there');

@@ -1,9 +1,11 @@
 import { createRequire } from 'node:module';
-import type { Image } from '../data/image.js';
+import { checkImage, type Image } from '../data/image.js';
 
 // The package is CommonJS that says it is an ES module, and loaders disagree about what its default export then is.
 const gifenc = createRequire(import.meta.url)('gifenc') as typeof import('gifenc');
 
+/** A GIF's sides are numbers of 16 bits. */
+const MAX_SIDE = 65535;
 /** Pixels that the palette is made from: more cost time and change nothing. */
 const SAMPLES = 1 << 16;
 
@@ -19,6 +21,7 @@ function rgbaOf(image: Image): Uint8Array {
  * parts would flicker. Its delays are whole hundredths of a second.
  */
 export function encodeGif(frames: readonly Image[], fps: number): Uint8Array {
+  for (const frame of frames) checkImage(frame, MAX_SIDE);
   const all = frames.map(rgbaOf);
   const total = all.reduce((n, rgba) => n + rgba.length / 4, 0);
   const step = Math.max(1, Math.floor(total / SAMPLES));

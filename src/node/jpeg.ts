@@ -26,14 +26,10 @@ export function decodeJpeg(file: JpegFile): Image {
 
 type Convert = (rows: readonly Uint8Array[], out: Uint8Array, to: number, width: number) => void;
 
-/** What the channels mean: libjpeg's rules (jdapimin.c, default_decompress_parms). */
+/** What the channels mean: libjpeg’s rules (jdapimin.c, default_decompress_parms). */
 function conversion({ components, jfif, adobe }: JpegFile): Convert {
   if (components.length === 1) return fromGrey;
-  if (components.length === 4) {
-    if (adobe === undefined)
-      throw new Error('it is a JPEG in CMYK that does not say whether its inks are inverted. Save it again as RGB');
-    return adobe === 0 ? fromCmyk : fromYcck;
-  }
+  if (components.length === 4) return adobe ? fromYcck : fromCmyk;
   if (jfif) return fromYcc;
   if (adobe !== undefined) return adobe === 0 ? fromRgb : fromYcc;
   return String.fromCharCode(...components.map((c) => c.id)) === 'RGB' ? fromRgb : fromYcc;
@@ -67,7 +63,7 @@ const fromYcc: Convert = (rows, out, to, width) => {
   }
 };
 
-/** Adobe's inks are inverted: 255 is no ink. */
+/** Inks are inverted, 255 is none, as Adobe's programs write them; libjpeg's users and browsers take every file so. */
 const fromCmyk: Convert = (rows, out, to, width) => {
   const black = rows[3] as Uint8Array;
   fromRgb(rows, out, to, width);

@@ -1,5 +1,5 @@
 import { deflateSync, inflateSync, constants as zlib } from 'node:zlib';
-import type { Image } from '../data/image.js';
+import { checkImage, type Image } from '../data/image.js';
 import { encodePngFile, GREY, GREY_ALPHA, PALETTE, type PngFile, RGB, RGBA } from '../data/png-file.js';
 
 const CHANNELS: Readonly<Record<number, number>> = { [GREY]: 1, [RGB]: 3, [PALETTE]: 1, [GREY_ALPHA]: 2, [RGBA]: 4 };
@@ -144,7 +144,9 @@ function painter({ depth, colourType, palette, transparency }: PngFile): Paint {
 const onWhite = (v: number, alpha: number) => (alpha === 255 ? v : Math.round(255 + (alpha / 255) * (v - 255)));
 
 /** Encodes an image as an 8-bit RGB PNG. */
-export function encodePng({ width, height, data }: Image): Uint8Array {
+export function encodePng(image: Image): Uint8Array {
+  checkImage(image);
+  const { width, height, data } = image;
   const rowBytes = 3 * width;
   const rows = new Uint8Array(height * (1 + rowBytes));
   // One filter for all rows: choosing per row takes ten times as long and saves little on small pictures.
