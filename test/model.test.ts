@@ -45,6 +45,29 @@ describe('parameter counts of the released code (spec §4)', () => {
   });
 });
 
+describe('parameter counts of the published description (counted by hand from spec §4 and §5)', () => {
+  test.each<[Size, Ablation, number]>([
+    ['market', 'full', 66_364_099],
+    ['fashion', 'full', 87_338_691],
+    ['market', 'baseline', 40_275_075],
+    ['fashion', 'baseline', 52_860_035],
+  ])('%s %s', (size, ablation, count) => {
+    const { g, d } = build(modelConfig({ preset: 'paper', size, ablation }));
+    expect(g.set.count).toBe(count);
+    expect(d.set.count).toBe(2_805_633);
+  });
+});
+
+test('the batch is 4, and 2 for fashion with the nearest-neighbour loss (spec §1)', () => {
+  const batchOf = (size: Size, ablation: Ablation) => modelConfig({ size, ablation }).batch;
+  for (const ablation of ['full', 'mean', 'dropout'] as const) {
+    expect(batchOf('fashion', ablation)).toBe(2);
+    expect(batchOf('market', ablation)).toBe(4);
+  }
+  for (const ablation of ['baseline', 'dsc', 'perc'] as const)
+    for (const size of ['market', 'fashion'] as const) expect(batchOf(size, ablation)).toBe(4);
+});
+
 describe('presets', () => {
   test('paper: norms with per-channel γ and β in every block but the last, a bias there, noise at the deepest level', () => {
     const { g, d } = build(modelConfig({ width: 1 / 8 }));

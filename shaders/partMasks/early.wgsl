@@ -1,4 +1,4 @@
-// Masks of convex parts as bits: bit h of y[n, i, j] is set iff a·x + b·y + c ≥ 0 for all four half-planes of part h, at the
+// Masks of convex parts as bits: bit h of y[n, i, j] is set iff a·x + b·y + c ≥ −0.001 for all four half-planes of part h, at the
 // pixel's place in the full-resolution image. One invocation a run of four pixels of a row: each half-plane is read once for
 // all of them, and a part that none of them can be in is left at its first half-plane.
 struct Params { count: u32, width: u32, height: u32, runs: u32, parts: u32, scale: f32 }

@@ -31,7 +31,7 @@ export interface GeneratorOutputs {
   readonly skips: readonly Tensor[];
 }
 
-/** The generator: encoders, deformable skips (paper Eq. 4), decoder (spec §4). */
+/** The generator: encoders, deformable skips (paper Section 3.2), decoder (spec §4). */
 export function generator(parameters: Parameters, config: ModelConfig, inputs: GeneratorInputs): GeneratorOutputs {
   const skips = config.streams === 2 ? twoStreams(parameters, config, inputs) : oneStream(parameters, config, inputs);
   const levels = skips.length;

@@ -28,7 +28,7 @@ export interface Inspection {
   readonly targetHeat: Float32Array;
   /** Part masks as bits [H, W], on the side that the configuration says. */
   readonly masks: Uint32Array;
-  /** The source image [P, H, W, 3] in [0, 1] under each part's mask and map alone (paper, Eq. 2); 0 elsewhere. */
+  /** The source image [P, H, W, 3] in [0, 1] under each part's mask and map alone (paper, Section 3.2); 0 elsewhere. */
   readonly layers: Float32Array;
   /** Level by level for the net's features, where there is a net that takes maxima; else of the source image in [0, 1]. */
   readonly winners: readonly WinnerMap[];

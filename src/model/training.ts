@@ -44,7 +44,7 @@ export interface TrainingStep {
 }
 
 /**
- * One D update, then one G update against the updated D (paper Eqs. 1, 6, 7; spec §6), in one graph. The generator runs forward
+ * One D update, then one G update against the updated D (paper Section 3.3; spec §6), in one graph. The generator runs forward
  * once: its weights do not change between the two.
  */
 export function trainingStep(
@@ -67,7 +67,8 @@ export function trainingStep(
   const gradientsD = gradients(lossD, d.set.tensors);
   const updateD = discriminatorAdam.apply(gradientsD);
 
-  // L_G = L_adv + λ·L, L_adv = −mean log D(fake); built after the update, so D is the updated one
+  // L_G = L_adv + λ·L, built after the update, so that D is the updated one. L_adv = −mean log D(fake) does not saturate where D
+  // is sure; the paper's −L_adv = −mean log(1 − D(fake)) would
   const adversarial = bceWithLogits(judge(judged({ ...batch, image: generated })), 1);
   const reconstruction = distance(config, vgg, generated, batch.target);
   const lossG = add(adversarial, scale(reconstruction, config.loss.weight));
@@ -95,7 +96,7 @@ export function trainingStep(
   };
 }
 
-/** The term beside the adversarial loss: L_NN (paper Eq. 6), L1 between images, or L1 between VGG features. */
+/** The term beside the adversarial loss: L_NN (paper Section 3.3), L1 between images, or L1 between VGG features. */
 function distance({ loss }: ModelConfig, vgg: Vgg | undefined, generated: Tensor, real: Tensor): Tensor {
   if (loss.kind === 'l1') return l1(generated, real);
   if (!vgg) throw new Error(`the loss ${loss.kind} needs VGG features`);

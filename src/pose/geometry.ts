@@ -183,6 +183,7 @@ function limbByKeypoints(skeleton: Skeleton, part: Limb, a: Body, b: Body): Part
 
 /**
  * A region as four half-planes (a, b, c): a point is inside iff a·x + b·y + c ≥ 0 for all; 12 numbers, as the GPU takes them.
+ * Masks take ≥ −0.001, so that rounding loses no pixel whose centre lies on the border.
  */
 export function halfPlanes(region: Region): number[] {
   if (region === 'all') return [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1];

@@ -66,7 +66,7 @@ export const affineWarpOp: Op<AffineWarpAttrs> = {
 };
 
 /**
- * Every image of `x` [N, H, W, C] under each of its P affine maps (paper, Section 3.2, Eq. 2, without the mask):
+ * Every image of `x` [N, H, W, C] under each of its P affine maps (paper, Section 3.2, without the mask):
  * bilinear over the four nearest pixels, each tap outside the image contributing 0. `affine` f32 [N, P, 6] holds (a b
  * c d e f), which map target to source pixel coordinates at full resolution: x' = a·x + b·y + c, y' = d·x + e·y + f.
  * On a grid `scale` = s times coarser (pixel i at full-resolution coordinate s·i + (s−1)/2) the linear part stays,

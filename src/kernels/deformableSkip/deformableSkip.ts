@@ -89,7 +89,7 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
 };
 
 /**
- * The deformable skip connection (paper, Section 3.2, Eqs. 2–4): at every pixel and channel the largest (or the mean)
+ * The deformable skip connection (paper, Section 3.2): at every pixel and channel the largest (or the mean)
  * of x itself and of x under each part's affine map, restricted to the part's mask.
  *
  * - `x` [N, H, W, C], the feature maps;

@@ -30,7 +30,7 @@ export const heatMapsOp: Op<HeatMapsAttrs> = {
 };
 
 /**
- * Pose heat maps (paper, Section 3): H_j(x, y) = exp(−[(x − x_j)² + (y − y_j)²] / 2σ²). `joints` f32 [N, J, 2] holds
+ * Pose heat maps (paper, Section 3, with the 2σ² of its released code): H_j(x, y) = exp(−[(x − x_j)² + (y − y_j)²] / 2σ²). `joints` f32 [N, J, 2] holds
  * (x, y) in pixels; a joint with a negative coordinate is missing and its map all zeros. The result is [N, height,
  * width, J]; σ is in pixels, 6 by default. No gradient flows to the joints. Throws `ShapeError`.
  */

@@ -54,7 +54,7 @@ export const nearestNeighbourDistanceOp: Op<NearestNeighbourAttrs> = {
 };
 
 /**
- * Distance to the nearest neighbour (paper, Section 3.3, Eqs. 5–6): for every pixel p the minimum, over the pixels q
+ * Distance to the nearest neighbour (paper, Section 3.3): for every pixel p the minimum, over the pixels q
  * of the `window` × `window` square around p, of Σ_c |generated(p, c) − reference(q, c)|. Both images are [N, H, W,
  * C], the result is [N, H, W]. Window positions outside the image are no candidates; of equals the first in row-major
  * order wins. The gradient flows to `generated` alone, through the winning pair, with sign(0) = 0. Throws

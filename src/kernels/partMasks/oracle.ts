@@ -1,6 +1,6 @@
 import { type Nd, nd } from '../oracle.js';
 
-/** Bit h of pixel (i, j): the four half-planes of part h hold there. */
+/** Bit h of pixel (i, j): a·x + b·y + c ≥ −0.001 there for all four half-planes of part h. */
 export function forward(planes: Nd, height: number, width: number, scale: number): Nd {
   const [n = 0, parts = 0] = planes.shape;
   return nd([n, height, width], (k) => {

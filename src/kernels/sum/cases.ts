@@ -49,7 +49,6 @@ const refuses = (op: string): Refusal<Attrs>[] => [
 ];
 const bench: Case<Attrs>[] = [
   { name: 'bias of the first layer', inputs: { x: { shape: [4, 128, 64, 64] } }, attrs: { over: 'rows' } },
-  { name: 'VGG features', inputs: { x: { shape: [4, 128, 64, 64] } }, attrs: { over: 'all' } },
   { name: 'noise', inputs: { x: { shape: [4, 4, 2, 64] } }, attrs: { over: 'pixels' } },
 ];
 
@@ -80,7 +79,7 @@ export const rooms: readonly Room[] = [
     },
     cases,
     refuses: refuses('mean'),
-    bench: [{ name: 'loss over VGG features', inputs: { x: { shape: [4, 64, 32, 128] } }, attrs: { over: 'all' } }],
+    bench: [{ name: 'nearest-neighbour loss', inputs: { x: { shape: [4, 128, 64] } }, attrs: { over: 'all' } }],
   }),
   room<BroadcastAttrs>({
     name: 'broadcast',
