@@ -174,9 +174,21 @@ test.each([
   ['a newer format', { version: '2', library: '9.9.9' }, /format version 2.*reads 1.*9\.9\.9/],
   ['a bad step', { step: '-1' }, /field step is -1/],
   ['no JSON', { config: '{' }, /field config is not JSON/],
-  ['an incomplete configuration', { config: '{"height": 128}' }, /configuration has no "width"/],
-  ['a bad configuration', { config: JSON.stringify({ ...info.config, encoder: [0.5] }) }, /a bad "encoder"/],
-  ['a nested one', { config: JSON.stringify({ ...info.config, loss: { kind: 'l1' } }) }, /no "loss.weight"/],
+  [
+    'an incomplete configuration',
+    { config: '{"height": 128}' },
+    /configuration.width must be an integer of at least 1, got undefined/,
+  ],
+  [
+    'a bad configuration',
+    { config: JSON.stringify({ ...info.config, encoder: [0.5] }) },
+    /configuration.encoder.0 must be an integer of at least 1, got 0.5/,
+  ],
+  [
+    'a nested one',
+    { config: JSON.stringify({ ...info.config, loss: { kind: 'l1' } }) },
+    /configuration.loss.weight must be a finite number, got undefined/,
+  ],
   ['unknown features', { features: 'x' }, /features "x"/],
   ['a skeleton of other joints', { config: JSON.stringify({ ...info.config, joints: 5 }) }, /5 joints.*18/],
 ])('%s is refused', (_, metadata, message) => {

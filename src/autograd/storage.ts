@@ -68,6 +68,10 @@ export class ParameterStorage {
     for (const b of this.buffers) b.destroy();
   }
 
+  get names(): string[] {
+    return this.set.names;
+  }
+
   get bytes(): number {
     return this.layout.slabs.reduce((n, s) => n + 4 * s, 0);
   }

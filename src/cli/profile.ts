@@ -167,7 +167,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     const { plan } = model;
     const image = plan.outputs.image?.node;
     const phases = 'phases' in model ? model.phases : image ? [{ name: 'generator forward', last: image }] : [];
-    const feeds = feedsFor(plan.inputNames, data);
+    const feeds = feedsFor('profile', plan.inputNames, config, [data]);
     const profile = await profilePlan(engine, plan, feeds, { phases, runs, onRun }).finally(() => bar.end());
     plan.destroy();
     const peaks = await measurePeaks(engine);

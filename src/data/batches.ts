@@ -1,3 +1,15 @@
+import {
+  BOOLEAN,
+  COUNT,
+  checked,
+  FUNCTION,
+  type Kind,
+  type Kinds,
+  NATURAL,
+  OBJECT,
+  oneOf,
+  U32,
+} from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import { type GeometryKind, type PoseTensors, poseTensors } from '../pose/geometry.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
@@ -18,6 +30,16 @@ export interface BatchOptions {
   /** Decoded images are kept up to this many bytes. */
   readonly cacheBytes?: number;
 }
+
+const DATASET: Kind = ['a dataset, as of openDataset', (v) => OBJECT[1](v) && U32[1]((v as Dataset).pairs)];
+const OPTIONS: Kinds = {
+  batch: COUNT,
+  geometry: /* @__PURE__ */ oneOf('rectangles', 'keypoints'),
+  'seed?': NATURAL,
+  'shuffle?': BOOLEAN,
+  'ahead?': NATURAL,
+  'cacheBytes?': NATURAL,
+};
 
 /** One batch of pairs as the GPU takes it; N images of H×W. */
 export interface Batch extends PoseTensors {
@@ -66,17 +88,15 @@ export class Batches {
   #cached = 0;
   #closed = false;
 
-  constructor(
-    readonly dataset: Dataset,
-    /** Opens what reads its images; closed with the batches. */
-    decoder: () => Decoder,
-    readonly options: BatchOptions,
-  ) {
-    const { batch, ahead = 3 } = options;
-    if (!Number.isInteger(batch) || batch < 1)
-      throw new UsageError(`a batch must be a whole number of pairs, got ${batch}`);
-    if (!Number.isInteger(ahead) || ahead < 0)
-      throw new UsageError(`batches ahead must be a whole number, got ${ahead}`);
+  readonly dataset: Dataset;
+  readonly options: BatchOptions;
+
+  /** `decoder` opens what reads the images; it is closed with the batches. */
+  constructor(...args: [dataset: Dataset, decoder: () => Decoder, options: BatchOptions]) {
+    const kinds = { dataset: DATASET, decoder: FUNCTION, options: OPTIONS };
+    const [dataset, decoder, options] = checked('new Batches', kinds, args);
+    this.dataset = dataset;
+    this.options = options;
     this.count = dataset.pairs.length / 2;
     this.#decoder = decoder();
   }

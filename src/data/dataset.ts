@@ -1,5 +1,18 @@
+import {
+  BOOLEAN,
+  COUNT,
+  checked,
+  FUNCTION,
+  type Kind,
+  type Kinds,
+  listOf,
+  NATURAL,
+  OBJECT,
+  oneOf,
+  STRING,
+} from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
-import { isValid, type Pose, resizePose, type Skeleton, trunkProblem } from '../pose/skeleton.js';
+import { isValid, type Pose, resizePose, SKELETON, type Skeleton, trunkProblem } from '../pose/skeleton.js';
 import { parseAnnotations, rowNumbers } from './annotations.js';
 import type { ImageHeader } from './image-header.js';
 import { withinPicture } from './named-pose.js';
@@ -99,6 +112,26 @@ export interface Dataset {
   readonly warnings: readonly string[];
 }
 
+const SOURCE: Kind = ['a data folder', (v) => OBJECT[1](v) && FUNCTION[1]((v as DataSource).readText)];
+const OPTIONS: Kinds = {
+  name: STRING,
+  split: /* @__PURE__ */ oneOf('train', 'test'),
+  height: COUNT,
+  width: COUNT,
+  skeleton: SKELETON,
+  'resize?': BOOLEAN,
+  'skipBad?': BOOLEAN,
+  'identity?': FUNCTION,
+  'select?': {
+    'pairs?': /* @__PURE__ */ listOf(/* @__PURE__ */ listOf(STRING)),
+    'file?': STRING,
+    'limit?': NATURAL,
+    'seed?': NATURAL,
+  },
+  'thorough?': BOOLEAN,
+  'onProgress?': FUNCTION,
+};
+
 const REASONS = 10;
 /** Decodings in flight while everything is checked. */
 const CHECKS_AT_ONCE = 32;
@@ -129,7 +162,8 @@ function pathsOf(source: DataSource, { name, split, select }: DatasetOptions) {
  * pair at all. The first problem is thrown as a `UsageError` that names file and row; with `skipBad` it is counted and
  * left out.
  */
-export async function openDataset(source: DataSource, options: DatasetOptions): Promise<Dataset> {
+export async function openDataset(...args: [source: DataSource, options: DatasetOptions]): Promise<Dataset> {
+  const [source, options] = checked('openDataset', { source: SOURCE, options: OPTIONS }, args);
   const { name, split, skeleton, height, width } = options;
   const paths = pathsOf(source, options);
   if (!source.exists(paths.annotations) || !source.exists(paths.images)) throw notThere(source, options, paths);

@@ -1,8 +1,9 @@
+import { checked, FUNCTION, STRING } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import type { DataSource, Decoder } from './dataset.js';
 import { type Image, resize } from './image.js';
 import type { ImageHeader } from './image-header.js';
-import { type SynthDatasetOptions, synthDataset } from './synth-dataset.js';
+import { DATASET, type SynthDatasetOptions, synthDataset } from './synth-dataset.js';
 
 /** A file that is at hand in some form: dropped on a page, or drawn. Images are named by `path` in errors. */
 export interface StoredFile {
@@ -65,10 +66,10 @@ export function imageFile(image: Image): StoredFile {
  * after each picture, so that a page stays responsive and can stop by throwing.
  */
 export async function drawnSource(
-  name: string,
-  options: SynthDatasetOptions,
-  onImage: (done: number) => Promise<void> | void = () => {},
+  ...args: [name: string, options: SynthDatasetOptions, onImage?: (done: number) => Promise<void> | void]
 ): Promise<DataSource> {
+  const kinds = { name: STRING, options: DATASET, 'onImage?': FUNCTION };
+  const [name, options, onImage = () => {}] = checked('drawnSource', kinds, args);
   const files = new Map<string, StoredFile>();
   let done = 0;
   for (const part of synthDataset(options)) {

@@ -1,3 +1,4 @@
+import { anyOf, BYTES, COUNT, checked, F32, type Kind, NATURAL, OBJECT } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import { isSideways, type Orientation } from './exif.js';
 import { sizeProblem } from './image-checks.js';
@@ -8,6 +9,14 @@ export interface Image {
   readonly height: number;
   readonly data: Uint8Array;
 }
+
+const isImage = ({ width, height, data }: Image) =>
+  COUNT[1](width) && COUNT[1](height) && BYTES[1](data) && data.length === 3 * width * height;
+/** As an argument. The pixels of a canvas have four bytes each, and are none. */
+export const IMAGE: Kind = [
+  'an image { width, height, data }, data being a Uint8Array of 3·width·height bytes',
+  (v) => OBJECT[1](v) && isImage(v as Image),
+];
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
@@ -35,15 +44,31 @@ export function blank(width: number, height: number, colour: Colour = [0, 0, 0])
 
 const SCALED = Float32Array.from({ length: 256 }, (_, v) => v / 127.5 - 1);
 
+const TO_TENSOR = { image: IMAGE, 'out?': F32, 'offset?': NATURAL };
+
 /** Values v/127.5 − 1 in [−1, 1] (spec §1), H×W×3, written to `out` from `offset` on. */
-export function toTensor(image: Image, out = new Float32Array(image.data.length), offset = 0): Float32Array {
+export function toTensor(...args: [image: Image, out?: Float32Array, offset?: number]): Float32Array {
+  const [image, room, offset = 0] = checked('toTensor', TO_TENSOR, args);
   const { data } = image;
+  const out = room ?? new Float32Array(data.length);
+  if (offset + data.length > out.length)
+    throw new UsageError(`toTensor: out has room for ${out.length - offset} values, the image has ${data.length}`);
   for (let i = 0; i < data.length; i++) out[offset + i] = SCALED[data[i] as number] as number;
   return out;
 }
 
+/** Bytes would all be white. */
+const VALUES: Kind = /* @__PURE__ */ anyOf(F32, [
+  'a list of numbers in [−1, 1]',
+  (v) => Array.isArray(v) || v instanceof Float64Array,
+]);
+
 /** The image of H×W×3 values in [−1, 1] from `offset` on: rounded to nearest, clamped; not-a-number becomes 0. */
-export function fromTensor(values: ArrayLike<number>, width: number, height: number, offset = 0): Image {
+export function fromTensor(
+  ...args: [values: ArrayLike<number>, width: number, height: number, offset?: number]
+): Image {
+  const kinds = { values: VALUES, width: COUNT, height: COUNT, 'offset?': NATURAL };
+  const [values, width, height, offset = 0] = checked('fromTensor', kinds, args);
   const length = width * height * 3;
   if (offset + length > values.length)
     throw new UsageError(`an image of ${height}×${width} needs ${length} values, there are ${values.length - offset}`);
@@ -113,7 +138,8 @@ function taps(from: number, to: number): Taps {
  * Bilinear resize with pixel centres at integers + ½; when it shrinks, the triangle grows with the ratio, so that every
  * source pixel counts (no aliasing).
  */
-export function resize(image: Image, width: number, height: number): Image {
+export function resize(...args: [image: Image, width: number, height: number]): Image {
+  const [image, width, height] = checked('resize', { image: IMAGE, width: COUNT, height: COUNT }, args);
   if (image.width === width && image.height === height) return image;
   const problem = sizeProblem(width, height);
   if (problem) throw new UsageError(`an image cannot be resized to ${height}×${width}: ${problem}`);

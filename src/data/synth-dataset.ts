@@ -1,3 +1,4 @@
+import { COUNT, checked, FUNCTION, type Kind, type Kinds, NATURAL, OBJECT } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Pose } from '../pose/skeleton.js';
 import { formatAnnotations } from './annotations.js';
@@ -5,7 +6,7 @@ import type { Split } from './dataset.js';
 import type { Image } from './image.js';
 import { allPairs, formatPairs, groupByIdentity } from './pairs.js';
 import type { Place } from './synth/backdrop.js';
-import { synthName } from './synth.js';
+import { PLACE, SIDE, synthName } from './synth.js';
 import { PEOPLE, type SynthObject } from './synth-object.js';
 
 export interface SynthDatasetOptions {
@@ -20,6 +21,18 @@ export interface SynthDatasetOptions {
   /** `'anywhere'` by default. */
   readonly place?: Place;
 }
+
+const OBJECT_KIND: Kind = ['an object of SYNTH_OBJECTS', (v) => OBJECT[1](v) && FUNCTION[1]((v as SynthObject).draw)];
+export const DATASET: Kinds = {
+  'object?': OBJECT_KIND,
+  trainIdentities: NATURAL,
+  testIdentities: NATURAL,
+  imagesPerIdentity: COUNT,
+  height: SIDE,
+  width: SIDE,
+  seed: NATURAL,
+  'place?': PLACE,
+};
 
 /** A picture of a synthetic dataset, or the tables of one of its halves once all its pictures are drawn. */
 export type SynthPart =
@@ -42,8 +55,10 @@ export function synthTotal({ trainIdentities, testIdentities, imagesPerIdentity 
 }
 
 /** Draws a synthetic dataset part by part; no identity is in both halves. A pure function of the options. */
-export function* synthDataset(options: SynthDatasetOptions): Generator<SynthPart> {
+export function* synthDataset(...args: [options: SynthDatasetOptions]): Generator<SynthPart> {
+  const [options] = checked('synthDataset', { options: DATASET }, args);
   const { trainIdentities, testIdentities, imagesPerIdentity, object = PEOPLE } = options;
+  const { seed, height, width, place } = options;
   synthTotal(options);
   const halves = [
     ['train', 1, trainIdentities],
@@ -53,7 +68,7 @@ export function* synthDataset(options: SynthDatasetOptions): Generator<SynthPart
     const poses = new Map<string, Pose>();
     for (let identity = first; identity <= last; identity++)
       for (let index = 0; index < imagesPerIdentity; index++) {
-        const { image, pose } = object.draw({ ...options, identity, index });
+        const { image, pose } = object.draw({ seed, identity, index, height, width, place });
         const name = synthName(identity, index);
         poses.set(name, pose);
         yield { kind: 'image', split, name, image };

@@ -1,4 +1,5 @@
 import lampJson from '../../skeletons/lamp.json' with { type: 'json' };
+import { checked } from '../gpu/arguments.js';
 import type { Point } from '../pose/affine.js';
 import { parseSkeleton, type Skeleton } from '../pose/skeleton.js';
 import { type Stream, stream } from './random.js';
@@ -6,7 +7,7 @@ import { backdropAt } from './synth/backdrop.js';
 import { composite, develop, extent, light, occluder, paintOver } from './synth/camera.js';
 import { bend, lamp, type SeenLamp, seenLamp } from './synth/lamp.js';
 import { Canvas } from './synth/raster.js';
-import type { SynthOptions, SynthPicture } from './synth.js';
+import { PICTURE, type SynthOptions, type SynthPicture } from './synth.js';
 
 /** A desk lamp: a foot, two arms and a head with a shade; what is not a person trains the same way. */
 export const LAMP: Skeleton = parseSkeleton(lampJson, 'skeletons/lamp.json');
@@ -17,7 +18,8 @@ export const LAMP: Skeleton = parseSkeleton(lampJson, 'skeletons/lamp.json');
  * is the bulb that is turned away. The foot is annotated when covered, but for one picture in 25, as a person's trunk
  * is.
  */
-export function drawLamp(options: SynthOptions): SynthPicture {
+export function drawLamp(...args: [options: SynthOptions]): SynthPicture {
+  const [options] = checked('drawLamp', { options: PICTURE }, args);
   const { seed, identity, index, height = 128, width = 64, place = 'anywhere' } = options;
   const random = stream(seed, identity, 4, index);
   const what = lamp(seed, identity);

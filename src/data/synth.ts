@@ -1,5 +1,6 @@
+import { COUNT, checked, type Kind, type Kinds, NATURAL, numeric, OBJECT, oneOf } from '../gpu/arguments.js';
 import type { Point } from '../pose/affine.js';
-import { PERSON, type Pose } from '../pose/skeleton.js';
+import { PERSON, type Pose, type Skeleton } from '../pose/skeleton.js';
 import type { Image } from './image.js';
 import { type Stream, stream } from './random.js';
 import { backdropAt, type Place } from './synth/backdrop.js';
@@ -21,7 +22,26 @@ export interface SynthOptions {
   readonly width?: number;
   /** `'anywhere'` (default), where now and then something stands before the person, or `'studio'`, where nothing does. */
   readonly place?: Place;
+  /** Of the model that the picture is for (`frameOf`); `UsageError` when it is not the person's. */
+  readonly skeleton?: Skeleton;
 }
+
+export const IDENTITY = /* @__PURE__ */ numeric('an integer from 1 to 9999', (v) => COUNT[1](v) && v < 10_000);
+export const SIDE = /* @__PURE__ */ numeric('an integer from 1 to 4096', (v) => COUNT[1](v) && v <= 4096);
+export const PLACE = /* @__PURE__ */ oneOf('anywhere', 'studio');
+export const PICTURE: Kinds = {
+  seed: NATURAL,
+  identity: IDENTITY,
+  index: NATURAL,
+  'height?': SIDE,
+  'width?': SIDE,
+  'place?': PLACE,
+};
+
+const OF_PERSON: Kind = [
+  'a skeleton with the joints of a person',
+  (v) => OBJECT[1](v) && String((v as Skeleton).joints) === String(PERSON.joints),
+];
 
 /** A drawn picture with the joints of its person, in whole pixels; hidden ones and those outside are null. */
 export interface SynthPicture {
@@ -41,7 +61,8 @@ export function synthName(identity: number, index: number): string {
  * covers is missing, as in real annotations. Shoulders and hips are annotated when covered, as pose estimators do, but
  * for one picture in 25.
  */
-export function drawSynthetic(options: SynthOptions): SynthPicture {
+export function drawSynthetic(...args: [options: SynthOptions]): SynthPicture {
+  const [options] = checked('drawSynthetic', { options: { ...PICTURE, 'skeleton?': OF_PERSON } }, args);
   const { seed, identity, index, height = 128, width = 64, place = 'anywhere' } = options;
   const random = stream(seed, identity, 2, index);
   const who = person(seed, identity);

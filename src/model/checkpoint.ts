@@ -1,13 +1,26 @@
-import type { ParameterSet } from '../autograd/leaves.js';
+import { PARAMETERS, type ParameterSet } from '../autograd/leaves.js';
 import { formatShape } from '../autograd/tensor.js';
 import { fieldsOf, parseJson } from '../data/json.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
+import {
+  BYTES,
+  checked,
+  F32,
+  type Kind,
+  type Kinds,
+  mapOf,
+  NATURAL,
+  OBJECT,
+  oneOf,
+  problemOf,
+  STRING,
+} from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import { hashWords } from '../hash.js';
 import { weightsFromPyTorch, weightsToPyTorch } from '../kernels/layout.js';
-import { parseSkeleton, type Skeleton } from '../pose/skeleton.js';
+import { parseSkeleton, SKELETON, type Skeleton } from '../pose/skeleton.js';
 import { VERSION } from '../version.js';
-import { type ConfigOptions, type ModelConfig, modelConfig } from './config.js';
+import { CONFIG, type ConfigOptions, type ModelConfig } from './config.js';
 import type { Features } from './features.js';
 
 /** Parameters by name in device layout, as `ParameterStorage` reads and writes them. */
@@ -44,6 +57,36 @@ export interface Checkpoint {
   /** Tensors in PyTorch layouts, `generator.appearance.0.weight`, `discriminator.0.weight`, … */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
+
+const FEATURES: Kind = /* @__PURE__ */ oneOf('vgg19', 'filter bank', 'none');
+export const NETS: Kinds = { generator: PARAMETERS, discriminator: PARAMETERS };
+export const CHECKPOINT: Kind = [
+  'a checkpoint, as of fromCheckpoint',
+  (v) => OBJECT[1](v) && OBJECT[1]((v as Checkpoint).info),
+];
+const WEIGHTS = /* @__PURE__ */ mapOf(F32);
+/** The weights of both networks, alone or with all else of a training state. */
+export const VALUES: Kinds = {
+  generator: WEIGHTS,
+  discriminator: WEIGHTS,
+  'moments?': {
+    'generator.m': WEIGHTS,
+    'generator.v': WEIGHTS,
+    'discriminator.m': WEIGHTS,
+    'discriminator.v': WEIGHTS,
+  },
+  'step?': NATURAL,
+  'randomStep?': NATURAL,
+};
+const INFO: Kinds = {
+  config: CONFIG,
+  recipe: OBJECT,
+  skeleton: SKELETON,
+  step: NATURAL,
+  seed: NATURAL,
+  features: FEATURES,
+  'library?': STRING,
+};
 
 /** What a file of this kind says in its metadata under `format`. */
 const FORMAT = 'webgpu-pose-gan checkpoint';
@@ -123,10 +166,9 @@ export function throwProblems(file: string, problems: readonly string[], advice:
  * values are missing or of the wrong length.
  */
 export function toCheckpoint(
-  nets: Nets,
-  values: Readonly<Record<Net, Weights>>,
-  info: Omit<CheckpointInfo, 'library'>,
+  ...args: [nets: Nets, values: Readonly<Record<Net, Weights>>, info: Omit<CheckpointInfo, 'library'>]
 ): Uint8Array {
+  const [nets, values, info] = checked('toCheckpoint', { nets: NETS, values: VALUES, info: INFO }, args);
   const file = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const net of ['generator', 'discriminator'] as const)
     addTensors(file, nets[net], values[net], (p) => fileName(net, p));
@@ -144,7 +186,8 @@ export function toCheckpoint(
 }
 
 /** Reads a checkpoint. `name` is for errors: a `UsageError` says what the file is instead, or which field is bad. */
-export function fromCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
+export function fromCheckpoint(...args: [bytes: Uint8Array, name: string]): Checkpoint {
+  const [bytes, name] = checked('fromCheckpoint', { bytes: BYTES, name: STRING }, args);
   const { metadata, tensors } = readSafetensors(bytes, name);
   checkFormat(name, metadata, FORMAT);
   const field = (key: string) => jsonField(name, metadata, key);
@@ -156,7 +199,7 @@ export function fromCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
         `its skeleton has ${skeleton.joints.length} and ${skeleton.parts.length}`,
     );
   const features = metadata.features as Features;
-  if (!['vgg19', 'filter bank', 'none'].includes(features))
+  if (!FEATURES[1](features))
     throw new UsageError(
       `${name}: its metadata names the features "${features}"; vgg19, filter bank or none are known`,
     );
@@ -177,7 +220,11 @@ export function fromCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
  * name and shape is checked before anything is returned; the error lists what does not fit. Tensors that no set asks
  * for are an error too within a network that is asked for.
  */
-export function weightsOf<N extends Partial<Nets>>(checkpoint: Checkpoint, nets: N): Record<keyof N & Net, Weights> {
+export function weightsOf<N extends Partial<Nets>>(
+  ...args: [checkpoint: Checkpoint, nets: N]
+): Record<keyof N & Net, Weights> {
+  const kinds = { checkpoint: CHECKPOINT, nets: { 'generator?': PARAMETERS, 'discriminator?': PARAMETERS } };
+  const [checkpoint, nets] = checked('weightsOf', kinds, args);
   const problems: string[] = [];
   const result: Partial<Record<Net, Weights>> = {};
   for (const [net, set] of Object.entries(nets) as [Net, ParameterSet | undefined][]) {
@@ -225,23 +272,10 @@ export function countField(name: string, metadata: Readonly<Record<string, strin
   return value;
 }
 
-/** Every field of a configuration must be there and of the kind that a preset's has. */
+/** Every field of a configuration must be there, of its kind, and known. */
 function checkConfig(json: unknown, name: string): ModelConfig {
-  const fail = (key: string, found: unknown) =>
-    new UsageError(`${name}: its configuration has ${found === undefined ? 'no' : `a bad`} "${key}"`);
-  const check = (found: unknown, like: unknown, path: string): void => {
-    if (Array.isArray(like)) {
-      if (!Array.isArray(found) || !found.length || !found.every((c) => Number.isInteger(c) && c > 0))
-        throw fail(path, found);
-    } else if (typeof like === 'object' && like !== null) {
-      if (typeof found !== 'object' || found === null) throw fail(path, found);
-      for (const [key, value] of Object.entries(like))
-        check((found as Record<string, unknown>)[key], value, path ? `${path}.${key}` : key);
-    } else if (typeof found !== typeof like || (typeof like === 'number' && !Number.isFinite(found)))
-      throw fail(path, found);
-  };
-  if (typeof json !== 'object' || json === null) throw new UsageError(`${name}: its configuration is no JSON object`);
-  check(json, modelConfig(), '');
+  const problem = problemOf('its configuration', CONFIG, json);
+  if (problem) throw new UsageError(`${name}: ${problem}`);
   return json as ModelConfig;
 }
 

@@ -1,3 +1,17 @@
+import {
+  BOOLEAN,
+  COUNT,
+  checked,
+  FRACTION,
+  type Kind,
+  type Kinds,
+  NATURAL,
+  NUMBER,
+  numeric,
+  oneOf,
+  POSITIVE,
+  STRING,
+} from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import type { GeometryKind } from '../pose/geometry.js';
 
@@ -59,6 +73,45 @@ export interface ModelConfig {
   readonly learningRate: number;
   readonly batch: number;
 }
+
+export const GEOMETRY: Kind = /* @__PURE__ */ oneOf('rectangles', 'keypoints');
+const CHANNELS: Kind = ['a list of channel counts', (v) => Array.isArray(v) && v.length > 0, COUNT];
+const NET: Kinds = {
+  order: /* @__PURE__ */ oneOf('post', 'pre'),
+  slope: NUMBER,
+  normFirst: BOOLEAN,
+  normLast: BOOLEAN,
+  bias: /* @__PURE__ */ oneOf('wherever no norm', 'first'),
+};
+
+/** What each field of a configuration must be. */
+export const CONFIG: Kinds = {
+  height: COUNT,
+  width: COUNT,
+  joints: COUNT,
+  parts: COUNT,
+  geometry: GEOMETRY,
+  skip: /* @__PURE__ */ oneOf('max', 'mean', 'plain'),
+  identity: BOOLEAN,
+  maskOn: /* @__PURE__ */ oneOf('source', 'target'),
+  deformedLevels: NATURAL,
+  streams: /* @__PURE__ */ oneOf(1, 2),
+  encoder: CHANNELS,
+  decoder: CHANNELS,
+  encoderNet: NET,
+  norm: { mode: /* @__PURE__ */ oneOf('channel', 'sample'), epsilon: POSITIVE },
+  dropoutBlocks: NATURAL,
+  dropoutRate: FRACTION,
+  noise: NATURAL,
+  discriminator: CHANNELS,
+  discriminatorNet: NET,
+  discriminatorPad: /* @__PURE__ */ oneOf(0, 1),
+  discriminatorDropout: BOOLEAN,
+  dropoutAtTest: BOOLEAN,
+  loss: { kind: /* @__PURE__ */ oneOf('nearest', 'l1', 'perceptual'), weight: NUMBER, window: COUNT },
+  learningRate: /* @__PURE__ */ numeric('a number of 0 or more', (v) => v >= 0),
+  batch: COUNT,
+};
 
 export type Preset = 'paper' | 'authors';
 export type Size = 'market' | 'fashion' | 'small';
@@ -135,12 +188,18 @@ export interface ConfigOptions {
 }
 
 /** The configuration of a preset, size and ablation. Unknown names are errors that list the known ones. */
-export function modelConfig({
-  preset = 'paper',
-  size = 'market',
-  ablation = 'full',
-  width = 1,
-}: ConfigOptions = {}): ModelConfig {
+export function modelConfig(...args: [options?: ConfigOptions]): ModelConfig {
+  const kinds = {
+    'preset?': STRING,
+    'size?': STRING,
+    'ablation?': STRING,
+    'width?': numeric('in (0, 4]', (v) => v > 0 && v <= 4),
+  };
+  const [{ preset = 'paper', size = 'market', ablation = 'full', width = 1 } = {}] = checked(
+    'modelConfig',
+    { 'options?': kinds },
+    args,
+  );
   for (const [what, name, known] of [
     ['preset', preset, presets],
     ['size', size, sizes],
@@ -148,7 +207,6 @@ export function modelConfig({
   ] as const)
     if (!Object.hasOwn(known, name))
       throw new UsageError(`there is no ${what} ${name}; known are ${Object.keys(known).join(', ')}`);
-  if (!(width > 0 && width <= 4)) throw new UsageError(`width must be in (0, 4], got ${width}`);
   const scaled = (channels: readonly number[], keepLast: boolean) =>
     channels.map((c, i) => (keepLast && i === channels.length - 1 ? c : Math.max(1, Math.round(c * width))));
   const { window, ...rest } = sizes[size];

@@ -1,5 +1,7 @@
 import { input } from '../autograd/leaves.js';
 import type { Tensor } from '../autograd/tensor.js';
+import { checked, F32, type Kind, type Kinds, listOf, NATURAL, STRING } from '../gpu/arguments.js';
+import { UsageError } from '../gpu/errors.js';
 import { noise } from '../kernels/dropout/dropout.js';
 import type { Random } from '../kernels/dropout/random.js';
 import { heatMaps } from '../kernels/heatMaps/heatMaps.js';
@@ -28,6 +30,22 @@ export interface TrainingData extends PairData {
   readonly target: Float32Array;
 }
 
+const FINITE: Kind = [
+  'a Float32Array of finite numbers',
+  (v) => F32[1](v) && (v as Float32Array).every(Number.isFinite),
+];
+/** A batch, with what `Batches` tells of it besides. */
+const PAIRS: Kinds = {
+  source: F32,
+  sourceJoints: F32,
+  targetJoints: F32,
+  affine: FINITE,
+  planes: FINITE,
+  'target?': F32,
+  'step?': NATURAL,
+  'names?': listOf(listOf(STRING)),
+};
+
 /** Graph inputs of `PairData` for a batch of n, and what follows from them. */
 export function pairInputs(config: ModelConfig, n: number, random: Random, dropout: boolean): GeneratorInputs {
   const { height, width, joints, parts } = config;
@@ -51,8 +69,25 @@ function masks({ height, width, deformedLevels }: ModelConfig, planes: Tensor): 
   });
 }
 
-/** The inputs a plan has, out of those that a batch brings. */
-export function feedsFor(names: readonly string[], data: PairData): Record<string, Float32Array> {
+/**
+ * The inputs that a plan has, out of those of the batch that the function `of` was given. `UsageError` unless the batch is whole
+ * and every joint is finite.
+ */
+export function feedsFor(
+  of: string,
+  names: readonly string[],
+  { joints }: ModelConfig,
+  args: [data: PairData],
+): Record<string, Float32Array> {
+  const [data] = checked(of, { data: PAIRS }, args);
+  for (const [name, values] of Object.entries({ sourceJoints: data.sourceJoints, targetJoints: data.targetJoints })) {
+    const at = values.findIndex((v) => !Number.isFinite(v));
+    const [pose, joint] = [Math.floor(at / 2 / joints), Math.floor(at / 2) % joints];
+    if (at >= 0)
+      throw new UsageError(
+        `${of}: joint ${joint} of pose ${pose} in ${name} is at ${values[at]}; a missing one is at −1`,
+      );
+  }
   return Object.fromEntries(
     Object.entries(data as unknown as Record<string, unknown>).filter(([n]) => names.includes(n)),
   ) as Record<string, Float32Array>;

@@ -96,7 +96,7 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
       ? nearestNeighbourDistance(
           compared(net?.image ?? inputs.source),
           compared(input('target', inputs.source.shape)),
-          config.loss,
+          { window: config.loss.window },
         )
       : undefined;
   const levels = (options.features && net?.skips) || [];
@@ -114,7 +114,7 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
     const image = data.source.map((v) => (v + 1) / 2);
     const images = new Float32Array(parts * image.length);
     for (let p = 0; p < parts; p++) images.set(image, p * image.length);
-    const feeds = feedsFor(plan.inputNames, data);
+    const feeds = feedsFor('inspect', plan.inputNames, config, [data]);
     plan.run({ ...feeds, images, eachAffine: data.affine, eachPlanes: data.planes });
     const winners = skips.map(async (y, i) => ({
       scale: height / (y.shape[1] as number),

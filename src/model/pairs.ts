@@ -1,11 +1,13 @@
 import { ParameterSet } from '../autograd/leaves.js';
-import { fromTensor, type Image, toTensor } from '../data/image.js';
+import { fromTensor, IMAGE, type Image, toTensor } from '../data/image.js';
+import { checked, type Kind, listOf, OBJECT } from '../gpu/arguments.js';
+import { UsageError } from '../gpu/errors.js';
 import { Random } from '../kernels/dropout/random.js';
 import { poseTensors } from '../pose/geometry.js';
-import type { Pose, Skeleton } from '../pose/skeleton.js';
+import { POSE, type Pose, SKELETON, type Skeleton } from '../pose/skeleton.js';
 import { Parameters } from './blocks.js';
-import { type Checkpoint, weightsOf } from './checkpoint.js';
-import type { ModelConfig } from './config.js';
+import { CHECKPOINT, type Checkpoint, weightsOf } from './checkpoint.js';
+import { CONFIG, type ModelConfig } from './config.js';
 import { generator } from './generator.js';
 import { type PairData, pairInputs } from './inputs.js';
 import type { Generator } from './trainer.js';
@@ -14,7 +16,8 @@ import type { Generator } from './trainer.js';
  * The generator's parameters of a checkpoint, for `Generator.create`. No GPU is needed: `UsageError` when names or shapes do not
  * fit the checkpoint's own configuration.
  */
-export function generatorParameters(checkpoint: Checkpoint): ParameterSet {
+export function generatorParameters(...args: [checkpoint: Checkpoint]): ParameterSet {
+  const [checkpoint] = checked('generatorParameters', { checkpoint: CHECKPOINT }, args);
   const { config } = checkpoint.info;
   // Building the graph makes names and shapes; the initial values behind them are never computed.
   const shapes = new ParameterSet('generator');
@@ -33,7 +36,9 @@ export interface ModelFrame {
 }
 
 /** Size and skeleton that a checkpoint takes. */
-export function frameOf({ info: { config, skeleton } }: Checkpoint): ModelFrame {
+export function frameOf(...args: [checkpoint: Checkpoint]): ModelFrame {
+  const [{ info }] = checked('frameOf', { checkpoint: CHECKPOINT }, args);
+  const { config, skeleton } = info;
   return { height: config.height, width: config.width, skeleton };
 }
 
@@ -44,11 +49,20 @@ export interface PosePair {
   readonly target: Pose;
 }
 
+const PAIRS = /* @__PURE__ */ listOf({ image: IMAGE, pose: POSE, target: POSE });
+
 /** A list of n pairs as the generator takes it. `UsageError` when a trunk joint is missing. */
-export function pairData(config: ModelConfig, skeleton: Skeleton, pairs: readonly PosePair[]): PairData {
+export function pairData(...args: [config: ModelConfig, skeleton: Skeleton, pairs: readonly PosePair[]]): PairData {
+  const [config, skeleton, pairs] = checked('pairData', { config: CONFIG, skeleton: SKELETON, pairs: PAIRS }, args);
   const size = config.height * config.width * 3;
   const source = new Float32Array(pairs.length * size);
-  for (const [i, { image }] of pairs.entries()) toTensor(image, source, i * size);
+  for (const [i, { image }] of pairs.entries()) {
+    if (image.height !== config.height || image.width !== config.width)
+      throw new UsageError(
+        `pairData: picture ${i} is ${image.height}×${image.width} (height×width), the model takes ${config.height}×${config.width}; resize fits it`,
+      );
+    toTensor(image, source, i * size);
+  }
   const poses = pairs.map(({ pose, target }) => [pose, target] as const);
   return { source, ...poseTensors(config.geometry, skeleton, poses) };
 }
@@ -64,12 +78,14 @@ export function batchFor({ config }: { config: ModelConfig }, count: number): nu
   return config.noise > 0 || config.dropoutAtTest ? 1 : Math.min(AT_ONCE, count);
 }
 
+const MODEL: Kind = ['a Generator', (v) => OBJECT[1](v) && typeof (v as Generator).generate === 'function'];
+
 /** Generates a list of pairs, in order, all with the same noise. The generator's batch should be that of `batchFor`. */
 export async function* generateList(
-  model: Generator,
-  skeleton: Skeleton,
-  pairs: readonly PosePair[],
+  ...args: [model: Generator, skeleton: Skeleton, pairs: readonly PosePair[]]
 ): AsyncGenerator<Image> {
+  const kinds = { model: MODEL, skeleton: SKELETON, pairs: PAIRS };
+  const [model, skeleton, pairs] = checked('generateList', kinds, args);
   const { batch, config } = model;
   const { height, width } = config;
   for (let at = 0; at < pairs.length; at += batch) {

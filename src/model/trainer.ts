@@ -1,17 +1,20 @@
-import { input, ParameterSet } from '../autograd/leaves.js';
+import { input, PARAMETERS, ParameterSet } from '../autograd/leaves.js';
 import { ParameterStorage } from '../autograd/storage.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Plan } from '../compiler/plan.js';
-import type { Engine } from '../gpu/engine.js';
+import { COUNT, checked, F32, type Kinds, mapOf, NATURAL } from '../gpu/arguments.js';
+import { ENGINE, type Engine } from '../gpu/engine.js';
+import { UsageError } from '../gpu/errors.js';
 import { concat } from '../kernels/concat/concat.js';
 import { Random } from '../kernels/dropout/random.js';
 import { Parameters } from './blocks.js';
-import type { ModelConfig } from './config.js';
+import { VALUES } from './checkpoint.js';
+import { CONFIG, type ModelConfig } from './config.js';
 import { generator } from './generator.js';
 import { feedsFor, type PairData, pairInputs, type TrainingData } from './inputs.js';
 import { type Phase, type TrainingStep, trainingStep } from './training.js';
-import type { Vgg } from './vgg.js';
+import { VGG, type Vgg } from './vgg.js';
 
 /** The three losses of an iteration; `reconstruction` is L_NN, L1 or the perceptual distance, before its weight. */
 export interface Losses {
@@ -60,6 +63,15 @@ export function trainingCalls(engine: Engine, options: TrainerOptions): Promise<
   return plannedCalls(engine, outputs, { update: graph.updates });
 }
 
+export const STATE = { ...VALUES, moments: VALUES['moments?'], step: NATURAL, randomStep: NATURAL } as Kinds;
+
+/** Throws unless every parameter has a value, and of its length. */
+function checkWhole(storage: ParameterStorage, values: ReadonlyMap<string, Float32Array>): void {
+  storage.check(values);
+  const missing = storage.names.find((name) => !values.has(name));
+  if (missing !== undefined) throw new UsageError(`the weights have no ${missing}, which the model needs`);
+}
+
 /** Trains a model on one engine: one D and one G update per `step`, in one submission. */
 export class Trainer {
   private constructor(
@@ -72,7 +84,9 @@ export class Trainer {
     readonly plan: Plan,
   ) {}
 
-  static async create(engine: Engine, options: TrainerOptions): Promise<Trainer> {
+  static async create(...args: [engine: Engine, options: TrainerOptions]): Promise<Trainer> {
+    const kinds = { config: CONFIG, seed: NATURAL, 'vgg?': VGG, 'batch?': COUNT };
+    const [engine, options] = checked('Trainer.create', { engine: ENGINE, options: kinds }, args);
     const { config, batch = config.batch } = options;
     const { sets, random, graph, outputs } = trainingGraph(options);
     const plan = await compile(engine, outputs, { update: graph.updates });
@@ -90,8 +104,8 @@ export class Trainer {
   }
 
   /** Submits one iteration. Returns at once. */
-  train(data: TrainingData): void {
-    this.plan.run(feedsFor(this.plan.inputNames, data));
+  train(...args: [data: TrainingData]): void {
+    this.plan.run(feedsFor('Trainer.train', this.plan.inputNames, this.config, args));
   }
 
   /** Losses of the iteration submitted last; the copy is queued now, however late it is awaited. */
@@ -126,14 +140,15 @@ export class Trainer {
   }
 
   /** Goes on from a state. Names and lengths must fit; nothing is written otherwise. */
-  restore(state: TrainingState): void {
+  restore(...args: [state: TrainingState]): void {
+    const [state] = checked('Trainer.restore', { state: STATE }, args);
     const storage = (set: ParameterSet) => ParameterStorage.of(this.engine, set);
     const writes = [
       [storage(this.sets.generator), state.generator],
       [storage(this.sets.discriminator), state.discriminator],
       ...Object.entries(this.#moments()).map(([k, set]) => [storage(set), state.moments[k as 'generator.m']] as const),
     ] as const;
-    for (const [s, values] of writes) s.check(values);
+    for (const [s, values] of writes) checkWhole(s, values);
     for (const [s, values] of writes) s.write(values);
     this.graph.generatorAdam.step = state.step;
     this.graph.discriminatorAdam.step = state.step;
@@ -178,23 +193,26 @@ export class Generator {
   ) {}
 
   static async create(
-    engine: Engine,
-    config: ModelConfig,
-    batch: number,
-    options: GeneratorOptions = {},
+    ...args: [engine: Engine, config: ModelConfig, batch: number, options?: GeneratorOptions]
   ): Promise<Generator> {
-    const { set, random, image } = generatorGraph(config, batch, options);
+    const options = { 'set?': PARAMETERS, 'seed?': NATURAL };
+    const kinds = { engine: ENGINE, config: CONFIG, batch: COUNT, 'options?': options };
+    const [engine, config, batch, given = {}] = checked('Generator.create', kinds, args);
+    const { set, random, image } = generatorGraph(config, batch, given);
     return new Generator(engine, config, batch, set, random, await compile(engine, { image }));
   }
 
   /** Replaces the weights; names and lengths must fit. */
-  load(weights: ReadonlyMap<string, Float32Array>): void {
-    ParameterStorage.of(this.engine, this.set).write(weights);
+  load(...args: [weights: ReadonlyMap<string, Float32Array>]): void {
+    const [weights] = checked('Generator.load', { weights: mapOf(F32) }, args);
+    const storage = ParameterStorage.of(this.engine, this.set);
+    checkWhole(storage, weights);
+    storage.write(weights);
   }
 
   /** Images [N, H, W, 3] in [−1, 1] for a batch of pairs. */
-  async generate(data: PairData): Promise<Float32Array> {
-    this.plan.run(feedsFor(this.plan.inputNames, data));
+  async generate(...args: [data: PairData]): Promise<Float32Array> {
+    this.plan.run(feedsFor('Generator.generate', this.plan.inputNames, this.config, args));
     return this.plan.read('image');
   }
 

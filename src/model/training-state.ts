@@ -1,21 +1,24 @@
 import { fieldsOf } from '../data/json.js';
 import { readSafetensors, writeSafetensors } from '../data/safetensors.js';
+import { BYTES, COUNT, checked, NATURAL, OBJECT, STRING } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import {
   addTensors,
+  CHECKPOINT,
   type Checkpoint,
   checkFormat,
   countField,
   fileName,
   fingerprint,
   jsonField,
+  NETS,
   type Net,
   type Nets,
   takeTensors,
   throwProblems,
   weightsOf,
 } from './checkpoint.js';
-import type { TrainingState } from './trainer.js';
+import { STATE, type TrainingState } from './trainer.js';
 
 /** What the state file holds beside Adam's moments. */
 export interface StateInfo {
@@ -35,7 +38,12 @@ const MOMENTS = ['m', 'v'] as const;
  * `m.` and `v.`, in PyTorch layouts, and the counters. `checkpoint` is the checkpoint's file, whose weights the state
  * belongs to.
  */
-export function toStateFile(nets: Nets, state: TrainingState, info: StateInfo, checkpoint: Uint8Array): Uint8Array {
+export function toStateFile(
+  ...args: [nets: Nets, state: TrainingState, info: StateInfo, checkpoint: Uint8Array]
+): Uint8Array {
+  const about = { orderSeed: NATURAL, batch: COUNT, 'notes?': OBJECT };
+  const kinds = { nets: NETS, state: STATE, info: about, checkpoint: BYTES };
+  const [nets, state, info, checkpoint] = checked('toStateFile', kinds, args);
   const file = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const net of Object.keys(nets) as Net[])
     for (const moment of MOMENTS)
@@ -76,12 +84,12 @@ function readState(bytes: Uint8Array, name: string, checkpoint: Checkpoint) {
  * Everything of a run, from a checkpoint and its state file. Throws `UsageError`, before anything is returned, when
  * names or shapes do not fit or the state belongs to other weights.
  */
-export function fromStateFile(
-  bytes: Uint8Array,
-  name: string,
-  checkpoint: Checkpoint,
-  nets: Nets,
-): { state: TrainingState; info: StateInfo } {
+export function fromStateFile(...args: [bytes: Uint8Array, name: string, checkpoint: Checkpoint, nets: Nets]): {
+  state: TrainingState;
+  info: StateInfo;
+} {
+  const kinds = { bytes: BYTES, name: STRING, checkpoint: CHECKPOINT, nets: NETS };
+  const [bytes, name, checkpoint, nets] = checked('fromStateFile', kinds, args);
   const { info, tensors, counters } = readState(bytes, name, checkpoint);
   const weights = weightsOf(checkpoint, nets);
   const problems: string[] = [];

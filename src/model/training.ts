@@ -1,5 +1,6 @@
 import { gradients } from '../autograd/gradients.js';
 import type { Node, Tensor } from '../autograd/tensor.js';
+import { UsageError } from '../gpu/errors.js';
 import { Adam } from '../kernels/adam/adam.js';
 import { bceWithLogits } from '../kernels/bceWithLogits/bceWithLogits.js';
 import { concatBatch, splitBatch } from '../kernels/concat/batch.js';
@@ -99,7 +100,7 @@ export function trainingStep(
 /** The term beside the adversarial loss: L_NN (paper Section 3.3), L1 between images, or L1 between VGG features. */
 function distance({ loss }: ModelConfig, vgg: Vgg | undefined, generated: Tensor, real: Tensor): Tensor {
   if (loss.kind === 'l1') return l1(generated, real);
-  if (!vgg) throw new Error(`the loss ${loss.kind} needs VGG features`);
+  if (!vgg) throw new UsageError(`the loss ${loss.kind} compares features: give vgg, as new Vgg(filterBank())`);
   if (loss.kind === 'perceptual') return l1(vgg.conv2_1(generated), vgg.conv2_1(real));
   return mean(nearestNeighbourDistance(vgg.conv1_2(generated), vgg.conv1_2(real), { window: loss.window }));
 }

@@ -1,5 +1,7 @@
 import { constant, ParameterSet } from '../autograd/leaves.js';
 import type { Tensor } from '../autograd/tensor.js';
+import { checked, F32, type Kind, mapOf } from '../gpu/arguments.js';
+import { UsageError } from '../gpu/errors.js';
 import { conv2d } from '../kernels/conv2d/conv2d.js';
 import { relu } from '../kernels/elementwise/elementwise.js';
 import { maxPool2d } from '../kernels/maxPool2d/maxPool2d.js';
@@ -18,7 +20,11 @@ export const VGG_LAYERS = {
 export class Vgg {
   readonly set = new ParameterSet('vgg');
 
-  constructor(weights: ReadonlyMap<string, Float32Array>) {
+  constructor(...args: [weights: ReadonlyMap<string, Float32Array>]) {
+    const [weights] = checked('new Vgg', { weights: mapOf(F32) }, args);
+    const known = Object.keys(VGG_LAYERS).flatMap((layer) => [`${layer}.weight`, `${layer}.bias`]);
+    const strange = [...weights.keys()].find((name) => !known.includes(name));
+    if (strange !== undefined) throw new UsageError(`new Vgg: there is no ${strange}; known are ${known.join(', ')}`);
     for (const [layer, shape] of Object.entries(VGG_LAYERS)) {
       const w = weights.get(`${layer}.weight`);
       const b = weights.get(`${layer}.bias`);
@@ -54,3 +60,5 @@ export class Vgg {
     return this.#layer('conv2_1', maxPool2d(this.conv1_2(image), { kernel: 2 }));
   }
 }
+
+export const VGG: Kind = ['a Vgg', (v) => v instanceof Vgg];

@@ -31,6 +31,6 @@ export function datasetPaths(folder: string, name: string, split: data.Split) {
 }
 
 /** Opens and checks one half of a dataset on the disk, as `openDataset` of any source does. */
-export function openDataset(options: DatasetOptions): Promise<data.Dataset> {
-  return data.openDataset(folderSource(options.folder, options.workers), options);
+export function openDataset({ folder, workers, ...options }: DatasetOptions): Promise<data.Dataset> {
+  return data.openDataset(folderSource(folder, workers), options);
 }

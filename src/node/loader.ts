@@ -9,7 +9,7 @@ export interface LoaderOptions extends BatchOptions {
 
 /** Batches of a dataset on the disk; reading and decoding run on worker threads. */
 export class Loader extends Batches {
-  constructor(dataset: Dataset, options: LoaderOptions) {
-    super(dataset, () => new DecodePool(options.workers), options);
+  constructor(dataset: Dataset, { workers, ...options }: LoaderOptions) {
+    super(dataset, () => new DecodePool(workers), options);
   }
 }

@@ -29,7 +29,7 @@ export const skeletonPath = (folder: string, name: string) => join(folder, `${na
  * for impossible counts and when a dataset of that name is there.
  */
 export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
-  const { folder, name, overwrite } = options;
+  const { folder, name, overwrite, onProgress, ...drawing } = options;
   const { skeleton } = options.object ?? PEOPLE;
   if (!/^[\w.]+(-[\w.]+)*$/.test(name))
     throw new UsageError(`"${name}" cannot be the name of a dataset; letters, digits, _ . and - can`);
@@ -49,13 +49,13 @@ export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
   else writeFileAtomic(beside, `${JSON.stringify(skeleton, null, 2)}\n`);
   let done = 0;
   const counts: Partial<Record<Split, { images: number; pairs: number }>> = {};
-  for (const part of synthDataset(options)) {
+  for (const part of synthDataset(drawing)) {
     const paths = datasetPaths(folder, name, part.split);
     if (part.kind === 'image') {
       // Pictures can be drawn again, and the tables that make them a dataset come last: syncing each would only be
       // slow.
       writeFileAtomic(join(paths.images, part.name), encodePng(part.image), { sync: false });
-      options.onProgress?.(++done, total);
+      onProgress?.(++done, total);
     } else {
       writeFileAtomic(paths.pairs, part.pairs);
       writeFileAtomic(paths.annotations, part.annotations);

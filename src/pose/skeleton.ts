@@ -1,5 +1,5 @@
 import person from '../../skeletons/person.json' with { type: 'json' };
-import { type Kinds, listOf, NUMBER, OBJECT, problemOf, STRING, shown } from '../gpu/arguments.js';
+import { type Kind, type Kinds, listOf, NUMBER, OBJECT, problemOf, STRING, shown } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Point } from './affine.js';
 
@@ -54,6 +54,12 @@ export interface Skeleton {
   readonly parts: readonly Part[];
 }
 
+/** A checked skeleton as an argument. */
+export const SKELETON: Kind = [
+  'a skeleton, as of parseSkeleton',
+  (v) => OBJECT[1](v) && Array.isArray((v as Skeleton).parts) && Array.isArray((v as Skeleton).joints),
+];
+
 /** The joints of one image, in the order of the skeleton; `null` where one is missing. */
 export type Pose = readonly (Point | null)[];
 
@@ -78,6 +84,9 @@ const PARTS: Readonly<Record<Part['kind'], Kinds>> = {
   box: { name: STRING, kind: STRING, joints: NAMES, 'with?': NAMES, 'anchors?': NAMES },
   trunk: { name: STRING, kind: STRING },
 };
+
+/** Whether its joints are there and finite is checked with its skeleton, which names them. */
+export const POSE: Kind = ['a list of joints', Array.isArray];
 
 /** The person of the paper: 18 joints, ten parts. */
 export const PERSON: Skeleton = parseSkeleton(person, 'skeletons/person.json');
@@ -140,10 +149,22 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
 /** Places of the joints by name: every batch of a training run looks hundreds of them up. */
 const indices = /* @__PURE__ */ new WeakMap<Skeleton, ReadonlyMap<string, number>>();
 
+/** Throws `UsageError` that names the joint unless a pose has every joint of the skeleton, each finite or missing. */
+export function checkPose({ name, joints }: Skeleton, pose: Pose): void {
+  if (!Array.isArray(pose) || pose.length !== joints.length)
+    throw new UsageError(
+      `a pose of ${name} is a list of ${joints.length} joints, got ${Array.isArray(pose) ? pose.length : shown(pose)}`,
+    );
+  for (const [i, p] of pose.entries())
+    if (p && !(p.length === 2 && Number.isFinite(p[0]) && Number.isFinite(p[1])))
+      throw new UsageError(
+        `${joints[i]} must be two finite numbers, x and y, or null where it is missing; got ${shown(p)}`,
+      );
+}
+
 /** Looks joints up by name. */
 export function jointFinder(skeleton: Skeleton, pose: Pose): (name: string) => Point | undefined {
-  if (pose.length !== skeleton.joints.length)
-    throw new UsageError(`a pose of ${skeleton.name} has ${skeleton.joints.length} joints, got ${pose.length}`);
+  checkPose(skeleton, pose);
   let index = indices.get(skeleton);
   if (!index) {
     index = new Map(skeleton.joints.map((n, i) => [n, i]));
@@ -180,6 +201,7 @@ export function isValid(skeleton: Skeleton, pose: Pose): boolean {
 
 /** The pose in the mirrored image: x → width − 1 − x, and sides exchanged. */
 export function flipPose(skeleton: Skeleton, pose: Pose, width: number): Pose {
+  checkPose(skeleton, pose);
   const index = new Map(skeleton.joints.map((n, i) => [n, i]));
   const flipped: (Point | null)[] = pose.map((p) => p && [width - 1 - p[0], p[1]]);
   for (const [a, b] of skeleton.mirror) {
