@@ -1,8 +1,9 @@
 import { loadTuning } from './browser-tuning.js';
+import { anyOf, checked, type Kind, oneOf, STRING } from './gpu/arguments.js';
 import { requestDevice } from './gpu/device.js';
-import { Engine } from './gpu/engine.js';
+import { DEVICE, Engine } from './gpu/engine.js';
 import { AdapterError, UsageError } from './gpu/errors.js';
-import type { AdapterIdentity, Tuning } from './gpu/tuner.js';
+import { type AdapterIdentity, TUNING, type Tuning } from './gpu/tuner.js';
 import { place } from './place.js';
 
 export { loadTuning, saveTuning } from './browser-tuning.js';
@@ -19,11 +20,20 @@ export interface OpenOptions {
   tuning?: Tuning | false;
 }
 
+const ADAPTER: Kind = ['a GPUAdapter', (v) => typeof (v as GPUAdapter)?.requestDevice === 'function'];
+
 /**
  * Opens a device in a page, a Web Worker or Deno, or wraps one that the caller owns. Throws `AdapterError` that says what to
  * switch on or to import instead when there is no adapter, `UsageError` for a tuning of another adapter or library version.
  */
-export async function open(options: OpenOptions = {}): Promise<Engine> {
+export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
+  const kinds = {
+    'device?': DEVICE,
+    'adapter?': anyOf(oneOf('high-performance', 'low-power', 'software'), ADAPTER),
+    'label?': STRING,
+    'tuning?': anyOf(TUNING, oneOf(false)),
+  };
+  const [options = {}] = checked('open', { 'options?': kinds }, args);
   const { label } = options;
   let { device } = options;
   let adapterInfo: GPUAdapterInfo | undefined;

@@ -1,7 +1,8 @@
+import { anyOf, checked, oneOf, STRING } from './gpu/arguments.js';
 import { requestDevice } from './gpu/device.js';
 import { describeAdapter, Engine, isSoftware } from './gpu/engine.js';
 import { AdapterError } from './gpu/errors.js';
-import { type AdapterIdentity, adapterIdentity, type Tuning } from './gpu/tuner.js';
+import { type AdapterIdentity, adapterIdentity, TUNING, type Tuning } from './gpu/tuner.js';
 import { INSTALL } from './node/chromium-package.js';
 import { embeddedProblem, loadEmbedded, systemLoader } from './node/embedded.js';
 import { loadTuning, readTuning } from './node/tuning-files.js';
@@ -145,7 +146,9 @@ function limitNames(adapter: GPUAdapter): string[] {
  * embedded one. Throws `AdapterError` that says how to get an adapter when there is none, `UsageError` when a tuning is asked
  * for that is of another adapter or library version.
  */
-export async function open(options: OpenOptions = {}): Promise<Engine> {
+export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
+  const kinds = { 'adapter?': STRING, 'label?': STRING, 'tuning?': anyOf(TUNING, STRING, oneOf(false)) };
+  const [options = {}] = checked('open', { 'options?': kinds }, args);
   const wanted = options.adapter || process.env.POSE_GAN_ADAPTER || undefined;
   const best = (wanted ? undefined : await systemAdapter()) ?? (await findAdapters(wanted, false))[0];
   if (!best) throw await noAdapter(wanted);

@@ -1,26 +1,37 @@
+import { checked } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
 import { add } from '../kernels/elementwise/elementwise.js';
 import { constant } from './leaves.js';
-import type { Node, Tensor } from './tensor.js';
+import { expectShape, type Node, TENSOR, TENSORS, type Tensor } from './tensor.js';
 
 /**
  * Reverse-mode differentiation by building more graph: the gradient of the scalar `y` with respect to each of `xs`. Nodes are
  * visited in reverse order of creation; a value used k times gets the sum of k gradients.
  */
-export function gradients(y: Tensor, xs: readonly Tensor[]): Tensor[] {
+export function gradients(...args: [y: Tensor, xs: readonly Tensor[]]): Tensor[] {
+  const [y, xs] = checked('gradients', { y: TENSOR, xs: TENSORS }, args);
   if (y.size !== 1) throw new ShapeError('gradients', `the differentiated value must be a scalar, got ${y}`);
   return vectorJacobian([y], [constant([1], y.shape, 'one')], xs);
 }
 
 /** Gradient of Σᵢ ⟨ysᵢ, gysᵢ⟩ with respect to each of `xs`. */
-export function vectorJacobian(ys: readonly Tensor[], gys: readonly Tensor[], xs: readonly Tensor[]): Tensor[] {
+export function vectorJacobian(
+  ...args: [ys: readonly Tensor[], gys: readonly Tensor[], xs: readonly Tensor[]]
+): Tensor[] {
+  const op = 'vectorJacobian';
+  const [ys, gys, xs] = checked(op, { ys: TENSORS, gys: TENSORS, xs: TENSORS }, args);
+  if (ys.length !== gys.length) throw new ShapeError(op, `${ys.length} ys need as many gys, got ${gys.length}`);
   const nodes = dependents(ys, xs);
   const sums = new Map<Tensor, Tensor>();
   const accumulate = (t: Tensor, g: Tensor) => {
     const sum = sums.get(t);
     sums.set(t, sum ? add(sum, g) : g);
   };
-  for (const [i, y] of ys.entries()) accumulate(y, gys[i] as Tensor);
+  for (const [i, y] of ys.entries()) {
+    const gy = gys[i] as Tensor;
+    expectShape(op, `gys.${i}`, gy, y.shape, `the shape of ${y}`);
+    accumulate(y, gy);
+  }
   for (const node of [...nodes].sort((a, b) => b.id - a.id)) {
     const gs = node.outputs.map((o) => sums.get(o));
     if (gs.every((g) => g === undefined)) continue;

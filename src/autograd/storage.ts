@@ -1,7 +1,8 @@
-import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import { checked, F32, listOf, mapOf, OBJECT } from '../gpu/arguments.js';
+import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
-import type { ParameterSet } from './leaves.js';
+import { PARAMETERS, type ParameterSet } from './leaves.js';
 import { formatShape } from './tensor.js';
 
 /** Element alignment of everything that is bound by a byte range: WebGPU's guaranteed 256 bytes. */
@@ -47,7 +48,9 @@ export class ParameterStorage {
   ) {}
 
   /** The storage of `set` on `engine`, made and filled with initial values at the first call. */
-  static of(engine: Engine, set: ParameterSet, outcomes: Outcomes = []): ParameterStorage {
+  static of(...args: [engine: Engine, set: ParameterSet, outcomes?: Outcomes]): ParameterStorage {
+    const kinds = { engine: ENGINE, set: PARAMETERS, 'outcomes?': listOf(OBJECT) };
+    const [engine, set, outcomes = []] = checked('ParameterStorage.of', kinds, args);
     const found = engine.resident.get(set) as ParameterStorage | undefined;
     if (found) return found;
     set.close();
@@ -94,7 +97,8 @@ export class ParameterStorage {
   }
 
   /** Throws unless every name exists and every length fits. */
-  check(values: ReadonlyMap<string, Float32Array>): void {
+  check(...args: [values: ReadonlyMap<string, Float32Array>]): void {
+    const [values] = checked('ParameterStorage.write', { values: mapOf(F32) }, args);
     for (const [name, v] of values) {
       if (!this.set.names.includes(name))
         throw new UsageError(`no parameter ${name} in set ${this.set.name}; it has ${this.set.names.join(', ')}`);
@@ -108,8 +112,9 @@ export class ParameterStorage {
   }
 
   /** Replaces parameters by name; nothing is written unless all of them fit. */
-  write(values: ReadonlyMap<string, Float32Array>): void {
-    this.check(values);
+  write(...args: [values: ReadonlyMap<string, Float32Array>]): void {
+    this.check(...args);
+    const [values] = args;
     for (const [name, v] of values) this.#upload(name, v);
   }
 }

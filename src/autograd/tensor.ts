@@ -37,7 +37,7 @@ export class Tensor implements TensorType {
 /** A graph's value as an argument of a function. */
 export const TENSOR: Kind = ['a Tensor', (v) => v instanceof Tensor];
 export const TENSORS: Kind = ['a list of Tensors', Array.isArray, TENSOR];
-export const SHAPE: Kind = NUMBERS;
+export const SHAPE = NUMBERS;
 
 /** One application of an op. Nodes are numbered in the order they were made, which is the order in which a plan runs them. */
 export class Node {

@@ -1,7 +1,8 @@
 import { loadKernels } from '../autograd/on-demand.js';
 import type { Call, Op, Variant } from '../autograd/op.js';
-import type { Node, Tensor } from '../autograd/tensor.js';
-import type { Engine } from '../gpu/engine.js';
+import { Node, TENSOR, TENSORS, type Tensor } from '../autograd/tensor.js';
+import { anyOf, BOOLEAN, checked, FUNCTION, type Kinds, listOf, oneOf, recordOf } from '../gpu/arguments.js';
+import { ENGINE, type Engine } from '../gpu/engine.js';
 import { copyOp } from '../kernels/copy/copy.js';
 import { allocate } from './allocate.js';
 import { choose } from './choose.js';
@@ -28,15 +29,26 @@ export interface CompileOptions {
   fuse?: boolean | 'everywhere';
 }
 
+type CompileArgs = [engine: Engine, outputs: Readonly<Record<string, Tensor>>, options?: CompileOptions];
+
+const takes = (): Kinds => ({
+  engine: ENGINE,
+  outputs: recordOf(TENSOR),
+  'options?': {
+    'update?': listOf(['an update, as of adam.minimize', (v) => v instanceof Node && v.op.kind === 'update']),
+    'retain?': anyOf(oneOf('all'), TENSORS),
+    'variant?': FUNCTION,
+    'align?': BOOLEAN,
+    'fuse?': oneOf(true, false, 'everywhere'),
+  },
+});
+
 /**
  * Plans a graph for an engine, once: which kernels run, where every value lies, pipelines and bind groups. The plan is then
  * replayed. Rejects with a typed error (`LimitError`, `OutOfMemoryError`, `ShaderError`) that names the op.
  */
-export async function compile(
-  engine: Engine,
-  outputs: Readonly<Record<string, Tensor>>,
-  options: CompileOptions = {},
-): Promise<Plan> {
+export async function compile(...args: CompileArgs): Promise<Plan> {
+  const [engine, outputs, options = {}] = checked('compile', takes(), args);
   return compileFor(targetOf(engine, options), engine, { ...options, outputs }, options.fuse);
 }
 
@@ -52,11 +64,8 @@ export async function compileFor(
 }
 
 /** The launches that `compile` would plan, in order; nothing is allocated. For `tune`. */
-export async function plannedCalls(
-  engine: Engine,
-  outputs: Readonly<Record<string, Tensor>>,
-  options: CompileOptions = {},
-): Promise<readonly LaunchedCall[]> {
+export async function plannedCalls(...args: CompileArgs): Promise<readonly LaunchedCall[]> {
+  const [engine, outputs, options = {}] = checked('plannedCalls', takes(), args);
   const { calls } = await runPasses(targetOf(engine, options), { ...options, outputs }, options.fuse);
   return calls.filter(isLaunched);
 }

@@ -1,5 +1,6 @@
 import type { LeafAttrs } from '../autograd/leaves.js';
 import { formatShape, sizeOf, type TensorData, type TensorType } from '../autograd/tensor.js';
+import { F32, problemOf, U32 } from '../gpu/arguments.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
 
 /** An input of a plan and the buffer that holds its value. */
@@ -35,22 +36,30 @@ export class PlanInputs {
       if (!input || input.attrs.feed)
         throw new UsageError(`the plan has no input ${name}; it has ${this.names.join(', ') || 'none'}`);
       const { shape, dtype } = input.type;
+      const kind = dtype === 'u32' ? U32 : F32;
+      const problem = problemOf(`input ${name}, ${dtype} ${formatShape(shape)},`, kind, data);
+      if (problem) throw new ShapeError('run', problem);
       const size = sizeOf(shape);
+      const empty = data.length ? '' : '; the buffer of an empty array may have been transferred';
       if (data.length !== size)
-        throw new ShapeError('run', `input ${name} is ${formatShape(shape)} (${size} values), got ${data.length}`);
-      if (data instanceof Uint32Array !== (dtype === 'u32'))
-        throw new ShapeError('run', `input ${name} is ${dtype}, got a ${data.constructor.name}`);
+        throw new ShapeError(
+          'run',
+          `input ${name} is ${formatShape(shape)} (${size} values), got ${data.length}${empty}`,
+        );
     }
     for (const [name, { attrs, type }] of this.#inputs) {
-      if (!attrs.feed && !this.#given.has(name) && !given[name])
+      if (!attrs.feed && !this.#given.has(name) && !Object.hasOwn(given, name))
         throw new UsageError(`input ${name} ${formatShape(type.shape)} was never given; pass it to run()`);
     }
   }
 
   /** Writes the given values and those that the inputs compute themselves. */
   write(queue: GPUQueue, given: Readonly<Record<string, TensorData>>): void {
-    for (const [name, { attrs, buffer }] of this.#inputs) {
-      const data = attrs.feed ? attrs.feed() : given[name];
+    // An input that computes its value may throw, which must happen before anything is written.
+    const all = [...this.#inputs].map(([name, { attrs, buffer }]) => {
+      return [name, attrs.feed ? attrs.feed() : Object.hasOwn(given, name) && given[name], buffer] as const;
+    });
+    for (const [name, data, buffer] of all) {
       if (!data) continue;
       queue.writeBuffer(buffer, 0, data as BufferSource);
       this.#given.add(name);

@@ -1,6 +1,7 @@
 import type { LeafAttrs } from '../autograd/leaves.js';
 import { ParameterStorage } from '../autograd/storage.js';
-import { channelsOf, rowsOf, type Tensor, type TensorData } from '../autograd/tensor.js';
+import { channelsOf, rowsOf, TENSOR, type Tensor, type TensorData } from '../autograd/tensor.js';
+import { anyOf, COUNT, checked, recordOf, STRING } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
@@ -31,6 +32,9 @@ export interface HostTimes {
   readonly recording: number;
   readonly submission: number;
 }
+
+type Inputs = Readonly<Record<string, TensorData>>;
+const RUN = { 'inputs?': /* @__PURE__ */ recordOf() };
 
 /** What a plan consists of; the benchmark and the checks look at it. */
 export interface PlanParts {
@@ -133,12 +137,13 @@ export class Plan {
    * Runs the plan once. Inputs are given by name in device layout (NHWC); one that is left out keeps its last value. Returns as
    * soon as the work is submitted; a later `read` sees its results. Throws `UsageError` or `ShapeError` before any GPU work.
    */
-  run(inputs: Readonly<Record<string, TensorData>> = {}): void {
-    this.runTimed(inputs);
+  run(...args: [inputs?: Inputs]): void {
+    this.runTimed(...args);
   }
 
   /** `run`, and how long the host took for each part of it. */
-  runTimed(inputs: Readonly<Record<string, TensorData>> = {}): HostTimes {
+  runTimed(...args: [inputs?: Inputs]): HostTimes {
+    const [inputs = {}] = checked('Plan.run', RUN, args);
     const begin = performance.now();
     this.#feed(inputs);
     const fed = performance.now();
@@ -149,7 +154,7 @@ export class Plan {
     return { inputs: fed - begin, recording: recorded - fed, submission: performance.now() - recorded };
   }
 
-  #feed(inputs: Readonly<Record<string, TensorData>>): void {
+  #feed(inputs: Inputs): void {
     this.#expectAlive();
     this.#inputs.check(inputs);
     this.engine.scoped('inputs', ({ queue }) => this.#inputs.write(queue, inputs));
@@ -177,24 +182,27 @@ export class Plan {
    * queued at once, so the value is that of the runs submitted so far, however late the promise is awaited. Rejects with
    * `UsageError` for any other value: compile with `retain` to keep it.
    */
-  async read(what: Tensor | string): Promise<Float32Array> {
-    return new Float32Array(await this.#bytes(what, 'f32'));
+  async read(...args: [what: Tensor | string]): Promise<Float32Array> {
+    return new Float32Array(await this.#bytes('Plan.read', args, 'f32'));
   }
 
   /** `read` for tensors of unsigned integers. */
-  async readUint(what: Tensor | string): Promise<Uint32Array> {
-    return new Uint32Array(await this.#bytes(what, 'u32'));
+  async readUint(...args: [what: Tensor | string]): Promise<Uint32Array> {
+    return new Uint32Array(await this.#bytes('Plan.readUint', args, 'u32'));
   }
 
   /** Reads a scalar: a loss. */
-  async scalar(what: Tensor | string): Promise<number> {
-    return (await this.read(what))[0] as number;
+  async scalar(...args: [what: Tensor | string]): Promise<number> {
+    return (await this.read(...args))[0] as number;
   }
 
-  async #bytes(what: Tensor | string, dtype: Tensor['dtype']): Promise<ArrayBuffer> {
+  async #bytes(of: string, args: [what: Tensor | string], dtype: Tensor['dtype']): Promise<ArrayBuffer> {
     this.#expectAlive();
-    const t = typeof what === 'string' ? this.outputs[what] : what;
-    if (!t) throw new UsageError(`the plan has no output ${what}; it has ${Object.keys(this.outputs).join(', ')}`);
+    const [what] = checked(of, { what: anyOf(TENSOR, STRING) }, args);
+    const { outputs } = this;
+    if (typeof what === 'string' && !Object.hasOwn(outputs, what))
+      throw new UsageError(`the plan has no output ${what}; it has ${Object.keys(outputs).join(', ')}`);
+    const t = typeof what === 'string' ? (outputs[what] as Tensor) : what;
     if (t.dtype !== dtype)
       throw new ShapeError('read', `${t} is ${t.dtype}; use ${t.dtype === 'f32' ? 'read' : 'readUint'}`);
     const view = this.#readable.get(t);
@@ -230,7 +238,8 @@ export class Plan {
    * Runs the plan `runs` times with every dispatch between two timestamps and gives the median time of each. These are real
    * runs: a training plan trains. Needs a device with the feature `timestamp-query`.
    */
-  async profile(inputs: Readonly<Record<string, TensorData>> = {}, runs = 1): Promise<ProfileRow[]> {
+  async profile(...args: [inputs?: Inputs, runs?: number]): Promise<ProfileRow[]> {
+    const [inputs, runs = 1] = checked('Plan.profile', { ...RUN, 'runs?': COUNT }, args);
     const samples: number[][] = this.steps.map(() => []);
     for (let run = 0; run < runs; run++) {
       const { dispatches } = await this.record(inputs);
@@ -252,7 +261,8 @@ export class Plan {
   }
 
   /** Runs the plan once with every dispatch between two timestamps; by step, when it ran. As `profile`, this is a real run. */
-  async record(inputs: Readonly<Record<string, TensorData>> = {}): Promise<Recording> {
+  async record(...args: [inputs?: Inputs]): Promise<Recording> {
+    const [inputs = {}] = checked('Plan.record', RUN, args);
     const { recordDispatches, requireTimestamps } = await import('../gpu/profiler.js');
     requireTimestamps(this.engine);
     const begin = performance.now();

@@ -1,8 +1,9 @@
 import { label, type Variant } from '../autograd/op.js';
 import { align } from '../autograd/storage.js';
 import { measure } from '../bench/measure.js';
+import { COUNT, checked, FUNCTION, type Kinds, listOf, OBJECT, POSITIVE } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
-import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from '../gpu/errors.js';
 import { requireTimestamps } from '../gpu/profiler.js';
@@ -60,6 +61,18 @@ const LONG = 10;
 /** A candidate this many times slower than the fastest is not sampled further. */
 const HOPELESS = 3;
 
+const TAKES: Kinds = {
+  engine: ENGINE,
+  calls: listOf(OBJECT),
+  'options?': {
+    'samples?': COUNT,
+    'sampleMs?': POSITIVE,
+    'budgetMs?': ['a number', (v) => typeof v === 'number' && !Number.isNaN(v)],
+    'signal?': ['an AbortSignal', (v) => typeof (v as AbortSignal)?.aborted === 'boolean'],
+    'onProgress?': FUNCTION,
+  },
+};
+
 /**
  * Times the candidates of every class of calls that `engine.tuning` has no choice for, each alone on arguments of its own
  * sizes, strides and offsets, and adds the choices to `engine.tuning`; later `compile`s use them. Every candidate is a tested
@@ -67,10 +80,9 @@ const HOPELESS = 3;
  * timestamps.
  */
 export async function tune(
-  engine: Engine,
-  calls: readonly LaunchedCall[],
-  options: TuneOptions = {},
+  ...args: [engine: Engine, calls: readonly LaunchedCall[], options?: TuneOptions]
 ): Promise<TuneResult> {
+  const [engine, calls, options = {}] = checked('tune', TAKES, args);
   const { budgetMs = Number.POSITIVE_INFINITY, signal, onProgress } = options;
   const tuning = new Tuning(engine.adapter).add(engine.tuning ?? new Tuning(engine.adapter));
   const found = classesOf(calls);

@@ -48,7 +48,7 @@ export const BYTES = /* @__PURE__ */ view('Uint8Array');
 
 export const listOf = (each: Kind | Kinds): Kind => ['a list', Array.isArray, each];
 export const mapOf = (each: Kind): Kind => ['a Map', (v) => tagOf(v) === 'Map', each];
-export const recordOf = (each: Kind): Kind => ['an object of values by name', isPlain, each];
+export const recordOf = (each?: Kind): Kind => ['an object of values by name', isPlain, each];
 export const oneOf = (...values: readonly unknown[]): Kind => [
   values.map(shown).join(' or '),
   (v) => values.includes(v),

@@ -1,7 +1,8 @@
+import { BOOLEAN, checked, FUNCTION, type Kind, OBJECT, STRING } from './arguments.js';
 import { ErrorScopes, type Outcomes } from './error-scopes.js';
 import { DeviceLostError, GpuValidationError, LimitError, PoseGanError, ShaderError } from './errors.js';
 import type { Shader } from './shader.js';
-import { type AdapterIdentity, adapterIdentity, type Tuning } from './tuner.js';
+import { type AdapterIdentity, adapterIdentity, TUNING, type Tuning } from './tuner.js';
 
 /** What the engine has made on its device since it was created; a test reads these to prove that a replay makes nothing. */
 export interface Counters {
@@ -38,6 +39,15 @@ interface Module {
   readonly refused: Promise<unknown>;
 }
 
+export const DEVICE: Kind = ['a GPUDevice', (v) => typeof (v as GPUDevice)?.createBuffer === 'function'];
+const OPTIONS = {
+  'label?': STRING,
+  'adapterInfo?': OBJECT,
+  'software?': BOOLEAN,
+  'wait?': FUNCTION,
+  'tuning?': TUNING,
+};
+
 /**
  * Wraps a `GPUDevice` that the caller owns: allocation with typed errors, a pipeline cache, counters, waiting and read-back.
  * It never destroys the device. Errors are told apart by error scopes alone: those of the engine's own calls are thrown here
@@ -63,10 +73,11 @@ export class Engine {
   readonly #scopes: ErrorScopes;
   #failure: Error | undefined;
 
-  constructor(
-    readonly device: GPUDevice,
-    options: EngineOptions = {},
-  ) {
+  readonly device: GPUDevice;
+
+  constructor(...args: [device: GPUDevice, options?: EngineOptions]) {
+    const [device, options = {}] = checked('new Engine', { device: DEVICE, 'options?': OPTIONS }, args);
+    this.device = device;
     const info = options.adapterInfo ?? device.adapterInfo;
     this.adapterName = describeAdapter(info);
     this.adapter = adapterIdentity(info);
@@ -295,6 +306,8 @@ export class Engine {
     return data;
   }
 }
+
+export const ENGINE: Kind = ['an Engine', (v) => v instanceof Engine];
 
 /** `GPUBufferUsage`, which a worker or Node may lack as a global. */
 export const GPU_BUFFER = {

@@ -1,4 +1,5 @@
 import { VERSION } from '../version.js';
+import type { Kind } from './arguments.js';
 import { UsageError } from './errors.js';
 
 /** Who an adapter is, as far as WebGPU tells; most descriptions carry the driver's version. */
@@ -119,6 +120,8 @@ export class Tuning {
     return tuning;
   }
 }
+
+export const TUNING: Kind = ['a Tuning', (v) => v instanceof Tuning];
 
 function problemOf(choice: unknown): string | undefined {
   if (!isRecord(choice)) return 'is no object';
