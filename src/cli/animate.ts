@@ -18,7 +18,7 @@ import { isValid, type Pose } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { note, say, sayJson } from './terminal.js';
-import { noMore, required, text, whole } from './values.js';
+import { noMore, output, required, text, whole } from './values.js';
 
 /** The target poses, in pixels of the model, without gaps. */
 function sequenceOf(values: Values, checkpoint: Checkpoint, reader: PoseReader, person: Person): Pose[] {
@@ -38,7 +38,11 @@ function sequenceOf(values: Values, checkpoint: Checkpoint, reader: PoseReader, 
 
 /** Where the results go; at least one place is needed. */
 function placesOf(values: Values): { folder?: string; png?: string; gif?: string } {
-  const places = { folder: text(values, 'out'), png: text(values, 'png'), gif: text(values, 'gif') };
+  const places = {
+    folder: output(values, 'out', 'folder'),
+    png: output(values, 'png', 'file'),
+    gif: output(values, 'gif', 'file'),
+  };
   if (!Object.values(places).some(Boolean))
     throw new UsageError('name where the animation goes: --out FOLDER for its frames, --png FILE or --gif FILE');
   return places;

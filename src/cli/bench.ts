@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { isFine, timingText } from '../bench/clock.js';
 import {
@@ -14,7 +13,6 @@ import { benchReport } from '../bench/report.js';
 import { Suite, selected, selects } from '../bench/suite.js';
 import { caseText, comparisonText, suspicious, threeDigits } from '../bench/text.js';
 import type { Engine } from '../gpu/engine.js';
-import { UsageError } from '../gpu/errors.js';
 import { rooms } from '../kernels/rooms.js';
 import { readText, writeFileAtomic } from '../node/files.js';
 import { open } from '../node.js';
@@ -28,7 +26,7 @@ import {
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { say, sayJson, sayLayout } from './terminal.js';
-import { noMore, positive, text, whole } from './values.js';
+import { noMore, output, positive, text, whole } from './values.js';
 
 /** What of the machine a time depends on. */
 function host(): Record<string, string | number> {
@@ -48,14 +46,6 @@ function list(filter: string | undefined, json: boolean): number {
   return 0;
 }
 
-/** The file of an option, if it was given. Refuses a folder before anything is measured. */
-function file(values: Values, name: string): string | undefined {
-  const path = text(values, name);
-  if (path && statSync(path, { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(`--${name} ${path} is a folder; name a file`);
-  return path;
-}
-
 async function run(values: Values, positionals: string[]): Promise<number> {
   if (asksForKernel(values)) return benchKernel(values, positionals);
   noMore(positionals);
@@ -65,7 +55,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const samples = whole(values, 'samples', 7, 1);
   const longestRun = 1000 * positive(values, 'limit', 0.5);
   const oracleLimit = 1e6 * positive(values, 'oracle-limit', 30);
-  const [out, page, old] = [file(values, 'out'), file(values, 'html'), file(values, 'compare')];
+  const [out, page] = [output(values, 'out', 'file'), output(values, 'html', 'file')];
+  const old = text(values, 'compare');
   const before = old ? parseBench(readText(old, 'benchmark'), old) : undefined;
   selected(rooms, filter);
   // The engine's own choice is that of its rule: what a user has tuned is no part of the benchmark.

@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { PoseGanError, UsageError } from '../gpu/errors.js';
-import { complain, sayLayout } from './terminal.js';
+import { UsageError } from '../gpu/errors.js';
+import { fail } from './failures.js';
+import { sayLayout } from './terminal.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>;
@@ -23,11 +24,13 @@ export interface Command {
 const COMMON: Options = {
   adapter: { type: 'string' },
   json: { type: 'boolean' },
+  debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 };
 const COMMON_HELP: Readonly<Record<string, string>> = {
   adapter: 'use the adapter whose name contains this (default: the variable POSE_GAN_ADAPTER, else the best there is)',
   json: 'print one JSON document instead of text',
+  debug: 'show where in the program an error happened (as does the variable POSE_GAN_DEBUG=1)',
   help: 'print this',
 };
 
@@ -45,7 +48,7 @@ export function parseCommand(command: Command, args: string[]): { values: Values
   }
 }
 
-/** Parses the arguments and runs the command; a typed error becomes a line on stderr. Returns the exit code. */
+/** Parses the arguments and runs the command; an error becomes a line on stderr. Returns the exit code. */
 export async function runCommand(command: Command, args: string[]): Promise<number> {
   try {
     const { values, positionals } = parseCommand(command, args);
@@ -55,9 +58,7 @@ export async function runCommand(command: Command, args: string[]): Promise<numb
     }
     return await command.run(values, positionals);
   } catch (error) {
-    if (!(error instanceof PoseGanError)) throw error;
-    complain(`pose-gan ${command.name}: ${error.message}`);
-    return error.name === 'UsageError' ? 2 : 1;
+    return fail(`pose-gan ${command.name}`, error);
   }
 }
 

@@ -9,7 +9,7 @@ import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { limitOf, selectedPairs, splitOf } from './selection.js';
 import { say, sayJson } from './terminal.js';
-import { noMore, required, text, whole } from './values.js';
+import { noMore, output, required, text, whole } from './values.js';
 
 const ROWS: readonly [key: keyof Scores, label: string, digits: number][] = [
   ['l1', 'L1, of 0 … 255 (lower is better)', 2],
@@ -39,6 +39,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const seed = whole(values, 'seed', 0);
   const batch = whole(values, 'batch', config.batch, 1);
   const dataset = await selectedPairs(values, frameOf(checkpoint), { limit: limitOf(values), seed });
+  const out = output(values, 'out', 'file');
   const engine = await open({ adapter: text(values, 'adapter') });
   const bar = progress('evaluating', dataset.pairs.length / 2, { unit: 'pairs' });
   try {
@@ -57,7 +58,6 @@ async function run(values: Values, positionals: string[]): Promise<number> {
       seconds: (performance.now() - started) / 1000,
       ...result,
     };
-    const out = text(values, 'out');
     if (out) writeFileAtomic(out, `${JSON.stringify(report, null, 2)}\n`);
     if (values.json) sayJson(report);
     else say(...tableOf(result));

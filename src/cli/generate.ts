@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { ParameterSet } from '../autograd/leaves.js';
 import { nameProblem } from '../data/file-name.js';
@@ -11,7 +10,7 @@ import type { Checkpoint } from '../model/checkpoint.js';
 import { batchFor, frameOf, generateList, generatorParameters, pairData } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';
-import { writeFileAtomic } from '../node/files.js';
+import { expectWritable, isThere, writeFileAtomic } from '../node/files.js';
 import { generateBatches } from '../node/generation.js';
 import { encodePng } from '../node/images.js';
 import { Loader } from '../node/loader.js';
@@ -21,7 +20,7 @@ import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { limitOf, selectedPairs } from './selection.js';
 import { note, say, sayJson } from './terminal.js';
-import { noMore, required, text, whole } from './values.js';
+import { noMore, required, requiredOutput, text, whole } from './values.js';
 
 interface Result {
   readonly written: readonly string[];
@@ -64,6 +63,7 @@ async function onePicture(values: Values, checkpoint: Checkpoint, set: Parameter
     return readPerson(named.image, named, model, resize);
   });
   const files = fileNames(required(values, 'out'), path, wanted);
+  for (const file of files) expectWritable(file, 'file');
   const pairs = targets.map(({ pose }) => ({ image: person.image, pose: person.pose, target: pose }));
   // Tells of degenerate poses before a device is opened
   pairData(config, skeleton, pairs);
@@ -107,7 +107,7 @@ export function triptychNames(pairs: readonly Pair[]): string[] {
 /** All pairs of a file, as triptychs; those that are there already are left. */
 async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterSet): Promise<Result> {
   const { config, skeleton } = checkpoint.info;
-  const folder = required(values, 'out');
+  const folder = requiredOutput(values, 'out', 'folder');
   const batch = whole(values, 'batch', config.batch, 1);
   const dataset = await selectedPairs(values, frameOf(checkpoint), {
     file: required(values, 'pairs'),
@@ -118,7 +118,7 @@ async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterS
   const name = (at: number) => dataset.images[dataset.pairs[at] as number]?.name ?? '';
   const pairNames = Array.from({ length: count }, (_, i) => [name(2 * i), name(2 * i + 1)] as const);
   const files = triptychNames(pairNames).map((file) => join(folder, file));
-  const missing = files.map((f) => values.force === true || !existsSync(f));
+  const missing = files.map((f) => values.force === true || !isThere(f));
   const steps = Array.from({ length: Math.ceil(count / batch) }, (_, s) => s).filter((s) =>
     missing.slice(s * batch, (s + 1) * batch).some(Boolean),
   );

@@ -17,7 +17,7 @@ import type { Skeleton } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS, selectedPairs } from './selection.js';
 import { say, sayJson } from './terminal.js';
-import { noMore, required, text } from './values.js';
+import { noMore, requiredOutput, text } from './values.js';
 
 /** The model to look into: a checkpoint's, or that of a preset without weights. */
 function modelOf(values: Values) {
@@ -47,7 +47,7 @@ async function pairOf(values: Values, frame: { height: number; width: number; sk
 
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const out = required(values, 'out');
+  const out = requiredOutput(values, 'out', 'file');
   const { config, skeleton, frame, features: trained, generator } = modelOf(values);
   const [from, to] = await pairOf(values, frame);
   const [source, target] = [fittedImage(from.path, frame), fittedImage(to.path, frame)];

@@ -6,6 +6,7 @@ import { bench } from './bench.js';
 import { type Command, runCommand } from './command.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
+import { catchStrayErrors, watchOutput } from './failures.js';
 import { flip } from './flip.js';
 import { generate } from './generate.js';
 import { inspect } from './inspect.js';
@@ -39,10 +40,11 @@ const commands: readonly Command[] = [
 
 function overview(): string {
   const rows = commands.map((c) => `  ${c.name.padEnd(10)} ${c.summary}`);
-  return `pose-gan COMMAND [options]\n\n${rows.join('\n')}\n\npose-gan COMMAND --help tells more. Exit codes: 0 done, 1 failed, 2 wrong usage.\n`;
+  return `pose-gan COMMAND [options]\n\n${rows.join('\n')}\n\npose-gan COMMAND --help tells more.
+Exit codes: 0 done, 1 failed, 2 wrong usage; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.\n`;
 }
 
-/** Runs the command line; returns the exit code: 0 done, 1 failed, 2 wrong usage. */
+/** Runs the command line; returns the exit code, which the overview explains. */
 export async function main(argv: string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (!name || name === '--help' || name === '-h' || name === 'help') {
@@ -57,5 +59,9 @@ export async function main(argv: string[]): Promise<number> {
   return runCommand(command, rest);
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(fileURLToPath(import.meta.url)))
+if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(fileURLToPath(import.meta.url))) {
+  const name = `pose-gan ${process.argv[2] ?? ''}`.trimEnd();
+  catchStrayErrors(name);
+  watchOutput(name);
   process.exitCode = await main(process.argv.slice(2));
+}

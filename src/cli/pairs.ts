@@ -13,7 +13,7 @@ import { readSkeleton, readTable, writeFileAtomic } from '../node/files.js';
 import { identityPattern } from '../node/identity.js';
 import type { Command, Values } from './command.js';
 import { note, say, sayJson } from './terminal.js';
-import { noMore, required, text, whole } from './values.js';
+import { noMore, required, requiredOutput, text, whole } from './values.js';
 
 const number = (n: number) => n.toLocaleString('en');
 
@@ -34,7 +34,7 @@ function report(s: PairSummary, written: number, out: string): string[] {
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const file = required(values, 'annotations');
-  const out = required(values, 'out');
+  const out = requiredOutput(values, 'out', 'file');
   const pattern = text(values, 'identity');
   const count = text(values, 'sample') === undefined ? undefined : whole(values, 'sample', 1, 1);
   const seed = whole(values, 'seed', 0);

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { summarise, type Times } from '../bench/measure.js';
 import { measurePeaks, type Peaks } from '../bench/peaks.js';
 import { GROUPINGS, type Grouping, groupBy, type Profile, profilePlan } from '../bench/profile.js';
@@ -23,7 +22,7 @@ import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
 import { narrator, sayJson, sayLayout } from './terminal.js';
-import { noMore, text, whole } from './values.js';
+import { noMore, output, text, whole } from './values.js';
 
 const RUNS = { software: 3, gpu: 20 };
 const PREPARATIONS = 200;
@@ -37,10 +36,9 @@ function groupingOf(values: Values): Grouping {
 
 function tracePath(values: Values): string | undefined {
   const path = text(values, 'trace');
-  if (path === undefined) return undefined;
-  if (!path.endsWith('.json')) throw new UsageError(`--trace must name a .json file, got "${path}"`);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`--trace ${path} is a folder`);
-  return path;
+  if (path !== undefined && !path.endsWith('.json'))
+    throw new UsageError(`--trace must name a .json file, got "${path}"`);
+  return output(values, 'trace', 'file');
 }
 
 /** A pose of any skeleton: joints spread over the picture (a Weyl sequence), others for every `n`. */

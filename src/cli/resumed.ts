@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadCheckpoint, loadStateInfo } from '../node/checkpoint-files.js';
+import { isThere } from '../node/files.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Values } from './command.js';
 
@@ -33,7 +33,7 @@ export function madeWith(folder: string): { values: Values; optionsFile: string 
   const path = optionsPath(folder);
   return {
     values: Object.fromEntries(given.map(([name, value]) => [name, String(value)])),
-    optionsFile: existsSync(path) ? path : undefined,
+    optionsFile: isThere(path) ? path : undefined,
     skeleton,
   };
 }

@@ -1,4 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { weightsOf } from '../model/checkpoint.js';
@@ -9,7 +8,7 @@ import { Generator } from '../model/trainer.js';
 import { listCheckpoints, loadCheckpoint } from '../node/checkpoint-files.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
 import { type Evaluation, evaluate } from '../node/evaluate.js';
-import { writeFileAtomic } from '../node/files.js';
+import { isThere, namesIn, readBytes, writeFileAtomic } from '../node/files.js';
 import { readImageHeader } from '../node/images.js';
 import { renderReport } from '../node/report.js';
 import { trainRun } from '../node/run.js';
@@ -19,7 +18,7 @@ import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { duration, progress } from './progress.js';
 import { narrator, sayJson } from './terminal.js';
-import { noMore, positive, text, whole } from './values.js';
+import { noMore, output, positive, text, whole } from './values.js';
 
 /** A model that shows something after two minutes on a CPU: small images, an eighth of the channels, L1 beside the GAN loss. */
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 8 } as const;
@@ -30,7 +29,7 @@ const TEST_PAIRS = 100;
 
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const out = text(values, 'out') ?? 'out';
+  const out = output({ ...values, out: text(values, 'out') ?? 'out' }, 'out', 'folder') as string;
   const seconds = 60 * positive(values, 'minutes', 2);
   const seed = whole(values, 'seed', 0);
   const json = values.json === true;
@@ -41,7 +40,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const folder = join(out, 'run');
   const { height, width } = config;
 
-  if (!existsSync(datasetPaths(data, NAME, 'test').annotations)) {
+  if (!isThere(datasetPaths(data, NAME, 'test').annotations)) {
     const bar = progress('drawing people', 1);
     const trainIdentities = whole(values, 'identities', 120, 2);
     const people = { trainIdentities, testIdentities: Math.ceil(trainIdentities / 6), imagesPerIdentity: 8 };
@@ -119,7 +118,7 @@ async function trainFor(
         if (row.seconds - first >= seconds) controller.abort();
       },
     });
-    const log = readFileSync(join(folder, 'log.jsonl'), 'utf8');
+    const log = new TextDecoder().decode(readBytes(join(folder, 'log.jsonl'), 'log'));
     const rows = log
       .split('\n')
       .filter(Boolean)
@@ -163,9 +162,8 @@ function reportOf(o: {
   const rate = recent.length > 1 ? (recent.length - 1) / ((end?.seconds ?? 1) - (recent[0]?.seconds ?? 0)) : 0;
   const step = end?.step ?? 0;
   const samples = join(o.folder, 'samples');
-  const last = readdirSync(samples)
+  const last = namesIn(samples)
     .filter((f) => f.endsWith('.png'))
-    .sort()
     .at(-1);
   const path = last && join(samples, last);
   return renderReport({
@@ -176,7 +174,7 @@ function reportOf(o: {
       ? [
           {
             caption: `unseen people after ${step} iterations: source, target pose, target, generated`,
-            png: readFileSync(path),
+            png: readBytes(path),
             width: 4 * readImageHeader(path).width,
           },
         ]

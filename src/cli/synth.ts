@@ -6,7 +6,7 @@ import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { say, sayJson } from './terminal.js';
-import { imageSize, noMore, required, text, whole } from './values.js';
+import { imageSize, noMore, requiredOutput, text, whole } from './values.js';
 
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
@@ -18,7 +18,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const place = PLACES.find((p) => p === where);
   if (!place) throw new UsageError(`--place must be ${PLACES.join(' or ')}, got "${where}"`);
   const options = {
-    folder: required(values, 'out'),
+    folder: requiredOutput(values, 'out', 'folder'),
     name: text(values, 'name') ?? (kind === 'person' ? 'synth' : kind),
     trainIdentities: whole(values, 'train-identities', 100, 1),
     testIdentities: whole(values, 'test-identities', 20, 1),

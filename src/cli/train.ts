@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
-import { writeFileAtomic } from '../node/files.js';
+import { isThere, writeFileAtomic } from '../node/files.js';
 import { trainRun } from '../node/run.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
@@ -13,9 +12,10 @@ import { merged, optionsIn } from './options-file.js';
 import { type Progress, progress } from './progress.js';
 import { keptOptions, madeWith, optionsPath } from './resumed.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS, type ModelChoice } from './selection.js';
+import { interruption } from './signals.js';
 import { narrator, sayJson } from './terminal.js';
 import { tuningProgress } from './tune.js';
-import { noMore, positive, required, text, whole } from './values.js';
+import { noMore, positive, required, requiredOutput, text, whole } from './values.js';
 
 const OPTIONS = {
   config: { type: 'string' },
@@ -66,7 +66,7 @@ async function datasets(
   };
   const train = await openDataset({ ...common, split: 'train' });
   // A dataset without a test half is still one to train on.
-  const hasTest = existsSync(datasetPaths(common.folder, common.name, 'test').annotations);
+  const hasTest = isThere(datasetPaths(common.folder, common.name, 'test').annotations);
   const test = hasTest ? await openDataset({ ...common, split: 'test' }) : undefined;
   bar?.end();
   return { train, test };
@@ -81,32 +81,13 @@ function describe(dataset: Dataset): string {
   return `${dataset.name} ${dataset.split}: ${dataset.images.length} images, ${dataset.pairs.length / 2} pairs${reasons}`;
 }
 
-/** Ctrl-C ends the run after the iteration under way; a second one ends the process. */
-function interruption(say: (text: string) => void): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
-    say('stopping after this iteration; the run will be saved (press Ctrl-C again to stop at once)');
-    controller.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return {
-    signal: controller.signal,
-    release: () => {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
-    },
-  };
-}
-
 async function run(given: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const { values, skeleton } = allOptions(given);
   const model = chosenModel(values, skeleton);
   const { config: chosen, recipe, batch } = model;
   const config = { ...chosen, learningRate: positive(values, 'learning-rate', chosen.learningRate) };
-  const folder = required(values, 'out');
+  const folder = requiredOutput(values, 'out', 'folder');
   const iterations = whole(values, 'iterations', 90_000, 1);
   const json = values.json === true;
   const tell = narrator(json);

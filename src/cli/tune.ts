@@ -4,14 +4,15 @@ import { UsageError } from '../gpu/errors.js';
 import type { Tuning } from '../gpu/tuner.js';
 import { generatorCalls, trainingCalls } from '../model/trainer.js';
 import { Vgg } from '../model/vgg.js';
-import { saveTuning, tuningProblem } from '../node/tuning-files.js';
+import { expectWritable } from '../node/files.js';
+import { saveTuning, tuningPath, tuningProblem } from '../node/tuning-files.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { type Progress, progress } from './progress.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
 import { say, sayJson, sayLayout } from './terminal.js';
-import { noMore, positive, text } from './values.js';
+import { noMore, output, positive, text } from './values.js';
 
 /** A bar that counts classes as they are timed. */
 export function tuningProgress(): { onProgress: (p: TuneProgress) => void; end: () => void } {
@@ -68,7 +69,7 @@ async function install(values: Values, from: string, out: string | undefined): P
 
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const out = text(values, 'out');
+  const out = output(values, 'out', 'file');
   const from = text(values, 'from');
   const problem = out ? undefined : tuningProblem();
   if (problem)
@@ -80,6 +81,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const { weights } = loadFeatures(config, text(values, 'features'));
   const budget = positive(values, 'budget', Number.POSITIVE_INFINITY);
   const engine = await open({ adapter: text(values, 'adapter') });
+  const place = out ?? tuningPath(engine.adapter);
+  if (place) expectWritable(place, 'file');
   if (values.force) engine.tuning = undefined;
   try {
     if (!values.json) say(`adapter: ${engine.adapterName}`, '');

@@ -1,4 +1,5 @@
 import { UsageError } from '../gpu/errors.js';
+import { expectWritable } from '../node/files.js';
 import type { Values } from './command.js';
 
 /** The files that options come from which are not of the command line. */
@@ -29,6 +30,19 @@ export function required(values: Values, name: string): string {
   const value = text(values, name);
   if (!value) throw new UsageError(`--${name} is needed; see --help`);
   return value;
+}
+
+/** The path of an option that a command writes to, if it was given; checked before any work is done. */
+export function output(values: Values, name: string, kind: 'file' | 'folder'): string | undefined {
+  const path = text(values, name);
+  if (path) expectWritable(path, kind, `--${name} ${path}`);
+  return path;
+}
+
+/** The path of an option that a command writes to and that must be given; checked before any work is done. */
+export function requiredOutput(values: Values, name: string, kind: 'file' | 'folder'): string {
+  required(values, name);
+  return output(values, name, kind) as string;
 }
 
 /** An option that is a whole number of at least `least`. */

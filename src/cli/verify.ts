@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { UsageError } from '../gpu/errors.js';
+import { readBytes, statOf } from '../node/files.js';
+import { trying } from '../node/system-errors.js';
 import { open } from '../node.js';
 import { TOLERANCE, type Verdict, verifyFile } from '../verify/verify.js';
 import type { Command } from './command.js';
@@ -8,12 +10,14 @@ import { say, sayJson } from './terminal.js';
 
 /** Reference files under a folder, in order. */
 function filesIn(folder: string): string[] {
-  const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
-  return entries.flatMap((e) => {
-    const path = join(folder, e.name);
-    if (e.isDirectory()) return filesIn(path);
-    return /\.(safetensors|json)$/.test(e.name) ? [path] : [];
-  });
+  const entries = trying(`read the folder ${folder}`, () => readdirSync(folder, { withFileTypes: true }));
+  return entries
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((e) => {
+      const path = join(folder, e.name);
+      if (e.isDirectory()) return filesIn(path);
+      return /\.(safetensors|json)$/.test(e.name) ? [path] : [];
+    });
 }
 
 function line(name: string, verdict: Verdict): string {
@@ -32,7 +36,7 @@ export const verify: Command = {
   async run({ adapter, json }, [folder, ...rest]) {
     if (!folder || rest.length)
       throw new UsageError('name one folder of .safetensors files. See pose-gan verify --help.');
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`${folder} is not a folder`);
+    if (!statOf(folder)?.isDirectory()) throw new UsageError(`${folder} is not a folder`);
     const files = filesIn(folder);
     if (!files.length) throw new UsageError(`${folder} holds no .safetensors or .json file`);
     const engine = await open({ adapter: adapter as string | undefined });
@@ -40,7 +44,7 @@ export const verify: Command = {
     const verdicts: { file: string; verdict: Verdict }[] = [];
     for (const path of files) {
       const file = relative(folder, path);
-      const verdict = await verifyFile(engine, file, readFileSync(path));
+      const verdict = await verifyFile(engine, file, readBytes(path));
       verdicts.push({ file, verdict });
       if (!json) say(line(file, verdict));
     }

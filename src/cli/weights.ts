@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs';
 import { CONVENTIONS } from '../data/vgg19-style.js';
 import { UsageError } from '../gpu/errors.js';
 import { REFERENCE_ACTIVATION } from '../model/features.js';
+import { statOf } from '../node/files.js';
 import { findVgg, type InstalledVgg, installRemoteVgg, installVgg, weightsFolder } from '../node/weights.js';
 import type { Command, Values } from './command.js';
 import { say, sayJson } from './terminal.js';
@@ -17,11 +17,11 @@ const UNTRAINED = REFERENCE_ACTIVATION / 0.15;
 
 /** What `--json` prints of installed weights. */
 function summary({ path, source, convention, decidedBy, activation, gain }: InstalledVgg) {
-  return { path, bytes: statSync(path).size, source, convention, decidedBy, activation, gain };
+  return { path, bytes: statOf(path)?.size, source, convention, decidedBy, activation, gain };
 }
 
 function describe(vgg: InstalledVgg): string[] {
-  const kilobytes = Math.round(statSync(vgg.path).size / 1000);
+  const kilobytes = Math.round((statOf(vgg.path)?.size ?? 0) / 1000);
   const size = `features (conv1_2) of mean ${vgg.activation.toPrecision(3)} on the reference picture`;
   const gain =
     vgg.gain === 1

@@ -1,4 +1,3 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { explained } from '../data/file-kind.js';
 import { UsageError } from '../gpu/errors.js';
@@ -15,7 +14,7 @@ import {
 } from '../model/run-files.js';
 import type { TrainingState } from '../model/trainer.js';
 import { fromStateFile, type StateInfo, stateFileInfo } from '../model/training-state.js';
-import { readBytes, writeFileAtomic } from './files.js';
+import { namesIn, readBytes, removeFile, statOf, writeFileAtomic } from './files.js';
 
 /** A checkpoint in a folder. */
 export interface CheckpointFile {
@@ -46,22 +45,20 @@ export function saveCheckpoint(folder: string, nets: Nets, state: TrainingState,
 /** Removes all but the latest checkpoints up to the one just saved, then the states that have lost theirs. */
 function removeOld(folder: string, saved: RunFiles, keep: number): void {
   const earlier = listCheckpoints(folder).filter((c) => c.step < saved.step);
-  for (const { path } of earlier.slice(0, Math.max(0, earlier.length - Math.max(0, keep - 1))))
-    rmSync(path, { force: true });
+  for (const { path } of earlier.slice(0, Math.max(0, earlier.length - Math.max(0, keep - 1)))) removeFile(path);
   const left = new Set(listCheckpoints(folder).map((c) => c.step));
-  for (const name of readdirSync(folder)) {
+  for (const name of namesIn(folder)) {
     const match = STATE_FILE.exec(name);
     if (!match) continue;
     const step = Number(match[1]);
-    if (!left.has(step) || (step === saved.step && name !== saved.state.name))
-      rmSync(join(folder, name), { force: true });
+    if (!left.has(step) || (step === saved.step && name !== saved.state.name)) removeFile(join(folder, name));
   }
 }
 
 /** The checkpoints of a folder, the latest last; none when the folder is not there. */
 export function listCheckpoints(folder: string): CheckpointFile[] {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
-  return readdirSync(folder)
+  if (!statOf(folder)?.isDirectory()) return [];
+  return namesIn(folder)
     .map((name) => ({ name, step: Number(CHECKPOINT_FILE.exec(name)?.[1] ?? Number.NaN) }))
     .filter(({ step }) => !Number.isNaN(step))
     .map(({ name, step }) => ({ step, path: join(folder, name) }))
@@ -70,7 +67,7 @@ export function listCheckpoints(folder: string): CheckpointFile[] {
 
 /** Loads a checkpoint file, or the latest one of a folder. `UsageError` when there is none. */
 export function loadCheckpoint(path: string): Checkpoint & { readonly path: string } {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   const file = stat?.isDirectory() ? listCheckpoints(path).at(-1)?.path : path;
   if (!stat) throw new UsageError(`there is no checkpoint ${path}; name a .safetensors file or the folder of a run`);
   if (!file)
@@ -114,8 +111,8 @@ export function loadStateInfo(checkpoint: LoadedCheckpoint): StateInfo {
 
 function stateFile(checkpoint: LoadedCheckpoint): { bytes: Uint8Array; path: string } {
   const path = join(dirname(checkpoint.path), stateName(checkpoint.info.step, checkpoint.fingerprint));
-  if (!statSync(path, { throwIfNoEntry: false })) {
-    const others = readdirSync(dirname(checkpoint.path)).filter((n) => STATE_FILE.exec(n)?.[1]);
+  if (!statOf(path)) {
+    const others = namesIn(dirname(checkpoint.path)).filter((n) => STATE_FILE.exec(n)?.[1]);
     throw new UsageError(
       `${checkpoint.path} cannot be resumed: its training state ${basename(path)} is not beside it` +
         `${others.length ? ` (there is ${others.join(', ')}, of other weights)` : ''}. ` +

@@ -1,8 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as data from '../data/dataset.js';
 import { DecodePool } from './decode-pool.js';
-import { readTable } from './files.js';
+import { isThere, namesIn, readTable } from './files.js';
 import { readImageHeader } from './images.js';
 
 export interface DatasetOptions extends data.DatasetOptions {
@@ -17,8 +16,8 @@ export function folderSource(folder: string, workers?: number): data.DataSource 
   return {
     folder,
     path: (...names) => join(folder, ...names),
-    exists: existsSync,
-    list: () => (existsSync(folder) ? readdirSync(folder) : undefined),
+    exists: isThere,
+    list: () => (isThere(folder) ? namesIn(folder) : undefined),
     readText: async (path, what) => readTable(path, what),
     imageHeader: async (path) => readImageHeader(path),
     decoder: () => new DecodePool(workers),

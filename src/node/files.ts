@@ -1,31 +1,61 @@
 import {
+  appendFileSync,
   closeSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
+  realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { parseJson } from '../data/json.js';
 import { decodeText, MOST_BYTES } from '../data/text.js';
 import { UsageError } from '../gpu/errors.js';
 import { PERSON, parseSkeleton, type Skeleton } from '../pose/skeleton.js';
+import { trying, WRITING } from './system-errors.js';
+import { temporaryBeside } from './temporary.js';
 
-let serial = 0;
+/** `trying` to write. */
+const writing = <T>(what: string, body: () => T): T => trying(`write ${what}`, body, WRITING);
+
+export interface WriteOptions {
+  /** Whether the file must be on the disk when this returns (default); false for what can be made again. */
+  readonly sync?: boolean;
+  /** Permissions of the file. */
+  readonly mode?: number;
+  /** Whether a symbolic link at the path stays and the file that it names is written (default), or the link is replaced. */
+  readonly followLink?: boolean;
+}
 
 /**
  * Writes a file so that it is there whole or not at all, a crash or power cut included: to a temporary name beside it,
- * synced, then renamed. Missing folders are made. `sync: false` leaves the syncing out, for what can be made again;
- * `mode` are its permissions.
+ * synced, then renamed. Missing folders are made. Pipes and devices are written to as they are. An error of the operating
+ * system names the file and what to do.
  */
-export function writeFileAtomic(path: string, content: Uint8Array | string, { sync = true, mode = 0o666 } = {}): void {
+export function writeFileAtomic(path: string, content: Uint8Array | string, options: WriteOptions = {}): void {
+  writing(path, () => {
+    const before = options.followLink === false ? undefined : statSync(path, { throwIfNoEntry: false });
+    if (before && isSpecial(before)) writeFileSync(path, content);
+    else replaceFile(before?.isFile() ? realpathSync(path) : path, content, options);
+  });
+}
+
+/** Neither a file nor a folder: `/dev/null`, a terminal, a pipe. Renaming would put a file in its place. */
+const isSpecial = (stat: Stats) => !stat.isFile() && !stat.isDirectory();
+
+function replaceFile(path: string, content: Uint8Array | string, { sync = true, mode = 0o666 }: WriteOptions): void {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-  mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}-${serial++}.tmp`;
+  makeFolders(dirname(path));
+  const temporary = temporaryBeside(path);
   const file = openSync(temporary, 'wx', mode);
   try {
     try {
@@ -42,6 +72,87 @@ export function writeFileAtomic(path: string, content: Uint8Array | string, { sy
   if (sync) syncFolder(dirname(path));
 }
 
+/** Adds a line to a text file. */
+export function appendLine(path: string, line: string): void {
+  writing(path, () => appendFileSync(path, `${line}\n`));
+}
+
+/** Waits until what was written to a file is on the disk. */
+export function syncFile(path: string): void {
+  writing(path, () => {
+    const file = openSync(path, 'r+');
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+/**
+ * Makes a folder and those above it, and returns the topmost that was not there. Node's own `recursive` tries for ever
+ * where the system makes none, as below `/proc`.
+ */
+export function makeFolders(path: string, mode?: number): string | undefined {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  const above = dirname(path);
+  const top = above === path ? undefined : makeFolders(above, mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
+    return top;
+  }
+  return top ?? path;
+}
+
+/** Makes a folder, and those above it. */
+export function makeFolder(path: string): void {
+  trying(`make the folder ${path}`, () => makeFolders(path), WRITING);
+}
+
+/** Removes a file, if there is one. */
+export function removeFile(path: string): void {
+  trying(`remove ${path}`, () => rmSync(path, { force: true }));
+}
+
+/** What there is at a path, if anything. */
+export function statOf(path: string): Stats | undefined {
+  return trying(`use ${path}`, () => statSync(path, { throwIfNoEntry: false }));
+}
+
+/** Whether there is a file or folder. */
+export const isThere = (path: string): boolean => statOf(path) !== undefined;
+
+/** The names in a folder, in order. */
+export function namesIn(folder: string): string[] {
+  return trying(`read the folder ${folder}`, () => readdirSync(folder)).sort();
+}
+
+/**
+ * Checks, before long work, that a file or the files of a folder can be written: makes what is missing on the way to it and a
+ * temporary file, and removes both. An error says why it cannot be, and names the path as it is `called`.
+ */
+export function expectWritable(path: string, kind: 'file' | 'folder', called = path): void {
+  const found = statOf(path);
+  if (kind === 'file' && found?.isDirectory()) throw new UsageError(`${called} is a folder; name a file to write`);
+  if (kind === 'folder' && found && !found.isDirectory())
+    throw new UsageError(`${called} is a file; name a folder to write to`);
+  if (found && isSpecial(found)) return;
+  const folder = resolve(kind === 'file' ? dirname(path) : path);
+  writing(kind === 'file' ? called : `to ${called}`, () => {
+    const made = makeFolders(folder);
+    try {
+      const probe = temporaryBeside(resolve(folder, 'any'));
+      closeSync(openSync(probe, 'wx'));
+      rmSync(probe);
+    } finally {
+      if (made !== undefined) removeEmpty(folder, made);
+    }
+  });
+}
+
 /** Makes the rename itself last; some systems cannot open a folder, and there it is left to them. */
 function syncFolder(folder: string): void {
   try {
@@ -54,13 +165,16 @@ function syncFolder(folder: string): void {
   } catch {}
 }
 
-/** The bytes of a file, at most `most` of them; `UsageError` that names it, and what it is for, when it cannot be read. */
-export function readBytes(path: string, what = 'file', most?: number): Uint8Array {
+/** Removes a folder and those above it up to `last`; one that somebody has put something in stays. */
+function removeEmpty(folder: string, last: string): void {
   try {
-    return most === undefined ? readFileSync(path) : readAtMost(path, most);
-  } catch (error) {
-    throw new UsageError(`cannot read the ${what} ${path}: ${(error as Error).message}`);
-  }
+    for (let at = folder; at.length >= last.length; at = dirname(at)) rmdirSync(at);
+  } catch {}
+}
+
+/** The bytes of a file, at most `most` of them. An error names it, what it is for, and what to do. */
+export function readBytes(path: string, what = 'file', most?: number): Uint8Array {
+  return trying(`read the ${what} ${path}`, () => (most === undefined ? readFileSync(path) : readAtMost(path, most)));
 }
 
 /** The bytes of a file, or so many of them; a device or a pipe may have no end. */

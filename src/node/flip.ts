@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAnnotations, parseAnnotations } from '../data/annotations.js';
 import type { Split } from '../data/dataset.js';
@@ -9,7 +8,7 @@ import { allPairs, formatPairs, groupByIdentity, type Pair, parsePairs } from '.
 import { UsageError } from '../gpu/errors.js';
 import { flipPose, type Pose, type Skeleton } from '../pose/skeleton.js';
 import { datasetPaths } from './dataset.js';
-import { readTable, writeFileAtomic } from './files.js';
+import { expectWritable, isThere, readTable, writeFileAtomic } from './files.js';
 import { encodePng, readImage, readImageHeader } from './images.js';
 
 /** Ends the names of mirrored images, before the extension, where it does not touch the identity. */
@@ -64,7 +63,7 @@ export function flipDataset({ folder, name, split, skeleton, onProgress, onNote 
     all.set(mirrored, flipPose(skeleton, pose, width));
   }
   const pairs = (
-    existsSync(paths.pairs)
+    isThere(paths.pairs)
       ? parsePairs(readTable(paths.pairs, 'pairs table'), paths.pairs).pairs
       : allPairs(groupByIdentity(poses, skeleton))
   ).filter(([from, to]) => !isFlipped(from) && !isFlipped(to));
@@ -73,6 +72,8 @@ export function flipDataset({ folder, name, split, skeleton, onProgress, onNote 
     if (a && b) return [a, b];
     throw new UsageError(`${paths.pairs} pairs ${a ? to : from}, which ${paths.annotations} does not have`);
   });
+  for (const path of [paths.pairs, paths.annotations]) expectWritable(path, 'file');
+  expectWritable(paths.images, 'folder');
   let done = 0;
   for (const [image, mirrored] of names) {
     const bytes = encodePng(flip(readImage(join(paths.images, image))));

@@ -12,6 +12,7 @@ import { UsageError } from '../gpu/errors.js';
 import { readBytes } from './files.js';
 import { decodeJpeg } from './jpeg.js';
 import { decodePng } from './png.js';
+import { trying } from './system-errors.js';
 
 export { encodePng } from './png.js';
 
@@ -20,12 +21,7 @@ export { encodePng } from './png.js';
  * JPEG.
  */
 export function readImageHeader(path: string): ImageHeader {
-  let start: Uint8Array;
-  try {
-    start = readStart(path);
-  } catch (error) {
-    throw new UsageError(`cannot read the image ${path}: ${(error as Error).message}`);
-  }
+  const start = trying(`read the image ${path}`, () => readStart(path));
   try {
     return parseHeader(start) ?? wholeHeader(readBytes(path, 'image'));
   } catch (error) {

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { AdapterError } from '../gpu/errors.js';
-import { writeFileAtomic } from './files.js';
+import { makeFolders, writeFileAtomic } from './files.js';
 import { cacheFolder } from './folders.js';
 
 /**
@@ -63,7 +63,7 @@ export function keepFiles(files: KeptFiles, user = process.getuid?.() ?? 0): Kep
  * nobody else can put another in its place.
  */
 function cacheSlot(cache: string, name: string, user: number): string {
-  mkdirSync(cache, { recursive: true, mode: 0o700 });
+  makeFolders(cache, 0o700);
   // From here on by the real path, so that no symbolic link can be turned elsewhere after the check.
   const parent = realpathSync(cache);
   expectGuarded(parent, user);
@@ -124,7 +124,7 @@ function complete(folder: string, { hashes, unpack }: KeptFiles, user: number): 
         `${name} is ${content ? 'damaged' : 'absent'} in the package that it is unpacked from; reinstall that`,
       );
     // Each file appears whole under its name, so that several processes can do this at once.
-    writeFileAtomic(join(folder, name), content, { mode: 0o700 });
+    writeFileAtomic(join(folder, name), content, { mode: 0o700, followLink: false });
   }
   return folder;
 }

@@ -1,4 +1,3 @@
-import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Split } from '../data/dataset.js';
 import { type SynthDatasetOptions, synthDataset, synthTotal } from '../data/synth-dataset.js';
@@ -6,7 +5,7 @@ import { PEOPLE } from '../data/synth-object.js';
 import { UsageError } from '../gpu/errors.js';
 import { PERSON } from '../pose/skeleton.js';
 import { datasetPaths } from './dataset.js';
-import { writeFileAtomic } from './files.js';
+import { expectWritable, isThere, removeFile, writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 
 export interface SynthFolderOptions extends SynthDatasetOptions {
@@ -37,15 +36,16 @@ export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
   const halves = ['train', 'test'] as const;
   for (const split of halves) {
     const { annotations } = datasetPaths(folder, name, split);
-    if (existsSync(annotations) && !overwrite)
+    if (isThere(annotations) && !overwrite)
       throw new UsageError(
         `${annotations} is there already. Fix: another --name or --out, or --overwrite to draw it again`,
       );
   }
+  expectWritable(folder, 'folder');
   // A dataset that is drawn half is none: without its tables nobody takes it for one.
-  for (const split of halves) rmSync(datasetPaths(folder, name, split).annotations, { force: true });
+  for (const split of halves) removeFile(datasetPaths(folder, name, split).annotations);
   const beside = skeletonPath(folder, name);
-  if (skeleton === PERSON) rmSync(beside, { force: true });
+  if (skeleton === PERSON) removeFile(beside);
   else writeFileAtomic(beside, `${JSON.stringify(skeleton, null, 2)}\n`);
   let done = 0;
   const counts: Partial<Record<Split, { images: number; pairs: number }>> = {};

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../gpu/errors.js';
 import { type AdapterIdentity, mergedOver, type StoredTuning, Tuning, usable } from '../gpu/tuner.js';
-import { readJson, writeFileAtomic } from './files.js';
+import { isThere, readJson, writeFileAtomic } from './files.js';
 import { cacheFolder } from './folders.js';
 
 /** The file named by the variable `POSE_GAN_TUNING`, if any; it may be `off`. */
@@ -46,7 +45,7 @@ export function readTuning(path: string, adapter?: AdapterIdentity): Tuning {
  */
 export function loadTuning(adapter: AdapterIdentity): StoredTuning & { readonly path?: string } {
   const path = tuningPath(adapter);
-  if (!path || !existsSync(path)) return { path };
+  if (!path || !isThere(path)) return { path };
   if (named()) return { path, tuning: readTuning(path, adapter) };
   return { path, ...stored(path, adapter) };
 }
@@ -62,7 +61,7 @@ export function saveTuning(tuning: Tuning, file?: string): string | undefined {
   const path = file ?? tuningPath(tuning.adapter);
   if (!path) return undefined;
   let before: Tuning | undefined;
-  if (existsSync(path)) {
+  if (isThere(path)) {
     before = (file ?? named()) ? readTuning(path) : stored(path, tuning.adapter).tuning;
     const other = before?.otherAdapter(tuning.adapter);
     if (other) throw new UsageError(`${path} was ${other}; name another file`);

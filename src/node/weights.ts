@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { explained } from '../data/file-kind.js';
 import { readPth } from '../data/pth.js';
@@ -12,7 +11,7 @@ import { UsageError } from '../gpu/errors.js';
 import type { ModelConfig } from '../model/config.js';
 import { type Features, type FeatureWeights, scaleFeatures } from '../model/features.js';
 import { filterBank } from '../model/filter-bank.js';
-import { readBytes, writeFileAtomic } from './files.js';
+import { expectWritable, isThere, readBytes, writeFileAtomic } from './files.js';
 import { dataFolder } from './folders.js';
 import { httpOpener } from './http.js';
 
@@ -38,12 +37,13 @@ export interface InstalledVgg extends Vgg19 {
  * does not show it. `UsageError` when it is not one of those files.
  */
 export function installVgg(file: string, folder?: string, style?: Convention): InstalledVgg {
+  const path = destination(folder);
   const bytes = readBytes(file, 'weights');
   const digest = checkDigest(bytes, file);
   const tensors = readWeights(bytes, file);
   const known = digest === undefined ? undefined : KNOWN_FILES[digest];
   const vgg = style || !known ? importVgg19(tensors, file, style) : importVgg19(tensors, file, known, 'the checksum');
-  return install(vgg, file, folder);
+  return install(vgg, file, path);
 }
 
 /**
@@ -79,6 +79,7 @@ export async function installRemoteVgg(
   folder?: string,
   style?: Convention,
 ): Promise<InstalledVgg & { readonly transferred: number; readonly total: number | undefined }> {
+  const path = destination(folder);
   // The password and the signature of an address are neither shown nor kept.
   const name = withoutSecrets(url);
   const choose: Choose = (names, entries) => {
@@ -87,16 +88,22 @@ export async function installRemoteVgg(
     return recognised.names.values();
   };
   const { tensors, transferred, total } = await readRemoteTensors(url, choose, { open: httpOpener() });
-  return { ...install(importVgg19(tensors, name, style), name, folder), transferred, total };
+  return { ...install(importVgg19(tensors, name, style), name, path), transferred, total };
 }
 
-function install(vgg: Vgg19, source: string, folder?: string): InstalledVgg {
+/** Where the file is installed; checked before it is read or transferred. */
+function destination(folder: string | undefined): string {
   const place = weightsFolder(folder);
   if (!place)
     throw new UsageError(
       'there is no home folder to install weights in; name a folder by the variable POSE_GAN_WEIGHTS',
     );
   const path = join(place, FILE);
+  expectWritable(path, 'file');
+  return path;
+}
+
+function install(vgg: Vgg19, source: string, path: string): InstalledVgg {
   writeFileAtomic(path, writeVgg19(vgg, source));
   return { ...vgg, path, source };
 }
@@ -105,9 +112,10 @@ function install(vgg: Vgg19, source: string, folder?: string): InstalledVgg {
 export function findVgg(folder?: string): InstalledVgg | undefined {
   const place = weightsFolder(folder);
   const path = place && join(place, FILE);
-  if (!path || !existsSync(path)) return undefined;
+  if (!path || !isThere(path)) return undefined;
+  const bytes = readBytes(path, 'weights');
   try {
-    return { ...readVgg19(readBytes(path, 'weights'), path), path };
+    return { ...readVgg19(bytes, path), path };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     throw new UsageError(`the installed VGG-19 is damaged; install it again. ${error.message}`);
