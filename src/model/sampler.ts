@@ -36,6 +36,8 @@ export class Sampler {
   /** The sheet with the generator's present weights: a row a pair, source | target pose | target | generated. */
   async draw(): Promise<Image> {
     const { batch, dataset, generator } = this;
+    // Sheets differ by the weights alone, and those of a resumed run are those of one that was never interrupted.
+    generator.random.step = 0;
     return sampleSheet(batch, await generator.generate(batch), dataset.skeleton, dataset.height, dataset.width);
   }
 }

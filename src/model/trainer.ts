@@ -129,11 +129,21 @@ export class Trainer {
     const step = this.step;
     const randomStep = this.random.step;
     const read = (set: ParameterSet) => ParameterStorage.of(this.engine, set).read();
-    const moments = Object.entries(this.#moments()).map(async ([k, set]) => [k, await read(set)] as const);
+    const { generator, discriminator } = this.sets;
+    const moments = this.#moments();
+    // Together, so that none is left to fail unheard when the device is lost.
+    const [g, d, gm, gv, dm, dv] = await Promise.all([
+      read(generator),
+      read(discriminator),
+      read(moments['generator.m']),
+      read(moments['generator.v']),
+      read(moments['discriminator.m']),
+      read(moments['discriminator.v']),
+    ]);
     return {
-      generator: await read(this.sets.generator),
-      discriminator: await read(this.sets.discriminator),
-      moments: Object.fromEntries(await Promise.all(moments)) as unknown as TrainingState['moments'],
+      generator: g,
+      discriminator: d,
+      moments: { 'generator.m': gm, 'generator.v': gv, 'discriminator.m': dm, 'discriminator.v': dv },
       step,
       randomStep,
     };

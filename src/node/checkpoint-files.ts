@@ -25,6 +25,8 @@ export interface CheckpointFile {
 export interface SaveOptions extends RunInfo {
   /** How many of the latest checkpoints stay in the folder; 1 by default. */
   readonly keep?: number;
+  /** Iterations between checkpoints. One that a run was interrupted at in between goes before those that are due. */
+  readonly every?: number;
 }
 
 /**
@@ -38,14 +40,16 @@ export function saveCheckpoint(folder: string, nets: Nets, state: TrainingState,
   writeFileAtomic(join(folder, files.state.name), files.state.bytes);
   const path = join(folder, files.checkpoint.name);
   writeFileAtomic(path, files.checkpoint.bytes);
-  removeOld(folder, files, options.keep ?? 1);
+  removeOld(folder, files, options);
   return path;
 }
 
 /** Removes all but the latest checkpoints up to the one just saved, then the states that have lost theirs. */
-function removeOld(folder: string, saved: RunFiles, keep: number): void {
+function removeOld(folder: string, saved: RunFiles, { keep = 1, every = 1 }: SaveOptions): void {
   const earlier = listCheckpoints(folder).filter((c) => c.step < saved.step);
-  for (const { path } of earlier.slice(0, Math.max(0, earlier.length - Math.max(0, keep - 1)))) removeFile(path);
+  const due = earlier.filter(({ step }) => step % every === 0);
+  const staying = new Set(due.slice(Math.max(0, due.length - Math.max(0, keep - 1))));
+  for (const c of earlier) if (!staying.has(c)) removeFile(c.path);
   const left = new Set(listCheckpoints(folder).map((c) => c.step));
   for (const name of namesIn(folder)) {
     const match = STATE_FILE.exec(name);

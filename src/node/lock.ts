@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { UsageError } from '../gpu/errors.js';
+import { PoseGanError, UsageError } from '../gpu/errors.js';
 import { makeFolder } from './files.js';
 import { processStart } from './processes.js';
 import { systemCode, systemError, WRITING } from './system-errors.js';
@@ -20,9 +20,14 @@ interface Holder {
   readonly since: string;
 }
 
+/** The file of a lock that is held is not there any more, and perhaps its folder. */
+export class LockRemovedError extends PoseGanError {
+  override readonly name = 'LockRemovedError';
+}
+
 /** A lock that this process holds. */
 export interface Lock {
-  /** Throws when another process has taken the lock over, or it was removed. */
+  /** Throws a `UsageError` when another process has taken the lock over, a `LockRemovedError` when its file was removed. */
   check(): void;
   release(): void;
 }
@@ -36,9 +41,9 @@ const EMPTY_MS = 2000;
 
 const held = new Map<string, Holder>();
 /** Locks go with the process, however it ends, unless it is killed. */
-process.on('exit', () => {
+function releaseAll(): void {
   for (const [path, holder] of held) remove(path, holder);
-});
+}
 
 /**
  * Takes the lock file at `path` for `what`, as in `a run in out`. A lock whose process has ended is taken over; one that is
@@ -47,22 +52,23 @@ process.on('exit', () => {
 export function lock(path: string, what: string): Lock {
   makeFolder(dirname(path));
   const holder = take(path, what);
+  if (!held.size) process.once('exit', releaseAll);
   held.set(path, holder);
   const beat = setInterval(() => touch(path), BEAT_MS);
   beat.unref();
   return {
     check: () => {
       const now = read(path);
-      if (now?.id === holder.id) return;
-      throw new UsageError(
-        now
-          ? `${what} was taken over by process ${now.pid} on ${now.host} at ${now.since}; this one ends without saving there`
-          : `${path}, which shows that ${what} is under way, was removed`,
-      );
+      if (!now) throw new LockRemovedError(`${path}, which shows that ${what} is under way, was removed.`);
+      if (now.id !== holder.id)
+        throw new UsageError(
+          `${what} was taken over by process ${now.pid} on ${now.host} at ${now.since}; this one ends without saving there`,
+        );
     },
     release: () => {
       clearInterval(beat);
       if (held.delete(path)) remove(path, holder);
+      if (!held.size) process.off('exit', releaseAll);
     },
   };
 }
@@ -100,7 +106,7 @@ function take(path: string, what: string): Holder {
     try {
       if (read(path)?.id !== other.id) continue;
       const temporary = temporaryBeside(path);
-      writeFileSync(temporary, contentOf(mine), { flush: true });
+      writeFileSync(temporary, contentOf(mine));
       renameSync(temporary, path);
       return mine;
     } finally {

@@ -1,21 +1,25 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TuneOptions, tune } from '../compiler/tune.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Engine } from '../gpu/engine.js';
-import { DeviceLostError, UsageError } from '../gpu/errors.js';
+import { UsageError } from '../gpu/errors.js';
 import { type CheckpointInfo, weightsOf } from '../model/checkpoint.js';
 import type { ConfigOptions, ModelConfig } from '../model/config.js';
 import type { Features, FeatureWeights } from '../model/features.js';
 import { iterate, type LogRow } from '../model/iterate.js';
+import { withRecovery } from '../model/recovery.js';
 import { Sampler } from '../model/sampler.js';
-import { type Losses, Trainer, type TrainerOptions, trainingCalls } from '../model/trainer.js';
+import { type Losses, Trainer, type TrainerOptions, type TrainingState, trainingCalls } from '../model/trainer.js';
 import type { StateInfo } from '../model/training-state.js';
 import { Vgg } from '../model/vgg.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './checkpoint-files.js';
-import { writeFileAtomic } from './files.js';
+import { appendLine, isThere, makeFolder, removeFile, syncFile, writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 import { Loader } from './loader.js';
+import { type Lock, LockRemovedError, lock } from './lock.js';
+import { RUN_LOCK, samplePath, trimLog, trimSamples } from './run-folder.js';
+import { SystemError, systemCode } from './system-errors.js';
+import { removeLeftovers } from './temporary.js';
 import { readTuning, saveTuning, tuningText } from './tuning-files.js';
 
 export interface RunOptions {
@@ -44,8 +48,8 @@ export interface RunOptions {
   readonly open: () => Promise<Engine>;
   /** Times the kernels of a new run first, where the engine's tuning has no choice for them, and keeps the choices for others. */
   readonly tune?: TuneOptions;
-  /** Called before the first iteration, when a run that is resumed has been found to have these settings. */
-  readonly onBegin?: () => void;
+  /** Called before the first iteration with those done, when a run that is resumed has been found to have these settings. */
+  readonly onBegin?: (step: number) => void;
   /** Ends the run after the iteration under way, saved. */
   readonly signal?: AbortSignal;
   readonly onStep?: (row: LogRow) => void;
@@ -62,42 +66,47 @@ export interface RunResult {
   readonly interrupted: boolean;
 }
 
-/** How often in a row a run goes on after its device was lost. */
-const RETRIES = 3;
-
 /**
  * Trains into a folder: `log.jsonl`, `samples/`, checkpoints. An interrupted run is resumed bit for bit: data order, dropout and
  * noise are functions of seed and step, and the tuning it began with is kept in `tuning.json`. A lost device is opened anew and
- * the run goes on from its last checkpoint.
+ * the run goes on from its last checkpoint. Only one run at a time is in a folder.
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
-  const existing = listCheckpoints(options.folder);
+  const { folder } = options;
+  const existing = listCheckpoints(folder);
   if (existing.length && !options.resume)
-    throw new UsageError(`${options.folder} holds a run already; give --resume to go on with it, or another --out`);
+    throw new UsageError(`${folder} holds a run already; give --resume to go on with it, or another --out`);
   if (options.resume && !existing.length)
-    throw new UsageError(`${options.folder} holds no checkpoint to resume; leave --resume out to begin a run there`);
-  mkdirSync(join(options.folder, 'samples'), { recursive: true });
-  for (let lost = 0; ; lost++) {
-    const resume = listCheckpoints(options.folder).length > 0;
-    try {
-      return await new Run(options).run(resume);
-    } catch (error) {
-      if (!(error instanceof DeviceLostError) || lost >= RETRIES) throw error;
-      options.onNote?.(`${error.message} Opening the device again and going on from the last checkpoint.`);
-    }
+    throw new UsageError(`${folder} holds no checkpoint to resume; leave --resume out to begin a run there`);
+  const held = lock(join(folder, RUN_LOCK), `a run in ${folder}`);
+  try {
+    makeFolder(join(folder, 'samples'));
+    removeLeftovers(folder);
+    removeLeftovers(join(folder, 'samples'));
+    return await withRecovery(
+      (saved) => new Run(options, held, saved).run(listCheckpoints(folder).length > 0),
+      (error) => options.onNote?.(`${error.message} Opening the device again and going on from the last checkpoint.`),
+    );
+  } finally {
+    held.release();
   }
 }
 
 class Run {
   readonly #start = performance.now();
 
-  constructor(private readonly options: RunOptions) {}
+  constructor(
+    private readonly options: RunOptions,
+    private readonly lock: Lock,
+    /** Called when there is a new checkpoint. */
+    private readonly onSaved: () => void,
+  ) {}
 
   async run(resume: boolean): Promise<RunResult> {
     const { options } = this;
     const { config, seed, batch, train } = options;
-    const loader = new Loader(train, { batch, geometry: config.geometry, seed, workers: options.workers });
     const engine = await options.open();
+    const loader = new Loader(train, { batch, geometry: config.geometry, seed, workers: options.workers });
     try {
       const vgg = options.features.weights && new Vgg(options.features.weights);
       const made = { config, seed, batch, vgg };
@@ -105,10 +114,10 @@ class Run {
       const trainer = await Trainer.create(engine, made);
       if (resume) this.#restore(trainer);
       else writeFileAtomic(this.#path('log.jsonl'), '');
-      options.onBegin?.();
+      trimSamples(this.options.folder, trainer.step, this.#due(this.options.sampleEvery));
+      options.onBegin?.(trainer.step);
       const sampler = await this.#sampler(engine, trainer);
-      const result = await this.#loop(trainer, loader, sampler);
-      return result;
+      return await this.#loop(trainer, loader, sampler).catch((error: unknown) => this.#explain(error, trainer));
     } finally {
       await loader.close();
       engine.device.destroy();
@@ -119,12 +128,17 @@ class Run {
     return join(this.options.folder, name);
   }
 
+  /** Tells the iterations after which a run that is not interrupted has a row or a sheet: one every so many, and the last. */
+  #due(every: number): (step: number) => boolean {
+    return (step) => step % every === 0 || step === this.options.iterations;
+  }
+
   /** Other kernels add up in another order: a run keeps to the choices it began with, be they none. */
   async #tune(engine: Engine, made: TrainerOptions, resume: boolean): Promise<void> {
     const { tune: options, onNote } = this.options;
     const path = this.#path('tuning.json');
     if (resume) {
-      const tuning = existsSync(path) ? readTuning(path) : undefined;
+      const tuning = isThere(path) ? readTuning(path) : undefined;
       const mismatch = tuning?.mismatch(engine.adapter);
       if (mismatch)
         onNote?.(`the run’s tuning was ${mismatch}: kernels are chosen by rule, and results may differ in last bits`);
@@ -144,7 +158,7 @@ class Run {
       }
     }
     if (engine.tuning) writeFileAtomic(path, tuningText(engine.tuning));
-    else rmSync(path, { force: true });
+    else removeFile(path);
   }
 
   #restore(trainer: Trainer): void {
@@ -153,7 +167,7 @@ class Run {
     const { state, info } = loadState(checkpoint, trainer.sets);
     this.#checkSame(checkpoint.info, info);
     trainer.restore({ ...state, ...weightsOf(checkpoint, trainer.sets) });
-    this.#trimLog(state.step);
+    trimLog(folder, state.step, this.#due(this.options.logEvery));
     this.options.onNote?.(`resuming ${checkpoint.path} after ${state.step} iterations`);
   }
 
@@ -182,20 +196,6 @@ class Run {
       );
   }
 
-  /** Forgets log rows of iterations that were done after the checkpoint and will be done again. */
-  #trimLog(step: number): void {
-    const path = this.#path('log.jsonl');
-    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
-    const kept = lines.filter((l) => {
-      try {
-        return (JSON.parse(l) as LogRow).step <= step;
-      } catch {
-        return false; // a line that was cut short
-      }
-    });
-    writeFileAtomic(path, kept.map((l) => `${l}\n`).join(''));
-  }
-
   /** Draws the same few pairs whenever it is called. */
   async #sampler(engine: Engine, trainer: Trainer): Promise<(step: number) => Promise<void>> {
     const { config, seed, test, train } = this.options;
@@ -208,15 +208,18 @@ class Run {
       seed,
     );
     return async (step) => {
-      const path = this.#path(join('samples', `sample-${String(step).padStart(8, '0')}.png`));
-      writeFileAtomic(path, encodePng(await sampler.draw()));
+      const sheet = encodePng(await sampler.draw());
+      this.lock.check();
+      writeFileAtomic(this.#path(samplePath(step)), sheet);
     };
   }
 
   async #loop(trainer: Trainer, loader: Loader, sample: (step: number) => Promise<void>): Promise<RunResult> {
     const { iterations, signal, logEvery, sampleEvery, saveEvery } = this.options;
+    const logged = this.#due(logEvery);
     let losses: Losses | undefined;
-    let saved = this.options.resume ? trainer.step : -1;
+    const begun = trainer.step;
+    let saved = begun > 0 ? begun : -1;
     let checkpoint = listCheckpoints(this.options.folder).at(-1)?.path ?? '';
     const save = async () => {
       checkpoint = await this.#save(trainer);
@@ -227,15 +230,13 @@ class Run {
       await sample(step);
       drawn = step;
     };
-    const begun = trainer.step;
     await iterate(trainer, {
       batch: (step) => loader.batch(step),
       more: () => trainer.step < iterations && !signal?.aborted,
       onLosses: (step, row) => {
         losses = row;
         const line: LogRow = { step, seconds: (performance.now() - this.#start) / 1000, ...row };
-        if (step % logEvery === 0 || step === iterations)
-          appendFileSync(this.#path('log.jsonl'), `${JSON.stringify(line)}\n`);
+        if (logged(step)) appendLine(this.#path('log.jsonl'), JSON.stringify(line));
         this.options.onStep?.(line);
       },
       after: (step) => {
@@ -253,12 +254,43 @@ class Run {
   }
 
   async #save(trainer: Trainer): Promise<string> {
-    const { folder, config, recipe, seed, batch, keep, features, train } = this.options;
     const state = await trainer.state();
-    return saveCheckpoint(folder, trainer.sets, state, {
+    this.lock.check();
+    return this.#write(trainer, state);
+  }
+
+  #write(trainer: Trainer, state: TrainingState): string {
+    const { folder, config, recipe, seed, batch, keep, saveEvery, features, train } = this.options;
+    const log = this.#path('log.jsonl');
+    if (isThere(log)) syncFile(log);
+    const path = saveCheckpoint(folder, trainer.sets, state, {
       info: { config, recipe, skeleton: train.skeleton, seed, features: features.kind },
       stateInfo: { orderSeed: seed, batch },
       keep,
+      every: saveEvery,
     });
+    this.onSaved();
+    return path;
+  }
+
+  /**
+   * Adds to an error that ends a run what is left of it. When its folder was removed or renamed, the state that only the device
+   * has is saved where the folder was.
+   */
+  async #explain(error: unknown, trainer: Trainer): Promise<never> {
+    const code = systemCode(error);
+    const removed = error instanceof LockRemovedError || (code !== undefined && !isThere(this.#path(RUN_LOCK)));
+    if (!removed && code === undefined) throw error;
+    const { message } = error as Error;
+    const fail = (text: string) =>
+      Object.assign(new SystemError(code ?? 'ENOENT', `${message} ${text}`), { cause: error });
+    const so = `The run stops after ${trainer.step} iterations`;
+    if (removed) {
+      const path = this.#write(trainer, await trainer.state());
+      this.options.onBegin?.(trainer.step);
+      throw fail(`${so}, as its folder was removed, renamed or emptied; its state is saved in ${path}.`);
+    }
+    const last = listCheckpoints(this.options.folder).at(-1);
+    throw fail(last ? `${so}; --resume goes on from ${last.path}.` : `${so}, before its first checkpoint.`);
   }
 }

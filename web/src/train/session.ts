@@ -2,12 +2,13 @@ import { ParameterStorage } from '../../../src/autograd/storage.js';
 import { open } from '../../../src/browser.js';
 import { Batches } from '../../../src/data/batches.js';
 import type { Engine } from '../../../src/gpu/engine.js';
-import { DeviceLostError, UsageError } from '../../../src/gpu/errors.js';
+import { UsageError } from '../../../src/gpu/errors.js';
 import { type Checkpoint, fromCheckpoint, weightsOf } from '../../../src/model/checkpoint.js';
 import type { ConfigOptions, ModelConfig } from '../../../src/model/config.js';
 import type { Features } from '../../../src/model/features.js';
 import { filterBank } from '../../../src/model/filter-bank.js';
 import { iterate, type LogRow } from '../../../src/model/iterate.js';
+import { withRecovery } from '../../../src/model/recovery.js';
 import { type RunFiles, runFiles } from '../../../src/model/run-files.js';
 import { Sampler } from '../../../src/model/sampler.js';
 import { Trainer } from '../../../src/model/trainer.js';
@@ -29,9 +30,6 @@ export interface RunSetup {
   readonly weights?: Checkpoint;
 }
 
-/** How often in a row a run goes on by itself after its device was lost. */
-const RETRIES = 3;
-
 /** One training run: its device, its snapshots, and what is asked of it while it goes on. */
 export class Session {
   /** Losses of every iteration done. */
@@ -43,7 +41,8 @@ export class Session {
   #running = true;
   #stopped = false;
   #wake: () => void = () => {};
-  #lost = 0;
+  /** Called when there is a new snapshot. */
+  #saved: () => void = () => {};
   /** Seconds that were trained before this part of the run. */
   #before = 0;
 
@@ -87,23 +86,20 @@ export class Session {
 
   /** Trains until it is stopped. A lost device is opened again and the run goes on from its last snapshot, a few times in a row. */
   async run(): Promise<void> {
-    for (;;) {
-      try {
-        await this.#train();
-        return;
-      } catch (error) {
-        if (!(error instanceof DeviceLostError) || this.#lost >= RETRIES) throw error;
-        this.#lost++;
+    await withRecovery(
+      (saved) => this.#train(saved),
+      ({ reason }) => {
         const place = this.snapshot ? `iteration ${this.snapshot.step}` : 'the beginning';
         this.report({
           type: 'note',
-          message: `The GPU device was lost (${error.reason || 'unknown reason'}). A new one is opened, and training goes on from ${place}.`,
+          message: `The GPU device was lost (${reason || 'unknown reason'}). A new one is opened, and training goes on from ${place}.`,
         });
-      }
-    }
+      },
+    );
   }
 
-  async #train(): Promise<void> {
+  async #train(saved: () => void): Promise<void> {
+    this.#saved = saved;
     const { config, seed, batch, data } = this.setup;
     this.report({ type: 'phase', phase: 'preparing' });
     this.report({ type: 'progress', what: 'Preparing the device', done: 0, total: 0 });
@@ -227,8 +223,7 @@ export class Session {
       info: { config, recipe, skeleton: data.train.skeleton, seed, features },
       stateInfo: { orderSeed: seed, batch, notes: { data: choice } },
     });
-    // Progress was made since the device was lost.
-    this.#lost = 0;
+    this.#saved();
     this.report({ type: 'snapshot', step: state.step });
     this.onSnapshot(this);
   }
