@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { LogRow } from '../model/iterate.js';
-import { isThere, namesIn, readText, removeFile, writeFileAtomic } from './files.js';
+import { isThere, namesIn, readBytes, removeFile, writeFileAtomic } from './files.js';
 
 /** The file that shows that a run is under way in its folder. */
 export const RUN_LOCK = 'run.lock';
@@ -17,7 +17,7 @@ export const samplePath = (step: number) => join('samples', `sample-${String(ste
  */
 export function trimLog(folder: string, step: number, due: (step: number) => boolean): void {
   const path = join(folder, 'log.jsonl');
-  const lines = isThere(path) ? readText(path, 'log').split('\n') : [];
+  const lines = isThere(path) ? new TextDecoder().decode(readBytes(path, 'log')).split('\n') : [];
   const kept = lines.filter((line) => {
     try {
       const row = JSON.parse(line) as LogRow;
