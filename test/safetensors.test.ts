@@ -160,7 +160,7 @@ test.each<[string, Uint8Array, RegExp]>([
     raw('{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}', 1),
     /F8_E4M3, which is not read here; save it as F32/,
   ],
-  ['no offsets', raw('{"a":{"dtype":"U8","shape":[1]}}', 1), /data_offsets undefined, not two places/],
+  ['no offsets', raw('{"a":{"dtype":"U8","shape":[1]}}', 1), /data_offsets nothing, not two places/],
   ['three offsets', raw('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}', 2), /not two places/],
   ['null for a tensor', raw('{"a":null}'), /tensor "a" has no dtype/],
   ['metadata that is no text', raw('{"__metadata__":{"x":1}}'), /metadata "x" is 1, not a text/],

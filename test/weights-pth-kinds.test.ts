@@ -161,6 +161,8 @@ describe('names of classes', () => {
     ['torch.nn.modules.container', 'Sequential', /whole model/],
     ['torchvision.models.vgg', 'VGG', /whole model/],
     ['__main__', 'Net', /whole model/],
+    ['__torch__.torchvision.models.vgg', 'VGG', /whole model/],
+    ['torch._utils', '_rebuild_sparse_tensor', /a tensor in it is no plain array/],
     ['argparse', 'Namespace', /more than tensors/],
     ['numpy.core.multiarray', 'scalar', /more than tensors/],
     ['builtins', 'eval', /more than tensors/],
@@ -267,7 +269,11 @@ describe('zip files', () => {
       /two pickles, a\/data\.pkl and b\/data\.pkl/,
     ],
     ['an unknown byte order', zip({ ...content, 'a/byteorder': text('middle') }), /byte order is "middle"/],
-    ['arrays of NumPy', zip({ 'conv1_1.npy': text('x') }), /without data\.pkl: it is a NumPy archive \(\.npz\)/],
+    [
+      'arrays of NumPy',
+      zip({ 'conv1_1.npy': text('x') }),
+      /without data\.pkl: it is a NumPy archive \(\.npz\)\. Load it with/,
+    ],
   ])('%s is an error that names the file', (_, bytes, message) => {
     expect(() => readPth(bytes, 'w.pth')).toThrow(message);
     expect(() => readPth(bytes, 'w.pth')).toThrow(UsageError);

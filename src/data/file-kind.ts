@@ -106,7 +106,7 @@ const SIGNATURES: readonly Signature[] = [
 export function explained(error: unknown, bytes: Uint8Array, name: string, refused = 'no safetensors file'): unknown {
   const kind = error instanceof UsageError ? fileKind(bytes) : undefined;
   if (!kind || kind.name === SAFETENSORS) return error;
-  return new UsageError(`${name} is ${refused}: it is ${kind.name}. ${kind.advice ?? ''}`.trimEnd());
+  return new UsageError(`${name} is ${refused}: it is ${kind.name}. ${kind.advice ?? 'Give the file that was meant.'}`);
 }
 
 /** The kind of a file in plain words, or nothing when its content does not say. */

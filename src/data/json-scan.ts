@@ -55,7 +55,7 @@ function isName(text: string, end: number): boolean {
 
 /** Text or JSON of a file for an error: quoted, control characters escaped, cut to a length that can be read. */
 export function shown(value: unknown, length = 80): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value) ?? 'nothing';
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 

@@ -36,7 +36,8 @@ export function readPth(
   } catch (error) {
     // What `choose` has to say names the file itself.
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${name} is not a usable PyTorch file: ${(error as Error).message}. ${SAVE}`);
+    const { message, advice } = error as Error & { advice?: string };
+    throw new UsageError(`${name} is not a usable PyTorch file: ${message}. ${advice ? `${advice} ` : ''}${SAVE}`);
   }
 }
 
@@ -50,7 +51,7 @@ function readZip(file: Uint8Array): Source {
   const entries = zipEntries(file);
   const pickles = [...entries.values()].filter((e) => e.name === 'data.pkl' || e.name.endsWith('/data.pkl'));
   const [pickle, second] = pickles;
-  if (!pickle) throw new Error(`it is a zip file without data.pkl${other(file)}`);
+  if (!pickle) throw otherKind(file, 'it is a zip file without data.pkl');
   if (second) throw new Error(`it has two pickles, ${shownName(pickle.name)} and ${shownName(second.name)}`);
   const folder = pickle.name.slice(0, -'data.pkl'.length);
   const order = entries.get(`${folder}byteorder`);
@@ -70,7 +71,7 @@ function readZip(file: Uint8Array): Source {
 
 /** Pickles of magic number, version, machine, object and storage keys; then each storage: its length and its values. */
 function readLegacy(file: Uint8Array): Source {
-  if (file[0] !== 0x80) throw new Error(`it is neither a zip file nor a pickle${other(file)}`);
+  if (file[0] !== 0x80) throw otherKind(file, 'it is neither a zip file nor a pickle');
   const storages = new Map<string, Storage>();
   const reader = torchReader(storages);
   let at = 0;
@@ -112,8 +113,8 @@ function readLegacy(file: Uint8Array): Source {
   };
 }
 
-/** What a file that is none of PyTorch's is instead. */
-function other(file: Uint8Array): string {
+/** An error about a file that is none of PyTorch's, with what to do about what it is instead. */
+function otherKind(file: Uint8Array, what: string): Error {
   const kind = fileKind(file);
-  return kind ? `: it is ${kind.name}` : '';
+  return Object.assign(new Error(kind ? `${what}: it is ${kind.name}` : what), { advice: kind?.advice });
 }

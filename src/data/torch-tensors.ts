@@ -71,9 +71,12 @@ function viewOf([stored, offset, shape, strides]: readonly PickleValue[]): View 
 /** `torch.FloatTensor` and the like, which files of PyTorch 0.1 make. */
 const TENSOR_CLASS = /^torch\.(cuda\.)?(Double|Float|Half|Long|Int|Short|Char|Byte)Tensor$/;
 /** Classes of whole models. */
-const MODULE = /^(torch\.nn\.(?!parameter\b|Parameter\b)|torchvision\.models\.|__main__\.)/;
+const MODULE = /^(torch\.nn\.(?!parameter\b|Parameter\b)|torchvision\.models\.|__main__\.|__torch__\.)/;
+/** Functions that make sparse, quantised and other tensors whose values are no plain array. */
+const OTHER_TENSOR = /^torch\._(utils|tensor)\._rebuild_/;
 
 function refuse(name: string): never {
+  if (OTHER_TENSOR.test(name)) throw new Error(`it needs ${shownName(name)}: a tensor in it is no plain array`);
   const what = MODULE.test(name) ? 'a whole model' : 'more than tensors';
   throw new Error(`it needs ${shownName(name)}: it holds ${what}, which only running its code could read`);
 }
