@@ -6,6 +6,7 @@ import { PoseGanError, UsageError } from '../gpu/errors.js';
 import type { DecodeAnswer, DecodeJob } from './decode-worker.js';
 
 interface Waiting {
+  readonly path: string;
   resolve(data: Uint8Array): void;
   reject(error: Error): void;
 }
@@ -59,8 +60,12 @@ export class DecodePool {
   #lose(member: Member, reason: string): void {
     const at = this.#members.indexOf(member);
     if (at >= 0) this.#members.splice(at, 1);
-    const error = this.#closed ? closed() : new PoseGanError(`an image decoding worker failed: ${reason}`);
-    for (const waiting of member.waiting.values()) waiting.reject(error);
+    for (const { path, reject } of member.waiting.values())
+      reject(
+        this.#closed
+          ? closed()
+          : new PoseGanError(`an image decoding worker failed before ${path} was read: ${reason}`),
+      );
     member.waiting.clear();
   }
 
@@ -75,7 +80,7 @@ export class DecodePool {
     const member = others.reduce((best, m) => (m.waiting.size < best.waiting.size ? m : best), first);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      member.waiting.set(id, { resolve, reject });
+      member.waiting.set(id, { path, resolve, reject });
       member.worker.ref();
       member.worker.postMessage({ id, path, height, width } satisfies DecodeJob);
     });

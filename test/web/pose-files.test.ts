@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatAnnotations } from '../../src/data/annotations.js';
@@ -5,6 +6,7 @@ import { blank, paste } from '../../src/data/image.js';
 import { drawSynthetic } from '../../src/data/synth.js';
 import { LAMP } from '../../src/data/synth-lamp.js';
 import { modelConfig } from '../../src/model/config.js';
+import { decodeImage } from '../../src/node/images.js';
 import { PERSON, type Pose } from '../../src/pose/skeleton.js';
 import { halved } from '../half.js';
 import { untrained } from '../untrained.js';
@@ -31,6 +33,12 @@ afterAll(async () => {
 /** A picture with its joints that is no sample of the page. */
 const other = drawSynthetic({ seed: 5, identity: 7, index: 0 });
 const own: Pose = PERSON.joints.map((_, i) => other.pose[i] ?? (i === 0 || i > 13 ? null : [20 + i, 30 + 4 * i]));
+/** A hostile or turned picture of the fixtures. */
+const caseFile = (name: string): TestFile => ({
+  name,
+  mimeType: '',
+  buffer: readFileSync(`test/fixtures/cases/images/${name}`),
+});
 const table = formatAnnotations(new Map([['other.png', own]]));
 
 describe('one’s own picture', () => {
@@ -40,6 +48,13 @@ describe('one’s own picture', () => {
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('other.png');
     expect(await on.pixels('.stage-source canvas')).toEqual([...other.image.data]);
     await on.changedFrom(before);
+  });
+
+  test('turned by its Exif orientation: the pixels that the command line gives, in the frame of the joints', async () => {
+    const file = caseFile('exif-6.jpg');
+    await on.drop(file, textFile('exif-6.json', JSON.stringify(own)));
+    await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('exif-6.jpg');
+    expect(await on.pixels('.stage-source canvas')).toEqual([...decodeImage(file.buffer, file.name).data]);
   });
 
   test('of other proportions with joints as JSON: the part around the person', async () => {
@@ -124,12 +139,19 @@ test('files that are of no use are refused in words, and nothing is lost', async
   const before = await on.still();
   expect(await on.refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
   expect(await on.refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
-    /^broken\.safetensors is not a usable safetensors file/,
+    /^broken\.safetensors is no checkpoint of pose-gan: it is a text that begins "hello, world"/,
   );
   expect(await on.refusal(pngFile('lost.png', other.image), textFile('joints.csv', table))).toMatch(
     /^joints\.csv has no row for lost\.png, only for other\.png$/,
   );
-  expect(await on.refusal(textFile('fake.png', 'no picture'))).toMatch(/^fake\.png is not a usable picture/);
+  expect(await on.refusal(textFile('fake.png', 'no picture'))).toMatch(
+    /^fake\.png is not a usable image: it is a text that begins "no picture"; PNG and JPEG are read/,
+  );
+  expect(await on.refusal(caseFile('png-two-ihdr-20000.png'))).toMatch(
+    /^png-two-ihdr-20000\.png is not a usable image: it is damaged: it has two headers$/,
+  );
+  expect(await on.refusal(caseFile('jpg-8000-progressive-3.jpg'))).toMatch(/is not a usable image: it is cut short/);
+  expect(await on.refusal(caseFile('avif-named.jpg'))).toMatch(/^avif-named\.jpg is .*an AVIF picture; PNG and JPEG/);
   expect(await on.refusal(textFile('pose.json', '[[1, 2]]'))).toMatch(
     /^pose\.json has 1 joints, the skeleton "person" has 18/,
   );
