@@ -88,7 +88,7 @@ test.each<[string, (c: ReturnType<typeof copy>, first: string) => void, RegExp, 
   [
     'a broken image',
     (c, first) => writeFileSync(join(c.images, first), 'no'),
-    /images?.*copy.*0001_.*\.png is not a usable image/,
+    /copy.*0001_.*\.png is not a usable image: it is a text that begins "no"; PNG and JPEG are read/,
   ],
   [
     'an image cut short behind its header',

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
@@ -252,6 +254,21 @@ test.each<[string, () => Uint8Array, RegExp]>([
 ])('%s is an error', (_, make, message) => {
   expect(() => decodeImage(make(), 'bad.png')).toThrow(message);
   expect(() => decodeImage(make(), 'bad.png')).toThrow(/^bad\.png is not a usable image: /);
+});
+
+test('a file is refused by its header or its length before it is read', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pose-gan-png-'));
+  try {
+    const path = join(folder, 'a.png');
+    // Files with holes, which take no room
+    writeFileSync(path, file(ihdr(giant)));
+    truncateSync(path, 400_000_000);
+    expect(() => readImage(path)).toThrow(/a\.png is not a usable image: its size of 20000×20000/);
+    truncateSync(path, 5_000_000_000);
+    expect(() => readImage(path)).toThrow(/a\.png: its 5000000000 bytes are over 512000000/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('compressed notes are never unpacked', () => {

@@ -1,5 +1,6 @@
 import { exifOrientation, type Orientation } from './exif.js';
 import { CutShort, sizeProblem } from './image-checks.js';
+import { damaged, endOfScan, type Segment, SOS, segments } from './jpeg-segments.js';
 
 export interface JpegComponent {
   readonly id: number;
@@ -62,8 +63,6 @@ const ZIGZAG_END = 63;
 
 const SOF = 0xc0;
 const DHT = 0xc4;
-const EOI = 0xd9;
-const SOS = 0xda;
 const DQT = 0xdb;
 const DRI = 0xdd;
 const APP0 = 0xe0;
@@ -87,46 +86,7 @@ const OTHER_FRAMES: Readonly<Record<number, string>> = {
   247: 'a JPEG-LS',
 };
 
-const damaged = (what: string) => new Error(`it is damaged: ${what}`);
 const ascii = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
-
-interface Segment {
-  readonly marker: number;
-  readonly data: Uint8Array;
-  /** Behind the segment. */
-  readonly end: number;
-}
-
-/** The marker segments up to the end marker. Compressed data follow a start of scan; `skip` says where they end. */
-function* segments(bytes: Uint8Array): Generator<Segment> {
-  for (let at = 2; ; ) {
-    const start = at;
-    // Any number of fill bytes may stand before a marker.
-    while (bytes[at] === 0xff) at++;
-    if (at >= bytes.length) throw new CutShort('it is cut short: its JPEG end marker is missing');
-    const marker = bytes[at++] as number;
-    if (at - start < 2 || marker === 0) throw damaged(`no JPEG marker stands at byte ${start}`);
-    if (marker === EOI) return;
-    if (marker === 0x01) continue;
-    if (marker >= 0xd0 && marker <= 0xd8) throw damaged(`a JPEG marker at byte ${start} stands where it cannot`);
-    const length = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-    if (at + Math.max(2, length) > bytes.length) throw new CutShort('it is cut short within a JPEG segment');
-    if (length < 2) throw damaged(`the JPEG segment at byte ${start} has no length`);
-    const end = at + length;
-    yield { marker, data: bytes.subarray(at + 2, end), end };
-    at = marker === SOS ? endOfScan(bytes, end) : end;
-  }
-}
-
-/** Where the next marker stands that is no restart marker; fill bytes before it count as its own. */
-function endOfScan(bytes: Uint8Array, from: number): number {
-  for (let at = from; ; at++) {
-    at = bytes.indexOf(0xff, at);
-    if (at < 0 || at + 1 >= bytes.length) return bytes.length;
-    const next = bytes[at + 1] as number;
-    if (next !== 0 && (next < 0xd0 || next > 0xd7) && next !== 0xff) return at;
-  }
-}
 
 /** What the segments have said so far. */
 class State {

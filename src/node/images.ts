@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type Image, oriented } from '../data/image.js';
+import { MAX_MEGAPIXELS } from '../data/image-checks.js';
 import {
   brokenImage,
   HEADER_BYTES,
@@ -15,6 +16,9 @@ import { decodePng } from './png.js';
 import { trying } from './system-errors.js';
 
 export { encodePng } from './png.js';
+
+/** A picture of the largest size in 16 bits and four channels, not compressed at all, has as many bytes. */
+const MAX_BYTES = 8 * 1e6 * MAX_MEGAPIXELS;
 
 /**
  * Reads format and size of an image file without decoding it. `UsageError` that names the file when it is no PNG or
@@ -32,6 +36,8 @@ export function readImageHeader(path: string): ImageHeader {
 function readStart(path: string): Uint8Array {
   const file = openSync(path, 'r');
   try {
+    const { size } = fstatSync(file);
+    if (size > MAX_BYTES) throw new Error(`its ${size} bytes are over ${MAX_BYTES}, more than any picture needs`);
     const bytes = new Uint8Array(HEADER_BYTES);
     return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0));
   } finally {
@@ -52,7 +58,8 @@ export function decodeImage(bytes: Uint8Array, path: string): Image {
   }
 }
 
-/** Reads and decodes an image file; errors as in `decodeImage`. */
+/** Reads and decodes an image file; errors as in `decodeImage`. Its header is checked before the rest is read. */
 export function readImage(path: string): Image {
+  readImageHeader(path);
   return decodeImage(readBytes(path, 'image'), path);
 }
