@@ -6,6 +6,7 @@ import { Batches } from '../src/data/batches.js';
 import { type DataSource, openDataset } from '../src/data/dataset.js';
 import { drawnSource, filesSource, imageFile, textFile } from '../src/data/files-source.js';
 import { blank } from '../src/data/image.js';
+import { NonFiniteError } from '../src/gpu/errors.js';
 import { iterate, type LogRow } from '../src/model/iterate.js';
 import { openDataset as openFolder } from '../src/node/dataset.js';
 import { Loader } from '../src/node/loader.js';
@@ -95,15 +96,20 @@ describe('a dropped folder', () => {
 
 describe('the loop', () => {
   /** A trainer whose losses are its step. */
-  function counting(lossOf: (step: number) => number = (step) => step) {
+  function counting(lossOf: (step: number) => number = (step) => step, badFrom = Number.POSITIVE_INFINITY) {
     const trainer = {
       step: 0,
+      looked: [] as number[],
       train: () => {
         trainer.step++;
       },
       losses: async () => {
         const loss = lossOf(trainer.step);
         return { discriminator: loss, adversarial: loss, reconstruction: loss };
+      },
+      checkFinite: async () => {
+        trainer.looked.push(trainer.step);
+        if (trainer.step === badFrom) throw new NonFiniteError(trainer.step, 'a tensor is NaN');
       },
     };
     return trainer;
@@ -116,6 +122,7 @@ describe('the loop', () => {
     await iterate(trainer, {
       batch: async () => ({}) as never,
       more: () => trainer.step < 7,
+      kept: (step) => step === 2,
       onLosses: (step, { reconstruction }) => told.push(step === reconstruction ? step : Number.NaN),
       after: (step) => (step % 3 ? undefined : async () => void due.push([step, told.length])),
     });
@@ -124,6 +131,8 @@ describe('the loop', () => {
       [3, 3],
       [6, 6],
     ]);
+    // Before a row that is kept, before what is due, and at the end.
+    expect(trainer.looked).toEqual([2, 3, 6, 7]);
   });
 
   test('ends when a loss is no number', async () => {
@@ -132,12 +141,30 @@ describe('the loop', () => {
     const run = iterate(trainer, {
       batch: async () => ({}) as never,
       more: () => trainer.step < 20,
+      kept: () => false,
       onLosses: (step) => told.push(step),
       after: () => undefined,
     });
     await expect(run).rejects.toThrow(
-      'the discriminator loss became NaN in iteration 4; the last checkpoint is from before. Try a lower learning rate.',
+      'after iteration 4 the discriminator loss is NaN. Nothing of it was saved: the last checkpoint, if there is one, is from',
     );
+    expect(told).toEqual([1, 2, 3]);
+  });
+
+  test.each([
+    ['a row', (step: number) => step === 4, false],
+    ['what is due', () => false, true],
+  ])('ends before %s when a parameter is no number, though every loss is', async (_, kept, dueThen) => {
+    const trainer = counting(() => 1, 4);
+    const told: number[] = [];
+    const run = iterate(trainer, {
+      batch: async () => ({}) as never,
+      more: () => trainer.step < 20,
+      kept,
+      onLosses: (step) => told.push(step),
+      after: (step) => (dueThen && step === 4 ? async () => void told.push(-1) : undefined),
+    });
+    await expect(run).rejects.toThrow(NonFiniteError);
     expect(told).toEqual([1, 2, 3]);
   });
 });

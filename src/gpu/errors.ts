@@ -94,3 +94,36 @@ export class GpuValidationError extends PoseGanError {
 export class KernelTimeoutError extends PoseGanError {
   override readonly name = 'KernelTimeoutError';
 }
+
+/** A tensor with values that are NaN or infinite. */
+export interface NonFinite {
+  readonly name: string;
+  /** How many of its `size` values are. */
+  readonly count: number;
+  readonly size: number;
+}
+
+/** Training has come to numbers that are NaN or infinite; nothing of them was saved. */
+export class NonFiniteError extends PoseGanError {
+  override readonly name = 'NonFiniteError';
+  constructor(
+    /** Iterations done when they were found. */
+    readonly iteration: number,
+    what: string,
+    /** The parameters and moments that have them; empty where a loss showed it. */
+    readonly tensors: readonly NonFinite[] = [],
+  ) {
+    super(
+      `after iteration ${iteration} ${what}. Nothing of it was saved: the last checkpoint, if there is one, is from before. ` +
+        'Resume from it or begin again, with a lower learning rate.',
+    );
+  }
+}
+
+/** The first of these tensors with its count, and how many more there are. */
+export function describeNonFinite([first, ...others]: readonly NonFinite[]): string {
+  if (!first) return 'no value is NaN or infinite';
+  const { name, count, size } = first;
+  const more = others.length ? `, as are some of ${others.length} more tensor${others.length > 1 ? 's' : ''}` : '';
+  return `${count} of the ${size} values of ${name} are NaN or infinite${more}`;
+}

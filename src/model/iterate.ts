@@ -1,4 +1,4 @@
-import { UsageError } from '../gpu/errors.js';
+import { NonFiniteError } from '../gpu/errors.js';
 import type { TrainingData } from './inputs.js';
 import type { Losses, Trainer } from './trainer.js';
 
@@ -15,6 +15,11 @@ export interface Iterations {
   readonly batch: (step: number) => Promise<TrainingData>;
   /** Asked before every iteration. */
   readonly more: () => boolean;
+  /**
+   * Whether the losses of iteration `step` are kept. The parameters are looked at before they are told, before anything
+   * that is due, and at the end.
+   */
+  readonly kept: (step: number) => boolean;
   /** Losses after `step` iterations, in order; the next iteration may be under way. */
   readonly onLosses: (step: number, losses: Losses) => void;
   /** What has to happen between iteration `step` and the next, if anything: all losses are known by then. */
@@ -23,11 +28,12 @@ export interface Iterations {
 
 /**
  * Trains for as long as `more` says. Losses are awaited one iteration late, so that the device has work while the host looks at
- * them and prepares the next; all are known when this resolves. `UsageError` when one is no number.
+ * them and prepares the next; all are known when this resolves. `NonFiniteError` when a loss, a parameter or a moment of it is no
+ * finite number.
  */
 export async function iterate(
-  trainer: Pick<Trainer, 'train' | 'losses' | 'step'>,
-  { batch, more, onLosses, after }: Iterations,
+  trainer: Pick<Trainer, 'train' | 'losses' | 'checkFinite' | 'step'>,
+  { batch, more, kept, onLosses, after }: Iterations,
 ): Promise<void> {
   let pending: (() => Promise<void>) | undefined;
   const settle = async () => {
@@ -35,31 +41,32 @@ export async function iterate(
     pending = undefined;
     await last?.();
   };
+  let looked = trainer.step;
   while (more()) {
     trainer.train(await batch(trainer.step));
     const { step } = trainer;
     const read = trainer.losses();
-    read.catch(() => {}); // awaited below, perhaps after another error
+    const due = after(step);
+    const sound = due || kept(step) ? trainer.checkFinite() : undefined;
+    if (sound) looked = step;
+    for (const later of [read, sound]) later?.catch(() => {}); // awaited below, perhaps after another error
     await settle();
     pending = async () => {
       const losses = await read;
+      await sound;
       checkLosses(losses, step);
       onLosses(step, losses);
     };
-    const due = after(step);
     if (!due) continue;
     await settle();
     await due();
   }
   await settle();
+  if (looked !== trainer.step) await trainer.checkFinite();
 }
 
 /** A loss that is no number would be trained on for hours unseen. */
 function checkLosses(losses: Losses, step: number): void {
   for (const [name, value] of Object.entries(losses))
-    if (!Number.isFinite(value))
-      throw new UsageError(
-        `the ${name} loss became ${value} in iteration ${step}; the last checkpoint is from before. ` +
-          'Try a lower learning rate.',
-      );
+    if (!Number.isFinite(value)) throw new NonFiniteError(step, `the ${name} loss is ${value}`);
 }

@@ -1,3 +1,4 @@
+import type { FiniteCheck, Watched } from '../autograd/finite.js';
 import { input, PARAMETERS, ParameterSet } from '../autograd/leaves.js';
 import { ParameterStorage } from '../autograd/storage.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
@@ -5,11 +6,11 @@ import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Plan } from '../compiler/plan.js';
 import { COUNT, checked, F32, type Kinds, mapOf, NATURAL } from '../gpu/arguments.js';
 import { ENGINE, type Engine } from '../gpu/engine.js';
-import { UsageError } from '../gpu/errors.js';
+import { describeNonFinite, NonFiniteError, UsageError } from '../gpu/errors.js';
 import { concat } from '../kernels/concat/concat.js';
 import { Random } from '../kernels/dropout/random.js';
 import { Parameters } from './blocks.js';
-import { VALUES } from './checkpoint.js';
+import { fileName, type Net, type Nets, VALUES } from './checkpoint.js';
 import { CONFIG, type ModelConfig } from './config.js';
 import { generator } from './generator.js';
 import { feedsFor, type PairData, pairInputs, type TrainingData } from './inputs.js';
@@ -72,6 +73,19 @@ function checkWhole(storage: ParameterStorage, values: ReadonlyMap<string, Float
   if (missing !== undefined) throw new UsageError(`the weights have no ${missing}, which the model needs`);
 }
 
+function momentsOf({ generatorAdam: g, discriminatorAdam: d }: TrainingStep) {
+  return { 'generator.m': g.m, 'generator.v': g.v, 'discriminator.m': d.m, 'discriminator.v': d.v } as const;
+}
+
+/** All that training changes, under the names that its files use. */
+function watched(sets: Nets, moments: ReturnType<typeof momentsOf>): Watched[] {
+  return (Object.entries(sets) as [Net, ParameterSet][]).flatMap(([net, set]) => [
+    { set, name: (p) => fileName(net, p) },
+    { set: moments[`${net}.m`], name: (p) => `m.${fileName(net, p)}` },
+    { set: moments[`${net}.v`], name: (p) => `v.${fileName(net, p)}` },
+  ]);
+}
+
 /** Trains a model on one engine: one D and one G update per `step`, in one submission. */
 export class Trainer {
   private constructor(
@@ -82,6 +96,7 @@ export class Trainer {
     private readonly graph: TrainingStep,
     private readonly random: Random,
     readonly plan: Plan,
+    private readonly finite: FiniteCheck,
   ) {}
 
   static async create(...args: [engine: Engine, options: TrainerOptions]): Promise<Trainer> {
@@ -90,7 +105,9 @@ export class Trainer {
     const { config, batch = config.batch } = options;
     const { sets, random, graph, outputs } = trainingGraph(options);
     const plan = await compile(engine, outputs, { update: graph.updates });
-    return new Trainer(engine, config, batch, sets, graph, random, plan);
+    const { FiniteCheck } = await import('../autograd/finite.js');
+    const finite = await FiniteCheck.create(engine, watched(sets, momentsOf(graph)));
+    return new Trainer(engine, config, batch, sets, graph, random, plan, finite);
   }
 
   /** Iterations done. */
@@ -119,18 +136,24 @@ export class Trainer {
     return this.plan.read('generated');
   }
 
-  #moments() {
-    const { generatorAdam: g, discriminatorAdam: d } = this.graph;
-    return { 'generator.m': g.m, 'generator.v': g.v, 'discriminator.m': d.m, 'discriminator.v': d.v } as const;
+  /**
+   * Rejects with `NonFiniteError` when a parameter or moment is NaN or infinite after the iteration submitted last; the GPU looks
+   * at them now, however late this is awaited.
+   */
+  async checkFinite(): Promise<void> {
+    const { step } = this;
+    const found = await this.finite.look();
+    if (found.length) throw new NonFiniteError(step, describeNonFinite(found), found);
   }
 
-  /** Reads everything back. */
+  /** Reads everything back, to be saved: `NonFiniteError` when a value is NaN or infinite. */
   async state(): Promise<TrainingState> {
+    await this.checkFinite();
     const step = this.step;
     const randomStep = this.random.step;
     const read = (set: ParameterSet) => ParameterStorage.of(this.engine, set).read();
     const { generator, discriminator } = this.sets;
-    const moments = this.#moments();
+    const moments = momentsOf(this.graph);
     // Together, so that none is left to fail unheard when the device is lost.
     const [g, d, gm, gv, dm, dv] = await Promise.all([
       read(generator),
@@ -156,7 +179,9 @@ export class Trainer {
     const writes = [
       [storage(this.sets.generator), state.generator],
       [storage(this.sets.discriminator), state.discriminator],
-      ...Object.entries(this.#moments()).map(([k, set]) => [storage(set), state.moments[k as 'generator.m']] as const),
+      ...Object.entries(momentsOf(this.graph)).map(
+        ([k, set]) => [storage(set), state.moments[k as 'generator.m']] as const,
+      ),
     ] as const;
     for (const [s, values] of writes) checkWhole(s, values);
     for (const [s, values] of writes) s.write(values);
@@ -166,6 +191,7 @@ export class Trainer {
   }
 
   destroy(): void {
+    this.finite.destroy();
     this.plan.destroy();
   }
 }
