@@ -17,7 +17,7 @@ import { discriminator, judged } from '../src/model/discriminator.js';
 import { generator } from '../src/model/generator.js';
 import { pairInputs } from '../src/model/inputs.js';
 import type { TrainingState } from '../src/model/trainer.js';
-import { fromStateFile, toStateFile } from '../src/model/training-state.js';
+import { fromStateFile, stateFileInfo, toStateFile } from '../src/model/training-state.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from '../src/node/checkpoint-files.js';
 import { PERSON } from '../src/pose/skeleton.js';
 import { VERSION } from '../src/version.js';
@@ -92,6 +92,44 @@ test('a checkpoint in half precision opens with the very values that it holds', 
       expect(Math.abs(x - (meant[i] ?? 0))).toBeLessThanOrEqual(edge * 2 ** -11 + 2 ** -25);
     expect(new Set(got).size).toBeGreaterThan(10);
   }
+});
+
+test.each([
+  ['one NaN', 1, [Number.NaN]],
+  ['an infinity', 1, [Number.NEGATIVE_INFINITY]],
+  ['several', 3, [Number.NaN, 5, Number.POSITIVE_INFINITY, Number.NaN]],
+])('a checkpoint or training state with %s is refused by file, tensor and number', (_, count, bad) => {
+  const weight = 'generator.appearance.1.weight';
+  const { size } = nets.generator.get('appearance.1.weight');
+  for (const at of [0, size - bad.length]) {
+    const plant = (t: Map<string, { shape: readonly number[]; data: Float32Array }>, name: string) =>
+      t.get(name)?.data.set(bad, at);
+    const broken = edited(file(), {}, (t) => plant(t, weight));
+    const said = `${count} of the ${size} values of`;
+    expect(() => fromCheckpoint(broken, 'net.safetensors')).toThrow(UsageError);
+    expect(() => fromCheckpoint(broken, 'net.safetensors')).toThrow(
+      `net.safetensors: ${said} ${weight} are NaN or infinite. The training diverged, or the file is damaged`,
+    );
+    const good = file();
+    const stateBytes = toStateFile(nets, state(3, 0), { orderSeed: 1, batch: 2 }, good);
+    const brokenState = edited(stateBytes, {}, (t) => plant(t, `v.${weight}`));
+    const checkpoint = fromCheckpoint(good, 'net.safetensors');
+    expect(() => fromStateFile(brokenState, 'net.state', checkpoint, nets)).toThrow(
+      `net.state: ${said} v.${weight} are NaN or infinite.`,
+    );
+    expect(() => stateFileInfo(brokenState, 'net.state', checkpoint)).toThrow(UsageError);
+  }
+  const two = edited(file(), {}, (t) => {
+    for (const { data } of t.values()) data.fill(Number.NaN);
+  });
+  expect(() => fromCheckpoint(two, 'net')).toThrow(/are NaN or infinite, as are some of \d+ more tensors\./);
+});
+
+test('weights that are no numbers in half precision are refused, too', () => {
+  const of = (set: ParameterSet) => new Map(set.names.map((n) => [n, new Float32Array(set.get(n).size).fill(7e4)]));
+  const weights = { generator: of(nets.generator), discriminator: of(nets.discriminator) };
+  const { f16 } = halved(toCheckpoint(nets, weights, { ...info, step: 3 }));
+  expect(() => fromCheckpoint(f16, 'net')).toThrow(/net: \d+ of the \d+ values of generator\.\S+ are NaN or infinite/);
 });
 
 test('the fast permutation is that of the layout room, and has its inverse', () => {

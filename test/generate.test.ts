@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatAnnotations } from '../src/data/annotations.js';
 import { blank, resize } from '../src/data/image.js';
+import { readSafetensors, toFloat32, writeSafetensors } from '../src/data/safetensors.js';
 import { encodePng, readImage } from '../src/node/images.js';
 import { PoseReader, readPerson } from '../src/node/poses.js';
 import { PERSON, type Pose } from '../src/pose/skeleton.js';
@@ -27,6 +28,28 @@ import {
 } from './untrained.js';
 
 prepare();
+
+describe('a checkpoint with a weight that is no number', () => {
+  test.each([
+    ['generate', () => [...person(), '--target', imageAt('a_2.png'), '--out', join(out, 'x.png')]],
+    ['animate', () => [...person(), '--sequence', 'walk', '--out', join(out, 'x')]],
+    ['evaluate', () => [...dataset(), '--split', 'test']],
+    ['inspect', () => [...dataset(), '--split', 'test', '--out', join(out, 'x.png')]],
+  ])('is refused by %s before anything is written', async (command, args) => {
+    const { metadata, tensors } = readSafetensors(readFileSync(at('net.safetensors')));
+    const values = new Map([...tensors].map(([n, t]) => [n, { shape: t.shape, data: toFloat32(t) }]));
+    values.get('generator.appearance.1.weight')?.data.fill(Number.NaN, 3, 5);
+    const file = join(out, 'bad.safetensors');
+    writeFileSync(file, writeSafetensors(values, metadata));
+    const before = readdirSync(out);
+    const { code, stderr } = await run(command, '--checkpoint', file, ...args());
+    expect(stderr).toMatch(
+      /bad\.safetensors: 2 of the 288 values of generator\.appearance\.1\.weight are NaN or infinite\./,
+    );
+    expect(code).toBe(2);
+    expect(readdirSync(out)).toEqual(before);
+  });
+});
 
 describe('generate', () => {
   test('one target into a file: the picture that the generator makes, with the seed of the noise', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { candidates, shapeClass } from '../src/compiler/shape-class.js';
 import type { Dataset } from '../src/data/dataset.js';
 import type { Engine } from '../src/gpu/engine.js';
+import { NonFiniteError } from '../src/gpu/errors.js';
 import { Tuning } from '../src/gpu/tuner.js';
 import { modelConfig } from '../src/model/config.js';
 import { filterBank } from '../src/model/filter-bank.js';
@@ -81,6 +82,50 @@ describe('a run', () => {
     expect(
       readFileSync(join(folder, 'parts', state ?? '')).equals(readFileSync(join(folder, 'whole', state ?? ''))),
     ).toBe(true);
+  });
+
+  test.each([
+    [
+      'moment',
+      'checkpoint',
+      2,
+      'parameters/generator.v#0',
+      /^after iteration 4, 1 of the 756 values of v\.generator\.appear/,
+    ],
+    ['weight', 'row', 100, 'parameters/generator#0', /^after iteration 5, \d+ of the 756 values of generator\.appear/],
+  ])('ends before a %s that is no number gets into a %s', async (_, what, saveEvery, slab, message) => {
+    let plant = () => {};
+    const opened = async () => {
+      const engine = await open();
+      const make = engine.buffer.bind(engine);
+      engine.buffer = (label, ...rest) => {
+        const buffer = make(label, ...rest);
+        if (label === slab) plant = () => engine.write(buffer, 0, Float32Array.of(Number.NaN));
+        return buffer;
+      };
+      return engine;
+    };
+    // As a driver's fault would: the row of 3 is told when iteration 4 is under way.
+    const onStep = ({ step }: { step: number }) => step === 3 && plant();
+    const run = trainRun(options(what, { saveEvery, iterations: 9, open: opened, onStep }));
+    const error = await run.catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(NonFiniteError);
+    expect((error as NonFiniteError).message).toMatch(message);
+    expect(rows(what).map((r) => r.step)).toEqual([1, 2, 3, 4]);
+    const saved = listCheckpoints(join(folder, what));
+    expect(saved.map((c) => c.step)).toEqual(saveEvery === 2 ? [2] : []);
+    if (saveEvery !== 2) return;
+    const same = await trainRun(options('good', { iterations: 2 }));
+    expect(readFileSync(same.checkpoint).equals(checkpoint(what))).toBe(true);
+  });
+
+  test('of a learning rate far too high ends after one iteration, with nothing saved', async () => {
+    const config = { ...modelConfig(recipe), learningRate: 1e20 };
+    await expect(trainRun(options('steep', { config, saveEvery: 1 }))).rejects.toThrow(
+      /^after iteration 1, \d+ of the/,
+    );
+    expect(listCheckpoints(join(folder, 'steep'))).toEqual([]);
+    expect(readFileSync(join(folder, 'steep', 'log.jsonl'), 'utf8')).toBe('');
   });
 
   test('another seed is another run', async () => {

@@ -146,7 +146,7 @@ describe('the loop', () => {
       after: () => undefined,
     });
     await expect(run).rejects.toThrow(
-      'after iteration 4 the discriminator loss is NaN. Nothing of it was saved: the last checkpoint, if there is one, is from',
+      'after iteration 4, the discriminator loss is NaN. Nothing of it was saved: the last checkpoint, if there is one, is from',
     );
     expect(told).toEqual([1, 2, 3]);
   });

@@ -114,7 +114,7 @@ export class NonFiniteError extends PoseGanError {
     readonly tensors: readonly NonFinite[] = [],
   ) {
     super(
-      `after iteration ${iteration} ${what}. Nothing of it was saved: the last checkpoint, if there is one, is from before. ` +
+      `after iteration ${iteration}, ${what}. Nothing of it was saved: the last checkpoint, if there is one, is from before. ` +
         'Resume from it or begin again, with a lower learning rate.',
     );
   }

@@ -2,6 +2,7 @@ import { PARAMETERS, type ParameterSet } from '../autograd/leaves.js';
 import { formatShape } from '../autograd/tensor.js';
 import { fieldsOf, parseJson } from '../data/json.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
+
 import {
   BYTES,
   checked,
@@ -15,7 +16,7 @@ import {
   problemOf,
   STRING,
 } from '../gpu/arguments.js';
-import { UsageError } from '../gpu/errors.js';
+import { describeNonFinite, type NonFinite, UsageError } from '../gpu/errors.js';
 import { hashWords } from '../hash.js';
 import { weightsFromPyTorch, weightsToPyTorch } from '../kernels/layout.js';
 import { parseSkeleton, SKELETON, type Skeleton } from '../pose/skeleton.js';
@@ -190,6 +191,7 @@ export function fromCheckpoint(...args: [bytes: Uint8Array, name: string]): Chec
   const [bytes, name] = checked('fromCheckpoint', { bytes: BYTES, name: STRING }, args);
   const { metadata, tensors } = readSafetensors(bytes, name);
   checkFormat(name, metadata, FORMAT);
+  checkFinite(name, tensors);
   const field = (key: string) => jsonField(name, metadata, key);
   const config = checkConfig(field('config'), name);
   const skeleton = parseSkeleton(field('skeleton'), `the skeleton in ${name}`);
@@ -253,6 +255,20 @@ export function checkFormat(name: string, metadata: Readonly<Record<string, stri
     throw new UsageError(
       `${name} has the format version ${metadata.version}, webgpu-pose-gan ${VERSION} reads ${FORMAT_VERSION}. ` +
         `It was written by ${metadata.library ?? 'an unknown version'}: use that one, or a newer one.`,
+    );
+}
+
+/** Weights that are NaN or infinite would make black pictures, and a training of them would stay so. */
+export function checkFinite(name: string, tensors: ReadonlyMap<string, StoredTensor>): void {
+  const found: NonFinite[] = [];
+  for (const [tensor, stored] of tensors) {
+    const values = toFloat32(stored);
+    const count = values.reduce((n, v) => n + Number(!Number.isFinite(v)), 0);
+    if (count) found.push({ name: tensor, count, size: values.length });
+  }
+  if (found.length)
+    throw new UsageError(
+      `${name}: ${describeNonFinite(found)}. The training diverged, or the file is damaged; take an earlier one.`,
     );
 }
 

@@ -6,6 +6,7 @@ import {
   addTensors,
   CHECKPOINT,
   type Checkpoint,
+  checkFinite,
   checkFormat,
   countField,
   fileName,
@@ -75,6 +76,7 @@ function readState(bytes: Uint8Array, name: string, checkpoint: Checkpoint) {
       `${name} (step ${step}) is not the training state of ${checkpoint.name} (step ${checkpoint.info.step}): ` +
         'the weights are others. Take the two files that were saved together, or start a new run.',
     );
+  checkFinite(name, tensors);
   const notes = fieldsOf(jsonField(name, metadata, 'notes'), `${name}: its notes`);
   const info: StateInfo = { orderSeed: count('orderSeed'), batch: count('batch'), notes };
   return { info, tensors, counters: { step, randomStep: count('randomStep') } };
