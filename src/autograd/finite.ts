@@ -1,4 +1,4 @@
-import countCode from '../../shaders/finite/count.wgsl?raw';
+import countSource from '../../shaders/finite/count.wgsl';
 import { type EncodedDispatch, encodeDispatches } from '../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
@@ -8,7 +8,7 @@ import type { ParameterSet } from './leaves.js';
 import { grid } from './op.js';
 import { ParameterStorage } from './storage.js';
 
-const count = shader('finite/count', countCode);
+const count = shader('finite/count', countSource);
 
 /** Values that one workgroup looks at. */
 const RANGE = 2 ** 14;

@@ -2,7 +2,6 @@ import { PARAMETERS, type ParameterSet } from '../autograd/leaves.js';
 import { formatShape } from '../autograd/tensor.js';
 import { fieldsOf, parseJson } from '../data/json.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
-
 import {
   BYTES,
   checked,
