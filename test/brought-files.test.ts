@@ -11,7 +11,7 @@ import { formatAnnotations, parseAnnotations } from '../src/data/annotations.js'
 import { nameProblem } from '../src/data/file-name.js';
 import { blank } from '../src/data/image.js';
 import { parseJson } from '../src/data/json.js';
-import { allPairs, parsePairs } from '../src/data/pairs.js';
+import { allPairs, formatPairs, parsePairs } from '../src/data/pairs.js';
 import { decodeText } from '../src/data/text.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { readJson, readSkeleton, readText } from '../src/node/files.js';
@@ -165,6 +165,18 @@ describe('tables', () => {
       pairs: [['a "x", 1.png', 'b.png']],
       rows: [2],
     });
+  });
+
+  test('names with separators and quotation marks are written so that they are read back', () => {
+    const [a, b] = ['a, "b": c.png', '"d".png'] as const;
+    const text = formatAnnotations(
+      new Map([
+        [a, pose],
+        [b, pose],
+      ]),
+    );
+    expect([...parseAnnotations(text, 'a', PERSON).keys()]).toEqual([a, b]);
+    expect(parsePairs(formatPairs([[a, b]]), 'p').pairs).toEqual([[a, b]]);
   });
 
   test.each([

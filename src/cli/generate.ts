@@ -139,7 +139,11 @@ async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterS
         const picture = (v: Float32Array) => fromTensor(v, width, height, i * height * width * 3);
         const pose = poses.get(b.names[i]?.[1] ?? '') ?? [];
         const pictures = { source: picture(b.source), pose, target: picture(b.target), generated: picture(images) };
-        writeFileAtomic(files[at] as string, encodePng(triptych(skeleton, pictures)), { sync: false });
+        writeFileAtomic(files[at] as string, encodePng(triptych(skeleton, pictures)), {
+          sync: false,
+          // Its name comes out of a table
+          followLink: false,
+        });
         written.push(files[at] as string);
         bar.update(written.length);
       }

@@ -92,6 +92,11 @@ function quoted(line: string, from: number, separator: string): { value: string;
   };
 }
 
+/** A name as a field of a table, in quotation marks where it would be read as something else. */
+export function fieldOf(name: string): string {
+  return /[",:]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+}
+
 /** A name in a table that can only be that of a file in its dataset's folder. */
 export function checkName(name: string): string {
   const problem = nameProblem(name);
@@ -177,7 +182,7 @@ function arrayOf(text: string): unknown[] | undefined {
 export function formatAnnotations(poses: ReadonlyMap<string, Pose>): string {
   const rows = [...poses].map(([name, pose]) => {
     const list = (k: 0 | 1) => `[${pose.map((p) => (p ? Math.max(0, Math.round(p[k])) : -1)).join(', ')}]`;
-    return `${name}: ${list(1)}: ${list(0)}\n`;
+    return `${fieldOf(name)}: ${list(1)}: ${list(0)}\n`;
   });
   return `${HEADER}\n${rows.join('')}`;
 }

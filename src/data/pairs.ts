@@ -1,6 +1,6 @@
 import { UsageError } from '../gpu/errors.js';
 import { isValid, type Pose, type Skeleton } from '../pose/skeleton.js';
-import { bodyOf, checkName, fields, type OnBadRow } from './annotations.js';
+import { bodyOf, checkName, fieldOf, fields, type OnBadRow } from './annotations.js';
 import { describe, shorten } from './json.js';
 import { permute } from './order.js';
 
@@ -104,7 +104,7 @@ function parseRow(line: string): Pair {
 
 /** Writes a pairs table. */
 export function formatPairs(pairs: readonly Pair[]): string {
-  return `${HEADER}\n${pairs.map(([from, to]) => `${from},${to}\n`).join('')}`;
+  return `${HEADER}\n${pairs.map((pair) => `${pair.map(fieldOf).join(',')}\n`).join('')}`;
 }
 
 /** What a person looks at to see whether the identity rule fits the file names. */

@@ -34,7 +34,7 @@ export interface FlipOptions {
 /**
  * Doubles one half of a dataset by mirrored images (spec §1): their joints have sides exchanged, their pairs are those
  * of the originals. Everything is checked before anything is written; the annotation table comes last, so that what was
- * interrupted can be run again. Throws `UsageError` when the dataset holds mirrored images already.
+ * interrupted can be run again. A link in the dataset, which may be of anybody, is replaced and never written through. Throws `UsageError` when the dataset holds mirrored images already.
  */
 export function flipDataset({ folder, name, split, skeleton, onProgress, onNote }: FlipOptions): {
   images: number;
@@ -77,10 +77,10 @@ export function flipDataset({ folder, name, split, skeleton, onProgress, onNote 
   let done = 0;
   for (const [image, mirrored] of names) {
     const bytes = encodePng(flip(readImage(join(paths.images, image))));
-    writeFileAtomic(join(paths.images, mirrored), bytes, { sync: false });
+    writeFileAtomic(join(paths.images, mirrored), bytes, { sync: false, followLink: false });
     onProgress?.(++done, names.size);
   }
-  writeFileAtomic(paths.pairs, formatPairs([...pairs, ...mirroredPairs]));
-  writeFileAtomic(paths.annotations, formatAnnotations(all));
+  writeFileAtomic(paths.pairs, formatPairs([...pairs, ...mirroredPairs]), { followLink: false });
+  writeFileAtomic(paths.annotations, formatAnnotations(all), { followLink: false });
   return { images: names.size, pairs: mirroredPairs.length };
 }

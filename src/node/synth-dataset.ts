@@ -54,7 +54,7 @@ export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
     if (part.kind === 'image') {
       // Pictures can be drawn again, and the tables that make them a dataset come last: syncing each would only be
       // slow.
-      writeFileAtomic(join(paths.images, part.name), encodePng(part.image), { sync: false });
+      writeFileAtomic(join(paths.images, part.name), encodePng(part.image), { sync: false, followLink: false });
       onProgress?.(++done, total);
     } else {
       writeFileAtomic(paths.pairs, part.pairs);
