@@ -29,7 +29,8 @@ export function scanJson(text: string, { depth = MAX_JSON_DEPTH, counts = false 
       i = endOfString(text, i);
       const names = open.at(-1);
       if (!names || !isName(text, i)) continue;
-      const name = JSON.parse(text.slice(from, i + 1)) as string;
+      const plain = text.slice(from + 1, i);
+      const name = plain.includes('\\') ? (JSON.parse(text.slice(from, i + 1)) as string) : plain;
       if (names.has(name)) throw new Error(`the name ${shown(name)} stands twice`);
       names.add(name);
     } else if (counts && (c === MINUS || c === POINT || (isDigit(text, i) && /e/i.test(text[i + 1] ?? ''))))

@@ -36,10 +36,10 @@ const MARK = Symbol('mark');
 
 /** Most bytes of the name of a class; a longer one would only fill the memory. */
 const MAX_NAME = 1000;
-/** Most lists, tuples, dictionaries and names, and most operations: a hundred thousand tensors need fewer. */
-const MAX_OBJECTS = 1_000_000;
+/** Most lists, tuples, dictionaries and names, and most operations: fifty thousand tensors need fewer. */
+const MAX_OBJECTS = 500_000;
 const MAX_DICTIONARIES = 250_000;
-const MAX_OPERATIONS = 10_000_000;
+const MAX_OPERATIONS = 3_000_000;
 
 /**
  * Reads one pickle at `start`. `end` is the byte behind it. Throws `Error` for anything but plain data and the reader's
