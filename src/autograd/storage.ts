@@ -1,4 +1,4 @@
-import { checked, F32, listOf, mapOf, OBJECT } from '../gpu/arguments.js';
+import { checked, F32, listOf, mapOf, OBJECT, unshared } from '../gpu/arguments.js';
 import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
@@ -81,7 +81,7 @@ export class ParameterStorage {
 
   #upload(name: string, values: Float32Array, outcomes?: Outcomes): void {
     const { slab, offset } = this.layout.at.get(name) as { slab: number; offset: number };
-    this.engine.write(this.buffers[slab] as GPUBuffer, 4 * offset, values as BufferSource, outcomes);
+    this.engine.write(this.buffers[slab] as GPUBuffer, 4 * offset, unshared(values) as BufferSource, outcomes);
   }
 
   /** Reads every parameter back, by name, in device layout. */

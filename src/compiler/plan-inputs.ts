@@ -1,6 +1,6 @@
 import type { LeafAttrs } from '../autograd/leaves.js';
 import { formatShape, sizeOf, type TensorData, type TensorType } from '../autograd/tensor.js';
-import { F32, problemOf, U32 } from '../gpu/arguments.js';
+import { F32, problemOf, U32, unshared } from '../gpu/arguments.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
 
 /** An input of a plan and the buffer that holds its value. */
@@ -61,7 +61,7 @@ export class PlanInputs {
     });
     for (const [name, data, buffer] of all) {
       if (!data) continue;
-      queue.writeBuffer(buffer, 0, data as BufferSource);
+      queue.writeBuffer(buffer, 0, unshared(data) as BufferSource);
       this.#given.add(name);
     }
   }

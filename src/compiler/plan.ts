@@ -1,7 +1,7 @@
 import type { LeafAttrs } from '../autograd/leaves.js';
 import { ParameterStorage } from '../autograd/storage.js';
 import { channelsOf, rowsOf, TENSOR, type Tensor, type TensorData } from '../autograd/tensor.js';
-import { anyOf, COUNT, checked, recordOf, STRING } from '../gpu/arguments.js';
+import { anyOf, COUNT, checked, recordOf, STRING, unshared } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
@@ -75,7 +75,8 @@ export async function makePlan(
     for (const { attrs, buffers: views } of calls.filter((call) => call.op.kind === 'leaf')) {
       const leaf = attrs as LeafAttrs;
       const [view] = Object.values(views);
-      if (leaf.source === 'constant') engine.write(bufferOf(buffers, view), 0, leaf.data as BufferSource, outcomes);
+      if (leaf.source === 'constant')
+        engine.write(bufferOf(buffers, view), 0, unshared(leaf.data) as BufferSource, outcomes);
     }
     const bound = await bind(engine, calls, buffers, make, outcomes);
     textures = bound.textures;

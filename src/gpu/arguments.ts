@@ -46,6 +46,10 @@ export const F32 = /* @__PURE__ */ view('Float32Array');
 export const U32 = /* @__PURE__ */ view('Uint32Array');
 export const BYTES = /* @__PURE__ */ view('Uint8Array');
 
+/** A copy of an array on shared memory, which some implementations of WebGPU cannot read; any other array itself. */
+export const unshared = <T extends Float32Array | Uint32Array>(data: T): T =>
+  tagOf(data.buffer) === 'SharedArrayBuffer' ? (data.slice() as T) : data;
+
 export const listOf = (each: Kind | Kinds): Kind => ['a list', Array.isArray, each];
 export const mapOf = (each: Kind): Kind => ['a Map', (v) => tagOf(v) === 'Map', each];
 export const recordOf = (each?: Kind): Kind => ['an object of values by name', isPlain, each];

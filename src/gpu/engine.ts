@@ -1,4 +1,4 @@
-import { BOOLEAN, checked, FUNCTION, type Kind, OBJECT, STRING } from './arguments.js';
+import { BOOLEAN, checked, FUNCTION, type Kind, type Kinds, STRING } from './arguments.js';
 import { ErrorScopes, type Outcomes } from './error-scopes.js';
 import { DeviceLostError, GpuValidationError, LimitError, PoseGanError, ShaderError } from './errors.js';
 import type { Shader } from './shader.js';
@@ -40,9 +40,9 @@ interface Module {
 }
 
 export const DEVICE: Kind = ['a GPUDevice', (v) => typeof (v as GPUDevice)?.createBuffer === 'function'];
-const OPTIONS = {
+const OPTIONS: Kinds = {
   'label?': STRING,
-  'adapterInfo?': OBJECT,
+  'adapterInfo?': ['a GPUAdapterInfo', (v) => typeof (v as GPUAdapterInfo)?.vendor === 'string'],
   'software?': BOOLEAN,
   'wait?': FUNCTION,
   'tuning?': TUNING,

@@ -13,6 +13,7 @@ import {
   OBJECT,
   oneOf,
   problemOf,
+  recordOf,
   STRING,
 } from '../gpu/arguments.js';
 import { describeNonFinite, type NonFinite, UsageError } from '../gpu/errors.js';
@@ -80,7 +81,7 @@ export const VALUES: Kinds = {
 };
 const INFO: Kinds = {
   config: CONFIG,
-  recipe: OBJECT,
+  recipe: /* @__PURE__ */ recordOf(),
   skeleton: SKELETON,
   step: NATURAL,
   seed: NATURAL,

@@ -1,6 +1,6 @@
 import { fieldsOf } from '../data/json.js';
 import { readSafetensors, writeSafetensors } from '../data/safetensors.js';
-import { BYTES, COUNT, checked, NATURAL, OBJECT, STRING } from '../gpu/arguments.js';
+import { BYTES, COUNT, checked, NATURAL, recordOf, STRING } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import {
   addTensors,
@@ -42,7 +42,7 @@ const MOMENTS = ['m', 'v'] as const;
 export function toStateFile(
   ...args: [nets: Nets, state: TrainingState, info: StateInfo, checkpoint: Uint8Array]
 ): Uint8Array {
-  const about = { orderSeed: NATURAL, batch: COUNT, 'notes?': OBJECT };
+  const about = { orderSeed: NATURAL, batch: COUNT, 'notes?': recordOf() };
   const kinds = { nets: NETS, state: STATE, info: about, checkpoint: BYTES };
   const [nets, state, info, checkpoint] = checked('toStateFile', kinds, args);
   const file = new Map<string, { shape: readonly number[]; data: Float32Array }>();

@@ -1,0 +1,400 @@
+import { runInNewContext } from 'node:vm';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Pose } from '../src/model.js';
+import * as model from '../src/model.js';
+import * as node from '../src/node.js';
+import { sharedEngine } from './gpu.js';
+import { standing } from './person.js';
+import { config, picture } from './untrained.js';
+
+/** A function as plain JavaScript calls it. */
+type Call = (...args: readonly unknown[]) => unknown;
+/** A function and arguments that it takes, all of them: the last may be options. */
+interface Row {
+  readonly call: Call;
+  readonly args: readonly unknown[];
+}
+
+const { abs, copy, detach, exp, log, relu, sigmoid, softplus, sqrt, square, tanh } = node;
+const { add, div, l1, maximum, mul, sub } = node;
+
+/** No function takes it. */
+class Strange {}
+const strange = new Strange();
+
+const x = node.input('x', [1, 4, 4, 2]);
+const y = node.input('y', [1, 4, 4, 2]);
+const w = node.input('w', [3, 3, 2, 2]);
+const vector = node.input('vector', [2]);
+const random = new node.Random(1);
+const trained = () => {
+  const set = new node.ParameterSet('set');
+  set.add('p', [2], () => 0);
+  return set;
+};
+const skeleton = model.PERSON;
+const drawing = { trainIdentities: 1, testIdentities: 1, imagesPerIdentity: 2, height: 32, width: 16, seed: 1 };
+
+const made = <A extends readonly never[]>(of: new (...args: A) => unknown): Call =>
+  ((...args: A) => new of(...args)) as unknown as Call;
+const plain = (f: unknown): Call => f as Call;
+
+/** Every exported function that takes options, or numbers whose order can be mistaken. */
+function rows(engine: node.Engine): Record<string, Row> {
+  const of = (f: unknown, ...args: readonly unknown[]): Row => ({ call: plain(f), args });
+  const { generator } = { generator: trained() };
+  const weights = new Map([['p', new Float32Array(2)]]);
+  const storage = node.ParameterStorage.of(engine, generator);
+  const adam = new node.Adam(trained());
+  const pair = { image: picture(1), pose: standing(), target: standing() };
+  const affine = node.input('affine', [1, 3, 6]);
+  const masks = node.input('mask', [1, 4, 4], 'u32');
+  const unary = Object.fromEntries(
+    Object.entries({ abs, copy, detach, exp, log, relu, sigmoid, softplus, sqrt, square, tanh }).map(([name, f]) => [
+      name,
+      of(f, x),
+    ]),
+  );
+  const binary = Object.fromEntries(
+    Object.entries({ add, div, l1, maximum, mul, sub }).map(([name, f]) => [name, of(f, x, y)]),
+  );
+  return {
+    ...unary,
+    ...binary,
+    addScalar: of(node.addScalar, x, 1),
+    affineWarp: of(node.affineWarp, x, affine, {}),
+    bceWithLogits: of(node.bceWithLogits, x, 1),
+    broadcast: of(node.broadcast, vector, [3, 2], 'rows', 1),
+    compile: of(node.compile, engine, { x: node.relu(x) }, {}),
+    concat: of(node.concat, [x, y]),
+    concatBatch: of(node.concatBatch, [x, y]),
+    constant: of(node.constant, [1, 2], [2], 'name'),
+    conv2d: of(node.conv2d, x, w, {}),
+    convTranspose2d: of(node.convTranspose2d, x, w, {}),
+    deformableSkip: of(node.deformableSkip, x, affine, masks, {}),
+    dropout: of(node.dropout, x, random, 0.5),
+    gradients: of(node.gradients, node.sum(x), [x]),
+    heatMaps: of(node.heatMaps, node.input('joints', [1, 3, 2]), { height: 4, width: 4 }),
+    input: of(node.input, 'name', [2], 'f32'),
+    instanceNorm: of(node.instanceNorm, x, vector, vector, {}),
+    leakyRelu: of(node.leakyRelu, x, 0.1),
+    maxPool2d: of(node.maxPool2d, x, { kernel: 2 }),
+    mean: of(node.mean, x, 'all'),
+    nearestNeighbourDistance: of(node.nearestNeighbourDistance, x, y, { window: 3 }),
+    noise: of(node.noise, random, [2]),
+    open: of(node.open, {}),
+    partMasks: of(node.partMasks, node.input('planes', [1, 3, 12]), { height: 4, width: 4 }),
+    plannedCalls: of(node.plannedCalls, engine, { x: node.relu(x) }, {}),
+    reshape: of(node.reshape, x, [16, 2]),
+    scale: of(node.scale, x, 2),
+    shift2d: of(node.shift2d, x, { rows: 1, cols: 0 }),
+    slice: of(node.slice, x, 0, 1),
+    splitBatch: of(node.splitBatch, x, [1]),
+    sum: of(node.sum, x, 'all'),
+    tile: of(node.tile, node.input('z', [1, 2]), 2, 2),
+    tune: of(node.tune, engine, [], {}),
+    uniformNoise: of(node.uniformNoise, random, [2]),
+    vectorJacobian: of(node.vectorJacobian, [x], [y], [x]),
+    Adam: { call: made(node.Adam), args: [trained(), {}] },
+    'Adam.apply': of(adam.apply.bind(adam), [vector]),
+    'Adam.minimize': of(adam.minimize.bind(adam), node.sum(x)),
+    Engine: { call: made(node.Engine), args: [engine.device, {}] },
+    ParameterSet: { call: made(node.ParameterSet), args: ['name'] },
+    'ParameterSet.add': of(
+      (...args: [string, number[], () => number]) => new node.ParameterSet('s').add(...args),
+      'p',
+      [1],
+      () => 0,
+    ),
+    ParameterStorage: of(node.ParameterStorage.of, engine, generator, []),
+    'ParameterStorage.write': of(storage.write.bind(storage), weights),
+    Random: { call: made(node.Random), args: [1] },
+    Batches: {
+      call: made(model.Batches),
+      args: [{ pairs: new Uint32Array(2) }, () => null, { batch: 1, geometry: 'rectangles' }],
+    },
+    Generator: of(model.Generator.create, engine, config, 1, {}),
+    Trainer: of(model.Trainer.create, engine, { config, seed: 1 }),
+    Vgg: { call: made(model.Vgg), args: [new Map()] },
+    drawSynthetic: of(model.drawSynthetic, { seed: 1, identity: 1, index: 0, height: 32, width: 16 }),
+    drawnSource: of(model.drawnSource, 'people', drawing, () => {}),
+    frameOf: of(model.frameOf, { info: { config, skeleton } }),
+    fromCheckpoint: of(model.fromCheckpoint, new Uint8Array(8), 'file'),
+    fromStateFile: of(
+      model.fromStateFile,
+      new Uint8Array(8),
+      'file',
+      { info: {} },
+      { generator, discriminator: generator },
+    ),
+    fromTensor: of(model.fromTensor, new Float32Array(12), 2, 2, 0),
+    generateList: of(model.generateList, { generate: () => null }, skeleton, [pair]),
+    generatorParameters: of(model.generatorParameters, { info: { config } }),
+    modelConfig: of(model.modelConfig, {}),
+    openDataset: of(
+      model.openDataset,
+      { readText: () => '' },
+      { name: 'd', split: 'train', height: 2, width: 2, skeleton },
+    ),
+    pairData: of(model.pairData, config, skeleton, [pair]),
+    resize: of(model.resize, picture(1), 2, 2),
+    synthDataset: of(model.synthDataset, drawing),
+    toCheckpoint: of(
+      model.toCheckpoint,
+      { generator, discriminator: generator },
+      { generator: weights, discriminator: weights },
+      { config, recipe: {}, skeleton, step: 1, seed: 1, features: 'none' },
+    ),
+    toStateFile: of(
+      model.toStateFile,
+      { generator, discriminator: generator },
+      {
+        generator: weights,
+        discriminator: weights,
+        moments: {
+          'generator.m': weights,
+          'generator.v': weights,
+          'discriminator.m': weights,
+          'discriminator.v': weights,
+        },
+        step: 1,
+        randomStep: 1,
+      },
+      { orderSeed: 1, batch: 1 },
+      new Uint8Array(8),
+    ),
+    toTensor: of(model.toTensor, picture(1), new Float32Array(64 * 32 * 3), 0),
+    weightsOf: of(model.weightsOf, { info: {} }, { generator }),
+  };
+}
+
+/**
+ * Exports of which the table says nothing: they take no options, and check by themselves what they are given, or are tools for
+ * those who write kernels.
+ */
+const OTHERS = new Set(
+  (
+    'apply applyOne arg grid readShader shader vec4Ready adapters loadTuning readTuning saveTuning tuningPath Tuning ' +
+    'filterBank parseSkeleton'
+  ).split(' '),
+);
+
+/** What a call throws, at once, when awaited, or when first asked for a value. */
+async function refusal({ call }: Row, args: readonly unknown[]): Promise<Error | undefined> {
+  try {
+    const result = await call(...args);
+    await (result as Partial<AsyncGenerator>)?.next?.();
+  } catch (error) {
+    return error as Error;
+  }
+  return undefined;
+}
+
+const replaced = (list: readonly unknown[], at: number, value: unknown) => list.map((v, i) => (i === at ? value : v));
+
+let table: Record<string, Row>;
+let engine: node.Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+  table = rows(engine);
+});
+
+test('every exported function is in the table, or takes no options', () => {
+  const isError = (f: unknown) => typeof f === 'function' && f.prototype instanceof Error;
+  const functions = Object.entries({ ...node, ...model }).filter(([, f]) => typeof f === 'function' && !isError(f));
+  const missing = functions.map(([name]) => name).filter((name) => !OTHERS.has(name) && !(name in table));
+  expect(missing).toEqual([]);
+});
+
+test('a surplus argument is refused by every function', async () => {
+  for (const [name, row] of Object.entries(table)) {
+    const error = await refusal(row, [...row.args, 7]);
+    expect(error, name).toBeInstanceOf(node.UsageError);
+    expect(error?.message, name).toMatch(/^\S.*: takes no argument 7\. Usage: .*\(.*\)$/);
+  }
+});
+
+test('an argument of another kind is refused by every function, and named', async () => {
+  for (const [name, row] of Object.entries(table))
+    for (const at of row.args.keys()) {
+      const error = await refusal(row, replaced(row.args, at, strange));
+      expect(error, `${name} ${at}`).toBeInstanceOf(node.UsageError);
+      expect(error?.message, `${name} ${at}`).toMatch(/: \w+ must be .*, got Strange\. Usage: /);
+    }
+});
+
+test('an unknown option is refused by every function that takes options, which names those it knows; each of these has a kind', async () => {
+  const known: Record<string, string> = {};
+  for (const [name, row] of Object.entries(table))
+    for (const [at, options] of row.args.entries()) {
+      if (Object.getPrototypeOf(options) !== Object.prototype) continue;
+      const error = await refusal(row, replaced(row.args, at, { ...(options as object), unheard: 1 }));
+      // Outputs by name, skeletons and checkpoints are no options: they have more fields than a function looks at.
+      const names = /cannot have "unheard"; known are (.*)\. Usage/.exec(error?.message ?? '')?.[1];
+      if (!names) continue;
+      known[`${name}.${at}`] = names;
+      for (const option of names.split(', ')) {
+        const wrong = await refusal(row, replaced(row.args, at, { ...(options as object), [option]: strange }));
+        expect(wrong, `${name} ${option}`).toBeInstanceOf(node.UsageError);
+        expect(wrong?.message, `${name} ${option}`).toMatch(
+          new RegExp(`\\.${option.replace('.', '\\.')} must be .*, got Strange`),
+        );
+      }
+    }
+  expect(known).toMatchObject({
+    'affineWarp.2': 'scale',
+    'compile.2': 'update, retain, variant, align, fuse',
+    'conv2d.2': 'stride, pad, bias',
+    'convTranspose2d.2': 'stride, pad, bias, outputPad',
+    'deformableSkip.3': 'aggregate, identity, maskOn, scale',
+    'heatMaps.1': 'height, width, sigma',
+    'instanceNorm.3': 'mode, epsilon',
+    'maxPool2d.1': 'kernel, stride, pad',
+    'nearestNeighbourDistance.2': 'window',
+    'open.0': 'adapter, label, tuning',
+    'partMasks.1': 'height, width, scale',
+    'shift2d.1': 'rows, cols, outside',
+    'tune.2': 'samples, sampleMs, budgetMs, signal, onProgress',
+    'Adam.1': 'learningRate, beta1, beta2, epsilon',
+    'Engine.1': 'label, adapterInfo, software, wait, tuning',
+    'Generator.3': 'set, seed',
+    'Trainer.1': 'config, seed, vgg, batch',
+    'modelConfig.0': 'preset, size, ablation, width',
+  });
+});
+
+test.each<[string, () => unknown, RegExp]>([
+  [
+    'dilation',
+    () => plain(node.conv2d)(x, w, { padding: 2, dilation: 2 }),
+    /options cannot have "padding" \(did you mean pad\?\), "dilation"; known are stride, pad, bias/,
+  ],
+  ['lr', () => made(node.Adam)(trained(), { lr: 0.01 }), /"lr" \(did you mean learningRate\?\)/],
+  ['a slip', () => plain(node.conv2d)(x, w, { stirde: 2 }), /"stirde" \(did you mean stride\?\)/],
+  [
+    'batch norm',
+    () => plain(node.instanceNorm)(x, vector, vector, { mode: 'batch' }),
+    /options\.mode must be "channel" or "sample", got "batch"/,
+  ],
+  [
+    'a slope as an option',
+    () => plain(node.leakyRelu)(x, { slope: 0.1 }),
+    /slope must be a finite number, got \{ slope \}\. Usage: leakyRelu\(x, slope\?\)/,
+  ],
+  ['an axis', () => plain(node.sum)(x, 0), /over must be "all" or "rows" or "pixels" or "channels", got 0/],
+  ['a number as text', () => plain(node.scale)(x, '2'), /k must be a finite number, got "2"/],
+  ['NaN', () => node.leakyRelu(x, Number.NaN), /slope must be a finite number, got NaN/],
+  ['beyond f32', () => node.addScalar(x, 1e39), /k must be a finite number, got 1e\+39/],
+  ['null', () => plain(node.conv2d)(x, w, null), /options must be an object of stride, pad, bias, got null/],
+  [
+    'a bias in place of options',
+    () => plain(node.conv2d)(x, w, vector),
+    /options must be an object of stride, pad, bias, got Tensor/,
+  ],
+  [
+    'an array for a tensor',
+    () => plain(node.relu)(new Float32Array(3)),
+    /relu: x must be a Tensor, got Float32Array\(3\)/,
+  ],
+  ['a promise for a tensor', () => plain(node.relu)(Promise.resolve(x)), /x must be a Tensor, got Promise/],
+  ['no list', () => plain(node.concat)(x, y), /takes no argument Tensor/],
+  [
+    'three strides',
+    () => plain(node.maxPool2d)(x, { kernel: [2, 2, 2] }),
+    /kernel must be an integer of at least 1 or two of them/,
+  ],
+  ['an unknown dtype', () => plain(node.input)('x', [1], 'float32'), /dtype must be "f32" or "u32", got "float32"/],
+  [
+    'an optimiser of one gradient too many',
+    () => new node.Adam(trained()).apply([vector, vector]),
+    /2 gradients for 1 parameters/,
+  ],
+  [
+    'a lamp drawn as a person',
+    () => plain(model.drawSynthetic)({ seed: 1, identity: 1, index: 0, skeleton: { joints: ['a'] } }),
+    /options\.skeleton must be a skeleton with the joints of a person/,
+  ],
+])('%s', (_, call, message) => {
+  expect(call).toThrow(message);
+});
+
+describe('data', () => {
+  const run = async (data: unknown) => {
+    const plan = await node.compile(engine, { y: node.scale(node.input('a', [2, 2]), 2) });
+    try {
+      plain(plan.run.bind(plan))(data);
+      return [...(await plan.read('y'))];
+    } finally {
+      plan.destroy();
+    }
+  };
+
+  test.each<[unknown, RegExp]>([
+    [new Uint8ClampedArray(4), /input a, f32 \[2, 2\], must be a Float32Array, got Uint8ClampedArray\(4\)/],
+    [new Float64Array(4), /input a.* must be a Float32Array, got Float64Array\(4\)/],
+    [new Int32Array(4), /must be a Float32Array, got Int32Array\(4\)/],
+    [[1, 2, 3, 4], /must be a Float32Array, got \[1,2,3,4\]/],
+    [new DataView(new ArrayBuffer(16)), /must be a Float32Array, got DataView/],
+    [new ArrayBuffer(16), /must be a Float32Array, got ArrayBuffer/],
+    [undefined, /must be a Float32Array, got undefined/],
+    [{ length: 4, [Symbol.toStringTag]: 'Float32Array' }, /must be a Float32Array, got/],
+    [new Float32Array(3), /input a is \[2, 2\] \(4 values\), got 3/],
+  ])('%o is refused as an input', async (data, message) => {
+    await expect(run({ a: data })).rejects.toThrow(message);
+  });
+
+  test('a transferred array, a map of inputs and a strange name are refused', async () => {
+    const sent = new Float32Array(4);
+    structuredClone(sent, { transfer: [sent.buffer] });
+    await expect(run({ a: sent })).rejects.toThrow(/got 0; the buffer of an empty array may have been transferred/);
+    await expect(run(new Map([['a', new Float32Array(4)]]))).rejects.toThrow(/inputs must be .*, got Map/);
+    await expect(run({ a: new Float32Array(4), b: 1 })).rejects.toThrow(/no input b; it has a/);
+    await expect(run({})).rejects.toThrow(/input a \[2, 2\] was never given/);
+  });
+
+  test('arrays of another context and on shared memory are taken', async () => {
+    const other = runInNewContext('Float32Array.of(1, 2, 3, 4)') as Float32Array;
+    expect(other instanceof Float32Array).toBe(false);
+    expect(await run({ a: other })).toEqual([2, 4, 6, 8]);
+    const shared = new Float32Array(new SharedArrayBuffer(16));
+    shared.set([4, 3, 2, 1]);
+    expect(await run({ a: shared })).toEqual([8, 6, 4, 2]);
+  });
+
+  test('parameters are maps of Float32Arrays', () => {
+    const storage = node.ParameterStorage.of(engine, trained());
+    const write = plain(storage.write.bind(storage));
+    expect(() => write({ p: new Float32Array(2) })).toThrow(/values must be a Map, got \{ p \}/);
+    expect(() => write(new Map([['p', new Float64Array(2)]]))).toThrow(/values\.p must be a Float32Array/);
+    expect(() => new node.ParameterSet('s').add('p', [1], () => Number.NaN)).not.toThrow();
+    const set = new node.ParameterSet('s');
+    set.add('p', [2], (i) => i / 0);
+    expect(() => node.ParameterStorage.of(engine, set)).toThrow(/parameter p: its initial value 0 must be .*, got NaN/);
+  });
+});
+
+describe('joints', () => {
+  const pair = (pose: Pose) => model.pairData(config, skeleton, [{ image: picture(1), pose, target: standing() }]);
+
+  test.each<[string, unknown, RegExp]>([
+    ['NaN', [Number.NaN, 3], /^right_wrist must be two finite numbers.*got \[NaN,3\]/],
+    ['infinite', [3, Number.POSITIVE_INFINITY], /^right_wrist .*got \[3,Infinity\]/],
+    ['text', ['3', '4'], /^right_wrist .*got \["3","4"\]/],
+    ['with a score', [3, 4, 0.9], /^right_wrist .*got \[3,4,0.9\]/],
+  ])('%s are refused by name', (_, joint, message) => {
+    expect(() => pair(standing({ right_wrist: joint as [number, number] }))).toThrow(message);
+  });
+
+  test('in the arrays of a batch they are refused by number', async () => {
+    const net = await model.Generator.create(engine, config, 1);
+    const data = pair(standing());
+    const targetJoints = data.targetJoints.with(2 * 4 + 1, Number.NaN);
+    await expect(net.generate({ ...data, targetJoints })).rejects.toThrow(
+      /joint 4 of pose 0 in targetJoints is at NaN/,
+    );
+    await expect(plain(net.generate.bind(net))({ source: data.source })).rejects.toThrow(/data\.sourceJoints must be/);
+    expect((await net.generate(data)).length).toBe(64 * 32 * 3);
+    expect(() => net.load(new Map())).toThrow(/the weights have no \S+, which the model needs/);
+    net.destroy();
+  });
+});
