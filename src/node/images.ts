@@ -37,7 +37,8 @@ function readStart(path: string): Uint8Array {
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
-    if (size > MAX_BYTES) throw new Error(`its ${size} bytes are over ${MAX_BYTES}, more than any picture needs`);
+    const problem = `it has ${size} bytes, over the ${MAX_BYTES} that the largest picture needs`;
+    if (size > MAX_BYTES) throw brokenImage(path, new Error(problem));
     const bytes = new Uint8Array(HEADER_BYTES);
     return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0));
   } finally {
