@@ -16,6 +16,7 @@ import { type ConfigOptions, modelConfig } from '../src/model/config.js';
 import { discriminator, judged } from '../src/model/discriminator.js';
 import { generator } from '../src/model/generator.js';
 import { pairInputs } from '../src/model/inputs.js';
+import { generatorParameters } from '../src/model/pairs.js';
 import type { TrainingState } from '../src/model/trainer.js';
 import { fromStateFile, stateFileInfo, toStateFile } from '../src/model/training-state.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from '../src/node/checkpoint-files.js';
@@ -231,6 +232,13 @@ test.each([
   ['a skeleton of other joints', { config: JSON.stringify({ ...info.config, joints: 5 }) }, /5 joints.*18/],
 ])('%s is refused', (_, metadata, message) => {
   expect(() => fromCheckpoint(edited(file(), metadata as Record<string, string>), 'x')).toThrow(message);
+});
+
+test('a configuration that makes no model is an error that names the file', () => {
+  for (const change of [{ height: 7 }, { deformedLevels: 2.5 }, { encoder: Array(30).fill(2) }]) {
+    const bytes = edited(file(), { config: JSON.stringify({ ...info.config, ...change }) });
+    expect(() => generatorParameters(fromCheckpoint(bytes, 'x'))).toThrow(/^x: its configuration/);
+  }
 });
 
 test('the training state brings moments and counters back, and knows its weights', () => {

@@ -21,7 +21,11 @@ export function generatorParameters(...args: [checkpoint: Checkpoint]): Paramete
   const { config } = checkpoint.info;
   // Building the graph makes names and shapes; the initial values behind them are never computed.
   const shapes = new ParameterSet('generator');
-  generator(new Parameters(shapes, 0), config, pairInputs(config, 1, new Random(0), false));
+  try {
+    generator(new Parameters(shapes, 0), config, pairInputs(config, 1, new Random(0), false));
+  } catch (error) {
+    throw new UsageError(`${checkpoint.name}: its configuration makes no model: ${(error as Error).message}`);
+  }
   const weights = weightsOf(checkpoint, { generator: shapes }).generator;
   const set = new ParameterSet('generator');
   for (const name of shapes.names) set.add(name, shapes.get(name).shape, weights.get(name) as Float32Array);
