@@ -8,11 +8,15 @@ import type { Values } from './command.js';
 export const optionsPath = (folder: string) => join(folder, 'options.json');
 
 /** Options that say where and how a command runs, not what the run is; the skeleton is in the checkpoint. */
-const NOT_KEPT = ['config', 'out', 'resume', 'tune', 'adapter', 'json', 'help', 'skeleton'];
+const NOT_KEPT = ['config', 'out', 'resume', 'tune', 'adapter', 'json', 'debug', 'help', 'skeleton'];
 
-/** The options of a run as its folder keeps them; the data folder as a path from the root, for whoever resumes from elsewhere. */
-export function keptOptions(values: Values): Values {
-  const kept = Object.entries(values).filter(([name]) => !NOT_KEPT.includes(name));
+/**
+ * The options of a run as its folder keeps them, in the order of the `known` names, so that a resumed run keeps the same bytes; the
+ * data folder as a path from the root, for whoever resumes from elsewhere.
+ */
+export function keptOptions(values: Values, known: readonly string[]): Values {
+  const names = known.filter((name) => Object.hasOwn(values, name) && !NOT_KEPT.includes(name));
+  const kept = names.map((name) => [name, values[name]]);
   const { data } = values;
   return { ...Object.fromEntries(kept), ...(typeof data === 'string' ? { data: resolve(data) } : {}) };
 }

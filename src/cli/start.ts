@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
+import { synthTotal } from '../data/synth-dataset.js';
 import { weightsOf } from '../model/checkpoint.js';
 import { modelConfig } from '../model/config.js';
 import type { LogRow } from '../model/iterate.js';
@@ -17,6 +18,7 @@ import { type Engine, open } from '../node.js';
 import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { duration, progress } from './progress.js';
+import { interruption } from './signals.js';
 import { narrator, sayJson } from './terminal.js';
 import { noMore, output, positive, text, whole } from './values.js';
 
@@ -41,10 +43,11 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const { height, width } = config;
 
   if (!isThere(datasetPaths(data, NAME, 'test').annotations)) {
-    const bar = progress('drawing people', 1);
     const trainIdentities = whole(values, 'identities', 120, 2);
-    const people = { trainIdentities, testIdentities: Math.ceil(trainIdentities / 6), imagesPerIdentity: 8 };
-    const options = { folder: data, name: NAME, ...people, height, width, seed: 0, overwrite: true };
+    const counts = { trainIdentities, testIdentities: Math.ceil(trainIdentities / 6), imagesPerIdentity: 8 };
+    const people = { ...counts, height, width, seed: 0 };
+    const bar = progress('drawing people', synthTotal(people), { unit: 'images' });
+    const options = { folder: data, name: NAME, ...people, overwrite: true };
     writeSynthDataset({ ...options, onProgress: (done) => bar.update(done) });
     bar.end();
   }
@@ -61,8 +64,13 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   };
   const resume = listCheckpoints(folder).length > 0;
   if (resume) tell(`going on with the run in ${folder}`);
-  const { rows, note } = await trainFor(seconds, folder, train, test, config, seed, resume, openEngine);
+  const { signal, code, release } = interruption(tell);
+  const { rows, note } = await trainFor(seconds, folder, train, test, config, seed, resume, openEngine, signal).finally(
+    release,
+  );
   tell(note);
+  const ended = code();
+  if (ended !== undefined) return ended;
 
   const evaluator = await openEngine();
   const result = await evaluateRun(evaluator, folder, test);
@@ -84,6 +92,7 @@ async function trainFor(
   seed: number,
   resume: boolean,
   openEngine: () => Promise<Engine>,
+  interrupted: AbortSignal,
 ): Promise<{ rows: LogRow[]; note: string }> {
   const controller = new AbortController();
   const bar = progress('training', Math.round(seconds), { unit: 's of training' });
@@ -106,7 +115,7 @@ async function trainFor(
       resume,
       features: { kind: 'none' },
       open: openEngine,
-      signal: controller.signal,
+      signal: AbortSignal.any([controller.signal, interrupted]),
       workers: 1,
       onStep: (row) => {
         first ??= row.seconds;

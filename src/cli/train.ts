@@ -8,6 +8,7 @@ import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
+import { EXIT } from './failures.js';
 import { merged, optionsIn } from './options-file.js';
 import { type Progress, progress } from './progress.js';
 import { keptOptions, madeWith, optionsPath } from './resumed.js';
@@ -37,13 +38,17 @@ const OPTIONS = {
   'skip-bad': { type: 'boolean' },
 } as const;
 
-/** All options: those of the command line win over those of `--config`, and these over what a resumed run was made with. */
-function allOptions(given: Values): { values: Values; skeleton?: Skeleton } {
+/**
+ * All options: those of the command line win over those of `--config`, and these over what a resumed run was made with. `kept` are
+ * those that were ever given, for the run's own file of options.
+ */
+function allOptions(given: Values): { values: Values; kept: Values; skeleton?: Skeleton } {
   const config = text(given, 'config');
   const values = merged(config ? optionsIn(config, OPTIONS) : {}, given);
-  if (values.resume !== true) return { values };
+  if (values.resume !== true) return { values, kept: values };
   const { values: settings, optionsFile, skeleton } = madeWith(required(values, 'out'));
-  return { values: merged(settings, optionsFile ? optionsIn(optionsFile, OPTIONS) : {}, values), skeleton };
+  const before = optionsFile ? optionsIn(optionsFile, OPTIONS) : settings;
+  return { values: merged(settings, before, values), kept: merged(before, values), skeleton };
 }
 
 async function datasets(
@@ -83,7 +88,7 @@ function describe(dataset: Dataset): string {
 
 async function run(given: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const { values, skeleton } = allOptions(given);
+  const { values, kept, skeleton } = allOptions(given);
   const model = chosenModel(values, skeleton);
   const { config: chosen, recipe, batch } = model;
   const config = { ...chosen, learningRate: positive(values, 'learning-rate', chosen.learningRate) };
@@ -96,9 +101,9 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   tell(describe(train));
   for (const w of train.warnings) tell(`warning: ${w}`);
   if (features.note) tell(features.note);
-  const bar = progress('training', iterations);
+  let bar = progress('preparing the run');
   const tuning = tuningProgress();
-  const { signal, release } = interruption(tell);
+  const { signal, code, release } = interruption(tell);
   let last: LogRow | undefined;
   try {
     const result = await trainRun({
@@ -115,7 +120,11 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       saveEvery: whole(values, 'save-every', 1000, 1),
       keep: whole(values, 'keep', 1, 1),
       resume: values.resume === true,
-      onBegin: () => writeFileAtomic(optionsPath(folder), `${JSON.stringify(keptOptions(values), null, 2)}\n`),
+      onBegin: (from) => {
+        writeFileAtomic(optionsPath(folder), `${JSON.stringify(keptOptions(kept, Object.keys(OPTIONS)), null, 2)}\n`);
+        bar.end();
+        bar = progress('training', iterations, { from });
+      },
       features,
       open: async () => {
         const engine = await open({ adapter: text(values, 'adapter') });
@@ -139,7 +148,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
         `${result.interrupted ? 'stopped' : 'done'} after ${result.step} iterations; ${result.checkpoint}`,
         `samples: ${join(folder, 'samples')}, log: ${join(folder, 'log.jsonl')}`,
       );
-    return result.interrupted ? 130 : 0;
+    return (result.interrupted ? code() : undefined) ?? EXIT.done;
   } finally {
     bar.end();
     tuning.end();

@@ -6,6 +6,7 @@ import { trying } from '../node/system-errors.js';
 import { open } from '../node.js';
 import { TOLERANCE, type Verdict, verifyFile } from '../verify/verify.js';
 import type { Command } from './command.js';
+import { progress } from './progress.js';
 import { say, sayJson } from './terminal.js';
 
 /** Reference files under a folder, in order. */
@@ -42,12 +43,16 @@ export const verify: Command = {
     const engine = await open({ adapter: adapter as string | undefined });
     if (!json) say(`adapter: ${engine.adapterName}`, `largest |difference| / largest |value|, at most ${TOLERANCE}:`);
     const verdicts: { file: string; verdict: Verdict }[] = [];
+    const bar = progress('verifying', files.length, { unit: 'files' });
     for (const path of files) {
       const file = relative(folder, path);
       const verdict = await verifyFile(engine, file, readBytes(path));
       verdicts.push({ file, verdict });
+      bar.end();
       if (!json) say(line(file, verdict));
+      bar.update(verdicts.length, file);
     }
+    bar.end();
     const count = (status: Verdict['status']) => verdicts.filter((v) => v.verdict.status === status).length;
     const [passed, failed, unsupported] = [count('passed'), count('failed'), count('unsupported')];
     if (json) {

@@ -4,6 +4,7 @@ import { REFERENCE_ACTIVATION } from '../model/features.js';
 import { statOf } from '../node/files.js';
 import { findVgg, type InstalledVgg, installRemoteVgg, installVgg, weightsFolder } from '../node/weights.js';
 import type { Command, Values } from './command.js';
+import { progress } from './progress.js';
 import { say, sayJson } from './terminal.js';
 import { noMore, text } from './values.js';
 
@@ -65,7 +66,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   if ((file === undefined) === (url === undefined))
     throw new UsageError('name either a file or --url: pose-gan weights vgg19 FILE. See pose-gan weights --help.');
   if (url !== undefined) {
-    const vgg = await installRemoteVgg(url, folder, style);
+    const bar = progress('reading the weights');
+    const vgg = await installRemoteVgg(url, folder, style).finally(() => bar.end());
     const { transferred, total } = vgg;
     if (json) sayJson({ ...summary(vgg), transferred, total: total ?? null });
     else {

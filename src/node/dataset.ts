@@ -3,6 +3,8 @@ import * as data from '../data/dataset.js';
 import { DecodePool } from './decode-pool.js';
 import { isThere, namesIn, readTable } from './files.js';
 import { readImageHeader } from './images.js';
+import { type Lock, lock } from './lock.js';
+import { removeLeftovers } from './temporary.js';
 
 export interface DatasetOptions extends data.DatasetOptions {
   /** The data folder. */
@@ -27,6 +29,14 @@ export function folderSource(folder: string, workers?: number): data.DataSource 
 /** Where the files of one half of a dataset are. */
 export function datasetPaths(folder: string, name: string, split: data.Split) {
   return data.datasetPaths(folderSource(folder), name, split);
+}
+
+/** Keeps others from writing the dataset's files at the same time, and removes what writers that were killed have left of them. */
+export function lockDataset(folder: string, name: string): Lock {
+  const held = lock(join(folder, `${name}-dataset.lock`), `writing the dataset ${name} in ${folder}`);
+  removeLeftovers(folder);
+  for (const split of ['train', 'test'] as const) removeLeftovers(datasetPaths(folder, name, split).images);
+  return held;
 }
 
 /** Opens and checks one half of a dataset on the disk, as `openDataset` of any source does. */

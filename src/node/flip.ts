@@ -7,7 +7,7 @@ import { withinPicture } from '../data/named-pose.js';
 import { allPairs, formatPairs, groupByIdentity, type Pair, parsePairs } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 import { flipPose, type Pose, type Skeleton } from '../pose/skeleton.js';
-import { datasetPaths } from './dataset.js';
+import { datasetPaths, lockDataset } from './dataset.js';
 import { expectWritable, isThere, readTable, writeFileAtomic } from './files.js';
 import { encodePng, readImage, readImageHeader } from './images.js';
 
@@ -74,13 +74,18 @@ export function flipDataset({ folder, name, split, skeleton, onProgress, onNote 
   });
   for (const path of [paths.pairs, paths.annotations]) expectWritable(path, 'file');
   expectWritable(paths.images, 'folder');
-  let done = 0;
-  for (const [image, mirrored] of names) {
-    const bytes = encodePng(flip(readImage(join(paths.images, image))));
-    writeFileAtomic(join(paths.images, mirrored), bytes, { sync: false, followLink: false });
-    onProgress?.(++done, names.size);
+  const held = lockDataset(folder, name);
+  try {
+    let done = 0;
+    for (const [image, mirrored] of names) {
+      const bytes = encodePng(flip(readImage(join(paths.images, image))));
+      writeFileAtomic(join(paths.images, mirrored), bytes, { sync: false, followLink: false });
+      onProgress?.(++done, names.size);
+    }
+    writeFileAtomic(paths.pairs, formatPairs([...pairs, ...mirroredPairs]), { followLink: false });
+    writeFileAtomic(paths.annotations, formatAnnotations(all), { followLink: false });
+  } finally {
+    held.release();
   }
-  writeFileAtomic(paths.pairs, formatPairs([...pairs, ...mirroredPairs]), { followLink: false });
-  writeFileAtomic(paths.annotations, formatAnnotations(all), { followLink: false });
   return { images: names.size, pairs: mirroredPairs.length };
 }

@@ -4,7 +4,7 @@ import { type SynthDatasetOptions, synthDataset, synthTotal } from '../data/synt
 import { PEOPLE } from '../data/synth-object.js';
 import { UsageError } from '../gpu/errors.js';
 import { PERSON } from '../pose/skeleton.js';
-import { datasetPaths } from './dataset.js';
+import { datasetPaths, lockDataset } from './dataset.js';
 import { expectWritable, isThere, removeFile, writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 
@@ -16,6 +16,8 @@ export interface SynthFolderOptions extends SynthDatasetOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+const HALVES = ['train', 'test'] as const;
+
 /** What was drawn, by half. */
 export type SynthCounts = Readonly<Record<Split, { readonly images: number; readonly pairs: number }>>;
 
@@ -23,18 +25,16 @@ export type SynthCounts = Readonly<Record<Split, { readonly images: number; read
 export const skeletonPath = (folder: string, name: string) => join(folder, `${name}-skeleton.json`);
 
 /**
- * Draws a synthetic dataset in the layout of the spec (§1): no identity is in both halves. The same options give the same
+ * Draws a synthetic dataset in the layout of the spec (§1): no identity is in both HALVES. The same options give the same
  * bytes. A skeleton other than the person's is written beside the tables. Throws `UsageError`, before anything is drawn,
  * for impossible counts and when a dataset of that name is there.
  */
 export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
-  const { folder, name, overwrite, onProgress, ...drawing } = options;
-  const { skeleton } = options.object ?? PEOPLE;
+  const { folder, name, overwrite } = options;
   if (!/^[\w.]+(-[\w.]+)*$/.test(name))
     throw new UsageError(`"${name}" cannot be the name of a dataset; letters, digits, _ . and - can`);
   const total = synthTotal(options);
-  const halves = ['train', 'test'] as const;
-  for (const split of halves) {
+  for (const split of HALVES) {
     const { annotations } = datasetPaths(folder, name, split);
     if (isThere(annotations) && !overwrite)
       throw new UsageError(
@@ -42,8 +42,19 @@ export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
       );
   }
   expectWritable(folder, 'folder');
+  const held = lockDataset(folder, name);
+  try {
+    return draw(options, total);
+  } finally {
+    held.release();
+  }
+}
+
+function draw(options: SynthFolderOptions, total: number): SynthCounts {
+  const { folder, name, overwrite: _, onProgress, ...drawing } = options;
+  const { skeleton } = options.object ?? PEOPLE;
   // A dataset that is drawn half is none: without its tables nobody takes it for one.
-  for (const split of halves) removeFile(datasetPaths(folder, name, split).annotations);
+  for (const split of HALVES) removeFile(datasetPaths(folder, name, split).annotations);
   const beside = skeletonPath(folder, name);
   if (skeleton === PERSON) removeFile(beside);
   else writeFileAtomic(beside, `${JSON.stringify(skeleton, null, 2)}\n`);
