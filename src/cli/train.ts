@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
 import { isThere, writeFileAtomic } from '../node/files.js';
-import { trainRun } from '../node/run.js';
+import { expectRunnable, trainRun } from '../node/run.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Skeleton } from '../pose/skeleton.js';
@@ -97,6 +97,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   const json = values.json === true;
   const tell = narrator(json);
   const features = loadFeatures(config, text(values, 'features'));
+  expectRunnable(folder, values.resume === true);
   const { train, test } = await datasets(values, model);
   tell(describe(train));
   for (const w of train.warnings) tell(`warning: ${w}`);

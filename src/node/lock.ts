@@ -73,6 +73,12 @@ export function lock(path: string, what: string): Lock {
   };
 }
 
+/** Throws as `lock` does when somebody holds the lock, and takes it not. */
+export function expectUnlocked(path: string, what: string): void {
+  const other = read(path);
+  if (other && lives(other, path)) throw heldBy(other, path, what);
+}
+
 function touch(path: string): void {
   try {
     const now = new Date();

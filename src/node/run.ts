@@ -16,7 +16,7 @@ import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './ch
 import { appendLine, isThere, makeFolder, removeFile, syncFile, writeFileAtomic } from './files.js';
 import { encodePng } from './images.js';
 import { Loader } from './loader.js';
-import { type Lock, LockRemovedError, lock } from './lock.js';
+import { expectUnlocked, type Lock, LockRemovedError, lock } from './lock.js';
 import { RUN_LOCK, samplePath, trimLog, trimSamples } from './run-folder.js';
 import { SystemError, systemCode } from './system-errors.js';
 import { removeLeftovers } from './temporary.js';
@@ -66,6 +66,20 @@ export interface RunResult {
   readonly interrupted: boolean;
 }
 
+/** Throws where a run is under way in a folder, where one would be overwritten, and where there is none to resume. */
+export function expectRunnable(folder: string, resume: boolean): void {
+  expectUnlocked(join(folder, RUN_LOCK), `a run in ${folder}`);
+  expectResumable(folder, resume);
+}
+
+function expectResumable(folder: string, resume: boolean): void {
+  const existing = listCheckpoints(folder).length > 0;
+  if (existing && !resume)
+    throw new UsageError(`${folder} holds a run already; give --resume to go on with it, or another --out`);
+  if (resume && !existing)
+    throw new UsageError(`${folder} holds no checkpoint to resume; leave --resume out to begin a run there`);
+}
+
 /**
  * Trains into a folder: `log.jsonl`, `samples/`, checkpoints. An interrupted run is resumed bit for bit: data order, dropout and
  * noise are functions of seed and step, and the tuning it began with is kept in `tuning.json`. A lost device is opened anew and
@@ -73,13 +87,11 @@ export interface RunResult {
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
   const { folder } = options;
-  const existing = listCheckpoints(folder);
-  if (existing.length && !options.resume)
-    throw new UsageError(`${folder} holds a run already; give --resume to go on with it, or another --out`);
-  if (options.resume && !existing.length)
-    throw new UsageError(`${folder} holds no checkpoint to resume; leave --resume out to begin a run there`);
+  expectRunnable(folder, options.resume);
   const held = lock(join(folder, RUN_LOCK), `a run in ${folder}`);
   try {
+    // Another run may have ended there meanwhile.
+    expectResumable(folder, options.resume);
     makeFolder(join(folder, 'samples'));
     removeLeftovers(folder);
     removeLeftovers(join(folder, 'samples'));

@@ -25,7 +25,7 @@ export type SynthCounts = Readonly<Record<Split, { readonly images: number; read
 export const skeletonPath = (folder: string, name: string) => join(folder, `${name}-skeleton.json`);
 
 /**
- * Draws a synthetic dataset in the layout of the spec (§1): no identity is in both HALVES. The same options give the same
+ * Draws a synthetic dataset in the layout of the spec (§1): no identity is in both halves. The same options give the same
  * bytes. A skeleton other than the person's is written beside the tables. Throws `UsageError`, before anything is drawn,
  * for impossible counts and when a dataset of that name is there.
  */
