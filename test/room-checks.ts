@@ -2,6 +2,7 @@ import type { Call } from '../src/autograd/op.js';
 import type { TensorData } from '../src/autograd/tensor.js';
 import {
   caseLeaves,
+  changedBits,
   checkFeeds,
   checkGraph,
   compileCase,
@@ -11,10 +12,10 @@ import {
   type Prepared,
   plannedCase,
   prepare,
+  runFilled,
 } from '../src/bench/check-case.js';
 import type { CompileOptions } from '../src/compiler/compile.js';
 import { nodesOf } from '../src/compiler/lower.js';
-import { fillRedzones, redzoneViolations } from '../src/compiler/redzones.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import type { Case, Refusal, Room } from '../src/kernels/room.js';
@@ -37,8 +38,8 @@ export interface CaseReport {
 const spread = (gap: number): Layout => ({ name: `gap ${gap}`, margin: gap, gap });
 
 /**
- * Runs a case with its tensors spread out in memory, twice: every result and gradient must be the oracle's, have the same bits
- * both times, and nothing may be written beside it. With the variants that the rule chooses, and with every choice of variants
+ * Runs a case with its tensors spread out in memory, three times (see `FILLINGS`): every result and gradient must be the oracle's,
+ * have the same bits each time, and nothing may be written beside it. With the variants that the rule chooses, and with every choice of variants
  * that fits, the k-th of each op; or only with those choices that run a variant which is not in `done`.
  */
 export async function checkCase(engine: Engine, room: Room, c: Case, done?: ReadonlySet<string>): Promise<CaseReport> {
@@ -80,30 +81,20 @@ async function runCase(
     const names = plan.steps.map(({ call }) => `${call.op.name}/${call.kernel.variant.name}`);
     const wrong = (what: string) => problems.push(`${p.c.name} by ${names.join(', ')}: ${what}`);
     for (const name of names) ran.add(name);
-    const feeds = checkFeeds(p, layout, plan);
-    const once: Record<string, TensorData> = {};
-    for (const round of [0, 1]) {
-      fillRedzones(plan);
-      plan.run(feeds);
-      for (const [name, t] of Object.entries(plan.outputs)) {
-        const want = expectedOf(p, name);
-        const got = t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t);
-        const error = nmse(got, want.data);
-        if (t.dtype === 'u32' ? error !== 0 : !(error <= MAX_NMSE)) wrong(`${name} is off by an NMSE of ${error}`);
-        if (round === 0) once[name] = got;
-        else if (!sameBits(got, once[name] as TensorData)) wrong(`${name} has other bits the second time`);
+    const runs = await runFilled(plan, checkFeeds(p, layout, plan));
+    for (const [i, { outputs, outside }] of runs.entries()) {
+      for (const [name, got] of Object.entries(outputs)) {
+        const error = nmse(got, expectedOf(p, name).data);
+        const exact = got instanceof Uint32Array;
+        if (exact ? error !== 0 : !(error <= MAX_NMSE)) wrong(`run ${i + 1}: ${name} is off by an NMSE of ${error}`);
+        if (changedBits(got, runs[0]?.outputs[name] as TensorData).length)
+          wrong(`run ${i + 1}: ${name} has other bits`);
       }
-      for (const violation of await redzoneViolations(plan)) wrong(String(violation));
+      for (const violation of outside) wrong(`run ${i + 1}: ${violation}`);
     }
   } finally {
     plan.destroy();
   }
-}
-
-function sameBits(a: TensorData, b: TensorData): boolean {
-  const words = (x: TensorData) => new Uint32Array(x.buffer, x.byteOffset, x.length);
-  const other = words(b);
-  return a.length === b.length && words(a).every((word, i) => word === other[i]);
 }
 
 /** What is wrong with how a room refuses a call: nothing when it throws the typed error that it promises. */

@@ -4,7 +4,14 @@ import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { CompileOptions } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Plan } from '../compiler/plan.js';
-import { compileWithRedzones, plannedWithRedzones } from '../compiler/redzones.js';
+import {
+  compileWithRedzones,
+  type Filling,
+  fillRedzones,
+  isFilling,
+  plannedWithRedzones,
+  redzoneViolations,
+} from '../compiler/redzones.js';
 import type { Engine } from '../gpu/engine.js';
 import { type Nd, nd, testNormal, testRandom } from '../kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../kernels/room.js';
@@ -139,6 +146,55 @@ export function checkFeeds(p: Prepared, layout: Layout, plan: Plan): Record<stri
   for (const [n, x] of Object.entries(p.inputs)) feeds[n] = toDevice(x, p.c.inputs[n]?.dtype, marginOf(layout, n));
   for (const [n, g] of Object.entries(p.gy)) feeds[`gy_${n}`] = toDevice(g, 'f32', marginOf(layout, `gy_${n}`));
   return Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
+}
+
+/** What one run of a plan gave. */
+export interface RunResult {
+  /** What memory held before. */
+  readonly filling: Filling;
+  readonly outputs: Readonly<Record<string, TensorData>>;
+  /** `tensor @ element` outside every result that was overwritten. */
+  readonly outside: readonly string[];
+}
+
+/**
+ * What memory holds before each run of a check. The first two runs begin alike; the third finds scratch as the second has left it,
+ * and finite numbers where its results will be.
+ */
+export const FILLINGS: readonly Filling[] = [{}, {}, { values: 'stale', scratch: () => 'kept' }];
+
+/** Runs a plan of `compileCase` once for each filling of its memory. */
+export async function runFilled(
+  plan: Plan,
+  feeds: Readonly<Record<string, TensorData>>,
+  fillings = FILLINGS,
+): Promise<RunResult[]> {
+  const runs: RunResult[] = [];
+  for (const filling of fillings) {
+    fillRedzones(plan, filling);
+    plan.run(feeds);
+    const outputs: Record<string, TensorData> = {};
+    for (const [name, t] of Object.entries(plan.outputs))
+      outputs[name] = t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t);
+    runs.push({ filling, outputs, outside: await redzoneViolations(plan) });
+  }
+  return runs;
+}
+
+/**
+ * Elements of an output that hold what they were filled with after each of these runs. In a single run a NaN that was computed from
+ * the filling can look like it.
+ */
+export function untouched(runs: readonly RunResult[], output: string): number[] {
+  const bits = runs.map((r) => new Uint32Array((r.outputs[output] as TensorData).buffer));
+  return [...(bits[0]?.keys() ?? [])].filter((i) => runs.every((r, k) => isFilling(bits[k]?.[i], r.filling)));
+}
+
+/** Elements whose bits differ. */
+export function changedBits(a: TensorData, b: TensorData): number[] {
+  const words = (x: TensorData) => new Uint32Array(x.buffer, x.byteOffset, x.length);
+  const [left, right] = [words(a), words(b)];
+  return [...left.keys()].filter((i) => left[i] !== right[i]);
 }
 
 /**

@@ -1,7 +1,6 @@
 import { describeValue } from '../compiler/kernel-call.js';
-import { REDZONE } from '../compiler/redzones.js';
 import { type Nd, nd } from '../kernels/oracle.js';
-import { expectedOf, type Layout, nmse, type Prepared } from './check-case.js';
+import { expectedOf, type Layout, nmse, type Prepared, untouched } from './check-case.js';
 import type { Failure, Run } from './user-check.js';
 import type { UserKernel } from './user-kernel.js';
 
@@ -24,11 +23,11 @@ export async function hints(
   retry: (layout: Layout) => Promise<Retry>,
 ): Promise<string[]> {
   if (failure.kind === 'wrote outside') return outside(run, failure);
-  const got = run.outputs.find((o) => o.name === failure.output)?.got ?? new Float32Array();
+  const got = run.runs[failure.run - 1]?.outputs[failure.output] ?? new Float32Array();
   const want = expectedOf(p, failure.output);
   const strided = await misplaced(kernel, p, run.layout, retry);
   if (strided.length) return strided;
-  const never = unwritten(got);
+  const never = untouched(run.runs.slice(failure.run - 1), failure.output);
   if (never.length) return [flat(run, failure, never) ?? missing(run, never, want.data.length)];
   const related = values(got, want);
   if (related.length) return related;
@@ -53,12 +52,6 @@ function outside(run: Run, failure: Failure): string[] {
     }
   }
   return [];
-}
-
-/** Elements that still hold the sentinel. */
-function unwritten(got: { readonly buffer: ArrayBufferLike }): number[] {
-  const bits = new Uint32Array(got.buffer);
-  return [...bits.keys()].filter((i) => bits[i] === REDZONE);
 }
 
 /** Whether what is missing is what a kernel leaves out that writes the rows of a result one right after the other. */

@@ -3,12 +3,25 @@ import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Step } from '../compiler/bind.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Plan } from '../compiler/plan.js';
-import { fillRedzones, REDZONE, redzoneViolations } from '../compiler/redzones.js';
+import type { Filling } from '../compiler/redzones.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, GpuValidationError, KernelTimeoutError, PoseGanError, UsageError } from '../gpu/errors.js';
-import { checkFeeds, checkGraph, compileCase, expectedOf, type Layout, type Prepared, prepare } from './check-case.js';
+import {
+  changedBits,
+  checkFeeds,
+  checkGraph,
+  compileCase,
+  expectedOf,
+  type Layout,
+  type Prepared,
+  prepare,
+  type RunResult,
+  runFilled,
+  untouched,
+} from './check-case.js';
 import { coordinates, type Differences, differences, lettersOf } from './differences.js';
 import { hints, type Retry } from './hints.js';
+import { memoryHints } from './memory-hints.js';
 import type { OpUse } from './ops.js';
 import type { UserKernel } from './user-kernel.js';
 
@@ -20,6 +33,8 @@ export interface CheckOptions {
   readonly cases?: string;
   /** Largest NMSE of a right result; 1e-7 when absent, as for our own kernels. Integers must be equal. */
   readonly tolerance?: number;
+  /** Whether a kernel may give other bits from run to run. */
+  readonly allowNondeterminism?: boolean;
   /** Milliseconds that one case may take; 30 000 when absent. */
   readonly timeoutMs?: number;
   /** Called before each case. */
@@ -30,7 +45,10 @@ export interface CheckOptions {
 export interface Failure extends Differences {
   readonly case: string;
   readonly layout: string;
-  readonly kind: 'wrong' | 'unwritten' | 'wrote outside';
+  /** `changing`: right within the tolerance, but with other bits than in the first run. */
+  readonly kind: 'wrong' | 'unwritten' | 'wrote outside' | 'changing';
+  /** The first of the three runs that shows it. */
+  readonly run: number;
   /** The result or gradient that shows it. */
   readonly output: string;
   /** The first element that differs, by dimension. */
@@ -47,7 +65,7 @@ export interface CheckResult {
   readonly refused: readonly { readonly case: string; readonly reason: string }[];
   /** The largest error of what passed. */
   readonly worst: number;
-  /** Whether two runs gave the same bits. */
+  /** Whether all runs gave the same bits. */
   readonly deterministic: boolean;
   /** In the first layout in which there are any. */
   readonly failures: readonly Failure[];
@@ -64,23 +82,25 @@ const STRIDED: readonly Layout[] = [
   { name: 'strided oddly', margin: 3, gap: 3 },
 ];
 
-/** What one run of a case gave. */
+/** What the runs of a case gave. */
 export interface Run {
   readonly layout: Layout;
   readonly steps: readonly Step[];
-  readonly outputs: readonly { name: string; got: TensorData; same: boolean }[];
-  /** `tensor @ element` that was overwritten. */
-  readonly outside: readonly string[];
+  readonly runs: readonly RunResult[];
+}
+
+interface Judgement {
+  readonly tolerance: number;
+  readonly allowNondeterminism: boolean;
 }
 
 export const caseName = ({ room, c }: { room: { name: string }; c: { name: string } }) => `${room.name}: ${c.name}`;
 
 /**
- * Runs a kernel on the awkward cases of its op against the float64 oracle: as a plan lays them, then with more
- * strides and offsets, NaN beside
- * the arguments and sentinels around the results. Throws `ShaderError` with line and caret, `UsageError` for what the
- * launch got
- * wrong, `GpuValidationError` naming the dispatch, `KernelTimeoutError` and `DeviceLostError`.
+ * Runs a kernel on the awkward cases of its op against the float64 oracle: as a plan lays them, then with more strides and offsets,
+ * NaN beside the arguments and around the results. Every case runs three times, see `FILLINGS`; every run must be right, and have
+ * the bits of the first. Throws `ShaderError` with line and caret, `UsageError` for what the launch got wrong, `GpuValidationError`
+ * naming the dispatch, `KernelTimeoutError` and `DeviceLostError`.
  */
 export async function checkKernel(
   engine: Engine,
@@ -99,7 +119,8 @@ export async function checkKernel(
   const counts: number[] = [];
   const refused = new Map<string, string>();
   const failures: Failure[] = [];
-  const tolerance = options.tolerance ?? MAX_NMSE;
+  const { tolerance = MAX_NMSE, allowNondeterminism = false, timeoutMs } = options;
+  const judgement = { tolerance, allowNondeterminism };
   const state = { worst: 0, deterministic: true };
   const prepared = new Map<OpUse, Prepared>();
   let telling: { p: Prepared; run: Run; failure: Failure } | undefined;
@@ -110,15 +131,15 @@ export async function checkKernel(
       options.onCase?.(l * wanted.length + i, total, name);
       const p = prepared.get(use) ?? prepare(use.room, use.c);
       prepared.set(use, p);
-      const run = await runCase(engine, kernel, p, layout, options.timeoutMs);
+      const run = await runCase(engine, kernel, p, layout, timeoutMs);
       if (typeof run === 'string') {
         refused.set(layout === PLAIN ? name : `${name}, ${layout.name}`, run);
         continue;
       }
       ran.add(name);
       counts[l] = (counts[l] ?? 0) + 1;
-      state.deterministic &&= run.outputs.every((o) => o.same);
-      const found = judge(p, run, op.name, tolerance, state);
+      state.deterministic &&= run.runs.every((r) => sameBits(r, run.runs[0] as RunResult));
+      const found = judge(p, run, op.name, judgement, state);
       if (!found) continue;
       failures.push(found);
       const told = telling?.failure.total ?? -1;
@@ -131,14 +152,21 @@ export async function checkKernel(
       `${kernel.name} refuses every case of ${op.name}, so nothing was checked:\n${reasons.join('\n')}`,
     );
   }
-  const retry = async (p: Prepared, layout: Layout): Promise<Retry> => {
-    const again = await runCase(engine, kernel, p, layout, options.timeoutMs);
+  const retry = async (p: Prepared, layout: Layout, fillings: readonly Filling[] = [{}]): Promise<Retry> => {
+    const again = await runCase(engine, kernel, p, layout, timeoutMs, fillings);
     if (typeof again === 'string') return { passes: true, places: {} };
     const args = again.steps.flatMap(({ call }) => Object.entries(call.kernel.call.arg));
     const places = Object.fromEntries(args.map(([n, a]) => [n, `${a.offset} + ${a.stride} r`]));
-    return { passes: !judge(p, again, op.name, tolerance), places };
+    const { runs } = again;
+    const last = { ...again, runs: runs.slice(-1) };
+    const same = runs.every((r) => sameBits(r, runs[0] as RunResult));
+    return { passes: same && !judge(p, last, op.name, judgement), places };
   };
-  const explained = telling && (await hints(kernel, telling, (layout) => retry(telling.p, layout)));
+  const looksLike = async ({ p, run, failure }: NonNullable<typeof telling>) => {
+    const passes = async (fillings: readonly Filling[]) => (await retry(p, run.layout, fillings)).passes;
+    const remembered = await memoryHints(op, run, failure, passes);
+    return remembered.length ? remembered : hints(kernel, { p, run, failure }, (layout) => retry(p, layout));
+  };
   return {
     passed: !failures.length,
     cases: [...ran],
@@ -146,7 +174,7 @@ export async function checkKernel(
     refused: [...refused].map(([name, reason]) => ({ case: name, reason })),
     ...state,
     failures,
-    looksLike: explained ?? [],
+    looksLike: telling ? await looksLike(telling) : [],
   };
 }
 
@@ -187,13 +215,14 @@ function concerned(outputs: Readonly<Record<string, Tensor>>, op: string): Recor
   return Object.fromEntries(Object.entries(outputs).filter(([, t]) => nodesOf([t]).some((n) => n.op.name === op)));
 }
 
-/** Runs a case twice with the kernel in the place of ours; the reason when it refuses all of its calls. */
+/** Runs a case with the kernel in the place of ours; the reason when it refuses all of its calls. */
 async function runCase(
   engine: Engine,
   kernel: UserKernel,
   p: Prepared,
   layout: Layout,
   timeoutMs = 30_000,
+  fillings?: readonly Filling[],
 ): Promise<Run | string> {
   const name = caseName(p);
   const { variant } = kernel;
@@ -212,9 +241,9 @@ async function runCase(
     });
     const steps = plan.steps.filter(({ call }) => call.op.name === op.name && call.kernel.variant === variant);
     if (!steps.length) return refused;
-    const finished = runTwice(plan, checkFeeds(p, layout, plan));
-    const run = await within(timeoutMs, `${kernel.name} on ${name} (${layout.name})`, finished);
-    return { layout, steps, ...run };
+    const finished = runFilled(plan, checkFeeds(p, layout, plan), fillings);
+    const runs = await within(timeoutMs, `${kernel.name} on ${name} (${layout.name})`, finished);
+    return { layout, steps, runs };
   } catch (error) {
     throw explain(error, kernel, name);
   } finally {
@@ -222,47 +251,44 @@ async function runCase(
   }
 }
 
-async function runTwice(plan: Plan, feeds: Record<string, TensorData>): Promise<Pick<Run, 'outputs' | 'outside'>> {
-  const read = async () => {
-    fillRedzones(plan);
-    plan.run(feeds);
-    const found: { name: string; got: TensorData }[] = [];
-    for (const [name, t] of Object.entries(plan.outputs))
-      found.push({ name, got: t.dtype === 'u32' ? await plan.readUint(t) : await plan.read(t) });
-    return found;
-  };
-  const once = await read();
-  const twice = await read();
-  const outside = await redzoneViolations(plan);
-  const bits = (x: TensorData) => new Uint32Array(x.buffer);
-  const outputs = once.map(({ name, got }, i) => {
-    const other = bits(twice[i]?.got as TensorData);
-    return { name, got, same: bits(got).every((b, k) => b === other[k]) };
-  });
-  return { outputs, outside };
-}
+const sameBits = (a: RunResult, b: RunResult) =>
+  Object.entries(a.outputs).every(([name, x]) => !changedBits(x, b.outputs[name] as TensorData).length);
 
-/** The first output that is not what the oracle says, or memory that was overwritten. */
-function judge(p: Prepared, run: Run, op: string, tolerance: number, state?: { worst: number }): Failure | undefined {
-  const at = { case: caseName(p), layout: run.layout.name };
-  for (const { name, got } of run.outputs) {
-    const want = expectedOf(p, name);
-    const { nmse: error, found, bad } = differences(got, want.data, tolerance);
-    if (!found) {
+/** The first run with an output that is not what the oracle says, or not what it was, or with memory that was overwritten. */
+function judge(
+  p: Prepared,
+  { layout, runs }: Run,
+  op: string,
+  { tolerance, allowNondeterminism }: Judgement,
+  state?: { worst: number },
+): Failure | undefined {
+  const at = { case: caseName(p), layout: layout.name };
+  const of = (name: string, index: number) => ({
+    output: name,
+    coordinates: coordinates(index, expectedOf(p, name).shape, lettersOf(op, name)),
+    shape: expectedOf(p, name).shape,
+  });
+  for (const [i, { outputs, outside }] of runs.entries()) {
+    const run = i + 1;
+    for (const [name, got] of Object.entries(outputs)) {
+      const { nmse: error, found, bad } = differences(got, expectedOf(p, name).data, tolerance);
+      if (found) {
+        const never = new Set(untouched(runs.slice(i), name));
+        const kind = bad.every((k) => never.has(k)) ? 'unwritten' : 'wrong';
+        return { ...at, ...found, kind, run, ...of(name, found.index) };
+      }
       if (state) state.worst = Math.max(state.worst, error);
-      continue;
+      const before = runs[0]?.outputs[name] as TensorData;
+      const [index, ...more] = allowNondeterminism ? [] : changedBits(before, got);
+      if (index === undefined) continue;
+      const count = { differing: 1 + more.length, total: got.length, maxError: null, nmse: null };
+      const values = { index, got: got[index] as number, expected: before[index] as number };
+      return { ...at, ...values, ...count, kind: 'changing', run, ...of(name, index) };
     }
-    const bits = new Uint32Array(got.buffer);
-    return {
-      ...{ ...at, ...found },
-      kind: bad.every((i) => bits[i] === REDZONE) ? 'unwritten' : 'wrong',
-      output: name,
-      coordinates: coordinates(found.index, want.shape, lettersOf(op, name)),
-      shape: want.shape,
-    };
+    const [, tensor = '', element = ''] = /^(.*) @ (\d+)$/.exec(outside[0] ?? '') ?? [];
+    if (!tensor) continue;
+    const none = { expected: 0, differing: 0, total: 0, maxError: null, nmse: null, shape: [], got: null };
+    return { ...at, ...none, kind: 'wrote outside', run, output: tensor, index: Number(element), coordinates: {} };
   }
-  const [, tensor = '', element = ''] = /^(.*) @ (\d+)$/.exec(run.outside[0] ?? '') ?? [];
-  if (!tensor) return undefined;
-  const none = { expected: 0, differing: 0, total: 0, maxError: null, nmse: null, shape: [], got: null };
-  return { ...at, ...none, kind: 'wrote outside', output: tensor, index: Number(element), coordinates: {} };
+  return undefined;
 }

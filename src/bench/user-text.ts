@@ -10,6 +10,9 @@ const NAMED = 5;
 
 const number = (v: number | null) => (v === null ? 'not a number' : String(Number(v.toPrecision(6))));
 
+/** All digits of a number, where two differ in the last. */
+const digits = (v: number | null) => (v === null ? 'not a number' : String(v));
+
 /** How many elements differ, and by how much. */
 export function differencesText(d: Differences): string {
   const most = d.maxError === null ? '' : `, by ${threeDigits(d.maxError)} at most`;
@@ -22,16 +25,22 @@ export function elementText(f: Failure): { element: string; got: string; expecte
   const where = Object.entries(f.coordinates).map(([letter, i]) => `${letter}=${i}`);
   return {
     element: `${f.output}[${where.join(', ')}], element ${f.index} of ${f.shape.join('×')}`,
-    got: f.kind === 'unwritten' ? 'never written' : number(f.got),
-    expected: number(f.expected),
+    got: f.kind === 'unwritten' ? 'never written' : f.kind === 'changing' ? digits(f.got) : number(f.got),
+    expected: f.kind === 'changing' ? `${digits(f.expected)} in the first run` : number(f.expected),
   };
 }
 
+/** In which layout and run a failure shows. */
+export function whereText({ layout, run }: Failure): string {
+  return run === 1 ? layout : `${layout}; right in the first run, not in the ${run === 2 ? 'second' : 'third'}`;
+}
+
 function failureText(f: Failure): string {
-  const head = `  ${f.case} (${f.layout})`;
+  const head = `  ${f.case} (${whereText(f)})`;
   if (f.kind === 'wrote outside')
     return `${head}\n    memory outside ${f.output} was overwritten, at element ${f.index} of its buffer`;
   const { element, got, expected } = elementText(f);
+  if (f.kind === 'changing') return `${head}\n    ${element}: got ${got}, but ${expected}\n    ${differencesText(f)}`;
   const found = f.kind === 'unwritten' ? got : `got ${got}`;
   return `${head}\n    ${element}: ${found}, expected ${expected}\n    ${differencesText(f)}`;
 }
@@ -52,7 +61,7 @@ export function checkText(r: CheckResult, tolerance: number): string {
     if (rest.length) lines.push('  also wrong:', ...rest.slice(0, NAMED).map((f) => `    ${f.case}`));
     if (rest.length > NAMED) lines.push(`    and ${rest.length - NAMED} more`);
   }
-  if (!r.deterministic) lines.push('note: two runs gave different bits; ours never do');
+  if (!r.deterministic) lines.push('note: runs gave different bits; ours never do');
   for (const reason of new Set(r.refused.map((c) => c.reason))) {
     const of = r.refused.filter((c) => c.reason === reason).map((c) => c.case);
     lines.push(`refused ${of.length} (${reason}):`, ...of.slice(0, NAMED).map((name) => `  ${name}`));

@@ -1,7 +1,15 @@
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { type CompileOptions, compileFor, runPasses, targetOf } from './compile.js';
-import { type BufferSpec, isLaunched, isPooled, type LaunchedCall, type View } from './kernel-call.js';
+import {
+  type BufferSpec,
+  extentOf,
+  isLaunched,
+  isPooled,
+  type LaunchedCall,
+  type PlacedCall,
+  type View,
+} from './kernel-call.js';
 import type { Wanted } from './lower.js';
 import type { Plan } from './plan.js';
 
@@ -32,10 +40,42 @@ export async function plannedWithRedzones(
   return (await runPasses(target, wanted, options.fuse)).calls.filter(isLaunched);
 }
 
-/** Fills every value's buffer, scratch, and every texture that arguments are copied to with the pattern. */
-export function fillRedzones({ engine, parts }: Plan): void {
-  for (const [spec, buffer] of parts.buffers)
-    if (isPooled(spec)) engine.write(buffer, 0, new Uint32Array(spec.elements).fill(REDZONE));
+/** Finite numbers that no result of a check comes near: 1500 and −1500 in turn. */
+const STALE = [0x44bb8000, 0xc4bb8000] as const;
+
+/** What memory holds before a run. */
+export interface Filling {
+  /** In every value that a kernel computes: the pattern when absent. `stale` stands for the results of some earlier run. */
+  readonly values?: 'pattern' | 'zero' | 'stale';
+  /** In a scratch buffer of this name: the pattern when absent. `kept` is what the run before has left. */
+  scratch?(name: string): 'pattern' | 'zero' | 'kept';
+}
+
+/** Whether a word of a value is what such a filling has put there. */
+export const isFilling = (word: number | undefined, { values = 'pattern' }: Filling = {}) =>
+  values === 'stale' ? word === STALE[0] || word === STALE[1] : word === (values === 'zero' ? 0 : REDZONE);
+
+/** Fills every value, scratch, and every texture that arguments are copied to; what lies around them always gets the pattern. */
+export function fillRedzones(
+  { engine, parts }: Plan,
+  { values = 'pattern', scratch = () => 'pattern' }: Filling = {},
+): void {
+  const inside = insideOf(parts.calls);
+  const temporary = scratchOf(parts.calls);
+  for (const [spec, buffer] of parts.buffers) {
+    if (!isPooled(spec)) continue;
+    const words = new Uint32Array(spec.elements).fill(REDZONE);
+    const name = temporary.get(spec);
+    if (name !== undefined) {
+      const what = scratch(name);
+      if (what === 'kept') continue;
+      if (what === 'zero') words.fill(0);
+    } else if (values !== 'pattern') {
+      const { mask } = inside.get(spec) ?? {};
+      for (const i of words.keys()) if (mask?.[i]) words[i] = values === 'zero' ? 0 : (STALE[i % 2] as number);
+    }
+    engine.write(buffer, 0, words);
+  }
   for (const texture of parts.textures) {
     const { width, height } = texture;
     const fill = new Uint32Array(4 * width * height).fill(REDZONE);
@@ -45,10 +85,30 @@ export function fillRedzones({ engine, parts }: Plan): void {
   }
 }
 
-/** Elements outside every tensor that a kernel has overwritten since `fillRedzones`, as `label @ element`. */
-export async function redzoneViolations({ engine, parts }: Plan): Promise<string[]> {
+/** Overwrites the results of calls with finite numbers, and nothing else, so that what does not compute them again shows. */
+export async function makeStale({ engine, parts }: Plan, calls: readonly LaunchedCall[]): Promise<void> {
+  for (const { outputs, buffers } of calls)
+    for (const [name, value] of Object.entries(outputs)) {
+      const view = buffers[name] as View;
+      const buffer = parts.buffers.get(view.buffer ?? view.allocation) as GPUBuffer;
+      const words = new Uint32Array(await engine.readBuffer(buffer, 4 * view.offset, 4 * extentOf(view, value)));
+      const channels = channelsOf(value.shape);
+      for (const i of words.keys()) if (i % view.stride < channels) words[i] = STALE[i % 2] as number;
+      engine.write(buffer, 4 * view.offset, words);
+    }
+}
+
+/** The buffers of scratch, and the name that their call knows them by. */
+function scratchOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, string> {
+  const views = calls.flatMap(({ buffers }) => Object.entries(buffers));
+  const scratch = views.filter(([, { allocation }]) => allocation.kind === 'scratch');
+  return new Map(scratch.map(([name, { allocation, buffer = allocation }]) => [buffer, name]));
+}
+
+/** Which elements of the buffers of values belong to a value. */
+function insideOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, { label: string; mask: Uint8Array }> {
   const inside = new Map<BufferSpec, { label: string; mask: Uint8Array }>();
-  for (const { inputs, outputs, buffers } of parts.calls)
+  for (const { inputs, outputs, buffers } of calls)
     for (const [name, value] of Object.entries({ ...inputs, ...outputs })) {
       const { allocation, buffer = allocation, offset, stride } = buffers[name] as View;
       if (allocation.kind !== 'pool') continue;
@@ -57,8 +117,13 @@ export async function redzoneViolations({ engine, parts }: Plan): Promise<string
       const channels = channelsOf(value.shape);
       for (let r = 0; r < rowsOf(value.shape); r++) mask.fill(1, offset + r * stride, offset + r * stride + channels);
     }
+  return inside;
+}
+
+/** Elements outside every tensor that a kernel has overwritten since `fillRedzones`, as `label @ element`. */
+export async function redzoneViolations({ engine, parts }: Plan): Promise<string[]> {
   const found: string[] = [];
-  for (const [spec, { label, mask }] of inside) {
+  for (const [spec, { label, mask }] of insideOf(parts.calls)) {
     const words = new Uint32Array(await engine.readBuffer(parts.buffers.get(spec) as GPUBuffer));
     const at = words.findIndex((word, i) => !mask[i] && word !== REDZONE);
     if (at >= 0) found.push(`${label} @ ${at}`);

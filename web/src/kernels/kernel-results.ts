@@ -1,7 +1,7 @@
 import type { Peaks } from '../../../src/bench/peaks.js';
 import { threeDigits } from '../../../src/bench/text.js';
 import type { CheckResult, Failure } from '../../../src/bench/user-check.js';
-import { differencesText, elementText, standingText } from '../../../src/bench/user-text.js';
+import { differencesText, elementText, standingText, whereText } from '../../../src/bench/user-text.js';
 import type { TimedCase, TimedRow } from '../../../src/bench/user-time.js';
 import { h } from '../dom.js';
 import { counted } from '../words.js';
@@ -43,7 +43,7 @@ export function checkView(r: CheckResult, tolerance: number): HTMLElement {
     rest.length
       ? h('details', {}, h('summary', {}, `Also wrong: ${rest.length}`), names(rest.map((f) => f.case)))
       : null,
-    r.deterministic ? null : h('p', {}, 'Two runs gave different bits; ours never do.'),
+    r.deterministic ? null : h('p', {}, 'Runs gave different bits; ours never do.'),
     ...refusals,
   );
 }
@@ -55,7 +55,7 @@ function failureView(f: Failure, looksLike: readonly string[]): HTMLElement {
   return h(
     'dl',
     { class: 'facts failure' },
-    fact('Case', `${f.case} (${f.layout})`),
+    fact('Case', `${f.case} (${whereText(f)})`),
     outside
       ? fact('Overwritten', `memory outside ${f.output}, at element ${f.index} of its buffer`)
       : [

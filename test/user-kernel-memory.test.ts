@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { checkKernel } from '../src/bench/user-check.js';
+import { type KernelOptions, userKernel } from '../src/bench/user-kernel.js';
+import { checkText } from '../src/bench/user-text.js';
+import { Engine } from '../src/gpu/engine.js';
+import { rooms } from '../src/kernels/rooms.js';
+import { sharedEngine } from './gpu.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+afterEach(() => void vi.restoreAllMocks());
+
+const conv = readFileSync('shaders/conv2d/naive.wgsl', 'utf8');
+const GRID = 'grid(y.rows * y.channels, 64)';
+const STORE = 'y[p.y_offset + row * p.y_stride + o] = sum;';
+
+interface Faulty {
+  /** What stands in the place of the store of y. */
+  readonly store: string;
+  /** Stands before the sums are made; `element` is where y is stored. */
+  readonly begin?: string;
+  readonly scratch?: string;
+}
+
+/** Our plainest convolution with a scratch buffer and another end. */
+function faulty({ store, begin = '', scratch }: Faulty): KernelOptions {
+  const declared = scratch ? '@group(0) @binding(5) var<storage, read_write> s: array<f32>;\n@compute' : '@compute';
+  const code = conv
+    .replace('@compute', declared)
+    .replace('var sum = 0.0;', `let element = p.y_offset + row * p.y_stride + o;\n  ${begin}\n  var sum = 0.0;`)
+    .replace(STORE, store);
+  return { op: 'conv2d', scratch: scratch && `s = ${scratch}`, sources: [{ name: 'my.wgsl', code, workgroups: GRID }] };
+}
+
+const check = async (options: KernelOptions, allowNondeterminism = false) =>
+  checkKernel(engine, await userKernel(engine, rooms, options), { cases: '2×5×3×3', allowNondeterminism });
+const ALL = 'y.rows * y.channels';
+
+describe('a kernel that depends on what memory held before is found', () => {
+  test.each<[string, Faulty, { run: number; kind: string }, RegExp]>([
+    [
+      'it accumulates on scratch that it never zeroes',
+      { scratch: ALL, store: 's[index] += sum; y[element] = s[index];' },
+      { run: 1, kind: 'wrong' },
+      /^right only where the scratch s holds zeros at the start/,
+    ],
+    [
+      'it accumulates on scratch and takes NaN for zero',
+      {
+        scratch: ALL,
+        store: 'if (bitcast<u32>(s[index]) == 0x7fc0deadu) { s[index] = 0.0; } s[index] += sum; y[element] = s[index];',
+      },
+      { run: 3, kind: 'wrong' },
+      /^right only in the first run: it reads the scratch s before it has written it\. Scratch holds/,
+    ],
+    [
+      'it computes once, by a mark in scratch',
+      { scratch: ALL, begin: 'if (s[index] == 1.0) { return; }', store: 's[index] = 1.0; y[element] = sum;' },
+      { run: 3, kind: 'unwritten' },
+      /reads the scratch s before it has written it, and computes nothing when it finds what an earlier run left/,
+    ],
+    [
+      'it computes once, by a mark in scratch that starts at zero',
+      {
+        scratch: ALL,
+        begin: 'if (bitcast<u32>(s[index]) != 0u) { return; }',
+        store: 's[index] = 1.0; y[element] = sum;',
+      },
+      { run: 1, kind: 'unwritten' },
+      /^right only where the scratch s holds zeros at the start/,
+    ],
+    [
+      'it computes only where its result is 0 or no number',
+      {
+        begin: 'let old = bitcast<u32>(y[element]); if ((old & 0x7f800000u) != 0x7f800000u && old != 0u) { return; }',
+        store: 'y[element] = sum;',
+      },
+      { run: 3, kind: 'unwritten' },
+      /^it reads its own result before it has written it, and computes nothing/,
+    ],
+    [
+      'it writes half of its result the second time',
+      {
+        scratch: '1 + y.rows * y.channels',
+        begin: 'if (s[index] == 1.0 && index % 2u == 0u) { return; }',
+        store: 's[index] = 1.0; y[element] = sum;',
+      },
+      { run: 3, kind: 'unwritten' },
+      /reads the scratch s before it has written it/,
+    ],
+    [
+      'it adds to its result',
+      { store: 'y[element] += sum;' },
+      { run: 1, kind: 'wrong' },
+      /^right only where y holds zeros at the start: the kernel reads or adds to its own result/,
+    ],
+    [
+      'it adds a trace of its earlier result',
+      { store: 'let old = y[element]; y[element] = sum * (1.0 + select(0.0, 1e-6, abs(old) < 1e6));' },
+      { run: 3, kind: 'changing' },
+      /^it reads its own result before it has written it\. A result/,
+    ],
+    [
+      'it adds a trace of its scratch',
+      {
+        scratch: ALL,
+        store: 'let old = s[index]; s[index] = 1.0; y[element] = sum * (1.0 + select(0.0, 1e-6, old == 1.0));',
+      },
+      { run: 3, kind: 'changing' },
+      /^right only in the first run: it reads the scratch s/,
+    ],
+  ])('%s', async (_, kernel, failure, hint) => {
+    const result = await check(faulty(kernel));
+    expect(result.passed).toBe(false);
+    expect(result.failures[0]).toMatchObject(failure);
+    expect(result.looksLike).toEqual([expect.stringMatching(hint)]);
+  });
+
+  test('one that clears what it uses is right', async () => {
+    const result = await check(
+      faulty({ scratch: ALL, store: 's[index] = 0.0; s[index] += sum; y[element] = s[index];' }),
+    );
+    expect(result).toMatchObject({ passed: true, deterministic: true });
+  });
+
+  test('runs that begin alike and end differently are called a race', async () => {
+    // Stands for a race: the second time, other bits are in the scratch that decides the last digits.
+    const write = vi.spyOn(engine, 'write');
+    const fill = write.getMockImplementation() ?? Engine.prototype.write;
+    let times = 0;
+    write.mockImplementation(function (this: Engine, buffer, offset, data, outcomes) {
+      if (buffer.label.includes('scratch s') && times++ % 2) (data as Uint32Array).fill(0x7fc0deae);
+      return fill.call(engine, buffer, offset, data, outcomes);
+    });
+    const noisy = faulty({
+      scratch: ALL,
+      store: 'y[element] = sum * (1.0 + 1e-6 * f32(bitcast<u32>(s[index]) % 7u));',
+    });
+    const result = await check(noisy);
+    expect(result.failures[0]).toMatchObject({ run: 2, kind: 'changing', differing: 150 });
+    expect(result.looksLike).toEqual([
+      expect.stringMatching(/^runs that begin alike end differently, so invocations race/),
+    ]);
+  });
+
+  test('other bits fail, unless they are allowed', async () => {
+    const trace = faulty({
+      scratch: ALL,
+      store: 'let old = s[index]; s[index] = 1.0; y[element] = sum * (1.0 + select(0.0, 1e-6, old == 1.0));',
+    });
+    const text = checkText(await check(trace), 1e-7);
+    expect(text).toMatch(/WRONG on 1 cases of 1[\s\S]*\(plain; right in the first run, not in the third\)/);
+    expect(text).toMatch(
+      /y\[n=0, i=0, j=0, o=0\], element 0 of 2×5×3×5: got -?[\d.]+, but -?[\d.]+ in the first run\n/,
+    );
+    expect(await check(trace, true)).toMatchObject({ passed: true, deterministic: false });
+  });
+});
