@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { summarise } from '../src/bench/measure.js';
+import { speedOf } from '../src/bench/suite.js';
+import { roofText } from '../src/bench/text.js';
 import { checkKernel } from '../src/bench/user-check.js';
 import { type KernelOptions, userKernel } from '../src/bench/user-kernel.js';
-import { checkText } from '../src/bench/user-text.js';
+import { checkText, timedText } from '../src/bench/user-text.js';
+import { type TimedCase, timeKernel } from '../src/bench/user-time.js';
 import { Engine } from '../src/gpu/engine.js';
 import { rooms } from '../src/kernels/rooms.js';
 import { sharedEngine } from './gpu.js';
@@ -159,4 +163,47 @@ describe('a kernel that depends on what memory held before is found', () => {
     );
     expect(await check(trace, true)).toMatchObject({ passed: true, deterministic: false });
   });
+});
+
+describe('a timed kernel', () => {
+  const copy = readFileSync('shaders/copy/scalar.wgsl', 'utf8');
+  /** Our plainest copy with a scratch buffer of counters, and a condition to copy. */
+  const counting = async (condition: string) => {
+    const code = copy
+      .replace('@compute', '@group(0) @binding(9) var<storage, read_write> runs: array<u32>;\n@compute')
+      .replace(/(y\[p\.[^;]*;)/, `runs[i] = select(runs[i] + 1u, 1u, runs[i] > 1000u); if (${condition}) { $1 }`);
+    const sources = [{ name: 'my.wgsl', code }];
+    return userKernel(engine, rooms, { op: 'copy', like: 'scalar', sources, scratch: 'runs = y.rows * y.channels' });
+  };
+  const time = async (condition: string, allowNondeterminism = false) =>
+    timeKernel(engine, await counting(condition), {
+      filter: '4x16x8x512',
+      samples: 1,
+      variants: ['scalar'],
+      allowNondeterminism,
+    });
+
+  test('that stops to compute after some runs is wrong', async () => {
+    // Three runs are not enough to notice it.
+    expect(await checkKernel(engine, await counting('runs[i] < 5u'))).toMatchObject({ passed: true });
+    const { passed, cases } = await time('runs[i] < 5u');
+    expect(passed).toBe(false);
+    expect(cases[0]?.wrong).toMatchObject({ kind: 'wrong', when: 'again', result: 'y', differing: 4 * 16 * 8 * 512 });
+    expect(timedText(cases[0] as TimedCase)).toMatch(/WRONG on this size when it runs again, over other results/);
+  });
+
+  test('that computes in every run is right', async () => {
+    const { passed, cases } = await time('runs[i] > 0u');
+    expect([passed, cases[0]?.wrong]).toEqual([true, undefined]);
+  });
+});
+
+test('more than 105 % of the roof is suspect', () => {
+  const times = summarise([1]);
+  const peaks = { gflops: 1, gbs: 1 };
+  // 2·10⁶ operations in a millisecond are 2 GFLOP/s.
+  const fast = speedOf(times, 2e6, 1e3, peaks);
+  expect([fast.suspect, fast.share.roof, roofText(fast.share)]).toEqual([true, 2, '200 % suspect']);
+  const usual = speedOf(times, 1.04e6, 1e3, peaks);
+  expect([usual.suspect, roofText(usual.share)]).toEqual([undefined, '104 %']);
 });

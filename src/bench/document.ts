@@ -38,7 +38,12 @@ export interface Speed {
   /** What the adapter did at most, measured in turn with this row. */
   readonly peaks: Peaks;
   readonly share: { readonly flops: number; readonly bytes: number; readonly roof: number };
+  /** Set where the share of the roof is more than the adapter's measured peaks allow, see `SUSPECT`. */
+  readonly suspect?: true;
 }
+
+/** A share of the roof above this cannot be explained by the scatter of a measurement. */
+export const SUSPECT = 1.05;
 
 export interface RowError extends Deviation {
   /**

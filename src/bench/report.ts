@@ -1,6 +1,6 @@
 import { isFine, timingText } from './clock.js';
 import type { ComposedComparison } from './composed.js';
-import type { BenchDocument, BenchRow, Comparison } from './document.js';
+import { type BenchDocument, type BenchRow, type Comparison, SUSPECT } from './document.js';
 import { escapeHtml as html, PLOT_STYLE, rooflinePlot } from './roofline.js';
 import { errorText, percent, threeDigits } from './text.js';
 
@@ -56,7 +56,13 @@ function benchRow(r: BenchRow): string {
   ];
   const use = first && `${threeDigits(first.compileMs + first.runMs)} ms`;
   return row(
-    [...names, ...cells.map(html), bar(share.roof), html(errorText(r)), use ?? ''],
+    [
+      ...names,
+      ...cells.map(html),
+      `${bar(share.roof)}${share.roof > SUSPECT ? ' suspect' : ''}`,
+      html(errorText(r)),
+      use ?? '',
+    ],
     'td',
     r.chosen ? 'chosen' : '',
   );

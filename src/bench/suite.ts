@@ -7,11 +7,11 @@ import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, PoseGanError, UsageError } from '../gpu/errors.js';
 import type { Case, Room } from '../kernels/room.js';
 import { deviation, deviationOf, deviationOnCases, oracleResults, resultsOf, worst } from './accuracy.js';
-import { type CaseGraph, type Contender, caseGraph, contenders, totalCost } from './cases.js';
+import { type CaseGraph, type Contender, caseGraph, contenders, runAgain, totalCost } from './cases.js';
 import { type Prepared, prepare } from './check-case.js';
 import { clockOf, type Timing } from './clock.js';
 import { type ComposedComparison, composedComparison } from './composed.js';
-import type { BenchRow, RowError, Speed } from './document.js';
+import { type BenchRow, type RowError, type Speed, SUSPECT } from './document.js';
 import { measure, type Times } from './measure.js';
 import { knownOps, type OpUse } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
@@ -181,12 +181,9 @@ export class Suite {
     const { engine } = this;
     const cost = totalCost(calls);
     const rows = new Map<string, BenchRow>();
-    const running: { contender: Contender; error: RowError | undefined }[] = [];
+    const running: Contender[] = [];
     const plans: { destroy(): void }[] = [];
-    let plainest: Results | undefined;
     try {
-      // The plainest variants are the last: where the oracle is too slow, the others are held against the first that is
-      // timed.
       for (const v of [...op.variants].reverse()) {
         const variant = v.name;
         if (!wanted.includes(variant) || calls.every((p) => v.rejects?.(p.kernel.call))) continue;
@@ -203,26 +200,30 @@ export class Suite {
           plans.push(found);
           const [contender] = found.list;
           if (!contender) throw new UsageError(`${op.name}/${variant} was planned, but runs nowhere`);
-          let error = expected && (await this.#errorHere(contender, op, expected));
-          if (!error) {
-            error = await this.#errorOnCases(room, op, variant);
-            const results = await resultsOf(contender.plan, op);
-            if (plainest) error = error && { ...error, beside: beside(results, plainest) };
-            else plainest = { variant, results };
-            error ??= await this.#errorHere(contender, op, oracleResults(room, c, graph));
-          }
-          running.push({ contender, error });
+          running.push(contender);
         } catch (error) {
           if (!(error instanceof PoseGanError) || error instanceof DeviceLostError) throw error;
           rows.set(variant, { ...row, untimed: `failed: ${error.message}` });
         }
       }
       if (!running.length) return [...rows.values()].reverse();
-      const work = [...running.map((r) => r.contender.work), ...this.peakWork.leaders.work];
+      const work = [...running.map((r) => r.work), ...this.peakWork.leaders.work];
       const times = await measure(engine, work, { samples: this.options.samples, budgetMs: BUDGET_MS });
       const peaks = this.peakWork.leaders.peaks(times.slice(running.length));
-      for (const [i, { contender, error }] of running.entries()) {
+      // The plainest variants are the first here: where the oracle is too slow, the others are held against the very first.
+      let plainest: Results | undefined;
+      for (const [i, contender] of running.entries()) {
         const { variant, flops, bytes, first } = contender;
+        // What is judged is what comes of the runs that were timed.
+        await runAgain(engine, contender);
+        let error = expected && (await this.#errorHere(contender, op, expected));
+        if (!error) {
+          error = await this.#errorOnCases(room, op, variant);
+          const results = await resultsOf(contender.plan, op);
+          if (plainest) error = error && { ...error, beside: beside(results, plainest) };
+          else plainest = { variant, results };
+          error ??= await this.#errorHere(contender, op, oracleResults(room, c, graph));
+        }
         const speed = speedOf(times[i] as Times, flops, bytes, peaks);
         const rate = (flops || bytes) / speed.times.median;
         const key = `${op.name}/${variant}`;
@@ -289,5 +290,6 @@ export function speedOf(times: Times, flops: number, bytes: number, peaks: Peaks
   const gflops = flops / times.median / 1e6;
   const gbs = bytes / times.median / 1e6;
   const share = { flops: gflops / peaks.gflops, bytes: gbs / peaks.gbs };
-  return { times, gflops, gbs, peaks, share: { ...share, roof: Math.max(share.flops, share.bytes) } };
+  const roof = Math.max(share.flops, share.bytes);
+  return { times, gflops, gbs, peaks, share: { ...share, roof }, ...(roof > SUSPECT && { suspect: true }) };
 }

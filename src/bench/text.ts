@@ -1,5 +1,5 @@
 import { table } from '../compiler/plan-text.js';
-import type { BenchRow, Comparison } from './document.js';
+import { type BenchRow, type Comparison, type Speed, SUSPECT } from './document.js';
 import type { CaseResult } from './suite.js';
 
 /** A number to three digits, without exponent where that is short. */
@@ -9,6 +9,9 @@ export function threeDigits(value: number): string {
   if (size >= 100) return value.toFixed(0);
   return size === 0 || size >= 1e-4 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
 }
+
+/** A share of the roof, and that it is suspect where it is more than the adapter's peaks allow. */
+export const roofText = ({ roof }: Speed['share']) => `${percent(roof)}${roof > SUSPECT ? ' suspect' : ''}`;
 
 export const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
@@ -44,7 +47,7 @@ function cells(r: BenchRow): string[] {
     r.flops ? threeDigits(gflops) : '',
     threeDigits(gbs),
     percent(r.flops ? share.flops : share.bytes),
-    percent(share.roof),
+    roofText(share),
     r.first ? threeDigits(r.first.compileMs + r.first.runMs) : '',
     errorText(r),
   ];

@@ -1,9 +1,9 @@
 import { table } from '../compiler/plan-text.js';
 import type { Contract, ContractName } from './contract.js';
 import type { Differences } from './differences.js';
-import { percent, threeDigits } from './text.js';
+import { percent, roofText, threeDigits } from './text.js';
 import type { CheckResult, Failure } from './user-check.js';
-import type { TimedCase, TimedRow, TimeResult } from './user-time.js';
+import type { TimedCase, TimedFailure, TimedRow, TimeResult } from './user-time.js';
 
 /** Cases that are named beside the first. */
 const NAMED = 5;
@@ -92,21 +92,30 @@ function cells({ variant, yours, chosen, speed, first, error, ratio }: TimedRow,
     flops ? threeDigits(gflops) : '',
     threeDigits(gbs),
     percent(flops ? share.flops : share.bytes),
-    percent(share.roof),
+    roofText(share),
     threeDigits(first.compileMs + first.runMs),
     error === undefined ? 'reference' : error === null ? 'not finite' : error === 0 ? '0' : error.toExponential(0),
     yours ? '' : `${threeDigits(ratio)}×`,
   ];
 }
 
+const WHEN = {
+  first: 'on this size',
+  timed: 'on this size, once it had been timed',
+  again: 'on this size when it runs again, over other results: it does not compute them anew',
+};
+
+/** What is wrong with results of a timed kernel. */
+export function wrongText({ kind, when, result, index, got, expected, ...d }: TimedFailure): string {
+  const other = kind === 'changing' ? 'the first run' : 'ours';
+  const differing = differencesText({ index, got, expected, ...d });
+  return `${WHEN[when]}: ${result}, element ${index}: got ${digits(got)}, ${other} ${digits(expected)}; ${differing}`;
+}
+
 /** One timed case as a table: the author's kernel first, an asterisk at what the engine would choose. */
 export function timedText({ case: name, rows, wrong, flops }: TimedCase): string {
   const lines = [name, table([HEAD, ...rows.map((r) => cells(r, flops))])];
-  if (wrong)
-    lines.push(
-      `WRONG on this size: ${wrong.result}, element ${wrong.index}: got ${number(wrong.got)}, ` +
-        `ours ${number(wrong.expected)}; ${differencesText(wrong)}`,
-    );
+  if (wrong) lines.push(`WRONG ${wrongText(wrong)}`);
   return lines.join('\n');
 }
 

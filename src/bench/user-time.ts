@@ -1,12 +1,13 @@
 import type { Op, Variant } from '../autograd/op.js';
-import type { Tensor } from '../autograd/tensor.js';
+import type { Tensor, TensorData } from '../autograd/tensor.js';
 import { plannedCalls } from '../compiler/compile.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Case, Room } from '../kernels/room.js';
 import { resultsOf } from './accuracy.js';
-import { type CaseGraph, type Contender, caseGraph, contender, type FirstUse } from './cases.js';
+import { type CaseGraph, type Contender, caseGraph, contender, type FirstUse, runAgain } from './cases.js';
+import { changedBits } from './check-case.js';
 import { type Differences, differences } from './differences.js';
 import type { Speed } from './document.js';
 import { geometricMean, measure, type Times } from './measure.js';
@@ -28,6 +29,8 @@ export interface TimeOptions {
   /** Milliseconds that the first run on a case may take; 120 000 when absent. */
   readonly timeoutMs?: number;
   readonly tolerance?: number;
+  /** Whether a kernel may give other bits from run to run. */
+  readonly allowNondeterminism?: boolean;
   onCase?(done: number, total: number, name: string): void;
   /** Called with every case that is done. */
   onResult?(result: TimedCase): void;
@@ -47,13 +50,21 @@ export interface TimedRow {
   readonly ratio: number;
 }
 
+/** Results of the author's that differ from ours, or, when `changing`, from those of the first run. */
+export interface TimedFailure extends Differences {
+  readonly kind: 'wrong' | 'changing';
+  readonly result: string;
+  /** After the `first` run, as the `timed` runs have left them, or when the kernel ran `again` over other results. */
+  readonly when: 'first' | 'timed' | 'again';
+}
+
 export interface TimedCase {
   readonly case: string;
   readonly flops: number;
   readonly bytes: number;
   readonly rows: readonly TimedRow[];
-  /** Where the author's results differ from ours on this size, if they do. */
-  readonly wrong?: Differences & { readonly result: string };
+  /** What is wrong with the author's results on this size, if anything. */
+  readonly wrong?: TimedFailure;
 }
 
 export interface TimeResult {
@@ -158,7 +169,7 @@ async function timeCase(
   ours: readonly Variant[] | undefined,
   use: BenchUse,
   leaders: PeakWork,
-  { samples = 7, timeoutMs = 120_000, tolerance = MAX_NMSE }: TimeOptions,
+  { samples = 7, timeoutMs = 120_000, tolerance = MAX_NMSE, allowNondeterminism = false }: TimeOptions,
 ): Promise<TimedCase | string> {
   const { op } = kernel.known;
   const graph = graphOf(use, op);
@@ -180,20 +191,24 @@ async function timeCase(
       const found = await contender(engine, graph, op, variant);
       if (found) running.push(found);
     }
-    const errors = await compared(running, op, tolerance);
+    const firstly = await resultsOf(mine.plan, op);
     const work = [...running.map((r) => r.work), ...leaders.work];
     const times = await measure(engine, work, { samples, budgetMs: BUDGET_MS });
+    const timed = await resultsOf(mine.plan, op);
+    for (const r of running) await runAgain(engine, r);
+    const { list, want, mine: again } = await compared(running, op, tolerance);
+    const wrong = firstWrong({ first: firstly, timed, again }, want, tolerance, allowNondeterminism);
     const peaks = leaders.peaks(times.slice(running.length));
     const yours = (times[0] as Times).median;
     return {
-      ...{ case: name, flops: mine.flops, bytes: mine.bytes, wrong: errors.wrong },
+      ...{ case: name, flops: mine.flops, bytes: mine.bytes, wrong },
       rows: running.map((r, i) => ({
         variant: r.variant,
         yours: i === 0,
         chosen: i > 0 && planned.some((p) => p.kernel.variant.name === r.variant),
         speed: speedOf(times[i] as Times, r.flops, r.bytes, peaks),
         first: r.first,
-        error: errors.list[i],
+        error: list[i],
         ratio: (times[i] as Times).median / yours,
       })),
     };
@@ -202,30 +217,54 @@ async function timeCase(
   }
 }
 
-/** Results of all against those of the plainest kernel that runs. */
+type Results = Readonly<Record<string, TensorData>>;
+
+/** Results of all, the author's first, against those of the plainest kernel that runs. */
 async function compared(
   running: readonly Contender[],
   op: Op,
   tolerance: number,
-): Promise<{ list: (number | null | undefined)[]; wrong: TimedCase['wrong'] }> {
+): Promise<{ list: (number | null | undefined)[]; want: Results; mine: Results }> {
   const plainest = running.findIndex((r, i) => i > 0 && r.variant === reference(op).name);
   const against = plainest < 0 ? running.length - 1 : plainest;
   const want = await resultsOf((running[against] as Contender).plan, op);
   const list: (number | null | undefined)[] = [];
-  let wrong: TimedCase['wrong'];
+  let mine = want;
   for (const [i, { plan }] of running.entries()) {
-    if (i === against) {
-      list.push(undefined);
-      continue;
-    }
-    const got = await resultsOf(plan, op);
-    let worst = 0;
-    for (const [result, w] of Object.entries(want)) {
-      const { nmse: error, found } = differences(got[result] ?? [], w, tolerance);
-      worst = Math.max(worst, error);
-      if (i === 0 && found) wrong ??= { ...found, result };
-    }
-    list.push(Number.isFinite(worst) ? worst : null);
+    const got = i === against ? want : await resultsOf(plan, op);
+    if (i === 0) mine = got;
+    const errors = Object.entries(want).map(([result, w]) => differences(got[result] ?? [], w, tolerance).nmse);
+    const worst = Math.max(0, ...errors);
+    list.push(i === against ? undefined : Number.isFinite(worst) ? worst : null);
   }
-  return { list, wrong };
+  return { list, want, mine };
+}
+
+/** The first results of the author's that are not ours, or have other bits than those of the first run. */
+function firstWrong(
+  got: { readonly first: Results; readonly timed: Results; readonly again: Results },
+  want: Results,
+  tolerance: number,
+  allowNondeterminism: boolean,
+): TimedFailure | undefined {
+  for (const when of ['first', 'timed', 'again'] as const)
+    for (const [result, w] of Object.entries(want)) {
+      const mine = got[when][result] as TensorData;
+      const { found } = differences(mine, w, tolerance);
+      if (found) return { ...found, kind: 'wrong', result, when };
+      const before = got.first[result] as TensorData;
+      const [index, ...more] = allowNondeterminism ? [] : changedBits(before, mine);
+      if (index === undefined) continue;
+      const count = { differing: 1 + more.length, total: mine.length, maxError: null, nmse: null };
+      return {
+        ...count,
+        index,
+        got: mine[index] as number,
+        expected: before[index] as number,
+        kind: 'changing',
+        result,
+        when,
+      };
+    }
+  return undefined;
 }

@@ -31,6 +31,7 @@ export const benchKernelOptions: Command['options'] = {
   tolerance: { type: 'string' },
   timeout: { type: 'string' },
   'check-only': { type: 'boolean' },
+  'allow-nondeterminism': { type: 'boolean' },
   contract: { type: 'string' },
   example: { type: 'boolean' },
   part: { type: 'string' },
@@ -52,6 +53,7 @@ export const benchKernelHelp: Command['help'] = {
   tolerance: `largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our own)`,
   timeout: 'seconds that a run may take (default 30)',
   'check-only': 'check it, and time nothing',
+  'allow-nondeterminism': 'let it give other bits from run to run, within the tolerance',
   contract: 'print what a kernel of this op is bound to and launched with, and an example; "list" names the ops',
   example: 'with --contract: print only the source of our plainest kernel (or of --like), to begin with',
   part: 'with --example: which kernel of a variant that has several',
@@ -120,19 +122,21 @@ export async function benchKernel(values: Values, positionals: readonly string[]
     .map((v) => v.trim());
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   const quiet = values.json === true;
+  const allowNondeterminism = values['allow-nondeterminism'] === true;
   try {
     const kernel = await userKernel(engine, rooms, options);
     if (!quiet) say(`adapter: ${engine.adapterName}`, `${kernel.name} as ${op}`);
     const bar = new Bar();
     const checked = await checkKernel(engine, kernel, {
-      ...{ cases: text(values, 'cases'), tolerance, timeoutMs },
+      ...{ cases: text(values, 'cases'), tolerance, timeoutMs, allowNondeterminism },
       onCase: (done, total, name) => bar.update('check', done, total, name),
     }).finally(() => bar.end());
     if (!quiet) sayLayout(checkText(checked, tolerance));
     const timed =
       checked.passed && !values['check-only']
         ? await timeKernel(engine, kernel, {
-            ...{ filter: text(values, 'filter'), samples, variants, tolerance, timeoutMs: 4 * timeoutMs },
+            ...{ filter: text(values, 'filter'), samples, variants, tolerance, allowNondeterminism },
+            timeoutMs: 4 * timeoutMs,
             onCase: (done, total, name) => bar.update('time', done, total, name),
             onResult: (found) => {
               bar.end();

@@ -1,5 +1,5 @@
 import type { BenchRow, Speed } from '../../../src/bench/document.js';
-import { percent, threeDigits } from '../../../src/bench/text.js';
+import { percent, roofText, threeDigits } from '../../../src/bench/text.js';
 import { h } from '../dom.js';
 
 /** Columns that tell how fast something is, of the benchmark's table and of the one beside your own kernel. */
@@ -44,7 +44,7 @@ export const SPEED: readonly SpeedColumn[] = [
   {
     ...{ name: 'of roof', title: 'share of what this adapter can do with this mix of operations and bytes' },
     value: (s) => s.share.roof,
-    text: (s) => percent(s.share.roof),
+    text: (s) => roofText(s.share),
     bar: (s) => s.share.roof,
   },
 ];

@@ -1,7 +1,7 @@
 import type { Peaks } from '../../../src/bench/peaks.js';
 import { threeDigits } from '../../../src/bench/text.js';
 import type { CheckResult, Failure } from '../../../src/bench/user-check.js';
-import { differencesText, elementText, standingText, whereText } from '../../../src/bench/user-text.js';
+import { differencesText, elementText, standingText, whereText, wrongText } from '../../../src/bench/user-text.js';
 import type { TimedCase, TimedRow } from '../../../src/bench/user-time.js';
 import { h } from '../dom.js';
 import { counted } from '../words.js';
@@ -98,12 +98,7 @@ export function timedView(c: TimedCase): HTMLElement {
     'section',
     { class: 'stack' },
     h('h3', {}, c.case),
-    wrong &&
-      verdict(
-        false,
-        `on this size: ${wrong.result}, element ${wrong.index}: got ${wrong.got ?? 'not a number'}, ` +
-          `ours ${wrong.expected}; ${differencesText(wrong)}`,
-      ),
+    wrong && verdict(false, wrongText(wrong)),
     scrolling(c.case, h('table', { class: 'results' }, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...rows))),
   );
 }
