@@ -140,7 +140,7 @@ describe('pose-gan bench', () => {
     expect(await run(relu, '--like', 'naive')).toBe(0);
     expect(out.join('\n')).toMatch(/my\.wgsl as relu\nright on \d+ cases \(\d+ plain/);
     out.length = 0;
-    expect(await run(relu.replace('max(', 'min('), '--workgroups', GRID, '--json')).toBe(1);
+    expect(await run(relu.replace('return ', 'return -'), '--workgroups', GRID, '--json')).toBe(1);
     expect(JSON.parse(out.join(''))).toMatchObject({ op: 'relu', check: { passed: false } });
     expect(await run(relu)).toBe(2);
     expect(errors.join('')).toMatch(/how many workgroups\?/);

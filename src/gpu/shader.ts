@@ -97,7 +97,7 @@ export function packParams(target: DataView, at: number, of: Shader, values: Rec
 export function withFunctionBody(code: string, name: string, body: string): string {
   const pattern = new RegExp(`(\\bfn\\s+${name}\\s*\\([^)]*\\)\\s*->\\s*[^{]+\\{)[^}]*(\\})`);
   if (!pattern.test(code)) throw new Error(`no function ${name} to fill in`);
-  return code.replace(pattern, (_, head: string, tail: string) => `${head} ${body} ${tail}`);
+  return code.replace(pattern, (_, head: string, tail: string) => `${head} ${body.trim()} ${tail}`);
 }
 
 const withoutComments = (code: string) => code.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
