@@ -1,15 +1,20 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { ParameterStorage } from '../src/autograd/storage.js';
 import { formatAnnotations } from '../src/data/annotations.js';
 import { blank, resize } from '../src/data/image.js';
 import { readSafetensors, toFloat32, writeSafetensors } from '../src/data/safetensors.js';
+import { pairData } from '../src/model/pairs.js';
+import { Generator } from '../src/model/trainer.js';
 import { encodePng, readImage } from '../src/node/images.js';
 import { PoseReader, readPerson } from '../src/node/poses.js';
 import { PERSON, type Pose } from '../src/pose/skeleton.js';
+import { sharedEngine } from './gpu.js';
 import { standing } from './person.js';
 import {
   at,
+  config,
   dataset,
   expected,
   FRAME,
@@ -49,6 +54,17 @@ describe('a checkpoint with a weight that is no number', () => {
     expect(code).toBe(2);
     expect(readdirSync(out)).toEqual(before);
   });
+});
+
+test('a generator whose picture is no numbers says so, and gives no black one', async () => {
+  const model = await Generator.create(await sharedEngine(), config, 1);
+  const bias = model.set.names.filter((n) => n.endsWith('.bias')).at(-1) as string;
+  const pair = { image: picture(2), pose: POSES['a_1.png'] as Pose, target: POSES['a_2.png'] as Pose };
+  const data = pairData(config, PERSON, [pair]);
+  await model.generate(data);
+  ParameterStorage.of(await sharedEngine(), model.set).write(new Map([[bias, Float32Array.of(0, Number.NaN, 0)]]));
+  await expect(model.generate(data)).rejects.toThrow('2048 of the 6144 values of the generated pictures are NaN');
+  model.destroy();
 });
 
 describe('generate', () => {

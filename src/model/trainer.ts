@@ -6,7 +6,7 @@ import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Plan } from '../compiler/plan.js';
 import { COUNT, checked, F32, type Kinds, mapOf, NATURAL } from '../gpu/arguments.js';
 import { ENGINE, type Engine } from '../gpu/engine.js';
-import { describeNonFinite, NonFiniteError, UsageError } from '../gpu/errors.js';
+import { describeNonFinite, NonFiniteError, PoseGanError, UsageError } from '../gpu/errors.js';
 import { concat } from '../kernels/concat/concat.js';
 import { Random } from '../kernels/dropout/random.js';
 import { Parameters } from './blocks.js';
@@ -249,7 +249,14 @@ export class Generator {
   /** Images [N, H, W, 3] in [−1, 1] for a batch of pairs. */
   async generate(...args: [data: PairData]): Promise<Float32Array> {
     this.plan.run(feedsFor('Generator.generate', this.plan.inputNames, this.config, args));
-    return this.plan.read('image');
+    const image = await this.plan.read('image');
+    const count = image.reduce((n, v) => n + Number(!Number.isFinite(v)), 0);
+    if (count)
+      throw new PoseGanError(
+        `${describeNonFinite([{ name: 'the generated pictures', count, size: image.length }])}: the weights are too large, or ` +
+          'not loaded whole. Take an earlier checkpoint.',
+      );
+    return image;
   }
 
   destroy(): void {
