@@ -2,25 +2,20 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
-import { ParameterSet } from '../src/autograd/leaves.js';
 import { main } from '../src/cli/main.js';
 import { formatAnnotations } from '../src/data/annotations.js';
 import { blank, fromTensor, type Image } from '../src/data/image.js';
 import { formatPairs } from '../src/data/pairs.js';
 import { stream } from '../src/data/random.js';
-import { Random } from '../src/kernels/dropout/random.js';
-import { Parameters } from '../src/model/blocks.js';
-import { fromCheckpoint, toCheckpoint } from '../src/model/checkpoint.js';
+import { fromCheckpoint } from '../src/model/checkpoint.js';
 import { type ModelConfig, modelConfig } from '../src/model/config.js';
-import { discriminator, judged } from '../src/model/discriminator.js';
-import { generator } from '../src/model/generator.js';
-import { pairInputs } from '../src/model/inputs.js';
 import { generatorParameters, pairData } from '../src/model/pairs.js';
 import { Generator } from '../src/model/trainer.js';
 import { writeFileAtomic } from '../src/node/files.js';
 import { encodePng, readImage } from '../src/node/images.js';
-import { PERSON, type Pose, type Skeleton } from '../src/pose/skeleton.js';
+import { PERSON, type Pose } from '../src/pose/skeleton.js';
 import { sharedEngine } from './gpu.js';
+import { untrained } from './made-checkpoint.js';
 import { standing } from './person.js';
 
 export const HEIGHT = 64;
@@ -58,17 +53,6 @@ export function picture(seed: number, height = HEIGHT, width = WIDTH): Image {
   const image = blank(width, height);
   for (let p = 0; p < width * height; p++) image.data.set([(p * seed) % 256, p % 256, random.below(256)], 3 * p);
   return image;
-}
-
-/** A checkpoint with initial weights. */
-export function untrained(config: ModelConfig, skeleton: Skeleton): Uint8Array {
-  const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
-  const inputs = pairInputs(config, 1, new Random(0), false);
-  generator(new Parameters(nets.generator, 3), config, inputs);
-  discriminator(new Parameters(nets.discriminator, 3), config, judged({ ...inputs, image: inputs.source }));
-  const values = (set: ParameterSet) => new Map(set.names.map((name) => [name, set.initial(name)]));
-  const weights = { generator: values(nets.generator), discriminator: values(nets.discriminator) };
-  return toCheckpoint(nets, weights, { config, recipe: {}, skeleton, step: 7, seed: 3, features: 'none' });
 }
 
 let folder: string;

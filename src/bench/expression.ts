@@ -51,8 +51,14 @@ const TOKEN =
   /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|([\p{XID_Start}_]\p{XID_Continue}*(?:\.[A-Za-z_]\w*|\[\d+\])*)|(\|\||&&|[=!<>]=|[-+*/%()<>!,=]))/uy;
 
 /** An error that shows the text with a caret below column `at` (from 0). */
+/** Characters of a text that an error shows. */
+const EXCERPT = 120;
+
 function wrong(option: string, text: string, at: number, message: string): UsageError {
-  return new UsageError(`${option}: ${message}\n  ${text.replace(/\s/g, ' ')}\n  ${' '.repeat(at)}^`);
+  // A long text is shown around the place alone.
+  const from = Math.max(0, at - EXCERPT / 2);
+  const shown = text.slice(from, from + EXCERPT).replace(/\s/g, ' ');
+  return new UsageError(`${option}: ${message}\n  ${shown}\n  ${' '.repeat(at - from)}^`);
 }
 
 class Parser {

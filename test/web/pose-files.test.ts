@@ -9,7 +9,7 @@ import { modelConfig } from '../../src/model/config.js';
 import { decodeImage } from '../../src/node/images.js';
 import { PERSON, type Pose } from '../../src/pose/skeleton.js';
 import { halved } from '../half.js';
-import { untrained } from '../untrained.js';
+import { untrained } from '../made-checkpoint.js';
 import { type App, openApp } from './app.js';
 import { PosePage, pngFile, SLOW, type TestFile, textFile } from './pose-page.js';
 

@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+
+// The whole campaign is `npm run fuzz`. A child process runs it, so that an input without end ends no test run.
+test('2,000 damaged files end in a sound value or in an error that names the file, in a second and 256 MB each', () => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['scripts/fuzz.mjs', '--inputs', '2000', '--seed', '11'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  const [total = ''] = stdout.trim().split('\n').slice(-1);
+  expect({ total, status, stderr }, stdout).toEqual({
+    total: '2000 inputs, 20 targets, 0 faults',
+    status: 0,
+    stderr: '',
+  });
+});
+
+test('a parser that throws an untyped error, gives an unsound value, names no file, takes too much or never ends is found', () => {
+  const args = ['scripts/fuzz.mjs', '--inputs', '7', '--only', 'faulty', '--patience', '3'];
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  expect(status).toBe(1);
+  const faults = stdout.split('\n').filter((line) => /--seed 1 --input/.test(line));
+  expect(faults.map((line) => line.replace(/\(.*|\d+(\.\d+)? (MB|s )/, '…')).sort()).toMatchObject([
+    expect.stringMatching(/^faulty, .* --input 5 .*: it has no end$/),
+    expect.stringMatching(/^gives nonsense, .* --input 1 .*: the value is unsound: three eyes$/),
+    expect.stringMatching(/^names no file, .*: an error that does not name the file: it is damaged$/),
+    expect.stringMatching(/^takes long, .*: it took …of processor time$/),
+    expect.stringMatching(/^takes much, .*: it took …$/),
+    expect.stringMatching(/^throws, .*--input 0 .*: an untyped error: TypeError: a bare error/),
+    expect.stringMatching(/^throws, .*--input 6 .*: an untyped error/),
+  ]);
+});

@@ -1,0 +1,36 @@
+import { stream } from '../../src/data/random.js';
+import { PoseGanError } from '../../src/gpu/errors.js';
+import { mutate } from './mutate.js';
+import type { Target } from './targets.js';
+
+/** What became of one input: a value, a typed error, or what is wrong. */
+export interface Verdict {
+  readonly outcome: 'value' | 'error' | 'fault';
+  /** What is wrong, for a fault. */
+  readonly fault?: string;
+}
+
+/** Input number `i` of a campaign: a mutation of one of the target's examples, in one of 20 the example itself. */
+export function inputOf(target: Target, seed: number, i: number): Uint8Array {
+  const random = stream(seed, i);
+  const example = random.pick(target.examples);
+  if (random.chance(0.05)) return example.slice();
+  const mutated = mutate(example, random, target.examples);
+  return target.repair && random.chance(0.6) ? target.repair(mutated) : mutated;
+}
+
+/** Parses an input that lies in `file`: the result must be sound, or the error typed, short and one that names the file. */
+export async function judge(target: Target, input: Uint8Array, file: string): Promise<Verdict> {
+  try {
+    const fault = await target.parse(input, file);
+    return fault ? { outcome: 'fault', fault: `the value is unsound: ${fault}` } : { outcome: 'value' };
+  } catch (error) {
+    if (!(error instanceof PoseGanError))
+      return { outcome: 'fault', fault: `an untyped error: ${(error as Error)?.stack ?? String(error)}` };
+    if (!error.message.includes(target.names ?? file))
+      return { outcome: 'fault', fault: `an error that does not name the file: ${error.message.slice(0, 300)}` };
+    if (error.message.length > 4000)
+      return { outcome: 'fault', fault: `an error of ${error.message.length} characters` };
+    return { outcome: 'error' };
+  }
+}

@@ -1,0 +1,43 @@
+import { PoseGanError } from '../../src/gpu/errors.js';
+import type { Target } from './targets.js';
+
+const examples = [Uint8Array.of(1, 2, 3)];
+
+/** Parsers with one fault each, by which the fuzzer is tested: --only faulty. */
+export const faultyTargets: readonly Target[] = [
+  {
+    name: 'throws',
+    examples,
+    parse: () => {
+      throw new TypeError('a bare error');
+    },
+  },
+  { name: 'gives nonsense', examples, parse: () => 'three eyes' },
+  {
+    name: 'names no file',
+    examples,
+    parse: () => {
+      throw new PoseGanError('it is damaged');
+    },
+  },
+  {
+    name: 'takes long',
+    examples,
+    parse: () => {
+      for (const start = process.cpuUsage(); process.cpuUsage(start).user < 1.3e6; );
+      return undefined;
+    },
+  },
+  {
+    name: 'takes much',
+    examples,
+    parse: () => (new Uint8Array(300e6).fill(1).length > 0 ? undefined : 'nothing'),
+  },
+  {
+    name: 'never ends',
+    examples,
+    parse: () => {
+      for (;;);
+    },
+  },
+];
