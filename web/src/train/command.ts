@@ -13,8 +13,8 @@ const words = (options: Readonly<Record<string, string | number | boolean>>) =>
     .join('');
 
 /** The commands that go on with a saved run when its two files, which know the model, lie in the folder RUN; drawn people are written first. */
-export function resumeCommands(settings: Settings, data: DataChoice): string[] {
-  const { height, width } = modelConfig(settings);
+export function resumeCommands({ preset, size }: Settings, data: DataChoice): string[] {
+  const { height, width } = modelConfig({ preset, size });
   const rest = { out: 'RUN', resume: true };
   if (data.kind === 'folder') {
     const { name, resize, skipBad } = data;
