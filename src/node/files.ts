@@ -135,13 +135,14 @@ export function namesIn(folder: string): string[] {
  * temporary file, and removes both. An error says why it cannot be, and names the path as it is `called`.
  */
 export function expectWritable(path: string, kind: 'file' | 'folder', called = path): void {
-  const found = statOf(path);
+  const what = kind === 'file' ? called : `to ${called}`;
+  const found = writing(what, () => statSync(path, { throwIfNoEntry: false }));
   if (kind === 'file' && found?.isDirectory()) throw new UsageError(`${called} is a folder; name a file to write`);
   if (kind === 'folder' && found && !found.isDirectory())
     throw new UsageError(`${called} is a file; name a folder to write to`);
   if (found && isSpecial(found)) return;
   const folder = resolve(kind === 'file' ? dirname(path) : path);
-  writing(kind === 'file' ? called : `to ${called}`, () => {
+  writing(what, () => {
     const made = makeFolders(folder);
     try {
       const probe = temporaryBeside(resolve(folder, 'any'));

@@ -1,0 +1,191 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Dataset } from '../src/data/dataset.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { DeviceLostError } from '../src/gpu/errors.js';
+import { modelConfig } from '../src/model/config.js';
+import { RETRIES, withRecovery } from '../src/model/recovery.js';
+import { listCheckpoints } from '../src/node/checkpoint-files.js';
+import { openDataset } from '../src/node/dataset.js';
+import { type RunOptions, trainRun } from '../src/node/run.js';
+import { writeSynthDataset } from '../src/node/synth-dataset.js';
+import { open } from '../src/node.js';
+import { PERSON } from '../src/pose/skeleton.js';
+
+let folder: string;
+let train: Dataset;
+const stray: unknown[] = [];
+const keep = (error: unknown) => void stray.push(error);
+beforeAll(async () => {
+  process.on('unhandledRejection', keep);
+  folder = mkdtempSync(join(tmpdir(), 'run-faults-'));
+  const people = { trainIdentities: 4, testIdentities: 1, imagesPerIdentity: 4 };
+  writeSynthDataset({ folder, name: 'd', ...people, height: 64, width: 32, seed: 3 });
+  train = await openDataset({ folder, name: 'd', split: 'train', height: 64, width: 32, skeleton: PERSON });
+});
+afterAll(() => {
+  process.off('unhandledRejection', keep);
+  rmSync(folder, { recursive: true });
+});
+
+// Few kernels, as every device compiles its own.
+const recipe = { preset: 'paper', size: 'small', width: 1 / 16, ablation: 'dsc' } as const;
+const config = {
+  ...modelConfig(recipe),
+  ...{ encoder: [8, 8], decoder: [8, 3], deformedLevels: 1, dropoutBlocks: 1, discriminator: [8, 1] },
+};
+const options = (name: string, more: Partial<RunOptions> = {}): RunOptions => ({
+  ...{ folder: join(folder, name), train, config, recipe, seed: 5, batch: 2, iterations: 5, logEvery: 1 },
+  ...{ sampleEvery: 2, saveEvery: 2, keep: 2, resume: false, features: { kind: 'none' }, workers: 1 },
+  open: () => open(),
+  ...more,
+});
+
+/** What a run leaves, by file; the log without its seconds. */
+function left(name: string): Record<string, string> {
+  const names = readdirSync(join(folder, name), { recursive: true, encoding: 'utf8' }).sort();
+  return Object.fromEntries(
+    names
+      .filter((f) => f.includes('.'))
+      .map((f) => {
+        const bytes = readFileSync(join(folder, name, f));
+        return [f, f === 'log.jsonl' ? String(bytes).replaceAll(/"seconds":[^,]*,/g, '') : bytes.toString('base64')];
+      }),
+  );
+}
+
+describe('a device that is lost', () => {
+  beforeAll(async () => {
+    await trainRun(options('whole'));
+    expect(Object.keys(left('whole')).sort()).toEqual([
+      expect.stringMatching(/^checkpoint-00000004-.*state/),
+      'checkpoint-00000004.safetensors',
+      expect.stringMatching(/^checkpoint-00000005-.*state/),
+      'checkpoint-00000005.safetensors',
+      'log.jsonl',
+      ...['2', '4', '5'].map((n) => `samples/sample-0000000${n}.png`),
+    ]);
+  });
+
+  /** Opens devices, and does something to the first of them. */
+  const losing = (at: (engine: Engine) => void) => {
+    let opened = 0;
+    return async () => {
+      const engine = await open();
+      if (!opened++) at(engine);
+      return engine;
+    };
+  };
+  /** Destroys the device when the copy of the n-th read-back of a kind has been queued. */
+  const atRead = (kind: (bytes: number) => boolean, n: number) =>
+    losing((engine) => {
+      const { readBuffer } = engine;
+      let count = 0;
+      engine.readBuffer = function (buffer, offset = 0, bytes = buffer.size - offset) {
+        const reading = readBuffer.call(this, buffer, offset, bytes);
+        if (kind(bytes) && ++count === n) engine.device.destroy();
+        return reading;
+      };
+    });
+  const LOSSES = 12;
+  const SHEET = 4 * 64 * 32 * 3 * 4;
+
+  test.each<[string, () => Promise<Engine>]>([
+    ['while losses are awaited', atRead((bytes) => bytes === LOSSES, 3)],
+    ['while a sample is drawn', atRead((bytes) => bytes >= SHEET, 2)],
+    ['while the first checkpoint is read back', atRead((bytes) => bytes !== LOSSES && bytes < SHEET, 1)],
+    ['in the midst of reading a checkpoint back', atRead((bytes) => bytes !== LOSSES && bytes < SHEET, 10)],
+    [
+      'while the plan is compiled',
+      losing((engine) => {
+        const { pipeline } = engine;
+        let count = 0;
+        engine.pipeline = function (...of) {
+          const compiling = pipeline.apply(this, of);
+          if (++count === 5) engine.device.destroy();
+          return compiling;
+        };
+      }),
+    ],
+    ['before anything is done', losing((engine) => engine.device.destroy())],
+  ])('%s costs nothing: files equal those of a run without that', async (name, opening) => {
+    const notes: string[] = [];
+    await trainRun(options(name, { open: opening, onNote: (text) => notes.push(text) }));
+    expect(notes.filter((n) => n.includes('device lost'))).toHaveLength(1);
+    expect(left(name)).toEqual(left('whole'));
+    expect(stray).toEqual([]);
+  });
+
+  test('while kernels are timed is recovered from', async () => {
+    const notes: string[] = [];
+    let lose = () => {};
+    const result = await trainRun(
+      options('tuning', {
+        open: losing((engine) => {
+          lose = () => engine.device.destroy();
+        }),
+        tune: { samples: 1, sampleMs: 0.1, budgetMs: 200, onProgress: () => lose() },
+        iterations: 1,
+        onNote: (text) => notes.push(text),
+      }),
+    );
+    expect(result.step).toBe(1);
+    expect(notes[0]).toMatch(/device lost/);
+    expect(stray).toEqual([]);
+  });
+});
+
+test('losses count in a row: what was saved in between begins the count anew', async () => {
+  const lost = () => Promise.reject(new DeviceLostError('unknown', 'test'));
+  let attempts = 0;
+  await expect(
+    withRecovery(
+      () => {
+        attempts++;
+        return lost();
+      },
+      () => {},
+    ),
+  ).rejects.toThrow(DeviceLostError);
+  expect(attempts).toBe(RETRIES + 1);
+  attempts = 0;
+  const result = await withRecovery(
+    async (saved) => {
+      if (++attempts > 3 * RETRIES) return 'done';
+      saved();
+      return lost();
+    },
+    () => {},
+  );
+  expect([result, attempts]).toEqual(['done', 3 * RETRIES + 1]);
+  await expect(
+    withRecovery(
+      () => Promise.reject(new Error('other')),
+      () => {},
+    ),
+  ).rejects.toThrow('other');
+});
+
+describe('a folder that goes away', () => {
+  test('while a run is in it: the state is saved there again, and the error says so', async () => {
+    const place = join(folder, 'gone');
+    const run = trainRun(
+      options('gone', {
+        onStep: ({ step }) => {
+          if (step === 3) rmSync(place, { recursive: true });
+        },
+      }),
+    );
+    await expect(run).rejects.toThrow(
+      /ENOENT.*The run stops after \d iterations, as its folder was removed, renamed or emptied; its state is saved in .*checkpoint-/,
+    );
+    const [saved, ...others] = listCheckpoints(place);
+    expect(others).toEqual([]);
+    await trainRun(options('gone', { resume: true }));
+    expect(saved?.step).toBeGreaterThan(2);
+    const whole = readFileSync(join(folder, 'whole', 'checkpoint-00000005.safetensors'));
+    expect(readFileSync(join(place, 'checkpoint-00000005.safetensors')).equals(whole)).toBe(true);
+  });
+});
