@@ -214,8 +214,8 @@ export class Suite {
       let plainest: Results | undefined;
       for (const [i, contender] of running.entries()) {
         const { variant, flops, bytes, first } = contender;
-        // What is judged is what comes of the runs that were timed.
-        await runAgain(engine, contender);
+        // What is judged is what comes of a run after those that were timed.
+        await runAgain(contender);
         let error = expected && (await this.#errorHere(contender, op, expected));
         if (!error) {
           error = await this.#errorOnCases(room, op, variant);

@@ -101,7 +101,6 @@ function cells({ variant, yours, chosen, speed, first, error, ratio }: TimedRow,
 
 const WHEN = {
   first: 'on this size',
-  timed: 'on this size, once it had been timed',
   again: 'on this size when it runs again, over other results: it does not compute them anew',
 };
 

@@ -54,8 +54,8 @@ export interface TimedRow {
 export interface TimedFailure extends Differences {
   readonly kind: 'wrong' | 'changing';
   readonly result: string;
-  /** After the `first` run, as the `timed` runs have left them, or when the kernel ran `again` over other results. */
-  readonly when: 'first' | 'timed' | 'again';
+  /** After the `first` run, or when the kernel ran `again`, over other results, once it had been timed. */
+  readonly when: 'first' | 'again';
 }
 
 export interface TimedCase {
@@ -194,10 +194,9 @@ async function timeCase(
     const firstly = await resultsOf(mine.plan, op);
     const work = [...running.map((r) => r.work), ...leaders.work];
     const times = await measure(engine, work, { samples, budgetMs: BUDGET_MS });
-    const timed = await resultsOf(mine.plan, op);
-    for (const r of running) await runAgain(engine, r);
+    for (const r of running) await runAgain(r);
     const { list, want, mine: again } = await compared(running, op, tolerance);
-    const wrong = firstWrong({ first: firstly, timed, again }, want, tolerance, allowNondeterminism);
+    const wrong = firstWrong({ first: firstly, again }, want, tolerance, allowNondeterminism);
     const peaks = leaders.peaks(times.slice(running.length));
     const yours = (times[0] as Times).median;
     return {
@@ -242,12 +241,12 @@ async function compared(
 
 /** The first results of the author's that are not ours, or have other bits than those of the first run. */
 function firstWrong(
-  got: { readonly first: Results; readonly timed: Results; readonly again: Results },
+  got: { readonly first: Results; readonly again: Results },
   want: Results,
   tolerance: number,
   allowNondeterminism: boolean,
 ): TimedFailure | undefined {
-  for (const when of ['first', 'timed', 'again'] as const)
+  for (const when of ['first', 'again'] as const)
     for (const [result, w] of Object.entries(want)) {
       const mine = got[when][result] as TensorData;
       const { found } = differences(mine, w, tolerance);
