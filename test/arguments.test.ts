@@ -175,7 +175,7 @@ function rows(engine: node.Engine): Record<string, Row> {
 const OTHERS = new Set(
   (
     'apply applyOne arg grid readShader shader vec4Ready adapters loadTuning readTuning saveTuning tuningPath Tuning ' +
-    'filterBank parseSkeleton'
+    'filterBank parseSkeleton describeNonFinite'
   ).split(' '),
 );
 
