@@ -125,6 +125,9 @@ function alike(known: string, name: string): boolean {
 /** Elements and names that an error shows. */
 const MOST = 6;
 
+/** A foreign name for an error, cut where it is very long. */
+export const brief = (name: unknown) => (typeof name === 'string' ? name.slice(0, 80) : shown(name));
+
 /** A value in a few words, for an error. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));

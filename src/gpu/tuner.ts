@@ -1,5 +1,5 @@
 import { VERSION } from '../version.js';
-import type { Kind } from './arguments.js';
+import { brief, type Kind } from './arguments.js';
 import { UsageError } from './errors.js';
 
 /** Who an adapter is, as far as WebGPU tells; most descriptions carry the driver's version. */
@@ -102,10 +102,10 @@ export class Tuning {
     const file = json as Partial<TuningFile> | null;
     if (!isRecord(file) || file.format !== FORMAT) throw wrong('is no tuning');
     if (file.version !== FORMAT_VERSION)
-      throw wrong(`has format version ${file.version}, this library reads ${FORMAT_VERSION}`);
+      throw wrong(`has format version ${brief(file.version)}, this library reads ${FORMAT_VERSION}`);
     const { library, adapter, choices } = file;
     const strange = Object.keys(file).find((name) => !FIELDS.includes(name));
-    if (strange) throw wrong(`has the unknown field "${strange}"`);
+    if (strange) throw wrong(`has the unknown field "${brief(strange)}"`);
     if (typeof library !== 'string') throw wrong('does not say which version of the library measured');
     if (!isRecord(adapter) || IDENTITY.some((k) => typeof adapter[k] !== 'string'))
       throw wrong(`must name its adapter by ${IDENTITY.join(', ')}`);
@@ -113,7 +113,7 @@ export class Tuning {
     const tuning = new Tuning(adapterIdentity(adapter), library);
     for (const [key, choice] of Object.entries(choices)) {
       const problem = problemOf(choice);
-      if (problem) throw wrong(`has a choice for "${key}" that ${problem}`);
+      if (problem) throw wrong(`has a choice for "${brief(key)}" that ${problem}`);
       const { variant, rule, times } = choice;
       tuning.set(key, { variant, rule, times: { ...times } });
     }
@@ -130,7 +130,7 @@ function problemOf(choice: unknown): string | undefined {
   if (!isRecord(times) || !Object.values(times).every((t) => Number.isFinite(t) && (t as number) >= 0))
     return 'has no times in microseconds';
   const untimed = [variant, rule].find((v) => !Object.hasOwn(times, v as string));
-  return untimed && `has no time of ${untimed}`;
+  return untimed && `has no time of ${brief(untimed)}`;
 }
 
 function isRecord(x: unknown): x is Readonly<Record<string, unknown>> {

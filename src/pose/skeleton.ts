@@ -1,5 +1,5 @@
 import person from '../../skeletons/person.json' with { type: 'json' };
-import { type Kind, type Kinds, listOf, NUMBER, OBJECT, problemOf, STRING, shown } from '../gpu/arguments.js';
+import { brief, type Kind, type Kinds, listOf, NUMBER, OBJECT, problemOf, STRING, shown } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Point } from './affine.js';
 
@@ -110,8 +110,7 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
     if (names === undefined && !least) return;
     if (!Array.isArray(names) || names.length < least) throw fail(`${where} must be a list of joints`);
     for (const n of names)
-      if (!known.has(n))
-        throw fail(`${where} names the joint ${typeof n === 'string' ? n : shown(n)}, which is not in "joints"`);
+      if (!known.has(n)) throw fail(`${where} names the joint ${brief(n)}, which is not in "joints"`);
   };
   const pairs = (where: string, list: unknown, least = 0) => {
     if (list === undefined && !least) return;
@@ -126,19 +125,21 @@ export function parseSkeleton(json: unknown, file: string): Skeleton {
   pairs('"trunk.sides"', s.trunk.sides, 1);
   // Their lengths make the sizes of parts, in every image that counts as valid.
   for (const n of [...s.trunk.diagonals, ...s.trunk.sides].flat())
-    if (!s.trunk.joints.includes(n)) throw fail(`"trunk" measures from ${n}, which is not in "trunk.joints"`);
+    if (!s.trunk.joints.includes(n)) throw fail(`"trunk" measures from ${brief(n)}, which is not in "trunk.joints"`);
   if (new Set(s.parts.map((p) => p.name)).size !== s.parts.length) throw fail('two parts have one name');
   for (const part of s.parts) {
     if (part.kind === 'limb') {
-      joints(`part ${part.name}`, [part.from, part.to]);
+      joints(`part ${brief(part.name)}`, [part.from, part.to]);
       const other = part.mirror === undefined ? part : s.parts.find((p) => p.name === part.mirror);
-      if (other?.kind !== 'limb') throw fail(`part ${part.name} has the mirror ${part.mirror}, which is no limb`);
+      if (other?.kind !== 'limb')
+        throw fail(`part ${brief(part.name)} has the mirror ${brief(part.mirror)}, which is no limb`);
     } else if (part.kind === 'box') {
-      joints(`part ${part.name}`, part.joints, 1);
-      joints(`"with" of part ${part.name}`, part.with);
-      joints(`"anchors" of part ${part.name}`, part.anchors);
-    } else if (part.kind !== 'trunk') throw fail(`part ${(part as Part).name} must be of kind limb, box or trunk`);
-    const problem = problemOf(`part ${part.name}`, PARTS[(part as Part).kind], part);
+      joints(`part ${brief(part.name)}`, part.joints, 1);
+      joints(`"with" of part ${brief(part.name)}`, part.with);
+      joints(`"anchors" of part ${brief(part.name)}`, part.anchors);
+    } else if (part.kind !== 'trunk')
+      throw fail(`part ${brief((part as Part).name)} must be of kind limb, box or trunk`);
+    const problem = problemOf(`part ${brief(part.name)}`, PARTS[(part as Part).kind], part);
     if (problem) throw fail(problem);
   }
   const problem = problemOf('it', SKELETON_FILE, s);

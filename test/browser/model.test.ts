@@ -60,7 +60,7 @@ describe('a checkpoint made in Node', () => {
     const loaded = new Set<string>();
     page.on('request', (request) => {
       const { modules = [] } = session.site.bundle.get(new URL(request.url()).pathname.slice(1)) ?? {};
-      for (const m of modules) if (/^src\/(autograd\/(fuse|textures)|kernels\/.*ernels)\.ts$/.test(m)) loaded.add(m);
+      for (const m of modules) if (/^src\/(compiler\/(fusion|textures)|kernels\/.*ernels)\.ts$/.test(m)) loaded.add(m);
     });
     const size = JSON.parse(execFileSync(process.execPath, ['scripts/size.mjs', '--json'], { encoding: 'utf8' }));
     await page.evaluate((path) => (globalThis as unknown as Window).calls.generate(path), CHECKPOINT);

@@ -14,7 +14,7 @@ export interface Verdict {
 export function inputOf(target: Target, seed: number, i: number): Uint8Array {
   const random = stream(seed, i);
   const example = random.pick(target.examples);
-  if (random.chance(0.05)) return example.slice();
+  if (random.chance(0.05)) return Uint8Array.from(example);
   const mutated = mutate(example, random, target.examples);
   return target.repair && random.chance(0.6) ? target.repair(mutated) : mutated;
 }
@@ -30,7 +30,10 @@ export async function judge(target: Target, input: Uint8Array, file: string): Pr
     if (!error.message.includes(target.names ?? file))
       return { outcome: 'fault', fault: `an error that does not name the file: ${error.message.slice(0, 300)}` };
     if (error.message.length > 4000)
-      return { outcome: 'fault', fault: `an error of ${error.message.length} characters` };
+      return {
+        outcome: 'fault',
+        fault: `an error of ${error.message.length} characters: ${error.message.slice(0, 200)}…`,
+      };
     return { outcome: 'error' };
   }
 }

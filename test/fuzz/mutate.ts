@@ -18,7 +18,8 @@ const MOST_BYTES = 1 << 16;
  */
 export function mutate(seed: Uint8Array, random: Stream, others: readonly Uint8Array[]): Uint8Array {
   const most = Math.max(MOST_BYTES, seed.length + 1024);
-  let bytes: Uint8Array = seed.slice();
+  // A Buffer’s slice would share its memory.
+  let bytes: Uint8Array = Uint8Array.from(seed);
   for (let n = 1 + random.below(random.chance(0.7) ? 2 : 8); n > 0; n--) {
     bytes = random.pick(WAYS)(bytes, random, others);
     if (bytes.length > most) bytes = bytes.slice(0, most);
