@@ -106,7 +106,7 @@ test('files are written whole, with nothing left beside them, also where that fa
   expect(existsSync(path)).toBe(true);
 });
 
-test('progress is shown on a terminal alone, and only after two seconds', () => {
+test('progress is a bar on a terminal after two seconds, and a line now and then elsewhere', () => {
   let time = 0;
   const written: string[] = [];
   const stream = { isTTY: true, columns: 100, write: (text: string) => written.push(text) };
@@ -121,10 +121,15 @@ test('progress is shown on a terminal alone, and only after two seconds', () => 
   bar.update(102);
   expect(written).toHaveLength(1);
   bar.end();
-  const quiet = progress('working', 10, { stream: { write: (text) => written.push(text) }, now: () => time });
-  time = 90_000;
+  expect(written).toHaveLength(2);
+  const log: string[] = [];
+  const quiet = progress('working', 10, { stream: { write: (text) => log.push(text) }, now: () => time });
+  time += 20_000;
+  quiet.update(2);
+  expect(log).toEqual([]);
+  time += 20_000;
   quiet.update(5);
   quiet.end();
-  expect(written).toHaveLength(2);
+  expect(log).toEqual(['working: 5/10  0.13/s  40 s left\n']);
   expect([duration(3725), duration(200), duration(12.4)]).toEqual(['1 h 02 min', '3 min 20 s', '12 s']);
 });
