@@ -117,9 +117,10 @@ async function systemAdapter(): Promise<Found | undefined> {
 }
 
 /** Every adapter on this machine, in the order in which `open` prefers them. */
-export async function adapters(): Promise<
-  (AdapterDescription & { limits: Record<string, number>; features: string[] })[]
-> {
+export async function adapters(
+  ...args: []
+): Promise<(AdapterDescription & { limits: Record<string, number>; features: string[] })[]> {
+  checked('adapters', {}, args);
   const found = await findAdapters(undefined, true);
   return found.map(({ adapter, ...description }) => ({
     ...description,

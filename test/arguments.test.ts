@@ -1,5 +1,7 @@
 import { runInNewContext } from 'node:vm';
+import { IDBFactory } from 'fake-indexeddb';
 import { beforeAll, describe, expect, test } from 'vitest';
+import * as browser from '../src/browser.js';
 import type { Pose } from '../src/model.js';
 import * as model from '../src/model.js';
 import * as node from '../src/node.js';
@@ -93,6 +95,16 @@ function rows(engine: node.Engine): Record<string, Row> {
     sum: of(node.sum, x, 'all'),
     tile: of(node.tile, node.input('z', [1, 2]), 2, 2),
     tune: of(node.tune, engine, [], {}),
+    adapters: of(node.adapters),
+    loadTuning: of(node.loadTuning, engine.adapter),
+    readTuning: of(node.readTuning, 'tuning.json', engine.adapter),
+    saveTuning: of(node.saveTuning, new node.Tuning(engine.adapter), '/dev/null'),
+    tuningPath: of(node.tuningPath, engine.adapter),
+    Tuning: { call: made(node.Tuning), args: [engine.adapter, '0.1.0'] },
+    'loadTuning of a page': of(browser.loadTuning, engine.adapter, new IDBFactory()),
+    'saveTuning of a page': of(browser.saveTuning, new node.Tuning(engine.adapter), new IDBFactory()),
+    'open of a page': of(browser.open, {}),
+    filterBank: of(model.filterBank),
     uniformNoise: of(node.uniformNoise, random, [2]),
     vectorJacobian: of(node.vectorJacobian, [x], [y], [x]),
     Adam: { call: made(node.Adam), args: [trained(), {}] },
@@ -173,10 +185,7 @@ function rows(engine: node.Engine): Record<string, Row> {
  * those who write kernels.
  */
 const OTHERS = new Set(
-  (
-    'apply applyOne arg grid readShader shader vec4Ready adapters loadTuning readTuning saveTuning tuningPath Tuning ' +
-    'filterBank parseSkeleton describeNonFinite'
-  ).split(' '),
+  'apply applyOne arg grid readShader shader vec4Ready parseSkeleton describeNonFinite'.split(' '),
 );
 
 /** What a call throws, at once, when awaited, or when first asked for a value. */
@@ -264,6 +273,7 @@ test('an unknown option is refused by every function that takes options, which n
 });
 
 test.each<[string, () => unknown, RegExp]>([
+  ['a skeleton of two files', () => plain(model.parseSkeleton)(skeleton, 'a.json', 'b.json'), /no argument "b.json"/],
   [
     'dilation',
     () => plain(node.conv2d)(x, w, { padding: 2, dilation: 2 }),
@@ -338,6 +348,8 @@ describe('data', () => {
     [new ArrayBuffer(16), /must be a Float32Array, got ArrayBuffer/],
     [undefined, /must be a Float32Array, got undefined/],
     [{ length: 4, [Symbol.toStringTag]: 'Float32Array' }, /must be a Float32Array, got/],
+    [Object.create(Float32Array.prototype), /must be a Float32Array, got Float32Array$/],
+    [new Proxy(new Float32Array(4), {}), /must be a Float32Array, got Float32Array$/],
     [new Float32Array(3), /input a is \[2, 2\] \(4 values\), got 3/],
   ])('%o is refused as an input', async (data, message) => {
     await expect(run({ a: data })).rejects.toThrow(message);
@@ -359,6 +371,16 @@ describe('data', () => {
     const shared = new Float32Array(new SharedArrayBuffer(16));
     shared.set([4, 3, 2, 1]);
     expect(await run({ a: shared })).toEqual([8, 6, 4, 2]);
+  });
+
+  test('a scalar is read of what has one value alone', async () => {
+    const x = node.input('x', [2, 2]);
+    const plan = await node.compile(engine, { y: node.scale(x, 2), sum: node.sum(x) });
+    plan.run({ x: Float32Array.of(1, 2, 3, 4) });
+    expect(await plan.scalar('sum')).toBe(10);
+    await expect(plan.scalar('y')).rejects.toThrow(/^scalar: \S+ has 4 values, not one; use read$/);
+    await expect(plain(plan.scalar.bind(plan))('sum', 0)).rejects.toThrow(/^Plan.scalar: takes no argument 0\./);
+    plan.destroy();
   });
 
   test('parameters are maps of Float32Arrays', () => {

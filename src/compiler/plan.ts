@@ -184,20 +184,23 @@ export class Plan {
    * `UsageError` for any other value: compile with `retain` to keep it.
    */
   async read(...args: [what: Tensor | string]): Promise<Float32Array> {
-    return new Float32Array(await this.#bytes('Plan.read', args, 'f32'));
+    return new Float32Array(await this.#bytes(this.#value('Plan.read', args, 'f32')));
   }
 
   /** `read` for tensors of unsigned integers. */
   async readUint(...args: [what: Tensor | string]): Promise<Uint32Array> {
-    return new Uint32Array(await this.#bytes('Plan.readUint', args, 'u32'));
+    return new Uint32Array(await this.#bytes(this.#value('Plan.readUint', args, 'u32')));
   }
 
-  /** Reads a scalar: a loss. */
+  /** Reads a scalar: a loss. Rejects with `ShapeError` for anything of more values. */
   async scalar(...args: [what: Tensor | string]): Promise<number> {
-    return (await this.read(...args))[0] as number;
+    const t = this.#value('Plan.scalar', args, 'f32');
+    if (t.size !== 1) throw new ShapeError('scalar', `${t} has ${t.size} values, not one; use read`);
+    return new Float32Array(await this.#bytes(t))[0] as number;
   }
 
-  async #bytes(of: string, args: [what: Tensor | string], dtype: Tensor['dtype']): Promise<ArrayBuffer> {
+  /** What is to be read, which must be of the type that the caller will make of it. */
+  #value(of: string, args: [what: Tensor | string], dtype: Tensor['dtype']): Tensor {
     this.#expectAlive();
     const [what] = checked(of, { what: anyOf(TENSOR, STRING) }, args);
     const { outputs } = this;
@@ -206,6 +209,10 @@ export class Plan {
     const t = typeof what === 'string' ? (outputs[what] as Tensor) : what;
     if (t.dtype !== dtype)
       throw new ShapeError('read', `${t} is ${t.dtype}; use ${t.dtype === 'f32' ? 'read' : 'readUint'}`);
+    return t;
+  }
+
+  async #bytes(t: Tensor): Promise<ArrayBuffer> {
     const view = this.#readable.get(t);
     if (!view) throw this.#notKept(t);
     const buffer = bufferOf(this.parts.buffers, view);

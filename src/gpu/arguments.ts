@@ -136,6 +136,6 @@ export function shown(value: unknown): string {
   if (isPlain(value)) return `{ ${Object.keys(value).slice(0, MOST).join(', ')} }`;
   if (Array.isArray(value)) return `[${value.slice(0, MOST).map((v) => (Array.isArray(v) ? '…' : shown(v)))}]`;
   const tag = tagOf(value);
-  const name = tag === 'Object' ? value.constructor.name : tag;
-  return 'length' in value ? `${name}(${value.length})` : name;
+  const name = tag === 'Object' ? String(value.constructor?.name) : tag;
+  return ArrayBuffer.isView(value) && 'length' in value ? `${name}(${value.length})` : name;
 }

@@ -1,5 +1,5 @@
 import { VERSION } from '../version.js';
-import { brief, type Kind } from './arguments.js';
+import { brief, checked, type Kind, STRING } from './arguments.js';
 import { UsageError } from './errors.js';
 
 /** Who an adapter is, as far as WebGPU tells; most descriptions carry the driver's version. */
@@ -11,6 +11,11 @@ export interface AdapterIdentity {
 }
 
 const IDENTITY = ['vendor', 'architecture', 'device', 'description'] as const;
+
+export const ADAPTER: Kind = [
+  `an adapter by ${IDENTITY.join(', ')}, such as engine.adapter`,
+  (v) => IDENTITY.every((k) => typeof (v as Partial<AdapterIdentity> | null)?.[k] === 'string'),
+];
 
 export function adapterIdentity(info: Partial<GPUAdapterInfo> | undefined): AdapterIdentity {
   const { vendor = '', architecture = '', device = '', description = '' } = info ?? {};
@@ -45,11 +50,15 @@ const FORMAT_VERSION = 1;
 export class Tuning {
   readonly #choices = new Map<string, Choice>();
 
-  constructor(
-    readonly adapter: AdapterIdentity,
-    /** Version of the library that measured. */
-    readonly library: string = VERSION,
-  ) {}
+  readonly adapter: AdapterIdentity;
+  /** Version of the library that measured. */
+  readonly library: string;
+
+  constructor(...args: [adapter: AdapterIdentity, library?: string]) {
+    const [adapter, library = VERSION] = checked('new Tuning', { adapter: ADAPTER, 'library?': STRING }, args);
+    this.adapter = adapter;
+    this.library = library;
+  }
 
   /** Number of choices. */
   get size(): number {

@@ -1,3 +1,5 @@
+import { checked } from '../gpu/arguments.js';
+
 /**
  * Features without a download: a bank of fixed filters in the form of VGG-19's first layers (two 3×3 convolutions with
  * ReLU, 64 channels each, then a third of 128), so that `Vgg` takes either. Everything is written down here; nothing is
@@ -186,7 +188,8 @@ function third(): Layer {
 /**
  * Weights of the filter bank in device layout under VGG's names, for `new Vgg(filterBank())`. Always the same numbers.
  */
-export function filterBank(): Map<string, Float32Array> {
+export function filterBank(...args: []): Map<string, Float32Array> {
+  checked('filterBank', {}, args);
   const layers = { conv1_1: first(), conv1_2: second(), conv2_1: third() };
   return new Map(
     Object.entries(layers).flatMap(([name, { weight, bias }]): [string, Float32Array][] => [

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { checked, STRING } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
-import { type AdapterIdentity, mergedOver, type StoredTuning, Tuning, usable } from '../gpu/tuner.js';
+import { ADAPTER, type AdapterIdentity, mergedOver, type StoredTuning, TUNING, Tuning, usable } from '../gpu/tuner.js';
 import { isThere, readJson, writeFileAtomic } from './files.js';
 import { cacheFolder } from './folders.js';
 
@@ -17,7 +18,8 @@ export function tuningProblem(): string | undefined {
  * Where the tuning of an adapter is kept: the file that the variable `POSE_GAN_TUNING` names, else one in the user's cache
  * folder; nowhere when there is a `tuningProblem`.
  */
-export function tuningPath(adapter: AdapterIdentity): string | undefined {
+export function tuningPath(...args: [adapter: AdapterIdentity]): string | undefined {
+  const [adapter] = checked('tuningPath', { adapter: ADAPTER }, args);
   if (tuningProblem()) return undefined;
   const file = named();
   if (file) return file;
@@ -32,7 +34,8 @@ export const tuningText = (tuning: Tuning) => `${JSON.stringify(tuning, null, 1)
 const parse = (path: string) => readJson(path, 'tuning');
 
 /** Reads a tuning file. `UsageError` when it is none, or, where an adapter is given, says nothing about that. */
-export function readTuning(path: string, adapter?: AdapterIdentity): Tuning {
+export function readTuning(...args: [path: string, adapter?: AdapterIdentity]): Tuning {
+  const [path, adapter] = checked('readTuning', { path: STRING, 'adapter?': ADAPTER }, args);
   const tuning = Tuning.fromJSON(parse(path), path);
   const mismatch = adapter && tuning.mismatch(adapter);
   if (mismatch) throw new UsageError(`${path} was ${mismatch}; make one here with pose-gan tune`);
@@ -43,7 +46,8 @@ export function readTuning(path: string, adapter?: AdapterIdentity): Tuning {
  * What is kept for an adapter. A file in the cache folder that is of no use is ignored, with the reason; one that
  * `POSE_GAN_TUNING` names is a `UsageError` then, but it need not exist yet.
  */
-export function loadTuning(adapter: AdapterIdentity): StoredTuning & { readonly path?: string } {
+export function loadTuning(...args: [adapter: AdapterIdentity]): StoredTuning & { readonly path?: string } {
+  const [adapter] = checked('loadTuning', { adapter: ADAPTER }, args);
   const path = tuningPath(adapter);
   if (!path || !isThere(path)) return { path };
   if (named()) return { path, tuning: readTuning(path, adapter) };
@@ -57,7 +61,8 @@ const stored = (path: string, adapter: AdapterIdentity) => usable(() => parse(pa
  * no such place. Choices that the file has of the same adapter and library version stay, unless measured again; those of
  * another version go. `UsageError` rather than overwriting another adapter's tuning, or a named file that is none.
  */
-export function saveTuning(tuning: Tuning, file?: string): string | undefined {
+export function saveTuning(...args: [tuning: Tuning, file?: string]): string | undefined {
+  const [tuning, file] = checked('saveTuning', { tuning: TUNING, 'file?': STRING }, args);
   const path = file ?? tuningPath(tuning.adapter);
   if (!path) return undefined;
   let before: Tuning | undefined;

@@ -1,5 +1,16 @@
 import person from '../../skeletons/person.json' with { type: 'json' };
-import { brief, type Kind, type Kinds, listOf, NUMBER, OBJECT, problemOf, STRING, shown } from '../gpu/arguments.js';
+import {
+  brief,
+  checked,
+  type Kind,
+  type Kinds,
+  listOf,
+  NUMBER,
+  OBJECT,
+  problemOf,
+  STRING,
+  shown,
+} from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Point } from './affine.js';
 
@@ -88,11 +99,15 @@ const PARTS: Readonly<Record<Part['kind'], Kinds>> = {
 /** Whether its joints are there and finite is checked with its skeleton, which names them. */
 export const POSE: Kind = ['a list of joints', Array.isArray];
 
+/** Anything: what it must hold is checked field by field, and the error names the file. */
+const PARSED: Kind = ['parsed JSON', () => true];
+
 /** The person of the paper: 18 joints, ten parts. */
 export const PERSON: Skeleton = parseSkeleton(person, 'skeletons/person.json');
 
 /** Checks a skeleton read from a JSON file; the error names the file and the field that does not fit. */
-export function parseSkeleton(json: unknown, file: string): Skeleton {
+export function parseSkeleton(...args: [json: unknown, file: string]): Skeleton {
+  const [json, file] = checked('parseSkeleton', { json: PARSED, file: STRING }, args);
   const fail = (what: string) => new UsageError(`${file} is no skeleton: ${what}`);
   const s = json as Skeleton;
   if (!s || !Array.isArray(s.joints) || !Array.isArray(s.parts) || !s.trunk)
