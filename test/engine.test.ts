@@ -9,6 +9,7 @@ import { Engine } from '../src/gpu/engine.js';
 import { DeviceLostError, LimitError, OutOfMemoryError, ShaderError } from '../src/gpu/errors.js';
 import { readShader } from '../src/gpu/shader.js';
 import { relu } from '../src/kernels/elementwise/elementwise.js';
+import { nearestNeighbourDistance } from '../src/kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
 import { politeWait } from '../src/node/wait.js';
 import { adapters, open } from '../src/node.js';
 import { sharedEngine } from './gpu.js';
@@ -76,6 +77,13 @@ describe('typed errors', () => {
       new RegExp(`relu.*\\[${rows}×1024\\].*maxStorageBufferBindingSize.*allows ${most}`),
     );
     expect(engine.counters.buffers).toBe(buffers);
+  });
+
+  test('a size beyond all devices ends before kernels split their work over it', async () => {
+    const [a, b] = ['a', 'b'].map((name) => input(name, [9e14, 8, 8, 4])) as [Tensor, Tensor];
+    await expect(compile(engine, { y: nearestNeighbourDistance(a, b, { window: 3 }) })).rejects.toThrow(
+      /nearestNeighbourDistance: input\/a\[900000000000000×8×8×4\]: needs maxStorageBufferBindingSize ≥ 921600000000000000/,
+    );
   });
 
   test('a dispatch over the workgroup limit', async () => {

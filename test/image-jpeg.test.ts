@@ -119,6 +119,36 @@ const manyScans = () => {
     progressive.subarray(end),
   ]);
 };
+/** A grey picture of three channels whose details stand in 14 scans each, bit by bit; there are none, which takes a few bytes. */
+function bitByBit(width: number, height: number): Buffer {
+  const channels = [1, 2, 3];
+  const size = [height >> 8, height & 255, width >> 8, width & 255];
+  const blocks = Math.ceil(width / 8) * Math.ceil(height / 8);
+  const table = (kind: number, symbol: number) => segment(0xc4, kind, 1, ...Array(15).fill(0), symbol);
+  // Runs of 2^14 blocks without details: the code 0 and fourteen bits of zeros.
+  const empty = Buffer.alloc(Math.ceil((15 * Math.ceil(blocks / 2 ** 14)) / 8));
+  const details = channels.flatMap((channel) =>
+    Array.from({ length: 14 }, (_, i) =>
+      Buffer.concat([segment(0xda, 1, channel, 0, 1, 63, i ? ((14 - i) << 4) | (13 - i) : 13), empty]),
+    ),
+  );
+  return Buffer.concat([
+    Buffer.from([0xff, 0xd8]),
+    segment(0xdb, 0, ...Array(64).fill(1)),
+    segment(0xc2, 8, ...size, 3, ...channels.flatMap((channel) => [channel, 0x11, 0])),
+    table(0, 0),
+    segment(0xda, 3, ...channels.flatMap((channel) => [channel, 0]), 0, 0, 0),
+    Buffer.alloc(Math.ceil((3 * blocks) / 8)),
+    ...[table(0x10, 0xe0), ...details, Buffer.from([0xff, 0xd9])],
+  ]);
+}
+test('many scans of a small picture are read', () => {
+  expect(decodeImage(bitByBit(24, 16), 'grey.jpg')).toEqual({
+    width: 24,
+    height: 16,
+    data: new Uint8Array(24 * 16 * 3).fill(128),
+  });
+});
 const restarts = bytesOf('grey with restarts');
 const dropRestart = () => {
   const at = restarts.indexOf(Buffer.from([0xff, 0xd1]));
@@ -157,6 +187,11 @@ test.each<[string, () => Buffer, RegExp]>([
   ['an impossible sampling', () => changed(SOF, 11, 0x05), /channel 1 of its JPEG frame is impossible/],
   ['no Huffman table', () => changed(0xda, 6, 0x33), /a Huffman table is missing/],
   ['a channel of no frame', () => changed(0xda, 5, 7), /a scan has a channel 7/],
+  [
+    'scans that take too long',
+    () => bitByBit(8000, 8000),
+    /a JPEG whose scans pass over its 8000×8000 pixels too often\. Save it again/,
+  ],
   ['scans without end', manyScans, /a scan repeats another, or one is missing/],
   [
     'a scan that is missing',

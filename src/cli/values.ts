@@ -59,7 +59,8 @@ export function whole(values: Values, name: string, fallback: number, least = 0)
 export function positive(values: Values, name: string, fallback: number): number {
   const given = text(values, name);
   const value = given === undefined ? fallback : Number(given);
-  if (!(value > 0)) throw new UsageError(`${called(values, name)} must be a positive number, got "${given}"`);
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY))
+    throw new UsageError(`${called(values, name)} must be a positive number, got "${given}"`);
   return value;
 }
 

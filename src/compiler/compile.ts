@@ -7,7 +7,7 @@ import { copyOp } from '../kernels/copy/copy.js';
 import { allocate } from './allocate.js';
 import { choose } from './choose.js';
 import { isLaunched, type KernelCall, type LaunchedCall, type PlacedCall, type Target } from './kernel-call.js';
-import { checkLimits } from './limits.js';
+import { checkLimits, checkMemory } from './limits.js';
 import { lower, type Wanted } from './lower.js';
 import { place } from './place.js';
 import { makePlan, type Plan } from './plan.js';
@@ -91,6 +91,7 @@ export async function runPasses(
   const fused = fusion ? after('fuse', fusion.fuse(distributed, target)) : distributed;
   // Every value gets its place; concatenations and slices become ranges of other values.
   const placed = after('place', place(fused, target));
+  checkMemory(placed, target.device.limits);
   // Every call gets its kernel, by tuning or by rule.
   const chosen = after('choose', choose(placed, target));
   // The fused ops are written into the kernels.

@@ -3,16 +3,27 @@ import { isLaunched, type PlacedCall } from './kernel-call.js';
 
 const ADVICE = 'Use a smaller batch, image or width.';
 
-/** Throws `LimitError` for memory, dispatches and bindings beyond what the device allows; nothing has been allocated by then. */
-export function checkLimits(calls: readonly PlacedCall[], limits: GPUSupportedLimits): void {
+/**
+ * Throws `LimitError` for values, and scratch where a kernel is chosen, beyond what the device can bind. To be asked before kernels
+ * are chosen too, as some split their work into dispatches, whose number grows with the values.
+ */
+export function checkMemory(calls: readonly PlacedCall[], limits: GPUSupportedLimits): void {
   const most = limits.maxStorageBufferBindingSize;
-  for (const { kernel, buffers } of calls.filter(isLaunched))
+  for (const { op, kernel, buffers } of calls) {
+    if (op.kind === 'leaf' || op.kind === 'keep') continue;
+    const label = kernel?.label ?? op.name;
     for (const { allocation } of Object.values(buffers)) {
       const bytes = 4 * allocation.elements;
       if (bytes <= most) continue;
-      const owner = allocation.label.startsWith(kernel.label) ? '' : `${kernel.label}: `;
+      const owner = allocation.label.startsWith(label) ? '' : `${label}: `;
       throw new LimitError(`${owner}${allocation.label}`, 'maxStorageBufferBindingSize', bytes, most, ADVICE);
     }
+  }
+}
+
+/** Throws `LimitError` for memory, dispatches and bindings beyond what the device allows; nothing has been allocated by then. */
+export function checkLimits(calls: readonly PlacedCall[], limits: GPUSupportedLimits): void {
+  checkMemory(calls, limits);
   for (const { kernel } of calls.filter(isLaunched))
     for (const { workgroups, shader } of kernel.launch.dispatches) {
       const groups = Math.max(...workgroups);

@@ -59,6 +59,11 @@ export interface JpegFile extends JpegHeader {
 
 /** Real files have about ten; each makes the decoder pass over the whole picture. */
 const MAX_SCANS = 100;
+/**
+ * Coefficients that all scans together pass over, at most: a picture of the largest size in the finest colours five times, where
+ * real files need two or three. Such a picture takes a decoder ten seconds.
+ */
+const MAX_WORK = 1e9;
 const ZIGZAG_END = 63;
 
 const SOF = 0xc0;
@@ -236,6 +241,7 @@ export function readJpegFile(bytes: Uint8Array): JpegFile {
   const state = new State();
   const scans: JpegScan[] = [];
   let header: JpegHeader | undefined;
+  let work = 0;
   for (const segment of segments(bytes)) {
     if (segment.marker !== SOS) {
       state.add(segment);
@@ -244,21 +250,32 @@ export function readJpegFile(bytes: Uint8Array): JpegFile {
     header ??= state.header();
     if (scans.length === MAX_SCANS) throw new Error(`it is a JPEG of over ${MAX_SCANS} scans. ${SAVE_AGAIN}`);
     const scan = state.scan(segment.data, bytes.subarray(segment.end, endOfScan(bytes, segment.end)));
-    checkLength(scan, header);
+    const blocks = blocksIn(scan, header);
+    checkLength(scan, blocks, header);
+    work += blocks * (scan.to - scan.from + 1);
+    if (work > MAX_WORK)
+      throw new Error(
+        `it is a JPEG whose scans pass over its ${header.height}×${header.width} pixels too often. ${SAVE_AGAIN}`,
+      );
     scans.push(scan);
   }
   if (!header || !state.complete) throw new CutShort('it is cut short: JPEG image data are missing');
   return { ...header, scans };
 }
 
-/** A code takes one bit at least, so that the first scan of a component cannot be shorter than its blocks need. */
-function checkLength({ components, from, high, data }: JpegScan, { progressive, ...frame }: JpegHeader): void {
-  if (from || high) return;
+/** The blocks that a scan passes over. */
+function blocksIn({ components }: JpegScan, frame: JpegFrame): number {
   let blocks = 0;
   for (const { index } of components) {
     const { across, down } = blocksOf(frame, index);
     blocks += across * down;
   }
+  return blocks;
+}
+
+/** A code takes one bit at least, so that the first scan of a component cannot be shorter than its blocks need. */
+function checkLength({ from, high, data }: JpegScan, blocks: number, { progressive, ...frame }: JpegHeader): void {
+  if (from || high) return;
   if (8 * data.length < blocks * (progressive ? 1 : 2))
     throw new CutShort(`it is cut short: ${data.length} bytes cannot hold an image of ${frame.height}×${frame.width}`);
 }
