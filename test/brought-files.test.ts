@@ -14,7 +14,7 @@ import { parseJson } from '../src/data/json.js';
 import { allPairs, formatPairs, parsePairs } from '../src/data/pairs.js';
 import { decodeText } from '../src/data/text.js';
 import { UsageError } from '../src/gpu/errors.js';
-import { readJson, readSkeleton, readText } from '../src/node/files.js';
+import { readBytes, readJson, readSkeleton, readText } from '../src/node/files.js';
 import { flipDataset } from '../src/node/flip.js';
 import { identityPattern } from '../src/node/identity.js';
 import { encodePng } from '../src/node/images.js';
@@ -76,6 +76,9 @@ describe('texts', () => {
   test('what is too large, or has no end, is refused without being read', () => {
     expect(() => decodeText(new Uint8Array(5), 'x', 'file', 4)).toThrow(/more than the 0 MB/);
     expect(() => readText('/dev/zero', 'config file', 1000)).toThrow(/config file \/dev\/zero: it has more than/);
+    expect(() => readBytes('/dev/zero', 'checkpoint')).toThrow(
+      'the checkpoint /dev/zero is no ordinary file and goes on for more than 256 MB; save it as a file first',
+    );
   });
 });
 

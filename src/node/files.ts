@@ -173,10 +173,24 @@ function removeEmpty(folder: string, last: string): void {
   } catch {}
 }
 
-/** The bytes of a file, at most `most` of them. An error names it, what it is for, and what to do. */
+/** Bytes that are read of a device or a pipe, whose size nothing tells. */
+const MOST_OF_STREAM = 256e6;
+
+/** The bytes of a file, at most `most` of them if that is given. An error names it, what it is for, and what to do. */
 export function readBytes(path: string, what = 'file', most?: number): Uint8Array {
-  return trying(`read the ${what} ${path}`, () => (most === undefined ? readFileSync(path) : readAtMost(path, most)));
+  return trying(`read the ${what} ${path}`, () => {
+    if (most !== undefined) return readAtMost(path, most);
+    if (!isEndless(statSync(path))) return readFileSync(path);
+    const bytes = readAtMost(path, MOST_OF_STREAM + 1);
+    if (bytes.length > MOST_OF_STREAM)
+      throw new UsageError(
+        `the ${what} ${path} is no ordinary file and goes on for more than ${MOST_OF_STREAM / 1e6} MB; save it as a file first`,
+      );
+    return bytes;
+  });
 }
+
+const isEndless = (stats: Stats) => stats.isCharacterDevice() || stats.isFIFO() || stats.isSocket();
 
 /** The bytes of a file, or so many of them; a device or a pipe may have no end. */
 function readAtMost(path: string, most: number): Uint8Array {

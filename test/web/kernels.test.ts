@@ -91,10 +91,14 @@ describe('benchmark', () => {
     const older = { name: 'older.json', mimeType: 'application/json', buffer: json({ ...doc, rows: faster }) };
     const chooser = page.getByLabel('Compare with an older run…');
     await chooser.setInputFiles(older);
+    await page.locator('.comparison').getByText('older.json').waitFor();
     expect(await page.locator('.comparison').textContent()).toMatch(/older\.json, 4 rows: geometric mean 0\.50×/);
     expect(await column(11)).toEqual(['0.50×', '0.50×', '0.50×', '0.50×']);
     await chooser.setInputFiles({ ...older, name: 'other.json', buffer: json({ rows: [] }) });
-    expect(await page.locator('.bench .error').textContent()).toMatch(/other\.json is no benchmark/);
+    await page
+      .locator('.bench .error')
+      .getByText(/other\.json is no benchmark/)
+      .waitFor();
   });
 
   test('stops at once, and runs again', async () => {
