@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -12,8 +12,9 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { progress, type Timer } from '../src/cli/progress.js';
+import { interruption } from '../src/cli/signals.js';
 import { lock } from '../src/node/lock.js';
 import { processStart } from '../src/node/processes.js';
 import { removeLeftovers } from '../src/node/temporary.js';
@@ -88,23 +89,26 @@ describe('an error of the operating system is one line with the path and what to
 });
 
 describe('a run', () => {
-  /** Begins a run, and resolves when its log has so many lines. */
-  async function begin(name: string, lines: number): Promise<{ child: ChildProcess; ended: Promise<unknown> }> {
-    const args = [CLI, 'train', ...DATA, '--out', at(name), ...SMALL, ...EVERY, '--iterations', '100000'];
-    const child = spawn(process.execPath, args, { stdio: 'ignore' });
+  const rowsIn = (name: string) =>
+    existsSync(at(name, 'log.jsonl')) ? readFileSync(at(name, 'log.jsonl'), 'utf8') : '';
+  const rows = (name: string) => rowsIn(name).split('\n').length - 1;
+
+  /** Begins a run, and resolves when it has added so many lines to its log. */
+  async function begin(name: string, lines: number, ...args: string[]) {
+    const all = [CLI, 'train', '--out', at(name), ...args, '--iterations', '100000'];
+    const before = rows(name);
+    const child = spawn(process.execPath, all, { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
-    const log = at(name, 'log.jsonl');
-    while (!existsSync(log) || readFileSync(log, 'utf8').split('\n').length <= lines)
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    while (rows(name) < before + lines) await new Promise((resolve) => setTimeout(resolve, 20));
     return { child, ended };
   }
 
   test('is alone in its folder, saves at SIGHUP with 129, and after a kill goes on as if nothing had been', async () => {
-    const first = await begin('a', 3);
+    const first = await begin('a', 3, ...DATA, ...SMALL, ...EVERY);
     const second = cli('train', ...DATA, '--out', at('a'), ...SMALL, '--resume');
     expect(second.stderr).toMatch(
       new RegExp(
-        `^pose-gan train: a run in .*a is under way: process ${first.child.pid} on ${hostname()}, since 20.*end it.*\n$`,
+        `^pose-gan train: a run in .*a is under way: process ${first.child.pid} on ${hostname()}, since 20.*end it.*\\n$`,
       ),
     );
     expect(second.status).toBe(2);
@@ -112,30 +116,75 @@ describe('a run', () => {
     expect(await first.ended).toBe(129);
     expect(existsSync(at('a', 'run.lock'))).toBe(false);
 
-    const killed = await begin('b', 3);
+    const killed = await begin('a', 3, '--resume');
     killed.child.kill('SIGKILL');
     expect(await killed.ended).toBe('SIGKILL');
-    expect(existsSync(at('b', 'run.lock'))).toBe(true);
+    expect(existsSync(at('a', 'run.lock'))).toBe(true);
     // What two more killed writers may have left: of an id that no process has, and of one that this process has.
-    writeFileSync(at('b', '.pose-gan-4194305-0123456789abcdef.tmp'), '');
-    writeFileSync(at('b', `.pose-gan-${process.pid}-0123456789abcdef.tmp`), '');
-    const steps = [at('a'), at('b')].map((f) => readFileSync(join(f, 'log.jsonl'), 'utf8').trim().split('\n').length);
-    const iterations = String(Math.max(...steps) + 3);
-    for (const name of ['a', 'b'])
-      expect(cli('train', '--out', at(name), '--resume', '--iterations', iterations).status).toBe(0);
-    expect(existsSync(at('b', `.pose-gan-${process.pid}-0123456789abcdef.tmp`))).toBe(true);
-    rmSync(at('b', `.pose-gan-${process.pid}-0123456789abcdef.tmp`));
-    const whole = cli('train', ...DATA, '--out', at('c'), ...SMALL, ...EVERY, '--iterations', iterations);
+    const alive = at('a', `.pose-gan-${process.pid}-0123456789abcdef.tmp`);
+    writeFileSync(at('a', '.pose-gan-4194305-0123456789abcdef.tmp'), '');
+    writeFileSync(alive, '');
+    const iterations = String(rows('a') + 3);
+    expect(cli('train', '--out', at('a'), '--resume', '--iterations', iterations).status).toBe(0);
+    expect(existsSync(alive)).toBe(true);
+    rmSync(alive);
+    const whole = cli('train', ...DATA, '--out', at('b'), ...SMALL, ...EVERY, '--iterations', iterations);
     expect(whole.status).toBe(0);
     const left = (name: string) =>
       readdirSync(at(name), { recursive: true, encoding: 'utf8' })
         .filter((f) => f.includes('.'))
         .sort()
         .map((f) => [f, readFileSync(at(name, f), 'latin1').replaceAll(/"seconds":[^,]*,/g, '')]);
-    expect(left('a')).toEqual(left('c'));
-    expect(left('b')).toEqual(left('c'));
+    expect(left('a')).toEqual(left('b'));
+  });
+
+  test('another one asks for the lock before it reads files that are being replaced', () => {
+    mkdirSync(at('held'));
+    writeFileSync(at('held', 'checkpoint-00000004.safetensors'), 'cut short');
+    const held = lock(at('held', 'run.lock'), 'work');
+    expect(cli('train', '--out', at('held'), '--resume').stderr).toContain(`is under way: process ${process.pid} on`);
+    held.release();
   });
 });
+
+test.each([
+  ['SIGHUP', 'SIGHUP', 129],
+  ['SIGINT', 'SIGINT', 130],
+  ['SIGINT', 'SIGTERM', 143],
+] as const)('%s asks a run to end; after it, %s ends the process at once with %i', (one, two, code) => {
+  const exit = vi.spyOn(process, 'exit').mockImplementation((c) => {
+    throw new Error(`ended with ${c}`);
+  });
+  const told: string[] = [];
+  const listeners = process.listenerCount(one);
+  const { signal, code: codeOf, release } = interruption((...lines) => void told.push(...lines));
+  expect([signal.aborted, codeOf()]).toEqual([false, undefined]);
+  process.emit(one, one);
+  expect([signal.aborted, codeOf()]).toEqual([true, one === 'SIGHUP' ? 129 : 130]);
+  expect(() => process.emit(two, two)).toThrow(`ended with ${code}`);
+  expect(told).toHaveLength(1);
+  release();
+  expect(process.listenerCount(one)).toBe(listeners);
+  exit.mockRestore();
+});
+
+test.each(['throw new Error("stray")', 'Promise.reject(new Error("stray"))'])(
+  '%s, which nobody waits for, is one line, and a stack with --debug',
+  (stray) => {
+    const ready = 'process.listenerCount("uncaughtException")';
+    const code = `const t = setInterval(() => { if (${ready}) { clearInterval(t); ${stray}; } }, 1)`;
+    const preload = ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [...preload, CLI, 'bench', '--list', ...args], { encoding: 'utf8' });
+    const line = /^pose-gan bench: internal error: Error: stray\..*/;
+    const short = run();
+    expect(short.stderr).toMatch(/^pose-gan bench: internal error: Error: stray\. Run again with --debug .*\n$/);
+    const long = run('--debug');
+    expect(long.stderr.split('\n')[0]).toMatch(line);
+    expect(long.stderr).toMatch(/\nError: stray\n {4}at /);
+    expect([short.status, long.status]).toEqual([1, 1]);
+  },
+);
 
 test('a stale lock is taken over: of an ended process, of a later one with its id; a silent host is waited for', () => {
   const path = at('x.lock');

@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -189,3 +190,36 @@ describe('a folder that goes away', () => {
     expect(readFileSync(join(place, 'checkpoint-00000005.safetensors')).equals(whole)).toBe(true);
   });
 });
+
+test.each([
+  // Every save writes the state first.
+  ['training state', 3],
+  ['checkpoint', 4],
+])(
+  'a disk that is full while the second %s is written: the first checkpoint stays, and the run goes on from it',
+  async (what, n) => {
+    const name = `full ${what}`;
+    const { writeSync } = fs;
+    let count = 0;
+    fs.writeSync = ((fd: number, bytes: Uint8Array, at: number) => {
+      const isTensors = bytes[8] === '{'.charCodeAt(0);
+      if (!isTensors || ++count !== n) return writeSync(fd, bytes, at);
+      writeSync(fd, bytes, 0, 1000);
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
+    }) as typeof writeSync;
+    syncBuiltinESMExports();
+    try {
+      await expect(trainRun(options(name))).rejects.toThrow(
+        /^cannot write .*checkpoint-00000004.*: ENOSPC, the disk is full\. .* The run stops after 4 iterations; --resume goes on from .*checkpoint-00000002\.safetensors\.$/,
+      );
+    } finally {
+      fs.writeSync = writeSync;
+      syncBuiltinESMExports();
+    }
+    const files = readdirSync(join(folder, name));
+    expect(files.filter((f) => f.endsWith('.tmp') || f === 'run.lock')).toEqual([]);
+    expect(listCheckpoints(join(folder, name)).map((c) => c.step)).toEqual([2]);
+    await trainRun(options(name, { resume: true }));
+    expect(left(name)).toEqual(left('whole'));
+  },
+);

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { loadCheckpoint, loadStateInfo } from '../node/checkpoint-files.js';
 import { isThere } from '../node/files.js';
+import { expectRunnable } from '../node/run.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Values } from './command.js';
 
@@ -23,9 +24,11 @@ export function keptOptions(values: Values, known: readonly string[]): Values {
 
 /**
  * What the run in a folder was made with: its options file, and the settings of the model from the latest checkpoint, which are
- * all that a run has which the browser saved. `UsageError` when there is no checkpoint.
+ * all that a run has which the browser saved. `UsageError` when there is no checkpoint, or a run is under way: it would replace
+ * the files while they are read.
  */
 export function madeWith(folder: string): { values: Values; optionsFile: string | undefined; skeleton: Skeleton } {
+  expectRunnable(folder, true);
   const checkpoint = loadCheckpoint(folder);
   const { recipe, config, seed, features, skeleton } = checkpoint.info;
   const settings = {

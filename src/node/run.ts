@@ -3,14 +3,13 @@ import { type TuneOptions, tune } from '../compiler/tune.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
-import { type CheckpointInfo, weightsOf } from '../model/checkpoint.js';
+import { weightsOf } from '../model/checkpoint.js';
 import type { ConfigOptions, ModelConfig } from '../model/config.js';
 import type { Features, FeatureWeights } from '../model/features.js';
 import { iterate, type LogRow } from '../model/iterate.js';
 import { withRecovery } from '../model/recovery.js';
 import { Sampler } from '../model/sampler.js';
 import { type Losses, Trainer, type TrainerOptions, type TrainingState, trainingCalls } from '../model/trainer.js';
-import type { StateInfo } from '../model/training-state.js';
 import { Vgg } from '../model/vgg.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './checkpoint-files.js';
 import { appendLine, isThere, makeFolder, removeFile, syncFile, writeFileAtomic } from './files.js';
@@ -18,6 +17,7 @@ import { encodePng } from './images.js';
 import { Loader } from './loader.js';
 import { expectUnlocked, type Lock, LockRemovedError, lock } from './lock.js';
 import { RUN_LOCK, samplePath, trimLog, trimSamples } from './run-folder.js';
+import { expectSameSettings } from './run-settings.js';
 import { SystemError, systemCode } from './system-errors.js';
 import { removeLeftovers } from './temporary.js';
 import { readTuning, saveTuning, tuningText } from './tuning-files.js';
@@ -177,35 +177,10 @@ class Run {
     const { folder } = this.options;
     const checkpoint = loadCheckpoint(folder);
     const { state, info } = loadState(checkpoint, trainer.sets);
-    this.#checkSame(checkpoint.info, info);
+    expectSameSettings(this.options, checkpoint.info, info);
     trainer.restore({ ...state, ...weightsOf(checkpoint, trainer.sets) });
     trimLog(folder, state.step, this.#due(this.options.logEvery));
     this.options.onNote?.(`resuming ${checkpoint.path} after ${state.step} iterations`);
-  }
-
-  /** A run that goes on under other settings would be neither the old run nor a new one. */
-  #checkSame(checkpoint: Omit<CheckpointInfo, 'library'>, state: StateInfo): void {
-    const { folder, batch, seed, config, features, train } = this.options;
-    const before = {
-      ...checkpoint.config,
-      skeleton: checkpoint.skeleton,
-      features: checkpoint.features,
-      batch: state.batch,
-      seed: state.orderSeed,
-    };
-    const now = { ...config, skeleton: train.skeleton, features: features.kind, batch, seed };
-    const differing = Object.keys(now).filter(
-      (k) => JSON.stringify(now[k as keyof typeof now]) !== JSON.stringify(before[k as keyof typeof before]),
-    );
-    const show = (of: object, k: string) => {
-      const text = JSON.stringify((of as Record<string, unknown>)[k]) ?? 'nothing';
-      return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-    };
-    if (differing.length)
-      throw new UsageError(
-        `the run in ${folder} was made with other settings: ${differing.map((k) => `${k} was ${show(before, k)}, now it is ${show(now, k)}`).join('; ')}. ` +
-          'Resume it with the same ones, or begin another run in another folder.',
-      );
   }
 
   /** Draws the same few pairs whenever it is called. */

@@ -202,11 +202,17 @@ export class Session {
     const sample = this.#wanted.sample || (step > 0 && step % sampleEvery === 0);
     const snapshot = save || (step > 0 && step % snapshotEvery === 0);
     if (!sample && !snapshot) return undefined;
-    this.#wanted = { sample: false, save: false };
+    // What is asked for stays asked for until it is done, as the device may be lost before.
     return async () => {
-      if (sample) await this.#sample(trainer, sampler);
+      if (sample) {
+        await this.#sample(trainer, sampler);
+        this.#wanted.sample = false;
+      }
       if (snapshot) await this.#snapshot(trainer);
-      if (save) this.sendFiles();
+      if (save) {
+        this.sendFiles();
+        this.#wanted.save = false;
+      }
     };
   }
 
