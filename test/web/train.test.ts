@@ -233,7 +233,7 @@ test('a lost device is said and replaced, and the run goes on from its last snap
   expect(from % 3).toBe(0);
   for (const [i, { step }] of seen.entries())
     if (i && step !== (seen[i - 1]?.step ?? 0) + 1) expect(step).toBe(from + 1);
-  await expect.poll(() => downloads.length).toBe(2);
+  await expect.poll(() => downloads.length, { timeout: 30_000 }).toBe(2);
   expect(downloads.sort()).toEqual([
     expect.stringMatching(/\.state\.safetensors$/),
     expect.stringMatching(/^checkpoint-\d{8}\.safetensors$/),
