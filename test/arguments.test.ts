@@ -313,6 +313,7 @@ test.each<[string, () => unknown, RegExp]>([
     () => plain(node.maxPool2d)(x, { kernel: [2, 2, 2] }),
     /kernel must be an integer of at least 1 or two of them/,
   ],
+  ['a list with a hole', () => node.constant(new Array<number>(2), [2]), /data must be .* a list of numbers, got/],
   ['an unknown dtype', () => plain(node.input)('x', [1], 'float32'), /dtype must be "f32" or "u32", got "float32"/],
   [
     'an optimiser of one gradient too many',

@@ -46,7 +46,7 @@ export function fedInput(name: string, shape: Shape, dtype: DType, feed: () => T
 }
 
 /** Unlike sizes, values may be infinite. */
-const NUMERALS: Kind = ['a list of numbers', (v) => Array.isArray(v) && v.every((x) => typeof x === 'number')];
+const NUMERALS: Kind = ['a list of numbers', (v) => Array.isArray(v) && [...v].every((x) => typeof x === 'number')];
 
 /** A fixed value. */
 export function constant(...args: [data: TensorData | readonly number[], shape: Shape, name?: string]): Tensor {

@@ -65,12 +65,7 @@ async function listen(page: Page) {
       const count = () => (globalThis as unknown as Heard).devices.length;
       return { worker: await worker.evaluate(count), page: await page.evaluate(count) };
     },
-    /** Destroys the device that is in use; at that moment the page asks for the files, if `save` says so. */
-    loseDevice: ({ save = false } = {}) =>
-      worker.evaluate((asked) => {
-        if (asked) dispatchEvent(new MessageEvent('message', { data: { type: 'save' } }));
-        (globalThis as unknown as Heard).devices.at(-1)?.destroy();
-      }, save),
+    loseDevice: () => worker.evaluate(() => (globalThis as unknown as Heard).devices.at(-1)?.destroy()),
     hold: () => hold(worker),
   };
 }

@@ -221,10 +221,7 @@ test('a lost device is said and replaced, and the run goes on from its last snap
   const { page, complaints, heard } = await opened({ snapshotEvery: 3 });
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
-  const downloads: string[] = [];
-  page.on('download', (d) => downloads.push(d.suggestedFilename()));
-  // What is asked for while the device goes is done with the next one.
-  await heard.loseDevice({ save: true });
+  await heard.loseDevice();
   const said = page.getByText(/GPU device was lost .* training goes on from iteration \d+/);
   await said.waitFor();
   const from = Number(/from iteration (\d+)/.exec(await said.innerText())?.[1]);
@@ -233,11 +230,6 @@ test('a lost device is said and replaced, and the run goes on from its last snap
   expect(from % 3).toBe(0);
   for (const [i, { step }] of seen.entries())
     if (i && step !== (seen[i - 1]?.step ?? 0) + 1) expect(step).toBe(from + 1);
-  await expect.poll(() => downloads.length, { timeout: 30_000 }).toBe(2);
-  expect(downloads.sort()).toEqual([
-    expect.stringMatching(/\.state\.safetensors$/),
-    expect.stringMatching(/^checkpoint-\d{8}\.safetensors$/),
-  ]);
   const repeats = seen.map(({ seconds: _, ...row }) => row);
   for (const row of repeats) expect(rows[row.step - 1]).toMatchObject(row);
   expect(repeats.at(-1)?.step).toBeGreaterThanOrEqual(8);
