@@ -116,6 +116,12 @@ test('pairs are all ordered pairs of different valid images of one identity', ()
   expect(s.imagesPerIdentity).toEqual({ min: 1, median: 1, max: 3 });
 });
 
+test('an identity pattern that is too large to be compiled is named, in short', () => {
+  expect(() => identityPattern('a'.repeat(100_000), ['a_1.png'])).toThrow(
+    /^the identity pattern a{77}… cannot be used: a+\/: Regular expression too large$/,
+  );
+});
+
 test('a wrong identity rule shows', () => {
   const poses = new Map(Array.from({ length: 60 }, (_, i): [string, Pose] => [`person${i % 10}-${i}.jpg`, full]));
   expect(summarise(poses, PERSON).warnings.join()).toMatch(/60 of 60 identities have one image only/);

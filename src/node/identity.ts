@@ -1,4 +1,5 @@
 import { createContext, Script } from 'node:vm';
+import { shorten } from '../data/json.js';
 import type { IdentityRule } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 
@@ -11,7 +12,7 @@ const BUDGET_MS = 10_000;
  * waits. `UsageError` that names the pattern then, and when it is no regular expression.
  */
 export function identityPattern(pattern: string, names: readonly string[], budgetMs = BUDGET_MS): IdentityRule {
-  const refuse = (why: string) => new UsageError(`the identity pattern ${pattern} ${why}`);
+  const refuse = (why: string) => new UsageError(`the identity pattern ${shorten(pattern)} ${why}`);
   try {
     new RegExp(pattern);
   } catch (error) {
@@ -25,7 +26,10 @@ export function identityPattern(pattern: string, names: readonly string[], budge
   try {
     script.runInContext(context, { timeout: budgetMs });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+    const { code, name, message } = error as NodeJS.ErrnoException;
+    // A pattern is compiled when it is first used, which is when one that is too large fails.
+    if (name === 'SyntaxError') throw refuse(`cannot be used: ${message.slice(-200)}`);
+    if (code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
     throw refuse(
       `did not come to an end within ${budgetMs / 1000} s, at the name ${names[context.found.length]}. Fix: leave out ` +
         'repetitions within repetitions, such as (a+)+, and alternatives that match the same text',
