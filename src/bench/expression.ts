@@ -50,10 +50,10 @@ interface Token {
 const TOKEN =
   /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|([\p{XID_Start}_]\p{XID_Continue}*(?:\.[A-Za-z_]\w*|\[\d+\])*)|(\|\||&&|[=!<>]=|[-+*/%()<>!,=]))/uy;
 
-/** An error that shows the text with a caret below column `at` (from 0). */
 /** Characters of a text that an error shows. */
 const EXCERPT = 120;
 
+/** An error that shows the text with a caret below column `at` (from 0). */
 function wrong(option: string, text: string, at: number, message: string): UsageError {
   // A long text is shown around the place alone.
   const from = Math.max(0, at - EXCERPT / 2);

@@ -242,6 +242,6 @@ export const sub = (...args: Two): Tensor => pair('sub', args);
 /** a · b, element by element. */
 export const mul = (...args: Two): Tensor => pair('mul', args);
 /** a / b, element by element. */
-/** The larger of a and b, NaN where either is; of two equals the gradient goes to a. */
 export const div = (...args: Two): Tensor => pair('div', args);
+/** The larger of a and b, NaN where either is; of two equals the gradient goes to a. */
 export const maximum = (...args: Two): Tensor => pair('maximum', args);
