@@ -272,6 +272,11 @@ describe('configurations', () => {
     const both = merged(values, { seed: 'x', preset: 'paper' });
     expect(() => whole(both, 'seed', 0)).toThrow(/^--seed must be/);
     expect(() => positive(merged(values, {}), 'seed', 1)).toThrow(/^"seed" in /);
+    for (const rate of ['Infinity', '1e999', 'NaN', '0', '-1', ''])
+      expect(() => positive({ 'learning-rate': rate }, 'learning-rate', 1)).toThrow(
+        `--learning-rate must be a positive number, got "${rate}"`,
+      );
+    expect(positive({ 'learning-rate': '2e-4' }, 'learning-rate', 1)).toBe(0.0002);
     expect(chosenModel(both).recipe.preset).toBe('paper');
   });
 

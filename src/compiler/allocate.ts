@@ -63,7 +63,7 @@ const overlap = (a: Lifetime, b: Lifetime) => a.first <= b.last && b.first <= a.
  * Groups allocations that can share a buffer: the largest first, each into the smallest group none of whose lifetimes overlaps its own
  * ("greedy by size", Pisarchyk & Lee 2020, arXiv 2001.03288, algorithm 2).
  */
-export function takeTurns(lifetimes: readonly Lifetime[]): readonly (readonly Lifetime[])[] {
+function takeTurns(lifetimes: readonly Lifetime[]): readonly (readonly Lifetime[])[] {
   const sizeOf = (l: Lifetime) => l.allocation.elements;
   const groups: Lifetime[][] = [];
   for (const lifetime of [...lifetimes].sort((a, b) => sizeOf(b) - sizeOf(a) || a.first - b.first)) {

@@ -14,7 +14,7 @@ import type { Wanted } from './lower.js';
 import type { Plan } from './plan.js';
 
 /** Bit pattern that redzones are filled with: a NaN, so that a kernel that reads one shows. */
-export const REDZONE = 0x7fc0dead;
+const REDZONE = 0x7fc0dead;
 
 /**
  * A plan for checks: `elements` are left free around every tensor and between its rows, and nothing shares a buffer, so that
