@@ -2,4 +2,4 @@ import type { Plugin } from 'esbuild';
 
 export const wgsl: Plugin;
 export const rooms: Plugin;
-export const viteWgsl: { name: string; load(id: string): Promise<{ code: string; moduleType: 'js' }> | undefined };
+export const viteWgsl: { name: string; load(id: string): Promise<{ code: string; moduleType: 'js' } | undefined> };

@@ -10,16 +10,33 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The library's own reader of WGSL, made for Node once. */
 let reader;
 async function readerOfWgsl() {
-  const entry = join(root, 'src/gpu/wgsl.ts');
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: 'esm' });
+  const contents = "export * from './src/gpu/wgsl.ts'; export * from './src/gpu/imports.ts';";
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root },
+    bundle: true,
+    write: false,
+    format: 'esm',
+  });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
 
-/** A shader as a module: its interface, read here, packed for `src/gpu/packed.ts`, and its code. */
-async function shaderModule(path, edit = (code) => code) {
+const sharedFolder = join(root, 'shaders/shared');
+
+/** The parts that shaders import by `// #import NAME`, and the paths of their files. */
+async function sharedWgsl() {
+  const files = (await readdir(sharedFolder)).filter((f) => f.endsWith('.wgsl')).sort();
+  const paths = files.map((f) => join(sharedFolder, f));
+  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8')));
+  return { paths, parts: new Map(files.map((f, i) => [f.slice(0, -'.wgsl'.length), texts[i]])) };
+}
+
+/** A shader as a module: its interface, read here, packed for `src/gpu/packed.ts`, and its code with the parts it imports. */
+async function shaderModule(path, { parts }, edit = (code) => code) {
   reader ??= readerOfWgsl();
-  const { readWgsl } = await reader;
-  const source = readWgsl(path, await readFile(path, 'utf8'));
+  const { readWgsl, withImports } = await reader;
+  const text = await readFile(path, 'utf8');
+  // The interface is read from a text whose lines are those of the file, for errors.
+  const source = readWgsl(path, withImports(path, text, parts, { oneLine: true }));
   const bindings = [...source.bindings].sort((a, b) => a.index - b.index);
   if (bindings.some((b, i) => b.index !== i)) throw new Error(`${path}: number the bindings 0, 1, … without a gap`);
   if (source.params.some((p, i) => p.offset !== 4 * i) || source.paramBytes !== 4 * source.params.length)
@@ -34,7 +51,8 @@ async function shaderModule(path, edit = (code) => code) {
     source.enables.join(),
   ];
   while (texts.at(-1) === '') texts.pop();
-  const args = [edit(source.code), source.entryPoint, ...texts].map((text) => JSON.stringify(text)).join(',');
+  const code = edit(withImports(path, text, parts));
+  const args = [code, source.entryPoint, ...texts].map((text) => JSON.stringify(text)).join(',');
   const from = relative(dirname(path), join(root, 'src/gpu/packed.ts')).split(sep).join('/');
   return `import { packed } from '${from}';\nexport default /* @__PURE__ */ packed(${args});`;
 }
@@ -48,17 +66,26 @@ function stripped(code) {
 export const wgsl = {
   name: 'wgsl',
   setup(b) {
-    b.onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
-      contents: await shaderModule(path, stripped),
-      loader: 'js',
-    }));
+    b.onLoad({ filter: /\.wgsl$/ }, async ({ path }) => {
+      const shared = await sharedWgsl();
+      return {
+        contents: await shaderModule(path, shared, stripped),
+        loader: 'js',
+        watchFiles: [path, ...shared.paths],
+      };
+    });
   },
 };
 
 /** For Vite; the page shows shaders as they were written. */
 export const viteWgsl = {
   name: 'wgsl',
-  load: (id) => (id.endsWith('.wgsl') ? shaderModule(id).then((code) => ({ code, moduleType: 'js' })) : undefined),
+  async load(id) {
+    if (!id.endsWith('.wgsl')) return undefined;
+    const shared = await sharedWgsl();
+    for (const path of shared.paths) this.addWatchFile(path);
+    return { code: await shaderModule(id, shared), moduleType: 'js' };
+  },
 };
 
 export const rooms = {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gradients } from '../src/autograd/gradients.js';
@@ -10,6 +10,7 @@ import type { Room } from '../src/kernels/room.js';
 import { sum } from '../src/kernels/sum/sum.js';
 import { sharedEngine } from './gpu.js';
 import { checkCase, checkRefusal } from './room-checks.js';
+import { shaderFiles, shaderText } from './shader-files.js';
 
 /** The code blocks of a page that begin with the name of a file in a comment, by that name. */
 function filesOf(page: string): Map<string, string> {
@@ -72,13 +73,12 @@ test('every kernel that a grid launches uses its second dimension', () => {
   // These are launched with a number of workgroups that the launch bounds.
   const bounded = [
     'bceWithLogits/naive',
-    'biasGradient/naive',
+    'conv2d/bias-gradient-naive',
     'instanceNorm/gradient-parameters',
     'l1/naive',
     'l1/tree',
     'sum/tree-combine',
   ];
-  const files = readdirSync('shaders', { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.wgsl'));
-  const flat = files.filter((f) => !/\b(id|group)\.y\b/.test(readFileSync(join('shaders', f), 'utf8')));
-  expect(flat.map((f) => f.replace('.wgsl', '')).sort()).toEqual(bounded);
+  const flat = shaderFiles().filter((name) => !/\b(id|group)\.y\b/.test(shaderText(name)));
+  expect(flat).toEqual(bounded);
 });

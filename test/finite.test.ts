@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
-import { FiniteCheck } from '../src/autograd/finite.js';
 import { ParameterSet } from '../src/autograd/leaves.js';
 import { ParameterStorage } from '../src/autograd/storage.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { describeNonFinite } from '../src/gpu/errors.js';
+import { FiniteCheck } from '../src/kernels/finite/finite.js';
 import { sharedEngine } from './gpu.js';
 
 let engine: Engine;

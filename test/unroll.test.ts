@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readShader } from '../src/gpu/shader.js';
 import { unroll, writtenOut } from '../src/gpu/unroll.js';
 import { sharedEngine } from './gpu.js';
+import { shaderText } from './shader-files.js';
 
-const kernels = ['conv2d', 'convTranspose2d', 'conv2dWeightGradient'];
-const source = (op: string) => readFileSync(new URL(`../shaders/${op}/subgroup.wgsl`, import.meta.url), 'utf8');
+const kernels = ['conv2d/subgroup', 'convTranspose2d/subgroup', 'conv2d/weight-gradient-subgroup'];
 
 describe('unroll', () => {
   it('writes out loops, arrays and constants', () => {
@@ -37,8 +36,8 @@ fn f() {
     expect(() => unroll('for (var i = 0u; i < 2u; i++) { y += 1.0;', {})).toThrow('no } closes');
   });
 
-  it.each(kernels)('%s is written out without a loop or array of registers left', (op) => {
-    const code = unroll(source(op), { LANES: 4, QUADS: 4 }).replace(/\/\/.*/g, '');
+  it.each(kernels)('%s is written out without a loop or array of registers left', (name) => {
+    const code = unroll(shaderText(name), { LANES: 4, QUADS: 4 }).replace(/\/\/.*/g, '');
     expect(code).not.toMatch(/< [A-Z0-9][^;]*; \w+\+\+|= array<|subgroupShuffle/);
     expect(code).toMatch(/subgroupBroadcast\(\w+, 3u\)/);
     expect(code).not.toMatch(/subgroupBroadcast\(\w+, 4u\)/);
@@ -46,21 +45,21 @@ fn f() {
 });
 
 describe('on the adapter', () => {
-  it.each(kernels)('%s/subgroup compiles as it stands', async (op) => {
+  it.each(kernels)('%s compiles as it stands', async (name) => {
     const engine = await sharedEngine();
-    await expect(engine.pipeline(await readShader(op, source(op)))).resolves.toBeDefined();
+    await expect(engine.pipeline(await readShader(name, shaderText(name)))).resolves.toBeDefined();
   });
 });
 
 it.each([
   ['conv2d/subgroup', { ROWS: 32, QUADS: 1 }],
   ['convTranspose2d/subgroup', { ROWS: 32, QUADS: 1 }],
-  ['conv2dWeightGradient/subgroup', { BLOCKS: 1, QUADS: 1 }],
-  ['conv2dWeightGradient/narrow', { WIDTH: 3, STEP: 6 }],
+  ['conv2d/weight-gradient-subgroup', { BLOCKS: 1, QUADS: 1 }],
+  ['conv2d/weight-gradient-narrow', { WIDTH: 3, STEP: 6 }],
 ])(
   '%s reads storage textures with eight lanes, sampled ones with four, and is written out once',
   async (name, constants) => {
-    const kernel = writtenOut(name, await readShader(name, readFileSync(`shaders/${name}.wgsl`, 'utf8')));
+    const kernel = writtenOut(name, await readShader(name, shaderText(name)));
     const count = (LANES: number, text: string) => kernel({ LANES, ...constants }).code.split(text).length - 1;
     expect([count(8, ': texture_storage_2d<rgba32float, read>'), count(8, ': texture_2d<f32>')]).toEqual([2, 0]);
     expect([count(8, 'texel(t))'), count(8, 'texel(t), 0)')]).toEqual([2, 0]);

@@ -6,40 +6,8 @@ struct Params { count: u32, channels: u32, stream: u32, normal: u32, y_offset: u
 @group(0) @binding(1) var<storage, read> state: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-const ROUNDS = 10u;
-
-// High 32 bits of a·b from 16-bit halves: with a = a₁·2¹⁶ + a₀ and so on, none of these sums overflows.
-fn multiply_high(a: u32, b: u32) -> u32 {
-  let a0 = a & 0xffffu;
-  let a1 = a >> 16u;
-  let b0 = b & 0xffffu;
-  let b1 = b >> 16u;
-  let low = a0 * b1 + ((a0 * b0) >> 16u);
-  let middle = a1 * b0 + (low & 0xffffu);
-  return a1 * b1 + (low >> 16u) + (middle >> 16u);
-}
-
-// Philox4x32-10 (Salmon et al. 2011): four random words for a counter under a key. A round multiplies two words, swaps
-// and adds the key in, which moves on by a Weyl sequence.
-fn philox(counter: vec4u, seed: vec2u) -> vec4u {
-  var c = counter;
-  var key = seed;
-  for (var round = 0u; round < ROUNDS; round++) {
-    let high = vec2u(multiply_high(0xD2511F53u, c.x), multiply_high(0xCD9E8D57u, c.z));
-    let low = vec2u(0xD2511F53u * c.x, 0xCD9E8D57u * c.z);
-    c = vec4u(high.y ^ c.y ^ key.x, low.y, high.x ^ c.w ^ key.y, low.x);
-    key += vec2u(0x9E3779B9u, 0xBB67AE85u);
-  }
-  return c;
-}
-
-// Box–Muller: two uniform words to two independent standard normal numbers √(−2 ln u)·(cos φ, sin φ), u in (0, 1], φ in
-// [−π, π).
-fn normal_pair(a: u32, b: u32) -> vec2f {
-  let u = (f32(a >> 8u) + 1.0) / 16777216.0;
-  let phi = 6.283185307179586 * (f32(b >> 8u) / 16777216.0 - 0.5);
-  return sqrt(max(0.0, -2.0 * log(u))) * vec2f(cos(phi), sin(phi));
-}
+// #import philox
+// #import normal-pair
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -1,5 +1,6 @@
 import type { Engine } from '../gpu/engine.js';
 import { AdapterError, UsageError } from '../gpu/errors.js';
+import { refuseImports } from '../gpu/imports.js';
 import { type Shader, shader } from '../gpu/shader.js';
 
 /** WGSL extensions that need a feature of the device. */
@@ -14,6 +15,7 @@ export async function readKernel(engine: Engine, file: string, text: string, ent
   const { parseWgsl } = await import('../gpu/wgsl.js');
   // Editors of some systems begin a file with a byte order mark, which is no part of WGSL.
   const code = text.replace(/^\uFEFF/, '');
+  refuseImports(file, code);
   const label = entry === undefined ? file : `${file} (${entry})`;
   const parsed = parseWgsl(file, code);
   for (const extension of parsed.enables) {

@@ -8,7 +8,7 @@ import type { Engine } from '../gpu/engine.js';
 import { KernelTimeoutError, UsageError } from '../gpu/errors.js';
 import { rooms } from '../kernels/rooms.js';
 import { readText } from '../node/files.js';
-import { writtenSource } from '../node/shader-sources.js';
+import { importedInto, writtenSource } from '../node/shader-sources.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
@@ -91,7 +91,12 @@ function sources(values: Values): KernelSource[] {
     const own = (name: string) => nth(values, name, i, count);
     const name = own('kernel') as string;
     return {
-      ...{ name, code: readText(name, 'kernel'), entry: own('entry'), workgroups: own('workgroups') },
+      ...{
+        name,
+        code: importedInto(name, readText(name, 'kernel')),
+        entry: own('entry'),
+        workgroups: own('workgroups'),
+      },
       ...{ params: own('params'), constants: own('constants') },
     };
   });

@@ -1,6 +1,6 @@
 /**
- * What the engine knows of a WGSL source. A shader is a plain WGSL file that compiles alone, and a kernel is bound by the names
- * of its variables:
+ * What the engine knows of a WGSL source. A shader is a plain WGSL file, in which a line `// #import NAME` stands for the text of
+ * `shaders/shared/NAME.wgsl` (`imports.ts`). A kernel is bound by the names of its variables:
  *
  * - `var<storage, read> x` is the op's argument `x`; `var<storage, read_write> y` its result `y`, or a scratch buffer;
  * - `var x: texture_2d<f32>` is the argument `x` as four-channel texels: element e is in texel `e / 4`, which is at

@@ -19,6 +19,7 @@ import {
   type WeslAST,
 } from 'wesl/core';
 import { UsageError } from './errors.js';
+import { refuseImports } from './imports.js';
 import type { ShaderBinding, ShaderOverride, ShaderParam, ShaderSource } from './shader.js';
 
 /** What a WGSL text declares. */
@@ -36,6 +37,7 @@ export interface ParsedWgsl {
 
 /** Reads the interface of a WGSL text. Throws `UsageError`; `file` names it in errors. */
 export function readWgsl(file: string, code: string, entryPoint?: string): ShaderSource {
+  refuseImports(file, code);
   const parsed = parseWgsl(file, code);
   if (parsed.problem) throw new UsageError(parsed.problem);
   return parsed.source(entryPoint);

@@ -1,4 +1,3 @@
-import type { FiniteCheck, Watched } from '../autograd/finite.js';
 import { input, PARAMETERS, ParameterSet } from '../autograd/leaves.js';
 import { ParameterStorage } from '../autograd/storage.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
@@ -9,6 +8,7 @@ import { ENGINE, type Engine } from '../gpu/engine.js';
 import { describeNonFinite, NonFiniteError, PoseGanError, UsageError } from '../gpu/errors.js';
 import { concat } from '../kernels/concat/concat.js';
 import { Random } from '../kernels/dropout/random.js';
+import type { FiniteCheck, Watched } from '../kernels/finite/finite.js';
 import { Parameters } from './blocks.js';
 import { fileName, type Net, type Nets, VALUES } from './checkpoint.js';
 import { CONFIG, type ModelConfig } from './config.js';
@@ -105,7 +105,7 @@ export class Trainer {
     const { config, batch = config.batch } = options;
     const { sets, random, graph, outputs } = trainingGraph(options);
     const plan = await compile(engine, outputs, { update: graph.updates });
-    const { FiniteCheck } = await import('../autograd/finite.js');
+    const { FiniteCheck } = await import('../kernels/finite/finite.js');
     const finite = await FiniteCheck.create(engine, watched(sets, momentsOf(graph)));
     return new Trainer(engine, config, batch, sets, graph, random, plan, finite);
   }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type SharedWgsl, withImports } from '../gpu/imports.js';
 import { withFunctionBody } from '../gpu/shader.js';
 
 /** The function that tables of ops fill in. */
@@ -22,18 +23,47 @@ function folder(): string | undefined {
   }
 }
 
-let sources: Map<string, string> | undefined;
-
-function read(): Map<string, string> {
+/** A shipped folder of shaders, by paths in it; nothing where there is none. */
+function texts(within: string): Map<string, string> {
   const root = folder();
   if (!root) return new Map();
-  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.wgsl'));
-  const all = files.map((f) => readFileSync(join(root, f), 'utf8'));
-  return new Map(all.map((code): [string, string] => [bare(code), code]));
+  const files = readdirSync(join(root, within), { recursive: true, encoding: 'utf8' }).filter((f) =>
+    f.endsWith('.wgsl'),
+  );
+  return new Map(files.sort().map((f) => [f, readFileSync(join(root, within, f), 'utf8')]));
+}
+
+let parts: SharedWgsl | undefined;
+
+/** The parts that shaders import by `// #import NAME`. */
+function shared(): SharedWgsl {
+  parts ??= new Map([...texts('shared')].map(([file, code]) => [file.slice(0, -'.wgsl'.length), code]));
+  return parts;
 }
 
 /**
- * A shader's source as it was written, comments and all; the source itself where no shipped file is the same shader.
+ * A kernel author's WGSL with the shared parts that it imports by `// #import NAME`, each on the line of its import, so that errors
+ * name the lines of their file. Throws `UsageError` on an import that is not understood.
+ */
+export function importedInto(file: string, code: string): string {
+  return withImports(file, code, shared(), { oneLine: true });
+}
+
+let sources: Map<string, string> | undefined;
+
+function read(): Map<string, string> {
+  const whole = [...texts('.')].filter(([file]) => dirname(file) !== 'shared');
+  return new Map(
+    whole.map(([file, text]): [string, string] => {
+      const code = withImports(file, text, shared());
+      return [bare(code), code];
+    }),
+  );
+}
+
+/**
+ * A shader's source as it was written, comments and all, with the parts that it imports put in; the source itself where no
+ * shipped file is the same shader.
  */
 export function writtenSource(code: string): string {
   sources ??= read();

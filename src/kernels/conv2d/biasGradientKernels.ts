@@ -1,6 +1,6 @@
-import naiveSource from '../../../shaders/biasGradient/naive.wgsl';
-import splitSource from '../../../shaders/biasGradient/split.wgsl';
-import sumSource from '../../../shaders/conv2dWeightGradient/sum.wgsl';
+import naiveSource from '../../../shaders/conv2d/bias-gradient-naive.wgsl';
+import splitSource from '../../../shaders/conv2d/bias-gradient-split.wgsl';
+import sumSource from '../../../shaders/conv2d/gradient-sum.wgsl';
 import type { Variant } from '../../autograd/op.js';
 import { arg, type Call, grid, type Launch } from '../../autograd/op.js';
 import { shader } from '../../gpu/shader.js';

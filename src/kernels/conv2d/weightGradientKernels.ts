@@ -1,9 +1,9 @@
-import naiveSource from '../../../shaders/conv2dWeightGradient/naive.wgsl';
-import narrowSource from '../../../shaders/conv2dWeightGradient/narrow.wgsl';
-import splitSource from '../../../shaders/conv2dWeightGradient/split.wgsl';
-import subgroupSource from '../../../shaders/conv2dWeightGradient/subgroup.wgsl';
-import sumSource from '../../../shaders/conv2dWeightGradient/sum.wgsl';
-import tiledSource from '../../../shaders/conv2dWeightGradient/tiled.wgsl';
+import sumSource from '../../../shaders/conv2d/gradient-sum.wgsl';
+import naiveSource from '../../../shaders/conv2d/weight-gradient-naive.wgsl';
+import narrowSource from '../../../shaders/conv2d/weight-gradient-narrow.wgsl';
+import splitSource from '../../../shaders/conv2d/weight-gradient-split.wgsl';
+import subgroupSource from '../../../shaders/conv2d/weight-gradient-subgroup.wgsl';
+import tiledSource from '../../../shaders/conv2d/weight-gradient-tiled.wgsl';
 import { type Arg, arg, type Call, grid, type Launch, type Variant, vec4Ready } from '../../autograd/op.js';
 import { type Shader, shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';

@@ -1,12 +1,12 @@
-import countSource from '../../shaders/finite/count.wgsl';
-import { type EncodedDispatch, encodeDispatches } from '../gpu/encode.js';
-import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
-import type { Outcomes } from '../gpu/error-scopes.js';
-import type { NonFinite } from '../gpu/errors.js';
-import { shader } from '../gpu/shader.js';
-import type { ParameterSet } from './leaves.js';
-import { grid } from './op.js';
-import { ParameterStorage } from './storage.js';
+import countSource from '../../../shaders/finite/count.wgsl';
+import type { ParameterSet } from '../../autograd/leaves.js';
+import { grid } from '../../autograd/op.js';
+import { ParameterStorage } from '../../autograd/storage.js';
+import { type EncodedDispatch, encodeDispatches } from '../../gpu/encode.js';
+import { type Engine, GPU_BUFFER } from '../../gpu/engine.js';
+import type { Outcomes } from '../../gpu/error-scopes.js';
+import type { NonFinite } from '../../gpu/errors.js';
+import { shader } from '../../gpu/shader.js';
 
 const count = shader('finite/count', countSource);
 
