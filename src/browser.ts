@@ -1,30 +1,31 @@
 import { loadTuning } from './browser-tuning.js';
+import { environment } from './environment.js';
 import { anyOf, checked, type Kind, oneOf, STRING } from './gpu/arguments.js';
 import { requestDevice } from './gpu/device.js';
 import { DEVICE, Engine } from './gpu/engine.js';
 import { AdapterError, UsageError } from './gpu/errors.js';
 import { type AdapterIdentity, TUNING, type Tuning } from './gpu/tuner.js';
-import { place } from './place.js';
 
 export { loadTuning, saveTuning } from './browser-tuning.js';
 export * from './index.js';
 
 export interface OpenOptions {
-  /** A device that the page owns and keeps: it is used with the features and limits that it has, and never destroyed. */
+  /** A device that the page owns. It is used with its features and limits, and never destroyed. */
   device?: GPUDevice;
-  /** An adapter that the page has asked for, or which to ask for; `high-performance` when absent. */
+  /** An adapter of the page, or the kind of adapter to request. Default: `high-performance`. */
   adapter?: GPUAdapter | 'high-performance' | 'low-power' | 'software';
-  /** Label put before every GPU object's own. */
+  /** A prefix of the label of every GPU object. */
   label?: string;
-  /** Measured choices of kernels, or `false` for none. When absent, those kept in IndexedDB for this adapter, if any. */
+  /** Measured choices of kernels, or `false` for none. Default: the choices stored in IndexedDB for this adapter, if any. */
   tuning?: Tuning | false;
 }
 
 const ADAPTER: Kind = ['a GPUAdapter', (v) => typeof (v as GPUAdapter)?.requestDevice === 'function'];
 
 /**
- * Opens a device in a page, a Web Worker or Deno, or wraps one that the caller owns. Throws `AdapterError` that says what to
- * switch on or to import instead when there is no adapter, `UsageError` for a tuning of another adapter or library version.
+ * Opens a device in a page, a Web Worker or Deno, or wraps one that the caller owns. Without an adapter it throws an
+ * `AdapterError` that says what to switch on, or what to import instead. A tuning of another adapter or library version is a
+ * `UsageError`.
  */
 export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
   const kinds = {
@@ -41,7 +42,7 @@ export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
     const adapter = await adapterOf(options.adapter ?? 'high-performance');
     adapterInfo = adapter.info;
     device = await requestDevice(adapter, label).catch((error: Error) => {
-      throw new AdapterError(`the WebGPU adapter gives no device: ${error.message}. ${place().advice}`);
+      throw new AdapterError(`the WebGPU adapter gives no device: ${error.message}. ${environment().advice}`);
     });
   }
   const engine = new Engine(device, { label, adapterInfo });
@@ -55,9 +56,9 @@ async function adapterOf(wanted: Exclude<OpenOptions['adapter'], undefined>): Pr
   const gpu = typeof navigator === 'undefined' ? undefined : (navigator as { gpu?: GPU }).gpu;
   if (!gpu && typeof isSecureContext !== 'undefined' && !isSecureContext)
     throw new AdapterError(
-      `WebGPU is kept from pages that are not secure, and ${location.origin} is not. Serve this page over https:, or from localhost.`,
+      `WebGPU is only available to secure pages, and ${location.origin} is not secure. Serve this page over https:, or from localhost.`,
     );
-  const { name, advice } = place();
+  const { name, advice } = environment();
   if (!gpu) throw new AdapterError(`${name} has no WebGPU, or it is switched off. ${advice}`);
   const options: GPURequestAdapterOptions =
     wanted === 'software' ? { forceFallbackAdapter: true } : { powerPreference: wanted };
@@ -74,7 +75,7 @@ async function tuningFor(wanted: OpenOptions['tuning'], adapter: AdapterIdentity
   return loadTuning(adapter).then(
     (stored) => stored.tuning,
     (error) => {
-      // IndexedDB may be absent, blocked or silent; the rule chooses then.
+      // IndexedDB may be absent, blocked, or may not answer. Kernels are then chosen by rule.
       if (error instanceof UsageError) return undefined;
       throw error;
     },

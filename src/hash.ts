@@ -1,4 +1,7 @@
-/** 64 bits over 32-bit words as 16 hexadecimal digits: two lanes of FNV-1a. Tells contents apart; no protection from forgery. */
+/**
+ * A 64-bit hash of 32-bit words as 16 hexadecimal digits: two lanes of FNV-1a. It tells contents apart, but does not protect against
+ * forgery.
+ */
 export function hashWords(words: Uint32Array): string {
   let a = 0x811c9dc5;
   let b = 0x9e3779b9;
@@ -10,7 +13,7 @@ export function hashWords(words: Uint32Array): string {
   return hex(a) + hex(b);
 }
 
-/** The same over the UTF-16 units of a text. */
+/** The same hash of the UTF-16 units of a text. */
 export function hashText(text: string): string {
   return hashWords(Uint32Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)));
 }

@@ -1,36 +1,35 @@
-/** One store of a database in IndexedDB; it is made on first use. */
-export interface Place {
+/** Names an object store in a database of IndexedDB, which is made on first use. */
+export interface StoreName {
   readonly database: string;
   readonly store: string;
 }
 
-/** A request of IndexedDB as a promise. */
-export function settled<T>(request: IDBRequest<T>): Promise<T> {
+/** A promise of the result of an IndexedDB request. */
+export function resultOf<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
 }
 
-/** How long a database may take to open. Some browsers leave the request without an answer. */
+/** How long a database may take to open. Some browsers never answer the request. */
 const OPEN_MS = 5000;
 
-/** The open database. */
-async function opened(factory: IDBFactory, { database, store }: Place): Promise<IDBDatabase> {
+async function openDatabase(factory: IDBFactory, { database, store }: StoreName): Promise<IDBDatabase> {
   const request = factory.open(database, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(store);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const give = (why: string) => reject(new Error(`the database ${database} ${why}`));
-    request.onblocked = () => give('is being changed by another page');
-    timer = setTimeout(() => give(`did not open within ${OPEN_MS / 1000} s`), OPEN_MS);
+  const failure = new Promise<never>((_, reject) => {
+    const fail = (why: string) => reject(new Error(`the database ${database} ${why}`));
+    request.onblocked = () => fail('is being changed by another page');
+    timer = setTimeout(() => fail(`did not open within ${OPEN_MS / 1000} s`), OPEN_MS);
   });
-  const answer = settled(request);
+  const opened = resultOf(request);
   try {
-    return await Promise.race([answer, late]);
+    return await Promise.race([opened, failure]);
   } catch (error) {
-    // One that opens after all would keep others from changing it.
-    answer.then(
+    // A database that opens later must be closed, since it would keep other pages from changing it.
+    opened.then(
       (database) => database.close(),
       () => {},
     );
@@ -43,18 +42,18 @@ async function opened(factory: IDBFactory, { database, store }: Place): Promise<
 /** Runs `body` in one transaction; resolves with its result once everything is written. */
 export async function transact<T>(
   factory: IDBFactory,
-  place: Place,
+  { database: name, store }: StoreName,
   mode: IDBTransactionMode,
   body: (store: IDBObjectStore) => Promise<T>,
 ): Promise<T> {
-  const database = await opened(factory, place);
+  const database = await openDatabase(factory, { database: name, store });
   try {
-    const transaction = database.transaction(place.store, mode);
+    const transaction = database.transaction(store, mode);
     const done = new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);
     });
-    const [result] = await Promise.all([body(transaction.objectStore(place.store)), done]);
+    const [result] = await Promise.all([body(transaction.objectStore(store)), done]);
     return result;
   } finally {
     database.close();

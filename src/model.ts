@@ -1,4 +1,4 @@
-/** The pose-GAN on the engine, in a page as in Node: generating, training, its files, and the synthetic people to train on. */
+/** The pose-GAN for pages and for Node: generating, training, its files, and drawn people to train on. */
 export { type Batch, Batches } from './data/batches.js';
 export { type DataSource, type Dataset, type DatasetOptions, openDataset } from './data/dataset.js';
 export { drawnSource } from './data/files-source.js';

@@ -116,8 +116,8 @@ describe('comparison', () => {
     expect(doc.adapter.limits.maxBufferSize).toBeGreaterThan(0);
     for (const [text, error] of [
       ['{', /a.json is not JSON/],
-      ['null', /a.json is no benchmark/],
-      ['{"rows":[]}', /a.json is no benchmark/],
+      ['null', /a.json is not a benchmark/],
+      ['{"rows":[]}', /a.json is not a benchmark/],
       [JSON.stringify({ ...doc, version: 99 }), /format 99, this version reads 1/],
       [JSON.stringify({ ...doc, rows: [{ room: 'x' }] }), /without adapter or whole rows/],
       [JSON.stringify({ ...doc, adapter: undefined }), /without adapter or whole rows/],

@@ -138,7 +138,7 @@ describe('deviation', () => {
 
   test('a variant on the small cases it fits; a wrong oracle shows', async () => {
     const { op, uses } = knownOps(rooms).get('leakyRelu') ?? {};
-    if (!op || !uses) throw new Error('leakyRelu is no op');
+    if (!op || !uses) throw new Error('leakyRelu is not an op');
     const own = uses.filter((u) => u.room.name === 'leakyRelu');
     const vec4 = await deviationOnCases(engine, own, op, 'vec4');
     const naive = await deviationOnCases(engine, own, op, 'naive');

@@ -46,7 +46,7 @@ describe('texts', () => {
     ['UTF-16 the other way round without a mark', utf16('[1]', true), /is a text in UTF-16/],
     ['UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x5b, 0, 0, 0]), /is a text in UTF-32/],
     ['UTF-32 without a mark', Buffer.from([0x5b, 0, 0, 0, 0x5d, 0, 0, 0]), /is a text in UTF-32/],
-    ['Latin-1', Buffer.from('["é"]', 'latin1'), /is no text in UTF-8/],
+    ['Latin-1', Buffer.from('["é"]', 'latin1'), /is not UTF-8 text/],
     ['zero bytes', Buffer.from('name\0'), /zero bytes/],
     ['nothing', new Uint8Array(), /is an empty file/],
     ['an HTML page', Buffer.from('<!DOCTYPE html><html>'), /is an HTML page\. A server gave a page/],
@@ -77,7 +77,7 @@ describe('texts', () => {
     expect(() => decodeText(new Uint8Array(5), 'x', 'file', 4)).toThrow(/more than the 0 MB/);
     expect(() => readText('/dev/zero', 'config file', 1000)).toThrow(/config file \/dev\/zero: it has more than/);
     expect(() => readBytes('/dev/zero', 'checkpoint')).toThrow(
-      'the checkpoint /dev/zero is no ordinary file and goes on for more than 256 MB; save it as a file first',
+      'the checkpoint /dev/zero is not a regular file and goes on for more than 256 MB; save it as a file first',
     );
   });
 });
@@ -194,9 +194,9 @@ describe('tables', () => {
   });
 
   test.each([
-    ['[NaN]', /row 2: keypoints_y of a\.png is no JSON array: \[NaN\]/],
-    ['[Infinity]', /is no JSON array/],
-    [`[${'1,'.repeat(1e5)}1]`, /keypoints_y of a\.png is no JSON array: \[1,1,/],
+    ['[NaN]', /row 2: keypoints_y of a\.png is not a JSON array: \[NaN\]/],
+    ['[Infinity]', /is not a JSON array/],
+    [`[${'1,'.repeat(1e5)}1]`, /keypoints_y of a\.png is not a JSON array: \[1,1,/],
     [`[${Array(18).fill(1e300)}]`, /has 1e\+300 for nose; integers/],
     [`[${Array(18).fill('[]')}]`, /has \[\] for nose/],
   ])('the joints %j are refused', (joints, message) => {
@@ -233,7 +233,7 @@ describe('tables', () => {
     expect(() => identityPattern('^(a+)+$', names, 200)).toThrow(
       /the identity pattern \^\(a\+\)\+\$ did not come to an end within 0\.2 s, at the name a{60}!/,
     );
-    expect(() => identityPattern('(', [])).toThrow(/the identity pattern \( is no regular expression/);
+    expect(() => identityPattern('(', [])).toThrow(/the identity pattern \( is not a regular expression/);
     const rule = identityPattern('^(.*id\\d+)_', ['MENJackets_Vestsid01_1front.jpg', 'other.jpg']);
     expect([rule('MENJackets_Vestsid01_1front.jpg'), rule('other.jpg')]).toEqual(['MENJackets_Vestsid01', undefined]);
   });
@@ -285,7 +285,7 @@ describe('configurations', () => {
       /options-null\.json must be an object/,
     );
     expect(() => readSkeleton(caseFile('config/skeleton-null-part.json'))).toThrow(
-      /skeleton-null-part\.json is no skeleton: "parts\[0\]" must be an object, got null/,
+      /skeleton-null-part\.json is not a skeleton: "parts\[0\]" must be an object, got null/,
     );
   });
 
@@ -320,6 +320,6 @@ describe('configurations', () => {
   ])('the skeleton %# is refused with file and field', (skeleton, message) => {
     expect(() => parseSkeleton(skeleton, 's.json')).toThrow(UsageError);
     expect(() => parseSkeleton(skeleton, 's.json')).toThrow(message);
-    expect(() => parseSkeleton(skeleton, 's.json')).toThrow(/^s\.json is no skeleton: /);
+    expect(() => parseSkeleton(skeleton, 's.json')).toThrow(/^s\.json is not a skeleton: /);
   });
 });

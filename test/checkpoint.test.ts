@@ -209,7 +209,7 @@ test('what does not fit is listed, with shapes and advice', () => {
 });
 
 test.each([
-  ['another file', { format: 'other' }, /x is no webgpu-pose-gan checkpoint: its metadata says "other"/],
+  ['another file', { format: 'other' }, /x is not a webgpu-pose-gan checkpoint: its metadata says "other"/],
   ['a newer format', { version: '2', library: '9.9.9' }, /format version 2.*reads 1.*9\.9\.9/],
   ['a bad step', { step: '-1' }, /field step is -1/],
   ['no JSON', { config: '{' }, /field config is not JSON/],
@@ -252,7 +252,7 @@ test('the training state brings moments and counters back, and knows its weights
   expect(() => fromStateFile(stored, 's', fromCheckpoint(file(5, 2), 'x'), nets)).toThrow(
     /not the training state of x/,
   );
-  expect(() => fromStateFile(bytes, 's', fromCheckpoint(bytes, 'x'), nets)).toThrow(/s is no .* training state/);
+  expect(() => fromStateFile(bytes, 's', fromCheckpoint(bytes, 'x'), nets)).toThrow(/s is not a .* training state/);
   const partial = edited(stored, {}, (t) => t.delete('v.discriminator.0.weight'));
   expect(() => fromStateFile(partial, 's', fromCheckpoint(bytes, 'x'), nets)).toThrow(
     /v\.discriminator\.0\.weight .* missing/,

@@ -62,8 +62,13 @@ test.each([
     HEADER,
     /row 2: keypoints_y of 2_b\.jpg has 17 values.*"person" has 18/,
   ],
-  ['no JSON', `${good}\n2_b.jpg: ${list(() => 1)}: [1, 2,`, HEADER, /row 4: keypoints_x of 2_b\.jpg is no JSON array/],
-  ['no array', '2_b.jpg: 5: 6', HEADER, /row 2: .*no JSON array: 5/],
+  [
+    'no JSON',
+    `${good}\n2_b.jpg: ${list(() => 1)}: [1, 2,`,
+    HEADER,
+    /row 4: keypoints_x of 2_b\.jpg is not a JSON array/,
+  ],
+  ['no array', '2_b.jpg: 5: 6', HEADER, /row 2: .*not a JSON array: 5/],
   [
     'a fraction',
     `2_b.jpg: ${list(() => 1)}: ${list((i) => i + 0.5)}`,

@@ -57,7 +57,7 @@ describe('typed errors', () => {
     plan.destroy();
   });
 
-  test('a variable that is no argument of the op is named', async () => {
+  test('a variable that is not an argument of the op is named', async () => {
     const stray = await custom(
       'stray',
       `${HEAD.replace(' x:', ' elsewhere:')}@compute @workgroup_size(1) fn main() { y[0] = elsewhere[0]; }`,

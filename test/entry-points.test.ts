@@ -60,7 +60,7 @@ describe('open() of the browser entry where there is no adapter', () => {
     [
       'a page that is not secure',
       { navigator: { userAgent: 'Chrome/143' }, isSecureContext: false, location: { origin: 'http://far' } },
-      /kept from pages that are not secure, and http:\/\/far is not/,
+      /only available to secure pages, and http:\/\/far is not secure/,
     ],
     [
       'Safari with a broken driver',
@@ -114,7 +114,7 @@ describe('open() on a device of the host, whatever IndexedDB does', () => {
       'that never answers': () => void vi.advanceTimersByTime(5000),
     };
   for (const [what, answer] of Object.entries(answers))
-    test(`a database ${what} is no failure`, async () => {
+    test(`a database ${what} is not a failure`, async () => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
       vi.stubGlobal('indexedDB', {
         open: () => {
@@ -129,7 +129,7 @@ describe('open() on a device of the host, whatever IndexedDB does', () => {
       expect(engine.device).toBe(host.device);
     });
 
-  test('none at all, or one that may not be touched, is no failure', async () => {
+  test('none at all, or one that may not be touched, is not a failure', async () => {
     vi.stubGlobal('indexedDB', undefined);
     expect((await open({ device: host.device })).tuning).toBeUndefined();
     const open_ = () => {

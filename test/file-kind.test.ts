@@ -104,7 +104,7 @@ test('a reader’s refusal becomes one that says what the file is, but for damag
   };
   const html = refusal(bytes('<!doctype html><title>Log in</title>'));
   expect(html).toBeInstanceOf(UsageError);
-  expect(html?.message).toMatch(/^w is no safetensors file: it is an HTML page\. .*\/resolve\//);
+  expect(html?.message).toMatch(/^w is not a safetensors file: it is an HTML page\. .*\/resolve\//);
   expect(refusal(bytes("\x93NUMPY\x01\0v\0{'descr'"))?.message).toMatch(/NumPy array \(\.npy\).*safetensors\.numpy/);
   expect(refusal(writeSafetensors(new Map()).subarray(0, 9))?.message).toMatch(/cut short/);
   const other = new RangeError('another');

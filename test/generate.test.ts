@@ -34,7 +34,7 @@ import {
 
 prepare();
 
-describe('a checkpoint with a weight that is no number', () => {
+describe('a checkpoint with a weight that is not a number', () => {
   test.each([
     ['generate', () => [...person(), '--target', imageAt('a_2.png'), '--out', join(out, 'x.png')]],
     ['animate', () => [...person(), '--sequence', 'walk', '--out', join(out, 'x')]],
@@ -56,7 +56,7 @@ describe('a checkpoint with a weight that is no number', () => {
   });
 });
 
-test('a generator whose picture is no numbers says so, and gives no black one', async () => {
+test('a generator whose picture is not all numbers says so, and gives no black one', async () => {
   const model = await Generator.create(await sharedEngine(), config, 1);
   const bias = model.set.names.filter((n) => n.endsWith('.bias')).at(-1) as string;
   const pair = { image: picture(2), pose: POSES['a_1.png'] as Pose, target: POSES['a_2.png'] as Pose };
@@ -120,7 +120,7 @@ describe('generate', () => {
       /no row for z\.png, only for a_1\.png, .* and 1 more/,
     ],
     ['a missing trunk joint', () => [...person(), '--target', imageAt('a_4.png')], /a_4\.png in .* has no right_hip/],
-    ['a pose that is none', () => [...person(), '--target', 'sit'], /"sit" is no pose; it can be FILE\.csv#NAME/],
+    ['a pose that is none', () => [...person(), '--target', 'sit'], /"sit" is not a pose; it can be FILE\.csv#NAME/],
     ['a missing JSON file', () => [...person(), '--target', 'sit.json'], /cannot read the poses sit\.json/],
     [
       'an image without a table',

@@ -154,7 +154,7 @@ test('bytes behind the end are ignored, image data may come in parts, an animati
   expect(readImage(`${CASES}/tail-512-zeros.png`)).toMatchObject({ width: 13, height: 11 });
 });
 
-test('a missing checksum of the packed data is no loss, as every row is there', () => {
+test('a missing checksum of the packed data is not a loss, as every row is there', () => {
   const packed = deflateSync(smallRows);
   const bytes = file(ihdr(small), { type: 'IDAT', data: packed.subarray(0, packed.length - 4) }, end);
   expect(decodeImage(bytes, 'a.png')).toEqual(decodeImage(plain, 'a.png'));

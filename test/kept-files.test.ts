@@ -126,7 +126,7 @@ describe('files that are loaded as machine code', () => {
     mkdirSync(join(base, 'aim'), { mode: 0o700 });
     mkdirSync(dirname(files.slot));
     symlinkSync(join(base, 'aim'), files.slot);
-    expectElsewhere(files, /is no folder; remove it/);
+    expectElsewhere(files, /is not a folder; remove it/);
     expect(readdirSync(join(base, 'aim'))).toEqual([]);
   });
 

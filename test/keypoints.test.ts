@@ -155,7 +155,7 @@ describe('files of pose estimators', () => {
       { people: [{ pose_keypoints_2d: Array(45).fill(1) }] },
       /pose_keypoints_2d has 15 keypoints; read are .*OpenPose \(18 or 25\)/,
     ],
-    [{ people: [{ pose_keypoints_2d: Array(55).fill(1) }] }, /has 55 numbers, which are no triples/],
+    [{ people: [{ pose_keypoints_2d: Array(55).fill(1) }] }, /has 55 numbers, which are not triples/],
     [
       { people: [{ pose_keypoints_2d: ['x', 1, 1, ...Array(51).fill(1)] }] },
       /has \["x",1,1\] for nose; .* must be numbers/,

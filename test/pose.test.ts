@@ -219,7 +219,7 @@ describe('skeletons', () => {
       /twice/,
     ],
     [
-      'a mirror that is no limb',
+      'a mirror that is not a limb',
       (s) => {
         s.parts[2].mirror = 'torso';
       },
@@ -247,7 +247,7 @@ describe('skeletons', () => {
       /"name"/,
     ],
     [
-      'a mirror that is no pair',
+      'a mirror that is not a pair',
       (s) => {
         s.mirror[0] = ['nose'];
       },

@@ -203,8 +203,8 @@ test('user, password and query are sent, and never shown', async () => {
 describe('redirects', () => {
   test.each([
     ['round', /redirected more than 5 times/],
-    ['to a file', /redirected to file:\/\/\/etc\/passwd, which is no http or https address/],
-    ['to a script', /redirected to data:text\/plain,x, which is no http/],
+    ['to a file', /redirected to file:\/\/\/etc\/passwd, which is not an http or https address/],
+    ['to a script', /redirected to data:text\/plain,x, which is not an http/],
     ['nowhere', /redirected to nowhere/],
   ])('%s: an error', async (path, message) => {
     await expect(read(path)).rejects.toThrow(message);

@@ -93,7 +93,7 @@ describe('a run', () => {
       /^after iteration 4, 1 of the 756 values of v\.generator\.appear/,
     ],
     ['weight', 'row', 100, 'parameters/generator#0', /^after iteration 5, \d+ of the 756 values of generator\.appear/],
-  ])('ends before a %s that is no number gets into a %s', async (_, what, saveEvery, slab, message) => {
+  ])('ends before a %s that is not a number gets into a %s', async (_, what, saveEvery, slab, message) => {
     let plant = () => {};
     const opened = async () => {
       const engine = await open();

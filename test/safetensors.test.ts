@@ -140,9 +140,9 @@ test.each<[string, Uint8Array, RegExp]>([
   ['a shape beyond all files', one('[9007199254740991,9007199254740991]'), /larger than any file/],
   ['a shape beyond all files times 0', one('[9007199254740991,2,0]', 0, 0), /larger than any file/],
   ['a size beyond 2^53', one('[9007199254740993]'), /the shape \[9007199254740992\], not a list of sizes/],
-  ['a size of 1.0', one('[1.0]'), /\[1\.0\].* is no count/],
-  ['a size of 1e0', one('[1e0]'), /\[1e0\].* is no count/],
-  ['a size of -0', one('[-0]', 0, 0), /\[-0\].* is no count/],
+  ['a size of 1.0', one('[1.0]'), /\[1\.0\].* is not a count/],
+  ['a size of 1e0', one('[1e0]'), /\[1e0\].* is not a count/],
+  ['a size of -0', one('[-0]', 0, 0), /\[-0\].* is not a count/],
   ['a size that is text', one('["1"]'), /the shape \["1"\], not a list/],
   [
     'half a byte',
@@ -163,9 +163,9 @@ test.each<[string, Uint8Array, RegExp]>([
   ['no offsets', raw('{"a":{"dtype":"U8","shape":[1]}}', 1), /data_offsets nothing, not two places/],
   ['three offsets', raw('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}', 2), /not two places/],
   ['null for a tensor', raw('{"a":null}'), /tensor "a" has no dtype/],
-  ['metadata that is no text', raw('{"__metadata__":{"x":1}}'), /metadata "x" is 1, not a text/],
+  ['metadata that is not a text', raw('{"__metadata__":{"x":1}}'), /metadata "x" is 1, not a text/],
   ['metadata that is a list', raw('{"__metadata__":[]}'), /__metadata__ is \[\], not an object/],
-  ['a header that is a list', raw('[  ]'), /no JSON object/],
+  ['a header that is a list', raw('[  ]'), /not a JSON object/],
   [
     'a header in Latin-1',
     raw(
@@ -176,7 +176,7 @@ test.each<[string, Uint8Array, RegExp]>([
   ],
   ['a byte order mark', raw(`\ufeff{"a":${u8(0, 1)}}`, 1), /not usable JSON/],
   ['zeros behind the header', raw(`{"a":${u8(0, 1)}}\0\0`, 1), /not usable JSON/],
-  ['half a surrogate pair', raw(`{"${surrogate}":${u8(0, 1)}}`, 1), /no Unicode text/],
+  ['half a surrogate pair', raw(`{"${surrogate}":${u8(0, 1)}}`, 1), /not Unicode text/],
   ['lists 1000 deep', raw(`{"a":${'['.repeat(1000)}${']'.repeat(1000)}}`), /nests more than 64 levels/],
   ['a header longer than the file', raw('{}', 0, 100n), /header of 100 bytes does not fit into 10 bytes/],
   ['a header of 100 MB and one byte', raw('{}', 0, 100_000_001n), /header of 100000001 bytes; 2 … 100000000/],

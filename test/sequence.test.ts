@@ -29,8 +29,8 @@ describe('poses from JSON', () => {
     [{ nose: [1] }, /\[1\] for nose/],
     [{ nose: [-4, 2] }, /\[-4,2\] for nose/],
     [{ nose: ['1', 2] }, /for nose/],
-    ['x', /a\.json is no pose but "x"/],
-    [null, /is no pose/],
+    ['x', /a\.json is not a pose but "x"/],
+    [null, /is not a pose/],
   ])('%j is refused', (json, message) => {
     expect(() => parsePose(json, 'a.json', PERSON)).toThrow(message);
   });

@@ -135,7 +135,7 @@ describe('the loop', () => {
     expect(trainer.looked).toEqual([2, 3, 6, 7]);
   });
 
-  test('ends when a loss is no number', async () => {
+  test('ends when a loss is not a number', async () => {
     const trainer = counting((step) => (step === 4 ? Number.NaN : 1));
     const told: number[] = [];
     const run = iterate(trainer, {
@@ -154,7 +154,7 @@ describe('the loop', () => {
   test.each([
     ['a row', (step: number) => step === 4, false],
     ['what is due', () => false, true],
-  ])('ends before %s when a parameter is no number, though every loss is', async (_, kept, dueThen) => {
+  ])('ends before %s when a parameter is not a number, though every loss is', async (_, kept, dueThen) => {
     const trainer = counting(() => 1, 4);
     const told: number[] = [];
     const run = iterate(trainer, {

@@ -45,14 +45,14 @@ describe('as JSON', () => {
 
   const file = (change: object) => ({ ...JSON.parse(JSON.stringify(one())), ...change });
   test.each<[string, () => unknown, RegExp]>([
-    ['a number', () => 7, /mine is no tuning/],
-    ['an array', () => [], /is no tuning/],
-    ['another file', () => ({ format: 'webgpu-pose-gan checkpoint' }), /is no tuning; make one with pose-gan tune/],
+    ['a number', () => 7, /mine is not a tuning/],
+    ['an array', () => [], /is not a tuning/],
+    ['another file', () => ({ format: 'webgpu-pose-gan checkpoint' }), /is not a tuning; make one with pose-gan tune/],
     ['a later format', () => file({ version: 2 }), /format version 2, this library reads 1/],
     ['no library', () => file({ library: undefined }), /version of the library/],
     ['half an adapter', () => file({ adapter: { vendor: 'x' } }), /adapter by vendor, architecture/],
     ['no choices', () => file({ choices: [] }), /has no choices/],
-    ['a bare name', () => file({ choices: { k: 'subgroup' } }), /"k" that is no object/],
+    ['a bare name', () => file({ choices: { k: 'subgroup' } }), /"k" that is not an object/],
     ['no rule', () => file({ choices: { k: { ...choice, rule: '' } } }), /lacks its variant or the rule/],
     ['no times', () => file({ choices: { k: { ...choice, times: { a: 'fast' } } } }), /no times in microseconds/],
     ['an untimed one', () => file({ choices: { k: { ...choice, times: { b: 1 } } } }), /has no time of a/],
@@ -94,7 +94,7 @@ describe('files', () => {
     const path = saveTuning(one()) as string;
     for (const [content, reason] of [
       ['{', /is not JSON/],
-      ['{}', /is no tuning/],
+      ['{}', /is not a tuning/],
       [JSON.stringify(one('k', elsewhere())), /was measured on "another card"/],
       [JSON.stringify(one('k', here(), '0.0.1')), /was measured by version 0\.0\.1/],
     ] as const) {
@@ -116,7 +116,7 @@ describe('files', () => {
     expect(() => loadTuning(elsewhere())).toThrow(/mine\.json was measured on/);
     expect(() => saveTuning(one('k', elsewhere()))).toThrow(/name another file/);
     writeFileSync(path, '"my diary"');
-    expect(() => saveTuning(one())).toThrow(/is no tuning/);
+    expect(() => saveTuning(one())).toThrow(/is not a tuning/);
     expect(readFileSync(path, 'utf8')).toBe('"my diary"');
     process.env.POSE_GAN_TUNING = 'off';
     expect(loadTuning(here())).toEqual({});

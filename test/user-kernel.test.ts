@@ -258,7 +258,7 @@ describe('errors', () => {
     await expect(within(1000, 'quick', Promise.resolve(3))).resolves.toBe(3);
   });
 
-  test('a variable that is declared and never used is no obstacle', async () => {
+  test('a variable that is declared and never used is not an obstacle', async () => {
     const unused = changed('if (p.biased != 0u) { sum += bias[p.bias_offset + o]; }', '');
     expect(await check(unused, '3×7×6×7')).toMatchObject({ passed: true });
   });

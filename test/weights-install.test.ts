@@ -111,7 +111,7 @@ describe('installing', () => {
       [['vgg19', 'package.json'], /neither a safetensors file nor one of PyTorch/],
       [['vgg19', 'nowhere.pth'], /cannot read the weights nowhere\.pth/],
       [['--url', 'http://x'], /--url goes with vgg19/],
-      [['vgg19', '--url', 'ftp://x'], /no http or https address/],
+      [['vgg19', '--url', 'ftp://x'], /not an http or https address/],
     ] as const) {
       expect(await main(['weights', ...words, '--folder', to])).toBe(2);
       expect(String(problems.mock.lastCall?.[0])).toMatch(message);
@@ -178,7 +178,7 @@ describe('from a server', () => {
     ['/whole', /ignores byte ranges.*Download it/, PoseGanError],
     ['/missing', /answers 404/, PoseGanError],
     ['/short', /cut short/, PoseGanError],
-    ['/text', /no safetensors file: its first 8 bytes/, UsageError],
+    ['/text', /not a safetensors file: its first 8 bytes/, UsageError],
   ])('%s is an error that says what to do', async (path, message, kind) => {
     const reading = readRemoteTensors(`${base}${path}`, () => ['features.0.bias']);
     await expect(reading).rejects.toThrow(message);

@@ -51,7 +51,7 @@ test('tensors of one storage all have their values', () => {
   expect(got.c).toEqual(got.a);
 });
 
-test('a training state beside the weights is no hindrance: numbers name no tensor', () => {
+test('a training state beside the weights is not a hindrance: numbers name no tensor', () => {
   const optimizer = dict({ state: `}(${int(0)}${dict({ exp_avg: six })}u` });
   expect(Object.keys(values(zipped(dict({ state_dict: dict({ w: six }), optimizer }))))).toEqual(['state_dict.w']);
 });
@@ -162,7 +162,7 @@ describe('names of classes', () => {
     ['torchvision.models.vgg', 'VGG', /whole model/],
     ['__main__', 'Net', /whole model/],
     ['__torch__.torchvision.models.vgg', 'VGG', /whole model/],
-    ['torch._utils', '_rebuild_sparse_tensor', /a tensor in it is no plain array/],
+    ['torch._utils', '_rebuild_sparse_tensor', /a tensor in it is not a plain array/],
     ['argparse', 'Namespace', /more than tensors/],
     ['numpy.core.multiarray', 'scalar', /more than tensors/],
     ['builtins', 'eval', /more than tensors/],

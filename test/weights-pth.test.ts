@@ -91,7 +91,7 @@ test.each([
   ['big-endian numbers', () => zip({ 'data.pkl': pickled([1], [1]), byteorder: text('big') }), /big-endian/],
   ['no tensor', () => file(Uint8Array.of(0x80, 2, 0x7d, 0x2e)), /holds no tensor/],
   ['another pickle', () => Uint8Array.of(0x80, 2, 0x4b, 1, 0x2e), /not one of torch\.save/],
-  ['text', () => text('hello, this is no file of weights'), /neither a zip file nor a pickle/],
+  ['text', () => text('hello, this is not a file of weights'), /neither a zip file nor a pickle/],
 ])('%s is refused, with what to do', (_, make, message) => {
   expect(() => readPth(make(), 'w.pth')).toThrow(message);
   expect(() => readPth(make(), 'w.pth')).toThrow(/^w\.pth is not a usable PyTorch file.*state_dict/);

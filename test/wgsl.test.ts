@@ -285,7 +285,7 @@ describe('a kernel author’s file', () => {
       'two uniform variables',
       '@group(0) @binding(9) var<uniform> q: vec4f;',
       '_ = q;',
-      /line \d+: variable p is uniform as q is; one is all/,
+      /line \d+: variable p is uniform, as is q; a kernel can have only one/,
     ],
   ])('with %s is refused by name', async (_, head, use, message) => {
     await expect(check(`${head}\n${conv.replace('let n = row', `${use} let n = row`)}`)).rejects.toThrow(message);

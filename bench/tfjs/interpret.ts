@@ -82,7 +82,7 @@ export function interpret(tf: typeof Core, wanted: Tensor, known: Map<Tensor, Co
   const rule = RULES[node.op.name];
   if (!rule || (wanted.index !== 0 && !EVERY_RESULT.has(node.op.name)))
     throw new Error(`no rule says how TensorFlow.js computes ${node.op.name} (${wanted})`);
-  // The state of the random generator is no argument of TensorFlow.js's dropout.
+  // The state of the random generator is not an argument of TensorFlow.js's dropout.
   const args = node.op.name === 'dropout' ? node.inputs.slice(0, 1) : node.inputs;
   const values = args.flatMap((t) => (t ? [interpret(tf, t, known)] : []));
   const value = rule(tf, values, node, wanted.index);

@@ -4,7 +4,7 @@ import type { Step } from '../compiler/bind.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Phase } from '../model/training.js';
 
-/** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; nothing for what is no parameter. */
+/** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; nothing for what is not a parameter. */
 function parameterLayer({ node, name }: Tensor): string | undefined {
   // A layer may use its weights with channels of zeros added.
   const [padded] = node.op.name === 'padChannels' ? node.inputs : [];

@@ -132,7 +132,7 @@ export function benchDocument(
 export function parseBench(text: string, name: string): BenchDocument {
   const found = parseJson(text, name) as Partial<BenchDocument> | null;
   if (found?.format !== FORMAT)
-    throw new UsageError(`${name} is no benchmark; give a file that pose-gan bench --out wrote`);
+    throw new UsageError(`${name} is not a benchmark; give a file that pose-gan bench --out wrote`);
   if (found.version !== FORMAT_VERSION)
     throw new UsageError(
       `${name} is a benchmark of format ${found.version}, this version reads ${FORMAT_VERSION}: measure again`,

@@ -13,7 +13,7 @@ const FEATURES: Readonly<Record<string, string>> = { f16: 'shader-f16', subgroup
  */
 export async function readKernel(engine: Engine, file: string, text: string, entry?: string): Promise<Shader> {
   const { parseWgsl } = await import('../gpu/wgsl.js');
-  // Editors of some systems begin a file with a byte order mark, which is no part of WGSL.
+  // Editors of some systems begin a file with a byte order mark, which is not part of WGSL.
   const code = text.replace(/^\uFEFF/, '');
   refuseImports(file, code);
   const label = entry === undefined ? file : `${file} (${entry})`;

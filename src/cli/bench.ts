@@ -59,7 +59,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const old = text(values, 'compare');
   const before = old ? parseBench(readText(old, 'benchmark'), old) : undefined;
   selected(rooms, filter);
-  // The engine's own choice is that of its rule: what a user has tuned is no part of the benchmark.
+  // The engine's own choice is that of its rule: what a user has tuned is not part of the benchmark.
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   try {
     if (!json) say(`adapter: ${engine.adapterName}`);

@@ -38,7 +38,7 @@ export function catchStrayErrors(command: string): void {
 }
 
 /**
- * Keeps an output that cannot be written from ending the process with a stack: a reader that went away (`| head`) is no error,
+ * Keeps an output that cannot be written from ending the process with a stack: a reader that went away (`| head`) is not an error,
  * and the work goes on; anything else, such as a full disk behind `>`, is told once and makes the exit code 1.
  */
 export function watchOutput(command: string): void {

@@ -158,7 +158,7 @@ function coordinates(text: string, what: string, skeleton: Skeleton): number[] {
   const count = skeleton.joints.length;
   // What is longer cannot be right, and would only fill the memory.
   const values = text.length <= MOST_CHARACTERS * (count + 1) ? arrayOf(text) : undefined;
-  if (!values) throw new UsageError(`${what} is no JSON array: ${shorten(text)}`);
+  if (!values) throw new UsageError(`${what} is not a JSON array: ${shorten(text)}`);
   if (values.length !== count)
     throw new UsageError(`${what} has ${values.length} values, the skeleton "${skeleton.name}" has ${count} joints`);
   const odd = values.findIndex((v) => !Number.isSafeInteger(v) || (v as number) < -1);

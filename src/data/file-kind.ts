@@ -103,7 +103,12 @@ const SIGNATURES: readonly Signature[] = [
  * something else, otherwise the reader's own. `refused` says
  * what the file is not. Readers that pages load do without this table.
  */
-export function explained(error: unknown, bytes: Uint8Array, name: string, refused = 'no safetensors file'): unknown {
+export function explained(
+  error: unknown,
+  bytes: Uint8Array,
+  name: string,
+  refused = 'not a safetensors file',
+): unknown {
   const kind = error instanceof UsageError ? fileKind(bytes) : undefined;
   if (!kind || kind.name === SAFETENSORS) return error;
   return new UsageError(`${name} is ${refused}: it is ${kind.name}. ${kind.advice ?? 'Give the file that was meant.'}`);
@@ -219,7 +224,7 @@ function protobufKind(head: string): string | undefined {
   return undefined;
 }
 
-/** Kinds of text; nothing when the bytes are no UTF-8 text. */
+/** Kinds of text; nothing when the bytes are not UTF-8 text. */
 function textKind(bytes: Uint8Array): FileKind | undefined {
   let text: string;
   try {

@@ -41,7 +41,7 @@ export function filesSource(folder: string, files: ReadonlyMap<string, StoredFil
   };
 }
 
-/** A text as a file; it is no image. */
+/** A text as a file; it is not an image. */
 export function textFile(content: string): StoredFile {
   const refuse = async (path: string) => {
     throw new UsageError(`${path} is not a usable image: it is text`);
@@ -49,7 +49,7 @@ export function textFile(content: string): StoredFile {
   return { text: async () => content, header: refuse, image: refuse };
 }
 
-/** A picture as a file; it is no text. */
+/** A picture as a file; it is not a text. */
 export function imageFile(image: Image): StoredFile {
   const { height, width } = image;
   return {

@@ -71,12 +71,12 @@ export function wholeHeader(bytes: Uint8Array): ImageHeader {
   return shown(format, file);
 }
 
-/** The error that names an image file and what is wrong with it: what it is instead, when it is no PNG or JPEG. */
+/** The error that names an image file and what is wrong with it: what it is instead, when it is not a PNG or JPEG. */
 export function brokenImage(path: string, error: unknown): UsageError {
   const { message } = error as Error;
   if (!(error instanceof OtherFormat)) return new UsageError(`${path} is not a usable image: ${message}`);
   const kind = fileKind(error.bytes);
-  const found = kind ? `it is ${kind.name}` : 'it is no image';
+  const found = kind ? `it is ${kind.name}` : 'it is not an image';
   const advice = kind?.advice ?? (kind?.name.endsWith(' picture') ? 'Convert it to one of them.' : 'Give a picture.');
   return new UsageError(`${path} is not a usable image: ${found}; PNG and JPEG are read. ${advice}`);
 }

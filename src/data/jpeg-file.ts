@@ -42,7 +42,7 @@ export interface JpegScan {
   readonly low: number;
   /** Units between restart markers, or 0. */
   readonly restart: number;
-  /** The compressed data, up to the next marker that is no restart marker. */
+  /** The compressed data, up to the next marker that is not a restart marker. */
   readonly data: Uint8Array;
 }
 
@@ -234,7 +234,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
 }
 
 /**
- * A whole file with its structure checked: everything but what its compressed data hold. What follows the end marker is no part of
+ * A whole file with its structure checked: everything but what its compressed data hold. What follows the end marker is not part of
  * the picture. Throws an `Error` that says what is wrong.
  */
 export function readJpegFile(bytes: Uint8Array): JpegFile {

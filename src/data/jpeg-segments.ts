@@ -33,7 +33,7 @@ export function* segments(bytes: Uint8Array): Generator<Segment> {
   }
 }
 
-/** Where the next marker stands that is no restart marker; fill bytes before it count as its own. */
+/** Where the next marker stands that is not a restart marker; fill bytes before it count as its own. */
 export function endOfScan(bytes: Uint8Array, from: number): number {
   for (let at = from; ; at++) {
     at = bytes.indexOf(0xff, at);

@@ -1,4 +1,4 @@
-/** Deepest nesting of a JSON text that is read; more is no document but an attack on the reader. */
+/** Deepest nesting of a JSON text that is read; more is not a document but an attack on the reader. */
 export const MAX_JSON_DEPTH = 64;
 
 const [QUOTE, BACKSLASH, COLON, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, MINUS, POINT] = [...'"\\:{}[]-.'].map((c) =>
@@ -34,7 +34,7 @@ export function scanJson(text: string, { depth = MAX_JSON_DEPTH, counts = false 
       if (names.has(name)) throw new Error(`the name ${shown(name)} stands twice`);
       names.add(name);
     } else if (counts && (c === MINUS || c === POINT || (isDigit(text, i) && /e/i.test(text[i + 1] ?? ''))))
-      throw new Error(`the number near ${shown(text.slice(Math.max(0, i - 8), i + 8))} is no count`);
+      throw new Error(`the number near ${shown(text.slice(Math.max(0, i - 8), i + 8))} is not a count`);
   }
 }
 

@@ -2,7 +2,7 @@ import { UsageError } from '../gpu/errors.js';
 import { scanJson } from './json-scan.js';
 
 /**
- * JSON of a file that somebody brings. `UsageError` that names the file where it is no JSON, or holds what `JSON.parse` takes in
+ * JSON of a file that somebody brings. `UsageError` that names the file where it is not JSON, or holds what `JSON.parse` takes in
  * silence and should not (`scanJson`); `refusal` is what it begins with.
  */
 export function parseJson(text: string, file: string, refusal = `${file} is not JSON`): unknown {

@@ -51,7 +51,7 @@ function isForeign(json: unknown): boolean {
 }
 
 /**
- * The pictures in a file that a pose estimator wrote, in the order of the file; nothing when `json` is no such file. `where`
+ * The pictures in a file that a pose estimator wrote, in the order of the file; nothing when `json` is not such a file. `where`
  * names the place for the `UsageError` about what is in it and cannot be used.
  */
 export function keypointPictures(json: unknown, where: string): KeypointPicture[] | undefined {
@@ -136,7 +136,7 @@ function keypointsOf(value: unknown, person: Fields, where: string): Keypoint[] 
       return { name: snakeCase(String(p.name ?? p.part ?? '')), values: [x, y, p.score] };
     });
   if (list.length % 3)
-    throw new UsageError(`${where} has ${list.length} numbers, which are no triples x, y, confidence`);
+    throw new UsageError(`${where} has ${list.length} numbers, which are not triples x, y, confidence`);
   return Array.from({ length: list.length / 3 }, (_, i) => ({
     values: [list[3 * i], list[3 * i + 1], list[3 * i + 2]],
   }));

@@ -108,13 +108,13 @@ export function readPickle(
   };
   const fill = (items: PickleValue[]) => {
     const target = top();
-    if (!(target instanceof Map)) throw new Error('the pickle sets items of something that is no dictionary');
+    if (!(target instanceof Map)) throw new Error('the pickle sets items of something that is not a dictionary');
     if (items.length % 2) throw damaged();
     for (let i = 0; i < items.length; i += 2) target.set(items[i] as PickleValue, items[i + 1] as PickleValue);
   };
   const extend = (items: PickleValue[]) => {
     const target = top();
-    if (!Array.isArray(target)) throw new Error('the pickle appends to something that is no list');
+    if (!Array.isArray(target)) throw new Error('the pickle appends to something that is not a list');
     for (const item of items) target.push(item);
   };
   const named = (module: PickleValue, name: PickleValue) => {
@@ -125,7 +125,7 @@ export function readPickle(
   const call = () => {
     const args = pop();
     const callee = pop();
-    if (!(callee instanceof Global)) throw new Error(`the pickle calls something that is no name near byte ${at}`);
+    if (!(callee instanceof Global)) throw new Error(`the pickle calls something that is not a name near byte ${at}`);
     if (!Array.isArray(args)) throw new Error(`the pickle calls ${shownName(callee.name)} without arguments`);
     stack.push(made(reader.call(callee.name, args)));
   };

@@ -67,7 +67,7 @@ export function encodePngFile(chunks: readonly PngChunk[]): Uint8Array {
 }
 
 /**
- * The chunks up to IEND, as what follows it is no part of the picture, or up to the first of type `until`, which is not
+ * The chunks up to IEND, as what follows it is not part of the picture, or up to the first of type `until`, which is not
  * looked at. Throws an `Error` that says what is wrong.
  */
 export function* pngChunks(bytes: Uint8Array, until?: string): Generator<PngChunk> {

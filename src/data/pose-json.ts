@@ -39,7 +39,7 @@ export function parsePose(json: unknown, where: string, skeleton: Skeleton, opti
 export function parsePoses(json: unknown, where: string, skeleton: Skeleton, options: PoseOptions = {}): Pose[] {
   const notes: Note[] = [];
   const pictures = keypointPictures(json, where);
-  if (!pictures && !(Array.isArray(json) && json.length)) throw new UsageError(`${where} is no list of poses`);
+  if (!pictures && !(Array.isArray(json) && json.length)) throw new UsageError(`${where} is not a list of poses`);
   const list: readonly unknown[] = pictures ?? (json as unknown[]);
   const poses = list.map((entry, i) => {
     const place = `${where}, pose ${i + 1}`;
@@ -72,7 +72,7 @@ function ownPose(json: unknown, where: string, skeleton: Skeleton): Pose {
   }
   if (typeof json !== 'object' || json === null)
     throw new UsageError(
-      `${where} is no pose but ${describe(json)}; a pose is an array of ${joints.length} [x, y] or null, or an object from ` +
+      `${where} is not a pose but ${describe(json)}; a pose is an array of ${joints.length} [x, y] or null, or an object from ` +
         `joint names to [x, y]. Also read: ${READABLE}`,
     );
   const named = fieldsOf(json, where);

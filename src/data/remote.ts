@@ -17,7 +17,7 @@ export type Choose = (names: string[], entries: ReadonlyMap<string, HeaderEntry>
 /**
  * Reads a few tensors of a safetensors file over HTTP, and no more bytes than they take: the header's length (8 bytes),
  * the header, then one range for each run of neighbouring tensors. `choose` gets all names and says which are needed.
- * Throws when the server does not answer, ignores ranges, or the file is no safetensors file. Errors show the address
+ * Throws when the server does not answer, ignores ranges, or the file is not a safetensors file. Errors show the address
  * without its password and query.
  */
 export async function readRemoteTensors(
@@ -27,9 +27,9 @@ export async function readRemoteTensors(
 ): Promise<RemoteTensors> {
   const name = withoutSecrets(url);
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
-    throw new UsageError(`${name} is no http or https address; give a local file without --url`);
+    throw new UsageError(`${name} is not an http or https address; give a local file without --url`);
   const reader = new RangeReader(new URL(url), name, options);
-  const refuse = (what: string) => new UsageError(`${name} is no safetensors file: ${what}`);
+  const refuse = (what: string) => new UsageError(`${name} is not a safetensors file: ${what}`);
   const attempt = <T>(make: () => T, advice = ''): T => {
     try {
       return make();

@@ -69,7 +69,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   } catch (error) {
     throw new Error(`its header is not usable JSON (${(error as Error).message})`);
   }
-  if (!isObject(header)) throw new Error('its header is no JSON object');
+  if (!isObject(header)) throw new Error('its header is not a JSON object');
   return header;
 }
 
@@ -85,7 +85,7 @@ function metadataOf(found: unknown): Readonly<Record<string, string>> {
 
 function entry(name: string, value: unknown): HeaderEntry {
   // Half of a surrogate pair, which no UTF-8 text can hold
-  if (/\p{Surrogate}/u.test(name)) throw new Error(`the name ${shown(name)} is no Unicode text`);
+  if (/\p{Surrogate}/u.test(name)) throw new Error(`the name ${shown(name)} is not Unicode text`);
   const { dtype, shape, data_offsets: range, checksum } = isObject(value) ? value : {};
   const bits = typeof dtype === 'string' && Object.hasOwn(BITS, dtype) ? (BITS[dtype] as number) : undefined;
   if (dtype === undefined) throw new Error(`tensor ${shown(name)} has no dtype`);

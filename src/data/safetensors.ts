@@ -44,7 +44,7 @@ export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
 export function storedTensor(name: string, { dtype, shape, checksum }: HeaderEntry, bytes: Uint8Array): StoredTensor {
   if (!Object.hasOwn(READERS, dtype))
     throw new Error(`tensor ${shown(name)} has the type ${dtype}, which is not read here; save it as F32`);
-  // A program that converts the values keeps no checksum; another type with one is no file of this library.
+  // A program that converts the values keeps no checksum; another type with one is not a file of this library.
   if (checksum !== undefined && dtype === 'F32' && checksumOf(bytes) !== checksum)
     throw new Error(
       `the values of tensor ${shown(name)} are not those of its checksum: it is damaged; take another copy`,

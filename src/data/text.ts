@@ -20,7 +20,7 @@ export function decodeText(bytes: Uint8Array, file: string, what = 'file', most 
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw refuse(kind ? `is ${kind.name}` : 'is no text in UTF-8. Save it as UTF-8.');
+    throw refuse(kind ? `is ${kind.name}` : 'is not UTF-8 text. Save it as UTF-8.');
   }
   if (text.includes('\0')) throw refuse(`is ${kind?.name ?? 'no text: it has zero bytes'}`);
   return text;

@@ -63,7 +63,7 @@ const areCounts = (x: PickleValue | undefined): x is number[] =>
 /** (storage, offset, sizes, strides, …), as every way to save a tensor has it. */
 function viewOf([stored, offset, shape, strides]: readonly PickleValue[]): View {
   if (!(stored instanceof Stored) || !isCount(offset) || !areCounts(shape) || !areCounts(strides))
-    throw new Error('a tensor is damaged, or of a kind that is no plain array');
+    throw new Error('a tensor is damaged, or of a kind that is not a plain array');
   if (strides.length !== shape.length) throw new Error('a tensor has another number of strides than of sizes');
   return { storage: stored.storage, offset, shape: [...shape], strides: [...strides] };
 }
@@ -76,7 +76,7 @@ const MODULE = /^(torch\.nn\.(?!parameter\b|Parameter\b)|torchvision\.models\.|_
 const OTHER_TENSOR = /^torch\._(utils|tensor)\._rebuild_/;
 
 function refuse(name: string): never {
-  if (OTHER_TENSOR.test(name)) throw new Error(`it needs ${shownName(name)}: a tensor in it is no plain array`);
+  if (OTHER_TENSOR.test(name)) throw new Error(`it needs ${shownName(name)}: a tensor in it is not a plain array`);
   const what = MODULE.test(name) ? 'a whole model' : 'more than tensors';
   throw new Error(`it needs ${shownName(name)}: it holds ${what}, which only running its code could read`);
 }
@@ -112,7 +112,7 @@ export function torchReader(storages: Map<string, Storage>): PickleReader {
       if (object instanceof Tensor) {
         if (object.view || !Array.isArray(state)) throw new Error('a tensor is damaged');
         object.view = viewOf(state as readonly PickleValue[]);
-      } else if (!(object instanceof Map)) throw new Error('it gives state to something that is no tensor');
+      } else if (!(object instanceof Map)) throw new Error('it gives state to something that is not a tensor');
       // A dictionary's state is the `_metadata` of a state_dict: plain data that nobody here needs.
     },
     persistent(id) {

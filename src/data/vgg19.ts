@@ -15,7 +15,7 @@ const CONVOLUTIONS = new Set([0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30
 const MEAN_RGB = [0.485, 0.456, 0.406] as const;
 const DEVIATION_RGB = [0.229, 0.224, 0.225] as const;
 
-/** Trained weights are below 1, or below 60 when their inputs are 57 times smaller; beyond this they are no VGG. */
+/** Trained weights are below 1, or below 60 when their inputs are 57 times smaller; beyond this they are not those of VGG. */
 const LARGEST = 1000;
 /** Features within this factor of the calibrated size are left as they are. */
 const CLOSE = 3;

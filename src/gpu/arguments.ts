@@ -1,24 +1,24 @@
 import { UsageError } from './errors.js';
 
 /**
- * Plain JavaScript drops a surplus argument and an unknown option without a word. So every public function says what it takes, and
- * `checked` refuses all else: `const [x, over = 'all'] = checked('sum', { x: TENSOR, 'over?': OVER }, args)`.
+ * Plain JavaScript silently drops a surplus argument or an unknown option. So every public function says what it takes, and
+ * `checked` refuses everything else: `const [x, over = 'all'] = checked('sum', { x: TENSOR, 'over?': OVER }, args)`.
  */
 
-/** What a value must be, in words; whether it is; and what each element of a list, or each value of a map or object, must be. */
+/** A kind of value: its description, a test for it, and for a list, map or object the kind of each element. */
 export type Kind = readonly [words: string, fits: (value: unknown) => boolean, each?: Kind | Kinds];
 
-/** What each argument of a function, or each field of an object, must be. One whose name ends in `?` may be left out. */
+/** The kind of each argument of a function, or of each field of an object. A name that ends in `?` is optional. */
 export interface Kinds {
   readonly [name: string]: Kind | Kinds;
 }
 
-/** The class of a built-in object by name, in whichever frame or context it was made. */
+/** The class name of a built-in object, whichever frame or context it comes from. */
 const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
 const typed = (type: string) => (value: unknown) => typeof value === type;
 const view = (tag: string): Kind => [`a ${tag}`, (v) => ArrayBuffer.isView(v) && tagOf(v) === tag];
 
-/** Whether an object was written as a literal or parsed, as options are, and is no instance of a class. */
+/** Whether a value is a literal or parsed object, as options are, rather than an instance of a class. */
 function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || !value) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -46,7 +46,7 @@ export const F32 = /* @__PURE__ */ view('Float32Array');
 export const U32 = /* @__PURE__ */ view('Uint32Array');
 export const BYTES = /* @__PURE__ */ view('Uint8Array');
 
-/** A copy of an array on shared memory, which some implementations of WebGPU cannot read; any other array itself. */
+/** Copies an array on shared memory, which some implementations of WebGPU cannot read, and returns any other array itself. */
 export const unshared = <T extends Float32Array | Uint32Array>(data: T): T =>
   tagOf(data.buffer) === 'SharedArrayBuffer' ? (data.slice() as T) : data;
 
@@ -65,7 +65,10 @@ export const NUMBERS = /* @__PURE__ */ listOf(NUMBER);
 /** One number for all axes or sides, or one for each. */
 export const SIZES: Kind = ['a number or a list of them', (v) => !problemOf('', NUMBERS, [v].flat())];
 
-/** `args`, if the function `of` takes as many and each is of its kind; otherwise a `UsageError` that says which is not, and what is taken. */
+/**
+ * Returns `args` if the function `of` takes as many and each is of its kind. Otherwise it throws a `UsageError` that names the wrong
+ * argument and shows the usage.
+ */
 export function checked<A extends readonly unknown[]>(of: string, kinds: Kinds, args: A): A {
   const names = Object.keys(kinds);
   const problem =
@@ -89,7 +92,7 @@ function first<T>(list: Iterable<T>, of: (item: T) => string | undefined): strin
 const problemAt = (path: string, name: string, kinds: Kinds, value: unknown) =>
   value === undefined && name.endsWith('?') ? undefined : problemOf(path, kinds[name] as Kind | Kinds, value);
 
-/** Why a value is not of its kind; nothing when it is. */
+/** Why a value is not of its kind, or `undefined` if it is. */
 export function problemOf(path: string, kind: Kind | Kinds, value: unknown): string | undefined {
   if (!Array.isArray(kind)) return fieldsProblem(path, kind as Kinds, value);
   const [words, fits, each] = kind as Kind;
@@ -105,27 +108,27 @@ function fieldsProblem(path: string, kinds: Kinds, value: unknown): string | und
   const names = Object.keys(kinds);
   const known = names.map(plain);
   if (!isPlain(value)) return `${path} must be an object of ${known.join(', ')}, got ${shown(value)}`;
-  const strange = Object.keys(value).filter((name) => !known.includes(name));
-  if (!strange.length)
+  const unknown = Object.keys(value).filter((name) => !known.includes(name));
+  if (!unknown.length)
     return first(names, (name) => problemAt(`${path}.${plain(name)}`, name, kinds, value[plain(name)]));
-  const each = strange.slice(0, MOST).map((name) => {
+  const each = unknown.slice(0, MAX_SHOWN).map((name) => {
     const meant = known.find((k) => alike(k, name));
     return shown(name) + (meant ? ` (did you mean ${meant}?)` : '');
   });
   return `${path} cannot have ${each.join(', ')}; known are ${known.join(', ')}`;
 }
 
-/** Whether somebody may have meant `known`: `lr` for `learningRate`, `padding` for `pad`, `stirde` for `stride`. */
+/** Whether `name` may be meant as `known`, as `lr` for `learningRate`, `padding` for `pad`, or `stirde` for `stride`. */
 function alike(known: string, name: string): boolean {
   const [a, b] = [known, name].map((s) => s.toLowerCase()) as [string, string];
   const initials = known.replace(/\B[^A-Z]/g, '').toLowerCase();
   return b === initials || a.slice(0, 2) === b.slice(0, 2) || b.includes(a);
 }
 
-/** Elements and names that an error shows. */
-const MOST = 6;
+/** The largest number of elements or names that an error shows. */
+const MAX_SHOWN = 6;
 
-/** A foreign name for an error, cut where it is very long. */
+/** A name from outside for an error, cut off if it is very long. */
 export const brief = (name: unknown) => (typeof name === 'string' ? name.slice(0, 80) : shown(name));
 
 /** A value in a few words, for an error. */
@@ -133,8 +136,8 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
   if (typeof value === 'function') return 'a function';
   if (typeof value !== 'object' || !value) return String(value);
-  if (isPlain(value)) return `{ ${Object.keys(value).slice(0, MOST).join(', ')} }`;
-  if (Array.isArray(value)) return `[${value.slice(0, MOST).map((v) => (Array.isArray(v) ? '…' : shown(v)))}]`;
+  if (isPlain(value)) return `{ ${Object.keys(value).slice(0, MAX_SHOWN).join(', ')} }`;
+  if (Array.isArray(value)) return `[${value.slice(0, MAX_SHOWN).map((v) => (Array.isArray(v) ? '…' : shown(v)))}]`;
   const tag = tagOf(value);
   const name = tag === 'Object' ? String(value.constructor?.name) : tag;
   return ArrayBuffer.isView(value) && 'length' in value ? `${name}(${value.length})` : name;

@@ -10,7 +10,7 @@ const LIMITS = [
   'maxComputeWorkgroupSizeY',
 ] as const;
 
-/** A device with all that kernels use of what the adapter offers. */
+/** Requests a device with all features and limits of the adapter that kernels use. */
 export function requestDevice(adapter: GPUAdapter, label = 'pose-gan'): Promise<GPUDevice> {
   return adapter.requestDevice({
     label,

@@ -1,6 +1,6 @@
 import type { TextureUpload } from './shader.js';
 
-/** A dispatch with all that it takes to record it. */
+/** A dispatch with everything that is needed to record it. */
 export interface EncodedDispatch {
   readonly uploads: readonly TextureUpload[];
   readonly pipeline: GPUComputePipeline;

@@ -4,7 +4,7 @@ import { DeviceLostError, GpuValidationError, LimitError, PoseGanError, ShaderEr
 import type { Shader } from './shader.js';
 import { type AdapterIdentity, adapterIdentity, TUNING, type Tuning } from './tuner.js';
 
-/** What the engine has made on its device since it was created; a test reads these to prove that a replay makes nothing. */
+/** What the engine has created on its device so far. Tests read it to prove that a replay creates nothing. */
 export interface Counters {
   buffers: number;
   bufferBytes: number;
@@ -14,29 +14,29 @@ export interface Counters {
   dispatches: number;
 }
 
-/** Read-back buffers that an engine keeps, and the largest of them. */
+/** How many read-back buffers an engine keeps, and the size of the largest that it keeps. */
 const MAX_STAGING = 16;
 const MAX_STAGING_BYTES = 2 ** 20;
-/** How long a failed promise waits for the news that its device was lost. */
+/** How long to wait for `device.lost` after an operation has failed. */
 const LOSS_MS = 200;
 
 export interface EngineOptions {
-  /** Label put before every GPU object's own. */
+  /** A prefix of the label of every GPU object. */
   label?: string;
-  /** Adapter facts, when the caller has them; `device.adapterInfo` otherwise. */
+  /** The adapter's facts. Default: `device.adapterInfo`. */
   adapterInfo?: GPUAdapterInfo;
-  /** `true` when the adapter runs on the CPU; guessed from the adapter's facts when absent. Kernels for the CPU use no barriers. */
+  /** Whether the adapter runs on the CPU, for which kernels without barriers are chosen. Default: guessed from the adapter's facts. */
   software?: boolean;
-  /** Wraps every wait for the GPU. Node uses it to keep Dawn's polling from burning a core. */
+  /** Wraps every wait for the GPU. Node uses it to keep Dawn's polling from occupying a core. */
   wait?: <T>(promise: Promise<T>) => Promise<T>;
-  /** Measured choices of kernels; a rule chooses where there is none. */
+  /** Measured choices of kernels. Where there is none, a rule chooses. */
   tuning?: Tuning;
 }
 
-/** A compiled text, and what the compiler refused. */
+/** A shader module, and a promise of the error if the compiler refuses it. */
 interface Module {
-  readonly made: GPUShaderModule;
-  readonly refused: Promise<unknown>;
+  readonly module: GPUShaderModule;
+  readonly error: Promise<unknown>;
 }
 
 export const DEVICE: Kind = ['a GPUDevice', (v) => typeof (v as GPUDevice)?.createBuffer === 'function'];
@@ -49,26 +49,26 @@ const OPTIONS: Kinds = {
 };
 
 /**
- * Wraps a `GPUDevice` that the caller owns: allocation with typed errors, a pipeline cache, counters, waiting and read-back.
- * It never destroys the device. Errors are told apart by error scopes alone: those of the engine's own calls are thrown here
- * and never reach the owner's `uncapturederror`, and the owner's own errors never fail a call of the engine.
+ * Wraps a `GPUDevice` that the caller owns, with allocation that throws typed errors, a pipeline cache, counters, waiting and
+ * read-back. It never destroys the device. Error scopes separate its errors from the owner's: errors of the engine's calls are
+ * thrown here and never reach the owner's `uncapturederror`, and the owner's errors never fail a call of the engine.
  */
 export class Engine {
   readonly counters: Counters = { buffers: 0, bufferBytes: 0, bindGroups: 0, pipelines: 0, submits: 0, dispatches: 0 };
   readonly adapterName: string;
   readonly adapter: AdapterIdentity;
-  /** Measured choices of kernels, looked up by every `compile` from here on; without them a rule chooses. */
+  /** Measured choices of kernels, which later calls of `compile` use. Where there is none, a rule chooses. */
   tuning: Tuning | undefined;
   readonly software: boolean;
-  /** Lanes of a subgroup, where the device has the feature and only one size; 0 otherwise. */
+  /** The number of lanes of a subgroup if the device has subgroups and only one size of them, otherwise 0. */
   readonly subgroupSize: number;
-  /** Storage that belongs to this engine, keyed by what it stores (see `ParameterSet`). */
+  /** The storage of this engine, by what it stores (for example a `ParameterSet`). */
   readonly resident = new WeakMap<object, unknown>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #modules = new Map<string, Module>();
   readonly #wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #label: string;
-  /** Rejects of the waits in progress; a lost device settles them all. */
+  /** The reject functions of the waits in progress. They are all called when the device is lost. */
   readonly #waiting = new Set<(reason: Error) => void>();
   readonly #scopes: ErrorScopes;
   #failure: Error | undefined;
@@ -96,13 +96,13 @@ export class Engine {
   }
 
   /**
-   * Waits for a GPU promise; rejects with `DeviceLostError` if the device goes away first, and with the typed error of an
-   * earlier call of this engine that the device refused.
+   * Waits for a GPU promise. Rejects with `DeviceLostError` if the device is lost first, or with the typed error of an earlier
+   * call of this engine that the device refused.
    */
   async wait<T>(promise: Promise<T>): Promise<T> {
     this.check();
     let fail: (reason: Error) => void = () => {};
-    const earlier = this.#scopes.answered();
+    const earlier = this.#scopes.settled();
     const value = await this.#wait(
       new Promise<T>((resolve, reject) => {
         fail = reject;
@@ -118,36 +118,36 @@ export class Engine {
   }
 
   /**
-   * Why a promise failed. A lost device makes promises fail before `device.lost` resolves, so this waits briefly for it; and a
-   * promise that the device rejects says less than the error scope of the same call.
+   * Why a promise failed. Operations can fail before `device.lost` resolves, so this waits briefly for it. An error scope of the
+   * same call says more than the rejected promise.
    */
   async #causeOf(error: unknown): Promise<unknown> {
     if (error instanceof PoseGanError) return error;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise((resolve) => {
+    const timeout = new Promise((resolve) => {
       timer = setTimeout(resolve, LOSS_MS);
     });
-    await Promise.race([this.device.lost, late]);
+    await Promise.race([this.device.lost, timeout]);
     clearTimeout(timer);
     return this.#takeFailure() ?? error;
   }
 
-  /** What went wrong since the last look; a lost device stays lost. */
+  /** Returns and clears the error since the last call. The loss of the device is never cleared. */
   #takeFailure(): Error | undefined {
     const failure = this.#failure;
     if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
     return failure;
   }
 
-  /** Throws what went wrong in this engine's calls of the device since the last look. */
+  /** Throws the error of this engine's device calls since the last check, if there is one. */
   check(): void {
     const failure = this.#takeFailure();
     if (failure) throw failure;
   }
 
   /**
-   * Makes calls of the device within error scopes of this engine, which are closed when `body` returns. An error rejects a
-   * promise that is added to `outcomes`, or, without them, shows at the next `check`. `bytes` is what `body` allocates.
+   * Runs `body`, which calls the device, within error scopes of this engine. An error rejects a promise that is added to
+   * `outcomes`; without `outcomes`, the next `check` throws it. `bytes` is what `body` allocates.
    */
   scoped<T>(label: string, body: (device: GPUDevice) => T, outcomes?: Outcomes, bytes?: number): T {
     return this.#scopes.around(label, body, outcomes, bytes);
@@ -158,8 +158,7 @@ export class Engine {
   }
 
   /**
-   * Creates a buffer. One over a limit throws `LimitError` at once; a refused allocation rejects a promise that is added to
-   * `outcomes`, or, without them, shows at the next `check`.
+   * Creates a buffer. A size over a limit throws `LimitError` at once. A refused allocation is reported as in `scoped`.
    */
   buffer(label: string, bytes: number, usage: GPUBufferUsageFlags, outcomes?: Outcomes): GPUBuffer {
     this.check();
@@ -182,12 +181,12 @@ export class Engine {
     return buffer;
   }
 
-  /** Writes host data into a buffer, before whatever is submitted after it; errors as for `buffer`. */
+  /** Writes host data into a buffer before later submissions run. Errors are reported as in `scoped`. */
   write(buffer: GPUBuffer, offset: number, data: BufferSource, outcomes?: Outcomes): void {
     this.scoped(`write ${buffer.label}`, (device) => device.queue.writeBuffer(buffer, offset, data), outcomes);
   }
 
-  /** Creates a bind group of a pipeline; errors carry `label` and are reported as for `buffer`. */
+  /** Creates a bind group of a pipeline. Errors carry `label` and are reported as in `scoped`. */
   bindGroup(
     label: string,
     pipeline: GPUComputePipeline,
@@ -201,7 +200,7 @@ export class Engine {
     return this.scoped(label, create, outcomes);
   }
 
-  /** The pipeline of a shader under these override constants, compiled at most once. */
+  /** The pipeline of a shader with these override constants, which is compiled at most once. */
   pipeline(of: Shader, constants: Record<string, number> = {}): Promise<GPUComputePipeline> {
     const names = Object.keys(constants).sort();
     const unknown = names.find((n) => !of.overrides.some((o) => o.name === n));
@@ -227,7 +226,7 @@ export class Engine {
       .createComputePipelineAsync({
         label: this.label(label),
         layout: 'auto',
-        compute: { module: module.made, entryPoint: of.entryPoint, constants },
+        compute: { module: module.module, entryPoint: of.entryPoint, constants },
       })
       .catch((error: unknown) => error as Error);
     await this.#compiled(module, label, of.code);
@@ -236,7 +235,7 @@ export class Engine {
     return pipeline;
   }
 
-  /** Throws the `ShaderError` of a text that the device's compiler refuses. */
+  /** Throws `ShaderError` if the device's compiler refuses the WGSL text. */
   async checkShader(label: string, code: string): Promise<void> {
     this.check();
     await this.#compiled(this.#module(label, code), label, code);
@@ -246,26 +245,25 @@ export class Engine {
     const found = this.#modules.get(code);
     if (found) return found;
     const outcomes: Outcomes = [];
-    const made = this.scoped(
+    const module = this.scoped(
       label,
       (device) => device.createShaderModule({ label: this.label(label), code }),
       outcomes,
     );
-    const refused = Promise.all(outcomes).then(
+    const error = Promise.all(outcomes).then(
       () => undefined,
       (error: unknown) => error,
     );
-    const module = { made, refused };
-    this.#modules.set(code, module);
-    return module;
+    this.#modules.set(code, { module, error });
+    return { module, error };
   }
 
-  async #compiled({ made, refused }: Module, label: string, code: string): Promise<void> {
+  async #compiled({ module, error: refused }: Module, label: string, code: string): Promise<void> {
     const error = await this.wait(refused);
     if (!error) return;
     this.#modules.delete(code);
     if (!(error instanceof GpuValidationError)) throw error;
-    const info = await this.wait(made.getCompilationInfo());
+    const info = await this.wait(module.getCompilationInfo());
     throw shaderError(
       code,
       label,
@@ -286,13 +284,13 @@ export class Engine {
 
   readonly #staging: GPUBuffer[] = [];
 
-  /** Copies a byte range of a buffer back to the host. Staging buffers are kept for the next read of their size. */
+  /** Copies a byte range of a buffer to the host. Small staging buffers are reused for reads of the same size. */
   async readBuffer(buffer: GPUBuffer, offset = 0, bytes = buffer.size - offset): Promise<ArrayBuffer> {
     const size = Math.max(4, bytes);
-    const kept = this.#staging.findIndex((b) => b.size === size);
+    const index = this.#staging.findIndex((b) => b.size === size);
     const staging =
-      kept >= 0
-        ? (this.#staging.splice(kept, 1)[0] as GPUBuffer)
+      index >= 0
+        ? (this.#staging.splice(index, 1)[0] as GPUBuffer)
         : this.buffer('read-back', size, GPU_BUFFER.COPY_DST | GPU_BUFFER.MAP_READ);
     const encoder = this.device.createCommandEncoder({ label: this.label('read-back') });
     if (bytes > 0) encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
@@ -300,7 +298,7 @@ export class Engine {
     await this.wait(this.scoped('read-back', () => staging.mapAsync(1 /* READ */)));
     const data = staging.getMappedRange(0, size).slice(0, bytes);
     staging.unmap();
-    // Small ones are kept, the most recently used last.
+    // The list is in the order of use, so the first is dropped when there are too many.
     if (size > MAX_STAGING_BYTES) staging.destroy();
     else if (this.#staging.push(staging) > MAX_STAGING) this.#staging.shift()?.destroy();
     return data;
@@ -309,7 +307,7 @@ export class Engine {
 
 export const ENGINE: Kind = ['an Engine', (v) => v instanceof Engine];
 
-/** `GPUBufferUsage`, which a worker or Node may lack as a global. */
+/** The values of `GPUBufferUsage`, a global that a worker or Node may lack. */
 export const GPU_BUFFER = {
   MAP_READ: 0x1,
   COPY_SRC: 0x4,
@@ -319,7 +317,7 @@ export const GPU_BUFFER = {
   QUERY_RESOLVE: 0x200,
 } as const;
 
-/** One line about an adapter. */
+/** The name of an adapter in one line. */
 export function describeAdapter(info: Partial<GPUAdapterInfo> | undefined): string {
   if (!info) return 'unknown adapter';
   return (
@@ -337,14 +335,14 @@ export function isSoftware(info: (Partial<GPUAdapterInfo> & { isFallbackAdapter?
 }
 
 function subgroupSizeOf(device: GPUDevice, info: GPUAdapterInfo | undefined): number {
-  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = (info ?? {}) as Partial<GPUAdapterInfo>;
-  return device.features.has('subgroups' as GPUFeatureName) && least === most ? least : 0;
+  const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = (info ?? {}) as Partial<GPUAdapterInfo>;
+  return device.features.has('subgroups' as GPUFeatureName) && min === max ? min : 0;
 }
 
-/** As WGSL has them. */
+/** The line breaks of WGSL. */
 const LINE_BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/;
 
-/** A compile error with the offending line and a caret below its column. */
+/** A compile error that shows the line, with a caret below the column. */
 function shaderError(code: string, label: string, message: GPUCompilationMessage | undefined): ShaderError {
   if (!message) return new ShaderError(label, 'the shader does not compile, and the adapter gives no message');
   const line = code.split(LINE_BREAK)[message.lineNum - 1];

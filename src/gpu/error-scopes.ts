@@ -1,46 +1,46 @@
 import { GpuValidationError, OutOfMemoryError, PoseGanError } from './errors.js';
 
-/** Collects what becomes of calls of the device: each promise resolves, or rejects with a typed error. */
+/** Collects the outcomes of device calls: each promise resolves, or rejects with a typed error. */
 export type Outcomes = Promise<unknown>[];
 
-/** Kinds of errors that a device tells; one call may make an error of each. */
+/** The kinds of errors that a device reports. One call may cause an error of each kind. */
 const FILTERS: readonly GPUErrorFilter[] = ['internal', 'out-of-memory', 'validation'];
 
 /**
- * Error scopes around one engine's calls of a device that it may share. What the calls do wrong is caught here and never
- * reaches the owner's scopes or `uncapturederror`; what the owner does wrong is never caught here.
+ * Error scopes around one engine's calls of a device that it may share. Errors of these calls are caught here and never reach
+ * the owner's scopes or `uncapturederror`, and errors of the owner's calls are never caught here.
  */
 export class ErrorScopes {
-  /** Calls whose scopes have not answered yet. */
-  readonly #unanswered = new Set<Promise<unknown>>();
+  /** The calls whose scopes are still open. */
+  readonly #pending = new Set<Promise<unknown>>();
 
   constructor(
     private readonly device: GPUDevice,
-    /** Hears of errors that no one else collects. */
+    /** Receives errors of calls that have no `outcomes`. */
     private readonly report: (error: Error) => void,
   ) {}
 
-  /** Resolves when it is known of all calls so far whether the device refused them. */
-  answered(): Promise<unknown> {
-    return Promise.all(this.#unanswered);
+  /** Resolves when the outcomes of all calls so far are known. */
+  settled(): Promise<unknown> {
+    return Promise.all(this.#pending);
   }
 
-  /** `body` makes the calls, and the scopes are closed when it returns. `bytes` is what it allocates. */
+  /** Runs `body`, which makes the calls, and then closes the scopes. `bytes` is what `body` allocates. */
   around<T>(label: string, body: (device: GPUDevice) => T, outcomes?: Outcomes, bytes?: number): T {
     for (const filter of FILTERS) this.device.pushErrorScope(filter);
     try {
       return body(this.device);
     } finally {
       // The scope that was opened last is closed first.
-      const answers = FILTERS.map((_, i) => this.#close(FILTERS.at(-1 - i) as GPUErrorFilter, label, bytes));
-      const outcome = Promise.all(answers);
+      const closed = FILTERS.map((_, i) => this.#close(FILTERS.at(-1 - i) as GPUErrorFilter, label, bytes));
+      const outcome = Promise.all(closed);
       outcomes?.push(outcome);
-      const heard: Promise<unknown> = outcome.catch((error: unknown) => {
-        // Anything else is the rejection of a lost device, and `device.lost` tells of that.
+      const settled: Promise<unknown> = outcome.catch((error: unknown) => {
+        // Other errors come from a lost device, which `device.lost` reports.
         if (!outcomes && error instanceof PoseGanError) this.report(error);
       });
-      this.#unanswered.add(heard);
-      void heard.then(() => this.#unanswered.delete(heard));
+      this.#pending.add(settled);
+      void settled.then(() => this.#pending.delete(settled));
     }
   }
 

@@ -1,9 +1,9 @@
-/** Every error of this library: what was asked, what was found, what to do. */
+/** The base class of this library's errors. A message says what was asked, what was found, and what to do. */
 export class PoseGanError extends Error {
   override readonly name: string = 'PoseGanError';
 }
 
-/** Shapes, ranks or dtypes that do not fit together; thrown while the graph is built, before any GPU work. */
+/** Shapes, ranks or dtypes do not fit together. It is thrown while the graph is built, before any GPU work. */
 export class ShapeError extends PoseGanError {
   override readonly name = 'ShapeError';
   constructor(
@@ -14,17 +14,17 @@ export class ShapeError extends PoseGanError {
   }
 }
 
-/** An argument, option, file or command line that cannot be used. */
+/** An argument, option, file or command line cannot be used. */
 export class UsageError extends PoseGanError {
   override readonly name = 'UsageError';
 }
 
-/** No WebGPU adapter, or not the one that was asked for. */
+/** There is no WebGPU adapter, or not the one that was asked for. */
 export class AdapterError extends PoseGanError {
   override readonly name = 'AdapterError';
 }
 
-/** A tensor or dispatch over one of the device's limits. */
+/** A tensor or dispatch exceeds one of the device's limits. */
 export class LimitError extends PoseGanError {
   override readonly name = 'LimitError';
   constructor(
@@ -38,7 +38,7 @@ export class LimitError extends PoseGanError {
   }
 }
 
-/** A shader that does not compile, with its source line. */
+/** A shader does not compile. The message shows its source line. */
 export class ShaderError extends PoseGanError {
   override readonly name = 'ShaderError';
   constructor(
@@ -66,7 +66,7 @@ export class OutOfMemoryError extends PoseGanError {
   }
 }
 
-/** The device went away; weights must be restored from a snapshot on a new device. */
+/** The device was lost. Restore the weights from a snapshot on a new device. */
 export class DeviceLostError extends PoseGanError {
   override readonly name = 'DeviceLostError';
   constructor(
@@ -79,7 +79,7 @@ export class DeviceLostError extends PoseGanError {
   }
 }
 
-/** WebGPU refused a call of this library: a bug here or in a user's kernel, or storage that its owner destroyed. */
+/** WebGPU refused a call of this library, because of a bug here or in a user's kernel, or because its owner destroyed storage. */
 export class GpuValidationError extends PoseGanError {
   override readonly name = 'GpuValidationError';
   constructor(
@@ -90,7 +90,7 @@ export class GpuValidationError extends PoseGanError {
   }
 }
 
-/** A kernel did not finish in the time it was given. The device may be busy with it for ever. */
+/** A kernel did not finish within its time limit. The device may stay busy with it forever. */
 export class KernelTimeoutError extends PoseGanError {
   override readonly name = 'KernelTimeoutError';
 }
@@ -98,19 +98,19 @@ export class KernelTimeoutError extends PoseGanError {
 /** A tensor with values that are NaN or infinite. */
 export interface NonFinite {
   readonly name: string;
-  /** How many of its `size` values are. */
+  /** How many of its `size` values are NaN or infinite. */
   readonly count: number;
   readonly size: number;
 }
 
-/** Training has come to numbers that are NaN or infinite; nothing of them was saved. */
+/** Training produced numbers that are NaN or infinite. They were not saved. */
 export class NonFiniteError extends PoseGanError {
   override readonly name = 'NonFiniteError';
   constructor(
-    /** Iterations done when they were found. */
+    /** The number of iterations done when they were found. */
     readonly iteration: number,
     what: string,
-    /** The parameters and moments that have them; empty where a loss showed it. */
+    /** The parameters and moments that contain them; empty if a loss was NaN or infinite. */
     readonly tensors: readonly NonFinite[] = [],
   ) {
     super(
@@ -120,7 +120,7 @@ export class NonFiniteError extends PoseGanError {
   }
 }
 
-/** The first of these tensors with its count, and how many more there are. */
+/** Describes the first of these tensors with its count, and says how many more there are. */
 export function describeNonFinite([first, ...others]: readonly NonFinite[]): string {
   if (!first) return 'no value is NaN or infinite';
   const { name, count, size } = first;

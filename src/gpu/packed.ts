@@ -1,12 +1,12 @@
 import type { ShaderBinding, ShaderParam, ShaderSource } from './shader.js';
 
-/** `a x,b y` as [['a', 'x'], ['b', 'y']]. */
+/** Splits `a x,b y` into [['a', 'x'], ['b', 'y']]. */
 const pairs = (text: string) => (text ? text.split(',').map((pair) => pair.split(' ')) : []);
 
 /**
- * What the build makes of a `.wgsl` file: its interface as short texts of `NAME TYPE` separated by commas, because they are
- * downloaded with every kernel. A binding without a type is storage to read, a number without one is a u32. Bindings are numbered
- * in order from 0, and every number of the uniform variable takes four bytes.
+ * The build turns a `.wgsl` file into a call of this function. The interface is in short texts of `NAME TYPE` separated by commas,
+ * because they are downloaded with every kernel. A binding without a type is read-only storage, and a number without a type is u32.
+ * Bindings are numbered from 0, and every number of the uniform variable takes four bytes.
  */
 export function packed(
   code: string,

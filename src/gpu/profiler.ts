@@ -9,18 +9,18 @@ export interface Span {
   readonly end: number;
 }
 
-/** When each dispatch ran, and what the host did for it. */
+/** When each dispatch ran, and what the host did meanwhile. */
 export interface Recording {
-  /** By dispatch, on the device's clock; 0 is the begin of the first. */
+  /** One span per dispatch, on the device's clock, where 0 is the begin of the first. */
   readonly dispatches: readonly Span[];
-  /** By what was done, on the clock of `performance.now()`. The two clocks have no known relation. */
+  /** One span per activity of the host, on the clock of `performance.now()`. How the two clocks are related is unknown. */
   readonly host: readonly (Span & { readonly name: string })[];
 }
 
-/** Queries per set that WebGPU guarantees. */
+/** The largest number of queries in a set that WebGPU guarantees. */
 const MAX_QUERIES = 4096;
 
-/** Throws `AdapterError` when the device has no timestamps. */
+/** Throws `AdapterError` if the device has no timestamps. */
 export function requireTimestamps({ device }: Engine): void {
   if (device.features.has('timestamp-query')) return;
   throw new AdapterError(
@@ -36,7 +36,7 @@ export async function recordDispatches(engine: Engine, dispatches: readonly Enco
   const stamps: bigint[] = [];
   const host: Recording['host'][number][] = [];
   let begin = performance.now();
-  const did = (name: string) => {
+  const addSpan = (name: string) => {
     const end = performance.now();
     host.push({ name, begin, end });
     begin = end;
@@ -49,7 +49,7 @@ export async function recordDispatches(engine: Engine, dispatches: readonly Enco
     const resolved = engine.buffer('profile', 8 * count, GPU_BUFFER.QUERY_RESOLVE | GPU_BUFFER.COPY_SRC);
     const encoder = device.createCommandEncoder({ label: engine.label('profile') });
     for (const [i, d] of part.entries()) {
-      // Copies to textures are part of what the dispatch costs: the clock starts with an empty pass before them.
+      // Copies to textures count as part of the dispatch, so the first timestamp is written by an empty pass before them.
       const start = { querySet, beginningOfPassWriteIndex: 2 * i };
       const end = { querySet, endOfPassWriteIndex: 2 * i + 1 };
       if (d.uploads.length) {
@@ -63,12 +63,12 @@ export async function recordDispatches(engine: Engine, dispatches: readonly Enco
       pass.end();
     }
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-    did('encode');
+    addSpan('encode');
     engine.submit(encoder, 'profile');
-    did('submit');
+    addSpan('submit');
     engine.counters.dispatches += part.length;
     stamps.push(...new BigUint64Array(await engine.readBuffer(resolved)));
-    did('wait');
+    addSpan('wait');
     querySet.destroy();
     resolved.destroy();
   }

@@ -1,25 +1,25 @@
 /**
- * What the engine knows of a WGSL source. A shader is a plain WGSL file, in which a line `// #import NAME` stands for the text of
+ * A WGSL source and its interface. A shader is a plain WGSL file, in which a line `// #import NAME` stands for the text of
  * `shaders/shared/NAME.wgsl` (`imports.ts`). A kernel is bound by the names of its variables:
  *
  * - `var<storage, read> x` is the op's argument `x`; `var<storage, read_write> y` its result `y`, or a scratch buffer;
- * - `var x: texture_2d<f32>` is the argument `x` as four-channel texels: element e is in texel `e / 4`, which is at
- *   `(t % TEXELS, t / TEXELS)`; the engine copies it there before the dispatch. `texture_storage_2d<rgba32float, read>` reads the
+ * - `var x: texture_2d<f32>` is the argument `x` as four-channel texels: element e is in texel t = e / 4, which is at
+ *   `(t % TEXELS, t / TEXELS)`. The engine copies it there before the dispatch. `texture_storage_2d<rgba32float, read>` reads the
  *   same texture;
- * - `var<uniform> p: Params` holds the launch's numbers by the names of its fields. For an argument `x` the fields
- *   `x_offset` and `x_stride` are filled by the engine: element (row r, channel c) of x is at `x_offset + r * x_stride + c`.
+ * - `var<uniform> p: Params` holds the launch's numbers by the names of its fields. For an argument `x` the engine fills in the
+ *   fields `x_offset` and `x_stride`: element (row r, channel c) of x is at `x_offset + r * x_stride + c`.
  *
- * A parser reads all this from the source (`wgsl.ts`): for the files in `shaders/` when the library is built, for others when
- * `readShader` is called.
+ * A parser reads the interface from the source (`wgsl.ts`). It runs when the library is built for the files in `shaders/`, and in
+ * `readShader` for other sources.
  */
 export interface ShaderSource {
   readonly code: string;
   readonly entryPoint: string;
-  /** Variables that the entry point uses. */
+  /** The variables that the entry point uses. */
   readonly bindings: readonly ShaderBinding[];
-  /** Numbers of the uniform variable in the order of their places. */
+  /** The numbers of the uniform variable in the order of their offsets. */
   readonly params: readonly ShaderParam[];
-  /** Bytes of the uniform variable; 0 when there is none. */
+  /** The size of the uniform variable in bytes, or 0 if there is none. */
   readonly paramBytes: number;
   readonly overrides: readonly ShaderOverride[];
   /** WGSL features named by `enable …;` directives. */
@@ -27,14 +27,14 @@ export interface ShaderSource {
 }
 
 export interface Shader extends ShaderSource {
-  /** `op/variant`, used as the label of every GPU object made from it. */
+  /** `op/variant`, the label of every GPU object that is made from it. */
   readonly label: string;
 }
 
-/** Width of the textures that arguments are copied to. */
+/** The width of the textures to which arguments are copied. */
 export const TEXELS = 2048;
 
-/** Elements of a buffer that can be copied to a texture in rows, the last one too. */
+/** `elements` rounded up to whole rows of a texture, in which buffers are copied. */
 export function wholeRows(elements: number): number {
   const row = 4 * TEXELS;
   return row * Math.ceil(elements / row);
@@ -53,35 +53,35 @@ export interface ShaderBinding {
   readonly type: 'uniform' | 'read-only-storage' | 'storage' | 'texture';
 }
 
-/** A number of the uniform variable. `name` is that of its field; `NAME.x` is a component of a vector, `NAME[0]` an element. */
+/** A number of the uniform variable. `name` is the name of its field, `NAME.x` a component of a vector, `NAME[0]` an element. */
 export interface ShaderParam {
   readonly name: string;
   readonly type: 'u32' | 'i32' | 'f32';
-  /** Bytes before it in the uniform variable. */
+  /** Its offset in the uniform variable in bytes. */
   readonly offset: number;
 }
 
 export interface ShaderOverride {
   readonly name: string;
-  /** The number of its attribute `@id`, by which WebGPU then calls it. */
+  /** The number of its attribute `@id`, if it has one. WebGPU then knows it by this number. */
   readonly id?: number;
 }
 
-/** A source that is imported from a `.wgsl` file, or one that was read before, as a kernel. */
+/** A shader of a source that was imported from a `.wgsl` file, or that was read before. */
 export function shader(label: string, source: ShaderSource): Shader {
   return { ...source, label };
 }
 
 /**
- * Reads a WGSL text; `entryPoint` chooses one of several compute functions. The parser is loaded by the first call. Throws
- * `UsageError` on a text that the engine cannot bind, and says why.
+ * Reads a WGSL text. `entryPoint` chooses one of several compute functions. The first call loads the parser. Throws `UsageError`
+ * with the reason if the engine cannot bind the text.
  */
 export async function readShader(label: string, code: string, entryPoint?: string): Promise<Shader> {
   const { readWgsl } = await import('./wgsl.js');
   return shader(label, readWgsl(label, code, entryPoint));
 }
 
-/** Packs a launch's numbers as the uniform variable wants them. */
+/** Writes a launch's numbers into the uniform variable, which begins at byte `at` of `target`. */
 export function packParams(target: DataView, at: number, of: Shader, values: Record<string, number>): void {
   for (const { name, type, offset } of of.params) {
     const value = values[name];
@@ -93,7 +93,7 @@ export function packParams(target: DataView, at: number, of: Shader, values: Rec
   }
 }
 
-/** Replaces the body of `fn NAME(…) -> … { … }` (one pair of braces) in a WGSL source; how table rows and epilogues are put in. */
+/** Replaces the body of `fn NAME(…) -> … { … }` (without inner braces) in a WGSL source, for rows of tables and epilogues. */
 export function withFunctionBody(code: string, name: string, body: string): string {
   const pattern = new RegExp(`(\\bfn\\s+${name}\\s*\\([^)]*\\)\\s*->\\s*[^{]+\\{)[^}]*(\\})`);
   if (!pattern.test(code)) throw new Error(`no function ${name} to fill in`);
@@ -102,26 +102,26 @@ export function withFunctionBody(code: string, name: string, body: string): stri
 
 const withoutComments = (code: string) => code.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
 
-/** The functions and constants of a WGSL source: all that stands between its variables and its entry point. */
+/** The functions and constants of a WGSL source, which are between its variables and its entry point. */
 export function functionsOf(code: string): string {
   const text = withoutComments(code).split('@compute')[0] as string;
   const last = [...text.matchAll(/@group[^;]*;/g)].at(-1);
   return text.slice(last ? last.index + last[0].length : 0).trim();
 }
 
-/** What to put into a WGSL source beside its own text. */
+/** What to add to a WGSL source. */
 export interface Addition {
-  /** Fields of `struct Params`; they come before those that are there. */
+  /** Fields of `struct Params`, which are added before the existing ones. */
   readonly fields: readonly Pick<ShaderParam, 'name' | 'type'>[];
-  /** Storage variables and their WGSL types; they get the next free bindings. */
+  /** Storage variables and their WGSL types, which get the next free bindings. */
   readonly variables: readonly (Pick<ShaderBinding, 'name'> & { access: 'read' | 'read_write'; type: string })[];
-  /** Functions; one that is there already is not put in again. */
+  /** Functions. A function that the source already has is not added again. */
   readonly functions: readonly string[];
 }
 
 /**
- * The shader with every store `result[index] = value;` turned into `result[i] = f(i, value)`, where f is a function of
- * `addition`. Throws on a source that uses `result` in any other way.
+ * Replaces every store `result[index] = value;` of a shader by `result[i] = f(i, value)`, where f is a function of `addition`.
+ * Throws if the source uses `result` in any other way.
  */
 export function withStores(of: Shader, result: string, f: string, addition: Addition): Shader {
   const text = withoutComments(of.code);
@@ -166,7 +166,7 @@ export function withStores(of: Shader, result: string, f: string, addition: Addi
   };
 }
 
-/** Where the bracket that was opened before `from` closes. */
+/** The position of the bracket that closes the one opened before `from`. */
 function closing(text: string, from: number): number {
   let depth = 1;
   for (let i = from; i < text.length; i++) {

@@ -2,7 +2,7 @@ import { VERSION } from '../version.js';
 import { brief, checked, type Kind, STRING } from './arguments.js';
 import { UsageError } from './errors.js';
 
-/** Who an adapter is, as far as WebGPU tells; most descriptions carry the driver's version. */
+/** Identifies an adapter as far as WebGPU tells. Most descriptions include the driver's version. */
 export interface AdapterIdentity {
   readonly vendor: string;
   readonly architecture: string;
@@ -22,13 +22,13 @@ export function adapterIdentity(info: Partial<GPUAdapterInfo> | undefined): Adap
   return { vendor, architecture, device, description };
 }
 
-/** What was measured for one op on one class of shapes. */
+/** The measured choice for one op and one class of shapes. */
 export interface Choice {
   /** The variant to run. */
   readonly variant: string;
-  /** What the rule would run; it is among the measured ones. */
+  /** The variant that the rule would run. It is one of the candidates. */
   readonly rule: string;
-  /** Median time of every candidate in microseconds. */
+  /** The median time of every candidate in microseconds. */
   readonly times: Readonly<Record<string, number>>;
 }
 
@@ -43,15 +43,15 @@ export interface TuningFile {
 
 const FORMAT = 'webgpu-pose-gan tuning';
 const FIELDS = ['format', 'version', 'library', 'adapter', 'choices'];
-/** Raised when a reader of the version before could misread a file. */
+/** Increased when readers of the previous version could misread a file. */
 const FORMAT_VERSION = 1;
 
-/** Choices that were measured on one adapter, by op and shape class. `tune` fills it, `compile` looks it up, JSON carries it. */
+/** Choices measured on one adapter, by op and class of shapes. `tune` adds them, `compile` uses them, and JSON stores them. */
 export class Tuning {
   readonly #choices = new Map<string, Choice>();
 
   readonly adapter: AdapterIdentity;
-  /** Version of the library that measured. */
+  /** The version of the library that measured. */
   readonly library: string;
 
   constructor(...args: [adapter: AdapterIdentity, library?: string]) {
@@ -60,7 +60,7 @@ export class Tuning {
     this.library = library;
   }
 
-  /** Number of choices. */
+  /** The number of choices. */
   get size(): number {
     return this.#choices.size;
   }
@@ -73,25 +73,25 @@ export class Tuning {
     this.#choices.set(key, choice);
   }
 
-  /** Adds the choices of another tuning; where both have one, that of the other stays. */
+  /** Adds the choices of another tuning. They replace choices for the same key. */
   add(other: Tuning): this {
     for (const [key, choice] of other.#choices) this.#choices.set(key, choice);
     return this;
   }
 
-  /** Why these choices say nothing about an adapter under this version of the library; nothing when they do. */
+  /** Why these choices do not apply to an adapter under this version of the library, or `undefined` if they do. */
   mismatch(adapter: AdapterIdentity): string | undefined {
     const other = this.otherAdapter(adapter);
     return other || this.library === VERSION ? other : `measured by version ${this.library}, this is ${VERSION}`;
   }
 
-  /** That they were measured on another adapter; nothing when it was this one. */
+  /** A message that they were measured on another adapter, or `undefined` if they were measured on this one. */
   otherAdapter(adapter: AdapterIdentity): string | undefined {
     const differing = IDENTITY.find((k) => this.adapter[k] !== adapter[k]);
     return differing && `measured on "${nameOf(this.adapter)}", this is "${nameOf(adapter)}" (${differing} differs)`;
   }
 
-  /** These choices, for an adapter on which they hold; `UsageError` when they say nothing about it. */
+  /** Returns these choices if they apply to an adapter; throws `UsageError` otherwise. */
   expect(adapter: AdapterIdentity): this {
     const mismatch = this.mismatch(adapter);
     if (mismatch)
@@ -99,22 +99,22 @@ export class Tuning {
     return this;
   }
 
-  /** For `JSON.stringify`; keys in order, so that equal tunings are equal files. */
+  /** For `JSON.stringify`. Keys are sorted, so that equal tunings give equal files. */
   toJSON(): TuningFile {
     const choices = Object.fromEntries([...this.#choices].sort(([a], [b]) => (a < b ? -1 : 1)));
     return { format: FORMAT, version: FORMAT_VERSION, library: this.library, adapter: this.adapter, choices };
   }
 
-  /** Reads what `toJSON` made. `UsageError` that names `from` and the place when it is anything else. */
+  /** Reads the result of `toJSON`. For anything else it throws a `UsageError` that names `from` and what is wrong. */
   static fromJSON(json: unknown, from = 'the tuning'): Tuning {
     const wrong = (what: string) => new UsageError(`${from} ${what}; make one with pose-gan tune`);
     const file = json as Partial<TuningFile> | null;
-    if (!isRecord(file) || file.format !== FORMAT) throw wrong('is no tuning');
+    if (!isRecord(file) || file.format !== FORMAT) throw wrong('is not a tuning');
     if (file.version !== FORMAT_VERSION)
       throw wrong(`has format version ${brief(file.version)}, this library reads ${FORMAT_VERSION}`);
     const { library, adapter, choices } = file;
-    const strange = Object.keys(file).find((name) => !FIELDS.includes(name));
-    if (strange) throw wrong(`has the unknown field "${brief(strange)}"`);
+    const unknown = Object.keys(file).find((name) => !FIELDS.includes(name));
+    if (unknown) throw wrong(`has the unknown field "${brief(unknown)}"`);
     if (typeof library !== 'string') throw wrong('does not say which version of the library measured');
     if (!isRecord(adapter) || IDENTITY.some((k) => typeof adapter[k] !== 'string'))
       throw wrong(`must name its adapter by ${IDENTITY.join(', ')}`);
@@ -133,7 +133,7 @@ export class Tuning {
 export const TUNING: Kind = ['a Tuning', (v) => v instanceof Tuning];
 
 function problemOf(choice: unknown): string | undefined {
-  if (!isRecord(choice)) return 'is no object';
+  if (!isRecord(choice)) return 'is not an object';
   const { variant, rule, times } = choice as Partial<Choice>;
   if (![variant, rule].every((x) => typeof x === 'string' && x)) return 'lacks its variant or the rule’s';
   if (!isRecord(times) || !Object.values(times).every((t) => Number.isFinite(t) && (t as number) >= 0))
@@ -151,11 +151,11 @@ const nameOf = (a: AdapterIdentity) => a.description || [a.vendor, a.architectur
 /** What a store holds for an adapter. */
 export interface StoredTuning {
   readonly tuning?: Tuning;
-  /** Why what is there is not used. */
+  /** Why the stored tuning is not used. */
   readonly ignored?: string;
 }
 
-/** What a store holds, if it says anything about this adapter; otherwise, and when `read` throws a `UsageError`, the reason. */
+/** The stored tuning if it applies to this adapter. If not, or if `read` throws a `UsageError`, the reason. */
 export function usable(read: () => unknown, adapter: AdapterIdentity, from: string): StoredTuning {
   try {
     const tuning = Tuning.fromJSON(read(), from);
@@ -167,7 +167,7 @@ export function usable(read: () => unknown, adapter: AdapterIdentity, from: stri
   }
 }
 
-/** What a store should hold after `tuning` is saved over what it held for the same adapter; choices of another version go. */
+/** The tuning to store when `tuning` is added to a stored one of the same adapter. Choices of another version are dropped. */
 export function mergedOver(before: Tuning | undefined, tuning: Tuning): Tuning {
   const stale = tuning.mismatch(tuning.adapter);
   if (stale) throw new UsageError(`the tuning to be stored was ${stale}; tune again`);

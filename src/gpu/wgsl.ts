@@ -22,20 +22,20 @@ import { UsageError } from './errors.js';
 import { refuseImports } from './imports.js';
 import type { ShaderBinding, ShaderOverride, ShaderParam, ShaderSource } from './shader.js';
 
-/** What a WGSL text declares. */
+/** The declarations of a WGSL text. */
 export interface ParsedWgsl {
   /** WGSL features named by `enable …;` directives. */
   readonly enables: readonly string[];
-  /** Where the parser did not understand the text, if anywhere. */
+  /** The first place that the parser did not understand, if any, and why. */
   readonly problem: string | undefined;
   /**
-   * The interface of one compute function; `entryPoint` names it where there are several. Throws `UsageError` on what the engine
-   * cannot bind.
+   * The interface of one compute function. `entryPoint` names it if there are several. Throws `UsageError` for a variable that the
+   * engine cannot bind.
    */
   source(entryPoint?: string): ShaderSource;
 }
 
-/** Reads the interface of a WGSL text. Throws `UsageError`; `file` names it in errors. */
+/** Reads the interface of a WGSL text. Throws `UsageError` that names `file`. */
 export function readWgsl(file: string, code: string, entryPoint?: string): ShaderSource {
   refuseImports(file, code);
   const parsed = parseWgsl(file, code);
@@ -43,7 +43,7 @@ export function readWgsl(file: string, code: string, entryPoint?: string): Shade
   return parsed.source(entryPoint);
 }
 
-/** Parses a WGSL text. It never throws: whether a text is right is for the device's compiler to say. */
+/** Parses a WGSL text. It never throws, because the device's compiler decides whether a text is valid. */
 export function parseWgsl(file: string, code: string): ParsedWgsl {
   let module: Module | undefined;
   let problem: string | undefined;
@@ -68,7 +68,7 @@ export function parseWgsl(file: string, code: string): ParsedWgsl {
   };
 }
 
-/** A parsed text whose names are resolved. */
+/** A parsed text with resolved names. */
 class Module {
   readonly enables: string[] = [];
   readonly #entries: FnElem[] = [];
@@ -114,7 +114,7 @@ class Module {
       if (!binding) continue;
       bindings.push(binding);
       if (binding.type !== 'uniform') continue;
-      if (uniform) throw this.#error(v, `is uniform as ${uniform.name} is; one is all that a kernel has`);
+      if (uniform) throw this.#error(v, `is uniform, as is ${uniform.name}; a kernel can have only one`);
       uniform = { name: binding.name, type: this.#type(v) };
     }
     return {
@@ -140,7 +140,7 @@ class Module {
     throw new UsageError(`${this.file} has no @compute function ${wanted}; it has ${names.join(', ')}`);
   }
 
-  /** The declarations that a function refers to, and those that they refer to. */
+  /** The declarations that a function refers to, directly or through others. */
   #reached(entry: FnElem): ReadonlySet<DeclIdent> {
     const found = new Set<DeclIdent>([entry.name.ident]);
     const walk = (scope: Scope) => {
@@ -150,18 +150,18 @@ class Module {
         if (item.kind === 'scope' || item.kind === 'partial') walk(item);
       }
     };
-    // A set is iterated over what is added to it meanwhile.
+    // The loop also visits elements that are added to the set meanwhile.
     for (const { dependentScope } of found) if (dependentScope) walk(dependentScope);
     return found;
   }
 
-  /** How a variable is bound; nothing for one of the workgroup or of an invocation. */
+  /** How a variable is bound, or `undefined` for workgroup and private variables. */
   #binding(v: GlobalVarElem): ShaderBinding | undefined {
     const [space, access = 'read'] = v.template?.map((t) => t.name) ?? [];
     if (space === 'private' || space === 'workgroup') return undefined;
     const group = this.#number(v, 'group');
     const index = this.#number(v, 'binding');
-    if (group !== 0) throw this.#error(v, `is in group ${group}; kernels use group 0 alone`);
+    if (group !== 0) throw this.#error(v, `is in group ${group}; kernels use only group 0`);
     const name = v.name.decl.ident.originalName;
     if (space === 'uniform') return { index, name, type: 'uniform' };
     if (space === 'storage') return { index, name, type: access === 'read_write' ? 'storage' : 'read-only-storage' };
@@ -188,7 +188,7 @@ class Module {
   #number(of: GlobalVarElem | OverrideElem, name: string): number {
     const number = this.#attributeNumber(of, name);
     if (number === undefined)
-      throw this.#error(of, `has an attribute @${name} that could not be worked out; write a number`);
+      throw this.#error(of, `has an attribute @${name} that could not be evaluated; write a number`);
     return number;
   }
 
@@ -198,7 +198,7 @@ class Module {
     return value ? scalarToNumber(value) : undefined;
   }
 
-  /** The numbers of a uniform variable or a field of one, which is at `offset`. A structure's fields go by their own names. */
+  /** The numbers of a uniform variable, or of one of its fields, at `offset`. The fields of a structure keep their own names. */
   #numbers(variable: string, type: Type, name: string, offset: number): ShaderParam[] {
     if (type.kind === 'scalar' && (type.scalar === 'u32' || type.scalar === 'i32' || type.scalar === 'f32'))
       return [{ name, type: type.scalar, offset }];
@@ -245,7 +245,7 @@ class Module {
     return align * Math.ceil(size / align);
   }
 
-  /** Alignment and size in bytes, as WGSL defines them. */
+  /** The alignment and the size in bytes, as WGSL defines them. */
   #layout(type: Type): Layout {
     if (type.kind === 'vector') return { align: type.size === 2 ? 8 : 16, size: 4 * type.size };
     if (type.kind === 'array')
@@ -275,8 +275,8 @@ function attribute(of: HasAttributes, name: string) {
 }
 
 /**
- * The local declaration that a name means: the last of its scope, or of one around it, that ends before the name. So the x to the
- * right in `let x = x[0];` is another than the one to the left.
+ * The local declaration that a name refers to: the last one in its scope, or in an enclosing one, that ends before the name. In
+ * `let x = x[0];` the right x is therefore not the left one.
  */
 function local(ref: RefIdent, from: Scope): DeclIdent | undefined {
   for (let scope: Scope | null = from; scope; scope = scope.parent) {
@@ -288,7 +288,7 @@ function local(ref: RefIdent, from: Scope): DeclIdent | undefined {
   return undefined;
 }
 
-/** The declarations of a scope; those of a partial scope belong to the one around it. */
+/** The declarations of a scope. Those of a partial scope belong to the enclosing scope. */
 function declared(scope: Scope): DeclIdent[] {
   return scope.contents.flatMap((item) =>
     item.kind === 'decl' ? [item] : item.kind === 'partial' ? declared(item) : [],

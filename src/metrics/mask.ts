@@ -10,7 +10,7 @@ const CLOSING = 2;
 
 type Corners = readonly [Point, Point, Point, Point];
 
-/** The rectangle of half width 4 px around a segment; nothing where both ends are the same point. */
+/** The rectangle of half width 4 px around a segment, or `undefined` if its ends are the same point. */
 function rectangle(from: Point, to: Point): Corners | undefined {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const length = Math.hypot(dx, dy);
@@ -25,8 +25,8 @@ function rectangle(from: Point, to: Point): Corners | undefined {
 }
 
 /**
- * Sets the pixels whose centre lies in a polygon, by the crossing rule: on the border, those on a left or upper edge
- * are in, those on a right or lower one are not.
+ * Sets the pixels whose centre lies in a polygon, by the crossing rule. Pixels on a left or upper edge are inside, and
+ * pixels on a right or lower edge are not.
  */
 function fill(mask: Uint8Array, h: number, w: number, corners: Corners): void {
   const clamp = (v: number, high: number) => Math.max(0, Math.min(high, v));
@@ -43,8 +43,8 @@ function fill(mask: Uint8Array, h: number, w: number, corners: Corners): void {
     }
 }
 
-/** Pixels with a set (or, `wanted` 0, an unset) pixel of the image in the 5×5 square around them. */
-function reach(mask: Uint8Array, h: number, w: number, wanted: 0 | 1): Uint8Array {
+/** Pixels for which the 5×5 square around them contains a pixel of the image with the value `wanted`. */
+function dilate(mask: Uint8Array, h: number, w: number, wanted: 0 | 1): Uint8Array {
   const out = new Uint8Array(mask.length);
   for (let y = 0; y < h; y++)
     for (let x = 0; x < w; x++) {
@@ -58,9 +58,9 @@ function reach(mask: Uint8Array, h: number, w: number, wanted: 0 | 1): Uint8Arra
 }
 
 /**
- * The mask of an object in a pose, one byte a pixel [h, w], 1 inside: rectangles of half width 4 px around the
- * skeleton's outline segments whose ends are both there, a disc dx² + dy² < 16 at every joint, then a 5×5 closing (spec
- * §7; Ma et al. 2017).
+ * The mask of an object in a pose, one byte a pixel [h, w], 1 inside. It is the union of rectangles of half width 4 px
+ * around the skeleton's outline segments whose joints are both present and of a disc dx² + dy² < 16 at every joint,
+ * followed by a 5×5 closing (spec §7; Ma et al. 2017).
  */
 export function poseMask(skeleton: Skeleton, pose: Pose, height: number, width: number): Uint8Array {
   const mask = new Uint8Array(height * width);
@@ -77,18 +77,19 @@ export function poseMask(skeleton: Skeleton, pose: Pose, height: number, width: 
       for (let c = Math.max(0, Math.ceil(x - RADIUS)); c <= Math.min(width - 1, x + RADIUS); c++)
         if ((c - x) ** 2 + (r - y) ** 2 < RADIUS ** 2) mask[r * width + c] = 1;
   }
-  const dilated = reach(mask, height, width, 1);
-  return reach(dilated, height, width, 0).map((v) => 1 - v);
+  const dilated = dilate(mask, height, width, 1);
+  // An erosion of the set pixels is a dilation of the others.
+  return dilate(dilated, height, width, 0).map((v) => 1 - v);
 }
 
-/** Segments that the mask follows: the skeleton's own list, else its limbs and the sides and diagonals of its trunk. */
+/** The segments that the mask follows: the skeleton's `outline`, else its limbs and the sides and diagonals of its trunk. */
 export function outline(skeleton: Skeleton): readonly (readonly [string, string])[] {
   if (skeleton.outline) return skeleton.outline;
   const limbs = skeleton.parts.flatMap((p) => (p.kind === 'limb' ? [[p.from, p.to] as const] : []));
   return [...limbs, ...skeleton.trunk.sides, ...skeleton.trunk.diagonals];
 }
 
-/** The image, black outside the mask. */
+/** The image with black pixels outside the mask. */
 export function masked({ width, height, data }: Image, mask: Uint8Array): Image {
   if (mask.length !== width * height)
     throw new UsageError(`a mask of ${mask.length} pixels does not fit an image of ${height}×${width}`);

@@ -6,15 +6,16 @@ import { ssim } from './ssim.js';
 
 /** How close a generated image is to the real one (spec §7). */
 export interface Scores {
-  /** With the data range of the generated image, as published; and with 255. */
+  /** SSIM with the data range of the generated image, as published. */
   readonly ssim: number;
+  /** SSIM with the data range 255. */
   readonly ssim255: number;
-  /** The same on both images times the mask of the target pose. */
+  /** The same of both images multiplied by the mask of the target pose. */
   readonly maskSsim: number;
   readonly maskSsim255: number;
   /** Mean absolute difference in 8-bit levels. */
   readonly l1: number;
-  /** In dB. */
+  /** Peak signal-to-noise ratio in dB. */
   readonly psnr: number;
 }
 
@@ -32,7 +33,7 @@ export function compareImages(generated: Image, real: Image, skeleton: Skeleton,
   };
 }
 
-/** Mean of every score. */
+/** The mean of every score. */
 export function meanScores(all: readonly Scores[]): Scores {
   const mean = (key: keyof Scores) => all.reduce((s, x) => s + x[key], 0) / all.length;
   const keys = ['ssim', 'ssim255', 'maskSsim', 'maskSsim255', 'l1', 'psnr'] as const;

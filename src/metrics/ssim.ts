@@ -24,14 +24,14 @@ function mirrored(i: number, n: number): number {
   return k < n ? k : 2 * n - 1 - k;
 }
 
-/** Positions that the taps around every place of a line read. */
+/** For every position of a line of n pixels, the positions that the taps around it read. */
 function neighbours(n: number): Int32Array {
   return Int32Array.from({ length: n * TAPS.length }, (_, k) =>
     mirrored(Math.floor(k / TAPS.length) + (k % TAPS.length) - RADIUS, n),
   );
 }
 
-/** Gaussian mean around every pixel of a plane [h, w]: rows, then columns. */
+/** The Gaussian mean around every pixel of a plane [h, w], computed along the columns, then along the rows. */
 function blur(plane: Float64Array, h: number, w: number, down: Int32Array, across: Int32Array): Float64Array {
   const rows = new Float64Array(plane.length);
   for (let r = 0; r < h; r++)
@@ -51,7 +51,7 @@ function blur(plane: Float64Array, h: number, w: number, down: Int32Array, acros
   return out;
 }
 
-/** Largest minus smallest value of an image, at least 1: SSIM has no value for an image of one colour otherwise. */
+/** Largest minus smallest value of an image, but at least 1, because SSIM would be undefined for an image of one colour. */
 export function dataRange({ data }: Image): number {
   let [low, high] = [255, 0];
   for (const v of data) {
@@ -61,18 +61,18 @@ export function dataRange({ data }: Image): number {
   return Math.max(1, high - low);
 }
 
-/** Throws `UsageError` unless two images are of one size. */
+/** Throws `UsageError` unless two images have the same size. */
 export function expectSameSize(a: Image, b: Image): void {
   if (a.width !== b.width || a.height !== b.height)
     throw new UsageError(`images of ${a.height}×${a.width} and ${b.height}×${b.width} cannot be compared`);
 }
 
 /**
- * SSIM of a generated image against the real one (Wang et al. 2004; spec §7): per RGB channel on 8-bit values, Gaussian
- * weights σ 1.5 of 13 taps, half-sample symmetric border, population covariance, K1 0.01, K2 0.03, mean over channels
- * and the map cropped by 5 px. `range` is the data range L; as published it is largest minus smallest value of the
- * **generated** image. In [−1, 1], 1 for equal images. Throws `UsageError` for images of different sizes or below
- * 11×11.
+ * SSIM of a generated image against the real one (Wang et al. 2004; spec §7). It is computed per RGB channel on 8-bit
+ * values with 13 Gaussian weights of σ 1.5, half-sample symmetric borders, population covariance, K1 0.01 and K2 0.03,
+ * and averaged over the channels and over the map cropped by 5 px. `range` is the data range L; as published it is the
+ * largest minus the smallest value of the **generated** image. The result is in [−1, 1], and 1 for equal images. Throws
+ * `UsageError` for images of different sizes or smaller than 11×11.
  */
 export function ssim(generated: Image, real: Image, range: number = dataRange(generated)): number {
   expectSameSize(generated, real);

@@ -249,7 +249,7 @@ export function weightsOf<N extends Partial<Nets>>(
 export function checkFormat(name: string, metadata: Readonly<Record<string, string>>, format: string): void {
   if (metadata.format !== format)
     throw new UsageError(
-      `${name} is no ${format}: its metadata ${metadata.format ? `says "${metadata.format}"` : 'names no format'}`,
+      `${name} is not a ${format}: its metadata ${metadata.format ? `says "${metadata.format}"` : 'names no format'}`,
     );
   if (metadata.version !== FORMAT_VERSION)
     throw new UsageError(

@@ -65,7 +65,7 @@ export async function iterate(
   if (looked !== trainer.step) await trainer.checkFinite();
 }
 
-/** A loss that is no number would be trained on for hours unseen. */
+/** A loss that is not a number would be trained on for hours unseen. */
 function checkLosses(losses: Losses, step: number): void {
   for (const [name, value] of Object.entries(losses))
     if (!Number.isFinite(value)) throw new NonFiniteError(step, `the ${name} loss is ${value}`);

@@ -80,7 +80,7 @@ export function loadCheckpoint(path: string): Checkpoint & { readonly path: stri
     );
   if (STATE_FILE.test(basename(file)))
     throw new UsageError(`${file} is the training state beside a checkpoint; name ${besideState(file)}`);
-  const refused = 'no checkpoint of pose-gan';
+  const refused = 'not a checkpoint of pose-gan';
   return { ...reading(file, refused, readBytes(file, 'checkpoint'), fromCheckpoint), path: file };
 }
 
@@ -97,7 +97,7 @@ function besideState(file: string): string {
   return join(dirname(file), checkpointName(Number(STATE_FILE.exec(basename(file))?.[1])));
 }
 
-const STATE = 'no training state of pose-gan';
+const STATE = 'not a training state of pose-gan';
 
 type LoadedCheckpoint = Checkpoint & { readonly path: string };
 

@@ -54,7 +54,7 @@ export function unpacked(name: string, wanted: readonly string[] | 'all'): Kept 
   });
 }
 
-/** The files of an archive; one that is no tar is one file, named as in the table of hashes. */
+/** The files of an archive; one that is not a tar is one file, named as in the table of hashes. */
 function filesOf(path: string): Map<string, Buffer> {
   const data = brotliDecompressSync(readFileSync(path));
   const name = basename(path);

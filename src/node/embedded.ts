@@ -9,7 +9,7 @@ import type { Kept } from './kept-files.js';
  * (Linux x64). They are unpacked into the user's cache folder and checked before every use.
  */
 const FILES = ['libvulkan.so.1', 'libvk_swiftshader.so', 'vk_swiftshader_icd.json'];
-/** glibc's RTLD_NODELETE, which Node does not name: the library stays loaded though it is no Node module. */
+/** glibc's RTLD_NODELETE, which Node does not name: the library stays loaded though it is not a Node module. */
 const RTLD_NODELETE = 0x1000;
 
 /** Where the adapter's files lie; unpacks them where needed. */
@@ -43,7 +43,7 @@ export function systemLoader(): boolean {
   return ownLoader;
 }
 
-/** Loads a library that is no Node module; returns the complaint that Node makes in any case. */
+/** Loads a library that is not a Node module; returns the complaint that Node makes in any case. */
 function dlopen(path: string): string {
   try {
     process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_NOW | RTLD_NODELETE);

@@ -184,7 +184,7 @@ export function readBytes(path: string, what = 'file', most?: number): Uint8Arra
     const bytes = readAtMost(path, MOST_OF_STREAM + 1);
     if (bytes.length > MOST_OF_STREAM)
       throw new UsageError(
-        `the ${what} ${path} is no ordinary file and goes on for more than ${MOST_OF_STREAM / 1e6} MB; save it as a file first`,
+        `the ${what} ${path} is not a regular file and goes on for more than ${MOST_OF_STREAM / 1e6} MB; save it as a file first`,
       );
     return bytes;
   });

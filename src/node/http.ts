@@ -101,7 +101,7 @@ function target(start: URL, from: URL, location: string | undefined, redirects: 
   if (!location || !URL.canParse(location, from.href)) throw fail('is redirected to nowhere');
   const to = new URL(location, from);
   if (to.protocol !== 'http:' && to.protocol !== 'https:')
-    throw fail(`is redirected to ${withoutSecrets(to.href)}, which is no http or https address`);
+    throw fail(`is redirected to ${withoutSecrets(to.href)}, which is not an http or https address`);
   return to;
 }
 

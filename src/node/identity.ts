@@ -9,14 +9,14 @@ const BUDGET_MS = 10_000;
 /**
  * A rule from a regular expression: its first group, or all that it matches, is the identity; no match, never paired. All names
  * are matched at once, in a script that is stopped when it takes too long, since some patterns backtrack for longer than anybody
- * waits. `UsageError` that names the pattern then, and when it is no regular expression.
+ * waits. `UsageError` that names the pattern then, and when it is not a regular expression.
  */
 export function identityPattern(pattern: string, names: readonly string[], budgetMs = BUDGET_MS): IdentityRule {
   const refuse = (why: string) => new UsageError(`the identity pattern ${shorten(pattern)} ${why}`);
   try {
     new RegExp(pattern);
   } catch (error) {
-    throw refuse(`is no regular expression: ${(error as Error).message}`);
+    throw refuse(`is not a regular expression: ${(error as Error).message}`);
   }
   const context = createContext({ pattern, names, found: [] });
   const script = new Script(

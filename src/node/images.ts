@@ -21,7 +21,7 @@ export { encodePng } from './png.js';
 const MAX_BYTES = 8 * 1e6 * MAX_MEGAPIXELS;
 
 /**
- * Reads format and size of an image file without decoding it. `UsageError` that names the file when it is no PNG or
+ * Reads format and size of an image file without decoding it. `UsageError` that names the file when it is not a PNG or
  * JPEG.
  */
 export function readImageHeader(path: string): ImageHeader {

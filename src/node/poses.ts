@@ -44,7 +44,7 @@ export class PoseReader {
       const pose = parsePose(readPoses(file), file, skeleton, { picture: name, onNote });
       return { label: stem(file), where: file, pose };
     }
-    if (!isImage(given)) throw new UsageError(`"${given}" is no pose; it can be ${POSE_FORMS}`);
+    if (!isImage(given)) throw new UsageError(`"${given}" is not a pose; it can be ${POSE_FORMS}`);
     if (!this.annotations)
       throw new UsageError(`the pose of ${given} is not known: name its annotation table with --annotations FILE.csv`);
     const row = basename(given);

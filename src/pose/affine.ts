@@ -4,7 +4,7 @@ export type Point = readonly [x: number, y: number];
 /** (a b c d e f): x' = a·x + b·y + c, y' = d·x + e·y + f. */
 export type Affine = readonly [number, number, number, number, number, number];
 
-/** Maps every pixel outside every image: samples under it are 0. For parts that have no source. */
+/** Maps every pixel to a point outside every image, so that samples are 0. Parts without a source have this map. */
 export const NOWHERE: Affine = [0, 0, -1e6, 0, 0, -1e6];
 
 function mean(points: readonly Point[]): Point {
@@ -26,7 +26,7 @@ function scatter(points: readonly Point[]): { centre: Point; xx: number; xy: num
   return { centre, xx, xy, yy };
 }
 
-/** Ordinary least squares: the affine map that takes `from` closest to `to`; a similarity where `from` lies on a line. */
+/** The affine map that takes `from` closest to `to` by ordinary least squares, or a similarity if `from` lies on a line. */
 export function fitAffine(from: readonly Point[], to: readonly Point[]): Affine {
   const { centre: c, xx, xy, yy } = scatter(from);
   const t = mean(to);
@@ -47,7 +47,10 @@ export function fitAffine(from: readonly Point[], to: readonly Point[]): Affine 
   return [...row(0), ...row(1)];
 }
 
-/** Least squares over rotations with uniform scale and shift: x' = p·x − q·y + c, y' = q·x + p·y + f; `NOWHERE` when `from` is one point. */
+/**
+ * The similarity (rotation, uniform scale and shift) that takes `from` closest to `to` by least squares: x' = p·x − q·y + c,
+ * y' = q·x + p·y + f. It is `NOWHERE` if `from` is one point.
+ */
 export function fitSimilarity(from: readonly Point[], to: readonly Point[]): Affine {
   const { centre: c, xx, yy } = scatter(from);
   const t = mean(to);
@@ -65,7 +68,7 @@ export function fitSimilarity(from: readonly Point[], to: readonly Point[]): Aff
   return [p, -q, t[0] - p * c[0] + q * c[1], q, p, t[1] - q * c[0] - p * c[1]];
 }
 
-/** Ratio of the smaller to the larger singular value of the centred points: 0 on a line, 1 for a disc. */
+/** The ratio of the smaller to the larger singular value of the centred points: 0 for a line, 1 for a disc. */
 export function spread(points: readonly Point[]): number {
   const { xx, xy, yy } = scatter(points);
   const half = (xx + yy) / 2;
@@ -73,7 +76,7 @@ export function spread(points: readonly Point[]): number {
   return half + root === 0 ? 0 : Math.sqrt(Math.max(0, half - root) / (half + root));
 }
 
-/** The same map between grids `s` times coarser: pixel i of the grid is at s·i + (s − 1)/2 of the image. */
+/** The same map between grids `s` times coarser, whose pixel i is at s·i + (s − 1)/2 of the image. */
 export function onGrid([a, b, c, d, e, f]: Affine, s: number): Affine {
   const h = (s - 1) / 2;
   return [a, b, (c + h * (a + b - 1)) / s, d, e, (f + h * (d + e - 1)) / s];

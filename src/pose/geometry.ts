@@ -3,17 +3,17 @@ import { type Affine, fitAffine, fitSimilarity, NOWHERE, type Point, spread } fr
 import { type Box, jointFinder, jointValues, type Limb, type Part, type Pose, type Skeleton } from './skeleton.js';
 
 /**
- * How parts and transforms are made from two poses (spec: paper Section 3.2 and its released code):
- * `rectangles`, the published description, masks the source; `keypoints`, the released code, masks the target.
+ * How parts and transforms are computed from two poses (paper, Section 3.2, and its released code). `rectangles` follows the
+ * published description and masks the source. `keypoints` follows the released code and masks the target.
  */
 export type GeometryKind = 'rectangles' | 'keypoints';
 
-/** A convex region: four corners in order, `all` of the image, or nothing. Its border belongs to it. */
+/** A convex region: four corners in order, `all` of the image, or `none` of it. The border belongs to the region. */
 export type Region = readonly [Point, Point, Point, Point] | 'all' | 'none';
 
-/** One part of a pair of poses: where a target pixel comes from, and the region that limits it. */
+/** One part of a pair of poses: the map to the source of every target pixel, and the region that limits it. */
 export interface PartTransform {
-  /** Target → source, in pixels of the full-resolution images; `NOWHERE` when the part has no source or no target. */
+  /** Target → source, in pixels of the full-resolution images; `NOWHERE` if the part has no source or no target. */
   readonly affine: Affine;
   readonly mask: Region;
 }
@@ -54,7 +54,7 @@ function limbWidth(skeleton: Skeleton, find: Finder): number {
   return lengths.reduce((s, l) => s + l, 0) / lengths.length / 3;
 }
 
-/** Corners of a part in one image, in matching order; nothing when the part is missing. */
+/** The corners of a part in one image, in the same order in all images, or `undefined` if the part is missing. */
 function rectangle(
   skeleton: Skeleton,
   part: Part,
@@ -84,7 +84,10 @@ function rectangle(
   ];
 }
 
-/** f+v, f−v, t−v, t+v with v perpendicular to the axis, of half the width; the axis is at least one pixel long. */
+/**
+ * The corners from + v, from − v, to − v, to + v, where v is perpendicular to the axis and half the width long. An axis shorter
+ * than one pixel is lengthened to one pixel.
+ */
 function limbRectangle(from: Point, to: Point, width: number): readonly [Point, Point, Point, Point] {
   const length = distance(from, to);
   const unit: Point = length > 0 ? [(to[0] - from[0]) / length, (to[1] - from[1]) / length] : [0, 1];
@@ -94,13 +97,13 @@ function limbRectangle(from: Point, to: Point, width: number): readonly [Point, 
 }
 
 function byRectangles(skeleton: Skeleton, part: Part, a: Body, b: Body): PartTransform {
-  const source = rectangle(skeleton, part, a) ?? borrowed(skeleton, part, (p) => rectangle(skeleton, p, a));
+  const source = rectangle(skeleton, part, a) ?? ofMirrorLimb(skeleton, part, (p) => rectangle(skeleton, p, a));
   const target = rectangle(skeleton, part, b);
   return source && target ? { affine: fitAffine(target, source), mask: source } : absent;
 }
 
-/** The mirror limb of the same image, not reflected. */
-function borrowed<T>(skeleton: Skeleton, part: Part, of: (part: Limb) => T | undefined): T | undefined {
+/** What `of` gives for the mirror limb of a limb in the same image, not reflected. */
+function ofMirrorLimb<T>(skeleton: Skeleton, part: Part, of: (part: Limb) => T | undefined): T | undefined {
   const other = part.kind === 'limb' && skeleton.parts.find((p) => p.name === part.mirror);
   return other && other.kind === 'limb' ? of(other) : undefined;
 }
@@ -113,7 +116,7 @@ function bodyScale(skeleton: Skeleton, find: Finder): number {
   return Math.sqrt(squares.reduce((s, l) => s + l, 0) / squares.length);
 }
 
-/** The quad around a limb: its near end moved out by 0.1 of its length, its far end by `extend`, 0.2 of the scale to each side. */
+/** The quadrilateral around a limb: 0.1 of its length beyond the near end, `extend` beyond the far end, and 0.2 of the scale to each side. */
 function limbQuad(from: Point, to: Point, extend: number, scale: number): readonly [Point, Point, Point, Point] {
   const near = plus(from, minus(from, to), 0.1);
   const far = plus(to, minus(to, near), extend);
@@ -124,7 +127,7 @@ function limbQuad(from: Point, to: Point, extend: number, scale: number): readon
   return [plus(near, v), minus(near, v), minus(end, v), plus(end, v)];
 }
 
-/** Least squares where the points allow it, a similarity where they are nearly on a line or the map would be absurd. */
+/** A least-squares fit, or a similarity if the points are nearly on a line or the fit would shrink or enlarge areas more than 25 times. */
 function robustFit(from: readonly Point[], to: readonly Point[]): Affine {
   if (spread(from) < 0.05) return fitSimilarity(from, to);
   const affine = fitAffine(from, to);
@@ -149,7 +152,7 @@ function boxByKeypoints(part: Box, a: Body, b: Body): PartTransform {
   const r = Math.trunc(0.4 * b.size);
   const centre = (k: 0 | 1) => Math.trunc(present.reduce((s, p) => s + p[k], 0) / present.length);
   const [x, y] = [centre(0), centre(1)];
-  // Rows and columns [c − r, c + r): pixel centres of every grid are multiples of one half.
+  // Rows and columns [c − r, c + r). The pixel centres of every grid are multiples of one half, so r − 0.25 excludes just c + r.
   const [low, high] = [-r, r - 0.25];
   const mask: Region =
     r > 0
@@ -175,15 +178,16 @@ function limbByKeypoints(skeleton: Skeleton, part: Limb, a: Body, b: Body): Part
   const target = quad(part, b, part.extend ?? 0.1);
   const mask = quad(part, b, part.extendMask ?? part.extend ?? 0.1);
   if (!target || !mask) return absent;
-  const source = quad(part, a, part.extend ?? 0.1) ?? borrowed(skeleton, part, (p) => quad(p, a, part.extend ?? 0.1));
+  const source =
+    quad(part, a, part.extend ?? 0.1) ?? ofMirrorLimb(skeleton, part, (p) => quad(p, a, part.extend ?? 0.1));
   return { affine: source ? fitAffine(target, source) : NOWHERE, mask };
 }
 
 // ---- masks ---------------------------------------------------------------------------------------------------------
 
 /**
- * A region as four half-planes (a, b, c): a point is inside iff a·x + b·y + c ≥ 0 for all; 12 numbers, as the GPU takes them.
- * Masks take ≥ −0.001, so that rounding loses no pixel whose centre lies on the border.
+ * A region as four half-planes (a, b, c), 12 numbers as the GPU takes them. A point is inside if a·x + b·y + c ≥ 0 for all four.
+ * Masks use ≥ −0.001, so that rounding loses no pixel whose centre lies on the border.
  */
 export function halfPlanes(region: Region): number[] {
   if (region === 'all') return [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1];
@@ -200,7 +204,7 @@ export function halfPlanes(region: Region): number[] {
   return planes;
 }
 
-/** The mask of a region on the grid `s` times coarser than H×W: 1 where a pixel's centre lies in it. Row-major. */
+/** The mask of a region on a grid `s` times coarser than H×W, row-major: 1 where a pixel's centre lies in the region. */
 export function rasterise(region: Region, height: number, width: number, s = 1): Uint8Array {
   const planes = halfPlanes(region);
   const [rows, columns] = [Math.floor(height / s), Math.floor(width / s)];
@@ -214,7 +218,7 @@ export function rasterise(region: Region, height: number, width: number, s = 1):
   return mask;
 }
 
-/** Poses of N pairs as the GPU takes them; J joints, P parts. */
+/** The poses of N pairs as the GPU takes them, with J joints and P parts. */
 export interface PoseTensors {
   /** f32 [N, J, 2]: x, y in pixels; −1, −1 where a joint is missing. */
   readonly sourceJoints: Float32Array;
@@ -225,7 +229,7 @@ export interface PoseTensors {
   readonly planes: Float32Array;
 }
 
-/** Joints, transforms and masks of pairs of poses. `UsageError` when a trunk joint is missing. */
+/** Computes the joints, transforms and masks of pairs of poses. Throws `UsageError` if a trunk joint is missing. */
 export function poseTensors(
   kind: GeometryKind,
   skeleton: Skeleton,
@@ -233,15 +237,15 @@ export function poseTensors(
 ): PoseTensors {
   const parts = pairs.flatMap(([source, target]) => partTransforms(kind, skeleton, source, target));
   return {
-    sourceJoints: joined(pairs.map(([source]) => jointValues(source))),
-    targetJoints: joined(pairs.map(([, target]) => jointValues(target))),
-    affine: joined(parts.map((p) => p.affine)),
-    planes: joined(parts.map((p) => halfPlanes(p.mask))),
+    sourceJoints: concatenated(pairs.map(([source]) => jointValues(source))),
+    targetJoints: concatenated(pairs.map(([, target]) => jointValues(target))),
+    affine: concatenated(parts.map((p) => p.affine)),
+    planes: concatenated(parts.map((p) => halfPlanes(p.mask))),
   };
 }
 
-/** Lists of one length, one after another. */
-function joined(lists: readonly (readonly number[])[]): Float32Array {
+/** Lists of equal length, one after another. */
+function concatenated(lists: readonly (readonly number[])[]): Float32Array {
   const length = lists[0]?.length ?? 0;
   const all = new Float32Array(length * lists.length);
   for (const [i, list] of lists.entries()) all.set(list, i * length);

@@ -3,8 +3,8 @@ import type { Point } from './affine.js';
 import { jointFinder, type Limb, type Pose, type Skeleton } from './skeleton.js';
 
 /**
- * A sequence without gaps: a joint that is missing in some frames lies on the straight line in time between the nearest frames
- * that have it, and stays where it was seen first or last at the ends. A joint that no frame has stays missing.
+ * Fills in missing joints of a sequence. A joint that is missing in some frames is interpolated linearly in time between the nearest
+ * frames that have it, and before the first and after the last of these it keeps its position. A joint that no frame has stays missing.
  */
 export function fillMissing(poses: readonly Pose[]): Pose[] {
   const joints = poses[0]?.length ?? 0;
@@ -26,18 +26,18 @@ export function fillMissing(poses: readonly Pose[]): Pose[] {
   return filled;
 }
 
-/** Greatest swing of thighs and upper arms, bend of the knees while their leg comes forward, and of the elbows; radians. */
+/** In radians: the largest swing of thighs and upper arms, the bend of a knee while its leg comes forward, and that of the elbows. */
 const THIGH = 0.5;
 const KNEE = 0.8;
 const ARM = 0.4;
 const ELBOW = 0.35;
-/** How far the body sinks twice a cycle, of the trunk's length. */
+/** How far the body sinks, twice a cycle, as a fraction of the trunk's length. */
 const BOB = 0.03;
 
 /**
- * One cycle of walking on the spot, in `frames` frames: limbs of the lengths that `pose` shows hang from its trunk and swing, the
- * two sides half a cycle apart, arms against legs. A limb that is missing takes its mirror's length; without either it stays
- * missing. Joints are kept within the image. It works for every skeleton whose trunk sides carry limbs (`UsageError` otherwise).
+ * One cycle of walking on the spot, in `frames` frames. The limbs keep the lengths that they have in `pose` and swing from its trunk,
+ * the two sides half a cycle apart and the arms opposite to the legs. A missing limb gets the length of its mirror limb, and if that is
+ * missing too, it stays missing. Joints are kept within the image. Throws `UsageError` for a skeleton without limbs at its trunk sides.
  */
 export function walk(skeleton: Skeleton, pose: Pose, frames: number, size: { height: number; width: number }): Pose[] {
   const find = jointFinder(skeleton, pose);
@@ -49,7 +49,7 @@ export function walk(skeleton: Skeleton, pose: Pose, frames: number, size: { hei
   ]);
   if (!chains.length)
     throw new UsageError(
-      `the skeleton "${skeleton.name}" has no limbs at its trunk that could walk; give --sequence a file`,
+      `the skeleton "${skeleton.name}" has no limbs at its trunk, so it cannot walk; give --sequence a file`,
     );
   const middle = (names: readonly string[]): Point => {
     const points = names.map(find).filter((p) => p !== undefined);
@@ -58,7 +58,7 @@ export function walk(skeleton: Skeleton, pose: Pose, frames: number, size: { hei
   };
   const [top, bottom] = [middle(sides.map((s) => s.high)), middle(sides.map((s) => s.low))];
   const trunk = Math.hypot(bottom[0] - top[0], bottom[1] - top[1]);
-  if (!(trunk > 0)) throw new UsageError('the pose has no trunk of any length, so it cannot walk');
+  if (!(trunk > 0)) throw new UsageError('the trunk of the pose has length 0, so it cannot walk');
   const down: Point = [(bottom[0] - top[0]) / trunk, (bottom[1] - top[1]) / trunk];
   const length = (limb: Limb): number | undefined => {
     for (const l of [limb, limbs.find((other) => other.name === limb.mirror)]) {
@@ -75,25 +75,25 @@ export function walk(skeleton: Skeleton, pose: Pose, frames: number, size: { hei
     const joints: (Point | null)[] = pose.map((p) => p && [p[0] + sink * down[0], p[1] + sink * down[1]]);
     for (const { limb, depth, side, leg } of chains) {
       const from = joints[index.get(limb.from) as number];
-      const long = length(limb);
+      const l = length(limb);
       const angle = swing(phase + side * Math.PI, depth, leg);
       const [c, s] = [Math.cos(angle), Math.sin(angle)];
       joints[index.get(limb.to) as number] =
-        from && long !== undefined
-          ? [from[0] + long * (c * down[0] + s * down[1]), from[1] + long * (c * down[1] - s * down[0])]
+        from && l !== undefined
+          ? [from[0] + l * (c * down[0] + s * down[1]), from[1] + l * (c * down[1] - s * down[0])]
           : null;
     }
     return joints.map((p) => p && inside(p));
   });
 }
 
-/** Angle from straight down at a phase of the cycle; forward is positive. */
+/** The angle of a limb from straight down at a phase of the cycle; forward is positive. */
 function swing(phase: number, depth: number, leg: boolean): number {
   if (leg) return THIGH * Math.sin(phase) - (depth > 0 ? KNEE * Math.max(0, Math.cos(phase)) : 0);
   return -ARM * Math.sin(phase) + (depth > 0 ? ELBOW : 0);
 }
 
-/** The limbs that hang from a joint one behind the other. */
+/** The limbs that follow each other from a joint, such as thigh and shin from a hip. */
 function chain(limbs: readonly Limb[], joint: string): Limb[] {
   const first = limbs.find((l) => l.from === joint);
   return first

@@ -20,19 +20,20 @@ export interface Limb {
   readonly kind: 'limb';
   readonly from: string;
   readonly to: string;
-  /** The limb of the other side, borrowed when this one is missing in the source. */
+  /** The limb of the other side, which is used if this one is missing in the source. */
   readonly mirror?: string;
-  /** `keypoints` geometry: how far the far end is moved out, for the transform and for the mask. */
+  /** `keypoints` geometry: how far the transform's quadrilateral extends beyond the far end, as a fraction of the length; default 0.1. */
   readonly extend?: number;
+  /** The same for the mask; default `extend`. */
   readonly extendMask?: number;
 }
 
-/** A part that is an axis-aligned box around joints; it is missing when none of `joints` is there. */
+/** A part that is an axis-aligned box around joints. It is missing if none of `joints` is present. */
 export interface Box {
   readonly name: string;
   readonly kind: 'box';
   readonly joints: readonly string[];
-  /** Joints that belong to the box but do not make it present. */
+  /** Joints that the box also encloses, but that alone do not make it present. */
   readonly with?: readonly string[];
   /** `keypoints` geometry: joints that help to fit the transform. */
   readonly anchors?: readonly string[];
@@ -46,26 +47,26 @@ export interface Trunk {
 
 export type Part = Limb | Box | Trunk;
 
-/** An articulated object: its joints, and the parts that move rigidly enough to be warped one by one (paper, Section 3.2). */
+/** An articulated object: its joints, and the parts that are rigid enough to be warped one by one (paper, Section 3.2). */
 export interface Skeleton {
   readonly name: string;
   readonly joints: readonly string[];
-  /** Pairs of joints that a horizontal flip exchanges; a file may leave it out. */
+  /** Pairs of joints that a horizontal flip exchanges; optional in a file. */
   readonly mirror: readonly (readonly [string, string])[];
   readonly trunk: {
-    /** Joints without which an image is not valid. */
+    /** Joints that every valid image has. */
     readonly joints: readonly string[];
     /** Segments whose mean length is three times the width of a limb. */
     readonly diagonals: readonly (readonly [string, string])[];
     /** Segments whose root mean square length is the scale of the `keypoints` geometry. */
     readonly sides: readonly (readonly [string, string])[];
   };
-  /** Segments around which the mask of mask-SSIM lies (spec §7); limbs and trunk when absent. */
+  /** Segments around which the mask of mask-SSIM is drawn (spec §7); default: limbs and trunk. */
   readonly outline?: readonly (readonly [string, string])[];
   readonly parts: readonly Part[];
 }
 
-/** A checked skeleton as an argument. */
+/** The kind of an argument that is a checked skeleton. */
 export const SKELETON: Kind = [
   'a skeleton, as of parseSkeleton',
   (v) => OBJECT[1](v) && Array.isArray((v as Skeleton).parts) && Array.isArray((v as Skeleton).joints),
@@ -75,9 +76,9 @@ export const SKELETON: Kind = [
 export type Pose = readonly (Point | null)[];
 
 /** Far more joints than any skeleton has; each is a channel of the network. */
-const MOST_JOINTS = 256;
+const MAX_JOINTS = 256;
 const NAMES = /* @__PURE__ */ listOf(STRING);
-/** Segments and mirror images, which are checked one by one before. */
+/** Lists of pairs of joints, which are checked one by one before. */
 const PAIRS = /* @__PURE__ */ listOf(NAMES);
 const SKELETON_FILE: Kinds = {
   name: STRING,
@@ -96,24 +97,24 @@ const PARTS: Readonly<Record<Part['kind'], Kinds>> = {
   trunk: { name: STRING, kind: STRING },
 };
 
-/** Whether its joints are there and finite is checked with its skeleton, which names them. */
+/** The kind of an argument that is a pose. `checkPose` checks its joints, because only the skeleton knows their names. */
 export const POSE: Kind = ['a list of joints', Array.isArray];
 
-/** Anything: what it must hold is checked field by field, and the error names the file. */
+/** Any value: `parseSkeleton` checks it field by field, so that its errors can name the file. */
 const PARSED: Kind = ['parsed JSON', () => true];
 
-/** The person of the paper: 18 joints, ten parts. */
+/** The person of the paper, with 18 joints and ten parts. */
 export const PERSON: Skeleton = parseSkeleton(person, 'skeletons/person.json');
 
-/** Checks a skeleton read from a JSON file; the error names the file and the field that does not fit. */
+/** Checks a skeleton read from a JSON file. Throws `UsageError` that names the file and the wrong field. */
 export function parseSkeleton(...args: [json: unknown, file: string]): Skeleton {
   const [json, file] = checked('parseSkeleton', { json: PARSED, file: STRING }, args);
-  const fail = (what: string) => new UsageError(`${file} is no skeleton: ${what}`);
+  const fail = (what: string) => new UsageError(`${file} is not a skeleton: ${what}`);
   const s = json as Skeleton;
   if (!s || !Array.isArray(s.joints) || !Array.isArray(s.parts) || !s.trunk)
     throw fail(`it needs "joints", "mirror", "trunk" and "parts", found ${shown(json)}`);
   if (typeof s.name !== 'string' || !s.name) throw fail('it needs a "name"');
-  if (s.joints.length > MOST_JOINTS) throw fail(`"joints" has ${s.joints.length}; ${MOST_JOINTS} are possible`);
+  if (s.joints.length > MAX_JOINTS) throw fail(`"joints" has ${s.joints.length}; ${MAX_JOINTS} are possible`);
   if (s.parts.length < 1 || s.parts.length > 31) throw fail(`it has ${s.parts.length} parts; 1 to 31 are possible`);
   for (const [i, part] of s.parts.entries()) {
     const problem = problemOf(`"parts[${i}]"`, OBJECT, part);
@@ -138,7 +139,7 @@ export function parseSkeleton(...args: [json: unknown, file: string]): Skeleton 
   joints('"trunk.joints"', s.trunk.joints, 1);
   pairs('"trunk.diagonals"', s.trunk.diagonals, 1);
   pairs('"trunk.sides"', s.trunk.sides, 1);
-  // Their lengths make the sizes of parts, in every image that counts as valid.
+  // Their lengths give parts their sizes, so their joints must be present in every valid image.
   for (const n of [...s.trunk.diagonals, ...s.trunk.sides].flat())
     if (!s.trunk.joints.includes(n)) throw fail(`"trunk" measures from ${brief(n)}, which is not in "trunk.joints"`);
   if (new Set(s.parts.map((p) => p.name)).size !== s.parts.length) throw fail('two parts have one name');
@@ -147,7 +148,7 @@ export function parseSkeleton(...args: [json: unknown, file: string]): Skeleton 
       joints(`part ${brief(part.name)}`, [part.from, part.to]);
       const other = part.mirror === undefined ? part : s.parts.find((p) => p.name === part.mirror);
       if (other?.kind !== 'limb')
-        throw fail(`part ${brief(part.name)} has the mirror ${brief(part.mirror)}, which is no limb`);
+        throw fail(`part ${brief(part.name)} has the mirror ${brief(part.mirror)}, which is not a limb`);
     } else if (part.kind === 'box') {
       joints(`part ${brief(part.name)}`, part.joints, 1);
       joints(`"with" of part ${brief(part.name)}`, part.with);
@@ -162,10 +163,10 @@ export function parseSkeleton(...args: [json: unknown, file: string]): Skeleton 
   return { ...s, mirror: s.mirror ?? [] };
 }
 
-/** Places of the joints by name: every batch of a training run looks hundreds of them up. */
+/** Joint indices by name, cached because every batch of a training run looks up hundreds of them. */
 const indices = /* @__PURE__ */ new WeakMap<Skeleton, ReadonlyMap<string, number>>();
 
-/** Throws `UsageError` that names the joint unless a pose has every joint of the skeleton, each finite or missing. */
+/** Throws `UsageError` unless a pose lists every joint of the skeleton, each finite or null. The error names the joint. */
 export function checkPose({ name, joints }: Skeleton, pose: Pose): void {
   if (!Array.isArray(pose) || pose.length !== joints.length)
     throw new UsageError(
@@ -178,7 +179,7 @@ export function checkPose({ name, joints }: Skeleton, pose: Pose): void {
       );
 }
 
-/** Looks joints up by name. */
+/** A function that looks up the joints of a pose by name. */
 export function jointFinder(skeleton: Skeleton, pose: Pose): (name: string) => Point | undefined {
   checkPose(skeleton, pose);
   let index = indices.get(skeleton);
@@ -186,14 +187,14 @@ export function jointFinder(skeleton: Skeleton, pose: Pose): (name: string) => P
     index = new Map(skeleton.joints.map((n, i) => [n, i]));
     indices.set(skeleton, index);
   }
-  const at = index;
-  return (name) => pose[at.get(name) as number] ?? undefined;
+  const indexOf = index;
+  return (name) => pose[indexOf.get(name) as number] ?? undefined;
 }
 
-/** Shortest trunk, in pixels, that gives parts a size. */
-const LEAST_TRUNK = 2;
+/** The shortest trunk, in pixels, that gives parts a size. */
+const MIN_TRUNK = 2;
 
-/** Why the trunk of a pose gives its parts no size; nothing when it does. */
+/** Why the trunk of a pose gives its parts no size, or `undefined` if it does. */
 export function trunkProblem(skeleton: Skeleton, pose: Pose): string | undefined {
   const find = jointFinder(skeleton, pose);
   const { joints, diagonals, sides } = skeleton.trunk;
@@ -205,17 +206,17 @@ export function trunkProblem(skeleton: Skeleton, pose: Pose): string | undefined
   };
   const longest = (segments: Skeleton['trunk']['sides']) => Math.max(...segments.map(length));
   const size = Math.min(longest(diagonals), longest(sides));
-  if (size >= LEAST_TRUNK) return undefined;
-  return `has a trunk (${joints.join(', ')}) of ${size.toFixed(1)} pixels; under ${LEAST_TRUNK} parts have no size`;
+  if (size >= MIN_TRUNK) return undefined;
+  return `has a trunk (${joints.join(', ')}) of ${size.toFixed(1)} pixels; under ${MIN_TRUNK} parts have no size`;
 }
 
-/** Whether all trunk joints are there; others are not usable for training. */
+/** Whether all trunk joints are present, without which an image cannot be used for training. */
 export function isValid(skeleton: Skeleton, pose: Pose): boolean {
   const find = jointFinder(skeleton, pose);
   return skeleton.trunk.joints.every((n) => find(n) !== undefined);
 }
 
-/** The pose in the mirrored image: x → width − 1 − x, and sides exchanged. */
+/** The pose in the mirrored image: x → width − 1 − x, with the joints of the two sides exchanged. */
 export function flipPose(skeleton: Skeleton, pose: Pose, width: number): Pose {
   checkPose(skeleton, pose);
   const index = new Map(skeleton.joints.map((n, i) => [n, i]));
@@ -228,7 +229,7 @@ export function flipPose(skeleton: Skeleton, pose: Pose, width: number): Pose {
   return flipped;
 }
 
-/** The pose in a resized image; pixel centres are integers, so that edges and not centres stay where they are. */
+/** The pose in a resized image. Pixel centres are integers, so edges, not centres, map to each other. */
 export function resizePose(
   pose: Pose,
   from: readonly [height: number, width: number],
@@ -238,12 +239,12 @@ export function resizePose(
   return pose.map((p) => p && [scaled(p[0], 1), scaled(p[1], 0)]);
 }
 
-/** Joints as the GPU takes them: [J, 2], x before y, −1 where missing. */
+/** Joints as the GPU takes them: [J, 2], x before y, −1 for a missing joint. */
 export function jointValues(pose: Pose): number[] {
   return pose.flatMap((p) => (p ? [p[0], p[1]] : [-1, -1]));
 }
 
-/** The inverse of `jointValues` for the poses of a batch [N, J, 2], J being `count`. */
+/** The inverse of `jointValues` for the poses of a batch [N, J, 2], where J is `count`. */
 export function posesOf(joints: Float32Array, count: number): Pose[] {
   const n = joints.length / 2 / count;
   return Array.from({ length: n }, (_, i) =>

@@ -3,7 +3,7 @@ import { NOWHERE } from '../pose/affine.js';
 import { type GeometryKind, partTransforms, rasterise } from '../pose/geometry.js';
 import { PERSON, type Pose } from '../pose/skeleton.js';
 
-/** What the reference says of one pair under one preset. */
+/** The reference values of one pair for one preset. */
 interface Reference {
   readonly affine_target_to_source: readonly (readonly number[] | null)[];
   /** Run lengths of each part's bitmap by scale; the first run counts zeros. */
@@ -19,7 +19,7 @@ interface Pair {
 
 const kinds: Readonly<Record<'paper' | 'authors', GeometryKind>> = { paper: 'rectangles', authors: 'keypoints' };
 
-/** Largest accepted difference of transform coefficients: they are stored with six decimals. */
+/** The largest accepted difference of transform coefficients, which are stored with six decimals. */
 const COEFFICIENT = 2e-6;
 
 function unpack(runs: readonly number[], length: number): Uint8Array {
@@ -32,7 +32,7 @@ function unpack(runs: readonly number[], length: number): Uint8Array {
   return mask;
 }
 
-/** Part transforms and masks of real pairs. A mask agrees when at most 1 % of its grid, or 2 pixels, differ. */
+/** Checks part transforms and masks of real pairs. A mask agrees if at most 1 % of its grid, or 2 pixels, differ. */
 export const geometry: FixtureReader = ({ attrs }) => ({
   check: async () => {
     const { pairs, height, width, joints } = attrs as {

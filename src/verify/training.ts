@@ -11,10 +11,10 @@ import { type ModelConfig, modelConfig, type Preset } from '../model/config.js';
 import { type Batch, trainingStep } from '../model/training.js';
 import { Vgg } from '../model/vgg.js';
 
-/** Losses: relative; gradients: of each tensor's largest value. */
+/** Tolerances of losses (relative) and of gradients (relative to each tensor's largest value). */
 const LOSS = 1e-4;
 const GRADIENT = 1e-3;
-/** After the last iteration: 99.9 % of the parameters this close, and none further off than `FURTHEST`. */
+/** After the last iteration at most a share `OUTLIERS` of the parameters may be off by more than `CLOSE`, and none by more than `FURTHEST`. */
 const CLOSE = 1e-5;
 const FURTHEST = 1e-3;
 const OUTLIERS = 1e-3;
@@ -46,7 +46,7 @@ function configOf({ attrs }: FixtureFile): ModelConfig {
   };
 }
 
-/** One bit a part from bitmaps [N, P, H, W]. */
+/** Packs bitmaps [N, P, H, W] into words [N, H, W] with one bit per part. */
 function packMasks(x: Nd): Uint32Array {
   const [n = 0, parts = 0, h = 0, w = 0] = x.shape;
   const bits = new Uint32Array(n * h * w);
@@ -164,5 +164,5 @@ async function compareFinal(
   };
 }
 
-/** Two whole iterations of a narrow model without dropout: losses, images, logits, gradients, parameters. */
+/** Checks losses, images, logits, gradients and parameters of two whole iterations of a narrow model without dropout. */
 export const training: FixtureReader = (file) => ({ check: (engine) => check(engine, file) });

@@ -19,7 +19,7 @@ import { fixtureReaders } from '../kernels/rooms.js';
 import { geometry } from './geometry.js';
 import { training } from './training.js';
 
-/** Largest accepted error, relative to the largest value: max |got − want| / max |want|. */
+/** The largest accepted error, relative to the largest value: max |got − want| / max |want|. */
 export const TOLERANCE = 1e-4;
 
 export type Verdict =
@@ -31,7 +31,7 @@ export type Verdict =
 export async function verifyFile(engine: Engine, name: string, bytes: Uint8Array): Promise<Verdict> {
   try {
     const file = parse(name, bytes);
-    const reader = fixtureReaders.get(file.op) ?? wholes[file.op];
+    const reader = fixtureReaders.get(file.op) ?? otherReaders[file.op];
     if (!reader) throw new UnsupportedFixture(file.op ? `no reader for op ${file.op}` : 'the metadata names no op');
     const run = reader(file);
     const results = 'check' in run ? await run.check(engine) : await runGraph(engine, run);
@@ -43,9 +43,9 @@ export async function verifyFile(engine: Engine, name: string, bytes: Uint8Array
 }
 
 /** Readers of files that check more than one op. */
-const wholes: Readonly<Record<string, FixtureReader>> = { training, geometry };
+const otherReaders: Readonly<Record<string, FixtureReader>> = { training, geometry };
 
-/** A JSON document is part geometry; safetensors files name their op, or, whole training steps, their preset. */
+/** A JSON file holds part geometry. A safetensors file names its op, or its preset if it holds whole training steps. */
 function parse(name: string, bytes: Uint8Array): FixtureFile {
   if (name.endsWith('.json')) return parseJson(name, bytes);
   const { metadata, tensors } = safetensors(name, bytes);
@@ -135,7 +135,7 @@ function known(t: Tensor | undefined, name: string): Tensor {
   return t;
 }
 
-/** The result that is nearest to its limit, or furthest beyond, decides. */
+/** The result that is closest to its limit, or furthest beyond it, decides the verdict. */
 function judge(results: Results): Verdict {
   let error = 0;
   let worst = '';
@@ -150,7 +150,7 @@ function judge(results: Results): Verdict {
   return { status: share <= 1 ? 'passed' : 'failed', error, worst };
 }
 
-/** max |got − want| / max |want|; infinite for values that are not finite or of another number. */
+/** max |got − want| / max |want|, or infinity if a value is not finite or the numbers of values differ. */
 export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): number {
   if (got.length !== want.length) return Number.POSITIVE_INFINITY;
   let difference = 0;

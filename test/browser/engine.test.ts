@@ -94,7 +94,7 @@ describe('without WebGPU, open says what to switch on', () => {
     await page.goto(insecure);
     await page.waitForFunction(() => 'calls' in globalThis);
     expect(await call<string>(page, 'calls', 'openError', [])).toMatch(
-      /^AdapterError: WebGPU is kept from pages that are not secure, and http:\/\/somewhere\.test is not\. .*https:/,
+      /^AdapterError: WebGPU is only available to secure pages, and http:\/\/somewhere\.test is not secure\. .*https:/,
     );
   });
 });

@@ -35,7 +35,7 @@ export interface Target {
   readonly examples: readonly Uint8Array[];
   /** Makes checksums right again, so that damage gets behind the check of them. */
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
-  /** What an error must name, where that is no file. */
+  /** What an error must name, where that is not a file. */
   readonly names?: string;
   /** Parses; says what is unsound about the value, if anything. */
   readonly parse: (bytes: Uint8Array, file: string) => string | undefined | Promise<string | undefined>;

@@ -97,7 +97,7 @@ describe('benchmark', () => {
     await chooser.setInputFiles({ ...older, name: 'other.json', buffer: json({ rows: [] }) });
     await page
       .locator('.bench .error')
-      .getByText(/other\.json is no benchmark/)
+      .getByText(/other\.json is not a benchmark/)
       .waitFor();
   });
 

@@ -30,7 +30,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-/** A picture with its joints that is no sample of the page. */
+/** A picture with its joints that is not a sample of the page. */
 const other = drawSynthetic({ seed: 5, identity: 7, index: 0 });
 const own: Pose = PERSON.joints.map((_, i) => other.pose[i] ?? (i === 0 || i > 13 ? null : [20 + i, 30 + 4 * i]));
 /** A hostile or turned picture of the fixtures. */
@@ -139,7 +139,7 @@ test('files that are of no use are refused in words, and nothing is lost', async
   const before = await on.still();
   expect(await on.refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
   expect(await on.refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
-    /^broken\.safetensors is no checkpoint of pose-gan: it is a text that begins "hello, world"/,
+    /^broken\.safetensors is not a checkpoint of pose-gan: it is a text that begins "hello, world"/,
   );
   expect(await on.refusal(pngFile('lost.png', other.image), textFile('joints.csv', table))).toMatch(
     /^joints\.csv has no row for lost\.png, only for other\.png$/,

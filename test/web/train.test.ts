@@ -159,7 +159,7 @@ test('loaded again, a run goes on bit for bit; a reload offers it', async () => 
   await page.getByText('gives the weights that a new run begins with').waitFor();
   expect(await page.getByLabel('Batch').isDisabled()).toBe(false);
   await page.locator('#checkpoint').setInputFiles(join(data, 'synth-pairs-train.csv'));
-  await page.getByText(/synth-pairs-train\.csv is no checkpoint of pose-gan: it is /).waitFor();
+  await page.getByText(/synth-pairs-train\.csv is not a checkpoint of pose-gan: it is /).waitFor();
   expect(complaints).toEqual([]);
 }, 240_000);
 

@@ -30,7 +30,7 @@ export async function visitorsPicture(file: File, most: number): Promise<{ image
 
 /**
  * 8-bit RGB as the browser decodes it: upright by its Exif orientation, without colour management; transparency lies on
- * white. A picture whose longer side is over `most` pixels is made that small. Rejects with an `Error` when it is no picture that
+ * white. A picture whose longer side is over `most` pixels is made that small. Rejects with an `Error` when it is not a picture that
  * this browser knows.
  */
 export async function decodePicture(

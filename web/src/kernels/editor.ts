@@ -4,7 +4,7 @@ const INDENT = '  ';
 
 /**
  * A text area for code: line numbers, a mark beside a wrong line, Tab that indents. Esc lets the next Tab leave it, so
- * that it is no trap for the keyboard.
+ * that it is not a trap for the keyboard.
  */
 export class Editor {
   readonly element: HTMLElement;

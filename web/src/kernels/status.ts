@@ -41,7 +41,7 @@ export class Status {
     this.#advice.hidden = true;
   }
 
-  /** What went wrong; a stop is no error. */
+  /** What went wrong; a stop is not an error. */
   fail(error: unknown): void {
     if (error instanceof Stopped) {
       this.say('Stopped.');

@@ -16,7 +16,7 @@ import type { BenchAsk, Calls, Catalogue, KernelAnswer, KernelAsk, News } from '
 
 let opened: Promise<Engine> | undefined;
 
-/** The engine with the choices of its rule: what was tuned in this browser is no part of a benchmark. */
+/** The engine with the choices of its rule: what was tuned in this browser is not part of a benchmark. */
 function engine(): Promise<Engine> {
   opened ??= open({ tuning: false, label: 'kernels' });
   return opened;

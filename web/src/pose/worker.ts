@@ -90,7 +90,7 @@ function checkpointOf(bytes: Uint8Array, name: string): Checkpoint {
   try {
     return fromCheckpoint(bytes, name);
   } catch (error) {
-    throw explained(error, bytes, name, 'no checkpoint of pose-gan');
+    throw explained(error, bytes, name, 'not a checkpoint of pose-gan');
   }
 }
 

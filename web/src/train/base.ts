@@ -55,7 +55,7 @@ function checkpointOf({ bytes, name }: RunFile): Checkpoint {
   try {
     return fromCheckpoint(bytes, name);
   } catch (error) {
-    throw explained(error, bytes, name, 'no checkpoint of pose-gan');
+    throw explained(error, bytes, name, 'not a checkpoint of pose-gan');
   }
 }
 

@@ -1,9 +1,9 @@
-import { settled, transact } from '../../../src/indexed-db.js';
+import { resultOf, transact } from '../../../src/indexed-db.js';
 import type { LogRow } from '../../../src/model/iterate.js';
 import type { RunFiles } from '../../../src/model/run-files.js';
 import type { DataChoice } from './protocol.js';
 
-/** The last snapshot of the last run, kept in IndexedDB so that a reload can go on with it. */
+/** The last snapshot of the last run, stored in IndexedDB so that a reload of the page can continue it. */
 export interface Kept {
   readonly files: RunFiles;
   readonly rows: readonly LogRow[];
@@ -12,13 +12,13 @@ export interface Kept {
   readonly when: number;
 }
 
-const PLACE = { database: 'webgpu-pose-gan-train', store: 'runs' };
+const STORE = { database: 'webgpu-pose-gan-train', store: 'runs' };
 const LAST = 'last';
 
 const inStore = <T>(mode: IDBTransactionMode, body: (store: IDBObjectStore) => IDBRequest<T>) =>
-  transact(indexedDB, PLACE, mode, (store) => settled(body(store)));
+  transact(indexedDB, STORE, mode, (store) => resultOf(body(store)));
 
-/** Rejects where the page may not use IndexedDB, or its room is used up. */
+/** Rejects if the page may not use IndexedDB, or if the storage is full. */
 export const keep = (run: Kept) => inStore('readwrite', (store) => store.put(run, LAST));
 export const kept = () => inStore<Kept | undefined>('readonly', (store) => store.get(LAST));
 export const forget = () => inStore('readwrite', (store) => store.delete(LAST));
