@@ -7,6 +7,7 @@ import { withImports } from '../src/gpu/imports.js';
 import { readShader } from '../src/gpu/shader.js';
 import { parseWgsl } from '../src/gpu/wgsl.js';
 import { importedInto, writtenSource } from '../src/node/shader-sources.js';
+import { imported } from '../web/src/kernels/shared-wgsl.js';
 import { shaderFile, shaderFiles, shaderText, sharedParts } from './shader-files.js';
 
 const IMPORT = /^\/\/ #import (.*)$/gm;
@@ -127,5 +128,13 @@ describe('the shipped shaders', () => {
     expect(tokens(code)).toBe(tokens(shaderText('dropout/naive')));
     expect(code.split('\n').length).toBe(shaderFile('dropout/naive').split('\n').length);
     expect(() => importedInto('my.wgsl', '// #import filox')).toThrow(/^my\.wgsl: line 1: .*there are .*philox/);
+  });
+
+  test('give a kernel that is typed on the page the same parts', async () => {
+    const kernel = (name: string) => ({ op: 'dropout', sources: [{ name: 'yours', code: shaderFile(name) }] });
+    const [source] = (await imported(kernel('dropout/naive'))).sources;
+    expect(source?.code).toBe(importedInto('yours', shaderFile('dropout/naive')));
+    const whole = kernel('conv2d/naive');
+    expect(await imported(whole)).toBe(whole);
   });
 });

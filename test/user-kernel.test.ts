@@ -10,6 +10,7 @@ import { AdapterError, KernelTimeoutError, ShaderError, UsageError } from '../sr
 import { rooms } from '../src/kernels/rooms.js';
 import { sharedEngine } from './gpu.js';
 import { plainCalls } from './plain-calls.js';
+import { shaderText } from './shader-files.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -162,7 +163,7 @@ describe('a wrong kernel is found', () => {
   });
 
   test('results that nothing but a gradient shows', async () => {
-    const code = readFileSync('shaders/instanceNorm/naive.wgsl', 'utf8').replace('+ g] = s[0];', '+ g] = 2.0 * s[0];');
+    const code = shaderText('instanceNorm/naive').replace('+ g] = s[0].x;', '+ g] = 2.0 * s[0].x;');
     const { failures } = await check(
       { op: 'instanceNorm', like: 'naive', sources: [{ name: 'n.wgsl', code }] },
       '3×5×7×3',

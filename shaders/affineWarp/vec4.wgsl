@@ -11,18 +11,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> affine: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
-struct Affine { x: vec3f, y: vec3f }
-
-fn transform(k: u32) -> Affine {
-  let at = p.affine_offset + 6u * k;
-  let shift = 0.5 * (p.scale - 1.0);
-  let u = vec2f(affine[at], affine[at + 1u]);
-  let v = vec2f(affine[at + 3u], affine[at + 4u]);
-  return Affine(
-    vec3f(u, (affine[at + 2u] + shift * (u.x + u.y - 1.0)) / p.scale),
-    vec3f(v, (affine[at + 5u] + shift * (v.x + v.y - 1.0)) / p.scale),
-  );
-}
+// #import affine
 
 fn tap(image: u32, at: vec2i, c: u32) -> vec4f {
   if (any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return vec4f(); }

@@ -8,12 +8,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gx: array<f32>;
 
+// #import nan
+
 // σ(x) − label = [(1 − label)·u − label·v] / (1 + e), e = e⁻|ˣ|, (u, v) = (1, e) for x ≥ 0 and (e, 1) for x < 0: nothing
-// overflows, and no digit is lost where σ(x) is near the label. NaN is told by its bits.
+// overflows, and no digit is lost where σ(x) is near the label.
 fn error_of(x: f32) -> f32 {
   let e = exp(-abs(x));
   let value = ((1.0 - p.label) * select(e, 1.0, x >= 0.0) - p.label * select(1.0, e, x >= 0.0)) / (1.0 + e);
-  return select(value, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);
+  return select(value, x, is_nan(x));
 }
 
 @compute @workgroup_size(64)

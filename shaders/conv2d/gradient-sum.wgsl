@@ -4,11 +4,11 @@ struct Params { count: u32, splits: u32 }
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> total: array<f32>;
 
+// #import split-sum
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = id.y * groups.x * 64u + id.x;
   if (index >= p.count) { return; }
-  var sum = 0.0;
-  for (var s = 0u; s < p.splits; s++) { sum += partials[s * p.count + index]; }
-  total[index] = sum;
+  total[index] = split_sum(index);
 }

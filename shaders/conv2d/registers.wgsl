@@ -14,17 +14,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-// The first row of the image and the position of tap (0, 0) in it, for four pixels. Left of and above the image
-// positions wrap to large numbers, so that one comparison checks both ends.
-struct Origin { image: vec4u, i: vec4u, j: vec4u }
-fn origin(first: u32) -> Origin {
-  let row = min(first + vec4u(0, 1, 2, 3), vec4u(p.pixels - 1u));
-  return Origin(row / (p.Ho * p.Wo) * p.H, row / p.Wo % p.Ho * p.sh - p.top, row % p.Wo * p.sw - p.left);
-}
-fn inside(a: Origin, u: u32, v: u32) -> vec4<bool> { return (a.i + u < vec4u(p.H)) & (a.j + v < vec4u(p.W)); }
-fn address(a: Origin, u: u32, v: u32, within: vec4<bool>) -> vec4u {
-  return select(vec4u(), (p.x_offset + ((a.image + a.i + u) * p.W + a.j + v) * p.x_stride) / 4u, within);
-}
+// #import window-pixels
 
 fn put(row: u32, o: u32, value: vec4f) {
   if (row >= p.pixels || o >= p.O) { return; }
@@ -53,8 +43,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       let m = inside(near, u, v);
       let n = inside(far, u, v);
       if (!any(m | n)) { continue; }
-      let s = address(near, u, v, m);
-      let t = address(far, u, v, n);
+      let s = address(near, u, v, m) / 4u;
+      let t = address(far, u, v, n) / 4u;
       var k = (p.w_offset + (u * p.KW + v) * p.C * p.O + o) / 4u;
       for (var c = 0u; c < p.C / 4u; c++) {
         let l = k + second;

@@ -25,8 +25,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
-fn x_at(t: u32) -> vec4f { return textureLoad(x, texel(t), 0); }
+// #import texels
 fn w_at(t: u32) -> vec4f { return textureLoad(w, texel(t), 0); }
 
 // First row of the image and position of tap (0, 0); left of and above the image positions wrap to large numbers.

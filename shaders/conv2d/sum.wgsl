@@ -7,13 +7,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
+// #import split-sum
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = id.y * groups.x * 64u + id.x;
   if (index >= p.count) { return; }
   let o = index % p.O;
-  var sum = 0.0;
-  for (var s = 0u; s < p.splits; s++) { sum += partials[s * p.count + index]; }
+  var sum = split_sum(index);
   if (p.biased != 0u) { sum += bias[p.bias_offset + o]; }
   y[p.y_offset + index / p.O * p.y_stride + o] = sum;
 }

@@ -19,8 +19,7 @@ struct Params {
 @group(0) @binding(2) var gy: texture_2d<f32>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
 
-fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
-fn x_at(t: u32) -> vec4f { return textureLoad(x, texel(t), 0); }
+// #import texels
 fn gy_at(t: u32) -> vec4f { return textureLoad(gy, texel(t), 0); }
 
 // Finished values, which a loop stores that is not written out.

@@ -4,15 +4,7 @@
 // This is the product of a matrix of (tap, c) × pixels, never stored, and one of pixels × o. A workgroup makes
 // M (tap, c) × N o, an invocation 8 × WIDTH. A step is eight pixels; while it is multiplied the next is on its way from
 // storage to registers and then to the other half of workgroup memory: one barrier a step.
-const M = 128u;
-const N = 128u;
-const WIDTH = 8u;
-const WIDE = WIDTH == 8u;
-const HALVES = WIDTH / 4u;
-const FAR = HALVES - 1u;
-const ROWS = M / 8u;
-const COLUMNS = N / WIDTH;
-const T = ROWS * COLUMNS;
+// #import tile-size
 
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,

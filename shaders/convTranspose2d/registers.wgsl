@@ -16,30 +16,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-// Image, row r and column of the phase of four pixels, counted within the phase.
-struct Pixels { n: vec4u, r: vec4u, s: vec4u }
-fn pixels(first: u32) -> Pixels {
-  let rows = (p.Ho + p.sh - 1u) / p.sh;
-  let columns = (p.Wo + p.sw - 1u) / p.sw;
-  let m = first + vec4u(0, 1, 2, 3);
-  return Pixels(m / (rows * columns), m / columns % rows, m % columns);
-}
-// Above and left of the image h and l have wrapped to large numbers, so that one comparison checks both ends.
-fn inside(a: Pixels, h: u32, l: u32) -> vec4<bool> {
-  return (a.n < vec4u(p.N)) & (a.r + h < vec4u(p.H)) & (a.s + l < vec4u(p.W));
-}
-fn address(a: Pixels, h: u32, l: u32, within: vec4<bool>) -> vec4u {
-  return select(vec4u(), (p.x_offset + ((a.n * p.H + a.r + h) * p.W + a.s + l) * p.x_stride) / 4u, within);
-}
-
-fn put(n: u32, i: u32, j: u32, o: u32, value: vec4f) {
-  if (n >= p.N || i >= p.Ho || j >= p.Wo) { return; }
-  for (var q = o; q < min(o + 4u, p.O); q++) {
-    var z = value[q - o];
-    if (p.biased != 0u) { z += bias[p.bias_offset + q]; }
-    y[p.y_offset + ((n * p.Ho + i) * p.Wo + j) * p.y_stride + q] = z;
-  }
-}
+// #import phase-pixels
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -65,8 +42,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     for (var v = a.y; v < p.KW; v += p.sw) {
       let m = inside(near, h, l);
       let n = inside(far, h, l);
-      let s = address(near, h, l, m);
-      let t = address(far, h, l, n);
+      let s = address(near, h, l, m) / 4u;
+      let t = address(far, h, l, n) / 4u;
       let count = select(0u, quads, any(m | n));
       var k = (p.w_offset + ((u * p.KW + v) * p.O + o) * p.C) / 4u;
       for (var c = 0u; c < count; c++) {

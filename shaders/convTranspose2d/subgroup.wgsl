@@ -25,8 +25,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-fn texel(t: u32) -> vec2u { return vec2u(t & 2047u, t >> 11u); }
-fn x_at(t: u32) -> vec4f { return textureLoad(x, texel(t), 0); }
+// #import texels
 fn w_at(t: u32) -> vec4f { return textureLoad(w, texel(t), 0); }
 
 // Image, and row and column counted within the phase.

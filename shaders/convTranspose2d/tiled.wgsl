@@ -7,15 +7,7 @@
 // one tap; while it is multiplied the next is on its way from storage to registers and then to the other half of
 // workgroup memory: one barrier a step. Workgroup z = phase + phases · b sums the steps [b·chunk, (b + 1)·chunk) and
 // writes the b-th block of rows (splitK; otherwise there is one).
-const M = 128u;
-const N = 128u;
-const WIDTH = 8u;
-const WIDE = WIDTH == 8u;
-const HALVES = WIDTH / 4u;
-const FAR = HALVES - 1u;
-const ROWS = M / 8u;
-const COLUMNS = N / WIDTH;
-const T = ROWS * COLUMNS;
+// #import tile-size
 
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
@@ -33,23 +25,7 @@ struct Params {
 var<workgroup> xs: array<array<array<array<vec4f, 2>, ROWS>, 8>, 2>;
 var<workgroup> ws: array<array<array<array<array<vec4f, COLUMNS>, HALVES>, 4>, 2>, 2>;
 
-// Four values along the channels from element e, of which `left` exist; replaced where rows are no multiple of four.
-fn x4(e: u32, left: u32) -> vec4f { return x[e / 4u]; }
-fn w4(e: u32, left: u32) -> vec4f { return w[e / 4u]; }
-fn bias4(e: u32, left: u32) -> vec4f { return bias[e / 4u]; }
-fn setY(e: u32, left: u32, v: vec4f) { y[e / 4u] = v; }
-
-// sum + Σ_k v[k] · f[k]
-fn plus(sum: vec4f, v: vec4f, f: mat4x4f) -> vec4f {
-  return fma(vec4f(v.w), f[3], fma(vec4f(v.z), f[2], fma(vec4f(v.y), f[1], fma(vec4f(v.x), f[0], sum))));
-}
-
-fn store(at: u32, o: u32, value: vec4f) {
-  if (o >= p.O) { return; }
-  var s = value;
-  if (p.biased != 0u) { s += bias4(p.bias_offset + o, p.O - o); }
-  setY(at + o, p.O - o, s);
-}
+// #import tile-access
 
 @compute @workgroup_size(T)
 fn main(

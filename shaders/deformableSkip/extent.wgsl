@@ -12,13 +12,15 @@ struct Params { parts: u32, height: u32, width: u32, scale: f32, affine_offset: 
 
 var<workgroup> boxes: array<vec4i, 16>;
 
+// #import affine
+
 fn join(a: vec4i, b: vec4i) -> vec4i { return vec4i(min(a.xy, b.xy), max(a.zw, b.zw)); }
 
 fn near(k: u32, box: vec4i) -> vec4i {
-  let at = p.affine_offset + 6u * k;
-  let u = vec2f(affine[at], affine[at + 3u]);
-  let v = vec2f(affine[at + 1u], affine[at + 4u]);
-  let t = (vec2f(affine[at + 2u], affine[at + 5u]) + 0.5 * (p.scale - 1.0) * (u + v - 1.0)) / p.scale;
+  let map = transform(k);
+  let u = vec2f(map.x.x, map.y.x);
+  let v = vec2f(map.x.y, map.y.y);
+  let t = vec2f(map.x.z, map.y.z);
   let centre = 0.5 * vec2f(box.xy + box.zw - 1);
   let half = 0.5 * vec2f(box.zw - box.xy - 1);
   // What rounding can move is added.

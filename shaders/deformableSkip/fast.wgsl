@@ -22,18 +22,8 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> winner: array<u32>;
 
-struct Affine { x: vec3f, y: vec3f }
-
-fn transform(k: u32) -> Affine {
-  let at = p.affine_offset + 6u * k;
-  let shift = 0.5 * (p.scale - 1.0);
-  let u = vec2f(affine[at], affine[at + 1u]);
-  let v = vec2f(affine[at + 3u], affine[at + 4u]);
-  return Affine(
-    vec3f(u, (affine[at + 2u] + shift * (u.x + u.y - 1.0)) / p.scale),
-    vec3f(v, (affine[at + 5u] + shift * (v.x + v.y - 1.0)) / p.scale),
-  );
-}
+// #import affine
+// #import nan
 
 // Rows of the four pixels around T_h q and their weights, 0 outside the image and (masks on the source) the mask.
 struct Taps { row: vec4u, weight: vec4f }
@@ -62,8 +52,6 @@ fn taps(n: u32, q: vec3f, h: u32) -> Taps {
   return Taps(row, weight);
 }
 
-fn is_nan(v: vec4f) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
@@ -85,7 +73,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   for (var k = 0u; k < QUADS; k++) {
     if (IDENTITY) {
       best[k] = x[first + r * stride + k * step];
-      nan[k] = is_nan(best[k]);
+      nan[k] = are_nan(best[k]);
     }
   }
   // Without x the first candidate is the largest so far, whatever its value is.
@@ -102,7 +90,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         if (t.weight[j] != 0.0) { for (var k = 0u; k < QUADS; k++) { value[k] += t.weight[j] * x[a[j] + k * step]; } }
       }
       for (var k = 0u; k < QUADS; k++) {
-        let other = is_nan(value[k]);
+        let other = are_nan(value[k]);
         let wins = (other | (value[k] > best[k]) | vec4<bool>(h == opening)) & !nan[k];
         nan[k] = nan[k] | other;
         index[k] = select(index[k], vec4u(h + u32(IDENTITY)), wins);

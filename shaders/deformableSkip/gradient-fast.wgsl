@@ -23,18 +23,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> gy: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> gx: array<vec4f>;
 
-struct Affine { x: vec3f, y: vec3f }
-
-fn transform(k: u32) -> Affine {
-  let at = p.affine_offset + 6u * k;
-  let shift = 0.5 * (p.scale - 1.0);
-  let u = vec2f(affine[at], affine[at + 1u]);
-  let v = vec2f(affine[at + 3u], affine[at + 4u]);
-  return Affine(
-    vec3f(u, (affine[at + 2u] + shift * (u.x + u.y - 1.0)) / p.scale),
-    vec3f(v, (affine[at + 5u] + shift * (v.x + v.y - 1.0)) / p.scale),
-  );
-}
+// #import affine
 
 // Target pixels [x, z) × [y, w) that hold every q with |T q − source| < 1: centre M⁻¹(source − t), half sides
 // (|e| + |b|, |d| + |a|) / |det M|, plus what rounding can move them. All of `span` where M is too close to singular.

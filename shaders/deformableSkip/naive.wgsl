@@ -17,18 +17,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read_write> winner: array<u32>;
 
-struct Affine { x: vec3f, y: vec3f }
-
-fn transform(k: u32) -> Affine {
-  let at = p.affine_offset + 6u * k;
-  let shift = 0.5 * (p.scale - 1.0);
-  let u = vec2f(affine[at], affine[at + 1u]);
-  let v = vec2f(affine[at + 3u], affine[at + 4u]);
-  return Affine(
-    vec3f(u, (affine[at + 2u] + shift * (u.x + u.y - 1.0)) / p.scale),
-    vec3f(v, (affine[at + 5u] + shift * (v.x + v.y - 1.0)) / p.scale),
-  );
-}
+// #import affine
+// #import nan
 
 // What a pixel adds; one of weight 0 is not looked at, be it NaN.
 fn tap(image: u32, at: vec2i, c: u32, part: u32, weight: f32) -> f32 {
@@ -37,8 +27,6 @@ fn tap(image: u32, at: vec2i, c: u32, part: u32, weight: f32) -> f32 {
   if (!TARGET && extractBits(mask[p.mask_offset + r], part, 1u) == 0u) { return 0.0; }
   return weight * x[p.x_offset + r * p.x_stride + c];
 }
-
-fn is_nan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
 
 fn candidate(r: u32, c: u32, part: u32) -> f32 {
   if (TARGET && extractBits(mask[p.mask_offset + r], part, 1u) == 0u) { return 0.0; }

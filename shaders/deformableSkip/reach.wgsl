@@ -9,18 +9,7 @@ struct Params { count: u32, parts: u32, height: u32, width: u32, scale: f32, aff
 @group(0) @binding(2) var<storage, read> mask: array<u32>;
 @group(0) @binding(3) var<storage, read_write> reach: array<u32>;
 
-struct Affine { x: vec3f, y: vec3f }
-
-fn transform(k: u32) -> Affine {
-  let at = p.affine_offset + 6u * k;
-  let shift = 0.5 * (p.scale - 1.0);
-  let u = vec2f(affine[at], affine[at + 1u]);
-  let v = vec2f(affine[at + 3u], affine[at + 4u]);
-  return Affine(
-    vec3f(u, (affine[at + 2u] + shift * (u.x + u.y - 1.0)) / p.scale),
-    vec3f(v, (affine[at + 5u] + shift * (v.x + v.y - 1.0)) / p.scale),
-  );
-}
+// #import affine
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -8,7 +8,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> joints: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-fn any_nan(v: vec2f) -> bool { return any((bitcast<vec2u>(v) & vec2u(0x7fffffffu)) > vec2u(0x7f800000u)); }
+// #import nan
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -21,6 +21,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let d = vec2f(f32(r % p.width), f32(r / p.width % p.height)) - joint;
   var value = exp(p.scale * dot(d, d));
   if (joint.x < 0.0 || joint.y < 0.0) { value = 0.0; }
-  if (any_nan(joint)) { value = joint.x + joint.y; }
+  if (is_nan(joint.x) | is_nan(joint.y)) { value = joint.x + joint.y; }
   y[p.y_offset + r * p.y_stride + j] = value;
 }

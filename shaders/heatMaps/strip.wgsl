@@ -10,7 +10,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> joints: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-fn any_nan(v: vec2f) -> bool { return any((bitcast<vec2u>(v) & vec2u(0x7fffffffu)) > vec2u(0x7f800000u)); }
+// #import nan
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -24,7 +24,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let joint = vec2f(joints[at], joints[at + 1u]);
   let down = f32(row) - joint.y;
   var factor = select(0.0, exp(p.scale * down * down), joint.x >= 0.0 && joint.y >= 0.0);
-  if (any_nan(joint)) { factor = joint.x + joint.y; }
+  if (is_nan(joint.x) | is_nan(joint.y)) { factor = joint.x + joint.y; }
   let first = strip % p.strips * COLUMNS;
   for (var col = first; col < min(first + COLUMNS, p.width); col++) {
     let along = f32(col) - joint.x;

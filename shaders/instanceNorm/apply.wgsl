@@ -1,7 +1,6 @@
 // y = γ_g·inverse·(x − μ) + β_g, four channels at a time: one invocation per chunk j of lane l in image n.
-// An image is seen as mid × lanes vectors of four channels: vector q = m·lanes + l lies at row q / quads, channels
-// 4·(q % quads) + (0 … 3), quads = channels / 4. Channel mode has `quads` lanes, so that each lane has its own four
-// channels; sample mode has one. Chunk j of a lane is m = j, j + chunks, j + 2·chunks, ….
+// An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Chunk j of a lane is
+// m = j, j + chunks, j + 2·chunks, ….
 // stats[n, ·, g] = mean, inverse scale, coefficient k.
 struct Params {
   count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, norm_groups: u32, sample: u32,
@@ -14,19 +13,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> beta: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
 
-// The values of a lane's four channels, or four times that of the sample.
-fn four_stats(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(stats[at]); }
-  return vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]);
-}
-fn four_gamma(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(gamma[at]); }
-  return vec4f(gamma[at], gamma[at + 1u], gamma[at + 2u], gamma[at + 3u]);
-}
-fn four_beta(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(beta[at]); }
-  return vec4f(beta[at], beta[at + 1u], beta[at + 2u], beta[at + 3u]);
-}
+// #import norm-vectors
+// #import four-stats
+// #import four-gamma
+// #import four-beta
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -39,9 +29,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let scale = four_gamma(4u * l) * four_stats((3u * n + 1u) * p.norm_groups + 4u * l);
   let shift = four_beta(4u * l);
   for (var m = j; m < p.mid; m += p.chunks) {
-    let q = m * p.lanes + l;
-    let row = n * p.pixels + q / p.quads;
-    let value = x[(p.x_offset + row * p.x_stride) / 4u + q % p.quads];
-    y[(p.y_offset + row * p.y_stride) / 4u + q % p.quads] = scale * (value - mean) + shift;
+    let v = vector(n, m, l);
+    let value = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad];
+    y[(p.y_offset + v.row * p.y_stride) / 4u + v.quad] = scale * (value - mean) + shift;
   }
 }

@@ -16,26 +16,10 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> stats: array<f32>;
 
-// Inverse scale and coefficient k of the gradient. Channel mode: 1/√(σ² + ε), its square. Sample mode: 1/(σ + ε), that
-// by σ.
-fn scales(variance: vec4f) -> array<vec4f, 2> {
-  if (p.sample == 0u) {
-    let inverse = inverseSqrt(variance + p.epsilon);
-    return array(inverse, inverse * inverse);
-  }
-  let sigma = sqrt(variance);
-  let inverse = 1.0 / (sigma + p.epsilon);
-  return array(inverse, select(vec4f(), inverse / sigma, sigma > vec4f()));
-}
-// The values of a lane's four channels, or four times that of the sample.
-fn four_gamma(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(gamma[at]); }
-  return vec4f(gamma[at], gamma[at + 1u], gamma[at + 2u], gamma[at + 3u]);
-}
-fn four_beta(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(beta[at]); }
-  return vec4f(beta[at], beta[at + 1u], beta[at + 2u], beta[at + 3u]);
-}
+// #import norm-vectors
+// #import norm-stats
+// #import four-gamma
+// #import four-beta
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -50,7 +34,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let in_chunk = f32((p.mid - i + p.chunks - 1u) / p.chunks);
     apart += in_chunk * (partial[2u * ((n * p.chunks + i) * p.lanes + l)] - first);
   }
-  var mean = first + apart / f32(p.mid);
+  let mean = first + apart / f32(p.mid);
   var squares = vec4f();
   for (var i = 0u; i < p.chunks; i++) {
     let in_chunk = f32((p.mid - i + p.chunks - 1u) / p.chunks);
@@ -58,26 +42,13 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let d = partial[at] - mean;
     squares += partial[at + 1u] + in_chunk * d * d;
   }
-  var variance = squares / f32(p.mid);
-  if (p.sample == 1u) {
-    let joint = mean.x + dot(mean - mean.x, vec4f(0.25));
-    let d = mean - joint;
-    variance = vec4f(dot(variance + d * d, vec4f(0.25)));
-    mean = vec4f(joint);
-  }
-  let s = scales(variance);
-  for (var i = 0u; i < min(4u, p.norm_groups) && j == 0u; i++) {
-    let g = 4u * l + i;
-    stats[(3u * n) * p.norm_groups + g] = mean[i];
-    stats[(3u * n + 1u) * p.norm_groups + g] = s[0][i];
-    stats[(3u * n + 2u) * p.norm_groups + g] = s[1][i];
-  }
-  let scale = four_gamma(4u * l) * s[0];
+  let norm = norm_of(mean, squares / f32(p.mid));
+  if (j == 0u) { put_stats(n, l, norm); }
+  let scale = four_gamma(4u * l) * norm.inverse;
   let shift = four_beta(4u * l);
   for (var m = j; m < p.mid; m += p.chunks) {
-    let q = m * p.lanes + l;
-    let row = n * p.pixels + q / p.quads;
-    let value = x[(p.x_offset + row * p.x_stride) / 4u + q % p.quads];
-    y[(p.y_offset + row * p.y_stride) / 4u + q % p.quads] = scale * (value - mean) + shift;
+    let v = vector(n, m, l);
+    let value = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad];
+    y[(p.y_offset + v.row * p.y_stride) / 4u + v.quad] = scale * (value - norm.mean) + shift;
   }
 }

@@ -1,8 +1,7 @@
 // gx = γ_g·inverse·(gy − mean(gy) − (x − μ)·k·mean(gy·(x − μ))), means over the group of `size` elements, four channels
 // at a time: one invocation per chunk j of lane l in image n.
-// An image is seen as mid × lanes vectors of four channels: vector q = m·lanes + l lies at row q / quads, channels
-// 4·(q % quads) + (0 … 3), quads = channels / 4. Channel mode has `quads` lanes, so that each lane has its own four
-// channels; sample mode has one. Chunk j of a lane is m = j, j + chunks, j + 2·chunks, ….
+// An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Chunk j of a lane is
+// m = j, j + chunks, j + 2·chunks, ….
 // stats[n, ·, g] = mean, inverse scale, coefficient k; sums[n, ·, g] = Σ gy, Σ gy·(x − μ).
 struct Params {
   count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, norm_groups: u32, sample: u32, size: f32,
@@ -16,18 +15,14 @@ struct Params {
 @group(0) @binding(5) var<storage, read> gy: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> gx: array<vec4f>;
 
+// #import norm-vectors
+// #import four-stats
+// #import four-gamma
+
 // The values of a lane's four channels, or four times that of the sample.
-fn four_stats(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(stats[at]); }
-  return vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]);
-}
 fn four_sums(at: u32) -> vec4f {
   if (p.sample == 1u) { return vec4f(sums[at]); }
   return vec4f(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]);
-}
-fn four_gamma(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(gamma[at]); }
-  return vec4f(gamma[at], gamma[at + 1u], gamma[at + 2u], gamma[at + 3u]);
 }
 
 @compute @workgroup_size(64)
@@ -43,10 +38,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let gradient_mean = four_sums(2u * n * p.norm_groups + 4u * l) / p.size;
   let slope = k * four_sums((2u * n + 1u) * p.norm_groups + 4u * l) / p.size;
   for (var m = j; m < p.mid; m += p.chunks) {
-    let q = m * p.lanes + l;
-    let row = n * p.pixels + q / p.quads;
-    let d = x[(p.x_offset + row * p.x_stride) / 4u + q % p.quads] - mean;
-    let gradient = gy[(p.gy_offset + row * p.gy_stride) / 4u + q % p.quads];
-    gx[(p.gx_offset + row * p.gx_stride) / 4u + q % p.quads] = scale * (gradient - gradient_mean - slope * d);
+    let v = vector(n, m, l);
+    let d = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad] - mean;
+    let gradient = gy[(p.gy_offset + v.row * p.gy_stride) / 4u + v.quad];
+    gx[(p.gx_offset + v.row * p.gx_stride) / 4u + v.quad] = scale * (gradient - gradient_mean - slope * d);
   }
 }

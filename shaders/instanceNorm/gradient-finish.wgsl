@@ -18,15 +18,9 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> ggamma: array<f32>;
 @group(0) @binding(8) var<storage, read_write> gbeta: array<f32>;
 
-// The values of a lane's four channels, or four times that of the sample.
-fn four_stats(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(stats[at]); }
-  return vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]);
-}
-fn four_gamma(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(gamma[at]); }
-  return vec4f(gamma[at], gamma[at + 1u], gamma[at + 2u], gamma[at + 3u]);
-}
+// #import norm-vectors
+// #import four-stats
+// #import four-gamma
 // Σ gy, Σ gy·(x − μ) of lane l in image n: four channels, or (sample mode) four times all of them.
 fn lane_sums(n: u32, l: u32) -> array<vec4f, 2> {
   var sum = vec4f();
@@ -67,10 +61,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let gradient_mean = sums[0] / p.size;
   let slope = k * sums[1] / p.size;
   for (var m = j; m < p.mid; m += p.chunks) {
-    let q = m * p.lanes + l;
-    let row = n * p.pixels + q / p.quads;
-    let d = x[(p.x_offset + row * p.x_stride) / 4u + q % p.quads] - mean;
-    let gradient = gy[(p.gy_offset + row * p.gy_stride) / 4u + q % p.quads];
-    gx[(p.gx_offset + row * p.gx_stride) / 4u + q % p.quads] = scale * (gradient - gradient_mean - slope * d);
+    let v = vector(n, m, l);
+    let d = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad] - mean;
+    let gradient = gy[(p.gy_offset + v.row * p.gy_stride) / 4u + v.quad];
+    gx[(p.gx_offset + v.row * p.gx_stride) / 4u + v.quad] = scale * (gradient - gradient_mean - slope * d);
   }
 }

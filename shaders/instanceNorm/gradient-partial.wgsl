@@ -1,7 +1,6 @@
 // partial[n, j, l] = Σ gy, Σ gy·(x − μ) over each chunk j of lane l in image n, four channels at a time.
-// An image is seen as mid × lanes vectors of four channels: vector q = m·lanes + l lies at row q / quads, channels
-// 4·(q % quads) + (0 … 3), quads = channels / 4. Channel mode has `quads` lanes, so that each lane has its own four
-// channels; sample mode has one. Chunk j of a lane is m = j, j + chunks, j + 2·chunks, ….
+// An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Chunk j of a lane is
+// m = j, j + chunks, j + 2·chunks, ….
 // stats[n, ·, g] = mean, inverse scale, coefficient k.
 override WIDTH: u32 = 64u;
 struct Params {
@@ -14,11 +13,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> gy: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> partial: array<vec4f>;
 
-// The values of a lane's four channels, or four times that of the sample.
-fn four_stats(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(stats[at]); }
-  return vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]);
-}
+// #import norm-vectors
+// #import four-stats
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -31,11 +27,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var sum = vec4f();
   var product = vec4f();
   for (var m = j; m < p.mid; m += p.chunks) {
-    let q = m * p.lanes + l;
-    let row = n * p.pixels + q / p.quads;
-    let gradient = gy[(p.gy_offset + row * p.gy_stride) / 4u + q % p.quads];
+    let v = vector(n, m, l);
+    let gradient = gy[(p.gy_offset + v.row * p.gy_stride) / 4u + v.quad];
     sum += gradient;
-    product += gradient * (x[(p.x_offset + row * p.x_stride) / 4u + q % p.quads] - mean);
+    product += gradient * (x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad] - mean);
   }
   partial[2u * t] = sum;
   partial[2u * t + 1u] = product;

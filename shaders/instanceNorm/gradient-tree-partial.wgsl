@@ -1,5 +1,5 @@
 // partial[n, j, l] = Σ gy, Σ gy·(x − μ) over each chunk j of lane l in image n, four channels at a time: a workgroup per
-// chunk and LANES lanes. Vectors and lanes as in partial.wgsl; chunk j of a lane is ROWS neighbouring m of every
+// chunk and LANES lanes. Vectors and lanes as in shared/norm-vectors.wgsl; chunk j of a lane is ROWS neighbouring m of every
 // chunks · ROWS, so that a workgroup reads neighbouring memory. Invocation (l, i) sums every ROWS-th m of the chunk; then
 // halves are added, in a fixed order.
 // stats[n, ·, g] = mean, inverse scale, coefficient k.
@@ -18,11 +18,8 @@ struct Params {
 var<workgroup> sums: array<vec4f, LANES * ROWS>;
 var<workgroup> products: array<vec4f, LANES * ROWS>;
 
-// The values of a lane's four channels, or four times that of the sample.
-fn four_stats(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(stats[at]); }
-  return vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]);
-}
+// #import norm-vectors
+// #import four-stats
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
@@ -36,11 +33,10 @@ fn main(
   var sum = vec4f();
   var product = vec4f();
   for (var m = j * ROWS + local.y; m < p.mid && l < p.lanes; m += p.chunks * ROWS) {
-    let q = m * p.lanes + l;
-    let row = n * p.pixels + q / p.quads;
-    let gradient = gy[(p.gy_offset + row * p.gy_stride) / 4u + q % p.quads];
+    let v = vector(n, m, l);
+    let gradient = gy[(p.gy_offset + v.row * p.gy_stride) / 4u + v.quad];
     sum += gradient;
-    product += gradient * (x[(p.x_offset + row * p.x_stride) / 4u + q % p.quads] - mean);
+    product += gradient * (x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad] - mean);
   }
   sums[me] = sum;
   products[me] = product;

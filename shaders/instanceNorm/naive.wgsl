@@ -12,17 +12,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>;
 
-// Inverse scale and coefficient k of the gradient. Channel mode: 1/√(σ² + ε), its square. Sample mode: 1/(σ + ε), that
-// by σ.
-fn scales(variance: f32) -> array<f32, 2> {
-  if (p.sample == 0u) {
-    let inverse = inverseSqrt(variance + p.epsilon);
-    return array(inverse, inverse * inverse);
-  }
-  let sigma = sqrt(variance);
-  let inverse = 1.0 / (sigma + p.epsilon);
-  return array(inverse, select(0.0, inverse / sigma, sigma > 0.0));
-}
+// #import norm-scales
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -39,13 +29,13 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     mean += d / f32(m + 1u);
     squares += d * (value - mean);
   }
-  let s = scales(squares / f32(p.size));
+  let s = scales(vec4f(squares / f32(p.size)));
   stats[(3u * n) * p.norm_groups + g] = mean;
-  stats[(3u * n + 1u) * p.norm_groups + g] = s[0];
-  stats[(3u * n + 2u) * p.norm_groups + g] = s[1];
+  stats[(3u * n + 1u) * p.norm_groups + g] = s[0].x;
+  stats[(3u * n + 2u) * p.norm_groups + g] = s[1].x;
   for (var m = 0u; m < p.size; m++) {
     let row = n * p.pixels + m / p.width;
     let c = g * p.width + m % p.width;
-    y[p.y_offset + row * p.y_stride + c] = gamma[g] * s[0] * (x[p.x_offset + row * p.x_stride + c] - mean) + beta[g];
+    y[p.y_offset + row * p.y_stride + c] = gamma[g] * s[0].x * (x[p.x_offset + row * p.x_stride + c] - mean) + beta[g];
   }
 }

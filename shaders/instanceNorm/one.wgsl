@@ -1,7 +1,6 @@
 // y = γ_g·inverse·(x − μ) + β_g in one dispatch, four channels at a time: a workgroup per image n and LANES lanes.
-// An image is seen as mid × lanes vectors of four channels: vector q = m·lanes + l lies at row q / quads, channels
-// 4·(q % quads) + (0 … 3), quads = channels / 4. Channel mode has `quads` lanes, so that each lane has its own four
-// channels; sample mode has one. Row i of the invocations takes m = i, i + ROWS, i + 2·ROWS, ….
+// An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Row i of the invocations
+// takes m = i, i + ROWS, i + 2·ROWS, ….
 // Each follows Welford's recurrence over its own; with c_i elements, mean μ_i and squares S_i of row i (Chan et al.)
 // μ = μ_0 + Σ c_i (μ_i − μ_0) / Σ c_i and S = Σ S_i + c_i (μ_i − μ)², rows in order; in sample mode the four channels
 // are joined the same way. stats[n, ·, g] = mean, inverse scale, coefficient k.
@@ -21,26 +20,10 @@ struct Params {
 var<workgroup> means: array<vec4f, LANES * ROWS>;
 var<workgroup> all_squares: array<vec4f, LANES * ROWS>;
 
-// Inverse scale and coefficient k of the gradient. Channel mode: 1/√(σ² + ε), its square. Sample mode: 1/(σ + ε), that
-// by σ.
-fn scales(variance: vec4f) -> array<vec4f, 2> {
-  if (p.sample == 0u) {
-    let inverse = inverseSqrt(variance + p.epsilon);
-    return array(inverse, inverse * inverse);
-  }
-  let sigma = sqrt(variance);
-  let inverse = 1.0 / (sigma + p.epsilon);
-  return array(inverse, select(vec4f(), inverse / sigma, sigma > vec4f()));
-}
-// The values of a lane's four channels, or four times that of the sample.
-fn four_gamma(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(gamma[at]); }
-  return vec4f(gamma[at], gamma[at + 1u], gamma[at + 2u], gamma[at + 3u]);
-}
-fn four_beta(at: u32) -> vec4f {
-  if (p.sample == 1u) { return vec4f(beta[at]); }
-  return vec4f(beta[at], beta[at + 1u], beta[at + 2u], beta[at + 3u]);
-}
+// #import norm-vectors
+// #import norm-stats
+// #import four-gamma
+// #import four-beta
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
@@ -53,8 +36,8 @@ fn main(
   var mean = vec4f();
   var squares = vec4f();
   for (var m = local.y; m < p.mid && l < p.lanes; m += ROWS) {
-    let q = m * p.lanes + l;
-    let value = x[(p.x_offset + (n * p.pixels + q / p.quads) * p.x_stride) / 4u + q % p.quads];
+    let v = vector(n, m, l);
+    let value = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad];
     seen += 1.0;
     let d = value - mean;
     mean += d / seen;
@@ -76,26 +59,13 @@ fn main(
     let d = means[i * LANES + local.x] - mean;
     squares += all_squares[i * LANES + local.x] + f32((p.mid - i + ROWS - 1u) / ROWS) * d * d;
   }
-  var variance = squares / f32(p.mid);
-  if (p.sample == 1u) {
-    let joint = mean.x + dot(mean - mean.x, vec4f(0.25));
-    let d = mean - joint;
-    variance = vec4f(dot(variance + d * d, vec4f(0.25)));
-    mean = vec4f(joint);
-  }
-  let s = scales(variance);
-  for (var i = 0u; i < min(4u, p.norm_groups) && local.y == 0u; i++) {
-    let g = 4u * l + i;
-    stats[(3u * n) * p.norm_groups + g] = mean[i];
-    stats[(3u * n + 1u) * p.norm_groups + g] = s[0][i];
-    stats[(3u * n + 2u) * p.norm_groups + g] = s[1][i];
-  }
-  let scale = four_gamma(4u * l) * s[0];
+  let norm = norm_of(mean, squares / f32(p.mid));
+  if (local.y == 0u) { put_stats(n, l, norm); }
+  let scale = four_gamma(4u * l) * norm.inverse;
   let shift = four_beta(4u * l);
   for (var m = local.y; m < p.mid; m += ROWS) {
-    let q = m * p.lanes + l;
-    let row = n * p.pixels + q / p.quads;
-    let value = x[(p.x_offset + row * p.x_stride) / 4u + q % p.quads];
-    y[(p.y_offset + row * p.y_stride) / 4u + q % p.quads] = scale * (value - mean) + shift;
+    let v = vector(n, m, l);
+    let value = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad];
+    y[(p.y_offset + v.row * p.y_stride) / 4u + v.quad] = scale * (value - norm.mean) + shift;
   }
 }

@@ -1,14 +1,15 @@
 // Mean and sum of squared deviations of each chunk j of lane l in image n, by Welford's recurrence, four channels at a
 // time.
-// An image is seen as mid × lanes vectors of four channels: vector q = m·lanes + l lies at row q / quads, channels
-// 4·(q % quads) + (0 … 3), quads = channels / 4. Channel mode has `quads` lanes, so that each lane has its own four
-// channels; sample mode has one. Chunk j of a lane is m = j, j + chunks, j + 2·chunks, ….
+// An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Chunk j of a lane is
+// m = j, j + chunks, j + 2·chunks, ….
 // partial[n, j, l] = mean, squares.
 override WIDTH: u32 = 64u;
 struct Params { count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, x_offset: u32, x_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
+
+// #import norm-vectors
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -21,8 +22,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var mean = vec4f();
   var squares = vec4f();
   for (var m = j; m < p.mid; m += p.chunks) {
-    let q = m * p.lanes + l;
-    let value = x[(p.x_offset + (n * p.pixels + q / p.quads) * p.x_stride) / 4u + q % p.quads];
+    let v = vector(n, m, l);
+    let value = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad];
     seen += 1.0;
     let d = value - mean;
     mean += d / seen;

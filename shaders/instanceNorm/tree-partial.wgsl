@@ -1,5 +1,5 @@
 // Mean and sum of squared deviations of each chunk j of lane l in image n, four channels at a time: a workgroup per
-// chunk and LANES lanes. Vectors, lanes as in partial.wgsl; chunk j of a lane is ROWS neighbouring m of every
+// chunk and LANES lanes. Vectors and lanes as in shared/norm-vectors.wgsl; chunk j of a lane is ROWS neighbouring m of every
 // chunks · ROWS, so that a workgroup reads neighbouring memory.
 // Invocation (l, i) follows Welford's recurrence over every ROWS-th m of the chunk; then halves are joined, in a fixed
 // order (Chan et al.): with n_a, n_b elements, μ = μ_a + δ n_b / n and S = S_a + S_b + δ² n_a n_b / n, δ = μ_b − μ_a.
@@ -15,6 +15,8 @@ var<workgroup> means: array<vec4f, LANES * ROWS>;
 var<workgroup> all_squares: array<vec4f, LANES * ROWS>;
 var<workgroup> counts: array<f32, LANES * ROWS>;
 
+// #import norm-vectors
+
 @compute @workgroup_size(LANES, ROWS)
 fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u,
@@ -27,8 +29,8 @@ fn main(
   var mean = vec4f();
   var squares = vec4f();
   for (var m = j * ROWS + local.y; m < p.mid && l < p.lanes; m += p.chunks * ROWS) {
-    let q = m * p.lanes + l;
-    let value = x[(p.x_offset + (n * p.pixels + q / p.quads) * p.x_stride) / 4u + q % p.quads];
+    let v = vector(n, m, l);
+    let value = x[(p.x_offset + v.row * p.x_stride) / 4u + v.quad];
     seen += 1.0;
     let d = value - mean;
     mean += d * (1.0 / seen);

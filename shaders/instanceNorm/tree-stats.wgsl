@@ -26,17 +26,7 @@ fn elements(j: u32) -> f32 {
   return f32(turns * ROWS + min(ROWS, max(rest, j * ROWS) - j * ROWS));
 }
 
-// Inverse scale and coefficient k of the gradient. Channel mode: 1/√(σ² + ε), its square. Sample mode: 1/(σ + ε), that
-// by σ.
-fn scales(variance: vec4f) -> array<vec4f, 2> {
-  if (p.sample == 0u) {
-    let inverse = inverseSqrt(variance + p.epsilon);
-    return array(inverse, inverse * inverse);
-  }
-  let sigma = sqrt(variance);
-  let inverse = 1.0 / (sigma + p.epsilon);
-  return array(inverse, select(vec4f(), inverse / sigma, sigma > vec4f()));
-}
+// #import norm-stats
 
 @compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me: u32) {
@@ -56,19 +46,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me
     }
   }
   if (me > 0u) { return; }
-  var mean = sum.mean;
-  var variance = sum.squares / f32(p.mid);
-  if (p.sample == 1u) {
-    let joint = mean.x + dot(mean - mean.x, vec4f(0.25));
-    let d = mean - joint;
-    variance = vec4f(dot(variance + d * d, vec4f(0.25)));
-    mean = vec4f(joint);
-  }
-  let s = scales(variance);
-  for (var i = 0u; i < min(4u, p.norm_groups); i++) {
-    let g = 4u * l + i;
-    stats[(3u * n) * p.norm_groups + g] = mean[i];
-    stats[(3u * n + 1u) * p.norm_groups + g] = s[0][i];
-    stats[(3u * n + 2u) * p.norm_groups + g] = s[1][i];
-  }
+  put_stats(n, l, norm_of(sum.mean, sum.squares / f32(p.mid)));
 }

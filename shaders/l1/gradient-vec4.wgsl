@@ -9,11 +9,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> gy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> ga: array<vec4f>;
 
-// 1, −1 or 0, which NaN has, too: for 0 < v ≤ ∞ the bits − 1 are less than 0x7f800000, for −∞ ≤ v < 0 those − 0x80000001.
-fn sign_of(v: vec4f) -> vec4f {
-  let bits = bitcast<vec4u>(v);
-  return vec4f(bits - 1u < vec4u(0x7f800000u)) - vec4f(bits - 0x80000001u < vec4u(0x7f800000u));
-}
+// #import sign
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -22,5 +18,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let r = 4u * quad / p.channels;
   let c = 4u * quad % p.channels;
   let difference = a[(p.a_offset + r * p.a_stride + c) / 4u] - b[(p.b_offset + r * p.b_stride + c) / 4u];
-  ga[(p.ga_offset + r * p.ga_stride + c) / 4u] = p.factor * gy[0] * sign_of(difference);
+  ga[(p.ga_offset + r * p.ga_stride + c) / 4u] = p.factor * gy[0] * signs_of(difference);
 }

@@ -9,11 +9,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> gy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> ga: array<f32>;
 
-// 1, −1 or 0, which NaN has, too: for 0 < v ≤ ∞ the bits − 1 are less than 0x7f800000, for −∞ ≤ v < 0 those − 0x80000001.
-fn sign_of(v: f32) -> f32 {
-  let bits = bitcast<u32>(v);
-  return f32(bits - 1u < 0x7f800000u) - f32(bits - 0x80000001u < 0x7f800000u);
-}
+// #import l1-difference
+// #import sign
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -21,6 +18,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= p.count) { return; }
   let r = i / p.channels;
   let c = i % p.channels;
-  let difference = a[p.a_offset + r * p.a_stride + c] - b[p.b_offset + r * p.b_stride + c];
-  ga[p.ga_offset + r * p.ga_stride + c] = p.factor * gy[0] * sign_of(difference);
+  ga[p.ga_offset + r * p.ga_stride + c] = p.factor * gy[0] * sign_of(difference(r, c));
 }

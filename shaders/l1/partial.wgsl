@@ -6,15 +6,15 @@ struct Params { count: u32, chunks: u32, channels: u32, a_offset: u32, a_stride:
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
+// #import l1-difference
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let j = id.y * groups.x * 64u + id.x;
   if (j >= p.chunks) { return; }
   var sum = 0.0;
   for (var i = j; i < p.count; i += p.chunks) {
-    let r = i / p.channels;
-    let c = i % p.channels;
-    sum += abs(a[p.a_offset + r * p.a_stride + c] - b[p.b_offset + r * p.b_stride + c]);
+    sum += abs(difference(i / p.channels, i % p.channels));
   }
   partial[j] = sum;
 }

@@ -7,20 +7,15 @@ struct Params { count: u32, chunks: u32, channels: u32, a_offset: u32, a_stride:
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
-var<workgroup> sums: array<f32, 256>;
+// #import l1-difference
+// #import tree-sum
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me: u32) {
   var sum = 0.0;
   for (var i = group.x * 256u + me; i < p.count; i += p.chunks * 256u) {
-    let r = i / p.channels;
-    let c = i % p.channels;
-    sum += abs(a[p.a_offset + r * p.a_stride + c] - b[p.b_offset + r * p.b_stride + c]);
+    sum += abs(difference(i / p.channels, i % p.channels));
   }
-  sums[me] = sum;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (me < half) { sums[me] += sums[me + half]; }
-  }
+  tree_sum(me, sum);
   if (me == 0u) { partial[group.x] = sums[0]; }
 }

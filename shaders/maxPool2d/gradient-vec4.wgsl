@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> gx: array<vec4f>;
 
-fn is_nan(v: vec4f) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }
+// #import nan
 
 // Whether pixel (a, b) of image n, of value `value`, is the first maximum of the window that begins at (a0, b0), or its last NaN, as in
 // PyTorch. Comparisons may answer anything for NaN, so its bits decide.
@@ -24,8 +24,8 @@ fn wins(value: vec4f, n: u32, a: i32, b: i32, a0: i32, b0: i32, c: u32) -> vec4<
       let other = x[(p.x_offset + ((n * p.height + u32(s)) * p.width + u32(t)) * p.x_stride + c) / 4u];
       let earlier = s < a || (s == a && t < b);
       let later = s > a || (s == a && t > b);
-      let beaten = (vec4<bool>(earlier) & (other >= value)) | (vec4<bool>(later) & (other > value)) | is_nan(other);
-      won = won & !select(beaten, vec4<bool>(later) & is_nan(other), is_nan(value));
+      let beaten = (vec4<bool>(earlier) & (other >= value)) | (vec4<bool>(later) & (other > value)) | are_nan(other);
+      won = won & !select(beaten, vec4<bool>(later) & are_nan(other), are_nan(value));
     }
   }
   return won;

@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gx: array<f32>;
 
-fn is_nan(v: f32) -> bool { return (bitcast<u32>(v) & u32(0x7fffffffu)) > u32(0x7f800000u); }
+// #import nan
 
 // Whether pixel (a, b) of image n, of value `value`, is the first maximum of the window that begins at (a0, b0), or its last NaN, as in
 // PyTorch. Comparisons may answer anything for NaN, so its bits decide.

@@ -12,11 +12,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> gy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> gx: array<f32>;
 
-// 1, −1 or 0, which NaN has, too: for 0 < v ≤ ∞ the bits − 1 are less than 0x7f800000, for −∞ ≤ v < 0 those − 0x80000001.
-fn sign_of(v: f32) -> f32 {
-  let bits = bitcast<u32>(v);
-  return f32(bits - 1u < 0x7f800000u) - f32(bits - 0x80000001u < 0x7f800000u);
-}
+// #import sign
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -13,11 +13,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> gy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> gx: array<vec4f>;
 
-// 1, −1 or 0, which NaN has, too: for 0 < v ≤ ∞ the bits − 1 are less than 0x7f800000, for −∞ ≤ v < 0 those − 0x80000001.
-fn sign_of(v: vec4f) -> vec4f {
-  let bits = bitcast<vec4u>(v);
-  return vec4f(bits - 1u < vec4u(0x7f800000u)) - vec4f(bits - 0x80000001u < vec4u(0x7f800000u));
-}
+// #import sign
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -31,5 +27,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let q = r + k / WINDOW * p.width + k % WINDOW - WINDOW / 2u * (p.width + 1u);
   let d = generated[(p.generated_offset + r * p.generated_stride + c) / 4u]
     - reference[(p.reference_offset + q * p.reference_stride + c) / 4u];
-  gx[(p.gx_offset + r * p.gx_stride + c) / 4u] = gy[p.gy_offset + r / p.width * p.gy_stride + r % p.width] * sign_of(d);
+  gx[(p.gx_offset + r * p.gx_stride + c) / 4u] = gy[p.gy_offset + r / p.width * p.gy_stride + r % p.width] * signs_of(d);
 }

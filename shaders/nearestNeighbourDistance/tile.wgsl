@@ -25,10 +25,7 @@ var<workgroup> shared_tile: array<vec4f, QUADS * (COLS + WINDOW - 1u) * (ROWS + 
 var<workgroup> row_best: array<u32, COLS * ROWS * WINDOW>;
 var<workgroup> row_index: array<u32, COLS * ROWS * WINDOW>;
 
-// Orders distances, which are 0 or more, as their bits are ordered without the sign, NaN before all of them: so the
-// smallest rank is a NaN if there is one. All NaNs are equal.
-fn rank(distance: f32) -> u32 { return max((bitcast<u32>(distance) << 1u) - 0xff000002u, 0x00fffffdu); }
-fn distance_of(rank: u32) -> f32 { return bitcast<f32>((rank + 0xff000002u) >> 1u); }
+// #import distance-rank
 
 fn l1(v: vec4f) -> f32 { return dot(abs(v), vec4f(1.0)); }
 

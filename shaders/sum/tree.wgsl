@@ -6,7 +6,7 @@ struct Params { mid: u32, chunks: u32, channels: u32, x_offset: u32, x_stride: u
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> partial: array<f32>;
 
-var<workgroup> sums: array<f32, 256>;
+// #import tree-sum
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me: u32) {
@@ -15,10 +15,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) me
     let i = group.y * p.mid + m;
     sum += x[p.x_offset + i / p.channels * p.x_stride + i % p.channels];
   }
-  sums[me] = sum;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (me < half) { sums[me] += sums[me + half]; }
-  }
+  tree_sum(me, sum);
   if (me == 0u) { partial[group.y * p.chunks + group.x] = sums[0]; }
 }

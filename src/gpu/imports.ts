@@ -55,7 +55,7 @@ export function refuseImports(file: string, code: string): void {
   for (const [i, line] of code.split('\n').entries())
     if (IMPORT.test(line.trimEnd()))
       throw new UsageError(
-        `${file}: line ${i + 1}: ${line.trim()} stands for a part that the kernels in shaders/ share; imports are resolved when ` +
-          'the library is built, and in a file given as --kernel. Here, put the text of the part in place of this line',
+        `${file}: line ${i + 1}: ${line.trim()} stands for a part that the kernels in shaders/ share; it is put in when the ` +
+          'library is built, in a file given as --kernel and on the page of kernels. Here, write the text of the part instead',
       );
 }

@@ -11,6 +11,7 @@ import type { Engine } from '../../../src/gpu/engine.js';
 import { rooms } from '../../../src/kernels/rooms.js';
 import { serve } from '../rpc.js';
 import type { BenchAsk, Calls, Catalogue, KernelAnswer, KernelAsk, News } from './protocol.js';
+import { imported } from './shared-wgsl.js';
 
 /** The benchmark of the Kernels page, in a worker so that the page never waits. */
 
@@ -66,7 +67,7 @@ async function kernel(ask: KernelAsk, report: (e: Calls['kernel']['event']) => v
   const gpu = await engine();
   const progress = (what: 'check' | 'time') => (done: number, total: number, name: string) =>
     report({ kind: 'progress', what, done, total, name });
-  const mine = await userKernel(gpu, rooms, ask.kernel);
+  const mine = await userKernel(gpu, rooms, await imported(ask.kernel));
   const check = await checkKernel(gpu, mine, { timeoutMs: PATIENCE.check, onCase: progress('check') });
   report({ kind: 'checked', check });
   if (!check.passed || ask.checkOnly) return { check };
