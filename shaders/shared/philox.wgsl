@@ -12,8 +12,8 @@ fn multiply_high(a: u32, b: u32) -> u32 {
   return a1 * b1 + (low >> 16u) + (middle >> 16u);
 }
 
-// Four random words for a counter under a key. A round multiplies two words, swaps
-// and adds the key in, which moves on by a Weyl sequence.
+// Four random words for a counter under a key. A round multiplies two words, swaps and adds the key in, which moves on by a
+// Weyl sequence.
 fn philox(counter: vec4u, seed: vec2u) -> vec4u {
   var c = counter;
   var key = seed;
