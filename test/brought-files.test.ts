@@ -49,7 +49,7 @@ describe('texts', () => {
     ['Latin-1', Buffer.from('["é"]', 'latin1'), /is not UTF-8 text/],
     ['zero bytes', Buffer.from('name\0'), /zero bytes/],
     ['nothing', new Uint8Array(), /is an empty file/],
-    ['an HTML page', Buffer.from('<!DOCTYPE html><html>'), /is an HTML page\. A server gave a page/],
+    ['an HTML page', Buffer.from('<!DOCTYPE html><html>'), /is an HTML page\. A server sent a page/],
     [
       'an LFS pointer',
       Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:0\n'),
@@ -74,7 +74,7 @@ describe('texts', () => {
   });
 
   test('what is too large, or has no end, is refused without being read', () => {
-    expect(() => decodeText(new Uint8Array(5), 'x', 'file', 4)).toThrow(/more than the 0 MB/);
+    expect(() => decodeText(new Uint8Array(5), 'x', 'file', 4)).toThrow(/more than 0 MB, which is the limit/);
     expect(() => readText('/dev/zero', 'config file', 1000)).toThrow(/config file \/dev\/zero: it has more than/);
     expect(() => readBytes('/dev/zero', 'checkpoint')).toThrow(
       'the checkpoint /dev/zero is not a regular file and goes on for more than 256 MB; save it as a file first',
@@ -84,10 +84,10 @@ describe('texts', () => {
 
 describe('JSON', () => {
   test.each([
-    ['{"a": NaN}', /x is not JSON: .*JSON has no NaN; what is missing is null/],
+    ['{"a": NaN}', /x is not JSON: .*JSON has no NaN; write null for a missing value/],
     ['[1, -Infinity]', /JSON has no Infinity/],
-    ['{"a": 1, "b": {"c": 1, "c": 2}}', /"c" stands twice/],
-    ['{"a": 1, "\\u0061": 2}', /"a" stands twice/],
+    ['{"a": 1, "b": {"c": 1, "c": 2}}', /"c" occurs twice/],
+    ['{"a": 1, "\\u0061": 2}', /"a" occurs twice/],
     [`${'['.repeat(100)}${']'.repeat(100)}`, /nests more than 64/],
     ['[1, 2', /x is not JSON/],
     [' ', /x is not JSON: it is empty/],
@@ -183,10 +183,10 @@ describe('tables', () => {
   });
 
   test.each([
-    ['from,to\na.png,"b.png', /p, row 2: its quotation marks do not fit together/],
+    ['from,to\na.png,"b.png', /p, row 2: its quotation marks do not match/],
     ['from,to\n"a.png"x,b.png', /p, row 2: its quotation marks/],
     ['from;to\na;b', /p, row 1: the header must be from,to, found from;to/],
-    ['from,to\na,b\nb,a\n\na,b', /p, row 5: the pair is there already, in row 2/],
+    ['from,to\na,b\nb,a\n\na,b', /p, row 5: the pair is already in row 2/],
     ['from,to\na,', /p, row 2: it must be two image names/],
     [`from,to\n${','.repeat(1e6)}`, /p, row 2: it must be two image names/],
   ])('the pairs table %j is refused', (text, message) => {
@@ -256,7 +256,7 @@ describe('configurations', () => {
     ['{"seed": [1]}', /"seed" must be a text or a number, found \[1\]/],
     ['{"seed": true}', /"seed" must be a text or a number, found true/],
     ['{"resume": "yes"}', /"resume" must be true or false, found "yes"/],
-    ['{"seed": 1, "seed": 2}', /run\.json is not JSON: the name "seed" stands twice/],
+    ['{"seed": 1, "seed": 2}', /run\.json is not JSON: the name "seed" occurs twice/],
     ['{', /the config file .*run\.json is not JSON/],
   ])('%s is refused with file and field', (text, message) => {
     expect(() => read(text)).toThrow(UsageError);

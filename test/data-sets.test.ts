@@ -103,7 +103,7 @@ test.each<[string, (c: ReturnType<typeof copy>, first: string) => void, RegExp, 
   [
     'an image of another size',
     (c, first) => writeFileSync(join(c.images, first), encodePng(blank(20, 40))),
-    /0001_.*\.png is 40×20 \(height×width\), the model takes 32×16\. Fix: --resize/,
+    /0001_.*\.png is 40×20 \(height×width\), but the model takes 32×16\. Fix: --resize/,
   ],
   [
     'a pair that names an unknown image',
@@ -151,7 +151,7 @@ test('an empty pair list is an error that says how to make one', async () => {
   await expect(open(c.folder)).rejects.toThrow(/toy-pairs-train\.csv has no usable pair.*pose-gan pairs/);
   rmSync(c.pairs);
   c.edit(c.annotations, (t) => t.replaceAll(/^0/gm, '-1'));
-  await expect(open(c.folder)).rejects.toThrow(/is not there and the annotations give no pair.*keeps every image out/);
+  await expect(open(c.folder)).rejects.toThrow(/does not exist and the annotations give no pair.*excludes every image/);
 });
 
 test('an unknown dataset is an error that lists the known ones', async () => {

@@ -76,7 +76,7 @@ test.each([
     /keypoints_x of 2_b\.jpg has 0\.5 for nose/,
   ],
   ['a negative number', `2_b.jpg: ${list((i) => (i === 1 ? -7 : 1))}: ${list(() => 1)}`, HEADER, /has -7 for neck/],
-  ['a name twice', good + good, HEADER, /row 3: 1_a\.jpg is there already, in row 2/],
+  ['a name twice', good + good, HEADER, /row 3: 1_a\.jpg is already in row 2/],
 ])('annotations with %s are refused with file and row', (_, rows, header, message) => {
   expect(() => parse(rows, header)).toThrow(UsageError);
   expect(() => parse(rows, header)).toThrow(message);
@@ -131,7 +131,7 @@ test('a wrong identity rule shows', () => {
   const poses = new Map(Array.from({ length: 60 }, (_, i): [string, Pose] => [`person${i % 10}-${i}.jpg`, full]));
   expect(summarise(poses, PERSON).warnings.join()).toMatch(/60 of 60 identities have one image only/);
   expect(summarise(poses, PERSON, () => 'all').warnings.join()).toMatch(/all 60 images are of one identity, "all"/);
-  expect(summarise(poses, PERSON, () => undefined).warnings.join()).toMatch(/keeps every image out/);
+  expect(summarise(poses, PERSON, () => undefined).warnings.join()).toMatch(/excludes every image/);
   expect(summarise(poses, PERSON, identityPattern('^(person\\d)-', [...poses.keys()])).warnings).toEqual([]);
   const none = new Map(Array.from(poses.keys(), (n): [string, Pose] => [n, full.map(() => null)]));
   expect(summarise(none, PERSON).warnings.join()).toMatch(/no image has all of right_shoulder/);

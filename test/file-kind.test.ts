@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { explained, fileKind, kindOf } from '../src/data/file-kind.js';
+import { fileKind, kindOf, withFileKind } from '../src/data/file-kind.js';
 import { readSafetensors, writeSafetensors } from '../src/data/safetensors.js';
 import { UsageError } from '../src/gpu/errors.js';
 
@@ -99,7 +99,7 @@ test('a reader’s refusal becomes one that says what the file is, but for damag
     try {
       readSafetensors(content, 'w');
     } catch (error) {
-      return explained(error, content, 'w') as UsageError;
+      return withFileKind(error, content, 'w') as UsageError;
     }
   };
   const html = refusal(bytes('<!doctype html><title>Log in</title>'));
@@ -108,5 +108,5 @@ test('a reader’s refusal becomes one that says what the file is, but for damag
   expect(refusal(bytes("\x93NUMPY\x01\0v\0{'descr'"))?.message).toMatch(/NumPy array \(\.npy\).*safetensors\.numpy/);
   expect(refusal(writeSafetensors(new Map()).subarray(0, 9))?.message).toMatch(/cut short/);
   const other = new RangeError('another');
-  expect(explained(other, bytes('<html>'), 'w')).toBe(other);
+  expect(withFileKind(other, bytes('<html>'), 'w')).toBe(other);
 });

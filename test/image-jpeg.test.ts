@@ -173,7 +173,7 @@ test.each<[string, () => Buffer, RegExp]>([
   [
     'a height that comes later',
     () => changed(SOF, 5, 0, 0),
-    /gives its height behind the picture \(DNL\)\. Save it again/,
+    /gives its height after the picture \(DNL\)\. Save it again/,
   ],
   ['12 bits', () => changed(SOF, 4, 12), /a JPEG of 12 bits a channel\. Save it again as baseline JPEG or PNG/],
   ['no loss', () => changed(SOF, 1, 0xc3), /it is a lossless JPEG, which is not read here\. Save it again/],
@@ -209,7 +209,7 @@ test.each<[string, () => Buffer, RegExp]>([
   [
     'a marker that is none',
     () => Buffer.concat([bare.subarray(0, frameAt), Buffer.alloc(4), bare.subarray(frameAt)]),
-    /no JPEG marker stands at byte/,
+    /there is no JPEG marker at byte/,
   ],
 ])('%s is an error', (_, make, message) => {
   expect(() => decodeImage(make(), 'bad.jpg')).toThrow(message);

@@ -190,7 +190,7 @@ test.each<[string, () => Uint8Array, RegExp]>([
     () => file(ihdr(small), { type: 'IDAT', data: deflateSync(smallRows).subarray(0, 9) }, end),
     /image data is cut short/,
   ],
-  ['no image data', () => file(ihdr(small), end), /cut short: a PNG’s image data are not there/],
+  ['no image data', () => file(ihdr(small), end), /cut short: a PNG’s image data are missing/],
   ['a bomb', () => file(ihdr(small), bomb(), end), /more image data than its size needs/],
   [
     'an interlaced bomb',
@@ -237,7 +237,7 @@ test.each<[string, () => Uint8Array, RegExp]>([
   [
     'image data in two places',
     () => file(ihdr(small), idat(smallRows), note, idat(smallRows), end),
-    /stand in two places/,
+    /are in two places/,
   ],
   [
     'a chunk that must be known',
@@ -249,7 +249,7 @@ test.each<[string, () => Uint8Array, RegExp]>([
     () => file({ type: 'CgBI', data: Buffer.alloc(4) }, ihdr(small), idat(smallRows), end),
     /in Apple’s own form/,
   ],
-  ['no end', () => plain.subarray(0, plain.length - 12), /cut short: a PNG’s data and end chunk are not there/],
+  ['no end', () => plain.subarray(0, plain.length - 12), /cut short: a PNG’s data and end chunk are missing/],
   ['half a chunk', () => plain.subarray(0, 50), /cut short within its PNG chunk IDAT/],
 ])('%s is an error', (_, make, message) => {
   expect(() => decodeImage(make(), 'bad.png')).toThrow(message);

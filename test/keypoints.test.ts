@@ -25,7 +25,7 @@ const place = (name: string): [number, number] => {
 const whole: Pose = PERSON.joints.map(place);
 /** The same without its own neck: that lies between the shoulders, joints 2 and 5. */
 const withNeck: Pose = whole.map((p, j) => (j === 1 ? [13.5, 30.5] : p));
-const NECK = 'a.json: its keypoints have no neck; it was put in the middle of the shoulders';
+const NECK = 'a.json: its keypoints have no neck; one was added between the shoulders';
 
 /** The order of COCO's keypoints as its documentation lists them. */
 const COCO =
@@ -119,7 +119,7 @@ describe('files of pose estimators', () => {
     const json = { people: [person(0.4, 30), person(0.8, 0), { pose_keypoints_2d: [] }, person(0.6, 5)] };
     expect(read(json)).toEqual({
       pose: whole,
-      notes: ['a.json: 3 people are in it; number 2 is taken, whose joints have the highest confidence'],
+      notes: ['a.json: it has 3 people; number 2 is taken, whose joints have the highest confidence'],
     });
   });
 
@@ -153,19 +153,19 @@ describe('files of pose estimators', () => {
     [{ people: [{ pose_keypoints_2d: Array(54).fill(0) }] }, 'a.json shows no person'],
     [
       { people: [{ pose_keypoints_2d: Array(45).fill(1) }] },
-      /pose_keypoints_2d has 15 keypoints; read are .*OpenPose \(18 or 25\)/,
+      /pose_keypoints_2d has 15 keypoints; these can be read: .*OpenPose \(18 or 25\)/,
     ],
     [{ people: [{ pose_keypoints_2d: Array(55).fill(1) }] }, /has 55 numbers, which are not triples/],
     [
       { people: [{ pose_keypoints_2d: ['x', 1, 1, ...Array(51).fill(1)] }] },
       /has \["x",1,1\] for nose; .* must be numbers/,
     ],
-    [{ people: [null] }, /a\.json, person 1 is null in place of a person’s keypoints/],
-    [{ people: ['x'] }, /person 1 is "x" in place of/],
+    [{ people: [null] }, /a\.json, person 1 is null instead of a person’s keypoints/],
+    [{ people: ['x'] }, /person 1 is "x" instead of/],
     [[{ image_id: 1, keypoints: triples(COCO).slice(3) }], /keypoints has 16 keypoints/],
     [[{ keypoints: [[1, 2], [3]] }], /keypoints has \[3\]; \[x, y\] and \[x, y, confidence\] are possible/],
     [[{ keypoints: { x: [1], y: [1, 2] } }], /must have as many x as y/],
-    [Array(33).fill({ x: 0.5, y: 0.5, z: 0, visibility: 1 }), /MediaPipe’s landmarks, which are shares of the picture/],
+    [Array(33).fill({ x: 0.5, y: 0.5, z: 0, visibility: 1 }), /MediaPipe’s landmarks, which are fractions of the picture/],
     [{ poseLandmarks: Array(33).fill({ x: 0.5, y: 0.5, z: 0 }) }, /MediaPipe’s landmarks/],
   ])('%j is refused', (json, message) => {
     expect(() => read(json)).toThrow(message);
@@ -183,7 +183,7 @@ describe('poses that cannot be meant', () => {
     const { pose, notes } = read(given('06-zeros-for-missing.json'));
     expect(pose.flatMap((p, j) => (p ? [] : [j]))).toEqual([0, 3, 4, 14, 15, 16, 17]);
     expect(notes).toEqual([
-      'a.json: nose, right_elbow, right_wrist, right_eye, left_eye, right_ear, left_ear lie at exactly 0, 0, and are taken as missing',
+      'a.json: nose, right_elbow, right_wrist, right_eye, left_eye, right_ear, left_ear are at exactly 0, 0, and are taken as missing',
     ]);
     const one = whole.map((p, j) => (j === 0 ? [0, 0] : p));
     expect(read(one)).toEqual({ pose: one, notes: [] });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Open, type Patience, RangeReader, withoutSecrets } from '../src/data/range-reader.js';
+import { type Open, RangeReader, type Timeout, withoutSecrets } from '../src/data/range-reader.js';
 import { readRemoteTensors } from '../src/data/remote.js';
 import { toFloat32, writeSafetensors } from '../src/data/safetensors.js';
 import { PoseGanError, UsageError } from '../src/gpu/errors.js';
@@ -109,8 +109,8 @@ const opener = httpOpener({
   resolve: (_, found) => found(null, [{ address: '127.0.0.1', family: 4 }]),
   isPrivate: (address, host) => host !== 'outer.test' && isPrivate(address),
 });
-const read = (path: string, open: Open | undefined = opener, patience?: Patience) =>
-  readRemoteTensors(`${base}/${path}`, () => ['b'], { open, patience });
+const read = (path: string, open: Open | undefined = opener, timeout?: Timeout) =>
+  readRemoteTensors(`${base}/${path}`, () => ['b'], { open, timeout });
 
 describe.each([
   ['Node’s opener', opener],
@@ -157,7 +157,7 @@ describe.each([
   test.each(['silent', 'stalls'])('%s: it is given up after 30 s without progress', async (path) => {
     const set: number[] = [];
     let pending: (() => void) | undefined;
-    const patience: Patience = {
+    const timeout: Timeout = {
       milliseconds: 30_000,
       timer: (milliseconds, expired) => {
         set.push(milliseconds);
@@ -169,7 +169,7 @@ describe.each([
         };
       },
     };
-    await expect(read(path, open, patience)).rejects.toThrow(/: nothing came for 30 s\./);
+    await expect(read(path, open, timeout)).rejects.toThrow(/: the server sent nothing for 30 s\./);
     expect(set).toEqual(Array(path === 'silent' ? 1 : 3).fill(30_000));
     expect(pending).toBeUndefined();
   });
@@ -177,11 +177,11 @@ describe.each([
 
 test('nothing waits once all has come', async () => {
   let open = 0;
-  const timer: Patience['timer'] = () => {
+  const timer: Timeout['timer'] = () => {
     open++;
     return () => open--;
   };
-  const reader = new RangeReader(new URL(`${base}/file`), 'x', { open: opener, patience: { milliseconds: 1, timer } });
+  const reader = new RangeReader(new URL(`${base}/file`), 'x', { open: opener, timeout: { milliseconds: 1, timer } });
   expect([...(await reader.read(0, 8))]).toEqual([...file.slice(0, 8)]);
   expect(open).toBe(0);
 });

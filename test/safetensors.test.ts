@@ -129,11 +129,11 @@ test.each<[string, Uint8Array, RegExp]>([
   [
     'an overlap',
     raw(`{"a":${u8(0, 2)},"b":${u8(1, 3)}}`, 3),
-    /"b" overlaps another one: it begins at 1, that ends at 2/,
+    /"b" overlaps another one: it begins at 1, but the other ends at 2/,
   ],
   ['two names for the same values', raw(`{"a":${u8(0, 2)},"b":${u8(0, 2)}}`, 2), /"b" overlaps/],
-  ['bytes behind the last tensor', raw(`{"a":${u8(0, 1)}}`, 3), /its last 2 bytes are of no tensor/],
-  ['values that are cut short', raw(`{"a":${u8(0, 9)}}`, 3), /cut short: its values take 9 bytes, 3 are there/],
+  ['bytes behind the last tensor', raw(`{"a":${u8(0, 1)}}`, 3), /its last 2 bytes belong to no tensor/],
+  ['values that are cut short', raw(`{"a":${u8(0, 9)}}`, 3), /cut short: its values take 9 bytes, but it has 3/],
   ['an empty tensor beyond the end', raw(`{"a":${u8(5, 5)},"b":${u8(0, 1)}}`, 1), /hole before tensor "a"/],
   ['offsets the wrong way round', raw(`{"a":${u8(2, 0, '[2]')}}`, 2), /needs 2 bytes, its data_offsets give -2/],
   ['another size than the shape’s', raw(`{"a":${u8(0, 3, '[2]')}}`, 3), /needs 2 bytes, its data_offsets give 3/],
@@ -160,8 +160,8 @@ test.each<[string, Uint8Array, RegExp]>([
     raw('{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}', 1),
     /F8_E4M3, which is not read here; save it as F32/,
   ],
-  ['no offsets', raw('{"a":{"dtype":"U8","shape":[1]}}', 1), /data_offsets nothing, not two places/],
-  ['three offsets', raw('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}', 2), /not two places/],
+  ['no offsets', raw('{"a":{"dtype":"U8","shape":[1]}}', 1), /data_offsets nothing, not two offsets/],
+  ['three offsets', raw('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}', 2), /not two offsets/],
   ['null for a tensor', raw('{"a":null}'), /tensor "a" has no dtype/],
   ['metadata that is not a text', raw('{"__metadata__":{"x":1}}'), /metadata "x" is 1, not a text/],
   ['metadata that is a list', raw('{"__metadata__":[]}'), /__metadata__ is \[\], not an object/],
@@ -185,17 +185,17 @@ test.each<[string, Uint8Array, RegExp]>([
   [
     'a field twice',
     raw('{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1),
-    /"dtype" stands twice/,
+    /"dtype" occurs twice/,
   ],
-  ['metadata twice', raw('{"__metadata__":{},"__metadata__":{}}'), /"__metadata__" stands twice/],
+  ['metadata twice', raw('{"__metadata__":{},"__metadata__":{}}'), /"__metadata__" occurs twice/],
   // ---
-  ['a name twice, of other sizes', raw(`{"a":${u8(0, 1)},"a":${u8(0, 2)}}`, 2), /the name "a" stands twice/],
+  ['a name twice, of other sizes', raw(`{"a":${u8(0, 1)},"a":${u8(0, 2)}}`, 2), /the name "a" occurs twice/],
   [
     'a name twice, one escaped',
     raw(`{"a":${u8(0, 1)},"${String.fromCharCode(0x5c)}u0061":${u8(1, 2)}}`, 2),
-    /the name "a" stands twice/,
+    /the name "a" occurs twice/,
   ],
-  ['a name of metadata twice', raw('{"__metadata__":{"x":"1","x":"2"}}'), /the name "x" stands twice/],
+  ['a name of metadata twice', raw('{"__metadata__":{"x":"1","x":"2"}}'), /the name "x" occurs twice/],
 ])('%s: refused, with the name of the file', (_, file, message) => {
   expect(() => readSafetensors(file, 'w.safetensors')).toThrow(message);
   expect(() => readSafetensors(file, 'w.safetensors')).toThrow(/^w\.safetensors /);
@@ -215,7 +215,7 @@ test('a flipped bit of a file that this library wrote is found, wherever it is i
     const damaged = file.slice();
     damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
     expect(() => readSafetensors(damaged, 'c')).toThrow(
-      /values of tensor "w" are not those of its checksum: it is damaged/,
+      /values of tensor "w" do not match its checksum: it is damaged/,
     );
   }
   // Where it begins in memory changes nothing.

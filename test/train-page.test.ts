@@ -62,7 +62,7 @@ describe('a data folder of files at hand', () => {
     files.delete('d-dataset/train/b.png');
     await expect(open()).rejects.toThrow('cannot read the image mine/d-dataset/train/b.png: there is no such file');
     files.set('d-dataset/train/b.png', imageFile(blank(16, 30)));
-    await expect(open()).rejects.toThrow(/b\.png is 30×16 \(height×width\), the model takes 32×16/);
+    await expect(open()).rejects.toThrow(/b\.png is 30×16 \(height×width\), but the model takes 32×16/);
     expect(
       (await openDataset(filesSource('mine', files), { ...options, name: 'd', resize: true })).images,
     ).toHaveLength(2);

@@ -6,26 +6,26 @@ import { describe, shorten } from './json.js';
 import { withoutZeros } from './pose-json.js';
 
 const HEADER = 'name:keypoints_y:keypoints_x';
-/** Most characters of a coordinate with what stands around it. */
-const MOST_CHARACTERS = 32;
+/** The largest number of characters of a coordinate with its separator. */
+const MAX_CHARACTERS = 32;
 
-/** What a reader of a table does with a row that it cannot use; without one, the first such row is thrown. */
+/** Called with the error of a row that cannot be used. Without it, the first such error is thrown. */
 export type OnBadRow = (error: UsageError) => void;
 
 export interface AnnotationOptions {
-  /** Called with every malformed row in place of throwing; the row is left out. */
+  /** Called for every malformed row instead of throwing. The row is skipped. */
   readonly onBad?: OnBadRow;
-  /** Told what was made of the table that its author should know. */
+  /** Called with notes on how the table was interpreted. */
   readonly onNote?: (text: string) => void;
 }
 
-/** A line of a table that is not empty, and its number as an editor shows it: the header is row 1. */
+/** A line of a table that is not empty, and its number as an editor shows it. The header is row 1. */
 export interface Row {
   readonly row: number;
   readonly line: string;
 }
 
-/** The rows of a table one by one, since a table may have millions. Lines end as they do on any system. */
+/** Generates the rows of a table one by one, since a table may have millions. Any system's line ends are accepted. */
 export function* rowsOf(text: string): Generator<Row> {
   const end = text.includes('\n') ? '\n' : '\r';
   let row = 0;
@@ -39,7 +39,7 @@ export function* rowsOf(text: string): Generator<Row> {
   }
 }
 
-/** Checks the header of a table and gives its other rows. */
+/** Checks the header of a table and generates its other rows. */
 export function* bodyOf(text: string, file: string, header: string): Generator<Row> {
   let first = true;
   for (const { row, line } of rowsOf(text)) {
@@ -52,13 +52,13 @@ export function* bodyOf(text: string, file: string, header: string): Generator<R
   if (first) throw new UsageError(`${file} is empty; its first row must be ${header}`);
 }
 
-/** Fields of a row after which reading ends: no table has as many. */
-const MOST_FIELDS = 64;
+/** Reading a row ends after this many fields, more than any table has. */
+const MAX_FIELDS = 64;
 
-/** The fields of a row without blanks around them and without the quotation marks that spreadsheets set. */
+/** The fields of a row without surrounding blanks and without the quotation marks that spreadsheets add. */
 export function fields(line: string, separator: string): string[] {
   const found: string[] = [];
-  for (let at = 0; at <= line.length && found.length < MOST_FIELDS; at++) {
+  for (let at = 0; at <= line.length && found.length < MAX_FIELDS; at++) {
     while (line[at] === ' ' || line[at] === '\t') at++;
     if (line[at] === '"') {
       const { value, end } = quoted(line, at, separator);
@@ -74,9 +74,9 @@ export function fields(line: string, separator: string): string[] {
   return found;
 }
 
-/** The field in quotation marks that begins at `from`, and where it ends; a quotation mark in it is doubled. */
+/** The field in quotation marks that begins at `from`, and where it ends. A quotation mark inside it is doubled. */
 function quoted(line: string, from: number, separator: string): { value: string; end: number } {
-  const wrong = () => new UsageError(`its quotation marks do not fit together: ${shorten(line)}`);
+  const wrong = () => new UsageError(`its quotation marks do not match: ${shorten(line)}`);
   let close = line.indexOf('"', from + 1);
   while (close >= 0 && line[close + 1] === '"') close = line.indexOf('"', close + 2);
   if (close < 0) throw wrong();
@@ -92,12 +92,12 @@ function quoted(line: string, from: number, separator: string): { value: string;
   };
 }
 
-/** A name as a field of a table, in quotation marks where it would be read as something else. */
+/** A name as a field of a table, in quotation marks if it would otherwise be read as something else. */
 export function fieldOf(name: string): string {
   return /[",:]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
 }
 
-/** A name in a table that can only be that of a file in its dataset's folder. */
+/** Returns a name from a table if it can be the name of a file in the dataset's folder. Throws `UsageError` otherwise. */
 export function checkName(name: string): string {
   const problem = nameProblem(name);
   if (problem) throw new UsageError(problem);
@@ -105,10 +105,11 @@ export function checkName(name: string): string {
 }
 
 /**
- * Reads an annotation table (spec §1): separator `:`, header `name:keypoints_y:keypoints_x`, then `NAME: [y…]: [x…]`
- * with as many integers as the skeleton has joints; −1 in either array is a missing joint. Poses are in pixels, `[x,
- * y]` or null, by file name in the order of the file. Images without any joint are kept (they are not valid, so they
- * are never paired). Throws `UsageError` with file, row and reason for the first malformed row.
+ * Reads an annotation table (spec §1). The separator is `:` and the header `name:keypoints_y:keypoints_x`. Each row is
+ * `NAME: [y…]: [x…]` with as many integers as the skeleton has joints; −1 in either array is a missing joint. Returns the
+ * poses by file name in the order of the file, with joints `[x, y]` in pixels, or null. Images without any joint are
+ * included, but they are not valid and hence never paired. Throws `UsageError` with file, row and reason for the first
+ * malformed row.
  */
 export function parseAnnotations(
   text: string,
@@ -123,7 +124,7 @@ export function parseAnnotations(
     try {
       const { name, pose } = parseRow(line, skeleton);
       const before = rows.get(name);
-      if (before !== undefined) throw new UsageError(`${name} is there already, in row ${before}`);
+      if (before !== undefined) throw new UsageError(`${name} is already in row ${before}`);
       rows.set(name, row);
       const found = withoutZeros(pose);
       if (found !== pose) zeros.push(`row ${row}, ${name}`);
@@ -136,7 +137,7 @@ export function parseAnnotations(
   }
   if (zeros.length)
     onNote?.(
-      `${file}: joints at exactly 0, 0 are taken as missing where a row has several of them ` +
+      `${file}: joints at exactly 0, 0 are taken as missing in rows that have several of them ` +
         `(${zeros[0]}${zeros.length > 1 ? ` and ${zeros.length - 1} more` : ''})`,
     );
   return poses;
@@ -156,8 +157,8 @@ function parseRow(line: string, skeleton: Skeleton): { name: string; pose: Pose 
 
 function coordinates(text: string, what: string, skeleton: Skeleton): number[] {
   const count = skeleton.joints.length;
-  // What is longer cannot be right, and would only fill the memory.
-  const values = text.length <= MOST_CHARACTERS * (count + 1) ? arrayOf(text) : undefined;
+  // A longer text cannot be right, and would only fill the memory.
+  const values = text.length <= MAX_CHARACTERS * (count + 1) ? arrayOf(text) : undefined;
   if (!values) throw new UsageError(`${what} is not a JSON array: ${shorten(text)}`);
   if (values.length !== count)
     throw new UsageError(`${what} has ${values.length} values, the skeleton "${skeleton.name}" has ${count} joints`);
@@ -178,7 +179,7 @@ function arrayOf(text: string): unknown[] | undefined {
   }
 }
 
-/** Writes an annotation table. Coordinates are rounded to whole pixels. */
+/** The text of an annotation table. Coordinates are rounded to whole pixels. */
 export function formatAnnotations(poses: ReadonlyMap<string, Pose>): string {
   const rows = [...poses].map(([name, pose]) => {
     const list = (k: 0 | 1) => `[${pose.map((p) => (p ? Math.max(0, Math.round(p[k])) : -1)).join(', ')}]`;
@@ -187,13 +188,13 @@ export function formatAnnotations(poses: ReadonlyMap<string, Pose>): string {
   return `${HEADER}\n${rows.join('')}`;
 }
 
-/** Row numbers of the images of an annotation table, for errors. */
+/** The row numbers of the images of an annotation table, for errors. */
 export function rowNumbers(text: string): Map<string, number> {
   const numbers = new Map<string, number>();
   for (const { row, line } of rowsOf(text)) {
     try {
       numbers.set(fields(line, ':')[0] ?? '', row);
-    } catch {} // a row that was left out
+    } catch {} // This row was skipped.
   }
   return numbers;
 }

@@ -1,7 +1,7 @@
 import { UsageError } from '../gpu/errors.js';
 import { encodePngFile, type PngChunk, pngChunks } from './png-file.js';
 
-/** Big-endian numbers: `u32`, then `u16`, then single bytes. */
+/** The bytes of big-endian numbers: first `u32`, then `u16`, then single bytes. */
 function numbers(u32: readonly number[], u16: readonly number[] = [], u8: readonly number[] = []): Uint8Array {
   const bytes = new Uint8Array(4 * u32.length + 2 * u16.length + u8.length);
   const view = new DataView(bytes.buffer);
@@ -22,9 +22,9 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * An animated PNG that repeats for ever (PNG specification, third edition, 11.3.6) from frames that are PNG files of one size
- * and colour type; a viewer that knows no animation shows the first. `UsageError` when sizes or types differ.
- * @param fps Frames a second, a whole number of 1 to 65535.
+ * An animated PNG that repeats forever (PNG specification, third edition, 11.3.6). Its frames are PNG files of the same size and
+ * colour type. Viewers that do not support animation show the first. Throws `UsageError` if sizes or types differ.
+ * @param fps Frames per second, an integer from 1 to 65535.
  */
 export function encodeApng(frames: readonly Uint8Array[], fps: number): Uint8Array {
   const [first, ...others] = frames.map((f) => [...pngChunks(f)]);

@@ -21,13 +21,13 @@ import type { Pair } from './pairs.js';
 export interface BatchOptions {
   readonly batch: number;
   readonly geometry: GeometryKind;
-  /** Chooses the order of the pairs, together with the step. */
+  /** The seed of the order of the pairs. */
   readonly seed?: number;
-  /** Whether the pairs come in a new random order every epoch (default) or in that of the dataset. */
+  /** Whether the pairs come in a new random order every epoch (default), or in the order of the dataset. */
   readonly shuffle?: boolean;
-  /** Batches that are prepared beyond the one asked for. */
+  /** How many batches are prepared beyond the requested one; default 3. */
   readonly ahead?: number;
-  /** Decoded images are kept up to this many bytes. */
+  /** The size of the cache of decoded images in bytes; default 2³⁰. */
   readonly cacheBytes?: number;
 }
 
@@ -41,7 +41,7 @@ const OPTIONS: Kinds = {
   'cacheBytes?': NATURAL,
 };
 
-/** One batch of pairs as the GPU takes it; N images of H×W. */
+/** One batch of N pairs of H×W images as the GPU takes it. */
 export interface Batch extends PoseTensors {
   readonly step: number;
   /** f32 [N, H, W, 3], values in [−1, 1]. */
@@ -50,13 +50,13 @@ export interface Batch extends PoseTensors {
   readonly names: readonly Pair[];
 }
 
-/** A decoded picture, H×W×3 values in [−1, 1], and its pose in pixels. */
+/** A decoded picture of H×W×3 values in [−1, 1], and its pose in pixels. */
 export interface PosedImage {
   readonly values: Float32Array;
   readonly pose: Pose;
 }
 
-/** N pairs of pictures [H, W] as the arrays of a batch. `UsageError` when a trunk joint is missing. */
+/** The arrays of a batch of N pairs of H×W pictures. Throws `UsageError` if a trunk joint is missing. */
 export function batchArrays(
   geometry: GeometryKind,
   skeleton: Skeleton,
@@ -74,11 +74,11 @@ export function batchArrays(
 }
 
 /**
- * Makes batches of a dataset ahead of the GPU. The pairs of a batch are a pure function of seed and step, so that a
- * resumed run gets the very batches it would have got.
+ * Makes batches of a dataset ahead of the GPU. The pairs of a batch are a pure function of seed and step, so a resumed
+ * run gets the same batches as an uninterrupted one.
  */
 export class Batches {
-  /** Number of pairs; one epoch. */
+  /** The number of pairs, which make one epoch. */
   readonly count: number;
   readonly #decoder: Decoder;
   readonly #batches = new Map<number, Promise<Batch>>();
@@ -91,7 +91,7 @@ export class Batches {
   readonly dataset: Dataset;
   readonly options: BatchOptions;
 
-  /** `decoder` opens what reads the images; it is closed with the batches. */
+  /** `decoder` opens a decoder of images, which is closed with the batches. */
   constructor(...args: [dataset: Dataset, decoder: () => Decoder, options: BatchOptions]) {
     const kinds = { dataset: DATASET, decoder: FUNCTION, options: OPTIONS };
     const [dataset, decoder, options] = checked('new Batches', kinds, args);
@@ -102,8 +102,8 @@ export class Batches {
   }
 
   /**
-   * The batch of a step, from 0 on; the next ones are begun. Rejects with a `UsageError` that names an image which
-   * cannot be decoded any more.
+   * The batch of a step, where the first step is 0. Preparation of the next batches begins. Rejects with a `UsageError` that
+   * names an image which can no longer be decoded.
    */
   batch(step: number): Promise<Batch> {
     if (!Number.isSafeInteger(step) || step < 0)
@@ -114,14 +114,14 @@ export class Batches {
     for (let s = step; s <= last; s++) {
       if (this.#batches.has(s)) continue;
       const made = this.#make(s);
-      // A batch that nobody asks for any more must not end the process; whoever asks for it gets the error.
+      // An error of a batch that is never requested must not end the process. A caller that requests it gets the error.
       made.catch(() => {});
       this.#batches.set(s, made);
     }
     return this.#batches.get(step) as Promise<Batch>;
   }
 
-  /** Ends the decoder and forgets all images. Batches under way are rejected. */
+  /** Closes the decoder and drops all images. Batches in preparation are rejected. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#batches.clear();
@@ -163,14 +163,14 @@ export class Batches {
       this.#cache.set(image, cached);
       return Promise.resolve(cached);
     }
-    const under = this.#decoding.get(image);
-    if (under) return under;
+    const pending = this.#decoding.get(image);
+    if (pending) return pending;
     const { height, width } = this.dataset;
     const decoding = this.#decoder
       .decode(image.path, height, width)
       .then((data) => {
         const values = toTensor({ height, width, data });
-        this.#keep(image, values);
+        this.#addToCache(image, values);
         return values;
       })
       .finally(() => this.#decoding.delete(image));
@@ -178,7 +178,7 @@ export class Batches {
     return decoding;
   }
 
-  #keep(image: DatasetImage, data: Float32Array): void {
+  #addToCache(image: DatasetImage, data: Float32Array): void {
     if (this.#closed) return;
     this.#cache.set(image, data);
     this.#cached += data.byteLength;

@@ -27,25 +27,25 @@ import {
   summarise,
 } from './pairs.js';
 
-/** Reads, decodes and fits image files, several at a time. */
+/** Reads, decodes and resizes image files, several at a time. */
 export interface Decoder {
-  /** The pixels (H×W×3 bytes) of an image file, resized when it has another size; `UsageError` that names a broken one. */
+  /** The pixels (H×W×3 bytes) of an image file, resized to the given size. A broken file is a `UsageError` that names it. */
   decode(path: string, height: number, width: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
-/** A data folder, wherever it is: on a disk, or dropped on a page. Paths are as errors name them. */
+/** A data folder on a disk, or one that was dropped on a page. Paths are in the form that errors show. */
 export interface DataSource {
   readonly folder: string;
   /** A path below the folder. */
   path(...names: string[]): string;
-  /** Whether there is a file or folder. */
+  /** Whether the file or folder exists. */
   exists(path: string): boolean;
-  /** The names in the data folder, or nothing when it is not there. */
+  /** The names in the data folder, or `undefined` if there is no such folder. */
   list(): readonly string[] | undefined;
-  /** A text file; `UsageError` that names it and what it is for. */
+  /** The content of a text file. A failure is a `UsageError` that names the file and its purpose. */
   readText(path: string, what: string): Promise<string>;
-  /** Format and size of an image file; `UsageError` that names it. */
+  /** The format and size of an image file. A failure is a `UsageError` that names the file. */
   imageHeader(path: string): Promise<ImageHeader>;
   decoder(): Decoder;
 }
@@ -53,43 +53,44 @@ export interface DataSource {
 export type Split = 'train' | 'test';
 
 export interface DatasetOptions {
-  /** The dataset's name D in the data folder, and which half (spec §1: `D-dataset/train`, `D-annotation-train.csv`, …). */
+  /** The dataset's name D in the data folder (spec §1: `D-dataset/train`, `D-annotation-train.csv`, …). */
   readonly name: string;
   readonly split: Split;
   /** The size of the model's images. */
   readonly height: number;
   readonly width: number;
   readonly skeleton: Skeleton;
-  /** Fit images of another size, joints included, in place of refusing them. */
+  /** Resize images of another size, joints included, instead of refusing them. */
   readonly resize?: boolean;
-  /** Leave out and count what cannot be used, in place of refusing it. */
+  /** Skip and count what cannot be used, instead of refusing it. */
   readonly skipBad?: boolean;
-  /** How pairs are derived when the dataset has no pairs file; the spec's rule by default. */
+  /** How pairs are derived if the dataset has no pairs file. Default: the spec's rule. */
   readonly identity?: IdentityRule;
-  /** Other pairs than those of the dataset's file, or a part of them. */
+  /** Selects other pairs than those of the dataset's file, or some of them. */
   readonly select?: PairSelection;
-  /** Whether every image is decoded once (true), or its header read alone. */
+  /** Whether every image is decoded once for the check (default), or only its header is read. */
   readonly thorough?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface PairSelection {
-  /** These pairs, or those of this file. */
+  /** These pairs. */
   readonly pairs?: readonly Pair[];
+  /** The pairs of this file. */
   readonly file?: string;
-  /** At most this many: the first, or with `seed` a sample without replacement. */
+  /** The largest number of pairs: the first ones, or with `seed` a sample without replacement. */
   readonly limit?: number;
   readonly seed?: number;
 }
 
-/** An image that is in a pair; the pose is in pixels of the dataset's size. */
+/** An image of a pair, with its pose in pixels of the dataset's size. */
 export interface DatasetImage {
   readonly name: string;
   readonly path: string;
   readonly pose: Pose;
 }
 
-/** What was left out, and the first few reasons. */
+/** How much was skipped, and the first few reasons. */
 export interface Skipped {
   rows: number;
   images: number;
@@ -97,7 +98,7 @@ export interface Skipped {
   readonly reasons: string[];
 }
 
-/** A checked dataset: every image is there and decodes, every pair has two valid poses. */
+/** A checked dataset: every image exists and can be decoded, and every pair has two valid poses. */
 export interface Dataset {
   readonly name: string;
   readonly split: Split;
@@ -105,10 +106,10 @@ export interface Dataset {
   readonly width: number;
   readonly skeleton: Skeleton;
   readonly images: readonly DatasetImage[];
-  /** Indices into `images`: source and target of pair i at 2i and 2i + 1. */
+  /** Indices into `images`: the source and the target of pair i are at 2i and 2i + 1. */
   readonly pairs: Uint32Array;
   readonly skipped: Readonly<Skipped>;
-  /** What a person should know, as signs of a wrong identity rule. */
+  /** Warnings for the user, such as signs of a wrong identity rule. */
   readonly warnings: readonly string[];
 }
 
@@ -132,11 +133,11 @@ const OPTIONS: Kinds = {
   'onProgress?': FUNCTION,
 };
 
-const REASONS = 10;
-/** Decodings in flight while everything is checked. */
+const MAX_REASONS = 10;
+/** How many images are decoded at the same time during the check. */
 const CHECKS_AT_ONCE = 32;
 
-/** Where the files of one half of a dataset are. */
+/** The paths of the files of one half of a dataset. */
 export function datasetPaths({ path }: Pick<DataSource, 'path'>, name: string, split: Split) {
   return {
     images: path(`${name}-dataset`, split),
@@ -150,17 +151,17 @@ export function datasetNames(source: DataSource): string[] {
   return (source.list() ?? []).flatMap((e) => /^(.+)-dataset$/.exec(e)?.[1] ?? []);
 }
 
-/** The same, with the pairs file that was chosen in its place. */
+/** The same paths, but with the selected pairs file. */
 function pathsOf(source: DataSource, { name, split, select }: DatasetOptions) {
   const paths = datasetPaths(source, name, split);
   return { ...paths, pairs: select?.file ?? paths.pairs };
 }
 
 /**
- * Opens one half of a dataset and checks everything that training would trip over (spec §1, §8): malformed rows, pairs
+ * Opens one half of a dataset and checks everything that would make training fail (spec §1, §8): malformed rows, pairs
  * of unknown images, missing trunk joints, joints outside their image, unreadable images, images of another size, no
- * pair at all. The first problem is thrown as a `UsageError` that names file and row; with `skipBad` it is counted and
- * left out.
+ * pair at all. The first problem is thrown as a `UsageError` that names file and row; with `skipBad`, problems are
+ * skipped and counted.
  */
 export async function openDataset(...args: [source: DataSource, options: DatasetOptions]): Promise<Dataset> {
   const [source, options] = checked('openDataset', { source: SOURCE, options: OPTIONS }, args);
@@ -171,7 +172,7 @@ export async function openDataset(...args: [source: DataSource, options: Dataset
   const problem = (kind: 'rows' | 'images', error: UsageError) => {
     if (!options.skipBad) throw error;
     skipped[kind]++;
-    if (skipped.reasons.length < REASONS) skipped.reasons.push(error.message);
+    if (skipped.reasons.length < MAX_REASONS) skipped.reasons.push(error.message);
   };
 
   const table = await source.readText(paths.annotations, 'annotation table');
@@ -218,7 +219,7 @@ export async function openDataset(...args: [source: DataSource, options: Dataset
     else kept.push(pair);
   }
 
-  // After the other checks, since joints that lie at one place are often outside of the image too.
+  // This comes after the other checks, since joints that are all at one place are often outside the image too.
   for (const image of usable.keys()) {
     const pose = poses.get(image) as Pose;
     if (!trunkProblem(skeleton, pose)) continue;
@@ -238,7 +239,7 @@ export async function openDataset(...args: [source: DataSource, options: Dataset
   return { name, split, height, width, skeleton, images, pairs: Uint32Array.from(flat), skipped, warnings };
 }
 
-/** The pairs of the dataset's file, or all that the annotations give; `rows` are the row numbers of the file. */
+/** The pairs of the dataset's file with its row numbers in `rows`, or all pairs that the annotations give. */
 async function loadPairs(
   source: DataSource,
   options: DatasetOptions,
@@ -265,7 +266,7 @@ function limited(all: { pairs: Pair[]; rows?: number[] }, { limit, seed }: PairS
   };
 }
 
-/** Checks size and joints against the image's header; the pose in pixels of the dataset's size. */
+/** Checks size and joints against the image's header. Returns the pose in pixels of the dataset's size. */
 function fitPose(
   pose: Pose,
   path: string,
@@ -278,12 +279,12 @@ function fitPose(
   if (header.height === height && header.width === width) return inside;
   if (!resize)
     throw new UsageError(
-      `${path} is ${header.height}×${header.width} (height×width), the model takes ${height}×${width}. Fix: --resize fits it, joints included`,
+      `${path} is ${header.height}×${header.width} (height×width), but the model takes ${height}×${width}. Fix: --resize resizes it, joints included`,
     );
   return resizePose(inside, size, [height, width]);
 }
 
-/** Decodes everything once; returns the images that could be. */
+/** Decodes every image once and returns those that could be decoded. */
 async function decodable(
   source: DataSource,
   images: readonly DatasetImage[],
@@ -294,7 +295,7 @@ async function decodable(
   const bad = new Map<DatasetImage, UsageError>();
   let next = 0;
   let done = 0;
-  const lane = async () => {
+  const worker = async () => {
     for (let image = images[next++]; image; image = images[next++]) {
       try {
         await decoder.decode(image.path, height, width);
@@ -306,11 +307,11 @@ async function decodable(
     }
   };
   try {
-    await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, lane));
+    await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, worker));
   } finally {
     await decoder.close();
   }
-  // In the order of the dataset, whichever worker was first.
+  // Errors are reported in the order of the dataset, whichever worker found them first.
   for (const image of images) {
     const error = bad.get(image);
     if (error) onBad(error);
@@ -319,12 +320,12 @@ async function decodable(
 }
 
 function noPairs(file: string, exists: boolean, skipped: Skipped, warnings: readonly string[]): string {
-  const where = exists ? `${file} has no usable pair` : `${file} is not there and the annotations give no pair`;
+  const where = exists ? `${file} has no usable pair` : `${file} does not exist and the annotations give no pair`;
   const left = skipped.rows + skipped.images + skipped.pairs;
   const why = left
-    ? `; ${skipped.rows} rows, ${skipped.images} images and ${skipped.pairs} pairs were left out, first: ${skipped.reasons[0]}`
+    ? `; ${skipped.rows} rows, ${skipped.images} images and ${skipped.pairs} pairs were skipped, the first because ${skipped.reasons[0]}`
     : '';
-  return `${where}${why}${warnings.map((w) => `; ${w}`).join('')}. Fix: pose-gan pairs makes pairs from annotations and shows the identities it finds`;
+  return `${where}${why}${warnings.map((w) => `; ${w}`).join('')}. Fix: pose-gan pairs makes pairs from annotations and shows the identities that it finds`;
 }
 
 function notThere(
@@ -338,6 +339,6 @@ function notThere(
     ? `${source.folder} holds ${known.length ? `the datasets ${known.join(', ')}` : 'no dataset'}`
     : `there is no folder ${source.folder}`;
   return new UsageError(
-    `the ${split} half of dataset ${name} needs ${missing.join(' and ')}; ${found}. Fix: pose-gan synth draws one`,
+    `the ${split} half of dataset ${name} needs ${missing.join(' and ')}; ${found}. Fix: pose-gan synth draws a dataset`,
   );
 }

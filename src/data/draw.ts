@@ -45,7 +45,7 @@ export function drawDisc(image: Image, [cx, cy]: Point, radius: number, colour: 
   blend(image, [cx, cy, cx, cy], radius, colour, (x, y) => Math.hypot(x - cx, y - cy));
 }
 
-/** A colour of a wheel, for parts and joints: `part` of `parts` around it, fully saturated. */
+/** A fully saturated colour for one of several parts or joints: hue number `part` of `parts` around the colour wheel. */
 export function wheel(part: number, parts: number): Colour {
   const channel = (shift: number) => {
     const t = (part / parts + shift) % 1;
@@ -55,8 +55,8 @@ export function wheel(part: number, parts: number): Colour {
 }
 
 /**
- * Draws limbs as lines, trunk sides and all present joints as discs into the image; `scale` is pixels per pixel of the
- * pose.
+ * Draws limbs and trunk sides as lines and all present joints as discs into the image. `scale` multiplies the width of lines
+ * and the radius of discs.
  */
 export function drawPose(image: Image, skeleton: Skeleton, pose: Pose, scale = image.height / 128): void {
   const index = new Map(skeleton.joints.map((name, i) => [name, i]));

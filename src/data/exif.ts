@@ -1,12 +1,12 @@
-/** How a picture has to be turned and mirrored to stand upright: Exif’s tag 0x0112, 1 (as it is) to 8. */
+/** How a picture has to be turned and mirrored to be upright: the value of Exif’s tag 0x0112, from 1 (as it is) to 8. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 const TAG = 0x0112;
 const SHORT = 3;
 
 /**
- * The orientation in the TIFF structure of an Exif block, read as Chromium reads it. Nothing when there is none, or when the
- * block is damaged.
+ * The orientation in the TIFF structure of an Exif block, read in the same way as Chromium does. `undefined` if there is none or
+ * if the block is damaged.
  */
 export function exifOrientation(tiff: Uint8Array): Orientation | undefined {
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);

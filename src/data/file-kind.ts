@@ -1,20 +1,20 @@
 import { UsageError } from '../gpu/errors.js';
 
-/** What a file is by its content, for errors about files that are not what was asked for. */
+/** What a file is by its content, for errors about files of a wrong kind. */
 export interface FileKind {
-  /** In plain words with their article: "a Git LFS pointer". */
+  /** The kind in plain words with an article, such as "a Git LFS pointer". */
   readonly name: string;
-  /** A sentence that says what to do, for the kinds that are nowhere what was wanted. */
+  /** A sentence that says what to do, for kinds that no command takes. */
   readonly advice?: string;
 }
 
-/** Bytes at the beginning that are looked at. */
+/** How many bytes at the beginning are examined. */
 const HEAD = 1024;
 
-const UNPACK = 'Unpack it, and give the file inside.';
+const UNPACK = 'Unpack it and give the file inside.';
 const FETCH = 'Fetch the file itself: git lfs pull in the repository, or the download link of its page.';
 const PAGE =
-  'A server gave a page in place of the file: the address is that of a page about it, or needs a login. ' +
+  'A server sent a page instead of the file, because the address is that of a page about the file, or needs a login. ' +
   'Download the file itself (on Hugging Face and GitHub its address has /resolve/ or /raw/, not /blob/).';
 const CONVERT =
   'Load it with the program that wrote it and save its arrays as safetensors (in Python: safetensors.numpy.save_file).';
@@ -22,10 +22,10 @@ const RESAVE =
   'Load it in Python with torch.load, and save model.state_dict() with torch.save or safetensors.torch.save_file.';
 const AGAIN = 'Download or copy it again.';
 
-/** The one kind that its readers must tell from all others. */
+/** The name of the kind that `withFileKind` compares with. */
 const SAFETENSORS = 'a safetensors file';
 
-/** Where a signature stands, its bytes as Latin-1, the kind's name, and what to do. */
+/** The position of a signature, its bytes as Latin-1, the name of the kind, and what to do. */
 type Signature = readonly [at: number, signature: string, name: string, advice?: string];
 
 const SIGNATURES: readonly Signature[] = [
@@ -87,7 +87,7 @@ const SIGNATURES: readonly Signature[] = [
   [0, '\x00\x00\x01\x00', 'an icon picture'],
   [0, '\x00\x00\x02\x00', 'a cursor picture'],
   [0, '\x1aE\xdf\xa3', 'a WebM or Matroska film'],
-  // Others that get into the wrong place
+  // Other kinds that may be given by mistake
   [0, '%PDF-', 'a PDF document'],
   [0, '\x7fELF', 'a program'],
   [0, '\x00asm', 'a WebAssembly module'],
@@ -99,11 +99,11 @@ const SIGNATURES: readonly Signature[] = [
 ];
 
 /**
- * The error to throw when a reader refuses a file: one that says what the file is, where its content says that it is
- * something else, otherwise the reader's own. `refused` says
- * what the file is not. Readers that pages load do without this table.
+ * The error to throw when a reader refuses a file. If the file's content shows that it is of another kind, the error names
+ * that kind; otherwise it is the reader's own. `refused` says what the file is not. Readers do not call this themselves, so
+ * that pages need not load the table of signatures.
  */
-export function explained(
+export function withFileKind(
   error: unknown,
   bytes: Uint8Array,
   name: string,
@@ -111,19 +111,19 @@ export function explained(
 ): unknown {
   const kind = error instanceof UsageError ? fileKind(bytes) : undefined;
   if (!kind || kind.name === SAFETENSORS) return error;
-  return new UsageError(`${name} is ${refused}: it is ${kind.name}. ${kind.advice ?? 'Give the file that was meant.'}`);
+  return new UsageError(`${name} is ${refused}: it is ${kind.name}. ${kind.advice ?? 'Give the right file.'}`);
 }
 
-/** The kind of a file in plain words, or nothing when its content does not say. */
+/** The kind of a file in plain words, or `undefined` if its content does not show it. */
 export function kindOf(bytes: Uint8Array): string | undefined {
   return fileKind(bytes)?.name;
 }
 
-/** As `kindOf`, with what to do. Looks at the first kilobyte, at a few places behind it, and at the end. */
+/** The kind of a file, and what to do. Examines the first kilobyte, a few positions after it, and the end. */
 export function fileKind(bytes: Uint8Array): FileKind | undefined {
   if (!bytes.length) return { name: 'an empty file', advice: AGAIN };
   const head = String.fromCharCode(...bytes.subarray(0, HEAD));
-  // First, as the length of a header may look like a short signature.
+  // This is checked first, because the length of a header may look like a short signature.
   if (head.startsWith('\0\0\0\0{', 4)) return { name: SAFETENSORS };
   if (head.startsWith('ftyp', 4)) return { name: mediaKind(head) };
   const found = SIGNATURES.find(([at, signature]) => head.startsWith(signature, at));
@@ -143,7 +143,7 @@ export function fileKind(bytes: Uint8Array): FileKind | undefined {
   return netpbm || (textKind(bytes) ?? (head.startsWith('BM') ? { name: 'a BMP picture' } : undefined));
 }
 
-/** Brands of ISO media files, the first that fits: a file lists several, and general ones stand first in many pictures. */
+/** Brands of ISO media files; the first that matches applies. A file lists several brands, in many pictures general ones first. */
 const BRANDS: readonly (readonly [brand: RegExp, name: string])[] = [
   [/avi[fs]/, 'an AVIF picture'],
   [/hei[cxms]|hev[cxms]/, 'a HEIC picture'],
@@ -153,14 +153,14 @@ const BRANDS: readonly (readonly [brand: RegExp, name: string])[] = [
   [/jxl /, 'a JPEG XL picture'],
 ];
 
-/** An ISO media file by its brands: box length, `ftyp`, the main brand, a version, other brands. */
+/** The kind of an ISO media file by its brands. The file begins with box length, `ftyp`, main brand, version, other brands. */
 function mediaKind(head: string): string {
   const end = Math.max(16, ((head.charCodeAt(2) << 8) | head.charCodeAt(3)) & ~3);
   const brands = (head.slice(8, 12) + head.slice(16, end)).match(/.{4}/gs) ?? [];
   return BRANDS.find(([brand]) => brands.some((b) => brand.test(b)))?.[1] ?? 'an MP4 film';
 }
 
-/** A zip archive by its first entry. */
+/** The kind of a zip archive by its first entry. */
 function zipKind(head: string): FileKind {
   const entry = head.slice(30, 30 + head.charCodeAt(26) + 256 * head.charCodeAt(27));
   if (/(^|\/)data\.pkl$/.test(entry)) return { name: 'a PyTorch file' };
@@ -169,7 +169,7 @@ function zipKind(head: string): FileKind {
   return { name: 'a zip archive', advice: UNPACK };
 }
 
-/** Whether the checksum of a tar header holds, which the oldest tars have too. */
+/** Whether the checksum of a tar header is right. Even the oldest tar files have one. */
 function isTar(bytes: Uint8Array): boolean {
   if (bytes.length < 512) return false;
   const field = String.fromCharCode(...bytes.subarray(148, 156));
@@ -179,19 +179,20 @@ function isTar(bytes: Uint8Array): boolean {
   return Number.parseInt(field, 8) === sum;
 }
 
-/** Where an HDF5 file may begin behind another's header, and the mark at the end of TensorFlow's tables. */
-const HDF5_PLACES = [512, 1024, 2048];
+/** Where an HDF5 file may begin after a user block. */
+const HDF5_OFFSETS = [512, 1024, 2048];
+/** The magic number at the end of TensorFlow's tables. */
 const TABLE_END = '\x57\xfb\x80\x8b\x24\x75\x47\xdb';
 
-/** Formats of weights without a signature at their beginning. */
+/** Recognises formats of weights that do not begin with a signature. */
 function weightKind(bytes: Uint8Array, head: string): string | undefined {
   const at = (from: number, n: number) => String.fromCharCode(...bytes.subarray(from, from + n));
-  if (HDF5_PLACES.some((p) => at(p, 8) === '\x89HDF\r\n\x1a\n')) return 'an HDF5 file (Keras .h5)';
+  if (HDF5_OFFSETS.some((p) => at(p, 8) === '\x89HDF\r\n\x1a\n')) return 'an HDF5 file (Keras .h5)';
   if (bytes.length > 48 && at(bytes.length - 8, 8) === TABLE_END) return 'a TensorFlow checkpoint';
   return protobufKind(head);
 }
 
-/** The rest of a text behind a length-prefixed string, and the string. Lengths of two bytes are enough here. */
+/** A length-prefixed string at the beginning of a text, and the rest of the text. Lengths of up to two bytes are enough here. */
 function prefixed(text: string): { inner: string; rest: string } | undefined {
   const low = text.charCodeAt(0);
   const wide = low >= 128;
@@ -202,7 +203,7 @@ function prefixed(text: string): { inner: string; rest: string } | undefined {
 }
 const isName = (text: string | undefined) => text !== undefined && /^[\x20-\x7e]+$/.test(text);
 
-/** Models as protocol buffers, by the first fields of the messages. */
+/** Recognises models in protocol buffers by the first fields of the messages. */
 function protobufKind(head: string): string | undefined {
   // TensorFlow's SavedModel: saved_model_schema_version = 1, then meta_graphs = 2.
   if (head.startsWith('\x08\x01\x12')) return 'a TensorFlow SavedModel';
@@ -224,7 +225,7 @@ function protobufKind(head: string): string | undefined {
   return undefined;
 }
 
-/** Kinds of text; nothing when the bytes are not UTF-8 text. */
+/** Recognises kinds of text; `undefined` if the bytes are not UTF-8 text. */
 function textKind(bytes: Uint8Array): FileKind | undefined {
   let text: string;
   try {
@@ -239,7 +240,7 @@ function textKind(bytes: Uint8Array): FileKind | undefined {
     return /<svg/i.test(text) ? { name: 'an SVG picture' } : { name: 'an XML document', advice: PAGE };
   if (/^(\{\s*["}]|\[\s*["[{\]\d-])/.test(text)) return { name: 'a JSON text' };
   if (/^(\(?[dl]p\d+|c[\w.]+\n\w+)\n/.test(text)) return { name: 'a Python pickle' };
-  if (!text) return { name: 'a file of white space alone', advice: AGAIN };
+  if (!text) return { name: 'a file of white space only', advice: AGAIN };
   const line = text.split(/[\r\n]/, 1)[0] as string;
   return { name: `a text that begins ${JSON.stringify(line.length > 40 ? `${line.slice(0, 40)}…` : line)}` };
 }

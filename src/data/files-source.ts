@@ -5,14 +5,14 @@ import { type Image, resize } from './image.js';
 import type { ImageHeader } from './image-header.js';
 import { DATASET, type SynthDatasetOptions, synthDataset } from './synth-dataset.js';
 
-/** A file that is at hand in some form: dropped on a page, or drawn. Images are named by `path` in errors. */
+/** A file in memory or in a page, for example dropped or drawn. Errors name it by `path`. */
 export interface StoredFile {
   text(path: string, what: string): Promise<string>;
   header(path: string): Promise<ImageHeader>;
   image(path: string): Promise<Image>;
 }
 
-/** A data folder made of files at hand; their keys are paths below it, with `/` between names. */
+/** A data folder made of such files. Their keys are paths below it, with `/` between names. */
 export function filesSource(folder: string, files: ReadonlyMap<string, StoredFile>): DataSource {
   const path = (...names: string[]) => [folder, ...names].filter(Boolean).join('/');
   const byPath = new Map([...files].map(([name, file]) => [path(name), file]));
@@ -41,7 +41,7 @@ export function filesSource(folder: string, files: ReadonlyMap<string, StoredFil
   };
 }
 
-/** A text as a file; it is not an image. */
+/** A file that holds a text. Reading it as an image is an error. */
 export function textFile(content: string): StoredFile {
   const refuse = async (path: string) => {
     throw new UsageError(`${path} is not a usable image: it is text`);
@@ -49,7 +49,7 @@ export function textFile(content: string): StoredFile {
   return { text: async () => content, header: refuse, image: refuse };
 }
 
-/** A picture as a file; it is not a text. */
+/** A file that holds a picture. Reading it as text is an error. */
 export function imageFile(image: Image): StoredFile {
   const { height, width } = image;
   return {
@@ -62,8 +62,8 @@ export function imageFile(image: Image): StoredFile {
 }
 
 /**
- * A data folder with one drawn dataset in it: the very pictures and tables that `pose-gan synth` writes. `onImage` is awaited
- * after each picture, so that a page stays responsive and can stop by throwing.
+ * A data folder with one drawn dataset, which has the same pictures and tables as those that `pose-gan synth` writes. `onImage` is
+ * awaited after each picture, so that a page stays responsive and can stop by throwing.
  */
 export async function drawnSource(
   ...args: [name: string, options: SynthDatasetOptions, onImage?: (done: number) => Promise<void> | void]

@@ -1,11 +1,11 @@
 import type { Colour, Image } from './image.js';
 
-/** Size of a character cell, with one pixel of space to the right and one below. */
+/** The size of a character cell, with one pixel of space to the right and one below. */
 export const CELL = { width: 6, height: 8 } as const;
 
 /**
- * Characters of 5×7 pixels: one digit in base 32 a row, its highest bit the leftmost pixel. Small letters are drawn as capitals:
- * at this size they read better.
+ * Characters of 5×7 pixels. Each row is one digit in base 32, whose highest bit is the leftmost pixel. Small letters are drawn as
+ * capitals, which are easier to read at this size.
  */
 const GLYPHS: Readonly<Record<string, string>> = {
   ' ': '0000000',
@@ -69,13 +69,13 @@ const GLYPHS: Readonly<Record<string, string>> = {
   '→': '042v240',
   '×': '00ha4ah',
 };
-/** For characters that are not there. */
+/** The glyph of all other characters. */
 const BOX = 'vhhhhhv';
 
-/** Pixels that a text takes across. */
+/** The width of a text in pixels. */
 export const textWidth = (text: string, scale = 1) => [...text].length * CELL.width * scale;
 
-/** Writes a text into the image with its left top corner at (x, y); what does not fit is cut off. */
+/** Draws a text into the image with its left top corner at (x, y). What does not fit is cut off. */
 export function drawText(image: Image, text: string, x: number, y: number, colour: Colour, scale = 1): void {
   for (const [k, character] of [...text.toUpperCase()].entries()) {
     const rows = [...(GLYPHS[character] ?? BOX)].map((digit) => Number.parseInt(digit, 32));

@@ -5,18 +5,18 @@ import { CutShort } from './image-checks.js';
 import { type JpegFile, readJpegFile, readJpegHeader } from './jpeg-file.js';
 import { PNG_SIGNATURE, type PngFile, readPngFile, readPngHeader } from './png-file.js';
 
-/** What an image file says before its picture. */
+/** The format and size of an image file, from the bytes before its picture. */
 export interface ImageHeader {
   readonly format: 'png' | 'jpeg';
-  /** The size of the picture as it is shown, turned by its orientation. */
+  /** The size of the picture as it is shown, after it is turned by its orientation. */
   readonly width: number;
   readonly height: number;
 }
 
-/** What stands before the picture is nearly always within this; a long colour profile or preview can be in front of it. */
+/** The header is nearly always within this many bytes, but a long colour profile or preview can precede the picture. */
 export const HEADER_BYTES = 1 << 16;
 
-/** That a file is neither PNG nor JPEG, which a browser may read all the same. */
+/** A file is neither PNG nor JPEG. A browser may be able to read it nevertheless. */
 export class OtherFormat extends Error {
   constructor(readonly bytes: Uint8Array) {
     super('it is neither PNG nor JPEG');
@@ -40,8 +40,8 @@ function shown(format: ImageHeader['format'], { width, height, orientation }: St
 }
 
 /**
- * The header in the first bytes of a file; nothing when it goes on behind them. Throws an `Error` that says what is
- * wrong.
+ * The header in the first bytes of a file, or `undefined` if it does not end within them. Throws an `Error` that says what
+ * is wrong.
  */
 export function parseHeader(bytes: Uint8Array): ImageHeader | undefined {
   const format = formatOf(bytes);
@@ -53,7 +53,7 @@ export function parseHeader(bytes: Uint8Array): ImageHeader | undefined {
   }
 }
 
-/** An image file whose structure is checked, its size included; only what its compressed data hold is not. */
+/** An image file whose structure and size are checked, but not its compressed data. */
 export type ImageFile =
   | { readonly format: 'png'; readonly file: PngFile }
   | { readonly format: 'jpeg'; readonly file: JpegFile };
@@ -71,7 +71,7 @@ export function wholeHeader(bytes: Uint8Array): ImageHeader {
   return shown(format, file);
 }
 
-/** The error that names an image file and what is wrong with it: what it is instead, when it is not a PNG or JPEG. */
+/** An error that names an image file and what is wrong with it, or what it is if it is not PNG or JPEG. */
 export function brokenImage(path: string, error: unknown): UsageError {
   const { message } = error as Error;
   if (!(error instanceof OtherFormat)) return new UsageError(`${path} is not a usable image: ${message}`);

@@ -12,7 +12,7 @@ export interface Image {
 
 const isImage = ({ width, height, data }: Image) =>
   COUNT[1](width) && COUNT[1](height) && BYTES[1](data) && data.length === 3 * width * height;
-/** As an argument. The pixels of a canvas have four bytes each, and are none. */
+/** The kind of an argument that is an image. The pixels of a canvas do not fit, as they have four bytes each. */
 export const IMAGE: Kind = [
   'an image { width, height, data }, data being a Uint8Array of 3·width·height bytes',
   (v) => OBJECT[1](v) && isImage(v as Image),
@@ -20,12 +20,12 @@ export const IMAGE: Kind = [
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
-/** More bytes than this hold no picture that a file could be written of. */
+/** The largest number of bytes of an image that can be written to a file. */
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** Refuses images that no file can hold: sides that are no whole numbers or over `most`, too many bytes, or not those of the size. */
-export function checkImage({ width, height, data }: Image, most = MAX_BYTES): void {
-  const sides = [width, height].every((n) => Number.isSafeInteger(n) && n > 0 && n <= most);
+/** Throws `UsageError` if a side is not an integer from 1 to `maxSide`, if there are too many bytes, or if they do not match the size. */
+export function checkImage({ width, height, data }: Image, maxSide = MAX_BYTES): void {
+  const sides = [width, height].every((n) => Number.isSafeInteger(n) && n > 0 && n <= maxSide);
   const bytes = height * (3 * width + 1);
   if (!sides || bytes > MAX_BYTES)
     throw new UsageError(`an image of ${height}×${width} (height×width) cannot be written; make it smaller`);
@@ -46,24 +46,24 @@ const SCALED = Float32Array.from({ length: 256 }, (_, v) => v / 127.5 - 1);
 
 const TO_TENSOR = { image: IMAGE, 'out?': F32, 'offset?': NATURAL };
 
-/** Values v/127.5 − 1 in [−1, 1] (spec §1), H×W×3, written to `out` from `offset` on. */
+/** The H×W×3 values v/127.5 − 1 in [−1, 1] of an image (spec §1), written to `out` from `offset` on. */
 export function toTensor(...args: [image: Image, out?: Float32Array, offset?: number]): Float32Array {
-  const [image, room, offset = 0] = checked('toTensor', TO_TENSOR, args);
+  const [image, given, offset = 0] = checked('toTensor', TO_TENSOR, args);
   const { data } = image;
-  const out = room ?? new Float32Array(data.length);
+  const out = given ?? new Float32Array(data.length);
   if (offset + data.length > out.length)
     throw new UsageError(`toTensor: out has room for ${out.length - offset} values, the image has ${data.length}`);
   for (let i = 0; i < data.length; i++) out[offset + i] = SCALED[data[i] as number] as number;
   return out;
 }
 
-/** Bytes would all be white. */
+/** The kind of values in [−1, 1]. An array of bytes does not fit, because they would all become white. */
 const VALUES: Kind = /* @__PURE__ */ anyOf(F32, [
   'a list of numbers in [−1, 1]',
   (v) => Array.isArray(v) || v instanceof Float64Array,
 ]);
 
-/** The image of H×W×3 values in [−1, 1] from `offset` on: rounded to nearest, clamped; not-a-number becomes 0. */
+/** The image of H×W×3 values in [−1, 1] from `offset` on. Values are rounded to nearest and clamped; NaN becomes 0. */
 export function fromTensor(
   ...args: [values: ArrayLike<number>, width: number, height: number, offset?: number]
 ): Image {
@@ -106,7 +106,7 @@ export function oriented(image: Image, orientation: Orientation): Image {
   return { width, height, data: out };
 }
 
-/** What each output pixel of a row or column takes: `count` taps from `first` on, with weights that sum to 1. */
+/** For each output pixel of a row or column, `count` input pixels from `first` on, with weights that sum to 1. */
 interface Taps {
   readonly first: Int32Array;
   readonly weights: Float64Array;
@@ -135,8 +135,8 @@ function taps(from: number, to: number): Taps {
 }
 
 /**
- * Bilinear resize with pixel centres at integers + ½; when it shrinks, the triangle grows with the ratio, so that every
- * source pixel counts (no aliasing).
+ * Bilinear resize with pixel centres at integers + ½. When the image shrinks, the triangle filter is widened by the ratio,
+ * so that every source pixel contributes and there is no aliasing.
  */
 export function resize(...args: [image: Image, width: number, height: number]): Image {
   const [image, width, height] = checked('resize', { image: IMAGE, width: COUNT, height: COUNT }, args);
@@ -146,7 +146,7 @@ export function resize(...args: [image: Image, width: number, height: number]): 
   const across = taps(image.width, width);
   const down = taps(image.height, height);
   const length = 3 * width;
-  // Source rows that are already fitted across, as many as an output row needs; the newest replaces the oldest.
+  // Source rows that are already resized horizontally, as many as an output row needs. The newest replaces the oldest.
   const rows = Array.from({ length: down.count }, () => new Float64Array(length));
   const rowOf = (y: number) => rows[y % down.count] as Float64Array;
   const data = new Uint8Array(height * length);
@@ -166,7 +166,7 @@ export function resize(...args: [image: Image, width: number, height: number]): 
   return { width, height, data };
 }
 
-/** Fits row `y` of an image across, to `out`. */
+/** Resizes row `y` of an image horizontally into `out`. */
 function resizeRow({ width, data }: Image, y: number, { first, weights, count }: Taps, out: Float64Array): void {
   out.fill(0);
   for (let x = 0, to = 0; to < out.length; x++, to += 3)
@@ -177,7 +177,7 @@ function resizeRow({ width, data }: Image, y: number, { first, weights, count }:
     }
 }
 
-/** Copies `image` into `onto` with its left top corner at (x, y); what lies outside is cut off. */
+/** Copies `image` into `onto` with its left top corner at (x, y). What is outside is cut off. */
 export function paste(onto: Image, image: Image, x: number, y: number): void {
   const left = Math.max(0, x);
   const right = Math.min(onto.width, x + image.width);
@@ -194,7 +194,7 @@ export interface StackOptions {
   readonly colour?: Colour;
 }
 
-/** Images side by side, tops aligned. */
+/** Puts images side by side with their tops aligned. */
 export function hstack(images: readonly Image[], { gap = 0, colour = [255, 255, 255] }: StackOptions = {}): Image {
   const width = images.reduce((s, i) => s + i.width, 0) + gap * Math.max(0, images.length - 1);
   const sheet = blank(width, Math.max(0, ...images.map((i) => i.height)), colour);
@@ -206,7 +206,7 @@ export function hstack(images: readonly Image[], { gap = 0, colour = [255, 255, 
   return sheet;
 }
 
-/** Images below each other, left sides aligned. */
+/** Puts images below each other with their left sides aligned. */
 export function vstack(images: readonly Image[], { gap = 0, colour = [255, 255, 255] }: StackOptions = {}): Image {
   const height = images.reduce((s, i) => s + i.height, 0) + gap * Math.max(0, images.length - 1);
   const sheet = blank(Math.max(0, ...images.map((i) => i.width)), height, colour);
@@ -218,7 +218,7 @@ export function vstack(images: readonly Image[], { gap = 0, colour = [255, 255, 
   return sheet;
 }
 
-/** Images in rows of `columns`. */
+/** Puts images in rows of `columns`. */
 export function contactSheet(images: readonly Image[], columns: number, options: StackOptions = {}): Image {
   const rows: Image[] = [];
   for (let i = 0; i < images.length; i += columns) rows.push(hstack(images.slice(i, i + columns), options));

@@ -3,9 +3,7 @@ import type { PartTransform, Region } from '../pose/geometry.js';
 import { wheel } from './draw.js';
 import { blank, type Colour, fromTensor, type Image } from './image.js';
 
-/** The arrays of an `Inspection` as pictures; h×w pixels each. */
-
-/** The region of a part in one of the two images: its mask, or what the map makes of it. */
+/** The region of a part in one of the two images: its mask, or the mask moved by the part's map. */
 export function regionIn(
   side: 'source' | 'target',
   { affine, mask }: PartTransform,
@@ -15,12 +13,12 @@ export function regionIn(
   const [a, b, c, d, e, f] = affine;
   const det = a * e - b * d;
   if (c <= -1e6 || Math.abs(det) < 1e-9) return 'none';
-  const back: Affine = [e / det, -b / det, (b * f - e * c) / det, -d / det, a / det, (d * c - a * f) / det];
-  const [p, q, r, s, t, u] = side === 'source' ? affine : back;
+  const inverse: Affine = [e / det, -b / det, (b * f - e * c) / det, -d / det, a / det, (d * c - a * f) / det];
+  const [p, q, r, s, t, u] = side === 'source' ? affine : inverse;
   return mask.map(([x, y]): Point => [p * x + q * y + r, s * x + t * y + u]) as unknown as Region;
 }
 
-/** Dark blue over red and yellow to white, for values of 0 to 1; perceived as evenly growing. */
+/** A colour scale for values from 0 to 1, from dark blue through red and yellow to white, with an even perceived increase. */
 const RAMP: readonly Colour[] = [
   [0, 0, 8],
   [70, 15, 110],
@@ -43,11 +41,11 @@ function pixels(height: number, width: number, colour: (p: number) => Colour): I
   return image;
 }
 
-/** Values of 0 to `most` as colours. */
-export const mapImage = (values: Float32Array, h: number, w: number, most: number) =>
-  pixels(h, w, (p) => ramp((values[p] as number) / most));
+/** An image of values from 0 to `max` in the colours of the scale. */
+export const mapImage = (values: Float32Array, h: number, w: number, max: number) =>
+  pixels(h, w, (p) => ramp((values[p] as number) / max));
 
-/** The largest of the heat maps [H, W, J]. */
+/** An image of the maximum over the heat maps [H, W, J]. */
 export function heatImage(heat: Float32Array, h: number, w: number, joints: number): Image {
   const largest = Float32Array.from({ length: h * w }, (_, p) =>
     heat.subarray(p * joints, (p + 1) * joints).reduce((a, b) => Math.max(a, b), 0),
@@ -55,7 +53,7 @@ export function heatImage(heat: Float32Array, h: number, w: number, joints: numb
   return mapImage(largest, h, w, 1);
 }
 
-/** The image, dark outside a part's mask. */
+/** The image, darkened outside a part's mask. */
 export function maskImage({ data, width, height }: Image, masks: Uint32Array, part: number): Image {
   return pixels(height, width, (p) => {
     const k = ((masks[p] as number) >>> part) & 1 ? 1 : 0.25;
@@ -63,30 +61,30 @@ export function maskImage({ data, width, height }: Image, masks: Uint32Array, pa
   });
 }
 
-/** One part's layer of [P, H, W, 3] in [0, 1]. */
+/** An image of one part's layer of [P, H, W, 3] in [0, 1]. */
 export function layerImage(layers: Float32Array, part: number, h: number, w: number): Image {
   const size = h * w * 3;
   const values = layers.subarray(part * size, (part + 1) * size).map((v) => 2 * v - 1);
   return fromTensor(values, w, h);
 }
 
-/** One colour for each index. */
+/** An image of indices, each in its colour. */
 export function painted(index: Uint8Array, h: number, w: number, colours: readonly Colour[]): Image {
   return pixels(h, w, (p) => colours[index[p] as number] ?? [0, 0, 0]);
 }
 
-/** Colour of a place in the window: the direction as hue, the centre white. */
-function whereColour(place: number, window: number): Colour {
-  const [dx, dy] = [(place % window) - (window >> 1), Math.floor(place / window) - (window >> 1)];
+/** The colour of a position in the window, whose hue shows the direction. The centre is white. */
+function whereColour(position: number, window: number): Colour {
+  const [dx, dy] = [(position % window) - (window >> 1), Math.floor(position / window) - (window >> 1)];
   if (dx === 0 && dy === 0) return [255, 255, 255];
   const hue = wheel((Math.atan2(dy, dx) / (2 * Math.PI) + 1) % 1, 1);
   const k = Math.max(Math.abs(dx), Math.abs(dy)) / (window >> 1);
   return [0, 1, 2].map((c) => Math.round(255 + k * ((hue[c] as number) - 255))) as unknown as Colour;
 }
 
-/** Which place of the window each pixel is nearest to. */
+/** An image that shows for each pixel the position of its nearest neighbour in the window. */
 export const whereImage = (nearest: Uint32Array, h: number, w: number, window: number) =>
   pixels(h, w, (p) => whereColour(nearest[p] as number, window));
 
-/** The colours of the window's places. */
+/** The key of these colours. */
 export const whereKey = (window: number) => pixels(window, window, (p) => whereColour(p, window));

@@ -17,22 +17,22 @@ import {
   whereKey,
 } from './inspection-images.js';
 
-/** One pair as it is drawn. */
+/** What is drawn of one pair. */
 export interface InspectedPair {
   readonly source: Image;
   readonly target: Image;
   readonly sourcePose: Pose;
   readonly targetPose: Pose;
   readonly transforms: readonly PartTransform[];
-  /** What the nearest neighbours are compared by, for the label. */
+  /** The name of the features by which nearest neighbours are compared, for the label. */
   readonly features: string;
 }
 
 const PAPER: Colour = [250, 250, 248];
 const INK: Colour = [30, 30, 34];
 const GAP = 6;
-/** Pixels that a row of tiles takes at most. */
-const WIDE = 1400;
+/** The largest width of a row of tiles in pixels. */
+const MAX_ROW_WIDTH = 1400;
 
 /** A picture and the text above it. */
 interface Tile {
@@ -41,7 +41,7 @@ interface Tile {
   readonly colour?: Colour;
 }
 
-/** Draws everything that `inspectPair` found for one pair as one labelled picture. */
+/** Draws all results of `inspectPair` for one pair as one labelled picture. */
 export function inspectionSheet(
   found: Inspection,
   pair: InspectedPair,
@@ -55,8 +55,8 @@ export function inspectionSheet(
   const what = found.generated ? 'generated' : 'source';
   const big = (image: Image) => enlarge(image, zoom);
   const section = (title: string, tiles: readonly Tile[]) => {
-    const most = Math.max(4, Math.floor(WIDE / (zoom * width + GAP)));
-    const columns = Math.ceil(tiles.length / Math.ceil(tiles.length / most));
+    const maxColumns = Math.max(4, Math.floor(MAX_ROW_WIDTH / (zoom * width + GAP)));
+    const columns = Math.ceil(tiles.length / Math.ceil(tiles.length / maxColumns));
     const sheet = contactSheet(tiles.map(labelled), columns, { gap: GAP, colour: PAPER });
     return vstack([heading(title), sheet], { gap: 2, colour: PAPER });
   };
@@ -87,12 +87,12 @@ export function inspectionSheet(
   const neighbours = () => {
     if (!found.nearest) return [];
     const { distance, nearest } = found.nearest;
-    const most = distance.reduce((a, b) => Math.max(a, b), 1e-9);
+    const max = distance.reduce((a, b) => Math.max(a, b), 1e-9);
     return [
       section(`nearest neighbours of the ${what} image in the target, by ${pair.features}`, [
         { label: what, image: big(shown) },
         { label: 'target', image: big(pair.target) },
-        { label: `distance 0-${Math.ceil(most)}`, image: big(mapImage(distance, height, width, most)) },
+        { label: `distance 0-${Math.ceil(max)}`, image: big(mapImage(distance, height, width, max)) },
         { label: 'where', image: big(whereImage(nearest, height, width, config.loss.window)) },
         { label: 'key', image: enlarge(whereKey(config.loss.window), 4 * zoom) },
       ]),
@@ -129,7 +129,7 @@ function labelled({ label, image, colour = INK }: Tile): Image {
   const sheet = blank(image.width, image.height + 2 * CELL.height + 2, PAPER);
   for (const [i, line] of lines.entries())
     drawText(sheet, line, 0, i * CELL.height + (2 - lines.length) * CELL.height, INK);
-  // A bar in the part's colour ties its tile to the maps
+  // A bar in the part's colour shows to which areas of the maps the tile belongs
   if (colour !== INK) paste(sheet, blank(image.width, 2, colour), 0, 2 * CELL.height);
   paste(sheet, image, 0, 2 * CELL.height + 2);
   return sheet;
@@ -156,7 +156,7 @@ function framed(image: Image): Image {
   return sheet;
 }
 
-/** Every pixel `zoom` times as large. */
+/** The image with every pixel repeated `zoom` times in each direction. */
 export function enlarge({ width, height, data }: Image, zoom: number): Image {
   const out = blank(width * zoom, height * zoom);
   for (let y = 0; y < height * zoom; y++)
@@ -171,7 +171,7 @@ function dimmed({ width, height, data }: Image, factor: number): Image {
   return { width, height, data: data.map((v) => v * factor) };
 }
 
-/** Centre of a pixel of the small image in the enlarged one. */
+/** The centre of a pixel of the small image in the enlarged one. */
 const at = ([x, y]: Point, zoom: number): Point => [(x + 0.5) * zoom - 0.5, (y + 0.5) * zoom - 0.5];
 
 function posed(image: Image, skeleton: Skeleton, pose: Pose, zoom: number): Image {

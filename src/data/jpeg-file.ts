@@ -4,7 +4,7 @@ import { damaged, endOfScan, type Segment, SOS, segments } from './jpeg-segments
 
 export interface JpegComponent {
   readonly id: number;
-  /** Samples across and down in each unit of the picture that all components share. */
+  /** Horizontal and vertical sampling factors: samples in each unit of the picture that all components share. */
   readonly h: number;
   readonly v: number;
   /** The number of its quantisation table. */
@@ -18,14 +18,14 @@ export interface JpegFrame {
   readonly components: readonly JpegComponent[];
 }
 
-/** The codes of a Huffman table: how many of each length 1–16, and what they stand for. */
+/** The codes of a Huffman table: how many there are of each length 1–16, and their values. */
 export interface HuffmanSpec {
   readonly counts: Uint8Array;
   readonly values: Uint8Array;
 }
 
 export interface JpegScanComponent {
-  /** Its place in the frame. */
+  /** Its index in the frame. */
   readonly index: number;
   readonly dc: HuffmanSpec | undefined;
   readonly ac: HuffmanSpec | undefined;
@@ -34,10 +34,10 @@ export interface JpegScanComponent {
 
 export interface JpegScan {
   readonly components: readonly JpegScanComponent[];
-  /** Coefficients from … to, in zigzag order. */
+  /** The first and the last coefficient, in zigzag order. */
   readonly from: number;
   readonly to: number;
-  /** Progressive: bits below `low` come in later scans; `high` is the `low` of the scan before, 0 in the first. */
+  /** In a progressive file, bits below `low` follow in later scans, and `high` is the `low` of the scan before, or 0 in the first. */
   readonly high: number;
   readonly low: number;
   /** Units between restart markers, or 0. */
@@ -49,7 +49,7 @@ export interface JpegScan {
 export interface JpegHeader extends JpegFrame {
   readonly orientation: Orientation;
   readonly jfif: boolean;
-  /** Adobe’s colour transform (0: RGB or CMYK as they are, 1: YCbCr, 2: YCCK), when the file has that marker. */
+  /** Adobe’s colour transform (0: RGB or CMYK as they are, 1: YCbCr, 2: YCCK), if the file has that marker. */
   readonly adobe: number | undefined;
 }
 
@@ -57,11 +57,11 @@ export interface JpegFile extends JpegHeader {
   readonly scans: readonly JpegScan[];
 }
 
-/** Real files have about ten; each makes the decoder pass over the whole picture. */
+/** The largest number of scans. Real files have about ten, and each makes the decoder pass over the whole picture. */
 const MAX_SCANS = 100;
 /**
- * Coefficients that all scans together pass over, at most: a picture of the largest size in the finest colours five times, where
- * real files need two or three. Such a picture takes a decoder ten seconds.
+ * The largest number of coefficients that all scans together pass over. That is five times those of the largest picture without
+ * chroma subsampling, whereas real files need two or three times. Such a picture takes a decoder ten seconds.
  */
 const MAX_WORK = 1e9;
 const ZIGZAG_END = 63;
@@ -93,7 +93,7 @@ const OTHER_FRAMES: Readonly<Record<number, string>> = {
 
 const ascii = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
 
-/** What the segments have said so far. */
+/** The content of the segments that have been read so far. */
 class State {
   frame: JpegFrame | undefined;
   jfif = false;
@@ -103,9 +103,9 @@ class State {
   readonly #quantisation: (Uint16Array | undefined)[] = [];
   readonly #dc: (HuffmanSpec | undefined)[] = [];
   readonly #ac: (HuffmanSpec | undefined)[] = [];
-  /** For each component its own table: that which stood there at its first scan. */
+  /** The quantisation table of each component, which is the one at its first scan. */
   readonly #latched: (Uint16Array | undefined)[] = [];
-  /** For each component and coefficient the lowest bit that has come, or −1. */
+  /** For each component and coefficient the lowest bit that has been read, or −1. */
   #bits: Int8Array[] = [];
 
   add({ marker, data }: Segment): void {
@@ -114,7 +114,7 @@ class State {
     else if (marker === DHT) this.#huffman(data);
     else if (marker === DQT) this.#quantise(data);
     else if (marker === DRI) {
-      if (data.length !== 2) throw damaged('its restart interval has no two bytes');
+      if (data.length !== 2) throw damaged('its restart interval does not have two bytes');
       this.restart = ((data[0] as number) << 8) | (data[1] as number);
     } else if (marker === APP0) this.jfif ||= ascii(data, 0, 5) === 'JFIF\0';
     else if (marker === APP1 && ascii(data, 0, 5) === 'Exif\0')
@@ -128,7 +128,7 @@ class State {
     if (data.length < 6 || data.length !== 6 + 3 * count) throw damaged('its JPEG frame has a wrong length');
     if (precision !== 8) throw new Error(`it is a JPEG of ${precision} bits a channel. ${SAVE_AGAIN}`);
     const [width, height] = [(w1 << 8) | w0, (h1 << 8) | h0];
-    if (width && !height) throw new Error(`it is a JPEG that gives its height behind the picture (DNL). ${SAVE_AGAIN}`);
+    if (width && !height) throw new Error(`it is a JPEG that gives its height after the picture (DNL). ${SAVE_AGAIN}`);
     const problem = sizeProblem(width, height);
     if (problem) throw new Error(problem);
     if (![1, 3, 4].includes(count)) throw new Error(`it is a JPEG of ${count} channels; 1, 3 and 4 are read`);
@@ -182,7 +182,7 @@ class State {
       const [id, tables = 0] = head.subarray(1 + 2 * i);
       const index = frame.components.findIndex((c) => c.id === id);
       const component = frame.components[index];
-      if (!component) throw damaged(`a scan has a channel ${id} that its frame has not`);
+      if (!component) throw damaged(`a scan has a channel ${id} that its frame does not have`);
       this.#latched[index] ??= this.#quantisation[component.table];
       const quantisation = this.#latched[index];
       if (!quantisation) throw damaged(`quantisation table ${component.table} is missing`);
@@ -196,7 +196,7 @@ class State {
     return scan;
   }
 
-  /** Every bit of every coefficient comes once and in order, which bounds the work whatever the number of scans. */
+  /** Checks that every bit of every coefficient comes once and in order, which bounds the work however many scans there are. */
   #progress({ components, from, to, high, low }: JpegScan, { progressive }: JpegFrame): void {
     const possible = from === 0 ? to === 0 || !progressive : from <= to && components.length === 1;
     if (!possible || to > ZIGZAG_END || low > 13) throw damaged('a scan’s coefficients are impossible');
@@ -217,13 +217,13 @@ class State {
     return { ...this.frame, jfif: this.jfif, adobe: this.adobe, orientation: this.orientation ?? 1 };
   }
 
-  /** Whether each component has come; that all its details have is not asked, as encoders may leave some out. */
+  /** Whether each component has had a scan. Its details may be incomplete, as encoders may omit some. */
   get complete(): boolean {
     return this.#bits.every((b) => (b[0] as number) >= 0);
   }
 }
 
-/** What stands before the first scan; a `CutShort` when that is not all there. */
+/** The content before the first scan. Throws `CutShort` if the bytes end before that. */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   const state = new State();
   for (const segment of segments(bytes)) {
@@ -234,8 +234,8 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
 }
 
 /**
- * A whole file with its structure checked: everything but what its compressed data hold. What follows the end marker is not part of
- * the picture. Throws an `Error` that says what is wrong.
+ * A whole file whose structure is checked, but not its compressed data. What follows the end marker is not part of the picture.
+ * Throws an `Error` that says what is wrong.
  */
 export function readJpegFile(bytes: Uint8Array): JpegFile {
   const state = new State();
@@ -273,7 +273,7 @@ function blocksIn({ components }: JpegScan, frame: JpegFrame): number {
   return blocks;
 }
 
-/** A code takes one bit at least, so that the first scan of a component cannot be shorter than its blocks need. */
+/** Checks the length of the first scan of a component. Every code has at least one bit, so its blocks need a minimum of bytes. */
 function checkLength({ from, high, data }: JpegScan, blocks: number, { progressive, ...frame }: JpegHeader): void {
   if (from || high) return;
   if (8 * data.length < blocks * (progressive ? 1 : 2))

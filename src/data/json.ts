@@ -2,8 +2,8 @@ import { UsageError } from '../gpu/errors.js';
 import { scanJson } from './json-scan.js';
 
 /**
- * JSON of a file that somebody brings. `UsageError` that names the file where it is not JSON, or holds what `JSON.parse` takes in
- * silence and should not (`scanJson`); `refusal` is what it begins with.
+ * Parses the JSON of a user's file. Throws a `UsageError` that names the file if it is not JSON, or contains what `JSON.parse`
+ * silently accepts (`scanJson`). The message begins with `refusal`.
  */
 export function parseJson(text: string, file: string, refusal = `${file} is not JSON`): unknown {
   const body = text.replace(/^\uFEFF/, '');
@@ -14,7 +14,7 @@ export function parseJson(text: string, file: string, refusal = `${file} is not 
     return JSON.parse(body);
   } catch (error) {
     const word = /[[,:]\s*-?(NaN|Infinity)\b/.exec(body)?.[1];
-    throw refuse((error as Error).message + (word ? `. JSON has no ${word}; what is missing is null` : ''));
+    throw refuse((error as Error).message + (word ? `. JSON has no ${word}; write null for a missing value` : ''));
   }
 }
 
@@ -22,7 +22,7 @@ export function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
-/** A value of JSON in a few words, for errors; it may be of any size and depth. */
+/** Describes a JSON value of any size and depth in a few words, for errors. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value));
   if (Array.isArray(value)) {
@@ -39,7 +39,7 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** An object of JSON. `UsageError` that begins with `where` when it is anything else, or has a field that is not `known`. */
+/** Returns `value` if it is a JSON object that has only `known` fields. Throws a `UsageError` that begins with `where` otherwise. */
 export function fieldsOf(value: unknown, where: string, known?: readonly string[]): Fields {
   if (!isObject(value)) throw new UsageError(`${where} must be an object, found ${describe(value)}`);
   const odd = known && Object.keys(value).find((name) => !known.includes(name));

@@ -3,26 +3,27 @@ import type { Point } from '../pose/affine.js';
 import { describe, type Fields, isObject } from './json.js';
 import { layoutOf, READABLE } from './keypoint-layouts.js';
 
-/** A person in a file of a pose estimator: joints by our names, in pixels. */
-export interface Found {
+/** A person in a pose estimator's file, with joints by our names, in pixels. */
+export interface DetectedPerson {
   readonly joints: ReadonlyMap<string, Point>;
   /** The sum of the confidences of the joints. */
   readonly score: number;
-  /** Whether the keypoints have no neck, so that it was put between the shoulders. */
-  readonly neckMade: boolean;
+  /** Whether the keypoints have no neck, and one was added between the shoulders. */
+  readonly neckAdded: boolean;
 }
 
-/** A picture, or a frame of a film, and the people that were found in it. */
+/** A picture, or a frame of a film, and the people that were detected in it. */
 export interface KeypointPicture {
-  /** Its file name or number, where the file tells it. */
+  /** Its file name or number, if the file gives it. */
   readonly name?: string;
-  readonly people: readonly Found[];
+  readonly people: readonly DetectedPerson[];
 }
 
 /** Fields that hold the keypoints of one person. */
 const KEYPOINTS = ['pose_keypoints_2d', 'pose_keypoints', 'keypoints', 'joints'];
-/** Fields that hold the people of one picture, and fields that hold people or pictures. */
+/** Fields that hold the people of one picture. */
 const PEOPLE = ['people', 'bodies', 'instances'];
+/** Fields that hold people or pictures. */
 const ENTRIES = ['annotations', 'predictions', 'instance_info'];
 /** Fields of MediaPipe's results. */
 const LANDMARKS = ['landmarks', 'poseLandmarks', 'pose_landmarks', 'worldLandmarks', 'poseWorldLandmarks'];
@@ -35,27 +36,27 @@ const hasLandmarks = (json: Fields) =>
   ['x', 'y', 'z'].every((name) => typeof json[name] === 'number') ||
   fieldIn(json, LANDMARKS, Array.isArray) !== undefined;
 
-/** Documents by the names of their pictures, as AlphaPose writes them. */
+/** Whether the values are documents by the names of their pictures, as AlphaPose writes them. */
 const isByPicture = (json: Fields) => {
   const values = Object.values(json);
   return values.length > 0 && values.every((v) => isObject(v) && fieldIn(v, PEOPLE, Array.isArray) !== undefined);
 };
 
-/** Whether a value is made as the files of pose estimators are, and not as poses of our own. */
-function isForeign(json: unknown): boolean {
+/** Whether a value has the form of a pose estimator's file, not of our own poses. */
+function isEstimatorFile(json: unknown): boolean {
   if (Array.isArray(json)) {
     const first = json[0] as unknown;
-    return isForeign(Array.isArray(first) ? first.find(isObject) : first);
+    return isEstimatorFile(Array.isArray(first) ? first.find(isObject) : first);
   }
   return isObject(json) && [keypointsIn, listIn, hasLandmarks, isByPicture].some((is) => Boolean(is(json)));
 }
 
 /**
- * The pictures in a file that a pose estimator wrote, in the order of the file; nothing when `json` is not such a file. `where`
- * names the place for the `UsageError` about what is in it and cannot be used.
+ * The pictures in a file that a pose estimator wrote, in the order of the file, or `undefined` if `json` is not such a file. Throws a
+ * `UsageError` that begins with `where` for content that cannot be used.
  */
 export function keypointPictures(json: unknown, where: string): KeypointPicture[] | undefined {
-  if (!isForeign(json)) return undefined;
+  if (!isEstimatorFile(json)) return undefined;
   if (isObject(json) && !listIn(json) && isByPicture(json))
     return Object.entries(json).map(([name, v]) => ({ name, people: peopleOf(v, `${where}, ${describe(name)}`) }));
   const entries = isObject(json) ? (fieldIn(json, ENTRIES, Array.isArray) ?? '') : undefined;
@@ -63,13 +64,13 @@ export function keypointPictures(json: unknown, where: string): KeypointPicture[
   return grouped(list, fileNames(json), where);
 }
 
-/** Entries of a list by the picture they name; people who name none are all in one picture, lists of people each in their own. */
+/** Groups entries by the picture that they name. People who name none are all in one picture; each list of people is a picture. */
 function grouped(list: readonly unknown[], names: ReadonlyMap<unknown, string>, where: string): KeypointPicture[] {
-  const pictures = new Map<unknown, { name?: string; people: Found[] }>();
+  const pictures = new Map<unknown, { name?: string; people: DetectedPerson[] }>();
   for (const [i, entry] of list.entries()) {
     const id = isObject(entry) ? (entry.image_id ?? entry.frame_id) : undefined;
     const isPerson = isObject(entry) && keypointsIn(entry) !== undefined;
-    // A whole picture shares its key with no other entry
+    // An entry that is a whole picture gets a key of its own
     const key = id ?? (isPerson ? undefined : {});
     const picture = pictures.get(key) ?? { name: names.get(id) ?? (id === undefined ? id : String(id)), people: [] };
     picture.people.push(...peopleOf(entry, list.length > 1 ? `${where}, entry ${i + 1}` : where));
@@ -78,7 +79,7 @@ function grouped(list: readonly unknown[], names: ReadonlyMap<unknown, string>, 
   return [...pictures.values()];
 }
 
-/** File names of pictures by their ids, in COCO's annotations. */
+/** The file names of pictures by their ids, in COCO's annotations. */
 function fileNames(json: unknown): Map<unknown, string> {
   const images: readonly unknown[] = isObject(json) && Array.isArray(json.images) ? json.images : [];
   return new Map(
@@ -86,35 +87,35 @@ function fileNames(json: unknown): Map<unknown, string> {
   );
 }
 
-/** The people of a document, of a list of people, or the one that the value is. */
-function peopleOf(json: unknown, where: string): Found[] {
+/** The people of a document, or of a list of people, or the one person that the value describes. */
+function peopleOf(json: unknown, where: string): DetectedPerson[] {
   if (Array.isArray(json)) return json.flatMap((v, i) => peopleOf(v, `${where}, person ${i + 1}`));
-  if (!isObject(json)) throw new UsageError(`${where} is ${describe(json)} in place of a person’s keypoints`);
+  if (!isObject(json)) throw new UsageError(`${where} is ${describe(json)} instead of a person’s keypoints`);
   if (hasLandmarks(json))
     throw new UsageError(
-      `${where} has MediaPipe’s landmarks, which are shares of the picture’s width and height. Multiply them, and write ` +
-        `{"nose": [x, y], …} in pixels. Read as they are: ${READABLE}`,
+      `${where} has MediaPipe’s landmarks, which are fractions of the picture’s width and height. Multiply them by these, and ` +
+        `write {"nose": [x, y], …} in pixels. These can be read directly: ${READABLE}`,
     );
   const field = keypointsIn(json);
   const list = listIn(json);
   if (field === undefined && list !== undefined) return peopleOf(json[list], where);
-  if (field === undefined) throw new UsageError(`${where} has no keypoints; read are ${READABLE}`);
+  if (field === undefined) throw new UsageError(`${where} has no keypoints; these can be read: ${READABLE}`);
   const value = json[field];
-  // OpenPose's form of a person of whom only hands or the face were found
+  // OpenPose writes this for a person of whom only hands or the face were found
   if (Array.isArray(value) && !value.length) return [];
   const found = personOf(keypointsOf(value, json, `${where}, ${field}`), `${where}, ${field}`);
   return found.joints.size ? [found] : [];
 }
 
-/** A keypoint: its name, where the file gives it, its place, and how sure the estimator is. */
+/** A keypoint: its name, if the file gives it, its position, and the estimator's confidence. */
 interface Keypoint {
   readonly name?: string;
   readonly values: readonly [x: unknown, y: unknown, confidence: unknown];
 }
 
-/** The keypoints of a person, in whatever form a file has them. */
+/** The keypoints of a person, in any of the forms that files have. */
 function keypointsOf(value: unknown, person: Fields, where: string): Keypoint[] {
-  // Ultralytics: a list an axis
+  // Ultralytics writes a list per axis
   if (isObject(value)) {
     const { x, y, visible } = value;
     if (!Array.isArray(x) || !Array.isArray(y) || x.length !== y.length)
@@ -122,14 +123,14 @@ function keypointsOf(value: unknown, person: Fields, where: string): Keypoint[] 
     return x.map((px, i) => ({ values: [px, y[i], Array.isArray(visible) ? visible[i] : undefined] }));
   }
   const list = value as readonly unknown[];
-  // MMPose: pairs, and beside them the scores; others: triples
+  // MMPose writes pairs, with the scores in another field; others write triples
   if (list.every((v) => Array.isArray(v))) {
     const scores = Array.isArray(person.keypoint_scores) ? person.keypoint_scores : [];
     const odd = list.find((v) => v.length < 2 || v.length > 3);
     if (odd) throw new UsageError(`${where} has ${describe(odd)}; [x, y] and [x, y, confidence] are possible`);
     return list.map(([x, y, confidence = undefined], i) => ({ values: [x, y, confidence ?? scores[i]] }));
   }
-  // TensorFlow.js: objects with a name, and the place in them or in an object of its own
+  // TensorFlow.js writes objects with a name, and the position in the object or in an inner one
   if (list.every(isObject))
     return list.map((p) => {
       const { x, y } = isObject(p.position) ? p.position : p;
@@ -148,10 +149,10 @@ const snakeCase = (name: string) =>
     .replace(/[ -]/g, '_')
     .toLowerCase();
 
-function personOf(keypoints: readonly Keypoint[], where: string): Found {
+function personOf(keypoints: readonly Keypoint[], where: string): DetectedPerson {
   const named = keypoints.every(({ name }) => name);
   const layout = named ? keypoints.map(({ name = '' }) => name) : layoutOf(keypoints.length);
-  if (!layout) throw new UsageError(`${where} has ${keypoints.length} keypoints; read are ${READABLE}`);
+  if (!layout) throw new UsageError(`${where} has ${keypoints.length} keypoints; these can be read: ${READABLE}`);
   const joints = new Map<string, Point>();
   let score = 0;
   for (const [i, name] of layout.entries()) {
@@ -160,13 +161,13 @@ function personOf(keypoints: readonly Keypoint[], where: string): Found {
     const values = [x, y, confidence ?? 1];
     if (!values.every(Number.isFinite))
       throw new UsageError(`${where} has ${describe(values)} for ${name}; x, y and confidence must be numbers`);
-    const [px, py, sure] = values as [number, number, number];
-    if (sure <= 0 || (px === -1 && py === -1)) continue;
+    const [px, py, certainty] = values as [number, number, number];
+    if (certainty <= 0 || (px === -1 && py === -1)) continue;
     joints.set(name, [px, py]);
-    score += sure;
+    score += certainty;
   }
   const [right, left] = [joints.get('right_shoulder'), joints.get('left_shoulder')];
-  if (layout.includes('neck') || !right || !left) return { joints, score, neckMade: false };
+  if (layout.includes('neck') || !right || !left) return { joints, score, neckAdded: false };
   joints.set('neck', [(right[0] + left[0]) / 2, (right[1] + left[1]) / 2]);
-  return { joints, score, neckMade: true };
+  return { joints, score, neckAdded: true };
 }

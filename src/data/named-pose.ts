@@ -2,18 +2,18 @@ import { UsageError } from '../gpu/errors.js';
 import type { ModelFrame } from '../model/pairs.js';
 import { type Pose, resizePose, type Skeleton, trunkProblem } from '../pose/skeleton.js';
 
-/** A pose that somebody named, in pixels of the image it was made for. */
+/** A pose that the user named, in pixels of the image that it was made for. */
 export interface NamedPose {
-  /** Short, for file names. */
+  /** A short name, for file names. */
   readonly label: string;
-  /** Where it stands, for errors. */
+  /** Where it was read, for errors. */
   readonly where: string;
   readonly pose: Pose;
-  /** The picture that shows it, when it was named by one. */
+  /** The picture that shows it, if it was named by one. */
   readonly image?: string;
 }
 
-/** A row of an annotation table; the `UsageError` names the rows there are. */
+/** A row of an annotation table. If there is no such row, throws a `UsageError` that names some that exist. */
 export function poseNamed(table: ReadonlyMap<string, Pose>, file: string, name: string): Pose {
   const pose = table.get(name);
   if (pose) return pose;
@@ -24,9 +24,9 @@ export function poseNamed(table: ReadonlyMap<string, Pose>, file: string, name: 
 }
 
 /**
- * A pose within its picture [height, width]: joints less than a pixel beyond the centres of the outermost pixels, as estimators
- * that measure from the picture's corner give, are moved onto them. `UsageError` that begins with `where` for any that are
- * further out.
+ * A pose within its picture [height, width]. Joints less than a pixel beyond the centres of the outermost pixels, which estimators
+ * give that measure from the picture's corner, are moved onto these centres. For joints further outside, throws a `UsageError` that
+ * begins with `where`.
  */
 export function withinPicture(
   pose: Pose,
@@ -45,7 +45,7 @@ export function withinPicture(
   return pose.map((p) => p && [within(p[0], width), within(p[1], height)]);
 }
 
-/** A pose from a picture of size `frame` in pixels of the model's. `UsageError` when a joint is outside the picture. */
+/** Converts a pose from pixels of a picture of size `frame` to pixels of the model's images. Throws `UsageError` if a joint is outside. */
 export function fitPose({ pose, where }: NamedPose, frame: readonly [number, number], model: ModelFrame): Pose {
   const inside = withinPicture(pose, frame, model.skeleton, where);
   const [height, width] = frame;
@@ -53,7 +53,7 @@ export function fitPose({ pose, where }: NamedPose, frame: readonly [number, num
   return resizePose(inside, frame, [model.height, model.width]);
 }
 
-/** `UsageError` when joints are missing, or too close together, without which parts have no size. */
+/** Throws `UsageError` if trunk joints are missing or too close together, because parts would have no size. */
 export function checkTrunk({ pose, where }: NamedPose, skeleton: Skeleton): void {
   const problem = trunkProblem(skeleton, pose);
   if (problem) throw new UsageError(`${where} ${problem}. Choose another pose`);

@@ -4,9 +4,9 @@ import { hash32 } from './random.js';
 const ROUNDS = 6;
 
 /**
- * The image of `index` under a random permutation of 0 … count − 1 that the keys choose. A Feistel network permutes the
- * next power of four; where it leaves the range, it is applied again until it is back (cycle walking), at most four
- * times on average. Nothing is stored: a run that is resumed goes on in the same order.
+ * The image of `index` under a random permutation of 0 … count − 1 that the keys select. A Feistel network permutes the
+ * next power of four. If its result is outside the range, it is applied again until it is inside (cycle walking), at
+ * most four times on average. Nothing is stored, and a resumed run continues in the same order.
  */
 export function permute(index: number, count: number, ...keys: readonly number[]): number {
   if (!Number.isInteger(index) || index < 0 || index >= count || count > 2 ** 32)
@@ -27,9 +27,9 @@ export function permute(index: number, count: number, ...keys: readonly number[]
 }
 
 /**
- * Which of `count` items each place of a batch takes at a step: a new permutation every epoch, a pure function of
- * (seed, step). Batches follow each other without gaps, so that one may end an epoch and begin the next. With `shuffle`
- * false the items come in their own order.
+ * The indices of the items, out of `count`, that form the batch of a step. It is a pure function of (seed, step) with a
+ * new permutation every epoch. Batches follow each other without gaps, so one may end an epoch and begin the next.
+ * Without `shuffle` the items come in their own order.
  */
 export function batchOrder(
   seed: number,
@@ -41,7 +41,7 @@ export function batchOrder(
   if (count < 1) throw new UsageError('there is nothing to make batches of');
   return Array.from({ length: batch }, (_, i) => {
     const at = step * batch + i;
-    const place = at % count;
-    return shuffle ? permute(place, count, seed, Math.floor(at / count)) : place;
+    const index = at % count;
+    return shuffle ? permute(index, count, seed, Math.floor(at / count)) : index;
   });
 }

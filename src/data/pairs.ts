@@ -9,12 +9,12 @@ const HEADER = 'from,to';
 /** A source image and a target image of one identity, by file name. */
 export type Pair = readonly [from: string, to: string];
 
-/** Who is on an image, by its file name; nothing for an image that must not be paired. */
+/** The identity of the person on an image, by its file name, or `undefined` for an image that must not be paired. */
 export type IdentityRule = (name: string) => string | undefined;
 
 /**
- * The spec's rule (§1): the file name up to the first `_`. Names that start with `-1` (junk) and the identity `0000`
- * (distractors of Market-1501) are never paired.
+ * The spec's rule (§1): the identity is the file name up to the first `_`. Names that start with `-1` (junk) and the
+ * identity `0000` (distractors of Market-1501) are never paired.
  */
 export const firstUnderscore: IdentityRule = (name) => {
   if (name.startsWith('-1')) return undefined;
@@ -22,7 +22,7 @@ export const firstUnderscore: IdentityRule = (name) => {
   return identity === '0000' ? undefined : identity;
 };
 
-/** Names of valid images (all trunk joints present) by identity, in the order of the annotations. */
+/** The names of valid images (all trunk joints present) by identity, in the order of the annotations. */
 export function groupByIdentity(
   poses: ReadonlyMap<string, Pose>,
   skeleton: Skeleton,
@@ -39,18 +39,18 @@ export function groupByIdentity(
   return groups;
 }
 
-/** Far more pairs than any dataset has; the pairs of one group grow with the square of its images. */
-const MOST_PAIRS = 20_000_000;
+/** Far more pairs than any dataset has. The number of pairs of a group grows with the square of its images. */
+const MAX_PAIRS = 20_000_000;
 
-/** All ordered pairs of two different images of one group. `UsageError`, before any is made, when there are too many. */
+/** All ordered pairs of two different images of one group. If there are too many, throws `UsageError` before any is made. */
 export function allPairs(groups: ReadonlyMap<string, readonly string[]>): Pair[] {
   let count = 0;
   for (const { length } of groups.values()) count += length * (length - 1);
-  if (count > MOST_PAIRS) {
+  if (count > MAX_PAIRS) {
     const [identity, names] = [...groups].reduce((a, b) => (b[1].length > a[1].length ? b : a));
     throw new UsageError(
-      `the images give ${count.toLocaleString('en')} pairs, at most ${MOST_PAIRS.toLocaleString('en')} are possible; ` +
-        `${describe(identity)} alone has ${names.length.toLocaleString('en')} images. Fix: another identity rule`,
+      `the images give ${count.toLocaleString('en')} pairs, but at most ${MAX_PAIRS.toLocaleString('en')} are possible; ` +
+        `${describe(identity)} alone has ${names.length.toLocaleString('en')} images. Fix: use another identity rule`,
     );
   }
   const pairs: Pair[] = [];
@@ -59,7 +59,7 @@ export function allPairs(groups: ReadonlyMap<string, readonly string[]>): Pair[]
   return pairs;
 }
 
-/** `count` different elements of a list, a pure function of the seed. Throws `UsageError` when there are fewer. */
+/** `count` different elements of a list, as a pure function of the seed. Throws `UsageError` if there are fewer. */
 export function sample<T>(list: readonly T[], count: number, seed: number): T[] {
   if (!Number.isInteger(count) || count < 1 || count > list.length)
     throw new UsageError(`a sample of ${count} was asked for; there are ${list.length}`);
@@ -67,8 +67,8 @@ export function sample<T>(list: readonly T[], count: number, seed: number): T[] 
 }
 
 /**
- * Reads a pairs table: header `from,to`, then two different image names a row, no pair twice. `rows` are their row numbers, for
- * errors.
+ * Reads a pairs table: the header `from,to`, then two different image names per row, and no pair twice. `rows` are the row numbers
+ * of the pairs, for errors.
  */
 export function parsePairs(text: string, file: string, onBad?: OnBadRow): { pairs: Pair[]; rows: number[] } {
   const pairs: Pair[] = [];
@@ -80,7 +80,7 @@ export function parsePairs(text: string, file: string, onBad?: OnBadRow): { pair
       const [from, to] = parseRow(line);
       const targets = seen.get(from) ?? new Map<string, number>();
       const before = targets.get(to);
-      if (before !== undefined) throw new UsageError(`the pair is there already, in row ${before}: ${shorten(line)}`);
+      if (before !== undefined) throw new UsageError(`the pair is already in row ${before}: ${shorten(line)}`);
       seen.set(from, targets.set(to, row));
       pairs.push([from, to]);
       rows.push(row);
@@ -102,26 +102,26 @@ function parseRow(line: string): Pair {
   return [checkName(from), checkName(to)];
 }
 
-/** Writes a pairs table. */
+/** The text of a pairs table. */
 export function formatPairs(pairs: readonly Pair[]): string {
   return `${HEADER}\n${pairs.map((pair) => `${pair.map(fieldOf).join(',')}\n`).join('')}`;
 }
 
-/** What a person looks at to see whether the identity rule fits the file names. */
+/** Figures by which a user can judge whether the identity rule fits the file names. */
 export interface PairSummary {
   readonly rows: number;
   readonly valid: number;
-  /** Valid images that the rule keeps out of all pairs. */
+  /** The number of valid images that the rule excludes from all pairs. */
   readonly neverPaired: number;
   readonly identities: number;
   readonly pairs: number;
   readonly imagesPerIdentity: { readonly min: number; readonly median: number; readonly max: number };
-  /** A few identities with their number of images, the largest first. */
+  /** A few identities with their numbers of images, the largest first. */
   readonly examples: readonly { readonly identity: string; readonly images: number }[];
   readonly warnings: readonly string[];
 }
 
-/** Counts images, identities and pairs, and says when the numbers look as if the identity rule were wrong. */
+/** Counts images, identities and pairs, and warns if the numbers suggest that the identity rule is wrong. */
 export function summarise(
   poses: ReadonlyMap<string, Pose>,
   skeleton: Skeleton,
@@ -134,7 +134,7 @@ export function summarise(
   const alone = sizes.filter((n) => n === 1).length;
   const warnings: string[] = [];
   if (!valid.length) warnings.push(`no image has all of ${skeleton.trunk.joints.join(', ')}`);
-  else if (!images) warnings.push('the identity rule keeps every image out of the pairs');
+  else if (!images) warnings.push('the identity rule excludes every image from the pairs');
   else if (groups.length === 1 && images > 50)
     warnings.push(`all ${images} images are of one identity, "${groups[0]?.[0]}": the identity rule looks wrong`);
   else if (alone > 0.9 * groups.length && images > 1)

@@ -1,8 +1,8 @@
 import { shownName } from './json-scan.js';
 
 /**
- * A reader of Python pickles that runs nothing: names of classes and functions stay names, and whoever calls it says
- * what the few that it expects mean. Protocol 2 and what later protocols add to plain data.
+ * A reader of Python pickles that executes nothing. Names of classes and functions stay names, and the caller defines
+ * the few that it expects. It reads protocol 2 and what later protocols add for plain data.
  * https://github.com/python/cpython/blob/main/Lib/pickletools.py describes every opcode.
  */
 export type PickleValue =
@@ -18,32 +18,32 @@ export type PickleValue =
   | Global
   | object;
 
-/** The name of a class or function, never the thing itself. */
+/** The name of a class or function, never the class or function itself. */
 export class Global {
   constructor(readonly name: string) {}
 }
 
 export interface PickleReader {
-  /** What a call of a named class or function gives; throws for names that it does not know. */
+  /** The result of calling a named class or function. Throws for names that it does not know. */
   call(name: string, args: readonly PickleValue[]): PickleValue;
-  /** Gives a made object its state; throws for state that it does not know. */
+  /** Sets the state of an object. Throws for state that it does not know. */
   build(object: PickleValue, state: PickleValue): void;
-  /** What a persistent id stands for. */
+  /** The value of a persistent id. */
   persistent(id: PickleValue): PickleValue;
 }
 
 const MARK = Symbol('mark');
 
-/** Most bytes of the name of a class; a longer one would only fill the memory. */
+/** The longest name of a class in bytes. A longer one would only fill the memory. */
 const MAX_NAME = 1000;
-/** Most lists, tuples, dictionaries and names, and most operations: fifty thousand tensors need fewer. */
+/** The largest numbers of lists, tuples, dictionaries and names, and of operations. Fifty thousand tensors need fewer. */
 const MAX_OBJECTS = 500_000;
 const MAX_DICTIONARIES = 250_000;
 const MAX_OPERATIONS = 3_000_000;
 
 /**
- * Reads one pickle at `start`. `end` is the byte behind it. Throws `Error` for anything but plain data and the reader's
- * names. Time and memory are in proportion to the pickle's length: no operation copies what others have built.
+ * Reads one pickle at `start`; `end` is the byte after it. Throws `Error` for anything except plain data and the reader's
+ * names. Time and memory are proportional to the pickle's length, because no operation copies what others have built.
  */
 export function readPickle(
   bytes: Uint8Array,
@@ -135,7 +135,7 @@ export function readPickle(
   };
   const recall = (key: number) => {
     const value = memo.get(key);
-    if (value === undefined) throw new Error(`the pickle refers to value ${key} before it is there`);
+    if (value === undefined) throw new Error(`the pickle refers to value ${key} before it is defined`);
     return value;
   };
 
@@ -190,7 +190,8 @@ export function readPickle(
     const op = byte();
     if (op === 46) return { value: pop(), end: at };
     const operation = operations[op];
-    if (!operation) throw new Error(`the pickle uses the operation 0x${op.toString(16)}, which no plain data needs`);
+    if (!operation)
+      throw new Error(`the pickle uses the operation 0x${op.toString(16)}, which plain data does not need`);
     operation();
   }
 }

@@ -10,7 +10,7 @@ export const PALETTE = 3;
 export const GREY_ALPHA = 4;
 export const RGBA = 6;
 
-/** Bit depths of each colour type, and its channels (PNG specification, table 8). */
+/** The bit depths of each colour type (PNG specification, table 8). */
 const DEPTHS: Readonly<Record<number, readonly number[]>> = {
   [GREY]: [1, 2, 4, 8, 16],
   [RGB]: [8, 16],
@@ -27,7 +27,7 @@ export interface PngHeader {
   readonly interlaced: boolean;
 }
 
-/** A PNG file whose chunks are checked: everything but what its compressed data hold. */
+/** A PNG file whose chunks are checked, but not its compressed data. */
 export interface PngFile extends PngHeader {
   readonly orientation: Orientation;
   /** Three bytes a colour; empty unless the colour type is `PALETTE`. */
@@ -43,7 +43,7 @@ export interface PngChunk {
   readonly data: Uint8Array;
 }
 
-/** Length, type, data, CRC over type and data (PNG specification, 5.3). */
+/** The bytes of a chunk: length, type, data, and the CRC of type and data (PNG specification, 5.3). */
 export function encodePngChunk({ type, data }: PngChunk): Uint8Array {
   const bytes = new Uint8Array(12 + data.length);
   const view = new DataView(bytes.buffer);
@@ -54,7 +54,7 @@ export function encodePngChunk({ type, data }: PngChunk): Uint8Array {
   return bytes;
 }
 
-/** A whole PNG file. */
+/** The bytes of a PNG file. */
 export function encodePngFile(chunks: readonly PngChunk[]): Uint8Array {
   const parts = [Uint8Array.from(PNG_SIGNATURE), ...chunks.map(encodePngChunk)];
   const whole = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
@@ -67,13 +67,13 @@ export function encodePngFile(chunks: readonly PngChunk[]): Uint8Array {
 }
 
 /**
- * The chunks up to IEND, as what follows it is not part of the picture, or up to the first of type `until`, which is not
- * looked at. Throws an `Error` that says what is wrong.
+ * The chunks up to IEND, or up to the first of type `until`, which is not examined. What follows IEND is not part of the
+ * picture. Throws an `Error` that says what is wrong.
  */
 export function* pngChunks(bytes: Uint8Array, until?: string): Generator<PngChunk> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = PNG_SIGNATURE.length; ; ) {
-    if (at + 12 > bytes.length) throw new CutShort('it is cut short: a PNG’s data and end chunk are not there');
+    if (at + 12 > bytes.length) throw new CutShort('it is cut short: a PNG’s data and end chunk are missing');
     const length = view.getUint32(at);
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     if (!/^[A-Za-z]{4}$/.test(type)) throw new Error(`it is damaged: no PNG chunk begins at byte ${at}`);
@@ -89,7 +89,7 @@ export function* pngChunks(bytes: Uint8Array, until?: string): Generator<PngChun
 }
 
 function pngHeader(data: Uint8Array): PngHeader {
-  if (data.length !== 13) throw new Error(`it is damaged: its PNG header has ${data.length} bytes in place of 13`);
+  if (data.length !== 13) throw new Error(`it is damaged: its PNG header has ${data.length} bytes instead of 13`);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
   const [depth = 0, colourType = 0, compression, filter, interlace] = data.subarray(8);
@@ -102,7 +102,7 @@ function pngHeader(data: Uint8Array): PngHeader {
   return { width, height, depth, colourType, interlaced: interlace === 1 };
 }
 
-/** What stands before the image data: header, colours, orientation. */
+/** The content before the image data: header, colours, orientation. */
 class Preamble {
   readonly #header: PngHeader;
   palette: Uint8Array = new Uint8Array();
@@ -138,7 +138,7 @@ class Preamble {
   }
 }
 
-/** Size and orientation from the chunks before the image data; a `CutShort` when those are not all there. */
+/** The size and orientation from the chunks before the image data. Throws `CutShort` if the bytes end within these chunks. */
 export function readPngHeader(bytes: Uint8Array): PngHeader & { readonly orientation: Orientation } {
   let preamble: Preamble | undefined;
   for (const chunk of pngChunks(bytes, 'IDAT')) {
@@ -149,7 +149,7 @@ export function readPngHeader(bytes: Uint8Array): PngHeader & { readonly orienta
   return { ...preamble.header, orientation: preamble.orientation ?? 1 };
 }
 
-/** A whole file. Throws an `Error` that says what is wrong with it; an animation is read as its default image. */
+/** Reads a whole file. Throws an `Error` that says what is wrong. Of an animation it reads the default image. */
 export function readPngFile(bytes: Uint8Array): PngFile {
   let orientation: Orientation = 1;
   let preamble: Preamble | undefined;
@@ -159,14 +159,14 @@ export function readPngFile(bytes: Uint8Array): PngFile {
     if (!preamble) preamble = new Preamble(chunk);
     else if (chunk.type !== 'IDAT') preamble.add(chunk);
     else {
-      if (data.length && last !== 'IDAT') throw new Error('it is damaged: its image data stand in two places');
-      // An orientation behind the image data comes too late for browsers, too.
+      if (data.length && last !== 'IDAT') throw new Error('it is damaged: its image data are in two places');
+      // As in browsers, an orientation after the image data has no effect.
       if (!data.length) orientation = preamble.orientation ?? 1;
       data.push(chunk.data);
     }
     last = chunk.type;
   }
-  if (!preamble || !data.length) throw new CutShort('it is cut short: a PNG’s image data are not there');
+  if (!preamble || !data.length) throw new CutShort('it is cut short: a PNG’s image data are missing');
   const { header, palette, transparency } = preamble;
   if (header.colourType === PALETTE && !palette.length) throw new Error('it is damaged: its palette is missing');
   return { ...header, orientation, palette, transparency, data };

@@ -6,9 +6,9 @@ import type { StoredTensor } from './safetensors.js';
 import { gather, type Storage, torchReader, viewsIn } from './torch-tensors.js';
 import { zipBytes, zipEntries } from './zip.js';
 
-/** torch.save before 1.6 (2020) begins with this number, pickled. */
+/** Files of torch.save before 1.6 (2020) begin with this pickled number. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
-/** Its version, since 0.1. */
+/** The version of that format, since PyTorch 0.1. */
 const LEGACY_VERSION = 1001;
 
 const SAVE =
@@ -17,10 +17,10 @@ const SAVE =
   'torch.load(FILE, weights_only=False).';
 
 /**
- * Reads the tensors of a PyTorch file of a state_dict (`.pth`, `.pt`; zip or the older format), nested dictionaries
- * under dotted names; all of them, or those that `choose` picks from the names. Nothing in the file is executed: names
- * other than those of tensors and plain dictionaries are refused. Contiguous tensors are views of `file`. Throws
- * `UsageError` that says what to do, `name` being the file's.
+ * Reads the tensors of a PyTorch file of a state_dict (`.pth`, `.pt`; zip or the older format). Tensors in nested
+ * dictionaries get dotted names. It reads all tensors, or those that `choose` selects by name. Nothing in the file is
+ * executed: names other than those of tensors and plain dictionaries are refused. Contiguous tensors are views of
+ * `file`. Throws a `UsageError` that names the file `name` and says what to do.
  */
 export function readPth(
   file: Uint8Array,
@@ -34,14 +34,14 @@ export function readPth(
     if (!views.size) throw new Error('it holds no tensor');
     return gather(views, choose([...views.keys()]), storage, file.length);
   } catch (error) {
-    // What `choose` has to say names the file itself.
+    // The errors of `choose` already name the file.
     if (error instanceof UsageError) throw error;
     const { message, advice } = error as Error & { advice?: string };
     throw new UsageError(`${name} is not a usable PyTorch file: ${message}. ${advice ? `${advice} ` : ''}${SAVE}`);
   }
 }
 
-/** The pickled value, and where the values of its storages are. */
+/** The pickled value, and a function that gives the bytes of its storages. */
 type Source = { value: PickleValue; storage: (s: Storage) => Uint8Array };
 
 const BIG_ENDIAN =
@@ -69,7 +69,7 @@ function readZip(file: Uint8Array): Source {
   };
 }
 
-/** Pickles of magic number, version, machine, object and storage keys; then each storage: its length and its values. */
+/** The older format: pickles of magic number, version, machine, object and storage keys, then the length and values of each storage. */
 function readLegacy(file: Uint8Array): Source {
   if (file[0] !== 0x80) throw otherKind(file, 'it is neither a zip file nor a pickle');
   const storages = new Map<string, Storage>();
@@ -94,7 +94,7 @@ function readLegacy(file: Uint8Array): Source {
   for (const key of keys as PickleValue[]) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (!storage) throw new Error(`no tensor uses the values ${shown(key)}`);
-    if (found.has(storage.key)) throw new Error(`the values ${shown(key)} stand twice`);
+    if (found.has(storage.key)) throw new Error(`the values ${shown(key)} occur twice`);
     if (at + 8 > file.length) throw new Error('it is cut short');
     const length = Number(view.getBigUint64(at, true));
     if (length !== storage.length)
@@ -113,7 +113,7 @@ function readLegacy(file: Uint8Array): Source {
   };
 }
 
-/** An error about a file that is none of PyTorch's, with what to do about what it is instead. */
+/** An error about a file that is not from PyTorch, with the kind of the file and what to do. */
 function otherKind(file: Uint8Array, what: string): Error {
   const kind = fileKind(file);
   return Object.assign(new Error(kind ? `${what}: it is ${kind.name}` : what), { advice: kind?.advice });

@@ -1,6 +1,6 @@
 /**
- * Mixes integers into one of 32 bits; every bit of each argument changes every bit of the result with probability one
- * half.
+ * Mixes integers into one of 32 bits. Every bit of each argument changes every bit of the result with a probability of
+ * one half.
  */
 export function hash32(...keys: readonly number[]): number {
   let h = 0x9e3779b9;
@@ -14,7 +14,7 @@ export function hash32(...keys: readonly number[]): number {
   return finish(h);
 }
 
-/** A bijection of 32-bit integers that scatters neighbours: two rounds of shift, xor and odd multiplication. */
+/** A bijection of 32-bit integers that scatters neighbours, by two rounds of shift, xor and odd multiplication. */
 function finish(x: number): number {
   let h = x;
   h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
@@ -22,16 +22,16 @@ function finish(x: number): number {
   return (h ^ (h >>> 15)) >>> 0;
 }
 
-/** A number in [0, 1) for a cell of a lattice, as textures need it: quick, for small integers. */
+/** A number in [0, 1) for a cell of a lattice, for textures. It is quick and meant for small integers. */
 export function cell(key: number, i: number, j: number): number {
   return finish(key ^ Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca6b)) / 2 ** 32;
 }
 
-/** A small stream of random numbers, a pure function of its keys; for drawing pictures, not for secrets. */
+/** A stream of random numbers that is a pure function of its keys. It is for drawing pictures, not for secrets. */
 export interface Stream {
   /** The next number in [low, high), [0, 1) by default. */
   uniform(low?: number, high?: number): number;
-  /** Gaussian by the sum of four uniforms: bounded to ±3.5 deviations, which keeps drawn bodies sane. */
+  /** Nearly Gaussian: the sum of four uniform numbers, bounded to ±3.5 deviations so that drawn bodies stay plausible. */
   normal(mean: number, deviation: number): number;
   chance(probability: number): boolean;
   pick<T>(list: readonly T[]): T;
@@ -42,7 +42,7 @@ export interface Stream {
 export function stream(...keys: readonly number[]): Stream {
   const base = hash32(...keys);
   let counter = 0;
-  // Weyl sequence through the mixer: neighbouring counters give unrelated numbers.
+  // A Weyl sequence goes through the mixer, so neighbouring counters give unrelated numbers.
   const unit = () => finish(base ^ Math.imul(++counter, 0x9e3779b1)) / 2 ** 32;
   return {
     uniform: (low = 0, high = 1) => low + (high - low) * unit(),

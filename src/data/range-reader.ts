@@ -1,24 +1,24 @@
 import { PoseGanError } from '../gpu/errors.js';
 import { shown } from './json-scan.js';
 
-/** What a server answered, before its body is read. */
-export interface Answer {
+/** A server's response before its body is read. */
+export interface HttpResponse {
   readonly status: number;
   readonly statusText: string;
   header(name: string): string | null;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Sends a request, follows redirects, and gives the answer of the last server; the signal ends all of it. */
-export type Open = (url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Answer>;
+/** Sends a request, follows redirects, and returns the response of the last server. The signal aborts all of it. */
+export type Open = (url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<HttpResponse>;
 
-/** How long a server may stay silent, and the clock: calls `expired` after so many milliseconds unless cancelled. */
-export interface Patience {
+/** How long a server may send nothing, and a timer that calls `expired` after that time unless it is cancelled. */
+export interface Timeout {
   readonly milliseconds: number;
   readonly timer: (milliseconds: number, expired: () => void) => () => void;
 }
 
-const PATIENCE: Patience = {
+const DEFAULT_TIMEOUT: Timeout = {
   milliseconds: 30_000,
   timer(milliseconds, expired) {
     const timer = setTimeout(expired, milliseconds);
@@ -27,11 +27,11 @@ const PATIENCE: Patience = {
 };
 
 /**
- * `fetch`, which in browsers shows no redirect to its caller. There the browser follows them, to http and https alone;
- * that a page reaches a private address only where that address allows it (CORS, Private Network Access) is the
- * browser's rule. Node has an `Open` of its own that checks every address.
+ * Opens with `fetch`, which in browsers does not show redirects to its caller. The browser follows them, only to http and
+ * https, and lets a page reach a private address only if that address allows it (CORS, Private Network Access). Node has
+ * an `Open` of its own that checks every address.
  */
-const fetched: Open = async (url, headers, signal) => {
+const openWithFetch: Open = async (url, headers, signal) => {
   const response = await fetch(url, { headers, signal, credentials: 'omit' });
   return {
     status: response.status,
@@ -50,7 +50,7 @@ async function* chunks(stream: ReadableStream<Uint8Array> | null): AsyncGenerato
   }
 }
 
-/** An address as it may be shown: without user, password, query (where signatures stand) and fragment. */
+/** An address that may be shown, without user, password, query (which may contain signatures) and fragment. */
 export function withoutSecrets(address: string): string {
   if (!URL.canParse(address)) return shown(address.replace(/\/\/[^/]*@/, '//'));
   const url = new URL(address);
@@ -59,43 +59,45 @@ export function withoutSecrets(address: string): string {
   return `${url.href}${query}`;
 }
 
-/** Reads ranges of one file on a server, and not a byte more than it asks for. */
+/** Reads ranges of one file on a server, and no other bytes. */
 export class RangeReader {
-  /** Bytes read so far. */
+  /** The number of bytes read so far. */
   transferred = 0;
-  /** The size of the file, once the server has told it. */
+  /** The size of the file, once the server has given it. */
   total: number | undefined;
   #tag: string | undefined;
   readonly #open: Open;
-  readonly #patience: Patience;
+  readonly #timeout: Timeout;
 
   constructor(
     readonly url: URL,
     /** The address in errors. */
     readonly name: string,
-    { open = fetched, patience = PATIENCE }: { readonly open?: Open; readonly patience?: Patience } = {},
+    { open = openWithFetch, timeout = DEFAULT_TIMEOUT }: { readonly open?: Open; readonly timeout?: Timeout } = {},
   ) {
     this.#open = open;
-    this.#patience = patience;
+    this.#timeout = timeout;
   }
 
   /** The bytes [from, from + length). */
   async read(from: number, length: number): Promise<Uint8Array> {
     if (length === 0) return new Uint8Array(0);
     const stop = new AbortController();
-    const { milliseconds, timer } = this.#patience;
+    const { milliseconds, timer } = this.#timeout;
     let cancel = () => {};
     const progress = () => {
       cancel();
       cancel = timer(milliseconds, () =>
-        stop.abort(this.#error(`nothing came for ${milliseconds / 1000} s. Check the network, or try again later.`)),
+        stop.abort(
+          this.#error(`the server sent nothing for ${milliseconds / 1000} s. Check the network, or try again later.`),
+        ),
       );
     };
     progress();
     try {
-      // A compressed answer would have other ranges.
+      // The ranges of a compressed response would be different.
       const headers = { Range: `bytes=${from}-${from + length - 1}`, 'Accept-Encoding': 'identity' };
-      const answer = await settled(this.#open(this.url, headers, stop.signal), stop.signal);
+      const answer = await orAborted(this.#open(this.url, headers, stop.signal), stop.signal);
       progress();
       this.#check(answer, from, length);
       return await this.#body(answer, length, stop.signal, progress);
@@ -105,13 +107,13 @@ export class RangeReader {
       throw this.#error(`it cannot be reached: ${causeOf(reason)}. Check the address and the network.`);
     } finally {
       cancel();
-      // Without this the rest of an answer would still come.
+      // Without this, the rest of a response would still be received.
       stop.abort();
     }
   }
 
-  /** Refuses answers that are not the range, the whole range and nothing but the range, before their bytes are read. */
-  #check({ status, statusText, header }: Answer, from: number, length: number): void {
+  /** Throws if the response is not exactly the requested range, before its bytes are read. */
+  #check({ status, statusText, header }: HttpResponse, from: number, length: number): void {
     if (status === 416) throw this.#error(`it is shorter than ${from + length} bytes: it is cut short.`);
     if (status !== 200 && status !== 206)
       throw this.#error(`the server answers ${status} ${shown(statusText)}. Check the address.`);
@@ -142,13 +144,13 @@ export class RangeReader {
     this.#tag ??= tag;
   }
 
-  async #body({ body }: Answer, length: number, signal: AbortSignal, progress: () => void): Promise<Uint8Array> {
+  async #body({ body }: HttpResponse, length: number, signal: AbortSignal, progress: () => void): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let got = 0;
     const iterator = body[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await settled(iterator.next(), signal);
+        const next = await orAborted(iterator.next(), signal);
         if (next.done) break;
         progress();
         got += next.value.length;
@@ -175,8 +177,8 @@ export class RangeReader {
   }
 }
 
-/** What a promise gives, or the signal's reason when that comes first. */
-function settled<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Resolves as the promise does, but rejects with the signal's reason if the signal aborts first. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
@@ -184,7 +186,7 @@ function settled<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** The innermost words about a failure: `fetch` says no more than that it failed. */
+/** The message of the innermost cause of a failure, because `fetch` itself only says that it failed. */
 function causeOf(error: unknown): string {
   const { message, code, cause } = (error ?? {}) as { message?: string; code?: string; cause?: unknown };
   return cause ? causeOf(cause) : shown(message || code || String(error), 200).slice(1, -1);

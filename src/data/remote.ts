@@ -1,29 +1,29 @@
 import { PoseGanError, UsageError } from '../gpu/errors.js';
 import { shown } from './json-scan.js';
-import { type Open, type Patience, RangeReader, withoutSecrets } from './range-reader.js';
+import { type Open, RangeReader, type Timeout, withoutSecrets } from './range-reader.js';
 import { type StoredTensor, storedTensor } from './safetensors.js';
 import { type HeaderEntry, headerLength, parseSafetensorsHeader } from './safetensors-header.js';
 
 export interface RemoteTensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Bytes that were transferred, and the size of the whole file where the server tells. */
+  /** The number of bytes transferred, and the size of the whole file if the server gives it. */
   readonly transferred: number;
   readonly total: number | undefined;
 }
 
-/** Which tensors are wanted, out of all that the header names; throws when they are not what is needed. */
+/** Selects the wanted tensors from all that the header names. Throws if those that are needed are missing or wrong. */
 export type Choose = (names: string[], entries: ReadonlyMap<string, HeaderEntry>) => Iterable<string>;
 
 /**
- * Reads a few tensors of a safetensors file over HTTP, and no more bytes than they take: the header's length (8 bytes),
- * the header, then one range for each run of neighbouring tensors. `choose` gets all names and says which are needed.
- * Throws when the server does not answer, ignores ranges, or the file is not a safetensors file. Errors show the address
- * without its password and query.
+ * Reads a few tensors of a safetensors file over HTTP, and no more bytes than necessary: the header's length (8 bytes),
+ * the header, then one range for each run of neighbouring tensors. `choose` gets all names and selects the tensors.
+ * Throws if the server does not respond or ignores ranges, or if the file is not a safetensors file. Errors show the
+ * address without its password and query.
  */
 export async function readRemoteTensors(
   url: string,
   choose: Choose,
-  options: { readonly open?: Open; readonly patience?: Patience } = {},
+  options: { readonly open?: Open; readonly timeout?: Timeout } = {},
 ): Promise<RemoteTensors> {
   const name = withoutSecrets(url);
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url))

@@ -1,27 +1,27 @@
 import { scanJson, shown } from './json-scan.js';
 
-/** Where a tensor of a safetensors file lies, and what it is. */
+/** The type, shape and position of a tensor in a safetensors file. */
 export interface HeaderEntry {
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** First byte of its values and the one behind the last, counted from the end of the header. */
+  /** The bytes [from, to) of its values, counted from the end of the header. */
   readonly from: number;
   readonly to: number;
-  /** `hashWords` of the values, which files of this library have and other readers pass over. */
+  /** `hashWords` of the values, which this library's files have and other readers ignore. */
   readonly checksum?: string;
 }
 
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
   readonly entries: ReadonlyMap<string, HeaderEntry>;
-  /** Bytes of all values together. */
+  /** The size of all values in bytes. */
   readonly size: number;
 }
 
-/** The reference reader takes no longer headers. */
+/** The longest header that the reference reader takes. */
 export const MAX_HEADER = 100_000_000;
 
-/** Bits of one value of every type that the reference reader knows. */
+/** The bits of one value, for every type that the reference reader knows. */
 const BITS: Readonly<Record<string, number>> = {
   ...{ C64: 64, F64: 64, I64: 64, U64: 64, F32: 32, I32: 32, U32: 32, F16: 16, BF16: 16, I16: 16, U16: 16 },
   ...{ I8: 8, U8: 8, BOOL: 8, F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8 },
@@ -30,9 +30,9 @@ const BITS: Readonly<Record<string, number>> = {
 
 const isCount = (x: unknown): x is number => typeof x === 'number' && Number.isSafeInteger(x) && x >= 0;
 
-/** The length of the header, out of the first 8 bytes of a file. Throws an `Error` that says what is wrong. */
+/** The length of the header, from the first 8 bytes of a file. Throws an `Error` that says what is wrong. */
 export function headerLength(start: Uint8Array): number {
-  if (start.length < 8) throw new Error(`it has ${start.length} bytes, its header length alone takes 8`);
+  if (start.length < 8) throw new Error(`it has ${start.length} bytes, but its header length alone takes 8`);
   const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true));
   if (length < 2 || length > MAX_HEADER)
     throw new Error(
@@ -44,7 +44,7 @@ export function headerLength(start: Uint8Array): number {
 
 /**
  * Reads a header and checks it as the reference reader does: every tensor has a known type and as many bytes as its
- * shape needs, no name stands twice, and the tensors fill the data without a hole or an overlap, in any order. Throws
+ * shape needs, no name occurs twice, and the tensors fill the data without a hole or an overlap, in any order. Throws
  * an `Error` that says what is wrong.
  */
 export function parseSafetensorsHeader(bytes: Uint8Array): SafetensorsHeader {
@@ -84,7 +84,7 @@ function metadataOf(found: unknown): Readonly<Record<string, string>> {
 }
 
 function entry(name: string, value: unknown): HeaderEntry {
-  // Half of a surrogate pair, which no UTF-8 text can hold
+  // Half of a surrogate pair, which UTF-8 cannot represent
   if (/\p{Surrogate}/u.test(name)) throw new Error(`the name ${shown(name)} is not Unicode text`);
   const { dtype, shape, data_offsets: range, checksum } = isObject(value) ? value : {};
   const bits = typeof dtype === 'string' && Object.hasOwn(BITS, dtype) ? (BITS[dtype] as number) : undefined;
@@ -93,18 +93,18 @@ function entry(name: string, value: unknown): HeaderEntry {
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw new Error(`tensor ${shown(name)} has the shape ${shown(shape)}, not a list of sizes`);
   if (!Array.isArray(range) || range.length !== 2 || !range.every(isCount))
-    throw new Error(`tensor ${shown(name)} has the data_offsets ${shown(range)}, not two places`);
+    throw new Error(`tensor ${shown(name)} has the data_offsets ${shown(range)}, not two offsets`);
   const [from, to] = range as [number, number];
   const needed = byteCount(shape, bits);
   if (needed === undefined)
     throw new Error(`tensor ${shown(name)} of the shape ${shown(shape)} is larger than any file`);
   if (to - from !== needed)
     throw new Error(`tensor ${shown(name)} needs ${needed} bytes, its data_offsets give ${to - from}`);
-  const place = { dtype: dtype as string, shape: shape as number[], from, to };
-  return typeof checksum === 'string' && /^[0-9a-f]{16}$/.test(checksum) ? { ...place, checksum } : place;
+  const found = { dtype: dtype as string, shape: shape as number[], from, to };
+  return typeof checksum === 'string' && /^[0-9a-f]{16}$/.test(checksum) ? { ...found, checksum } : found;
 }
 
-/** Bytes of a tensor, a fraction for packed bits that fill none; nothing when they are more than can be counted. */
+/** The size of a tensor in bytes, a fraction if packed bits do not fill them, or `undefined` if it is not a safe integer of bits. */
 function byteCount(shape: readonly number[], bits: number): number | undefined {
   let total = bits;
   for (const n of shape) {
@@ -114,14 +114,14 @@ function byteCount(shape: readonly number[], bits: number): number | undefined {
   return total / 8;
 }
 
-/** The bytes of all tensors, which must follow each other without a hole or an overlap. */
+/** The size of all tensors in bytes. Throws if they do not follow each other without a hole or an overlap. */
 function filled(entries: ReadonlyMap<string, HeaderEntry>): number {
   let end = 0;
   for (const [name, { from, to }] of [...entries].sort(([, a], [, b]) => a.from - b.from || a.to - b.to)) {
     if (from < end)
-      throw new Error(`tensor ${shown(name)} overlaps another one: it begins at ${from}, that ends at ${end}`);
+      throw new Error(`tensor ${shown(name)} overlaps another one: it begins at ${from}, but the other ends at ${end}`);
     if (from > end)
-      throw new Error(`there is a hole before tensor ${shown(name)}: bytes ${end} to ${from} are of no tensor`);
+      throw new Error(`there is a hole before tensor ${shown(name)}: bytes ${end} to ${from} belong to no tensor`);
     end = to;
   }
   return end;

@@ -4,13 +4,13 @@ import { shown } from './json-scan.js';
 import { type HeaderEntry, headerLength, parseSafetensorsHeader } from './safetensors-header.js';
 
 /**
- * safetensors: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, __metadata__},
- * then the data. https://github.com/huggingface/safetensors#format
+ * A tensor of a safetensors file. The file has 8 bytes with the little-endian header length, a JSON header {name: {dtype,
+ * shape, data_offsets}, __metadata__}, and the data. https://github.com/huggingface/safetensors#format
  */
 export interface StoredTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Little-endian bytes of the values. */
+  /** The little-endian bytes of the values. */
   readonly bytes: Uint8Array;
 }
 
@@ -19,7 +19,7 @@ export interface Safetensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** Reads a file. `name` is for errors, which tell what is wrong with it. */
+/** Reads a file. Throws `UsageError` that names it `name` and says what is wrong. */
 export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
   try {
     const length = headerLength(file);
@@ -27,8 +27,9 @@ export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
       throw new Error(`its header of ${length} bytes does not fit into ${file.length} bytes: it is cut short`);
     const { metadata, entries, size } = parseSafetensorsHeader(file.subarray(8, 8 + length));
     const data = file.subarray(8 + length);
-    if (size > data.length) throw new Error(`it is cut short: its values take ${size} bytes, ${data.length} are there`);
-    if (size < data.length) throw new Error(`its last ${data.length - size} bytes are of no tensor`);
+    if (size > data.length)
+      throw new Error(`it is cut short: its values take ${size} bytes, but it has ${data.length}`);
+    if (size < data.length) throw new Error(`its last ${data.length - size} bytes belong to no tensor`);
     const tensors = new Map<string, StoredTensor>();
     for (const [key, entry] of entries) tensors.set(key, storedTensor(key, entry, data.subarray(entry.from, entry.to)));
     return { metadata, tensors };
@@ -39,16 +40,14 @@ export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
 
 /**
  * A tensor of a header with its bytes. Throws an `Error` for types whose values this library cannot read, and for
- * values that are not those of their checksum.
+ * values that do not match their checksum.
  */
 export function storedTensor(name: string, { dtype, shape, checksum }: HeaderEntry, bytes: Uint8Array): StoredTensor {
   if (!Object.hasOwn(READERS, dtype))
     throw new Error(`tensor ${shown(name)} has the type ${dtype}, which is not read here; save it as F32`);
-  // A program that converts the values keeps no checksum; another type with one is not a file of this library.
+  // Only this library writes checksums, and only for F32.
   if (checksum !== undefined && dtype === 'F32' && checksumOf(bytes) !== checksum)
-    throw new Error(
-      `the values of tensor ${shown(name)} are not those of its checksum: it is damaged; take another copy`,
-    );
+    throw new Error(`the values of tensor ${shown(name)} do not match its checksum: it is damaged; use another copy`);
   return { dtype, shape, bytes };
 }
 
@@ -58,7 +57,7 @@ function checksumOf({ buffer, byteOffset, byteLength }: Float32Array | Uint8Arra
   return hashWords(new Uint32Array(words, aligned ? byteOffset : 0, byteLength >> 2));
 }
 
-/** How the values of every type that is read here are read. */
+/** Functions that read the values of each supported type. */
 const READERS: Readonly<Record<string, (view: DataView, i: number) => number>> = {
   F64: (view, i) => view.getFloat64(8 * i, true),
   F32: (view, i) => view.getFloat32(4 * i, true),
@@ -75,7 +74,7 @@ const READERS: Readonly<Record<string, (view: DataView, i: number) => number>> =
   BOOL: (view, i) => view.getUint8(i),
 };
 
-/** Values of a stored tensor as numbers. */
+/** The values of a stored tensor as numbers. */
 export function toFloat64({ dtype, bytes, shape }: StoredTensor): Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const out = new Float64Array(shape.reduce((a, b) => a * b, 1));
@@ -84,10 +83,10 @@ export function toFloat64({ dtype, bytes, shape }: StoredTensor): Float64Array {
   return out;
 }
 
-/** Whether this machine keeps numbers as the format does; every machine that has WebGPU today does. */
+/** Whether this machine is little-endian as the format is. Today every machine with WebGPU is. */
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** Values of a stored tensor as 32-bit floats, always a copy (Node's Buffer has a slice that is none). */
+/** The values of a stored tensor as 32-bit floats, always in a copy (`slice` of Node's Buffer does not copy). */
 export function toFloat32(tensor: StoredTensor): Float32Array {
   if (tensor.dtype === 'F32' && LITTLE_ENDIAN) return new Float32Array(new Uint8Array(tensor.bytes).buffer);
   return Float32Array.from(toFloat64(tensor));
@@ -106,15 +105,14 @@ function bfloatToNumber(h: number): number {
 }
 
 /**
- * Writes f32 tensors. Names are kept in the order given; the header is padded so that data start at a multiple of 8.
- * Each tensor gets a checksum of its values, a field that the format has not, which other readers pass over and other
- * writers leave out.
+ * Writes f32 tensors in the given order. The header is padded so that the data start at a multiple of 8. Each tensor gets
+ * a checksum of its values. The format does not have this field; other readers ignore it and other writers omit it.
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  // Without a prototype, so that no tensor name is special.
+  // The header has no prototype, so that no tensor name is special.
   const header: Record<string, unknown> = Object.create(null);
   if (Object.keys(metadata).length) header.__metadata__ = metadata;
   let at = 0;

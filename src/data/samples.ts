@@ -3,10 +3,10 @@ import type { Batch } from './batches.js';
 import { drawPose } from './draw.js';
 import { blank, fromTensor, hstack, type Image, vstack } from './image.js';
 
-/** Pixels between the pictures of a sheet. */
+/** The gap between the pictures of a sheet in pixels. */
 export const SHEET_GAP = 2;
 
-/** Source | target pose | target, where there is one | generated, side by side. */
+/** The source, the target pose, the target if there is one, and the generated picture, side by side. */
 export function triptych(
   skeleton: Skeleton,
   pictures: { source: Image; pose: Pose; target?: Image; generated: Image },
@@ -17,7 +17,7 @@ export function triptych(
   return hstack([source, drawn, ...(target ? [target] : []), generated], { gap: SHEET_GAP });
 }
 
-/** A sheet with one row a pair, as in `triptych`. `generated` is [N, H, W, 3] in [−1, 1]. */
+/** A sheet with a row per pair, as drawn by `triptych`. `generated` is [N, H, W, 3] in [−1, 1]. */
 export function sampleSheet(
   batch: Batch,
   generated: Float32Array,

@@ -10,7 +10,7 @@ import { PLACE, SIDE, synthName } from './synth.js';
 import { PEOPLE, type SynthObject } from './synth-object.js';
 
 export interface SynthDatasetOptions {
-  /** What to draw: a person by default. */
+  /** What to draw. Default: people. */
   readonly object?: SynthObject;
   readonly trainIdentities: number;
   readonly testIdentities: number;
@@ -18,7 +18,7 @@ export interface SynthDatasetOptions {
   readonly height: number;
   readonly width: number;
   readonly seed: number;
-  /** `'anywhere'` by default. */
+  /** Default: `'anywhere'`. */
   readonly place?: Place;
 }
 
@@ -34,7 +34,7 @@ export const DATASET: Kinds = {
   'place?': PLACE,
 };
 
-/** A picture of a synthetic dataset, or the tables of one of its halves once all its pictures are drawn. */
+/** A picture of a synthetic dataset, or the tables of one of its halves, which follow its last picture. */
 export type SynthPart =
   | { readonly kind: 'image'; readonly split: Split; readonly name: string; readonly image: Image }
   | {
@@ -45,16 +45,17 @@ export type SynthPart =
       readonly counts: { readonly images: number; readonly pairs: number };
     };
 
-/** How many pictures there will be. `UsageError` for counts that are impossible. */
+/** The number of pictures of a dataset. Throws `UsageError` for impossible counts. */
 export function synthTotal({ trainIdentities, testIdentities, imagesPerIdentity }: SynthDatasetOptions): number {
   const identities = trainIdentities + testIdentities;
-  if (identities > 9999) throw new UsageError(`${identities} identities were asked for; file names have room for 9999`);
+  if (identities > 9999)
+    throw new UsageError(`${identities} identities were asked for; file names can number at most 9999`);
   if (imagesPerIdentity < 2)
-    throw new UsageError('a pair needs two pictures of one identity: at least 2 images per identity');
+    throw new UsageError('a pair needs two pictures of one identity; use at least 2 images per identity');
   return identities * imagesPerIdentity;
 }
 
-/** Draws a synthetic dataset part by part; no identity is in both halves. A pure function of the options. */
+/** Draws a synthetic dataset part by part, as a pure function of the options. No identity is in both halves. */
 export function* synthDataset(...args: [options: SynthDatasetOptions]): Generator<SynthPart> {
   const [options] = checked('synthDataset', { options: DATASET }, args);
   const { trainIdentities, testIdentities, imagesPerIdentity, object = PEOPLE } = options;

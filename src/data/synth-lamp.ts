@@ -9,14 +9,14 @@ import { bend, lamp, type SeenLamp, seenLamp } from './synth/lamp.js';
 import { Canvas } from './synth/raster.js';
 import { PICTURE, type SynthOptions, type SynthPicture } from './synth.js';
 
-/** A desk lamp: a foot, two arms and a head with a shade; what is not a person trains the same way. */
+/** A desk lamp: a foot, two arms and a head with a shade. It shows that objects other than people can be trained too. */
 export const LAMP: Skeleton = parseSkeleton(lampJson, 'skeletons/lamp.json');
 
 /**
- * Draws one picture of a synthetic desk lamp: its shapes and colours belong to the identity; bend, view, light and
- * place to the picture. A pure function of its options. Joints are exact; one that something else covers is missing, as
- * is the bulb that is turned away. The foot is annotated when covered, but for one picture in 25, as a person's trunk
- * is.
+ * Draws one picture of a synthetic desk lamp, as a pure function of its options. Shapes and colours depend on the identity;
+ * bend, view, light and place depend on the picture. Joints are exact. A covered joint is missing, and so is the bulb if it
+ * is turned away. Like a person's trunk, the foot is annotated even if it is covered, except that in one picture of 25 one
+ * of its joints is missing.
  */
 export function drawLamp(...args: [options: SynthOptions]): SynthPicture {
   const [options] = checked('drawLamp', { options: PICTURE }, args);
@@ -38,7 +38,7 @@ export function drawLamp(...args: [options: SynthOptions]): SynthPicture {
   return { image: { width, height, data: develop(random, data) }, pose };
 }
 
-/** All of the lamp, standing on the ground rather than before the wall where there is room for that. */
+/** Frames the whole lamp so that it stands on the ground, if there is room, rather than in front of the wall. */
 function framing(random: Stream, { shapes }: SeenLamp, height: number, width: number, horizon: number) {
   const [x0, y0, x1, y1] = extent(shapes);
   const fit = Math.min((0.98 * height) / (y1 - y0), (0.98 * width) / (x1 - x0));
@@ -50,7 +50,7 @@ function framing(random: Stream, { shapes }: SeenLamp, height: number, width: nu
   return { scale, left: left - 0.5, top: random.uniform(highest, lowest) - 0.5 };
 }
 
-/** How far behind a surface a joint may lie and still be seen. */
+/** How far behind a surface a joint may be and still count as visible. */
 const COVER: Readonly<Record<string, number>> = { hinge: 0.08, elbow: 0.08, head: 0.1, bulb: 0.09 };
 const RIM = 0.05;
 

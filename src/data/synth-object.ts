@@ -2,7 +2,7 @@ import { PERSON, type Skeleton } from '../pose/skeleton.js';
 import { drawSynthetic, type SynthOptions, type SynthPicture } from './synth.js';
 import { drawLamp, LAMP } from './synth-lamp.js';
 
-/** Something that can be drawn in many poses, a pure function of its options, with the joints of its skeleton. */
+/** An object that can be drawn in many poses with the joints of its skeleton, as a pure function of the options. */
 export interface SynthObject {
   readonly skeleton: Skeleton;
   readonly draw: (options: SynthOptions) => SynthPicture;
@@ -11,5 +11,5 @@ export interface SynthObject {
 export const PEOPLE: SynthObject = { skeleton: PERSON, draw: drawSynthetic };
 const lamps: SynthObject = { skeleton: LAMP, draw: drawLamp };
 
-/** What `pose-gan synth` can draw, by name. */
+/** The objects that `pose-gan synth` can draw, by name. */
 export const SYNTH_OBJECTS: Readonly<Record<string, SynthObject>> = { person: PEOPLE, lamp: lamps };

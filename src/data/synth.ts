@@ -13,16 +13,16 @@ import { stance, type Vector } from './synth/stance.js';
 
 export interface SynthOptions {
   readonly seed: number;
-  /** 1 to 9999: who. Clothes and body depend on seed and identity alone. */
+  /** The number of the person, from 1 to 9999. Clothes and body depend only on the seed and the identity. */
   readonly identity: number;
-  /** Which picture of that person: pose, view, place and light depend on it. */
+  /** The number of the picture of that person, on which pose, view, place and light depend. */
   readonly index: number;
-  /** Size of the picture; 128×64 by default. */
+  /** The size of the picture; default 128×64. */
   readonly height?: number;
   readonly width?: number;
-  /** `'anywhere'` (default), where now and then something stands before the person, or `'studio'`, where nothing does. */
+  /** `'anywhere'` (default), where something sometimes stands in front of the person, or `'studio'`, where nothing does. */
   readonly place?: Place;
-  /** Of the model that the picture is for (`frameOf`); `UsageError` when it is not the person's. */
+  /** The skeleton of the model that the picture is for (`frameOf`). It must be the person's. */
   readonly skeleton?: Skeleton;
 }
 
@@ -43,23 +43,23 @@ const OF_PERSON: Kind = [
   (v) => OBJECT[1](v) && String((v as Skeleton).joints) === String(PERSON.joints),
 ];
 
-/** A drawn picture with the joints of its person, in whole pixels; hidden ones and those outside are null. */
+/** A drawn picture with the joints of its person in whole pixels. Hidden joints and those outside are null. */
 export interface SynthPicture {
   readonly image: Image;
   readonly pose: Pose;
 }
 
-/** A file name in the manner of Market-1501; the identity is before the first `_`. */
+/** A file name in the style of Market-1501, in which the identity is before the first `_`. */
 export function synthName(identity: number, index: number): string {
   const pad = (n: number, digits: number) => String(n).padStart(digits, '0');
   return `${pad(identity, 4)}_c${1 + (index % 6)}s1_${pad(index + 1, 6)}_01.png`;
 }
 
 /**
- * Draws one picture of a synthetic person: a body of rounded limbs in 3-D, dressed, lit, in front of a place,
- * supersampled. A pure function of its options. Joints come from the body itself and are exact; one that something else
- * covers is missing, as in real annotations. Shoulders and hips are annotated when covered, as pose estimators do, but
- * for one picture in 25.
+ * Draws one picture of a synthetic person, as a pure function of its options: a dressed and lit 3-D body of rounded limbs
+ * in front of a backdrop, supersampled. Joints come from the body itself and are exact. As in real annotations, a covered
+ * joint is missing. Shoulders and hips are annotated even if they are covered, as pose estimators do, except that in one
+ * picture of 25 one of them is missing.
  */
 export function drawSynthetic(...args: [options: SynthOptions]): SynthPicture {
   const [options] = checked('drawSynthetic', { options: { ...PICTURE, 'skeleton?': OF_PERSON } }, args);
@@ -81,14 +81,14 @@ export function drawSynthetic(...args: [options: SynthOptions]): SynthPicture {
   return { image: { width, height, data: develop(random, data) }, pose };
 }
 
-/** Where the person faces: front, back, either side or between. */
+/** The angle that the person faces: front, back, either side or in between. */
 function view(random: Stream): number {
   const kind = random.uniform();
   const base = kind < 0.36 ? 0 : kind < 0.6 ? Math.PI : kind < 0.78 ? Math.PI / 2 : -Math.PI / 2;
   return base + random.normal(0, 0.28);
 }
 
-/** How the camera holds the person: nearly all of the height, sometimes without the feet, never without the head. */
+/** Frames the person to nearly all of the height, sometimes without the feet, never without the head. */
 function framing(random: Stream, shapes: readonly Shape[], height: number, width: number) {
   const [x0, y0, x1, y1] = extent(shapes);
   const close = random.chance(0.12) ? random.uniform(1.1, 1.25) : 1;
@@ -101,7 +101,7 @@ function framing(random: Stream, shapes: readonly Shape[], height: number, width
   return { scale, left: left - 0.5, top: top - 0.5 };
 }
 
-/** The shadow where the person stands. */
+/** The shadow on the ground at the person's feet. */
 function atFeet({ joints }: Body, { scale, left, top }: Canvas): Shadow {
   const [right, other] = [joints.right_ankle, joints.left_ankle] as [Vector, Vector];
   return {
@@ -112,7 +112,7 @@ function atFeet({ joints }: Body, { scale, left, top }: Canvas): Shadow {
   };
 }
 
-/** How far behind a surface a joint may lie and still be its own limb's, in statures. */
+/** How far behind a surface a joint may be so that the surface counts as its own limb's, in statures. */
 const COVER = { nose: 0.02, eye: 0.025, ear: 0.035, neck: 0.09, wrist: 0.05, elbow: 0.06, knee: 0.075, ankle: 0.06 };
 
 function visibleJoints(

@@ -1,20 +1,20 @@
 import { UsageError } from '../gpu/errors.js';
 import { fileKind } from './file-kind.js';
 
-/** Most bytes of a table, and of any other text: what is read from them takes ten times as much memory. */
-export const MOST_BYTES = { table: 128e6, text: 16e6 };
+/** The largest sizes of a table and of any other text in bytes. Their parsed content takes ten times as much memory. */
+export const MAX_BYTES = { table: 128e6, text: 16e6 };
 
 /**
- * The text of a UTF-8 file that somebody brings, without its byte order mark. `UsageError` that names the file and what it is
- * for when it is another encoding, no text at all, empty, or too large.
+ * The text of a user's UTF-8 file, without its byte order mark. Throws a `UsageError` that names the file and its purpose if it has
+ * another encoding, is not text, is empty, or is too large.
  */
-export function decodeText(bytes: Uint8Array, file: string, what = 'file', most = MOST_BYTES.text): string {
+export function decodeText(bytes: Uint8Array, file: string, what = 'file', most = MAX_BYTES.text): string {
   const refuse = (why: string) => new UsageError(`cannot read the ${what} ${file}: it ${why}`);
-  if (bytes.length > most) throw refuse(`has more than the ${(most / 1e6).toLocaleString('en')} MB that are possible`);
+  if (bytes.length > most) throw refuse(`has more than ${(most / 1e6).toLocaleString('en')} MB, which is the limit`);
   const wide = wideEncoding(bytes);
   if (wide) throw refuse(`is a text in ${wide}. Save it as UTF-8.`);
   const kind = fileKind(bytes);
-  // Texts and unknown kinds come without advice.
+  // Texts and unknown kinds have no advice.
   if (kind?.advice) throw refuse(`is ${kind.name}. ${kind.advice}`);
   let text: string;
   try {
@@ -22,11 +22,11 @@ export function decodeText(bytes: Uint8Array, file: string, what = 'file', most 
   } catch {
     throw refuse(kind ? `is ${kind.name}` : 'is not UTF-8 text. Save it as UTF-8.');
   }
-  if (text.includes('\0')) throw refuse(`is ${kind?.name ?? 'no text: it has zero bytes'}`);
+  if (text.includes('\0')) throw refuse(`is ${kind?.name ?? 'not text: it has zero bytes'}`);
   return text;
 }
 
-/** UTF-16 or UTF-32, by its mark or by the zero bytes in the first character, which is ASCII in all files that are read here. */
+/** Recognises UTF-16 or UTF-32 by its mark, or by zero bytes in the first character, which is ASCII in all files that are read here. */
 function wideEncoding([a, b, c, d]: Uint8Array): string | undefined {
   if (a === undefined || b === undefined) return undefined;
   const [marked, swapped] = [a === 0xff && b === 0xfe, a === 0xfe && b === 0xff];

@@ -2,7 +2,7 @@ import { shownName } from './json-scan.js';
 import { Global, type PickleReader, type PickleValue } from './pickle.js';
 import type { StoredTensor } from './safetensors.js';
 
-/** Bytes of one value and the name in safetensors, by the beginning of PyTorch's class names. */
+/** The bytes of one value and the type's name in safetensors, by the beginning of PyTorch's class names. */
 const TYPES: Readonly<Record<string, readonly [number, string]>> = {
   Double: [8, 'F64'],
   Float: [4, 'F32'],
@@ -16,25 +16,25 @@ const TYPES: Readonly<Record<string, readonly [number, string]>> = {
   Bool: [1, 'BOOL'],
 };
 
-/** A storage that the pickle names, or a part of one; its bytes are elsewhere in the file. */
+/** A storage that the pickle names, or a part of one. Its bytes are elsewhere in the file. */
 export interface Storage {
   readonly key: string;
-  /** Bytes of one value, and their type's name. */
+  /** The bytes of one value. */
   readonly size: number;
   readonly dtype: string;
-  /** Values of the whole storage. */
+  /** The number of values of the whole storage. */
   readonly length: number;
-  /** The part, in values. */
+  /** The part is the values [from, to). */
   readonly from: number;
   readonly to: number;
 }
 
-/** A storage's place in the pickle. */
+/** The object that represents a storage in the pickle. */
 class Stored {
   constructor(readonly storage: Storage) {}
 }
 
-/** What a tensor of the pickle is: a view of a storage, in values. */
+/** A tensor as a view of a storage. Offset and strides count values. */
 interface View {
   readonly storage: Storage;
   readonly offset: number;
@@ -42,37 +42,37 @@ interface View {
   readonly strides: readonly number[];
 }
 
-/** A tensor's place in the pickle. PyTorch 0.1 makes the object first and gives it its view later. */
+/** The object that represents a tensor in the pickle. PyTorch 0.1 creates the object first and sets its view later. */
 class Tensor {
   view?: View;
 }
 
-/** A tensor has no more dimensions than this in PyTorch. */
+/** The largest number of dimensions of a tensor in PyTorch. */
 const MAX_RANK = 64;
-/** Deepest nesting of dictionaries, most tensors and longest names of a state_dict that is read. */
+/** The deepest nesting, the largest number of tensors and the longest name of a state_dict that is read. */
 const MAX_DEPTH = 100;
 const MAX_TENSORS = 100_000;
 const MAX_NAME = 4096;
-/** Bytes that views which are not contiguous may be copied into beyond the length of the file. */
+/** Copies of views that are not contiguous may take the length of the file and this many bytes. */
 const SPARE_COPIES = 16 << 20;
 
 const isCount = (x: PickleValue | undefined): x is number => Number.isSafeInteger(x) && (x as number) >= 0;
 const areCounts = (x: PickleValue | undefined): x is number[] =>
   Array.isArray(x) && x.length <= MAX_RANK && x.every(isCount);
 
-/** (storage, offset, sizes, strides, …), as every way to save a tensor has it. */
+/** Reads (storage, offset, sizes, strides, …), with which every saved form of a tensor begins. */
 function viewOf([stored, offset, shape, strides]: readonly PickleValue[]): View {
   if (!(stored instanceof Stored) || !isCount(offset) || !areCounts(shape) || !areCounts(strides))
     throw new Error('a tensor is damaged, or of a kind that is not a plain array');
-  if (strides.length !== shape.length) throw new Error('a tensor has another number of strides than of sizes');
+  if (strides.length !== shape.length) throw new Error('a tensor has different numbers of strides and sizes');
   return { storage: stored.storage, offset, shape: [...shape], strides: [...strides] };
 }
 
-/** `torch.FloatTensor` and the like, which files of PyTorch 0.1 make. */
+/** `torch.FloatTensor` and the like, which files of PyTorch 0.1 contain. */
 const TENSOR_CLASS = /^torch\.(cuda\.)?(Double|Float|Half|Long|Int|Short|Char|Byte)Tensor$/;
 /** Classes of whole models. */
 const MODULE = /^(torch\.nn\.(?!parameter\b|Parameter\b)|torchvision\.models\.|__main__\.|__torch__\.)/;
-/** Functions that make sparse, quantised and other tensors whose values are no plain array. */
+/** Functions that make sparse, quantised and other tensors whose values are not a plain array. */
 const OTHER_TENSOR = /^torch\._(utils|tensor)\._rebuild_/;
 
 function refuse(name: string): never {
@@ -84,18 +84,18 @@ function refuse(name: string): never {
 function orderedDict([items]: readonly PickleValue[]): Map<PickleValue, PickleValue> {
   const map = new Map<PickleValue, PickleValue>();
   if (items === undefined) return map;
-  // Python 2 gives the pairs here; a dictionary would be a copy of another, which nothing that saves tensors makes.
+  // Python 2 passes the pairs here. It could also pass a dictionary to copy, but no program that saves tensors does.
   if (!Array.isArray(items)) throw new Error('an OrderedDict is damaged');
   for (const pair of items as PickleValue[]) {
     if (!Array.isArray(pair) || pair.length !== 2) throw new Error('an OrderedDict is damaged');
     map.set(pair[0] as PickleValue, pair[1] as PickleValue);
   }
-  // The pairs are used up, so that calling again with the same list cannot multiply them.
+  // The list is emptied, so that repeated calls with the same list cannot multiply its pairs.
   items.length = 0;
   return map;
 }
 
-/** A reader of pickles that knows the few names of a state_dict. `storages` gets every storage under its key. */
+/** A reader of pickles that knows the few names of a state_dict. It adds every storage to `storages` under its key. */
 export function torchReader(storages: Map<string, Storage>): PickleReader {
   return {
     call(name, args) {
@@ -113,7 +113,7 @@ export function torchReader(storages: Map<string, Storage>): PickleReader {
         if (object.view || !Array.isArray(state)) throw new Error('a tensor is damaged');
         object.view = viewOf(state as readonly PickleValue[]);
       } else if (!(object instanceof Map)) throw new Error('it gives state to something that is not a tensor');
-      // A dictionary's state is the `_metadata` of a state_dict: plain data that nobody here needs.
+      // A dictionary's state is the `_metadata` of a state_dict, plain data that is not needed here.
     },
     persistent(id) {
       const [kind, type, key, , length, part] = Array.isArray(id) ? (id as readonly PickleValue[]) : [];
@@ -133,7 +133,7 @@ export function torchReader(storages: Map<string, Storage>): PickleReader {
   };
 }
 
-/** A part (key, offset, length) of a storage, as tensors of PyTorch 0.1 share them. */
+/** Reads a part (key, offset, length) of a storage, which tensors of PyTorch 0.1 can refer to. */
 function partOf(whole: Storage, part: PickleValue | undefined): Storage {
   if (part === undefined || part === null) return whole;
   const [, from, count] = Array.isArray(part) ? (part as readonly PickleValue[]) : [];
@@ -143,11 +143,11 @@ function partOf(whole: Storage, part: PickleValue | undefined): Storage {
 }
 
 /**
- * The views in nested dictionaries under dotted names. Each dictionary counts once, where it is met first; keys that
- * are no text (a training state's numbers) name no tensor. Throws for cycles and for nesting and counts that no
- * state_dict has.
+ * The views in nested dictionaries under dotted names. A dictionary that occurs several times counts once, at its first
+ * position. Keys that are not text (numbers in a training state) name no tensor. Throws for cycles, and for nesting and
+ * counts that no state_dict has.
  */
-export function viewsIn(root: PickleValue): Map<string, View> {
+export function viewsIn(value: PickleValue): Map<string, View> {
   const views = new Map<string, View>();
   const seen = new Set<PickleValue>();
   const open = new Set<PickleValue>();
@@ -171,11 +171,11 @@ export function viewsIn(root: PickleValue): Map<string, View> {
     }
     open.delete(value);
   };
-  visit(root, '');
+  visit(value, '');
   return views;
 }
 
-/** The tensors of these names. `source` gives the bytes of a whole storage, `fileLength` bounds what is copied. */
+/** The tensors with these names. `source` gives the bytes of a whole storage, and `fileLength` bounds what is copied. */
 export function gather(
   views: ReadonlyMap<string, View>,
   names: Iterable<string>,
@@ -193,7 +193,7 @@ export function gather(
     storages.set(s.key, bytes);
     if (bytes.length !== s.size * s.length)
       throw new Error(
-        `the storage ${shownName(s.key)} has ${bytes.length} bytes, its ${s.length} values need ${s.size * s.length}`,
+        `the storage ${shownName(s.key)} has ${bytes.length} bytes, but its ${s.length} values need ${s.size * s.length}`,
       );
     const count = product(shape);
     const last = view.offset + shape.reduce((sum, n, i) => sum + (n - 1) * (view.strides[i] as number), 0);
@@ -203,7 +203,7 @@ export function gather(
     if (isContiguous(view))
       tensors.set(name, { dtype: s.dtype, shape, bytes: bytes.subarray(from, from + s.size * count) });
     else {
-      // A view may repeat values (stride 0) and so be far larger than its file; none of a state_dict is.
+      // A view that repeats values (stride 0) could be far larger than its file. No state_dict has such views.
       if (count > s.length) throw new Error(`${shownName(name)} repeats its values`);
       spare -= s.size * count;
       if (spare < 0) throw new Error('its views of the same values are many times larger than the file');
@@ -213,7 +213,7 @@ export function gather(
   return tensors;
 }
 
-/** The number of values; NaN or infinite sizes come from shapes beyond all files, whose views reach beyond theirs. */
+/** The number of values. It is NaN or infinite only for shapes larger than any file, which the caller then refuses. */
 function product(shape: readonly number[]): number {
   return shape.includes(0) ? 0 : shape.reduce((a, b) => a * b, 1);
 }

@@ -6,41 +6,42 @@ import { shown, shownName } from './json-scan.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from './safetensors.js';
 import { CONVENTIONS, type Convention, type Style, styleOf } from './vgg19-style.js';
 
-/** Where a layer stands in torchvision's `vgg19().features`. */
+/** The positions of our layers in torchvision's `vgg19().features`. */
 const TORCHVISION: Readonly<Record<keyof typeof VGG_LAYERS, number>> = { conv1_1: 0, conv1_2: 2, conv2_1: 5 };
-/** Positions of all of VGG-19's convolutions there. Other VGGs begin alike, with other weights. */
+/** The positions of all of VGG-19's convolutions there. Other VGGs have the same first positions, but other weights. */
 const CONVOLUTIONS = new Set([0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]);
 
-/** What torchvision's weights expect: (v/255 − mean)/deviation, RGB. */
+/** The inputs of torchvision's weights are (v/255 − mean)/deviation in RGB. */
 const MEAN_RGB = [0.485, 0.456, 0.406] as const;
 const DEVIATION_RGB = [0.229, 0.224, 0.225] as const;
 
-/** Trained weights are below 1, or below 60 when their inputs are 57 times smaller; beyond this they are not those of VGG. */
+/** Weights beyond this are not those of VGG. Trained weights are below 1, or below 60 if their inputs are 57 times smaller. */
 const LARGEST = 1000;
 /** Features within this factor of the calibrated size are left as they are. */
 const CLOSE = 3;
 
-/** The names to read out of a file, by the names they get here. */
+/** The names of the layers in a file. */
 export interface Recognised {
-  /** What files with these names are as a rule. */
+  /** The usual convention of files with these names. */
   readonly convention: Convention;
+  /** The names in the file by our names. */
   readonly names: ReadonlyMap<string, string>;
 }
 
 /** VGG-19's first layers, ready for use. */
 export interface Vgg19 extends Style {
-  /** Device layout; they take 127.5·(x + 1) − mean in BGR (spec §6). */
+  /** Weights in device layout. Their inputs are 127.5·(x + 1) − mean in BGR (spec §6). */
   readonly weights: FeatureWeights;
-  /** Mean of conv1_2 on `referenceImage`. */
+  /** The mean of conv1_2 on `referenceImage`. */
   readonly activation: number;
-  /** What the features are to be multiplied by so that λ holds; 1 for weights of the size it was calibrated for. */
+  /** The factor for the features so that λ fits, which is 1 for weights of the size for which λ was calibrated. */
   readonly gain: number;
 }
 
 /**
  * Finds the first three convolutions among the names in a file: torchvision's (`features.0.weight`,
- * `features.2.weight`, `features.5.weight`, any prefix before them) or Caffe's (`conv1_1.weight`, …). Throws
- * `UsageError` when there are neither, or when the rest of the file shows that it is another VGG.
+ * `features.2.weight`, `features.5.weight`, with any prefix) or Caffe's (`conv1_1.weight`, …). Throws `UsageError` if
+ * there are neither, or if the rest of the file shows that it is another VGG.
  */
 export function recogniseVgg19(names: Iterable<string>, file: string): Recognised {
   const all = [...names];
@@ -51,8 +52,8 @@ export function recogniseVgg19(names: Iterable<string>, file: string): Recognise
   if (!found) {
     const some = all.slice(0, 4).map(shownName).join(', ');
     throw new UsageError(
-      `${file} has no VGG-19 layers: features.0.weight (torchvision) or conv1_1.weight (Caffe) is looked for, ` +
-        `it has ${some ? `${some}${all.length > 4 ? ` and ${all.length - 4} more` : ''}` : 'no tensors'}.`,
+      `${file} has no VGG-19 layers: it should have features.0.weight (torchvision) or conv1_1.weight (Caffe), ` +
+        `but it has ${some ? `${some}${all.length > 4 ? ` and ${all.length - 4} more` : ''}` : 'no tensors'}.`,
     );
   }
   const prefix = found[1] ?? '';
@@ -64,7 +65,7 @@ export function recogniseVgg19(names: Iterable<string>, file: string): Recognise
   if (odd !== undefined)
     throw new UsageError(
       `${file} is another VGG: it has ${prefix}features.${odd}.weight, where VGG-19 has no convolution. ` +
-        'Take torchvision’s vgg19 (not vgg11, vgg13, vgg16 or vgg19_bn).',
+        'Use torchvision’s vgg19 (not vgg11, vgg13, vgg16 or vgg19_bn).',
     );
   const wanted = new Map(
     Object.entries(TORCHVISION).flatMap(([layer, at]): [string, string][] => [
@@ -77,9 +78,9 @@ export function recogniseVgg19(names: Iterable<string>, file: string): Recognise
 }
 
 /**
- * VGG-19's first layers out of a file's tensors. Shapes and ranges are checked, the normalisation of torchvision's
- * weights is folded in, the size of the features is measured. `convention` says what inputs the weights take; without
- * it the names and the numbers tell. Throws `UsageError` that names the tensor.
+ * Imports VGG-19's first layers from a file's tensors. It checks shapes and ranges, folds in the normalisation of
+ * torchvision's weights, and measures the size of the features. `convention` says which inputs the weights take; by
+ * default this is recognised from the names and the numbers. Throws `UsageError` that names the tensor.
  */
 export function importVgg19(
   tensors: ReadonlyMap<string, StoredTensor>,
@@ -105,7 +106,7 @@ export function importVgg19(
   return { ...style, weights, activation, gain: ratio > CLOSE || ratio < 1 / CLOSE ? ratio : 1 };
 }
 
-/** Throws unless every tensor has VGG-19's shape; before their values are read. */
+/** Throws `UsageError` unless every tensor has VGG-19's shape. It is called before the values are read. */
 export function checkShapes(
   { names }: Recognised,
   tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
@@ -120,7 +121,7 @@ export function checkShapes(
   }
 }
 
-/** A tensor in device layout. */
+/** The values of a tensor in device layout. Throws `UsageError` if they are too large, or not finite. */
 function checked(file: string, name: string, stored: string, tensor: StoredTensor): Float32Array {
   const { length } = FEATURE_SHAPES.get(name) as readonly number[];
   const values = toFloat32(tensor);
@@ -136,12 +137,12 @@ function checked(file: string, name: string, stored: string, tensor: StoredTenso
 }
 
 /**
- * Turns conv1_1 for inputs (v/255 − mean)/deviation in RGB into one for inputs v − MEAN_BGR in BGR: w'[o, c] = w[o, 2 −
- * c] / (255·deviation), bias' = bias + Σ w'·(MEAN_BGR − 255·mean).
+ * Converts conv1_1 from inputs (v/255 − mean)/deviation in RGB to inputs v − MEAN_BGR in BGR: w'[o, c] = w[o, 2 − c] /
+ * (255·deviation), bias' = bias + Σ w'·(MEAN_BGR − 255·mean).
  *
- * Exact but for the border: both nets pad with zeros behind the normalisation, that is with their own mean colour. The
- * two means differ by (0.4, 0.5, 0.005) of 255 in B, G, R, which at border pixels moves conv1_1 by less than a
- * hundredth of a deviation of the input per weight.
+ * This is exact except at the border. Both nets pad with zeros after the normalisation, that is with their own mean
+ * colour. The two means differ by (0.4, 0.5, 0.005) of 255 in B, G, R, which at border pixels changes conv1_1 by less
+ * than a hundredth of a deviation of the input per weight.
  */
 function foldNormalisation(weights: FeatureWeights): FeatureWeights {
   const old = weights.get('conv1_1.weight') as Float32Array;
@@ -163,7 +164,7 @@ function foldNormalisation(weights: FeatureWeights): FeatureWeights {
 
 const FORMAT = 'webgpu-pose-gan vgg19';
 
-/** The installed file: the three layers under Caffe's names, OIHW, the normalisation folded in, 450 KB. */
+/** The installed file of 450 KB. It has the three layers under Caffe's names in OIHW, with the normalisation folded in. */
 export function writeVgg19(vgg: Vgg19, source: string): Uint8Array {
   const tensors = [...FEATURE_SHAPES].map(
     ([name, shape]): [string, { shape: readonly number[]; data: Float32Array }] => {
@@ -189,7 +190,7 @@ export function readVgg19(bytes: Uint8Array, file: string): Vgg19 & { readonly s
   const { metadata, tensors } = readSafetensors(bytes, file);
   if (metadata.format !== FORMAT)
     throw new UsageError(`${file} was not installed by pose-gan weights vgg19; install it again from its source`);
-  // Whatever was to be folded is, so that the file itself takes Caffe's inputs.
+  // The normalisation is already folded in, so the file takes Caffe's inputs.
   const vgg = importVgg19(tensors, file, 'caffe');
   const convention = CONVENTIONS.find((c) => c === metadata.convention);
   if (!convention) throw new UsageError(`${file}: its convention is ${shown(metadata.convention)}; install it again`);

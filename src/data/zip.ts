@@ -1,15 +1,15 @@
 import { crc32 } from './crc32.js';
 import { shownName } from './json-scan.js';
 
-/** Where an entry of a zip file lies. */
+/** An entry of a zip file. */
 export interface ZipEntry {
   readonly name: string;
-  /** 0: stored as it is. */
+  /** The compression method; 0 if the entry is stored. */
   readonly method: number;
   readonly size: number;
-  /** Its checksum; 0 where the file was written without checksums. */
+  /** The checksum, or 0 if the file was written without checksums. */
   readonly crc: number;
-  /** Offset of its values, and of the byte behind them. */
+  /** The bytes [from, to) of its values. */
   readonly from: number;
   readonly to: number;
 }
@@ -21,17 +21,18 @@ const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 const MAX16 = 0xffff;
 const MAX32 = 0xffffffff;
-/** Flags of an entry: encrypted; sizes and checksum stand behind the values. */
+/** A flag of an encrypted entry. */
 const ENCRYPTED = 1;
+/** A flag of an entry whose sizes and checksum follow the values. */
 const DESCRIPTOR = 8;
-/** More entries than any checkpoint has; each is an object here. */
+/** The largest number of entries, more than any checkpoint has. Each takes memory here. */
 const MAX_ENTRIES = 200_000;
 
 const cut = () => new Error('the zip file is cut short or damaged: it has no directory at its end');
 
 /**
- * The directory of a zip file, of more than 4 GiB too (PKWARE's APPNOTE 4.3, 4.5.3), checked against the header in
- * front of each entry's values. Throws `Error` where it is damaged, where names stand twice, or where entries overlap.
+ * The directory of a zip file, including files of more than 4 GiB (PKWARE's APPNOTE 4.3, 4.5.3), checked against the header
+ * before each entry's values. Throws `Error` if it is damaged, if a name occurs twice, or if entries overlap.
  */
 export function zipEntries(file: Uint8Array): Map<string, ZipEntry> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -58,31 +59,31 @@ export function zipEntries(file: Uint8Array): Map<string, ZipEntry> {
   return entries;
 }
 
-/** How many entries the directory has, and where it lies, from the records at the end of the file. */
+/** The number of entries and the position of the directory, from the records at the end of the file. */
 function directory(view: DataView): { count: number; start: number; end: number } {
   const length = view.byteLength;
-  // The end record is 22 bytes and a comment of at most 65535.
+  // The end record has 22 bytes and a comment of at most 65535 bytes.
   let at = length - 22;
   const first = Math.max(0, at - MAX16);
   while (at >= first && !(view.getUint32(at, true) === END && at + 22 + view.getUint16(at + 20, true) === length)) at--;
   if (at < first) throw cut();
   let count = view.getUint16(at + 10, true);
   let [size, start] = [view.getUint32(at + 12, true), view.getUint32(at + 16, true)];
-  let [disks, behind] = [view.getUint16(at + 4, true), at];
+  let [disks, limit] = [view.getUint16(at + 4, true), at];
   if (at >= 20 && view.getUint32(at - 20, true) === END64_LOCATOR) {
     const big = (from: number) => Number(view.getBigUint64(from, true));
-    behind = big(at - 12);
-    if (behind + 56 > at - 20 || view.getUint32(behind, true) !== END64) throw cut();
-    [count, size, start] = [big(behind + 32), big(behind + 40), big(behind + 48)];
-    disks = view.getUint32(behind + 16, true);
+    limit = big(at - 12);
+    if (limit + 56 > at - 20 || view.getUint32(limit, true) !== END64) throw cut();
+    [count, size, start] = [big(limit + 32), big(limit + 40), big(limit + 48)];
+    disks = view.getUint32(limit + 16, true);
   }
   if (disks !== 0) throw new Error('it is one part of a zip file that is split into several');
   if (count > MAX_ENTRIES) throw new Error(`the zip file has ${count} entries; at most ${MAX_ENTRIES} are read`);
-  if (start + size > behind) throw cut();
+  if (start + size > limit) throw cut();
   return { count, start, end: start + size };
 }
 
-/** An entry from its record in the directory at `at`; its values must end before the directory does begin at `limit`. */
+/** Reads an entry from its record in the directory at `at`. Its values must end before `limit`, where the directory begins. */
 function entryAt(
   file: Uint8Array,
   view: DataView,
@@ -100,7 +101,7 @@ function entryAt(
     view.getUint16(at + 10, true),
     view.getUint32(at + 16, true),
   ];
-  // The wide fields come in this order, each only where its 32-bit field is all ones.
+  // The wide fields come in this order, each only if its 32-bit field is all ones.
   const size = field(view.getUint32(at + 24, true));
   const packed = field(view.getUint32(at + 20, true));
   const header = field(view.getUint32(at + 42, true));
@@ -115,15 +116,15 @@ function entryAt(
   if (view.getUint16(header + 26, true) !== nameBytes.length || !sameName) throw damaged('its two names differ');
   if (view.getUint16(header + 8, true) !== method) throw damaged('its two headers differ');
   if (method === 0 && size !== packed) throw damaged(`it stores ${packed} bytes and claims ${size}`);
-  // A header in front of values that were written before their size was known says 0, one for zip64 all ones.
+  // The header has sizes of 0 if the values were written before their size was known, and all ones for zip64.
   const unknown = (view.getUint16(header + 6, true) & DESCRIPTOR) !== 0;
   const sums = [crc, view.getUint32(header + 14, true)].filter((sum) => sum !== 0);
   if (new Set(sums).size > 1) throw damaged('its two headers differ');
-  for (const [place, value] of [
+  for (const [position, value] of [
     [18, packed],
     [22, size],
   ] as const) {
-    const local = view.getUint32(header + place, true);
+    const local = view.getUint32(header + position, true);
     if (local !== value && local !== MAX32 && !(unknown && local === 0)) throw damaged('its two headers differ');
   }
   return { name, method, size, crc: sums[0] ?? 0, from, to };
@@ -142,14 +143,14 @@ function wideFields(view: DataView, from: number, to: number): number[] {
   return [];
 }
 
-/** The bytes of a stored entry, not copied. Throws `Error` when it is compressed or its checksum is another. */
+/** The bytes of a stored entry, not copied. Throws `Error` if it is compressed or does not match its checksum. */
 export function zipBytes(file: Uint8Array, { name, method, crc, from, to }: ZipEntry): Uint8Array {
   if (method !== 0)
     throw new Error(
-      `its entry ${shownName(name)} is compressed, where torch.save stores: unpack the zip and pack it with zip -0`,
+      `its entry ${shownName(name)} is compressed, but torch.save does not compress: unpack the zip and pack it with zip -0`,
     );
   const bytes = file.subarray(from, to);
   if (crc !== 0 && crc32(bytes) !== crc)
-    throw new Error(`its entry ${shownName(name)} has another checksum than the file says: it is damaged`);
+    throw new Error(`its entry ${shownName(name)} does not match its checksum: it is damaged`);
   return bytes;
 }

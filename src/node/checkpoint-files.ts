@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { explained } from '../data/file-kind.js';
+import { withFileKind } from '../data/file-kind.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
 import { fromCheckpoint, type Nets } from '../model/checkpoint.js';
@@ -89,7 +89,7 @@ function reading<T>(path: string, refused: string, bytes: Uint8Array, read: (byt
   try {
     return read(bytes, path);
   } catch (error) {
-    throw explained(error, bytes, path, refused);
+    throw withFileKind(error, bytes, path, refused);
   }
 }
 

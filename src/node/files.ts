@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseJson } from '../data/json.js';
-import { decodeText, MOST_BYTES } from '../data/text.js';
+import { decodeText, MAX_BYTES } from '../data/text.js';
 import { UsageError } from '../gpu/errors.js';
 import { PERSON, parseSkeleton, type Skeleton } from '../pose/skeleton.js';
 import { trying, WRITING } from './system-errors.js';
@@ -174,17 +174,17 @@ function removeEmpty(folder: string, last: string): void {
 }
 
 /** Bytes that are read of a device or a pipe, whose size nothing tells. */
-const MOST_OF_STREAM = 256e6;
+const MAX_STREAM_BYTES = 256e6;
 
 /** The bytes of a file, at most `most` of them if that is given. An error names it, what it is for, and what to do. */
 export function readBytes(path: string, what = 'file', most?: number): Uint8Array {
   return trying(`read the ${what} ${path}`, () => {
     if (most !== undefined) return readAtMost(path, most);
     if (!isEndless(statSync(path))) return readFileSync(path);
-    const bytes = readAtMost(path, MOST_OF_STREAM + 1);
-    if (bytes.length > MOST_OF_STREAM)
+    const bytes = readAtMost(path, MAX_STREAM_BYTES + 1);
+    if (bytes.length > MAX_STREAM_BYTES)
       throw new UsageError(
-        `the ${what} ${path} is not a regular file and goes on for more than ${MOST_OF_STREAM / 1e6} MB; save it as a file first`,
+        `the ${what} ${path} is not a regular file and goes on for more than ${MAX_STREAM_BYTES / 1e6} MB; save it as a file first`,
       );
     return bytes;
   });
@@ -211,7 +211,7 @@ function readAtMost(path: string, most: number): Uint8Array {
 }
 
 /** A UTF-8 text file that somebody brings; errors as in `readBytes` and `decodeText`. */
-export function readText(path: string, what = 'file', most = MOST_BYTES.text): string {
+export function readText(path: string, what = 'file', most = MAX_BYTES.text): string {
   return decodeText(readBytes(path, what, most + 1), path, what, most);
 }
 
@@ -222,7 +222,7 @@ export function readJson(path: string, what = 'file', refusal = `the ${what} ${p
 
 /** The text of a table; errors as in `readText`. */
 export function readTable(path: string, what: string): string {
-  return readText(path, what, MOST_BYTES.table);
+  return readText(path, what, MAX_BYTES.table);
 }
 
 /** A skeleton file, or the person when there is none. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { explained } from '../data/file-kind.js';
+import { withFileKind } from '../data/file-kind.js';
 import { readPth } from '../data/pth.js';
 import { withoutSecrets } from '../data/range-reader.js';
 import { type Choose, readRemoteTensors } from '../data/remote.js';
@@ -69,7 +69,7 @@ function readWeights(bytes: Uint8Array, file: string): ReadonlyMap<string, Store
   try {
     return readSafetensors(bytes, file).tensors;
   } catch (error) {
-    throw explained(error, bytes, file, 'neither a safetensors file nor one of PyTorch (.pth, .pt)');
+    throw withFileKind(error, bytes, file, 'neither a safetensors file nor one of PyTorch (.pth, .pt)');
   }
 }
 

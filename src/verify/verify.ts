@@ -2,7 +2,7 @@ import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import { compile } from '../compiler/compile.js';
-import { explained } from '../data/file-kind.js';
+import { withFileKind } from '../data/file-kind.js';
 import { readSafetensors, type Safetensors, toFloat64 } from '../data/safetensors.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
@@ -67,7 +67,7 @@ function safetensors(name: string, bytes: Uint8Array): Safetensors {
   try {
     return readSafetensors(bytes, name);
   } catch (error) {
-    throw explained(error, bytes, name);
+    throw withFileKind(error, bytes, name);
   }
 }
 

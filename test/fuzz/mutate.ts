@@ -10,14 +10,14 @@ const WORDS = [
   ...['..', '/', '../', '\\\\', '\r', '\n', '\n\n', '\t', '\uFEFF', '\u202e', '\ud800', 'é', '[[[[[[[[', '{"a":', '%s'],
 ];
 
-const MOST_BYTES = 1 << 16;
+const MAX_BYTES = 1 << 16;
 
 /**
  * Damages a file in one to eight ways, as a pure function of the stream: bits, bytes, integers of either byte order, cut,
  * repeated, moved and foreign stretches, and words. `others` are files to splice stretches from.
  */
 export function mutate(seed: Uint8Array, random: Stream, others: readonly Uint8Array[]): Uint8Array {
-  const most = Math.max(MOST_BYTES, seed.length + 1024);
+  const most = Math.max(MAX_BYTES, seed.length + 1024);
   // A Buffer’s slice would share its memory.
   let bytes: Uint8Array = Uint8Array.from(seed);
   for (let n = 1 + random.below(random.chance(0.7) ? 2 : 8); n > 0; n--) {
@@ -86,11 +86,11 @@ const WAYS: readonly Way[] = [
   (bytes, random) => bytes.slice(0, random.below(bytes.length + 1)),
   // A stretch is left out.
   (bytes, random) => replaced(bytes, ...stretch(bytes, random), new Uint8Array(0)),
-  // A stretch stands twice, or many times.
+  // A stretch occurs twice, or many times.
   (bytes, random) => {
     const [from, to] = stretch(bytes, random);
     const part = bytes.slice(from, to);
-    const times = random.chance(0.9) ? 1 : Math.min(1000, Math.floor(MOST_BYTES / Math.max(1, part.length)));
+    const times = random.chance(0.9) ? 1 : Math.min(1000, Math.floor(MAX_BYTES / Math.max(1, part.length)));
     return replaced(bytes, to, to, join(...Array.from({ length: times }, () => part)));
   },
   // A stretch moves elsewhere.

@@ -144,7 +144,7 @@ describe('files', () => {
     const notes: string[] = [];
     const zeros = file('zeros.json', JSON.stringify(pose.map((p, i) => (i < 2 ? [0, 0] : p))));
     await posesIn(zeros, PERSON, (text) => notes.push(text));
-    expect(notes).toEqual(['zeros.json: nose, neck lie at exactly 0, 0, and are taken as missing']);
+    expect(notes).toEqual(['zeros.json: nose, neck are at exactly 0, 0, and are taken as missing']);
     const wide = new File([Uint8Array.of(0xff, 0xfe, 0x5b, 0)], 'wide.json');
     await expect(posesIn(wide, PERSON)).rejects.toThrow(/cannot read the poses wide\.json: it is a text in UTF-16/);
     const list = file('list.json', JSON.stringify([named, named]));

@@ -195,7 +195,7 @@ test('a folder is checked like by the command line, and gives the very batches o
   await page.locator('#folder').setInputFiles(broken);
   await page.getByLabel('Image size').selectOption('market');
   await page.locator('#start').click();
-  await page.locator('#problem', { hasText: 'Fix: “Fit images of another size” fits it' }).waitFor();
+  await page.locator('#problem', { hasText: 'Fix: “Fit images of another size” resizes it' }).waitFor();
   await page.getByLabel('Image size').selectOption('small');
 
   const pairs = parsePairs(readFileSync(join(broken, 'synth-pairs-train.csv'), 'utf8'), 'pairs').pairs;

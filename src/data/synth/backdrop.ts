@@ -2,8 +2,8 @@ import { cell, type Stream } from '../random.js';
 import { hsl, mix, type Tint } from './fabric.js';
 
 /**
- * The colour of a place behind the figure: u, v from 0 (left, top) to 1, x by the image's height so that nothing is
- * stretched.
+ * Writes the colour of the backdrop at (x, y) to `out`. y is 0 at the top and 1 at the bottom, and x has the same unit, so
+ * that nothing is stretched.
  */
 export type Backdrop = (x: number, y: number, out: Float64Array) => void;
 
@@ -26,7 +26,7 @@ function put(out: Float64Array, colour: Tint, k: number): void {
   out[2] = colour[2] * k;
 }
 
-/** Floors and pavements: stones that shrink towards the horizon. */
+/** A floor or pavement of stones that become smaller towards the horizon. */
 function ground(random: Stream, horizon: number, colour: Tint): Backdrop {
   const key = random.below(2 ** 31);
   const tiles = random.uniform(0.35, 1.1);
@@ -35,9 +35,9 @@ function ground(random: Stream, horizon: number, colour: Tint): Backdrop {
   return (x, y, out) => {
     const depth = 0.22 / Math.max(0.03, y - horizon + 0.06);
     const across = ((x - 0.25) * depth + slant * depth) / tiles;
-    const away = (3 * depth) / tiles;
-    const line = fraction(across * 2) < 0.05 || fraction(away) < 0.07;
-    const patch = 0.9 + 0.2 * noise(across * 3, away * 3, key);
+    const along = (3 * depth) / tiles;
+    const line = fraction(across * 2) < 0.05 || fraction(along) < 0.07;
+    const patch = 0.9 + 0.2 * noise(across * 3, along * 3, key);
     put(out, colour, patch * (line ? 1 - joints : 1) * (0.85 + 0.2 * Math.min(1, y)));
   };
 }
@@ -102,23 +102,23 @@ function plainWall(random: Stream, colour: Tint): Backdrop {
   };
 }
 
-/** Where pictures are taken: `'anywhere'` is another place on every picture, `'studio'` always the same light wall and floor. */
+/** Where pictures are taken: `'anywhere'` is a different place in every picture, `'studio'` is always the same light wall and floor. */
 export type Place = (typeof PLACES)[number];
 export const PLACES = ['anywhere', 'studio'] as const;
 
 const STUDIO: Tint = [222, 224, 228];
 const STUDIO_FLOOR = 0.86;
 
-/** A light wall that darkens a little towards the floor. */
+/** A light wall that becomes a little darker towards the floor. */
 const studio: Backdrop = (_, y, out) =>
   put(out, STUDIO, y < STUDIO_FLOOR ? 1 - 0.05 * y : 0.9 + 0.1 * (y - STUDIO_FLOOR));
 
-/** What is behind the object of a picture. A studio takes none of the random numbers. */
+/** The backdrop of a picture. A studio uses no random numbers. */
 export function backdropAt(place: Place, random: Stream): { draw: Backdrop; horizon: number } {
   return place === 'studio' ? { draw: studio, horizon: STUDIO_FLOOR } : backdrop(random);
 }
 
-/** A place to stand in: what is behind, and the ground from the horizon on. Different on every picture. */
+/** A random backdrop, with the ground below the horizon. */
 function backdrop(random: Stream): { draw: Backdrop; horizon: number } {
   const horizon = random.uniform(0.45, 0.8);
   const wall = random.chance(0.6)

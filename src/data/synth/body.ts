@@ -2,22 +2,22 @@ import type { Person } from './person.js';
 import type { Arm, Leg, Stance, Vector } from './stance.js';
 
 /**
- * A body in a stance, seen by the camera: x right, y down, z to the viewer, in statures, the middle of the hips at the
- * origin.
+ * A body in a stance, in the camera's axes: x right, y down, z towards the viewer. Lengths are in statures, and the middle
+ * of the hips is the origin.
  */
 export interface Body {
-  /** By the joint names of the person skeleton. */
+  /** Joints by their names in the person's skeleton. */
   readonly joints: Readonly<Record<string, Vector>>;
   readonly headCentre: Vector;
-  /** Half extents of the head: across, up and down, front to back. */
+  /** Half extents of the head: horizontally, vertically, front to back. */
   readonly headRadii: Vector;
   readonly hands: { readonly right: Vector; readonly left: Vector };
   readonly toes: { readonly right: Vector; readonly left: Vector };
-  /** Where hips, chest and head face, about the vertical: 0 to the viewer, positive to the right of the picture. */
+  /** The angles about the vertical that hips, chest and head face: 0 towards the viewer, positive to the right of the picture. */
   readonly yaw: { readonly hips: number; readonly chest: number; readonly head: number };
-  /** Takes a place from the axes of the hips (x to the person's left, y down, z forward) to the camera's. */
+  /** Converts a point from the axes of the hips (x to the person's left, y down, z forward) to the camera's. */
   readonly place: (v: Vector) => Vector;
-  /** The same for a direction in the axes of the chest or head, from a place of the camera's. */
+  /** The point at an offset, given in the axes of a part, from a point in the camera's axes. */
   readonly offset: (from: Vector, v: Vector, part: 'hips' | 'chest' | 'head') => Vector;
 }
 
@@ -33,7 +33,7 @@ const add = (a: Vector, b: Vector, k = 1): Vector => [a[0] + k * b[0], a[1] + k 
 const dot = (a: Vector, b: Vector) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const unit = (a: Vector): Vector => add([0, 0, 0], a, 1 / (Math.hypot(...a) || 1));
 
-/** Places all joints. `yaw` is where the hips face, `pitch` how far the camera looks down; radians. */
+/** Computes all joints. `yaw` is the angle that the hips face, `pitch` how far the camera looks down, in radians. */
 export function body(p: Person, s: Stance, yaw: number, pitch: number): Body {
   const turn = ([x, y, z]: Vector, angle: number): Vector => {
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
@@ -45,7 +45,7 @@ export function body(p: Person, s: Stance, yaw: number, pitch: number): Body {
   };
   const up = unit([s.sway, -1, s.lean]);
   const neck = add([0, 0, 0], up, SPINE);
-  // The shoulders turn by the twist: positive moves the left one forward.
+  // A positive twist of the shoulders moves the left one forward.
   const across: Vector = unit([Math.cos(s.twist), 0.6 * s.sway, Math.sin(s.twist)]);
   const ahead: Vector = [-Math.sin(s.twist), 0, Math.cos(s.twist)];
   const head = add(add(neck, up, 0.103 * Math.min(1.1, p.head)), ahead, 0.012 + 0.05 * s.nod);

@@ -3,14 +3,14 @@ import type { Backdrop } from './backdrop.js';
 import { hsl, type Tint } from './fabric.js';
 import type { Canvas, Light, Shape } from './raster.js';
 
-/** Light from above, from some side. */
+/** Random light from above and from a side. */
 export function light(random: Stream): Light {
   const [x, y, z] = [random.uniform(-0.8, 0.8), random.uniform(-0.9, -0.3), random.uniform(0.5, 1)];
   const length = Math.hypot(x, y, z);
   return { direction: [x / length, y / length, z / length], ambient: random.uniform(0.5, 0.72) };
 }
 
-/** Left, upper, right and lower border of shapes in the camera's space. */
+/** The left, upper, right and lower bounds of shapes in the camera's space. */
 export function extent(shapes: readonly Shape[]): [x0: number, y0: number, x1: number, y1: number] {
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const shape of shapes) {
@@ -25,7 +25,7 @@ export function extent(shapes: readonly Shape[]): [x0: number, y0: number, x1: n
   return [x0, y0, x1, y1];
 }
 
-/** A soft dark ellipse on the ground, in pixels: its centre and half axes. */
+/** A soft dark ellipse on the ground, with its centre and half axes in pixels. */
 export interface Shadow {
   readonly x: number;
   readonly y: number;
@@ -33,7 +33,7 @@ export interface Shadow {
   readonly deep: number;
 }
 
-/** What stands on the canvas over its background, with a shadow where it stands: H×W×3 values, 0 to 255. */
+/** The shapes on the canvas in front of the backdrop, with a shadow on the ground: H×W×3 values from 0 to 255. */
 export function composite(
   random: Stream,
   { width, height, samples, columns, depth, colour }: Canvas,
@@ -77,7 +77,7 @@ export interface Occluder {
   covers(x: number, y: number): boolean;
 }
 
-/** Something between camera and object: a pole, or a low wall or hedge before its lower part. */
+/** Something between camera and object: a pole, or a low wall or hedge in front of the object's lower part. */
 export function occluder(random: Stream, width: number, height: number): Occluder {
   const colour = hsl(random.uniform(0.05, 0.4), random.uniform(0.05, 0.35), random.uniform(0.2, 0.55));
   if (random.chance(0.4)) {
@@ -98,7 +98,7 @@ export function paintOver(data: Float64Array, width: number, height: number, { c
     }
 }
 
-/** Exposure, contrast, tint and grain of a camera, and rounding to 8 bits. */
+/** Applies exposure, contrast, tint and grain of a camera, and rounds to 8 bits. */
 export function develop(random: Stream, data: Float64Array): Uint8Array {
   const exposure = random.uniform(0.85, 1.22);
   const warm = random.uniform(-0.06, 0.06);
@@ -109,7 +109,7 @@ export function develop(random: Stream, data: Float64Array): Uint8Array {
   const bytes = new Uint8ClampedArray(data.length);
   for (let i = 0; i < data.length; i++) {
     const value = (data[i] as number) * (gains[i % 3] as number);
-    // A clamped array rounds to nearest by itself.
+    // A clamped array rounds to nearest.
     bytes[i] = 128 + contrast * (value - 128) + lift + grain * (2 * random.uniform() - 1);
   }
   return new Uint8Array(bytes.buffer);

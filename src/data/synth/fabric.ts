@@ -1,27 +1,28 @@
 import type { Stream } from '../random.js';
 
-/** Red, green and blue, 0 to 255, not rounded. */
+/** Red, green and blue from 0 to 255, not rounded. */
 export type Tint = readonly [number, number, number];
 
 /**
- * Colour of a point of a surface: `s` along its axis and `a` around it in statures, `azimuth` about the body (0 is its
- * front, positive its left side). Written to `out`; false leaves the point out, so that what lies behind shows.
+ * Writes the colour of a point of a surface to `out`. `s` is the position along its axis and `a` around it, in statures;
+ * `azimuth` is the angle about the body (0 is its front, positive its left side). Returns false if the surface has a hole
+ * there, so that what is behind is visible.
  */
 export type Paint = (s: number, a: number, azimuth: number, out: Float64Array) => boolean;
 
 export type Pattern = 'plain' | 'stripes' | 'pinstripes' | 'plaid' | 'dots' | 'blocks' | 'print' | 'open';
 
-/** A fabric: what it looks like is the same on every picture of a person. */
+/** The look of a fabric, which is the same in every picture of a person. */
 export interface Fabric {
   readonly pattern: Pattern;
   readonly base: Tint;
   readonly accent: Tint;
-  /** Repeat of the pattern in statures. */
+  /** The period of the pattern in statures. */
   readonly period: number;
   readonly shift: number;
 }
 
-/** Hue in turns, saturation and lightness 0 to 1. */
+/** The colour of a hue in turns, and a saturation and lightness from 0 to 1. */
 export function hsl(h: number, s: number, l: number): Tint {
   const channel = (n: number) => {
     const k = (n + h * 12 + 12) % 12;
@@ -30,12 +31,12 @@ export function hsl(h: number, s: number, l: number): Tint {
   return [channel(0), channel(8), channel(4)];
 }
 
-/** Moves a colour towards another. */
+/** Interpolates between two colours. */
 export function mix(a: Tint, b: Tint, t: number): Tint {
   return [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])];
 }
 
-/** A colour that clothes have: many dark, grey and denim ones, some bright. */
+/** A random colour of clothes: often dark, grey or denim, sometimes bright. */
 export function clothColour(random: Stream): Tint {
   const kind = random.uniform();
   if (kind < 0.16) return hsl(random.uniform(), 0.06, random.uniform(0.08, 0.2));
@@ -48,7 +49,7 @@ export function clothColour(random: Stream): Tint {
 
 const difference = (a: Tint, b: Tint) => Math.abs(a[0] - b[0]) + Math.abs(a[1] - b[1]) + Math.abs(a[2] - b[2]);
 
-/** A fabric that can be told from the skin, with two colours that can be told apart. */
+/** A random fabric that differs from the skin, with two colours that differ from each other. */
 export function fabric(random: Stream, skin: Tint, patterns: readonly Pattern[]): Fabric {
   let base = clothColour(random);
   for (let i = 0; i < 8 && difference(base, skin) < 150; i++) base = clothColour(random);
@@ -59,7 +60,7 @@ export function fabric(random: Stream, skin: Tint, patterns: readonly Pattern[])
   return { pattern, base, accent, period, shift };
 }
 
-/** Where the second colour of a fabric is. */
+/** Whether a point of a fabric has its second colour. */
 function accented({ pattern, period, shift }: Fabric, s: number, a: number, azimuth: number): boolean {
   const fraction = (v: number) => v - Math.floor(v);
   switch (pattern) {
@@ -89,7 +90,7 @@ function accented({ pattern, period, shift }: Fabric, s: number, a: number, azim
   }
 }
 
-/** The paint of a fabric, with folds: soft bands of light and shadow across the cloth. */
+/** The paint of a fabric, with folds, which are soft bands of light and shadow across the cloth. */
 export function cloth(f: Fabric, folds = 0.06): Paint {
   return (s, a, azimuth, out) => {
     const colour = accented(f, s, a, azimuth) ? f.accent : f.base;
@@ -101,7 +102,7 @@ export function cloth(f: Fabric, folds = 0.06): Paint {
   };
 }
 
-/** One colour all over. */
+/** A paint of one colour. */
 export function plain(colour: Tint): Paint {
   return (_s, _a, _azimuth, out) => {
     out[0] = colour[0];
@@ -111,12 +112,12 @@ export function plain(colour: Tint): Paint {
   };
 }
 
-/** Nothing up to `end` statures along the axis: another garment hangs over it. */
+/** `then` from `end` statures along the axis on, and a hole before that, where another garment covers it. */
 export function from(end: number, then: Paint): Paint {
   return (s, a, azimuth, out) => s >= end && then(s, a, azimuth, out);
 }
 
-/** `first` up to `end` statures along the axis, `then` behind it. */
+/** `first` up to `end` statures along the axis, and `then` after that. */
 export function until(end: number, first: Paint, then: Paint): Paint {
   return (s, a, azimuth, out) => (s < end ? first : then)(s, a, azimuth, out);
 }

@@ -5,12 +5,12 @@ import type { Person } from './person.js';
 import type { Shape, Tube } from './raster.js';
 import type { Vector } from './stance.js';
 
-/** Depth of a trunk by its breadth. */
+/** The depth of a trunk divided by its breadth. */
 const FLATNESS = 0.64;
 
 type Part = 'hips' | 'chest';
 
-/** All shapes of a dressed person; the order does not matter, depth decides. */
+/** All shapes of a dressed person. Their order does not matter, because the canvas compares depths. */
 export function figure(p: Person, body: Body, nod: number): Shape[] {
   const skin = plain(p.skin);
   return [
@@ -34,7 +34,7 @@ function tube(from: Vector, to: Vector, profile: readonly number[], paint: Paint
   return { kind: 'tube', from, to, profile, thick, round, yaw, girth, start, paint };
 }
 
-/** A tube of elliptic section, broader than deep: what is seen of it depends on where it faces. */
+/** A tube with an elliptic section that is broader than deep, so its visible width depends on the yaw. */
 function flatTube(
   body: Body,
   part: Part,
@@ -77,7 +77,7 @@ function trunk(p: Person, body: Body): Shape[] {
   const waist = hips * p.waist;
   const chest = Math.max(waist, 0.95 * p.shoulders * b);
   const coat = p.hem > 0.05;
-  // Tops are worn over what is below, or tucked in.
+  // Tops are worn over the bottom garment, or tucked in.
   const over = p.hem > 0 ? 0.004 : -0.006;
   const hem = 0.325 + p.hem;
   const end = between(neck, middle, (hem - 0.02) / 0.325);
@@ -127,7 +127,7 @@ function trunk(p: Person, body: Body): Shape[] {
   return shapes;
 }
 
-/** From the waist to where it ends between the legs, wide enough for both. */
+/** A skirt from the waist to its end between the legs, wide enough for both. */
 function skirt(p: Person, body: Body, hips: number, paint: Paint): Shape {
   const leg = (name: string) => between(joint(body, `right_${name}`), joint(body, `left_${name}`), 0.5);
   const [knee, ankle] = [leg('knee'), leg('ankle')];

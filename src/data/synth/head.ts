@@ -4,7 +4,7 @@ import type { Person } from './person.js';
 import type { Ball, Shape, Tube } from './raster.js';
 import type { Vector } from './stance.js';
 
-/** Head, face, ears, hair and cap. The face is painted on, the nose stands out, so that a profile can be told. */
+/** Head, face, ears, hair and cap. The face is painted on, but the nose protrudes, so that profiles can be recognised. */
 export function headShapes(p: Person, body: Body, nod: number): Shape[] {
   const { headCentre: centre, headRadii: radii } = body;
   const yaw = body.yaw.head;
@@ -21,7 +21,7 @@ export function headShapes(p: Person, body: Body, nod: number): Shape[] {
   const skin = solid(p.skin);
   const shapes: Shape[] = [
     ball(centre, radii, face(p, nod)),
-    // The jaw: narrower and lower than the skull.
+    // The jaw is narrower and lower than the skull.
     ball(at(0, 0.38, 0.16), scaled(0.78, 0.64), jaw(p, nod)),
     ball(at(0, 0.22 + nod, 1), scaled(0.19, 0.16), skin),
     ball(at(-1.02, 0.1, -0.05), scaled(0.2, 0.2), skin),
@@ -69,13 +69,13 @@ function face(p: Person, nod: number): BallPaint {
     const y = height - 0.8 * nod;
     let colour: Tint = p.skin;
     if (z > 0) {
-      const aside = Math.abs(x);
-      if (inside(aside - 0.37, y + 0.06, 0.16, 0.09))
-        colour = inside(aside - 0.37, y + 0.06, 0.085, 0.09) ? [34, 24, 22] : [240, 238, 234];
-      else if (inside(aside - 0.37, y + 0.27, 0.21, 0.05)) colour = brow;
-      else if (p.glasses && (inside(aside - 0.37, y + 0.06, 0.27, 0.2) || (aside < 0.3 && Math.abs(y + 0.08) < 0.05)))
+      const side = Math.abs(x);
+      if (inside(side - 0.37, y + 0.06, 0.16, 0.09))
+        colour = inside(side - 0.37, y + 0.06, 0.085, 0.09) ? [34, 24, 22] : [240, 238, 234];
+      else if (inside(side - 0.37, y + 0.27, 0.21, 0.05)) colour = brow;
+      else if (p.glasses && (inside(side - 0.37, y + 0.06, 0.27, 0.2) || (side < 0.3 && Math.abs(y + 0.08) < 0.05)))
         colour = mix(p.skin, [25, 25, 30], 0.75);
-      else if (inside(aside - 0.37, y + 0.06, 0.25, 0.16)) colour = shadow;
+      else if (inside(side - 0.37, y + 0.06, 0.25, 0.16)) colour = shadow;
     }
     if (p.hair === 'bald' && y < -0.3 && z < 0.5) colour = mix(p.skin, p.hairColour, 0.18);
     if (p.beard && y > 0.3 && z > -0.1) colour = stubble;
@@ -96,7 +96,7 @@ function jaw(p: Person, nod: number): BallPaint {
   };
 }
 
-/** Hair all over but the face: the line runs high at the front and falls to the nape at the back. */
+/** Hair everywhere except on the face. The hairline is high at the front and falls to the nape at the back. */
 function shell(colour: Tint, short: boolean): BallPaint {
   const nape = short ? 0.5 : 0.85;
   return (x, y, z, out) => {
@@ -119,7 +119,7 @@ function capped(colour: Tint): BallPaint {
   };
 }
 
-/** What hangs or is tied: long hair, ponytail, bun. */
+/** Hair that hangs or is tied: long hair, ponytail, bun. */
 function tails(
   p: Person,
   body: Body,

@@ -3,13 +3,13 @@ import { cloth, type Fabric, fabric, hsl, mix, plain, type Tint } from './fabric
 import type { Shape, Tube } from './raster.js';
 import type { Vector } from './stance.js';
 
-/** What one desk lamp looks like on all its pictures; lengths in its own height, about. */
+/** The look of one desk lamp in all its pictures. Lengths are in about its own height. */
 export interface Lamp {
-  /** The round foot: height, radius below and above, and the post of the hinge on it. */
+  /** The round foot: its height, its radii at the bottom and at the top, and the height of the hinge's post on it. */
   readonly foot: { readonly height: number; readonly below: number; readonly above: number; readonly post: number };
   readonly lower: number;
   readonly upper: number;
-  /** Half width of the arms, and the distance of a pair of rods; 0 for one rod. */
+  /** Half the width of the arms, and the distance between the two rods of an arm, or 0 for one rod. */
   readonly thickness: number;
   readonly apart: number;
   readonly shade: { readonly length: number; readonly profile: readonly number[] };
@@ -20,13 +20,13 @@ export interface Lamp {
   readonly glow: Tint;
 }
 
-/** How a lamp is bent and turned at one moment; angles in radians from straight up, in the plane of its arms. */
+/** How a lamp is bent and turned at one moment. Angles are in radians from straight up, in the plane of its arms. */
 export interface Bend {
-  /** Where the arms' plane points: 0 to the right of the picture, π/2 to the viewer. */
+  /** The direction of the arms' plane: 0 to the right of the picture, π/2 towards the viewer. */
   readonly turn: number;
   readonly lower: number;
   readonly upper: number;
-  /** Where the light goes. */
+  /** The direction of the light. */
   readonly head: number;
   /** The head's turn out of the plane. */
   readonly pan: number;
@@ -34,16 +34,16 @@ export interface Bend {
   readonly pitch: number;
 }
 
-/** What is seen of a lamp from one side. */
+/** The shapes and joints of a lamp as the camera sees them. */
 export interface SeenLamp {
   readonly shapes: readonly Shape[];
-  /** Joints in the camera's space; a bulb that is not turned away is before its shade. */
+  /** Joints in the camera's space. A bulb that is not turned away is in front of its shade. */
   readonly joints: Readonly<Record<string, Vector>>;
 }
 
 const PATTERNS = ['plain', 'plain', 'plain', 'stripes', 'stripes', 'pinstripes', 'plaid', 'dots'] as const;
 
-/** A lamp, a pure function of seed and identity. */
+/** A lamp as a pure function of seed and identity. */
 export function lamp(seed: number, identity: number): Lamp {
   const random = stream(seed, identity, 3);
   const below = random.uniform(0.17, 0.23);
@@ -79,7 +79,7 @@ export function lamp(seed: number, identity: number): Lamp {
   };
 }
 
-/** Bends a lamp so that its head stays above the ground. */
+/** A random bend of a lamp that keeps its head above the ground. */
 export function bend(random: Stream, l: Lamp): Bend {
   const lower = random.uniform(-0.75, 0.35);
   const pan = random.normal(0, 0.22);
@@ -101,11 +101,11 @@ export function bend(random: Stream, l: Lamp): Bend {
 
 const plus = (a: Vector, b: Vector, k = 1): Vector => [a[0] + k * b[0], a[1] + k * b[1], a[2] + k * b[2]];
 
-/** The lamp's shapes and joints in the camera's space: x right, y down, z to the viewer; the foot's underside at 0. */
+/** The lamp's shapes and joints in the camera's space: x right, y down, z towards the viewer, and the foot's underside at 0. */
 export function seenLamp(l: Lamp, b: Bend): SeenLamp {
   const [cosT, sinT] = [Math.cos(b.turn), Math.sin(b.turn)];
   const [cosP, sinP] = [Math.cos(b.pitch), Math.sin(b.pitch)];
-  /** Camera's axes for a direction given as forward and sideways of the arms, and down. */
+  /** Converts a direction, given as forward and sideways of the arms and down, to the camera's axes. */
   const turned = (forward: number, down: number, sideways = 0): Vector => {
     const x = forward * cosT - sideways * sinT;
     const z = forward * sinT + sideways * cosT;
@@ -121,7 +121,7 @@ export function seenLamp(l: Lamp, b: Bend): SeenLamp {
   const mouth = plus(head, axis, l.shade.length);
   const rim = l.shade.profile.at(-1) as number;
   const { below, above } = l.foot;
-  // The foot's edges and the rim are circles, seen as ellipses: their joints are the ends, where the outline turns.
+  // The foot's edges and the rim are circles that appear as ellipses. Their joints are the ends of the ellipses.
   const across = ([x, y]: Vector): Vector => {
     const length = Math.hypot(x, y) || 1;
     return [y / length, -x / length, 0];
@@ -166,7 +166,7 @@ function tube(
   return { kind: 'tube', from, to, profile, thick, round, yaw: 0, girth, start: 0, paint };
 }
 
-/** A disc whose axis is [x, y, z], seen as an ellipse; `near` brings it before what it closes. */
+/** A disc with the axis [x, y, z], which appears as an ellipse. `near` moves it in front of the tube that it closes. */
 function disc(at: Vector, [x, y, z]: Vector, radius: number, paint: Tube['paint'], near: number): Tube {
   const flat = Math.hypot(x, y) || 1;
   const step: Vector = [(1e-3 * x) / flat, (1e-3 * y) / flat, 0];
@@ -174,7 +174,7 @@ function disc(at: Vector, [x, y, z]: Vector, radius: number, paint: Tube['paint'
   return tube(plus(centre, step, -1), plus(centre, step), [radius, radius], paint, [Math.abs(z), Math.abs(z)], 0.02);
 }
 
-/** How far behind everything else the foot is drawn: its upper side is a disc, on whose middle the post stands. */
+/** How far behind everything else the foot is drawn. Its upper side is a disc, and the post stands in the middle of it. */
 const BEHIND = -2;
 
 function foot(l: Lamp, top: Vector, sinPitch: number): Shape[] {
@@ -189,11 +189,12 @@ function foot(l: Lamp, top: Vector, sinPitch: number): Shape[] {
 }
 
 /** One rod, or two side by side, between two joints. */
-function arm(l: Lamp, from: Vector, to: Vector, apart: number, aside: Vector = [0, 0, 0]): Shape[] {
+function arm(l: Lamp, from: Vector, to: Vector, apart: number, sideways: Vector = [0, 0, 0]): Shape[] {
   const paint = plain(l.metal);
   const profile = [l.thickness, l.thickness];
   if (!apart) return [tube(from, to, profile, paint)];
-  return [1, -1].map((s) => tube(plus(from, aside, (s * apart) / 2), plus(to, aside, (s * apart) / 2), profile, paint));
+  const shifted = (point: Vector, s: number) => plus(point, sideways, (s * apart) / 2);
+  return [1, -1].map((s) => tube(shifted(from, s), shifted(to, s), profile, paint));
 }
 
 function knob(l: Lamp, centre: Vector): Shape {

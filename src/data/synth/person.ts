@@ -5,13 +5,13 @@ export type Hair = 'bald' | 'short' | 'bob' | 'long' | 'ponytail' | 'bun';
 export type Bottom = 'trousers' | 'jeans' | 'shorts' | 'skirt' | 'leggings';
 export type Bag = 'none' | 'backpack' | 'shoulder';
 
-/** Body and clothes of one identity: the same on all of its pictures. Lengths are in statures. */
+/** The body and clothes of one identity, which are the same in all of its pictures. Lengths are in statures. */
 export interface Person {
-  /** Breadth of the body, 1 on average. */
+  /** The breadth of the body, 1 on average. */
   readonly build: number;
   readonly shoulders: number;
   readonly hips: number;
-  /** Waist by hips. */
+  /** The width of the waist divided by that of the hips. */
   readonly waist: number;
   readonly legs: number;
   readonly head: number;
@@ -20,10 +20,10 @@ export interface Person {
   readonly hairColour: Tint;
   readonly beard: boolean;
   readonly glasses: boolean;
-  /** Colour of a cap, if one is worn. */
+  /** The colour of the cap, if the person wears one. */
   readonly cap: Tint | undefined;
   readonly top: Fabric;
-  /** Length of the sleeves: 0 none, 1 to the elbow, 2 to the wrist. */
+  /** The length of the sleeves: 0 for none, 1 to the elbow, 2 to the wrist. */
   readonly sleeves: number;
   /** How far the top hangs below the hip joints. */
   readonly hem: number;
@@ -70,7 +70,7 @@ function bottomFabric(random: Stream, skin: Tint, kind: Bottom): Fabric {
   );
 }
 
-/** The person of an identity number; a pure function of both arguments. */
+/** The person with an identity number, as a pure function of both arguments. */
 export function person(seed: number, identity: number): Person {
   const random = stream(seed, identity, 1);
   const skin = mix(random.pick(SKINS), random.pick(SKINS), random.uniform(0, 0.3));

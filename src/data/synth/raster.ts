@@ -2,35 +2,35 @@ import type { Paint } from './fabric.js';
 import type { Vector } from './stance.js';
 
 /**
- * A limb or garment: a rounded tube between two points of the camera's space (x right, y down, z to the viewer;
+ * A limb or garment: a rounded tube between two points of the camera's space (x right, y down, z towards the viewer, in
  * statures).
  */
 export interface Tube {
   readonly kind: 'tube';
   readonly from: Vector;
   readonly to: Vector;
-  /** Half widths as seen, evenly spaced from end to end. */
+  /** Visible half widths, evenly spaced from end to end. */
   readonly profile: readonly number[];
-  /** Thickness towards the viewer by half width. */
+  /** The thickness towards the viewer, as a multiple of the half width. */
   readonly thick: number;
-  /** How far the ends bulge, by half width: 0 is cut straight, 1 a half sphere. */
+  /** How far the ends bulge, as multiples of the half width: 0 is a straight cut, 1 a half sphere. */
   readonly round: readonly [number, number];
-  /** Where the body's front points, about the vertical: 0 to the viewer, positive to the right of the picture. */
+  /** The angle about the vertical that the body's front faces: 0 towards the viewer, positive to the right of the picture. */
   readonly yaw: number;
-  /** Radius that turns azimuths into lengths for patterns. */
+  /** The radius by which azimuths are converted to lengths for patterns. */
   readonly girth: number;
-  /** Where patterns begin along the axis, in statures. */
+  /** The position on the pattern at the beginning of the axis, in statures. */
   readonly start: number;
   readonly paint: Paint;
 }
 
 /**
- * A head, a hand, a knot of hair: an ellipsoid. Its paint gets the direction from its centre, in the head's own axes.
+ * An ellipsoid, for heads, hands and knots of hair. Its paint gets the direction from the centre, in the head's own axes.
  */
 export interface Ball {
   readonly kind: 'ball';
   readonly centre: Vector;
-  /** Half extents: across, up and down, front to back. */
+  /** Half extents: horizontally, vertically, front to back. */
   readonly radii: Vector;
   readonly yaw: number;
   /** x to the person's left, y down, z to the front, all within the unit sphere. */
@@ -39,17 +39,17 @@ export interface Ball {
 
 export type Shape = Tube | Ball;
 
-/** Where light comes from, as seen from the figure, and how much comes from everywhere. */
+/** The direction to the light, as seen from the figure, and the share of light that comes from everywhere. */
 export interface Light {
   readonly direction: Vector;
   readonly ambient: number;
 }
 
-/** A picture of shapes with depth, `samples`² samples a pixel. */
+/** A picture of shapes with depth, with `samples`² samples per pixel. */
 export class Canvas {
   readonly columns: number;
   readonly rows: number;
-  /** Nearness to the viewer in statures; −∞ where no shape is. */
+  /** The nearness to the viewer in statures; −∞ where there is no shape. */
   readonly depth: Float32Array;
   readonly colour: Float32Array;
   readonly #out = new Float64Array(3);
@@ -75,14 +75,14 @@ export class Canvas {
     else this.#ball(shape);
   }
 
-  /** Nearness of what is seen at a point of the camera's space. */
+  /** The nearness of the visible surface at a point of the camera's space. */
   depthAt([x, y]: Vector): number {
     const column = Math.round((this.left + this.scale * x + 0.5) * this.samples - 0.5);
     const row = Math.round((this.top + this.scale * y + 0.5) * this.samples - 0.5);
     return this.depth[row * this.columns + column] ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Rows and columns that a box of the camera's space touches. */
+  /** The rows and columns that a box of the camera's space touches. */
   #window(x0: number, y0: number, x1: number, y1: number): [number, number, number, number] {
     const column = (x: number) => (this.left + this.scale * x + 0.5) * this.samples - 0.5;
     const row = (y: number) => (this.top + this.scale * y + 0.5) * this.samples - 0.5;
@@ -94,11 +94,11 @@ export class Canvas {
     ];
   }
 
-  /** The colour in `#out`, lit, where nothing nearer is. */
+  /** Writes the colour in `#out`, lit, and the depth of a sample. */
   #put(at: number, z: number, nx: number, ny: number, nz: number): void {
     const { direction, ambient } = this.light;
     const lit = Math.max(0, nx * direction[0] + ny * direction[1] + nz * direction[2]);
-    // The last factor darkens rims, where less of the sky is seen.
+    // The last factor darkens rims, which see less of the sky.
     const shade = (ambient + (1 - ambient) * lit) * (0.78 + 0.22 * nz);
     this.depth[at] = z;
     for (let c = 0; c < 3; c++) this.colour[3 * at + c] = (this.#out[c] as number) * shade;
@@ -109,7 +109,7 @@ export class Canvas {
     const [dx, dy, dz] = [to[0] - from[0], to[1] - from[1], to[2] - from[2]];
     const flat = Math.hypot(dx, dy);
     const length = Math.hypot(flat, dz);
-    // An axis towards the viewer is seen as its end alone.
+    // Of an axis towards the viewer only the end is visible.
     const [ux, uy] = flat > 1e-6 ? [dx / flat, dy / flat] : [0, 1];
     const [first = 0, last = 0] = [profile[0], profile.at(-1)];
     const segments = profile.length - 1;
@@ -140,10 +140,10 @@ export class Canvas {
           beyond = Math.max(0, along - flat) / (radius * (round[1] || 1));
           t = 1;
         } else {
-          const place = t * segments;
-          const i = Math.min(segments - 1, Math.floor(place));
+          const position = t * segments;
+          const i = Math.min(segments - 1, Math.floor(position));
           const low = profile[i] as number;
-          radius = low + (place - i) * ((profile[i + 1] as number) - low);
+          radius = low + (position - i) * ((profile[i + 1] as number) - low);
         }
         const u = across / radius;
         const q = 1 - u * u - beyond * beyond;

@@ -1,15 +1,17 @@
 import type { Stream } from '../random.js';
 
-/** A direction or place in the body: x to the person's left, y down, z forward. */
+/** A direction or point in the body: x to the person's left, y down, z forward. */
 export type Vector = readonly [x: number, y: number, z: number];
 
-/** Angles in radians. */
+/** The angles of an arm in radians. */
 export interface Arm {
-  /** Forward swing of the upper arm, and how far it is lifted to the side. */
+  /** The forward swing of the upper arm. */
   readonly swing: number;
+  /** How far the upper arm is lifted to the side. */
   readonly spread: number;
-  /** Bend of the elbow, and where the forearm then goes: x outward, y down, z forward. */
+  /** The bend of the elbow. */
   readonly elbow: number;
+  /** The direction in which the elbow bends the forearm: x outward, y down, z forward. */
   readonly towards: Vector;
 }
 
@@ -21,11 +23,13 @@ export interface Leg {
 
 /** How a person stands at one moment. */
 export interface Stance {
-  /** Of the spine: forward, and to the person's left. */
+  /** The lean of the spine forward. */
   readonly lean: number;
+  /** The lean of the spine to the person's left. */
   readonly sway: number;
-  /** Turn of the shoulders against the hips, and of the head against the shoulders. */
+  /** The turn of the shoulders relative to the hips. */
   readonly twist: number;
+  /** The turn of the head relative to the shoulders. */
   readonly turn: number;
   readonly nod: number;
   readonly leftArm: Arm;
@@ -82,7 +86,7 @@ const waving: ArmMaker = (r) => ({
   elbow: r.uniform(1, 1.7),
   towards: UP,
 });
-const aside: ArmMaker = (r) => ({
+const abducted: ArmMaker = (r) => ({
   swing: r.normal(0, 0.15),
   spread: r.uniform(0.5, 1.1),
   elbow: r.uniform(0.05, 0.4),
@@ -107,7 +111,7 @@ const pumping: ArmMaker = (r, swing) => ({
   towards: [-0.3, -0.2, 1],
 });
 
-/** What the arms do, right and left; common ones are listed more often. */
+/** Gestures of the right and the left arm. Common ones are listed more often. */
 const GESTURES: readonly (readonly [ArmMaker, ArmMaker])[] = [
   [relaxed, relaxed],
   [relaxed, relaxed],
@@ -121,12 +125,12 @@ const GESTURES: readonly (readonly [ArmMaker, ArmMaker])[] = [
   [raised, raised],
   [relaxed, raised],
   [waving, relaxed],
-  [aside, aside],
+  [abducted, abducted],
   [pointing, relaxed],
   [crossed, crossed],
 ];
 
-/** Draws one: standing, walking or running, with the arms doing something. */
+/** A random stance: standing, walking or running, with a gesture of the arms. */
 export function stance(random: Stream): Stance {
   const kind = random.uniform();
   const gesture = random.pick(GESTURES);

@@ -3,7 +3,7 @@ import { parseJson } from '../../../src/data/json.js';
 import { keypointPictures } from '../../../src/data/keypoints.js';
 import { type NamedPose, poseNamed } from '../../../src/data/named-pose.js';
 import { parsePose, parsePoses } from '../../../src/data/pose-json.js';
-import { decodeText, MOST_BYTES } from '../../../src/data/text.js';
+import { decodeText, MAX_BYTES } from '../../../src/data/text.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import type { Skeleton } from '../../../src/pose/skeleton.js';
 
@@ -49,14 +49,14 @@ export function sortFiles(files: readonly File[]): Given {
 const isTable = (file: File) => /\.csv$/i.test(file.name);
 
 /** No more of a file is read than tells that it is too large. */
-const text = async (file: File, what: string, most = MOST_BYTES.text) =>
+const text = async (file: File, what: string, most = MAX_BYTES.text) =>
   decodeText(new Uint8Array(await file.slice(0, most + 1).arrayBuffer()), file.name, what, most);
 
 const json = async (file: File) =>
   parseJson(await text(file, 'poses'), file.name, `cannot read the poses ${file.name}`);
 
 const tableOf = async (file: File, skeleton: Skeleton, onNote?: OnNote) =>
-  parseAnnotations(await text(file, 'annotation table', MOST_BYTES.table), file.name, skeleton, { onNote });
+  parseAnnotations(await text(file, 'annotation table', MAX_BYTES.table), file.name, skeleton, { onNote });
 
 /** Told what was made of a file that its author should know. */
 export type OnNote = (text: string) => void;

@@ -9,7 +9,7 @@ import type { Drawn, Session } from './session.js';
 import { thumbnails } from './thumbnails.js';
 
 /** Longest side of a picture to work on; the model's are smaller by far. */
-const MOST_PIXELS = 1600;
+const MAX_PIXELS = 1600;
 
 /**
  * Takes a picture as the person. Its joints come from `poses`, or from the visitor's clicks. `UsageError` when picture or joints
@@ -18,7 +18,7 @@ const MOST_PIXELS = 1600;
 export async function usePicture(page: Element, session: Session, file: File, poses: File | undefined): Promise<void> {
   const { frame } = session;
   if (!frame) throw new UsageError('wait until the model is loaded, then give the picture once more');
-  const { image, scale } = await visitorsPicture(file, MOST_PIXELS);
+  const { image, scale } = await visitorsPicture(file, MAX_PIXELS);
   let named: NamedPose;
   if (poses) {
     const found = await poseOfPicture(poses, file.name, frame.skeleton, (text) => session.voice.note(text));

@@ -1,6 +1,6 @@
 import { ParameterStorage } from '../../../src/autograd/storage.js';
 import { open } from '../../../src/browser.js';
-import { explained } from '../../../src/data/file-kind.js';
+import { withFileKind } from '../../../src/data/file-kind.js';
 import { fromTensor } from '../../../src/data/image.js';
 import { SYNTH_OBJECTS } from '../../../src/data/synth-object.js';
 import type { Engine } from '../../../src/gpu/engine.js';
@@ -90,7 +90,7 @@ function checkpointOf(bytes: Uint8Array, name: string): Checkpoint {
   try {
     return fromCheckpoint(bytes, name);
   } catch (error) {
-    throw explained(error, bytes, name, 'not a checkpoint of pose-gan');
+    throw withFileKind(error, bytes, name, 'not a checkpoint of pose-gan');
   }
 }
 

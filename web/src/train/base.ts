@@ -1,4 +1,4 @@
-import { explained } from '../../../src/data/file-kind.js';
+import { withFileKind } from '../../../src/data/file-kind.js';
 import { PLACES } from '../../../src/data/synth/backdrop.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { type Checkpoint, fromCheckpoint } from '../../../src/model/checkpoint.js';
@@ -55,7 +55,7 @@ function checkpointOf({ bytes, name }: RunFile): Checkpoint {
   try {
     return fromCheckpoint(bytes, name);
   } catch (error) {
-    throw explained(error, bytes, name, 'not a checkpoint of pose-gan');
+    throw withFileKind(error, bytes, name, 'not a checkpoint of pose-gan');
   }
 }
 

@@ -1,7 +1,7 @@
 import type { DataSource } from '../../../src/data/dataset.js';
 import { filesSource, type StoredFile } from '../../../src/data/files-source.js';
 import { brokenImage, HEADER_BYTES, parseHeader, wholeHeader } from '../../../src/data/image-header.js';
-import { decodeText, MOST_BYTES } from '../../../src/data/text.js';
+import { decodeText, MAX_BYTES } from '../../../src/data/text.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { decodePicture } from '../picture.js';
 import type { DroppedFile } from './protocol.js';
@@ -15,7 +15,7 @@ const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer());
 
 function droppedFile(file: File): StoredFile {
   return {
-    text: async (path, what) => decodeText(await read(path, () => bytesOf(file)), path, what, MOST_BYTES.table),
+    text: async (path, what) => decodeText(await read(path, () => bytesOf(file)), path, what, MAX_BYTES.table),
     header: (path) =>
       named(path, async () => {
         const start = await read(path, () => bytesOf(file.slice(0, HEADER_BYTES)));
