@@ -95,5 +95,7 @@ test('a drawn dataset is not drawn over unless that is asked for, and the same s
   expect(existsSync(join(folder, 'toy-dataset/test/0002_c1s1_000001_01.png'))).toBe(true);
   expect(() => writeSynthDataset({ ...options, name: '../x' })).toThrow(/cannot be the name/);
   expect(() => writeSynthDataset({ ...options, name: 'new', imagesPerIdentity: 1 })).toThrow(/at least 2/);
-  expect(() => writeSynthDataset({ ...options, name: 'new', trainIdentities: 9999 })).toThrow(/can number at most 9999/);
+  expect(() => writeSynthDataset({ ...options, name: 'new', trainIdentities: 9999 })).toThrow(
+    /can number at most 9999/,
+  );
 });

@@ -165,7 +165,10 @@ describe('files of pose estimators', () => {
     [[{ image_id: 1, keypoints: triples(COCO).slice(3) }], /keypoints has 16 keypoints/],
     [[{ keypoints: [[1, 2], [3]] }], /keypoints has \[3\]; \[x, y\] and \[x, y, confidence\] are possible/],
     [[{ keypoints: { x: [1], y: [1, 2] } }], /must have as many x as y/],
-    [Array(33).fill({ x: 0.5, y: 0.5, z: 0, visibility: 1 }), /MediaPipe’s landmarks, which are fractions of the picture/],
+    [
+      Array(33).fill({ x: 0.5, y: 0.5, z: 0, visibility: 1 }),
+      /MediaPipe’s landmarks, which are fractions of the picture/,
+    ],
     [{ poseLandmarks: Array(33).fill({ x: 0.5, y: 0.5, z: 0 }) }, /MediaPipe’s landmarks/],
   ])('%j is refused', (json, message) => {
     expect(() => read(json)).toThrow(message);

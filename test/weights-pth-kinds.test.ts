@@ -236,11 +236,7 @@ describe('zip files', () => {
   });
 
   test.each<[string, Uint8Array, RegExp]>([
-    [
-      'a flipped bit of a weight',
-      changed([last + 5, [0x17]]),
-      /data\/0 does not match its checksum: it is damaged/,
-    ],
+    ['a flipped bit of a weight', changed([last + 5, [0x17]]), /data\/0 does not match its checksum: it is damaged/],
     ['a flipped bit of the pickle', changed([40 + 4, [0x17]]), /data\.pkl does not match its checksum/],
     ['another checksum', changed([second + 16, u32(7)]), /two headers differ/],
     ['another size', changed([second + 24, u32(20)]), /stores 24 bytes and claims 20/],
