@@ -13,7 +13,7 @@ import { nd } from '../src/kernels/oracle.js';
 import { Parameters } from '../src/model/blocks.js';
 import { fromCheckpoint, type Nets, toCheckpoint, weightsOf } from '../src/model/checkpoint.js';
 import { type ConfigOptions, modelConfig } from '../src/model/config.js';
-import { discriminator, judged } from '../src/model/discriminator.js';
+import { discriminator, discriminatorInput } from '../src/model/discriminator.js';
 import { generator } from '../src/model/generator.js';
 import { pairInputs } from '../src/model/inputs.js';
 import { generatorParameters } from '../src/model/pairs.js';
@@ -31,7 +31,11 @@ function build(options: ConfigOptions = recipe): Nets {
   const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
   const inputs = pairInputs(config, 1, new Random(1), false);
   const { image } = generator(new Parameters(nets.generator, 1), config, inputs);
-  discriminator(new Parameters(nets.discriminator, 1), config, judged({ ...inputs, image: input('y', image.shape) }));
+  discriminator(
+    new Parameters(nets.discriminator, 1),
+    config,
+    discriminatorInput({ ...inputs, image: input('y', image.shape) }),
+  );
   return nets;
 }
 
@@ -200,8 +204,8 @@ test('what does not fit is listed, with shapes and advice', () => {
   }
   expect(message).toContain('run/x.safetensors');
   expect(message).toContain('generator.pose.0.weight [2, 18, 3, 3] is missing');
-  expect(message).toContain('generator.appearance.0.gamma is [3], the model needs [2]');
-  expect(message).toContain('generator.extra has no place');
+  expect(message).toContain('generator.appearance.0.gamma is [3], but the model needs [2]');
+  expect(message).toContain('generator.extra is not a parameter');
   expect(message).toMatch(/Build the model from the checkpoint/);
 
   const wide = build({ ...recipe, width: 1 / 16 });
@@ -237,7 +241,9 @@ test.each([
 test('a configuration that makes no model is an error that names the file', () => {
   for (const change of [{ height: 7 }, { deformedLevels: 2.5 }, { encoder: Array(30).fill(2) }]) {
     const bytes = edited(file(), { config: JSON.stringify({ ...info.config, ...change }) });
-    expect(() => generatorParameters(fromCheckpoint(bytes, 'x'))).toThrow(/^x: its configuration/);
+    expect(() => generatorParameters(fromCheckpoint(bytes, 'x'))).toThrow(
+      /^x: no model can be built from its configuration/,
+    );
   }
 });
 

@@ -3,7 +3,7 @@ import { Random } from '../src/kernels/dropout/random.js';
 import { Parameters } from '../src/model/blocks.js';
 import { toCheckpoint } from '../src/model/checkpoint.js';
 import type { ModelConfig } from '../src/model/config.js';
-import { discriminator, judged } from '../src/model/discriminator.js';
+import { discriminator, discriminatorInput } from '../src/model/discriminator.js';
 import { generator } from '../src/model/generator.js';
 import { pairInputs } from '../src/model/inputs.js';
 import { toStateFile } from '../src/model/training-state.js';
@@ -14,7 +14,7 @@ function made(config: ModelConfig) {
   const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
   const inputs = pairInputs(config, 1, new Random(0), false);
   generator(new Parameters(nets.generator, 3), config, inputs);
-  discriminator(new Parameters(nets.discriminator, 3), config, judged({ ...inputs, image: inputs.source }));
+  discriminator(new Parameters(nets.discriminator, 3), config, discriminatorInput({ ...inputs, image: inputs.source }));
   const values = (set: ParameterSet) => new Map(set.names.map((name) => [name, set.initial(name)]));
   return { nets, weights: { generator: values(nets.generator), discriminator: values(nets.discriminator) } };
 }

@@ -3,7 +3,7 @@ import { input, ParameterSet } from '../src/autograd/leaves.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { Parameters } from '../src/model/blocks.js';
 import { type Ablation, type ModelConfig, modelConfig, type Preset, type Size } from '../src/model/config.js';
-import { discriminator, judged } from '../src/model/discriminator.js';
+import { discriminator, discriminatorInput } from '../src/model/discriminator.js';
 import { generator } from '../src/model/generator.js';
 import { glorotUniform } from '../src/model/init.js';
 import { trainingStep } from '../src/model/training.js';
@@ -27,7 +27,7 @@ function build(c: ModelConfig) {
   const d = new Parameters(new ParameterSet('discriminator'), 1);
   const inputs = inputsOf(c);
   const { image } = generator(g, c, inputs);
-  return { g, d, inputs, image, logits: discriminator(d, c, judged({ ...inputs, image })) };
+  return { g, d, inputs, image, logits: discriminator(d, c, discriminatorInput({ ...inputs, image })) };
 }
 
 describe('parameter counts of the released code (spec §4)', () => {

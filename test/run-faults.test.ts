@@ -7,7 +7,7 @@ import type { Dataset } from '../src/data/dataset.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { DeviceLostError } from '../src/gpu/errors.js';
 import { modelConfig } from '../src/model/config.js';
-import { RETRIES, withRecovery } from '../src/model/recovery.js';
+import { MAX_RETRIES, withRecovery } from '../src/model/recovery.js';
 import { listCheckpoints } from '../src/node/checkpoint-files.js';
 import { openDataset } from '../src/node/dataset.js';
 import { type RunOptions, trainRun } from '../src/node/run.js';
@@ -150,17 +150,17 @@ test('losses count in a row: what was saved in between begins the count anew', a
       () => {},
     ),
   ).rejects.toThrow(DeviceLostError);
-  expect(attempts).toBe(RETRIES + 1);
+  expect(attempts).toBe(MAX_RETRIES + 1);
   attempts = 0;
   const result = await withRecovery(
     async (saved) => {
-      if (++attempts > 3 * RETRIES) return 'done';
+      if (++attempts > 3 * MAX_RETRIES) return 'done';
       saved();
       return lost();
     },
     () => {},
   );
-  expect([result, attempts]).toEqual(['done', 3 * RETRIES + 1]);
+  expect([result, attempts]).toEqual(['done', 3 * MAX_RETRIES + 1]);
   await expect(
     withRecovery(
       () => Promise.reject(new Error('other')),

@@ -122,7 +122,7 @@ describe('the loop', () => {
     await iterate(trainer, {
       batch: async () => ({}) as never,
       more: () => trainer.step < 7,
-      kept: (step) => step === 2,
+      logged: (step) => step === 2,
       onLosses: (step, { reconstruction }) => told.push(step === reconstruction ? step : Number.NaN),
       after: (step) => (step % 3 ? undefined : async () => void due.push([step, told.length])),
     });
@@ -141,7 +141,7 @@ describe('the loop', () => {
     const run = iterate(trainer, {
       batch: async () => ({}) as never,
       more: () => trainer.step < 20,
-      kept: () => false,
+      logged: () => false,
       onLosses: (step) => told.push(step),
       after: () => undefined,
     });
@@ -154,13 +154,13 @@ describe('the loop', () => {
   test.each([
     ['a row', (step: number) => step === 4, false],
     ['what is due', () => false, true],
-  ])('ends before %s when a parameter is not a number, though every loss is', async (_, kept, dueThen) => {
+  ])('ends before %s when a parameter is not a number, though every loss is', async (_, logged, dueThen) => {
     const trainer = counting(() => 1, 4);
     const told: number[] = [];
     const run = iterate(trainer, {
       batch: async () => ({}) as never,
       more: () => trainer.step < 20,
-      kept,
+      logged,
       onLosses: (step) => told.push(step),
       after: (step) => (dueThen && step === 4 ? async () => void told.push(-1) : undefined),
     });

@@ -10,7 +10,7 @@ import { padChannels, slice } from '../kernels/slice/slice.js';
 import type { BlockOrder, ModelConfig } from './config.js';
 import { glorotUniform } from './init.js';
 
-/** What a block of a network is made of. */
+/** The layers of a block of a network. */
 export interface BlockOptions {
   readonly kind: 'conv' | 'up';
   readonly channels: number;
@@ -21,12 +21,12 @@ export interface BlockOptions {
   readonly slope: number;
   readonly norm: boolean;
   readonly bias: boolean;
-  /** Activation before the convolution (order `pre`) or after the norm (order `post`); the first and last blocks may have none. */
+  /** Whether there is an activation, before the convolution (order `pre`) or after the norm (order `post`). */
   readonly activation: boolean;
   readonly dropout?: { readonly random: Random; readonly rate: number };
 }
 
-/** Makes the parameters of networks, and finds them again when a network is built a second time on the same set. */
+/** Creates the parameters of networks, and returns the existing ones if a network is built a second time on the same set. */
 export class Parameters {
   constructor(
     readonly set: ParameterSet,
@@ -37,7 +37,7 @@ export class Parameters {
     return this.set.names.includes(name) ? this.set.get(name) : this.set.add(name, shape, init);
   }
 
-  /** A convolution kernel in device layout, Glorot-uniform. */
+  /** A convolution kernel in device layout with Glorot-uniform initial values. */
   kernel(name: string, shape: readonly [number, number, number, number]): Tensor {
     return this.get(name, shape, glorotUniform(this.seed, `${this.set.name}/${name}`, shape));
   }
@@ -48,10 +48,10 @@ function activate(x: Tensor, slope: number): Tensor {
 }
 
 /**
- * A convolution to an image's three channels makes a fourth with zero weights, which is dropped: kernels for whole vec4s
- * take much less time for four channels than others for three.
+ * A convolution to an image's three channels computes a fourth with zero weights, which is dropped. Kernels that use vec4
+ * take much less time for four channels than other kernels take for three.
  */
-function fourAtATime(
+function padToFourChannels(
   channels: number,
   w: Tensor,
   bias: Tensor | undefined,
@@ -61,7 +61,7 @@ function fourAtATime(
   return slice(convolve(padChannels(w, 0, 4), bias && padChannels(bias, 0, 4)), 0, 3);
 }
 
-/** One block, `conv → norm → (dropout) → activation` or `activation → conv → norm → (dropout)` (spec §4). */
+/** One block: `conv → norm → (dropout) → activation` or `activation → conv → norm → (dropout)` (spec §4). */
 export function block(
   parameters: Parameters,
   name: string,
@@ -78,7 +78,7 @@ export function block(
   );
   const bias = o.bias ? parameters.get(`${name}.bias`, [o.channels], () => 0) : undefined;
   const convolve = up ? convTranspose2d : conv2d;
-  let y = fourAtATime(o.channels, w, bias, (w, bias) => convolve(x, w, { stride: o.stride, pad: o.pad, bias }));
+  let y = padToFourChannels(o.channels, w, bias, (w, bias) => convolve(x, w, { stride: o.stride, pad: o.pad, bias }));
   if (o.norm) {
     const shape = config.norm.mode === 'channel' ? [o.channels] : [1];
     const gamma = parameters.get(`${name}.gamma`, shape, () => 1);
@@ -89,7 +89,7 @@ export function block(
   return o.order === 'post' && o.activation ? activate(y, o.slope) : y;
 }
 
-/** A stack of convolutions, the first of stride `firstStride`; every level's output. Used by encoders and discriminator. */
+/** The outputs of all levels of a stack of convolutions, which encoders and the discriminator use. Later convolutions have stride 2. */
 export function stack(
   parameters: Parameters,
   name: string,

@@ -33,19 +33,19 @@ export interface Nets {
 }
 export type Net = keyof Nets;
 
-/** What a checkpoint knows about itself. */
+/** The metadata of a checkpoint. */
 export interface CheckpointInfo {
   readonly config: ModelConfig;
-  /** What the configuration was made from, as far as it was made from a preset. */
+  /** The options from which the configuration was made, if it was made from a preset. */
   readonly recipe: ConfigOptions;
   readonly skeleton: Skeleton;
-  /** Iterations done. */
+  /** The number of iterations done. */
   readonly step: number;
-  /** Seed of initial weights, dropout and noise. */
+  /** The seed of initial weights, dropout and noise. */
   readonly seed: number;
   /** The features that the losses compared. */
   readonly features: Features;
-  /** Version of this library that wrote it. */
+  /** The version of this library that wrote it. */
   readonly library: string;
 }
 
@@ -53,9 +53,9 @@ export interface Checkpoint {
   /** The file's name, for errors. */
   readonly name: string;
   readonly info: CheckpointInfo;
-  /** Identifies the weights: their training state carries the same. */
+  /** Identifies the weights. Their training state has the same fingerprint. */
   readonly fingerprint: string;
-  /** Tensors in PyTorch layouts, `generator.appearance.0.weight`, `discriminator.0.weight`, … */
+  /** Tensors in PyTorch layouts by name: `generator.appearance.0.weight`, `discriminator.0.weight`, … */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
@@ -66,7 +66,7 @@ export const CHECKPOINT: Kind = [
   (v) => OBJECT[1](v) && OBJECT[1]((v as Checkpoint).info),
 ];
 const WEIGHTS = /* @__PURE__ */ mapOf(F32);
-/** The weights of both networks, alone or with all else of a training state. */
+/** The weights of both networks, alone or with the rest of a training state. */
 export const VALUES: Kinds = {
   generator: WEIGHTS,
   discriminator: WEIGHTS,
@@ -89,25 +89,25 @@ const INFO: Kinds = {
   'library?': STRING,
 };
 
-/** What a file of this kind says in its metadata under `format`. */
+/** The value of `format` in the metadata of a checkpoint. */
 const FORMAT = 'webgpu-pose-gan checkpoint';
-/** What a configuration can be made from. */
+/** The options from which a configuration can be made. */
 const RECIPE = ['preset', 'size', 'ablation', 'width'];
-/** Raised when a reader of the version before could misread a file. */
+/** Increased when readers of the previous version could misread a file. */
 const FORMAT_VERSION = '1';
 
-/** Name in a file: every one begins with its network, which the discriminator's own names do already. */
+/** The name of a parameter in a file. Every name begins with the network, as the discriminator's own names already do. */
 export function fileName(net: Net, parameter: string): string {
   return parameter.startsWith(`${net}.`) ? parameter : `${net}.${parameter}`;
 }
 
-/** Shape in PyTorch: kernels [height, width, a, b] are [b, a, height, width] there, transposed ones too. */
+/** The shape in PyTorch. Kernels [height, width, a, b], including transposed ones, are [b, a, height, width] there. */
 function torchShape(shape: readonly number[]): number[] {
   const [h = 0, w = 0, a = 0, b = 0] = shape;
   return shape.length === 4 ? [b, a, h, w] : [...shape];
 }
 
-/** Adds one network's tensors to a file in the making, in PyTorch layouts. */
+/** Adds one network's tensors to the content of a file, in PyTorch layouts. */
 export function addTensors(
   file: Map<string, { shape: readonly number[]; data: Float32Array }>,
   set: ParameterSet,
@@ -119,7 +119,7 @@ export function addTensors(
     const data = values.get(parameter);
     if (data?.length !== size)
       throw new UsageError(
-        `${name(parameter)} has ${data?.length ?? 'no'} values, its shape ${formatShape(shape)} needs ${size}`,
+        `${name(parameter)} has ${data?.length ?? 'no'} values, but its shape ${formatShape(shape)} needs ${size}`,
       );
     file.set(name(parameter), {
       shape: torchShape(shape),
@@ -129,8 +129,8 @@ export function addTensors(
 }
 
 /**
- * Collects one network's parameters out of a file, in device layout. What does not fit is added to `problems`: the
- * caller looks at all of them before it uses any value.
+ * Collects one network's parameters from a file, in device layout. What does not fit is added to `problems`, which the
+ * caller checks before it uses any value.
  */
 export function takeTensors(
   tensors: ReadonlyMap<string, StoredTensor>,
@@ -145,7 +145,7 @@ export function takeTensors(
     const stored = tensors.get(name(parameter));
     if (!stored) problems.push(`${name(parameter)} ${formatShape(want)} is missing`);
     else if (formatShape(stored.shape) !== formatShape(want))
-      problems.push(`${name(parameter)} is ${formatShape(stored.shape)}, the model needs ${formatShape(want)}`);
+      problems.push(`${name(parameter)} is ${formatShape(stored.shape)}, but the model needs ${formatShape(want)}`);
     else {
       const data = toFloat32(stored);
       values.set(parameter, shape.length === 4 ? weightsFromPyTorch(data, shape) : data);
@@ -154,7 +154,7 @@ export function takeTensors(
   return values;
 }
 
-/** Throws one error that shows the first problems and counts the rest. */
+/** Throws one `UsageError` that shows the first problems and counts the others, if there are problems. */
 export function throwProblems(file: string, problems: readonly string[], advice: string): void {
   if (!problems.length) return;
   const rest = problems.length > 5 ? `; and ${problems.length - 5} more` : '';
@@ -162,9 +162,9 @@ export function throwProblems(file: string, problems: readonly string[], advice:
 }
 
 /**
- * A checkpoint: the parameters of both networks as safetensors under PyTorch names and in PyTorch layouts (convolutions
- * OIHW, transposed ones IOHW), with everything needed to rebuild the model in the metadata. Throws `UsageError` when
- * values are missing or of the wrong length.
+ * The bytes of a checkpoint: the parameters of both networks as safetensors with PyTorch names and layouts (convolutions
+ * OIHW, transposed ones IOHW), and in the metadata everything that is needed to rebuild the model. Throws `UsageError` if
+ * values are missing or have a wrong length.
  */
 export function toCheckpoint(
   ...args: [nets: Nets, values: Readonly<Record<Net, Weights>>, info: Omit<CheckpointInfo, 'library'>]
@@ -186,7 +186,7 @@ export function toCheckpoint(
   });
 }
 
-/** Reads a checkpoint. `name` is for errors: a `UsageError` says what the file is instead, or which field is bad. */
+/** Reads a checkpoint. Throws a `UsageError` that begins with `name` if the file is not a checkpoint, or if a field is wrong. */
 export function fromCheckpoint(...args: [bytes: Uint8Array, name: string]): Checkpoint {
   const [bytes, name] = checked('fromCheckpoint', { bytes: BYTES, name: STRING }, args);
   const { metadata, tensors } = readSafetensors(bytes, name);
@@ -198,7 +198,7 @@ export function fromCheckpoint(...args: [bytes: Uint8Array, name: string]): Chec
   if (skeleton.joints.length !== config.joints || skeleton.parts.length !== config.parts)
     throw new UsageError(
       `${name}: its configuration is for ${config.joints} joints and ${config.parts} parts, ` +
-        `its skeleton has ${skeleton.joints.length} and ${skeleton.parts.length}`,
+        `but its skeleton has ${skeleton.joints.length} and ${skeleton.parts.length}`,
     );
   const features = metadata.features as Features;
   if (!FEATURES[1](features))
@@ -218,9 +218,8 @@ export function fromCheckpoint(...args: [bytes: Uint8Array, name: string]): Chec
 }
 
 /**
- * The parameters of the given sets in device layout, ready for `ParameterStorage.write` or `Trainer.restore`. Every
- * name and shape is checked before anything is returned; the error lists what does not fit. Tensors that no set asks
- * for are an error too within a network that is asked for.
+ * The parameters of the given sets in device layout, ready for `ParameterStorage.write` or `Trainer.restore`. Throws a
+ * `UsageError` that lists all names and shapes that do not fit. Further tensors of a given network are an error too.
  */
 export function weightsOf<N extends Partial<Nets>>(
   ...args: [checkpoint: Checkpoint, nets: N]
@@ -234,18 +233,18 @@ export function weightsOf<N extends Partial<Nets>>(
     result[net] = takeTensors(checkpoint.tensors, set, (p) => fileName(net, p), problems);
     const known = new Set(set.names.map((p) => fileName(net, p)));
     for (const stored of checkpoint.tensors.keys())
-      if (stored.startsWith(`${net}.`) && !known.has(stored)) problems.push(`${stored} has no place in it`);
+      if (stored.startsWith(`${net}.`) && !known.has(stored)) problems.push(`${stored} is not a parameter of it`);
   }
   throwProblems(
     checkpoint.name,
     problems,
     'Build the model from the checkpoint’s own configuration, or name the preset, size, ablation and width ' +
-      `it was trained with (${JSON.stringify(checkpoint.info.recipe)}).`,
+      `with which it was trained (${JSON.stringify(checkpoint.info.recipe)}).`,
   );
   return result as Record<keyof N & Net, Weights>;
 }
 
-/** Checks what kind of file it is and that this version can read it. */
+/** Throws `UsageError` unless the file has this format and a version that this library reads. */
 export function checkFormat(name: string, metadata: Readonly<Record<string, string>>, format: string): void {
   if (metadata.format !== format)
     throw new UsageError(
@@ -253,12 +252,12 @@ export function checkFormat(name: string, metadata: Readonly<Record<string, stri
     );
   if (metadata.version !== FORMAT_VERSION)
     throw new UsageError(
-      `${name} has the format version ${metadata.version}, webgpu-pose-gan ${VERSION} reads ${FORMAT_VERSION}. ` +
-        `It was written by ${metadata.library ?? 'an unknown version'}: use that one, or a newer one.`,
+      `${name} has the format version ${metadata.version}, but webgpu-pose-gan ${VERSION} reads ${FORMAT_VERSION}. ` +
+        `It was written by ${metadata.library ?? 'an unknown version'}: use that version or a newer one.`,
     );
 }
 
-/** Weights that are NaN or infinite would make black pictures, and a training of them would stay so. */
+/** Throws `UsageError` if weights are NaN or infinite. They would give black pictures, and training would not repair them. */
 export function checkFinite(name: string, tensors: ReadonlyMap<string, StoredTensor>): void {
   const found: NonFinite[] = [];
   for (const [tensor, stored] of tensors) {
@@ -268,17 +267,16 @@ export function checkFinite(name: string, tensors: ReadonlyMap<string, StoredTen
   }
   if (found.length)
     throw new UsageError(
-      `${name}: ${describeNonFinite(found)}. The training diverged, or the file is damaged; take an earlier one.`,
+      `${name}: ${describeNonFinite(found)}. The training diverged, or the file is damaged; use an earlier checkpoint.`,
     );
 }
 
-/** A field of the metadata that is JSON. */
+/** Reads a field of the metadata as JSON. */
 export function jsonField(name: string, metadata: Readonly<Record<string, string>>, key: string): unknown {
-  const place = `${name}: its metadata field ${key}`;
-  return parseJson(metadata[key] ?? '', place);
+  return parseJson(metadata[key] ?? '', `${name}: its metadata field ${key}`);
 }
 
-/** A field of the metadata that is an integer of 0 or more. */
+/** Reads a field of the metadata as an integer of 0 or more. */
 export function countField(name: string, metadata: Readonly<Record<string, string>>, key: string): number {
   const value = Number(metadata[key] || Number.NaN);
   if (!Number.isSafeInteger(value) || value < 0)
@@ -288,14 +286,14 @@ export function countField(name: string, metadata: Readonly<Record<string, strin
   return value;
 }
 
-/** Every field of a configuration must be there, of its kind, and known. */
+/** Throws `UsageError` unless a configuration has all fields, with values of their kinds, and no others. */
 function checkConfig(json: unknown, name: string): ModelConfig {
   const problem = problemOf('its configuration', CONFIG, json);
   if (problem) throw new UsageError(`${name}: ${problem}`);
   return json as ModelConfig;
 }
 
-/** 64 bits over the data of a safetensors file. */
+/** A 64-bit hash of the data of a safetensors file. */
 export function fingerprint(file: Uint8Array): string {
   const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
   const data = file.subarray(8 + length);

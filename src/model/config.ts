@@ -15,13 +15,13 @@ import {
 import { UsageError } from '../gpu/errors.js';
 import type { GeometryKind } from '../pose/geometry.js';
 
-/** Where activations stand in a block: `conv → norm → activation`, or `activation → conv → norm`. */
+/** The position of the activation in a block: `post` is `conv → norm → activation`, `pre` is `activation → conv → norm`. */
 export type BlockOrder = 'post' | 'pre';
 
-/** One network's blocks. A block without normalisation may have a bias. */
+/** The blocks of one network. A block without normalisation may have a bias. */
 export interface NetConfig {
   readonly order: BlockOrder;
-  /** Slope of the (leaky) ReLU for negative values; 0 is ReLU. */
+  /** The slope of the (leaky) ReLU for negative values; 0 is ReLU. */
   readonly slope: number;
   /** Whether the first convolution has a normalisation like every other block. */
   readonly normFirst: boolean;
@@ -31,44 +31,45 @@ export interface NetConfig {
   readonly bias: 'wherever no norm' | 'first';
 }
 
-/** A whole pose-GAN as one plain object; presets, sizes and ablations are nothing but values of its fields. */
+/** A whole pose-GAN as one plain object. Presets, sizes and ablations only set its fields. */
 export interface ModelConfig {
   readonly height: number;
   readonly width: number;
-  /** Number of joints and parts of the skeleton. */
+  /** The number of joints of the skeleton. */
   readonly joints: number;
+  /** The number of parts of the skeleton. */
   readonly parts: number;
-  /** How parts and transforms are made (spec §3). */
+  /** How parts and transforms are computed (spec §3). */
   readonly geometry: GeometryKind;
   /** How warped parts are combined in a skip connection; `plain` skips are not deformed. */
   readonly skip: 'max' | 'mean' | 'plain';
-  /** Whether the unwarped features are a candidate of their own. */
+  /** Whether the unwarped features are also a candidate. */
   readonly identity: boolean;
-  /** Which side of a transform the masks limit. */
+  /** The side of a transform that the masks limit. */
   readonly maskOn: 'source' | 'target';
-  /** Skip levels that are deformed, from the finest. */
+  /** The number of skip levels that are deformed, from the finest. */
   readonly deformedLevels: number;
-  /** Two encoder streams (appearance, pose) or one. */
+  /** The number of encoder streams: two (appearance and pose) or one. */
   readonly streams: 1 | 2;
-  /** Channels of the encoder, level by level; the first convolution has stride 1, the others 2. */
+  /** The channels of the encoder's levels. The first convolution has stride 1, the others have stride 2. */
   readonly encoder: readonly number[];
-  /** Channels of the decoder blocks; the last is the image and has stride 1. */
+  /** The channels of the decoder's blocks. The last block makes the image and has stride 1. */
   readonly decoder: readonly number[];
   readonly encoderNet: NetConfig;
-  /** Normalisation everywhere: statistics over what, and the ε beside them. */
+  /** All normalisations: the set of values that is normalised together, and ε. */
   readonly norm: { readonly mode: 'channel' | 'sample'; readonly epsilon: number };
-  /** Decoder blocks with dropout, and its rate. */
+  /** The number of decoder blocks with dropout. */
   readonly dropoutBlocks: number;
   readonly dropoutRate: number;
-  /** Length of the noise vector at the deepest level; 0 for none. */
+  /** The length of the noise vector at the deepest level; 0 for none. */
   readonly noise: number;
   readonly discriminator: readonly number[];
   readonly discriminatorNet: NetConfig;
-  /** Zero padding of the discriminator's first convolution. */
+  /** The zero padding of the discriminator's first convolution. */
   readonly discriminatorPad: 0 | 1;
   readonly discriminatorDropout: boolean;
   readonly dropoutAtTest: boolean;
-  /** The term beside the adversarial loss, its weight, and the window of the nearest-neighbour search. */
+  /** The loss that is added to the adversarial loss, its weight, and the window of the nearest-neighbour search. */
   readonly loss: { readonly kind: 'nearest' | 'l1' | 'perceptual'; readonly weight: number; readonly window: number };
   readonly learningRate: number;
   readonly batch: number;
@@ -84,7 +85,7 @@ const NET: Kinds = {
   bias: /* @__PURE__ */ oneOf('wherever no norm', 'first'),
 };
 
-/** What each field of a configuration must be. */
+/** The kinds of the fields of a configuration. */
 export const CONFIG: Kinds = {
   height: COUNT,
   width: COUNT,
@@ -155,7 +156,7 @@ const decoders: Record<Preset, Record<Size, readonly number[]>> = {
 };
 
 const patches = [64, 128, 256, 512, 1];
-/** Where the first convolution is unpadded, the few pixels of `small` have room for one level less. */
+/** With an unpadded first convolution, the few pixels of `small` allow one level less. */
 const discriminators: Record<Preset, Record<Size, readonly number[]>> = {
   paper: { market: patches, fashion: patches, small: patches },
   authors: { market: patches, fashion: patches, small: [64, 128, 256, 1] },
@@ -163,7 +164,7 @@ const discriminators: Record<Preset, Record<Size, readonly number[]>> = {
 
 const sizes = {
   market: { height: 128, width: 64, encoder: [64, 128, 256, 512, 512, 512], batch: 4, window: 3 },
-  // Not of the paper: a quarter of market's pixels and one level less, to try things in minutes.
+  // Not in the paper: a quarter of market's pixels and one level less, for experiments in minutes.
   small: { height: 64, width: 32, encoder: [64, 128, 256, 512, 512], batch: 4, window: 3 },
   // The released code trains the full model on batches of 2 at this size, and the ablations without its loss on 4.
   fashion: { height: 256, width: 256, encoder: [64, 128, 256, 512, 512, 512, 512], batch: 2, window: 5 },
@@ -183,11 +184,11 @@ export interface ConfigOptions {
   readonly preset?: Preset;
   readonly size?: Size;
   readonly ablation?: Ablation;
-  /** Multiplies every channel count but those of the image and of the discriminator's output. */
+  /** Multiplies every channel count except those of the image and of the discriminator's output. */
   readonly width?: number;
 }
 
-/** The configuration of a preset, size and ablation. Unknown names are errors that list the known ones. */
+/** The configuration of a preset, size and ablation. Throws a `UsageError` that lists the known names for an unknown one. */
 export function modelConfig(...args: [options?: ConfigOptions]): ModelConfig {
   const kinds = {
     'preset?': STRING,

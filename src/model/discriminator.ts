@@ -4,12 +4,17 @@ import type { Random } from '../kernels/dropout/random.js';
 import { type Parameters, stack } from './blocks.js';
 import type { ModelConfig } from './config.js';
 
-/** What the discriminator judges: [source | its pose | image | target pose]. */
-export function judged(inputs: { source: Tensor; sourceHeat: Tensor; image: Tensor; targetHeat: Tensor }): Tensor {
+/** The input of the discriminator: [source | its pose | image | target pose]. */
+export function discriminatorInput(inputs: {
+  source: Tensor;
+  sourceHeat: Tensor;
+  image: Tensor;
+  targetHeat: Tensor;
+}): Tensor {
   return concat([inputs.source, inputs.sourceHeat, inputs.image, inputs.targetHeat]);
 }
 
-/** The patch discriminator's logits for a batch of what is `judged`, 4×4 convolutions of stride 2 (spec §5). */
+/** The logits of the patch discriminator for a batch of inputs, by 4×4 convolutions of stride 2 (spec §5). */
 export function discriminator(parameters: Parameters, config: ModelConfig, x: Tensor, random?: Random): Tensor {
   const levels = stack(parameters, 'discriminator', config, x, config.discriminator, config.discriminatorNet, {
     firstStride: 2,

@@ -1,19 +1,19 @@
 import { stream } from '../data/random.js';
 import { MEAN_BGR, VGG_LAYERS } from './vgg.js';
 
-/** Which features a loss compares: VGG-19's, the built-in filter bank's, or none where the loss needs none. */
+/** The features that a loss compares: VGG-19's, those of the built-in filter bank, or none if the loss needs none. */
 export type Features = 'vgg19' | 'filter bank' | 'none';
 
-/** Weights and biases of feature layers by name, `conv1_1.weight`, `conv1_1.bias`, …, in device layout. */
+/** Weights and biases of feature layers in device layout by name: `conv1_1.weight`, `conv1_1.bias`, … */
 export type FeatureWeights = ReadonlyMap<string, Float32Array>;
 
 /**
- * Mean of VGG-19’s conv1_2 (Caffe weights) over `referenceImage`; over photographs it is much the same. The weight λ =
- * 0.01 of the nearest-neighbour loss was found with features of this size (spec §6); others are brought to it.
+ * The mean of VGG-19’s conv1_2 (Caffe weights) on `referenceImage`, which is similar on photographs. The weight λ = 0.01
+ * of the nearest-neighbour loss was chosen for features of this size (spec §6), so other features are scaled to it.
  */
 export const REFERENCE_ACTIVATION = 86;
 
-/** 3×3 convolution, zero-padded, and ReLU, in plain loops. x is [h, w, from], the result [h, w, to]. */
+/** A zero-padded 3×3 convolution and ReLU in plain loops. x is [h, w, from], and the result is [h, w, to]. */
 function layer(x: Float32Array, h: number, w: number, weight: Float32Array, bias: Float32Array): Float32Array {
   const from = x.length / (h * w);
   const to = bias.length;
@@ -38,8 +38,8 @@ function layer(x: Float32Array, h: number, w: number, weight: Float32Array, bias
 }
 
 /**
- * conv1_2 after its ReLU, [h, w, 64], of an 8-bit RGB image [h, w, 3], computed on the CPU: for checks of a few
- * thousand pixels. The same numbers as `Vgg.conv1_2` gives for v/127.5 − 1.
+ * conv1_2 after its ReLU, [h, w, 64], of an 8-bit RGB image [h, w, 3], computed on the CPU for checks of a few thousand
+ * pixels. `Vgg.conv1_2` gives the same numbers for v/127.5 − 1.
  */
 export function conv1_2(weights: FeatureWeights, rgb: ArrayLike<number>, h: number, w: number): Float32Array {
   const bgr = new Float32Array(h * w * 3);
@@ -51,15 +51,15 @@ export function conv1_2(weights: FeatureWeights, rgb: ArrayLike<number>, h: numb
 }
 
 /**
- * A picture with the statistics of photographs, always the same: 32×32 RGB, discs of all sizes that hide each other
- * ("dead leaves", Lee, Mumford & Huang 2001), which have photographs' edges and 1/f spectrum.
+ * A fixed 32×32 RGB picture with the statistics of photographs: discs of all sizes that hide each other ("dead leaves",
+ * Lee, Mumford & Huang 2001), which have edges and a 1/f spectrum as photographs have.
  */
 export function referenceImage(): { readonly size: number; readonly rgb: Float32Array } {
   const size = 32;
   const rgb = new Float32Array(size * size * 3);
   const random = stream(19);
   for (let disc = 0; disc < 400; disc++) {
-    // Radii with density r⁻³ between 2 and 32 pixels
+    // Radii have the density r⁻³ between 2 and 32 pixels.
     const radius = 1 / Math.sqrt(random.uniform(1 / 32 ** 2, 1 / 2 ** 2));
     const [x, y] = [random.uniform(-8, size + 8), random.uniform(-8, size + 8)];
     const grey = random.uniform(40, 190);
@@ -70,7 +70,7 @@ export function referenceImage(): { readonly size: number; readonly rgb: Float32
   return { size, rgb };
 }
 
-/** Mean of conv1_2 over the reference image. */
+/** The mean of conv1_2 on the reference image. */
 export function meanActivation(weights: FeatureWeights): number {
   const { size, rgb } = referenceImage();
   const features = conv1_2(weights, rgb, size, size);
@@ -78,8 +78,8 @@ export function meanActivation(weights: FeatureWeights): number {
 }
 
 /**
- * The same features times `gain`, exactly: ReLU and max-pool commute with a positive factor, so it goes into the first
- * weights and every bias.
+ * Weights that give the features multiplied by `gain`. This is exact: ReLU and max-pool commute with a positive factor,
+ * so it suffices to multiply the first weights and every bias.
  */
 export function scaleFeatures(weights: FeatureWeights, gain: number): Map<string, Float32Array> {
   const scaled = [...weights].map(([name, values]): [string, Float32Array] => {
@@ -89,7 +89,7 @@ export function scaleFeatures(weights: FeatureWeights, gain: number): Map<string
   return new Map(scaled);
 }
 
-/** Shapes of the layers in PyTorch: [out, in, 3, 3] and [out]. */
+/** The shapes of the layers in PyTorch: [out, in, 3, 3] and [out]. */
 export const FEATURE_SHAPES: ReadonlyMap<string, readonly number[]> = new Map(
   Object.entries(VGG_LAYERS).flatMap(([name, [h, w, from, to]]): [string, number[]][] => [
     [`${name}.weight`, [to, from, h, w]],

@@ -1,30 +1,30 @@
 import { checked } from '../gpu/arguments.js';
 
 /**
- * Features without a download: a bank of fixed filters in the form of VGG-19's first layers (two 3×3 convolutions with
- * ReLU, 64 channels each, then a third of 128), so that `Vgg` takes either. Everything is written down here; nothing is
- * trained or drawn at random. Input is v − mean in BGR (spec §6), a few dozen units strong; the gains bring the 64
- * channels of conv1_2 to the mean that VGG-19's have on photographs, so that λ = 0.01 holds.
+ * Features that need no download: a bank of fixed filters with the layers of VGG-19's beginning (two 3×3 convolutions with
+ * ReLU and 64 channels each, then a third with 128), so that `Vgg` takes either. All filters are defined here; nothing is
+ * trained or random. The input is v − mean in BGR (spec §6), with values of a few dozen. The gains scale the 64 channels of
+ * conv1_2 to the mean that VGG-19's have on photographs, so that λ = 0.01 fits.
  *
- * ReLU keeps one sign, so every signed quantity has two channels: one for each sign.
+ * ReLU keeps only one sign, so every signed quantity has two channels, one for each sign (± below).
  *
  * | channels | conv1_1 | conv1_2 |
  * |---|---|---|
- * | 0–5 | grey, red−green, blue−yellow at the pixel, ± | the same, stronger |
+ * | 0–5 | grey, red−green, blue−yellow of the pixel, ± | the same, amplified |
  * | 6–11 | the same three, 3×3 Gaussian, ± | 5×5 Gaussian |
- * | 12–27 | edges of grey: derivative in 8 directions over 180°, ± | joined along the edge, less the edge across |
+ * | 12–27 | edges of grey: derivative in 8 directions over 180°, ± | summed along the edge, minus the edge across |
  * | 28–43 | edges of red−green and blue−yellow in 4 directions each, ± | the same |
- * | 44–51 | lines of grey: second derivative in 4 directions, ± | joined along the line, less the line across |
+ * | 44–51 | lines of grey: second derivative in 4 directions, ± | summed along the line, minus the line across |
  * | 52–57 | blobs: Laplacian of grey, red−green, blue−yellow, ± | 3×3 Gaussian |
- * | 58–61 | grey above +30 and +80, below −30 and −80 | corners: edges that meet from two sides, in 4 turns |
+ * | 58–61 | grey above +30 and +80, below −30 and −80 | corners: edges that meet from two sides, in 4 rotations |
  * | 62–63 | checks: the product of second differences, ± | 3×3 Gaussian |
  *
- * conv2_1 (after the pool): channels 0–63 the 3×3 Gaussian of each feature, 64–127 where it stands out of its
+ * conv2_1 (after the pool) has in channels 0–63 the 3×3 Gaussian of each feature, and in 64–127 its difference from its
  * surroundings.
  */
 
 type Kernel = readonly number[];
-/** Weights of B, G, R. */
+/** The weights of B, G, R. */
 type Colour = readonly [number, number, number];
 
 const GREY: Colour = [1 / 3, 1 / 3, 1 / 3];
@@ -41,12 +41,13 @@ const taps = (f: (dx: number, dy: number) => number): Kernel =>
   Array.from({ length: 9 }, (_, t) => f((t % 3) - 1, Math.floor(t / 3) - 1));
 const dot = (a: Kernel, b: Kernel) => a.reduce((s, v, i) => s + v * (b[i] as number), 0);
 
-/** First derivative in the direction of `angle` (Sobel, steered): cos·∂x + sin·∂y. */
+/** The first derivative in the direction of `angle` (steered Sobel filter): cos·∂x + sin·∂y. */
 const edge = (angle: number): Kernel =>
   taps((dx, dy) => (Math.cos(angle) * dx * (2 - Math.abs(dy)) + Math.sin(angle) * dy * (2 - Math.abs(dx))) / 8);
 
 /**
- * Second derivative in the direction of `angle`: cos²·∂xx + 2·cos·sin·∂xy + sin²·∂yy; positive on a bright line across.
+ * The negative second derivative in the direction of `angle`, cos²·∂xx + 2·cos·sin·∂xy + sin²·∂yy, which is positive on a
+ * bright line across that direction.
  */
 function line(angle: number): Kernel {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
@@ -57,10 +58,10 @@ function line(angle: number): Kernel {
   );
 }
 
-/** Gains of the groups of conv1_2: each gets a like mean on photographs. */
+/** The gains of the groups of conv1_2, by which all have a similar mean on photographs. */
 const GAIN = { pixel: 7, blurred: 8, edge: 32, colourEdge: 120, line: 40, blob: 60, corner: 30, check: 80 };
 
-/** A convolution in the making: weights [3, 3, from, to] of device layout. */
+/** The weights [3, 3, from, to] of a convolution in device layout, and its bias. */
 class Layer {
   readonly weight: Float32Array;
   readonly bias: Float32Array;
@@ -81,7 +82,7 @@ class Layer {
     }
   }
 
-  /** Channels `to` and `to + 1`: both signs of a kernel on a colour. */
+  /** Adds both signs of a kernel on a colour to channels `to` and `to + 1`. */
   addColour(to: number, colour: Colour, kernel: Kernel): void {
     for (const [c, share] of colour.entries()) {
       this.add(to, c, kernel, share);
@@ -90,7 +91,7 @@ class Layer {
   }
 }
 
-/** Angle of direction i of n over 180°. */
+/** The angle of direction i of n over 180°. */
 const direction = (i: number, n: number) => (Math.PI * i) / n;
 
 function first(): Layer {
@@ -119,7 +120,7 @@ function first(): Layer {
   return layer;
 }
 
-/** Weights that join a feature along the line at right angles to `angle`, 1 in all. */
+/** Weights with the sum 1 that average a feature along the line perpendicular to `angle`. */
 function along(angle: number): Kernel {
   const [x, y] = [-Math.sin(angle), Math.cos(angle)];
   const weights = taps((dx, dy) => Math.exp(-2 * (dx * y - dy * x) ** 2 - 0.5 * (dx * x + dy * y) ** 2));
@@ -130,8 +131,8 @@ function along(angle: number): Kernel {
   return weights.map((w) => w / sum);
 }
 
-/** Joins oriented channels `at` … along their lines, and takes away a half of those of the direction across. */
-function join(layer: Layer, at: number, directions: number, gain: number): void {
+/** Averages oriented channels from `at` on along their lines, and subtracts half of the perpendicular direction's channels. */
+function averageAlong(layer: Layer, at: number, directions: number, gain: number): void {
   for (let i = 0; i < directions; i++) {
     const across = at + 2 * ((i + directions / 2) % directions);
     for (const sign of [0, 1]) {
@@ -149,11 +150,11 @@ function second(): Layer {
     layer.add(6 + i, 6 + i, GAUSS, GAIN.blurred);
     layer.add(52 + i, 52 + i, GAUSS, GAIN.blob);
   }
-  join(layer, 12, 8, GAIN.edge);
-  join(layer, 28, 4, GAIN.colourEdge);
-  join(layer, 36, 4, GAIN.colourEdge);
-  join(layer, 44, 4, GAIN.line);
-  // A corner has a horizontal arm on one side and a vertical one below or above, and neither opposite.
+  averageAlong(layer, 12, 8, GAIN.edge);
+  averageAlong(layer, 28, 4, GAIN.colourEdge);
+  averageAlong(layer, 36, 4, GAIN.colourEdge);
+  averageAlong(layer, 44, 4, GAIN.line);
+  // A corner has a horizontal edge on one side and a vertical one below or above, and neither on the opposite side.
   for (const [i, [x, y]] of [
     [1, 1],
     [-1, 1],
@@ -162,14 +163,14 @@ function second(): Layer {
   ].entries()) {
     const right = taps((dx, dy) => (dy === 0 ? dx * (x as number) : 0));
     const below = taps((dx, dy) => (dx === 0 ? dy * (y as number) : 0));
-    // Channels 12, 13: derivative along x, so vertical edges; 20, 21: along y, horizontal ones.
+    // Channels 12 and 13 are derivatives along x, so vertical edges; 20 and 21 are derivatives along y, so horizontal edges.
     for (const sign of [0, 1]) {
       layer.add(58 + i, 20 + sign, right, GAIN.corner);
       layer.add(58 + i, 12 + sign, below, GAIN.corner);
     }
   }
   for (const i of [62, 63]) layer.add(i, i, GAUSS, GAIN.check);
-  // The extremes of grey sharpen the channels of grey itself.
+  // The extreme values of grey are added to the channels of grey itself.
   for (const level of [58, 59]) layer.add(0, level, PIXEL, GAIN.pixel / 2);
   for (const level of [60, 61]) layer.add(1, level, PIXEL, GAIN.pixel / 2);
   return layer;
@@ -186,7 +187,7 @@ function third(): Layer {
 }
 
 /**
- * Weights of the filter bank in device layout under VGG's names, for `new Vgg(filterBank())`. Always the same numbers.
+ * The weights of the filter bank in device layout under VGG's names, for `new Vgg(filterBank())`. They are constants.
  */
 export function filterBank(...args: []): Map<string, Float32Array> {
   checked('filterBank', {}, args);

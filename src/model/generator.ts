@@ -7,27 +7,28 @@ import { tile } from '../kernels/tile/tile.js';
 import { block, type Parameters, stack } from './blocks.js';
 import type { ModelConfig } from './config.js';
 
-/** What the generator sees of one batch. */
+/** The generator's inputs for one batch. */
 export interface GeneratorInputs {
-  /** Source image [N, H, W, 3] in [−1, 1] and its heat maps [N, H, W, J]. */
+  /** The source image [N, H, W, 3] in [−1, 1]. */
   readonly source: Tensor;
+  /** The heat maps of the source pose [N, H, W, J]. */
   readonly sourceHeat: Tensor;
-  /** Heat maps of the target pose [N, H, W, J]. */
+  /** The heat maps of the target pose [N, H, W, J]. */
   readonly targetHeat: Tensor;
-  /** Transforms [N, P, 6], target → source at full resolution. Not needed for plain skips. */
+  /** The transforms [N, P, 6], target → source at full resolution. Plain skips do not need them. */
   readonly affine?: Tensor;
-  /** Part masks as bits, u32 [N, H/s, W/s], for s = 1, 2, 4, 8 …, one per deformed level. */
+  /** The part masks as bits, u32 [N, H/s, W/s], for s = 1, 2, 4, 8 …, one per deformed level. */
   readonly masks?: readonly Tensor[];
-  /** Noise [N, Z] when the configuration has any. */
+  /** The noise [N, Z], if the configuration has any. */
   readonly noise?: Tensor;
-  /** Draws the dropout masks; no dropout without it. */
+  /** The generator of dropout masks. Without it there is no dropout. */
   readonly random?: Random;
 }
 
 export interface GeneratorOutputs {
   /** The generated image [N, H, W, 3] in [−1, 1]. */
   readonly image: Tensor;
-  /** Skip tensors by level, deformed where the configuration says so; for inspection. */
+  /** The skip tensors by level, deformed if the configuration says so, for inspection. */
   readonly skips: readonly Tensor[];
 }
 
@@ -71,7 +72,7 @@ function encoder(parameters: Parameters, name: string, config: ModelConfig, x: T
   });
 }
 
-/** Skip i = [d(appearance_i) | pose_i], warped for the finest levels. */
+/** Skip i is [d(appearance_i) | pose_i], where d is the deformation at the finest levels. */
 function twoStreams(parameters: Parameters, config: ModelConfig, inputs: GeneratorInputs): Tensor[] {
   const appearance = encoder(parameters, 'appearance', config, concat([inputs.source, inputs.sourceHeat]));
   const pose = encoder(parameters, 'pose', config, inputs.targetHeat);
@@ -90,7 +91,7 @@ function deform(config: ModelConfig, { affine, masks }: GeneratorInputs, feature
   });
 }
 
-/** The ablation's single encoder over image and both poses, with plain skips. */
+/** The skips of an ablation with one encoder of the image and both poses; they are plain. */
 function oneStream(parameters: Parameters, config: ModelConfig, inputs: GeneratorInputs): Tensor[] {
   return encoder(parameters, 'encoder', config, concat([inputs.source, inputs.sourceHeat, inputs.targetHeat]));
 }

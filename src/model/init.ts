@@ -1,6 +1,6 @@
 /**
- * Uniform number in [0, 1) that depends on nothing but seed, name and index: parameters start from the same values whatever the
- * order in which networks are built, and on every machine. The mixing function is that of MurmurHash3's finaliser.
+ * Uniform numbers in [0, 1) that depend only on seed, name and index. So parameters have the same initial values on every machine, and
+ * in whatever order networks are built. The mixing function is MurmurHash3's finaliser.
  */
 export function uniformAt(seed: number, name: string): (index: number) => number {
   let key = mix(seed ^ 0x9e3779b9);
@@ -19,7 +19,7 @@ function mix(x: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Glorot-uniform initial value of a kernel [height, width, a, b]: U(±√(6 / (fan in + fan out))) (Glorot & Bengio 2010, Eq. 16). */
+/** Glorot-uniform initial values of a kernel [height, width, a, b]: U(±√(6 / (fan in + fan out))) (Glorot & Bengio 2010, Eq. 16). */
 export function glorotUniform(
   seed: number,
   name: string,

@@ -9,15 +9,16 @@ import { partMasks } from '../kernels/partMasks/partMasks.js';
 import type { ModelConfig } from './config.js';
 import type { GeneratorInputs } from './generator.js';
 
-/** Standard deviation of the heat maps in pixels, at every image size (spec §2). */
+/** The standard deviation of the heat maps in pixels, which is the same at every image size (spec §2). */
 export const HEAT_SIGMA = 6;
 
-/** What a batch brings to the device: images, joints and part geometry. Heat maps and masks are computed there. */
+/** The data of a batch for the device: images, joints and part geometry. The device computes heat maps and masks from them. */
 export interface PairData {
   /** Source images [N, H, W, 3] in [−1, 1]. */
   readonly source: Float32Array;
-  /** Joints (x, y) of source and target [N, J, 2]; −1 where missing. */
+  /** Joints (x, y) of the source [N, J, 2]; −1 for a missing joint. */
   readonly sourceJoints: Float32Array;
+  /** Joints of the target in the same form. */
   readonly targetJoints: Float32Array;
   /** Transforms target → source [N, P, 6] at full resolution. */
   readonly affine: Float32Array;
@@ -25,7 +26,7 @@ export interface PairData {
   readonly planes: Float32Array;
 }
 
-/** A batch for training: with the real images in the target pose [N, H, W, 3]. */
+/** A batch for training, which also has the real images in the target pose [N, H, W, 3]. */
 export interface TrainingData extends PairData {
   readonly target: Float32Array;
 }
@@ -34,7 +35,7 @@ const FINITE: Kind = [
   'a Float32Array of finite numbers',
   (v) => F32[1](v) && (v as Float32Array).every(Number.isFinite),
 ];
-/** A batch, with what `Batches` tells of it besides. */
+/** The kinds of the fields of a batch, including those that `Batches` adds. */
 const PAIRS: Kinds = {
   source: F32,
   sourceJoints: F32,
@@ -46,7 +47,7 @@ const PAIRS: Kinds = {
   'names?': listOf(listOf(STRING)),
 };
 
-/** Graph inputs of `PairData` for a batch of n, and what follows from them. */
+/** The generator's inputs, computed from graph inputs with the names of `PairData`, for a batch of n. */
 export function pairInputs(config: ModelConfig, n: number, random: Random, dropout: boolean): GeneratorInputs {
   const { height, width, joints, parts } = config;
   const heat = (name: string) => heatMaps(input(name, [n, joints, 2]), { height, width, sigma: HEAT_SIGMA });
@@ -70,8 +71,8 @@ function masks({ height, width, deformedLevels }: ModelConfig, planes: Tensor): 
 }
 
 /**
- * The inputs that a plan has, out of those of the batch that the function `of` was given. `UsageError` unless the batch is whole
- * and every joint is finite.
+ * The fields of a batch, given to the function `of`, that are inputs of a plan. Throws `UsageError` unless the batch is complete and
+ * every joint is finite.
  */
 export function feedsFor(
   of: string,
@@ -85,7 +86,7 @@ export function feedsFor(
     const [pose, joint] = [Math.floor(at / 2 / joints), Math.floor(at / 2) % joints];
     if (at >= 0)
       throw new UsageError(
-        `${of}: joint ${joint} of pose ${pose} in ${name} is at ${values[at]}; a missing one is at −1`,
+        `${of}: joint ${joint} of pose ${pose} in ${name} is at ${values[at]}; a missing joint is at −1`,
       );
   }
   return Object.fromEntries(

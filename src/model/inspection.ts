@@ -15,33 +15,33 @@ import type { Vgg } from './vgg.js';
 
 /** Which candidate of a deformable skip won each pixel of one level. */
 export interface WinnerMap {
-  /** How many times coarser than the image it is. */
+  /** How many times coarser it is than the image. */
   readonly scale: number;
-  /** [H/s, W/s]: 0 is the identity where the configuration has one, then come the parts. */
+  /** The winners [H/s, W/s]: 0 is the identity if the configuration has one, and then come the parts. */
   readonly winner: Uint8Array;
 }
 
-/** What the model makes of one pair: H×W pixels, J joints, P parts. */
+/** All that the model computes for one pair of H×W pixels, J joints and P parts. */
 export interface Inspection {
   /** Heat maps [H, W, J] of the two poses. */
   readonly sourceHeat: Float32Array;
   readonly targetHeat: Float32Array;
-  /** Part masks as bits [H, W], on the side that the configuration says. */
+  /** Part masks as bits [H, W], on the configuration's side. */
   readonly masks: Uint32Array;
-  /** The source image [P, H, W, 3] in [0, 1] under each part's mask and map alone (paper, Section 3.2); 0 elsewhere. */
+  /** The source image [P, H, W, 3] in [0, 1] under the mask and map of each part alone (paper, Section 3.2); 0 elsewhere. */
   readonly layers: Float32Array;
-  /** Level by level for the net's features, where there is a net that takes maxima; else of the source image in [0, 1]. */
+  /** The winners per level for the net's features if there is a net that takes maxima, otherwise for the source image in [0, 1]. */
   readonly winners: readonly WinnerMap[];
   readonly winnersOf: 'features' | 'image';
-  /** What the generator makes of the pair [H, W, 3] in [−1, 1], where there is one. */
+  /** The generated image [H, W, 3] in [−1, 1], if there is a generator. */
   readonly generated?: Float32Array;
-  /** L_NN's distances to the target, where the pair has one. */
+  /** The distances of L_NN to the target, if the pair has one. */
   readonly nearest?: NearestMap;
-  /** What goes into the decoder level by level, from the finest, where that was asked for and there is a net. */
+  /** The decoder's inputs by level, from the finest, if they were asked for and there is a generator. */
   readonly features?: readonly FeatureMaps[];
 }
 
-/** L_NN of the generated (else the source) image: its distance [H, W] to the target, and which place of the window is nearest. */
+/** The distance [H, W] of L_NN from the generated (else the source) image to the target, and the position of the nearest in the window. */
 export interface NearestMap {
   readonly distance: Float32Array;
   readonly nearest: Uint32Array;
@@ -51,28 +51,28 @@ export interface NearestMap {
 export interface FeatureMaps {
   readonly scale: number;
   readonly channels: number;
-  /** How many of the channels come first and are of the source's appearance, deformed; the others are of the target pose. */
+  /** The first channels, of this number, are the source's deformed appearance. The others are the target pose. */
   readonly appearance: number;
   readonly values: Float32Array;
 }
 
 export interface InspectionOptions {
   readonly config: ModelConfig;
-  /** One pair: a batch of 1. Nearest neighbours are looked for in its target image, if it has one. */
+  /** One pair, as a batch of 1. Nearest neighbours are searched in its target image, if it has one. */
   readonly data: PairData | TrainingData;
   /** A trained generator's parameters. */
   readonly generator?: ParameterSet;
-  /** Features for the nearest-neighbour distance; 8-bit RGB values when absent. */
+  /** The features for the nearest-neighbour distance. Default: 8-bit RGB values. */
   readonly vgg?: Vgg;
-  /** Read the skip connections' features too. */
+  /** Whether to read the features of the skip connections too. */
   readonly features?: boolean;
 }
 
-/** Runs one pair through every stage of the model and reads all of it back. */
+/** Runs one pair through every stage of the model and reads all results. */
 export async function inspectPair(engine: Engine, options: InspectionOptions): Promise<Inspection> {
   const { config, data, vgg } = options;
   const { height, width, parts, identity, maskOn } = config;
-  // Plain skips have no parts, but those of the poses are there to be looked at.
+  // Plain skips use no parts, but the parts of the poses can be shown nevertheless.
   const shown: ModelConfig = config.skip === 'plain' ? { ...config, skip: 'max' } : config;
   const inputs = pairInputs(shown, 1, new Random(0), config.dropoutAtTest);
   const net = options.generator && generator(new Parameters(options.generator, 0), config, inputs);
@@ -83,7 +83,7 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
   const masks = inputs.masks?.[0] as Tensor;
   const skips = inNet.length ? inNet : [ofImage()];
 
-  // Each part is an image of a batch in which it is the only one, so that its layer stands alone.
+  // Each image of this batch has only one of the parts, which gives the layer of that part alone.
   const layers = deformableSkip(
     input('images', [parts, height, width, 3]),
     input('eachAffine', [parts, 1, 6]),
@@ -142,14 +142,14 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
   }
 }
 
-/** The deformable skip by maximum in a skip tensor [d(appearance) | pose]. */
+/** The deformable skip that takes the maximum, in a skip tensor [d(appearance) | pose]. */
 function maximumIn({ node }: Tensor): Tensor[] {
   return node.inputs.filter((t) => t?.node.op.name === 'deformableSkip' && t.node.outputs.length > 1) as Tensor[];
 }
 
 const winnerOf = (y: Tensor) => y.node.outputs[1] as Tensor;
 
-/** The candidate that won the channels with the largest sum of values; four winners are packed in a number. */
+/** For each pixel, the candidate whose channels have the largest sum of absolute values. Four winners are packed in a number. */
 function strongest(y: Float32Array, winner: Uint32Array, channels: number): Uint8Array {
   const pixels = y.length / channels;
   const quads = Math.ceil(channels / 4);

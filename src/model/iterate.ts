@@ -4,36 +4,36 @@ import type { Losses, Trainer } from './trainer.js';
 
 /** One line of a run's log. */
 export interface LogRow extends Losses {
-  /** Iterations done. */
+  /** The number of iterations done. */
   readonly step: number;
-  /** Seconds since the run, or its resumption, began. */
+  /** The time since the run, or its resumption, began, in seconds. */
   readonly seconds: number;
 }
 
 export interface Iterations {
-  /** The pairs of an iteration; the first step is 0. */
+  /** The pairs of an iteration. The first step is 0. */
   readonly batch: (step: number) => Promise<TrainingData>;
-  /** Asked before every iteration. */
+  /** Whether to do another iteration. */
   readonly more: () => boolean;
   /**
-   * Whether the losses of iteration `step` are kept. The parameters are looked at before they are told, before anything
-   * that is due, and at the end.
+   * Whether the losses of iteration `step` are logged. The parameters are checked before logged losses are reported,
+   * before an action of `after`, and at the end.
    */
-  readonly kept: (step: number) => boolean;
-  /** Losses after `step` iterations, in order; the next iteration may be under way. */
+  readonly logged: (step: number) => boolean;
+  /** Receives the losses after `step` iterations, in order. The next iteration may have begun. */
   readonly onLosses: (step: number, losses: Losses) => void;
-  /** What has to happen between iteration `step` and the next, if anything: all losses are known by then. */
+  /** An action to do between iteration `step` and the next, if any. All losses have been reported by then. */
   readonly after: (step: number) => (() => Promise<void>) | undefined;
 }
 
 /**
- * Trains for as long as `more` says. Losses are awaited one iteration late, so that the device has work while the host looks at
- * them and prepares the next; all are known when this resolves. `NonFiniteError` when a loss, a parameter or a moment of it is no
- * finite number.
+ * Trains while `more` returns true. Losses are awaited one iteration late, so that the device has work while the host handles them
+ * and prepares the next iteration. All have been reported when this resolves. Throws `NonFiniteError` if a loss, a parameter or a
+ * moment is NaN or infinite.
  */
 export async function iterate(
   trainer: Pick<Trainer, 'train' | 'losses' | 'checkFinite' | 'step'>,
-  { batch, more, kept, onLosses, after }: Iterations,
+  { batch, more, logged, onLosses, after }: Iterations,
 ): Promise<void> {
   let pending: (() => Promise<void>) | undefined;
   const settle = async () => {
@@ -41,31 +41,32 @@ export async function iterate(
     pending = undefined;
     await last?.();
   };
-  let looked = trainer.step;
+  let checkedStep = trainer.step;
   while (more()) {
     trainer.train(await batch(trainer.step));
     const { step } = trainer;
     const read = trainer.losses();
-    const due = after(step);
-    const sound = due || kept(step) ? trainer.checkFinite() : undefined;
-    if (sound) looked = step;
-    for (const later of [read, sound]) later?.catch(() => {}); // awaited below, perhaps after another error
+    const action = after(step);
+    const check = action || logged(step) ? trainer.checkFinite() : undefined;
+    if (check) checkedStep = step;
+    // They are awaited below, perhaps only after another error.
+    for (const promise of [read, check]) promise?.catch(() => {});
     await settle();
     pending = async () => {
       const losses = await read;
-      await sound;
+      await check;
       checkLosses(losses, step);
       onLosses(step, losses);
     };
-    if (!due) continue;
+    if (!action) continue;
     await settle();
-    await due();
+    await action();
   }
   await settle();
-  if (looked !== trainer.step) await trainer.checkFinite();
+  if (checkedStep !== trainer.step) await trainer.checkFinite();
 }
 
-/** A loss that is not a number would be trained on for hours unseen. */
+/** Throws `NonFiniteError` for a loss that is NaN or infinite, with which training could otherwise continue for hours. */
 function checkLosses(losses: Losses, step: number): void {
   for (const [name, value] of Object.entries(losses))
     if (!Number.isFinite(value)) throw new NonFiniteError(step, `the ${name} loss is ${value}`);

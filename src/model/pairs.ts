@@ -13,18 +13,20 @@ import { type PairData, pairInputs } from './inputs.js';
 import type { Generator } from './trainer.js';
 
 /**
- * The generator's parameters of a checkpoint, for `Generator.create`. No GPU is needed: `UsageError` when names or shapes do not
+ * The generator's parameters from a checkpoint, for `Generator.create`. It needs no GPU. Throws `UsageError` if names or shapes do not
  * fit the checkpoint's own configuration.
  */
 export function generatorParameters(...args: [checkpoint: Checkpoint]): ParameterSet {
   const [checkpoint] = checked('generatorParameters', { checkpoint: CHECKPOINT }, args);
   const { config } = checkpoint.info;
-  // Building the graph makes names and shapes; the initial values behind them are never computed.
+  // Building the graph defines names and shapes. The initial values are never computed.
   const shapes = new ParameterSet('generator');
   try {
     generator(new Parameters(shapes, 0), config, pairInputs(config, 1, new Random(0), false));
   } catch (error) {
-    throw new UsageError(`${checkpoint.name}: its configuration makes no model: ${(error as Error).message}`);
+    throw new UsageError(
+      `${checkpoint.name}: no model can be built from its configuration: ${(error as Error).message}`,
+    );
   }
   const weights = weightsOf(checkpoint, { generator: shapes }).generator;
   const set = new ParameterSet('generator');
@@ -32,21 +34,21 @@ export function generatorParameters(...args: [checkpoint: Checkpoint]): Paramete
   return set;
 }
 
-/** What a model takes: the size of its images and its skeleton. */
+/** The size of a model's images and its skeleton. */
 export interface ModelFrame {
   readonly height: number;
   readonly width: number;
   readonly skeleton: Skeleton;
 }
 
-/** Size and skeleton that a checkpoint takes. */
+/** The size of images and the skeleton of a checkpoint's model. */
 export function frameOf(...args: [checkpoint: Checkpoint]): ModelFrame {
   const [{ info }] = checked('frameOf', { checkpoint: CHECKPOINT }, args);
   const { config, skeleton } = info;
   return { height: config.height, width: config.width, skeleton };
 }
 
-/** One picture to generate: a source picture and its pose, and the pose to show it in, all of the model's size. */
+/** One picture to generate: a source picture, its pose and the target pose, all in the model's size. */
 export interface PosePair {
   readonly image: Image;
   readonly pose: Pose;
@@ -55,7 +57,7 @@ export interface PosePair {
 
 const PAIRS = /* @__PURE__ */ listOf({ image: IMAGE, pose: POSE, target: POSE });
 
-/** A list of n pairs as the generator takes it. `UsageError` when a trunk joint is missing. */
+/** A list of n pairs as the generator takes it. Throws `UsageError` if a trunk joint is missing. */
 export function pairData(...args: [config: ModelConfig, skeleton: Skeleton, pairs: readonly PosePair[]]): PairData {
   const [config, skeleton, pairs] = checked('pairData', { config: CONFIG, skeleton: SKELETON, pairs: PAIRS }, args);
   const size = config.height * config.width * 3;
@@ -63,7 +65,7 @@ export function pairData(...args: [config: ModelConfig, skeleton: Skeleton, pair
   for (const [i, { image }] of pairs.entries()) {
     if (image.height !== config.height || image.width !== config.width)
       throw new UsageError(
-        `pairData: picture ${i} is ${image.height}×${image.width} (height×width), the model takes ${config.height}×${config.width}; resize fits it`,
+        `pairData: picture ${i} is ${image.height}×${image.width} (height×width), but the model takes ${config.height}×${config.width}; use resize`,
       );
     toTensor(image, source, i * size);
   }
@@ -71,20 +73,20 @@ export function pairData(...args: [config: ModelConfig, skeleton: Skeleton, pair
   return { source, ...poseTensors(config.geometry, skeleton, poses) };
 }
 
-/** Pictures that one plan makes at once where they need not share their noise. */
-const AT_ONCE = 4;
+/** The batch size of a model without noise. */
+const MAX_BATCH = 4;
 
 /**
- * The batch for a list of pictures of one person: every picture gets the same noise, or an animation would flicker, so a model
- * that draws any makes them one by one.
+ * The batch size for a list of pictures of one person. Every picture must get the same noise, because an animation would flicker
+ * otherwise, so a model with noise generates them one by one.
  */
 export function batchFor({ config }: { config: ModelConfig }, count: number): number {
-  return config.noise > 0 || config.dropoutAtTest ? 1 : Math.min(AT_ONCE, count);
+  return config.noise > 0 || config.dropoutAtTest ? 1 : Math.min(MAX_BATCH, count);
 }
 
 const MODEL: Kind = ['a Generator', (v) => OBJECT[1](v) && typeof (v as Generator).generate === 'function'];
 
-/** Generates a list of pairs, in order, all with the same noise. The generator's batch should be that of `batchFor`. */
+/** Generates the pictures of a list of pairs, in order, all with the same noise. The generator's batch should be that of `batchFor`. */
 export async function* generateList(
   ...args: [model: Generator, skeleton: Skeleton, pairs: readonly PosePair[]]
 ): AsyncGenerator<Image> {

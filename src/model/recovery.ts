@@ -1,12 +1,12 @@
 import { DeviceLostError } from '../gpu/errors.js';
 
-/** How often in a row a run goes on after its device was lost, without anything saved in between. */
-export const RETRIES = 3;
+/** How many times in a row a run continues after the loss of its device without having saved anything in between. */
+export const MAX_RETRIES = 3;
 
 /**
- * Runs `attempt` again, a few times in a row, when its device is lost: it opens another one and goes on from what was saved
- * last. It calls `saved` whenever it has saved something new, and the count begins anew. `onLost` hears of every loss that is
- * recovered from.
+ * Runs `attempt`, and runs it again if its device is lost, at most `MAX_RETRIES` times in a row. Each attempt opens a device and
+ * continues from what was saved last. It calls `saved` whenever it has saved something new, which resets the count. `onLost` is called
+ * for every loss after which there is another attempt.
  */
 export async function withRecovery<T>(
   attempt: (saved: () => void) => Promise<T>,
@@ -19,7 +19,7 @@ export async function withRecovery<T>(
         losses = 0;
       });
     } catch (error) {
-      if (!(error instanceof DeviceLostError) || losses >= RETRIES) throw error;
+      if (!(error instanceof DeviceLostError) || losses >= MAX_RETRIES) throw error;
       losses++;
       onLost(error);
     }

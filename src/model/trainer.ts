@@ -17,32 +17,32 @@ import { feedsFor, type PairData, pairInputs, type TrainingData } from './inputs
 import { type Phase, type TrainingStep, trainingStep } from './training.js';
 import { VGG, type Vgg } from './vgg.js';
 
-/** The three losses of an iteration; `reconstruction` is L_NN, L1 or the perceptual distance, before its weight. */
+/** The three losses of an iteration. `reconstruction` is L_NN, L1 or the perceptual distance, not multiplied by its weight. */
 export interface Losses {
   readonly discriminator: number;
   readonly adversarial: number;
   readonly reconstruction: number;
 }
 
-/** All that a run needs to go on bit for bit: parameters and moments by name in device layout, and the counters. */
+/** All that a run needs to continue bit for bit: parameters and moments by name in device layout, and the counters. */
 export interface TrainingState {
   readonly generator: ReadonlyMap<string, Float32Array>;
   readonly discriminator: ReadonlyMap<string, Float32Array>;
   readonly moments: Readonly<
     Record<'generator.m' | 'generator.v' | 'discriminator.m' | 'discriminator.v', ReadonlyMap<string, Float32Array>>
   >;
-  /** Iterations done. */
+  /** The number of iterations done. */
   readonly step: number;
   readonly randomStep: number;
 }
 
 export interface TrainerOptions {
   readonly config: ModelConfig;
-  /** Initial weights, dropout masks and noise all follow from it. */
+  /** The seed of initial weights, dropout masks and noise. */
   readonly seed: number;
-  /** Features for the losses that need them. */
+  /** The features for losses that compare features. */
   readonly vgg?: Vgg;
-  /** Images per iteration; the configuration's when absent. */
+  /** The number of images per iteration. Default: the configuration's. */
   readonly batch?: number;
 }
 
@@ -58,7 +58,7 @@ function trainingGraph({ config, seed, vgg, batch = config.batch }: TrainerOptio
   return { sets, random, graph, outputs };
 }
 
-/** The kernel launches of an iteration, for `tune`; nothing is allocated. */
+/** The kernel launches of an iteration, for `tune`. Nothing is allocated. */
 export function trainingCalls(engine: Engine, options: TrainerOptions): Promise<readonly LaunchedCall[]> {
   const { graph, outputs } = trainingGraph(options);
   return plannedCalls(engine, outputs, { update: graph.updates });
@@ -66,8 +66,8 @@ export function trainingCalls(engine: Engine, options: TrainerOptions): Promise<
 
 export const STATE = { ...VALUES, moments: VALUES['moments?'], step: NATURAL, randomStep: NATURAL } as Kinds;
 
-/** Throws unless every parameter has a value, and of its length. */
-function checkWhole(storage: ParameterStorage, values: ReadonlyMap<string, Float32Array>): void {
+/** Throws `UsageError` unless every parameter has values of its length. */
+function checkComplete(storage: ParameterStorage, values: ReadonlyMap<string, Float32Array>): void {
   storage.check(values);
   const missing = storage.names.find((name) => !values.has(name));
   if (missing !== undefined) throw new UsageError(`the weights have no ${missing}, which the model needs`);
@@ -77,7 +77,7 @@ function momentsOf({ generatorAdam: g, discriminatorAdam: d }: TrainingStep) {
   return { 'generator.m': g.m, 'generator.v': g.v, 'discriminator.m': d.m, 'discriminator.v': d.v } as const;
 }
 
-/** All that training changes, under the names that its files use. */
+/** All values that training changes, under the names that its files use. */
 function watched(sets: Nets, moments: ReturnType<typeof momentsOf>): Watched[] {
   return (Object.entries(sets) as [Net, ParameterSet][]).flatMap(([net, set]) => [
     { set, name: (p) => fileName(net, p) },
@@ -86,7 +86,7 @@ function watched(sets: Nets, moments: ReturnType<typeof momentsOf>): Watched[] {
   ]);
 }
 
-/** Trains a model on one engine: one D and one G update per `step`, in one submission. */
+/** Trains a model on one engine. Each iteration is one D and one G update in one submission. */
 export class Trainer {
   private constructor(
     private readonly engine: Engine,
@@ -110,22 +110,22 @@ export class Trainer {
     return new Trainer(engine, config, batch, sets, graph, random, plan, finite);
   }
 
-  /** Iterations done. */
+  /** The number of iterations done. */
   get step(): number {
     return this.graph.generatorAdam.step;
   }
 
-  /** Stretches of an iteration in order; every update is one of its own. */
+  /** The phases of an iteration in order. */
   get phases(): readonly Phase[] {
     return this.graph.phases;
   }
 
-  /** Submits one iteration. Returns at once. */
+  /** Submits one iteration and returns at once. */
   train(...args: [data: TrainingData]): void {
     this.plan.run(feedsFor('Trainer.train', this.plan.inputNames, this.config, args));
   }
 
-  /** Losses of the iteration submitted last; the copy is queued now, however late it is awaited. */
+  /** The losses of the iteration submitted last. The copy is queued at once, so the promise can be awaited later. */
   async losses(): Promise<Losses> {
     const [discriminator = 0, adversarial = 0, reconstruction = 0] = await this.plan.read('losses');
     return { discriminator, adversarial, reconstruction };
@@ -137,8 +137,8 @@ export class Trainer {
   }
 
   /**
-   * Rejects with `NonFiniteError` when a parameter or moment is NaN or infinite after the iteration submitted last; the GPU looks
-   * at them now, however late this is awaited.
+   * Rejects with `NonFiniteError` if a parameter or moment is NaN or infinite after the iteration submitted last. The check is queued
+   * at once, so the promise can be awaited later.
    */
   async checkFinite(): Promise<void> {
     const { step } = this;
@@ -146,7 +146,7 @@ export class Trainer {
     if (found.length) throw new NonFiniteError(step, describeNonFinite(found), found);
   }
 
-  /** Reads everything back, to be saved: `NonFiniteError` when a value is NaN or infinite. */
+  /** Reads everything, to be saved. Rejects with `NonFiniteError` if a value is NaN or infinite. */
   async state(): Promise<TrainingState> {
     await this.checkFinite();
     const step = this.step;
@@ -154,7 +154,7 @@ export class Trainer {
     const read = (set: ParameterSet) => ParameterStorage.of(this.engine, set).read();
     const { generator, discriminator } = this.sets;
     const moments = momentsOf(this.graph);
-    // Together, so that none is left to fail unheard when the device is lost.
+    // They are awaited together, so that no rejection is unhandled when the device is lost.
     const [g, d, gm, gv, dm, dv] = await Promise.all([
       read(generator),
       read(discriminator),
@@ -172,7 +172,7 @@ export class Trainer {
     };
   }
 
-  /** Goes on from a state. Names and lengths must fit; nothing is written otherwise. */
+  /** Restores a state. If names or lengths do not fit, throws `UsageError` and changes nothing. */
   restore(...args: [state: TrainingState]): void {
     const [state] = checked('Trainer.restore', { state: STATE }, args);
     const storage = (set: ParameterSet) => ParameterStorage.of(this.engine, set);
@@ -183,7 +183,7 @@ export class Trainer {
         ([k, set]) => [storage(set), state.moments[k as 'generator.m']] as const,
       ),
     ] as const;
-    for (const [s, values] of writes) checkWhole(s, values);
+    for (const [s, values] of writes) checkComplete(s, values);
     for (const [s, values] of writes) s.write(values);
     this.graph.generatorAdam.step = state.step;
     this.graph.discriminatorAdam.step = state.step;
@@ -197,9 +197,9 @@ export class Trainer {
 }
 
 export interface GeneratorOptions {
-  /** The trained generator's parameters on this engine (`trainer.sets.generator`), or nothing to make a set that `load` fills. */
+  /** The trained generator's parameters on this engine (`trainer.sets.generator`). Default: a new set, for `load`. */
   readonly set?: ParameterSet;
-  /** Of the noise, and of the parameters of a set that is made; 0 when absent. */
+  /** The seed of the noise and of the parameters of a new set; default 0. */
   readonly seed?: number;
 }
 
@@ -211,19 +211,19 @@ function generatorGraph(config: ModelConfig, batch: number, options: GeneratorOp
   return { set, random, image };
 }
 
-/** The kernel launches of generating a batch, for `tune`; nothing is allocated. */
+/** The kernel launches of generating a batch, for `tune`. Nothing is allocated. */
 export function generatorCalls(engine: Engine, config: ModelConfig, batch: number): Promise<readonly LaunchedCall[]> {
   return plannedCalls(engine, { image: generatorGraph(config, batch, {}).image });
 }
 
-/** Generates images with trained weights: one plan for batches of one size. */
+/** Generates images with trained weights, by one plan for batches of one size. */
 export class Generator {
   private constructor(
     private readonly engine: Engine,
     readonly config: ModelConfig,
     readonly batch: number,
     readonly set: ParameterSet,
-    /** Draws the noise; every `generate` moves its `step` on by one, and setting that gives the same noise again. */
+    /** The generator of noise. Every `generate` increases its `step` by one, and setting `step` repeats the noise. */
     readonly random: Random,
     readonly plan: Plan,
   ) {}
@@ -238,15 +238,15 @@ export class Generator {
     return new Generator(engine, config, batch, set, random, await compile(engine, { image }));
   }
 
-  /** Replaces the weights; names and lengths must fit. */
+  /** Replaces the weights. Throws `UsageError` if names or lengths do not fit. */
   load(...args: [weights: ReadonlyMap<string, Float32Array>]): void {
     const [weights] = checked('Generator.load', { weights: mapOf(F32) }, args);
     const storage = ParameterStorage.of(this.engine, this.set);
-    checkWhole(storage, weights);
+    checkComplete(storage, weights);
     storage.write(weights);
   }
 
-  /** Images [N, H, W, 3] in [−1, 1] for a batch of pairs. */
+  /** The images [N, H, W, 3] in [−1, 1] of a batch of pairs. */
   async generate(...args: [data: PairData]): Promise<Float32Array> {
     this.plan.run(feedsFor('Generator.generate', this.plan.inputNames, this.config, args));
     const image = await this.plan.read('image');
@@ -254,7 +254,7 @@ export class Generator {
     if (count)
       throw new PoseGanError(
         `${describeNonFinite([{ name: 'the generated pictures', count, size: image.length }])}: the weights are too large, or ` +
-          'not loaded whole. Take an earlier checkpoint.',
+          'were not loaded completely. Use an earlier checkpoint.',
       );
     return image;
   }

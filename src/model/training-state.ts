@@ -21,13 +21,13 @@ import {
 } from './checkpoint.js';
 import { STATE, type TrainingState } from './trainer.js';
 
-/** What the state file holds beside Adam's moments. */
+/** The metadata of a state file. */
 export interface StateInfo {
-  /** Seed of the order in which pairs are drawn; the place in it follows from the step. */
+  /** The seed of the order of the pairs. The position in that order follows from the step. */
   readonly orderSeed: number;
-  /** Images per iteration, which the order depends on too. */
+  /** The number of images per iteration, on which the order also depends. */
   readonly batch: number;
-  /** Anything else a run wants back, as JSON: the data folder, the best score so far. */
+  /** Other values of a run as JSON, such as the data folder or the best score so far. */
   readonly notes?: Readonly<Record<string, unknown>>;
 }
 
@@ -35,9 +35,9 @@ const FORMAT = 'webgpu-pose-gan training state';
 const MOMENTS = ['m', 'v'] as const;
 
 /**
- * The file beside a checkpoint that lets training go on bit for bit: Adam's moments under the parameters' names behind
- * `m.` and `v.`, in PyTorch layouts, and the counters. `checkpoint` is the checkpoint's file, whose weights the state
- * belongs to.
+ * The bytes of the file beside a checkpoint with which training continues bit for bit: Adam's moments in PyTorch layouts,
+ * named as the parameters with the prefixes `m.` and `v.`, and the counters. `checkpoint` is the file of the checkpoint to
+ * which the state belongs.
  */
 export function toStateFile(
   ...args: [nets: Nets, state: TrainingState, info: StateInfo, checkpoint: Uint8Array]
@@ -61,7 +61,7 @@ export function toStateFile(
   });
 }
 
-/** What a state file holds beside the moments. `UsageError` when it is none, or belongs to other weights. */
+/** The metadata of a state file. Throws `UsageError` if it is not a state file, or belongs to other weights. */
 export function stateFileInfo(bytes: Uint8Array, name: string, checkpoint: Checkpoint): StateInfo {
   return readState(bytes, name, checkpoint).info;
 }
@@ -74,7 +74,7 @@ function readState(bytes: Uint8Array, name: string, checkpoint: Checkpoint) {
   if (metadata.weights !== checkpoint.fingerprint || step !== checkpoint.info.step)
     throw new UsageError(
       `${name} (step ${step}) is not the training state of ${checkpoint.name} (step ${checkpoint.info.step}): ` +
-        'the weights are others. Take the two files that were saved together, or start a new run.',
+        'it belongs to other weights. Use the two files that were saved together, or start a new run.',
     );
   checkFinite(name, tensors);
   const notes = fieldsOf(jsonField(name, metadata, 'notes'), `${name}: its notes`);
@@ -83,8 +83,8 @@ function readState(bytes: Uint8Array, name: string, checkpoint: Checkpoint) {
 }
 
 /**
- * Everything of a run, from a checkpoint and its state file. Throws `UsageError`, before anything is returned, when
- * names or shapes do not fit or the state belongs to other weights.
+ * The complete state of a run, from a checkpoint and its state file. Throws `UsageError` if names or shapes do not fit, or
+ * if the state belongs to other weights.
  */
 export function fromStateFile(...args: [bytes: Uint8Array, name: string, checkpoint: Checkpoint, nets: Nets]): {
   state: TrainingState;

@@ -11,31 +11,31 @@ import { detach } from '../kernels/slice/slice.js';
 import { mean } from '../kernels/sum/sum.js';
 import type { Parameters } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import { discriminator, judged } from './discriminator.js';
+import { discriminator, discriminatorInput } from './discriminator.js';
 import { type GeneratorInputs, generator } from './generator.js';
 import type { Vgg } from './vgg.js';
 
-/** Symbolic inputs of one training iteration. */
+/** The graph inputs of one training iteration. */
 export interface Batch extends GeneratorInputs {
   /** The real image in the target pose [N, H, W, 3]. */
   readonly target: Tensor;
 }
 
-/** A stretch of an iteration: the nodes after those of the stretch before it, up to `last`. */
+/** A phase of an iteration: the nodes after those of the previous phase, up to `last`. */
 export interface Phase {
   readonly name: string;
   readonly last: Node;
 }
 
-/** One iteration as a graph: the losses, what to look at, and the two updates in order. */
+/** One iteration as a graph: the losses, tensors for inspection, and the two updates in order. */
 export interface TrainingStep {
-  /** L_D, L_adv and the unweighted term beside it (L_NN, L1 or perceptual). */
+  /** L_D, L_adv and the unweighted reconstruction loss (L_NN, L1 or perceptual). */
   readonly losses: { readonly discriminator: Tensor; readonly adversarial: Tensor; readonly reconstruction: Tensor };
   readonly generated: Tensor;
   readonly logitsReal: Tensor;
   readonly logitsFake: Tensor;
   readonly updates: readonly Node[];
-  /** Stretches of the iteration in order, for the profile. */
+  /** The phases of the iteration in order, for the profile. */
   readonly phases: readonly Phase[];
   /** Gradients of the parameters of D and G, in the order of their sets. */
   readonly gradientsD: readonly Tensor[];
@@ -45,8 +45,8 @@ export interface TrainingStep {
 }
 
 /**
- * One D update, then one G update against the updated D (paper Section 3.3; spec §6), in one graph. The generator runs forward
- * once: its weights do not change between the two.
+ * One D update, then one G update against the updated D (paper, Section 3.3; spec §6), in one graph. The generator runs forward
+ * once, because its weights do not change between the two.
  */
 export function trainingStep(
   nets: { g: Parameters; d: Parameters; vgg: Vgg | undefined },
@@ -57,10 +57,10 @@ export function trainingStep(
   const { image: generated } = generator(g, config, batch);
   const judge = (x: Tensor) => discriminator(d, config, x, batch.random);
 
-  // L_D = −mean log D(real) − mean log(1 − D(fake)); the fake image is a constant here
-  // Real and fake images go through D as one batch: every image is normalised by itself
-  const real = judged({ ...batch, image: batch.target });
-  const fake = judged({ ...batch, image: detach(generated) });
+  // L_D = −mean log D(real) − mean log(1 − D(fake)), in which the fake image is a constant. Real and fake images go through D as
+  // one batch, which is possible because every image is normalised by itself.
+  const real = discriminatorInput({ ...batch, image: batch.target });
+  const fake = discriminatorInput({ ...batch, image: detach(generated) });
   const n = real.shape[0] as number;
   const [logitsReal, logitsFake] = splitBatch(judge(concatBatch([real, fake])), [n, n]) as [Tensor, Tensor];
   const lossD = add(bceWithLogits(logitsReal, 1), bceWithLogits(logitsFake, 0));
@@ -68,9 +68,9 @@ export function trainingStep(
   const gradientsD = gradients(lossD, d.set.tensors);
   const updateD = discriminatorAdam.apply(gradientsD);
 
-  // L_G = L_adv + λ·L, built after the update, so that D is the updated one. L_adv = −mean log D(fake) does not saturate where D
-  // is sure; the paper's −L_adv = −mean log(1 − D(fake)) would
-  const adversarial = bceWithLogits(judge(judged({ ...batch, image: generated })), 1);
+  // L_G = L_adv + λ·L is built after the update, so D is the updated one. L_adv = −mean log D(fake) does not saturate where D is
+  // certain, whereas the paper's mean log(1 − D(fake)) does.
+  const adversarial = bceWithLogits(judge(discriminatorInput({ ...batch, image: generated })), 1);
   const reconstruction = distance(config, vgg, generated, batch.target);
   const lossG = add(adversarial, scale(reconstruction, config.loss.weight));
   const generatorAdam = new Adam(g.set, { learningRate: config.learningRate });
@@ -97,10 +97,11 @@ export function trainingStep(
   };
 }
 
-/** The term beside the adversarial loss: L_NN (paper Section 3.3), L1 between images, or L1 between VGG features. */
+/** The reconstruction loss: L_NN (paper, Section 3.3), L1 between images, or L1 between VGG features. */
 function distance({ loss }: ModelConfig, vgg: Vgg | undefined, generated: Tensor, real: Tensor): Tensor {
   if (loss.kind === 'l1') return l1(generated, real);
-  if (!vgg) throw new UsageError(`the loss ${loss.kind} compares features: give vgg, as new Vgg(filterBank())`);
+  if (!vgg)
+    throw new UsageError(`the loss ${loss.kind} compares features: give vgg, for example new Vgg(filterBank())`);
   if (loss.kind === 'perceptual') return l1(vgg.conv2_1(generated), vgg.conv2_1(real));
   return mean(nearestNeighbourDistance(vgg.conv1_2(generated), vgg.conv1_2(real), { window: loss.window }));
 }

@@ -6,7 +6,7 @@ import { conv2d } from '../kernels/conv2d/conv2d.js';
 import { relu } from '../kernels/elementwise/elementwise.js';
 import { maxPool2d } from '../kernels/maxPool2d/maxPool2d.js';
 
-/** ImageNet's mean colour, BGR, on the scale 0 … 255 (spec §6). */
+/** ImageNet's mean colour in BGR, on the scale 0 … 255 (spec §6). */
 export const MEAN_BGR = [103.939, 116.779, 123.68] as const;
 
 /** Names and shapes (device layout) of VGG-19's first layers. */
@@ -16,15 +16,15 @@ export const VGG_LAYERS = {
   conv2_1: [3, 3, 64, 128],
 } as const;
 
-/** VGG-19's first layers (Simonyan & Zisserman 2015), frozen. `weights` are in device layout, `conv1_1.weight`, `conv1_1.bias`, … */
+/** VGG-19's first layers (Simonyan & Zisserman 2015), frozen. `weights` are in device layout by name: `conv1_1.weight`, … */
 export class Vgg {
   readonly set = new ParameterSet('vgg');
 
   constructor(...args: [weights: ReadonlyMap<string, Float32Array>]) {
     const [weights] = checked('new Vgg', { weights: mapOf(F32) }, args);
     const known = Object.keys(VGG_LAYERS).flatMap((layer) => [`${layer}.weight`, `${layer}.bias`]);
-    const strange = [...weights.keys()].find((name) => !known.includes(name));
-    if (strange !== undefined) throw new UsageError(`new Vgg: there is no ${strange}; known are ${known.join(', ')}`);
+    const unknown = [...weights.keys()].find((name) => !known.includes(name));
+    if (unknown !== undefined) throw new UsageError(`new Vgg: there is no ${unknown}; known are ${known.join(', ')}`);
     for (const [layer, shape] of Object.entries(VGG_LAYERS)) {
       const w = weights.get(`${layer}.weight`);
       const b = weights.get(`${layer}.bias`);
@@ -38,7 +38,7 @@ export class Vgg {
     return relu(conv2d(x, this.set.get(`${name}.weight`), { pad: 1, bias: this.set.get(`${name}.bias`) }));
   }
 
-  /** RGB in [−1, 1] to what the weights expect: 127.5·(x + 1) − mean, channels reversed to BGR. */
+  /** Converts RGB in [−1, 1] to the inputs of the weights: 127.5·(x + 1) − mean, with channels reversed to BGR. */
   #preprocess(image: Tensor): Tensor {
     const swap = constant([0, 0, 127.5, 0, 127.5, 0, 127.5, 0, 0], [1, 1, 3, 3], 'to BGR');
     return conv2d(image, swap, {
@@ -50,12 +50,12 @@ export class Vgg {
     });
   }
 
-  /** conv1_2 after its ReLU: [N, H, W, 64], full resolution. */
+  /** conv1_2 after its ReLU, [N, H, W, 64], at full resolution. */
   conv1_2(image: Tensor): Tensor {
     return this.#layer('conv1_2', this.#layer('conv1_1', this.#preprocess(image)));
   }
 
-  /** conv2_1 after its ReLU: [N, H/2, W/2, 128], behind one 2×2 max-pool. */
+  /** conv2_1 after its ReLU, [N, H/2, W/2, 128], which follows a 2×2 max-pool. */
   conv2_1(image: Tensor): Tensor {
     return this.#layer('conv2_1', maxPool2d(this.conv1_2(image), { kernel: 2 }));
   }

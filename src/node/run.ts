@@ -220,7 +220,7 @@ class Run {
     await iterate(trainer, {
       batch: (step) => loader.batch(step),
       more: () => trainer.step < iterations && !signal?.aborted,
-      kept: (step) => step % logEvery === 0 || step === iterations,
+      logged: (step) => step % logEvery === 0 || step === iterations,
       onLosses: (step, row) => {
         losses = row;
         const line: LogRow = { step, seconds: (performance.now() - this.#start) / 1000, ...row };

@@ -163,7 +163,7 @@ export class Session {
         await iterate(trainer, {
           batch: (step) => batches.batch(step),
           more: () => this.#running && !this.#stopped,
-          kept: () => true,
+          logged: () => true,
           onLosses: (step, losses) => {
             const seconds = this.#before + (performance.now() - begun - idle) / 1000;
             const row = { step, seconds, ...losses };
