@@ -8,7 +8,7 @@ import { wgsl } from './plugins.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Most bytes of the library, of the library with the generator, and of all that a page downloads to generate a picture. */
-const LIMITS = { library: 29_000, generator: 45_000, picture: 70_000 };
+const LIMITS = { library: 32_000, generator: 45_000, picture: 70_000 };
 
 /** Folders of src/kernels whose kernels a generator runs; test/browser/model.test.ts sees that it loads these and no others. */
 const GENERATES =

@@ -1,17 +1,29 @@
 export { gradients, vectorJacobian } from './autograd/gradients.js';
-export { constant, type Initializer, input, ParameterSet } from './autograd/leaves.js';
 export {
   type Arg,
-  apply,
-  applyOne,
-  arg,
   type Call,
   type Dispatch,
   grid,
+  type KernelChoice,
+  type Kernels,
   type Launch,
-  type Op,
+  onlyKernel,
   type Variant,
   vec4Ready,
+} from './autograd/kernel.js';
+export { constant, type Initializer, input, ParameterSet } from './autograd/leaves.js';
+export {
+  aligned,
+  any as anyType,
+  apply,
+  type CallOf,
+  defineOp,
+  f32,
+  type Op,
+  optional,
+  strided,
+  u32,
+  type ValueSpec,
 } from './autograd/op.js';
 export { ParameterStorage } from './autograd/storage.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';

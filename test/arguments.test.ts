@@ -185,7 +185,7 @@ function rows(engine: node.Engine): Record<string, Row> {
  * those who write kernels.
  */
 const OTHERS = new Set(
-  'apply applyOne arg grid readShader shader vec4Ready parseSkeleton describeNonFinite'.split(' '),
+  'apply defineOp grid onlyKernel readShader shader vec4Ready parseSkeleton describeNonFinite'.split(' '),
 );
 
 /** What a call throws, at once, when awaited, or when first asked for a value. */

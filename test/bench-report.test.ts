@@ -7,12 +7,12 @@ import {
   describe as describeEngine,
   parseBench,
 } from '../src/bench/document.js';
-import { summarise } from '../src/bench/measure.js';
 import { benchReport } from '../src/bench/report.js';
 import { axesOf, dotsOf, roofAt, rooflinePlot } from '../src/bench/roofline.js';
 import { speedOf } from '../src/bench/suite.js';
 import { comparisonText, errorText, suspicious } from '../src/bench/text.js';
 import type { Engine } from '../src/gpu/engine.js';
+import { summarise } from '../src/gpu/measure.js';
 import { sharedEngine } from './gpu.js';
 
 let engine: Engine;

@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { deviation, deviationOnCases } from '../src/bench/accuracy.js';
-import { clockOf, stepOf, timingText } from '../src/bench/clock.js';
 import { parseBench } from '../src/bench/document.js';
-import { geometricMean, measure, summarise } from '../src/bench/measure.js';
-import { knownOps } from '../src/bench/ops.js';
+import { knownOps, loadRooms } from '../src/bench/ops.js';
 import { Suite, selected, selects } from '../src/bench/suite.js';
 import { caseText, suspicious } from '../src/bench/text.js';
 import { bench } from '../src/cli/bench.js';
 import { runCommand } from '../src/cli/command.js';
+import { clockOf, stepOf, timingText } from '../src/gpu/clock.js';
 import { Engine } from '../src/gpu/engine.js';
 import { UsageError } from '../src/gpu/errors.js';
+import { geometricMean, measure, summarise } from '../src/gpu/measure.js';
 import type { Room } from '../src/kernels/room.js';
 import { rooms } from '../src/kernels/rooms.js';
 import { sharedEngine } from './gpu.js';
@@ -20,6 +20,7 @@ import { sharedEngine } from './gpu.js';
 let engine: Engine;
 beforeAll(async () => {
   engine = await sharedEngine();
+  await loadRooms(rooms);
 });
 
 /** The room of an op with one small case to time. */

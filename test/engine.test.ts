@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { input } from '../src/autograd/leaves.js';
-import { applyOne, type Op } from '../src/autograd/op.js';
+import { apply } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import { Engine } from '../src/gpu/engine.js';
@@ -12,6 +12,7 @@ import { relu } from '../src/kernels/elementwise/elementwise.js';
 import { nearestNeighbourDistance } from '../src/kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
 import { politeWait } from '../src/node/wait.js';
 import { adapters, open } from '../src/node.js';
+import { customOp } from './custom-op.js';
 import { sharedEngine } from './gpu.js';
 
 let engine: Engine;
@@ -20,20 +21,9 @@ beforeAll(async () => {
 });
 
 /** An op of one kernel with this source. */
-async function custom(name: string, code: string): Promise<Op<null>> {
+async function custom(name: string, code: string, workgroups: readonly [number, number, number] = [1, 1, 1]) {
   const mine = await readShader(`${name}/mine`, code);
-  return {
-    name,
-    args: ['x'],
-    results: ['y'],
-    infer: ([x]) => [x as Tensor],
-    variants: [
-      {
-        name: 'mine',
-        launch: () => ({ dispatches: [{ shader: mine, workgroups: [1, 1, 1] }] }),
-      },
-    ],
-  };
+  return customOp(name, () => ({ dispatches: [{ shader: mine, workgroups }] }));
 }
 
 const HEAD = `@group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -46,7 +36,7 @@ describe('typed errors', () => {
       'broken',
       `${HEAD}@compute @workgroup_size(1)\nfn main() {\n  y[0] = nonsense(x[0]);\n}\n`,
     );
-    const attempt = compile(engine, { y: applyOne(broken, [input('x', [4])], null) });
+    const attempt = compile(engine, { y: apply(broken, { x: input('x', [4]) }, null).y });
     await expect(attempt).rejects.toThrow(ShaderError);
     await expect(attempt).rejects.toMatchObject({ label: 'broken/mine', line: 5, column: 10 });
     await expect(attempt).rejects.toThrow(
@@ -62,7 +52,7 @@ describe('typed errors', () => {
       'stray',
       `${HEAD.replace(' x:', ' elsewhere:')}@compute @workgroup_size(1) fn main() { y[0] = elsewhere[0]; }`,
     );
-    await expect(compile(engine, { y: applyOne(stray, [input('x', [4])], null) })).rejects.toThrow(
+    await expect(compile(engine, { y: apply(stray, { x: input('x', [4]) }, null).y })).rejects.toThrow(
       /elsewhere is neither/,
     );
   });
@@ -87,20 +77,9 @@ describe('typed errors', () => {
   });
 
   test('a dispatch over the workgroup limit', async () => {
-    const wide: Op<null> = {
-      ...(await custom('wide', `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`)),
-    };
-    const mine = await readShader('wide/mine', `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`);
-    const op: Op<null> = {
-      ...wide,
-      variants: [
-        {
-          name: 'mine',
-          launch: () => ({ dispatches: [{ shader: mine, workgroups: [65536, 1, 1] }] }),
-        },
-      ],
-    };
-    await expect(compile(engine, { y: applyOne(op, [input('x', [4])], null) })).rejects.toThrow(
+    const code = `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`;
+    const op = await custom('wide', code, [65536, 1, 1]);
+    await expect(compile(engine, { y: apply(op, { x: input('x', [4]) }, null).y })).rejects.toThrow(
       /wide\/mine.*maxComputeWorkgroupsPerDimension ≥ 65536/,
     );
   });

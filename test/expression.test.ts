@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { grid } from '../src/autograd/op.js';
+import { grid } from '../src/autograd/kernel.js';
 import { parseAssignments, parseExpression, parseWorkgroups } from '../src/bench/expression.js';
 import { UsageError } from '../src/gpu/errors.js';
 

@@ -19,12 +19,16 @@ const tokens = (code: string) =>
     .filter(Boolean)
     .join(' ');
 
-/** The files of a folder of ops that import a shader, as `op/file`, and the shaders, as `folder/name`. */
+/** The folders of source files that import a shader, which name an op or the adapters that the kernels are for, and the shaders. */
 function shaderImports(): { op: string; shader: string }[] {
-  const files = readdirSync('src/kernels', { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
-  return files.flatMap((file) => {
-    const text = readFileSync(join('src/kernels', file), 'utf8');
-    const op = file.split(/[/\\]/)[0] as string;
+  const filesIn = (folder: string) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
+  const files = [
+    ...filesIn('src/kernels').map((f) => ({ op: f.split(/[/\\]/)[0] as string, file: join('src/kernels', f) })),
+    ...filesIn('src/software').map((f) => ({ op: 'software', file: join('src/software', f) })),
+  ];
+  return files.flatMap(({ op, file }) => {
+    const text = readFileSync(file, 'utf8');
     return [...text.matchAll(/\/shaders\/(\S+)\.wgsl'/g)].map((m) => ({ op, shader: m[1] as string }));
   });
 }

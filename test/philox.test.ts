@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import generator from '../shaders/shared/philox.wgsl?raw';
 import { gradients } from '../src/autograd/gradients.js';
 import { constant, input } from '../src/autograd/leaves.js';
-import { applyOne, type Op } from '../src/autograd/op.js';
+import { apply, u32 } from '../src/autograd/op.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { UsageError } from '../src/gpu/errors.js';
@@ -11,6 +11,7 @@ import { dropout, noise, uniformNoise } from '../src/kernels/dropout/dropout.js'
 import { philox } from '../src/kernels/dropout/oracle.js';
 import { Random } from '../src/kernels/dropout/random.js';
 import { sum } from '../src/kernels/sum/sum.js';
+import { customOp } from './custom-op.js';
 import { sharedEngine } from './gpu.js';
 
 /** Known answers of Random123: counter, key, result. */
@@ -52,17 +53,11 @@ describe('Philox4x32-10', () => {
        @compute @workgroup_size(1)
        fn main(@builtin(workgroup_id) id: vec3u) { y[id.x] = philox(counter[id.x], key[id.x]); }`,
     );
-    const op: Op<null> = {
-      name: 'philox',
-      args: ['counter', 'key'],
-      results: ['y'],
-      infer: ([counter]) => (counter ? [counter] : []),
-      variants: [
-        { name: 'test', launch: () => ({ dispatches: [{ shader: code, workgroups: [known.length, 1, 1] }] }) },
-      ],
-    };
+    const launch = () => ({ dispatches: [{ shader: code, workgroups: [known.length, 1, 1] as const }] });
+    const op = customOp('philox', launch, { counter: u32, key: u32 });
     const all = (k: 0 | 1 | 2) => Uint32Array.from(known.flatMap((row) => row[k]));
-    const y = applyOne(op, [constant(all(0), [known.length, 4]), constant(all(1), [known.length, 2])], null);
+    const [counter, key] = [constant(all(0), [known.length, 4]), constant(all(1), [known.length, 2])];
+    const { y } = apply(op, { counter, key }, null);
     const plan = await compile(engine, { y });
     plan.run();
     expect(await plan.readUint('y')).toEqual(all(2));

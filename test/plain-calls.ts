@@ -1,4 +1,4 @@
-import type { Call } from '../src/autograd/op.js';
+import type { Call } from '../src/autograd/kernel.js';
 import { caseNodes, knownOps, plainCall, traitsOf } from '../src/bench/ops.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { rooms } from '../src/kernels/rooms.js';

@@ -1,4 +1,4 @@
-import type { Call } from '../src/autograd/op.js';
+import { type Call, refusalOf } from '../src/autograd/kernel.js';
 import type { TensorData } from '../src/autograd/tensor.js';
 import {
   caseLeaves,
@@ -15,6 +15,7 @@ import {
   runFilled,
 } from '../src/bench/check-case.js';
 import type { CompileOptions } from '../src/compiler/compile.js';
+import { kernelsOf, loadKernels } from '../src/compiler/load.js';
 import { nodesOf } from '../src/compiler/lower.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
@@ -45,14 +46,19 @@ const spread = (gap: number): Layout => ({ name: `gap ${gap}`, margin: gap, gap 
 export async function checkCase(engine: Engine, room: Room, c: Case, done?: ReadonlySet<string>): Promise<CaseReport> {
   const p = prepare(room, c);
   const ops = new Map(nodesOf(Object.values(checkGraph(p, spread(0)))).map((n) => [n.op.name, n.op]));
-  const known = [...ops.values()].flatMap((op) => op.variants.map((v) => `${op.name}/${v.name}`));
+  await loadKernels(ops.values(), engine);
+  const variantsOf = (name: string) => {
+    const op = ops.get(name);
+    return op?.kernels ? kernelsOf(op, engine).variants : [];
+  };
+  const known = [...ops.keys()].flatMap((op) => variantsOf(op).map((v) => `${op}/${v.name}`));
   const ran = new Set<string>();
   const problems: string[] = [];
   const pick = (k: number) => (op: string, call: Call) => {
-    const fitting = ops.get(op)?.variants.filter((v) => !v.rejects?.(call)) ?? [];
+    const fitting = variantsOf(op).filter((v) => refusalOf(v, call) === undefined);
     return fitting[k % Math.max(1, fitting.length)]?.name;
   };
-  const count = Math.max(1, ...[...ops.values()].map((op) => op.variants.length));
+  const count = Math.max(1, ...[...ops.keys()].map((op) => variantsOf(op).length));
   for (let k = 0; k < count; k++) {
     const options = { variant: pick(k) };
     if (done) {

@@ -1,20 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Call, Variant } from '../src/autograd/kernel.js';
 import { constant, input } from '../src/autograd/leaves.js';
-import type { Call } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import type { BufferSpec } from '../src/compiler/kernel-call.js';
-import { planTextures, type TextureRead, type TextureUser } from '../src/compiler/textures.js';
+import { kernelsOf } from '../src/compiler/load.js';
 import { TEXELS } from '../src/gpu/shader.js';
 import { conv2d, conv2dOp } from '../src/kernels/conv2d/conv2d.js';
+import { planTextures, type TextureRead, type TextureUser } from '../src/software/textures.js';
 import { sharedEngine } from './gpu.js';
 
 const ROW = 16 * TEXELS;
 const buffers = Array.from({ length: 5 }, (_, i): BufferSpec => ({ label: `buffer ${i}`, kind: 'pool', elements: 64 }));
 const buffer = (i: number) => buffers[i] as BufferSpec;
 const read = (i: number, rows = 1, offset = 0) => ({ buffer: buffer(i), offset, bytes: rows * ROW - 16 });
-const copied = (users: readonly TextureUser[]) => planTextures(users).uses.map((u) => u.map((x) => x.copied));
+const copied = (users: readonly TextureUser<BufferSpec>[]) =>
+  planTextures(users).uses.map((u) => u.map((x) => x.copied));
 
 describe('textures of a list of dispatches', () => {
   test('what is there is not copied again, unless it was written since', () => {
@@ -80,7 +82,8 @@ describe('textures of a list of dispatches', () => {
         const here = uses[d] ?? [];
         expect(here.map((u) => u.read)).toEqual(users[d]?.reads);
         expect(new Set(here.map((u) => u.texture)).size).toBe(reads.length);
-        const name = (r: TextureRead) => [r.buffer.label, r.offset, r.bytes, version[buffers.indexOf(r.buffer)]].join();
+        const name = (r: TextureRead<BufferSpec>) =>
+          [r.buffer.label, r.offset, r.bytes, version[buffers.indexOf(r.buffer)]].join();
         for (const { read: r, texture, copied: when } of uses.flat()) if (when === d) content[texture] = name(r);
         for (const [k, { read: r, texture }] of here.entries()) {
           expect(rows[texture]).toBeGreaterThanOrEqual(reads[k]?.rows as number);
@@ -94,14 +97,15 @@ describe('textures of a list of dispatches', () => {
 });
 
 /** The first variant of the convolution that reads from textures, where the device has one that can run the call. */
-const textured = (op: string, call: Call) =>
-  op === 'conv2d'
-    ? conv2dOp.variants.find(
-        (v) =>
-          !v.rejects?.(call as never) &&
-          v.launch(call as never).dispatches.some((d) => d.shader.bindings.some((b) => b.type === 'texture')),
-      )?.name
-    : undefined;
+const textured = (op: string, call: Call) => {
+  if (op !== 'conv2d') return undefined;
+  const readsTexture = (v: Variant) => {
+    const launch = v.launch(call);
+    if (typeof launch === 'string') return false;
+    return launch.dispatches.some((d) => d.shader.bindings.some((b) => b.type === 'texture'));
+  };
+  return kernelsOf(conv2dOp, call.device).variants.find(readsTexture)?.name;
+};
 
 test('a value read from a texture by several kernels is copied there once', async () => {
   const engine = await sharedEngine();

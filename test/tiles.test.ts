@@ -1,9 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { type Call, type DeviceTraits, launchOf, refusalOf } from '../src/autograd/kernel.js';
 import { input } from '../src/autograd/leaves.js';
-import { loadAllKernels } from '../src/autograd/on-demand.js';
-import type { Call, DeviceTraits, Op } from '../src/autograd/op.js';
+import type { Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
+import { loadRooms } from '../src/bench/ops.js';
 import type { LaunchedCall } from '../src/compiler/kernel-call.js';
+import { kernelsOf } from '../src/compiler/load.js';
+import { candidates } from '../src/compiler/shape-class.js';
 import { chooseVariant } from '../src/compiler/variants.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { readShader } from '../src/gpu/shader.js';
@@ -11,6 +14,7 @@ import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { conv2dWeightGradient } from '../src/kernels/conv2d/conv2dWeightGradient.js';
 import { withTile } from '../src/kernels/conv2d/tiles.js';
 import { convTranspose2d } from '../src/kernels/convTranspose2d/convTranspose2d.js';
+import { rooms } from '../src/kernels/rooms.js';
 import { sharedEngine } from './gpu.js';
 import { launchesOf } from './passes.js';
 
@@ -30,7 +34,7 @@ const GPU: DeviceTraits = {
 let engine: Engine;
 beforeAll(async () => {
   engine = await sharedEngine();
-  await loadAllKernels();
+  await loadRooms(rooms);
 });
 
 /** The op that makes `y` and its call, as a device of these traits would get it. */
@@ -42,8 +46,8 @@ function callOf(y: Tensor, device: DeviceTraits): { op: Op; call: Call } {
 /** What the rule chooses: the variant's name, and workgroups in all and scratch of its launch. */
 function choice(y: Tensor, device: Partial<DeviceTraits> = {}) {
   const { op, call } = callOf(y, { ...GPU, ...device });
-  const variant = chooseVariant(op, call, undefined);
-  const { dispatches, scratch } = variant.launch(call);
+  const { variant, launch } = chooseVariant(op, call);
+  const { dispatches, scratch } = launch;
   const [x = 0, down = 0, z = 0] = dispatches[0]?.workgroups ?? [];
   return { name: variant.name, groups: x * down * z, dispatches: dispatches.length, scratch: scratch?.partials ?? 0 };
 }
@@ -102,9 +106,55 @@ describe('without a tuning, a GPU', () => {
   });
 });
 
-test('a CPU adapter takes none of them', () => {
-  for (const y of [conv([4, 64, 64, 128], [3, 3, 128, 128]), up([4, 8, 4, 1024], [4, 4, 512, 1024])])
-    expect(choice(y, { software: true }).name).not.toMatch(/tiled|splitK/);
+test('a GPU says why it takes a tile, or none', () => {
+  const reason = (y: Tensor, device: Partial<DeviceTraits> = {}) => {
+    const { op, call } = callOf(y, { ...GPU, ...device });
+    return chooseVariant(op, call).reason;
+  };
+  const large = () => conv([4, 256, 256, 128], [3, 3, 128, 128]);
+  expect(reason(large())).toBe('tiles of 128×128 have the least estimated time for 262144×128 in 144 steps');
+  expect(reason(conv([4, 8, 4, 512], [4, 4, 512, 512], 2))).toMatch(
+    /^tiles of \d+×\d+, with each sum split into \d+ chunks, have the least estimated time for 32×512 in 1024 steps$/,
+  );
+  expect(reason(up([4, 64, 32, 256], [4, 4, 64, 256]))).toMatch(/time for 4 times 8192×64 in 128 steps$/);
+  const small = { limits: { ...GPU.limits, maxComputeInvocationsPerWorkgroup: 16 } };
+  expect(reason(large(), small)).toMatch(/^no tile fits both the device and the product; channels.* multiples of 4$/);
+});
+
+describe('an adapter that runs on the CPU', () => {
+  const choices: [string, number, () => Tensor][] = [
+    ['subgroupSplit', 8, () => conv([2, 16, 8, 512], [3, 3, 512, 64])],
+    ['subgroup32x64', 4, () => conv([1, 8, 8, 64], [3, 3, 64, 64])],
+    ['subgroup32x32', 4, () => conv([1, 8, 8, 64], [3, 3, 64, 32])],
+    ['registers', 0, () => conv([1, 8, 8, 64], [3, 3, 64, 64])],
+    ['scalar', 4, () => conv([1, 8, 8, 64], [3, 3, 64, 3])],
+    ['subgroup32x64', 8, () => up([1, 8, 8, 64], [4, 4, 64, 64])],
+    ['subgroup32x32', 8, () => up([1, 8, 8, 64], [4, 4, 32, 64])],
+    ['registers', 0, () => up([1, 8, 8, 64], [4, 4, 64, 64])],
+    ['scalar', 8, () => up([1, 8, 8, 3], [4, 4, 64, 3])],
+    ['subgroupNarrow', 4, () => weights([1, 8, 8, 64], [1, 8, 8, 4], 3, 1)],
+    ['subgroup32x64', 4, () => weights([1, 8, 8, 64], [1, 8, 8, 64], 3, 1)],
+    ['subgroup32x32', 4, () => weights([1, 8, 8, 64], [1, 8, 8, 32], 3, 1)],
+    ['split', 0, () => weights([1, 8, 8, 64], [1, 8, 8, 64], 3, 1)],
+  ];
+  test.each(choices)('takes %s, with subgroups of %i lanes', (name, subgroupSize, build) => {
+    expect(choice(build(), { software: true, subgroupSize }).name).toBe(name);
+  });
+
+  test('times none with tiles, at whose barriers it waits long, and none that does not suit', () => {
+    const names = (y: Tensor) => {
+      const { op, call } = callOf(y, { ...GPU, software: true, subgroupSize: 4 });
+      return candidates(op, call).map((v) => v.name);
+    };
+    expect(names(conv([1, 8, 8, 64], [3, 3, 64, 64]))).toEqual([
+      'subgroup32x64',
+      'subgroup32x32',
+      'registers',
+      'scalar',
+    ]);
+    expect(names(conv([1, 8, 8, 64], [3, 3, 64, 32]))).toEqual(['subgroup32x32', 'registers', 'scalar']);
+    expect(names(weights([1, 8, 8, 64], [1, 8, 8, 32], 3, 1))).toEqual(['subgroup32x32', 'split']);
+  });
 });
 
 describe('every kernel that the sizes and alignments ask for is valid WGSL', () => {
@@ -122,8 +172,9 @@ describe('every kernel that the sizes and alignments ask for is valid WGSL', () 
       [123, 123],
     ] as const) {
       const { op, call } = callOf(build(c, o), GPU);
-      for (const v of op.variants.filter((x) => /tiled|splitK/.test(x.name) && !x.rejects?.(call)))
-        codes.add(v.launch(call).dispatches[0]?.shader.code ?? '');
+      const tiled = kernelsOf(op, GPU).variants.filter((v) => /tiled|splitK/.test(v.name));
+      for (const v of tiled.filter((x) => refusalOf(x, call) === undefined))
+        codes.add(launchOf(v, call).dispatches[0]?.shader.code ?? '');
     }
     expect(codes.size).toBeGreaterThanOrEqual(16);
     for (const code of codes) {

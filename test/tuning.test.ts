@@ -1,19 +1,22 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { gradients } from '../src/autograd/gradients.js';
+import { type Kernels, type Launch, launchOf, type Variant } from '../src/autograd/kernel.js';
 import { input } from '../src/autograd/leaves.js';
-import { loadAllKernels } from '../src/autograd/on-demand.js';
-import { applyOne, type Op, type Variant } from '../src/autograd/op.js';
+import { node as applied, type Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
-import { measure } from '../src/bench/measure.js';
+import { loadRooms } from '../src/bench/ops.js';
 import { type CompileOptions, compile, plannedCalls } from '../src/compiler/compile.js';
 import type { LaunchedCall } from '../src/compiler/kernel-call.js';
+import { kernelsOf, loadKernels } from '../src/compiler/load.js';
 import { candidates, shapeClass } from '../src/compiler/shape-class.js';
 import { choose, type TuneProgress, tune } from '../src/compiler/tune.js';
 import { type Engine, GPU_BUFFER } from '../src/gpu/engine.js';
+import { measure } from '../src/gpu/measure.js';
 import { Tuning } from '../src/gpu/tuner.js';
 import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { square } from '../src/kernels/elementwise/elementwise.js';
 import { maxPool2d } from '../src/kernels/maxPool2d/maxPool2d.js';
+import { rooms } from '../src/kernels/rooms.js';
 import { slice } from '../src/kernels/slice/slice.js';
 import { mean } from '../src/kernels/sum/sum.js';
 import { sharedEngine } from './gpu.js';
@@ -22,7 +25,7 @@ import { launchesOf } from './passes.js';
 let engine: Engine;
 beforeAll(async () => {
   engine = await sharedEngine();
-  await loadAllKernels();
+  await loadRooms(rooms);
 });
 afterEach(() => {
   engine.tuning = undefined;
@@ -32,6 +35,34 @@ afterEach(() => {
 function layer(n: number, c: number, size = 8): { x: Tensor; y: Tensor } {
   const x = input('x', [n, size, size, c]);
   return { x, y: conv2d(x, input('w', [3, 3, c, 8]), { pad: 1 }) };
+}
+
+/** A copy of an op with other kernels, which are loaded. */
+async function withKernels(op: Op, kernels: Kernels): Promise<Op> {
+  const copy: Op = { ...op, kernels: async () => ({ kernels }) };
+  await loadKernels([copy], engine);
+  return copy;
+}
+
+/** A copy of an op of which one variant is launched otherwise. */
+function withLaunches(op: Op, name: string, edit: (launch: Launch) => Launch): Promise<Op> {
+  const { variants, choose, candidates, ...rest } = kernelsOf(op, engine);
+  const edited = new Map(
+    variants.map((v): [Variant, Variant] => {
+      if (v.name !== name) return [v, v];
+      return [
+        v,
+        { name, launch: (call) => (typeof v.launch(call) === 'string' ? v.launch(call) : edit(launchOf(v, call))) },
+      ];
+    }),
+  );
+  const now = (v: Variant) => edited.get(v) ?? v;
+  return withKernels(op, {
+    ...rest,
+    variants: variants.map(now),
+    choose: (call) => ({ ...choose(call), variant: now(choose(call).variant) }),
+    candidates: candidates && ((call) => candidates(call).map(now)),
+  });
 }
 
 const callOf = (y: Tensor): LaunchedCall => {
@@ -80,28 +111,18 @@ describe('a shape class', () => {
     expect(key(slice(input('wide', [4, 8, 8, 12]), 0, 8))).toBe(whole);
   });
 
-  test('is another one when a kernel changes, but not when its comments do', () => {
+  test('is another one when a kernel changes, but not when its comments do', async () => {
     const { op, kernel } = callOf(layer(4, 8).y);
     const { call } = kernel;
-    const edited = (edit: (code: string) => string): Op => ({
-      ...op,
-      variants: op.variants.map((v) => ({
-        ...v,
-        launch: (c) => {
-          const launch = v.launch(c);
-          if (v.name !== 'scalar') return launch;
-          const dispatches = launch.dispatches.map((d) => ({
-            ...d,
-            shader: { ...d.shader, code: edit(d.shader.code) },
-          }));
-          return { ...launch, dispatches };
-        },
-      })),
-    });
+    const edited = (edit: (code: string) => string) =>
+      withLaunches(op, 'scalar', (launch) => {
+        const dispatches = launch.dispatches.map((d) => ({ ...d, shader: { ...d.shader, code: edit(d.shader.code) } }));
+        return { ...launch, dispatches };
+      });
     const key = (o: Op) => shapeClass(o, call, candidates(o, call));
     expect(candidates(op, call).map((v) => v.name)).toContain('scalar');
-    expect(key(edited((code) => `// another remark\n  ${code}`))).toBe(key(op));
-    expect(key(edited((code) => `${code}\nconst more = 1u;`))).not.toBe(key(op));
+    expect(key(await edited((code) => `// another remark\n  ${code}`))).toBe(key(op));
+    expect(key(await edited((code) => `${code}\nconst more = 1u;`))).not.toBe(key(op));
   });
 
   test('leaves naive kernels out, and puts the rule’s choice first', async () => {
@@ -138,8 +159,10 @@ describe('a choice', () => {
   test('that does not fit, or that nobody knows, leaves it to the rule', async () => {
     const { node } = layer(4, 8).y;
     const { op } = node;
-    const never = { ...(op.variants[0] as Variant), name: 'never', rejects: () => 'it never fits' };
-    const y = applyOne({ ...op, variants: [never, ...op.variants] }, node.inputs, node.attrs);
+    const never: Variant = { name: 'never', launch: () => 'it never fits' };
+    const kernels = kernelsOf(op, engine);
+    const more = await withKernels(op, { ...kernels, variants: [never, ...kernels.variants] });
+    const y = applied(more, node.inputs, node.attrs).outputs.y as Tensor;
     const { call } = callOf(y).kernel;
     const among = candidates(op, call).map((v) => v.name);
     expect(among.length).toBeGreaterThan(1);
@@ -270,30 +293,19 @@ describe('tune', () => {
   test('a candidate that this device refuses is left out with the reason; the rule’s own is an error', async () => {
     const call = callOf(layer(2, 8).y);
     const [rule, other] = candidates(call.op, call.kernel.call).map((v) => v.name);
-    const broken = (name: string | undefined): LaunchedCall => ({
-      ...call,
-      op: {
-        ...call.op,
-        variants: call.op.variants.map((v) => ({
-          ...v,
-          launch: (c) => {
-            if (v.name !== name) return v.launch(c);
-            const dispatches = v.launch(c).dispatches.map((d) => ({
-              ...d,
-              shader: {
-                ...d.shader,
-                label: `broken/${name}`,
-                code: `${d.shader.code}\nfn wrong() -> u32 { return 1.5; }`,
-              },
-            }));
-            return { ...v.launch(c), dispatches };
-          },
-        })),
-      },
-    });
-    const { classes } = await tune(engine, [broken(other)], quick);
+    const broken = async (name = ''): Promise<LaunchedCall> => {
+      const op = await withLaunches(call.op, name, (launch) => {
+        const dispatches = launch.dispatches.map((d) => {
+          const code = `${d.shader.code}\nfn wrong() -> u32 { return 1.5; }`;
+          return { ...d, shader: { ...d.shader, label: `broken/${name}`, code } };
+        });
+        return { ...launch, dispatches };
+      });
+      return { ...call, op };
+    };
+    const { classes } = await tune(engine, [await broken(other)], quick);
     expect(classes[0]?.refused[other as string]).toMatch(/return/);
     expect(classes[0]?.choice.times).not.toHaveProperty(other as string);
-    await expect(tune(engine, [broken(rule)], quick)).rejects.toThrow(/broken/);
+    await expect(tune(engine, [await broken(rule)], quick)).rejects.toThrow(/broken/);
   });
 });

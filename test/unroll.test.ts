@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { readShader } from '../src/gpu/shader.js';
-import { unroll, writtenOut } from '../src/gpu/unroll.js';
+import { unroll } from '../src/gpu/unroll.js';
+import { writtenOut } from '../src/software/unroll.js';
 import { sharedEngine } from './gpu.js';
 import { shaderText } from './shader-files.js';
 
-const kernels = ['conv2d/subgroup', 'convTranspose2d/subgroup', 'conv2d/weight-gradient-subgroup'];
+const kernels = ['software/conv2d', 'software/convTranspose2d', 'software/weight-gradient'];
 
 describe('unroll', () => {
   it('writes out loops, arrays and constants', () => {
@@ -52,10 +53,10 @@ describe('on the adapter', () => {
 });
 
 it.each([
-  ['conv2d/subgroup', { ROWS: 32, QUADS: 1 }],
-  ['convTranspose2d/subgroup', { ROWS: 32, QUADS: 1 }],
-  ['conv2d/weight-gradient-subgroup', { BLOCKS: 1, QUADS: 1 }],
-  ['conv2d/weight-gradient-narrow', { WIDTH: 3, STEP: 6 }],
+  ['software/conv2d', { ROWS: 32, QUADS: 1 }],
+  ['software/convTranspose2d', { ROWS: 32, QUADS: 1 }],
+  ['software/weight-gradient', { BLOCKS: 1, QUADS: 1 }],
+  ['software/weight-gradient-narrow', { WIDTH: 3, STEP: 6 }],
 ])(
   '%s reads storage textures with eight lanes, sampled ones with four, and is written out once',
   async (name, constants) => {

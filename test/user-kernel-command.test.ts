@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { contractOf, exampleSource, meaningOf } from '../src/bench/contract.js';
-import { knownOps } from '../src/bench/ops.js';
+import { knownOps, loadRooms, variantsOf } from '../src/bench/ops.js';
 import { checkKernel } from '../src/bench/user-check.js';
 import { userKernel } from '../src/bench/user-kernel.js';
 import { contractText } from '../src/bench/user-text.js';
@@ -19,6 +19,7 @@ import { plainCalls } from './plain-calls.js';
 let engine: Engine;
 beforeAll(async () => {
   engine = await sharedEngine();
+  await loadRooms(rooms);
 });
 
 const conv = readFileSync('shaders/conv2d/naive.wgsl', 'utf8');
@@ -27,14 +28,16 @@ const GRID = 'grid(y.rows * y.channels, 64)';
 test('the contract says what every name of every launch means, and where every dimension lies', () => {
   const silent: string[] = [];
   for (const [name, { op }] of knownOps(rooms)) {
-    for (const t of [...op.args, ...op.results].map((a) => a.replace('?', '')))
+    for (const t of Object.keys({ ...op.args, ...op.results }))
       if (!terms.get(name)?.layout[t]) silent.push(`${name}: layout of ${t}`);
     for (const call of plainCalls(engine, name))
       for (const software of [true, false])
         for (const subgroupSize of [4, 8]) {
           const there = { ...call, device: { ...call.device, software, subgroupSize } };
-          for (const variant of op.variants.filter((v) => !v.rejects?.(there))) {
-            const { dispatches, scratch } = variant.launch(there);
+          for (const variant of variantsOf(op)) {
+            const launch = variant.launch(there);
+            if (typeof launch === 'string') continue;
+            const { dispatches, scratch } = launch;
             const given = dispatches.flatMap(({ shader, params, constants }) => [
               ...[...shader.params.map((p) => p.name), ...Object.keys(params ?? {})].filter(
                 (n) => !/_(offset|stride)$/.test(n),

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { summarise } from '../src/bench/measure.js';
 import { speedOf } from '../src/bench/suite.js';
 import { roofText } from '../src/bench/text.js';
 import { checkKernel } from '../src/bench/user-check.js';
@@ -8,6 +7,7 @@ import { type KernelOptions, userKernel } from '../src/bench/user-kernel.js';
 import { checkText, timedText } from '../src/bench/user-text.js';
 import { type TimedCase, timeKernel } from '../src/bench/user-time.js';
 import { Engine } from '../src/gpu/engine.js';
+import { summarise } from '../src/gpu/measure.js';
 import { rooms } from '../src/kernels/rooms.js';
 import { sharedEngine } from './gpu.js';
 

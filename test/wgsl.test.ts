@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { constant } from '../src/autograd/leaves.js';
-import { applyOne, type Op } from '../src/autograd/op.js';
+import { apply } from '../src/autograd/op.js';
 import { checkKernel } from '../src/bench/user-check.js';
 import { type KernelSource, userKernel } from '../src/bench/user-kernel.js';
 import { compile } from '../src/compiler/compile.js';
 import { type Engine, GPU_BUFFER } from '../src/gpu/engine.js';
 import { readShader, type Shader } from '../src/gpu/shader.js';
 import { rooms } from '../src/kernels/rooms.js';
+import { customOp } from './custom-op.js';
 import { sharedEngine } from './gpu.js';
 
 let engine: Engine;
@@ -181,11 +182,8 @@ struct All { first: f32, inner: Inner, @align(32) list: array<vec4u, 2>, two: ve
   expect(of.params.map((p) => p.name)).toEqual(names);
   const values = names.map((_, i) => 3 * i - (names[i] === 'b' || names[i] === 'two.x' ? 100 : 0));
   const params = Object.fromEntries(names.map((name, i) => [name, values[i] as number]));
-  const op: Op<null> = {
-    ...{ name: 'numbers', args: ['x'], results: ['y'], infer: ([x]) => (x ? [x] : []) },
-    variants: [{ name: 'mine', launch: () => ({ dispatches: [{ shader: of, params, workgroups: [1, 1, 1] }] }) }],
-  };
-  const plan = await compile(engine, { y: applyOne(op, [constant(new Float32Array(17), [17])], null) });
+  const op = customOp('numbers', () => ({ dispatches: [{ shader: of, params, workgroups: [1, 1, 1] }] }));
+  const plan = await compile(engine, { y: apply(op, { x: constant(new Float32Array(17), [17]) }, null).y });
   plan.run();
   expect([...(await plan.read('y'))]).toEqual(values);
   plan.destroy();
@@ -199,20 +197,13 @@ test('more numbers than 256 bytes leave those of other kernels alone', async () 
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(1) fn main() { y[0] = p.f0; y[1] = p.f99; }`,
   );
-  const op = (k: number): Op<null> => ({
-    ...{ name: `op${k}`, args: ['x'], results: ['y'], infer: ([x]) => (x ? [x] : []) },
-    variants: [
-      {
-        name: 'mine',
-        launch: () => {
-          const params = Object.fromEntries(of.params.map(({ name }, i) => [name, 1000 * k + i]));
-          return { dispatches: [{ shader: of, params, workgroups: [1, 1, 1] }] };
-        },
-      },
-    ],
-  });
+  const op = (k: number) =>
+    customOp(`op${k}`, () => {
+      const params = Object.fromEntries(of.params.map(({ name }, i) => [name, 1000 * k + i]));
+      return { dispatches: [{ shader: of, params, workgroups: [1, 1, 1] }] };
+    });
   const x = constant(new Float32Array(2), [2]);
-  const plan = await compile(engine, { a: applyOne(op(1), [x], null), b: applyOne(op(2), [x], null) });
+  const plan = await compile(engine, { a: apply(op(1), { x }, null).y, b: apply(op(2), { x }, null).y });
   plan.run();
   expect([...(await plan.read('a')), ...(await plan.read('b'))]).toEqual([1000, 1099, 2000, 2099]);
   plan.destroy();

@@ -1,7 +1,7 @@
-import { geometricMean, measure, type Times } from '../../src/bench/measure.js';
 import { type Peaks, PeakWork } from '../../src/bench/peaks.js';
 import { table } from '../../src/compiler/plan-text.js';
 import type { Engine } from '../../src/gpu/engine.js';
+import { geometricMean, measure, type Times } from '../../src/gpu/measure.js';
 import type { Tfjs } from './backend.js';
 import { difference, flopsOf, type Layer, ours, PASSES, type Pass, theirs } from './layers.js';
 import { type RaceOptions, race } from './race.js';

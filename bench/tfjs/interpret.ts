@@ -26,7 +26,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   convTranspose2d: (tf, [x, w, bias], { attrs, outputs }) => {
     const a = attrs as ConvAttrs;
-    const shape = [...(outputs[0]?.shape ?? [])] as [number, number, number, number];
+    const shape = [...(outputs.y?.shape ?? [])] as [number, number, number, number];
     const y = tf.conv2dTranspose(x as Core.Tensor4D, w as Core.Tensor4D, shape, [...a.stride], padOf(a));
     return bias ? tf.add(y, bias) : y;
   },
@@ -79,13 +79,14 @@ export function interpret(tf: typeof Core, wanted: Tensor, known: Map<Tensor, Co
   const found = known.get(wanted);
   if (found) return found;
   const { node } = wanted;
+  const index = Object.keys(node.outputs).indexOf(wanted.result);
   const rule = RULES[node.op.name];
-  if (!rule || (wanted.index !== 0 && !EVERY_RESULT.has(node.op.name)))
+  if (!rule || (index !== 0 && !EVERY_RESULT.has(node.op.name)))
     throw new Error(`no rule says how TensorFlow.js computes ${node.op.name} (${wanted})`);
   // The state of the random generator is not an argument of TensorFlow.js's dropout.
-  const args = node.op.name === 'dropout' ? node.inputs.slice(0, 1) : node.inputs;
-  const values = args.flatMap((t) => (t ? [interpret(tf, t, known)] : []));
-  const value = rule(tf, values, node, wanted.index);
+  const args = Object.values(node.inputs).slice(0, node.op.name === 'dropout' ? 1 : undefined);
+  const values = args.map((t) => interpret(tf, t, known));
+  const value = rule(tf, values, node, index);
   known.set(wanted, value);
   return value;
 }

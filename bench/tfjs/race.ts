@@ -1,5 +1,5 @@
-import { summarise, type Times } from '../../src/bench/measure.js';
 import type { Engine } from '../../src/gpu/engine.js';
+import { summarise, type Times } from '../../src/gpu/measure.js';
 
 export interface RaceOptions {
   /** Samples of each side; runs before them warm up and are not counted. */

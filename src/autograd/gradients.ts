@@ -1,8 +1,18 @@
 import { checked } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
-import { add } from '../kernels/elementwise/elementwise.js';
+import { present } from '../present.js';
 import { constant } from './leaves.js';
+import { apply, defineOp, strided } from './op.js';
 import { expectShape, type Node, TENSOR, TENSORS, type Tensor } from './tensor.js';
+
+/** y = a + b: the sum of the gradients that a value gets from two uses. The compiler runs it as the elementwise op. */
+export const accumulateOp = defineOp({
+  name: 'accumulate',
+  args: { a: strided, b: strided },
+  results: { y: strided },
+  infer: ({ a }, _: null) => ({ y: a }),
+  gradient: (_, { y: gy }) => ({ a: gy, b: gy }),
+});
 
 /**
  * Reverse-mode differentiation by building more graph: the gradient of the scalar `y` with respect to each of `xs`. Nodes are
@@ -25,24 +35,24 @@ export function vectorJacobian(
   const sums = new Map<Tensor, Tensor>();
   const accumulate = (t: Tensor, g: Tensor) => {
     const sum = sums.get(t);
-    sums.set(t, sum ? add(sum, g) : g);
+    sums.set(t, sum ? apply(accumulateOp, { a: sum, b: g }, null, 'add').y : g);
   };
   for (const [i, y] of ys.entries()) {
-    const gy = gys[i] as Tensor;
+    const gy = present(gys[i]);
     expectShape(op, `gys.${i}`, gy, y.shape, `the shape of ${y}`);
     accumulate(y, gy);
   }
   for (const node of [...nodes].sort((a, b) => b.id - a.id)) {
-    const gs = node.outputs.map((o) => sums.get(o));
-    if (gs.every((g) => g === undefined)) continue;
-    const needs = node.inputs.map((x) => x !== undefined && (xs.includes(x) || nodes.has(x.node)));
-    if (!needs.includes(true)) continue;
-    if (!node.op.gradient)
-      throw new ShapeError(node.op.name, 'this op has no gradient, but one of its arguments needs one');
-    const gx = node.op.gradient(node, gs, needs);
-    for (const [i, x] of node.inputs.entries()) {
-      const g = gx[i];
-      if (x && g && needs[i]) accumulate(x, g);
+    const { op, inputs, outputs, attrs } = node;
+    const gs = mapValues(outputs, (y) => sums.get(y));
+    if (Object.values(gs).every((g) => g === undefined)) continue;
+    const needs = mapValues(inputs, (x) => xs.includes(x) || nodes.has(x.node));
+    if (!Object.values(needs).includes(true)) continue;
+    if (!op.gradient) throw new ShapeError(op.name, 'this op has no gradient, but one of its arguments needs one');
+    const gx = op.gradient(inputs, gs, { attrs, outputs, needs });
+    for (const [name, x] of Object.entries(inputs)) {
+      const g = gx[name];
+      if (g && needs[name]) accumulate(x, g);
     }
   }
   return xs.map((x) => {
@@ -52,18 +62,22 @@ export function vectorJacobian(
   });
 }
 
+function mapValues<T, U>(of: Readonly<Record<string, T>>, f: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(of).map(([name, value]) => [name, f(value)]));
+}
+
 /** Nodes on a path from `xs` to `ys`. */
 function dependents(ys: readonly Tensor[], xs: readonly Tensor[]): Set<Node> {
   const wanted = new Set(xs);
   const reaches = new Map<Node, boolean>();
   const stack = ys.map((y) => y.node);
   while (stack.length) {
-    const node = stack[stack.length - 1] as Node;
+    const node = present(stack[stack.length - 1]);
     if (reaches.has(node)) {
       stack.pop();
       continue;
     }
-    const inputs = node.inputs.filter((x): x is Tensor => x !== undefined);
+    const inputs = Object.values(node.inputs);
     const open = inputs.filter((x) => !reaches.has(x.node));
     if (open.length) stack.push(...open.map((x) => x.node));
     else {

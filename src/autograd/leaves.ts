@@ -1,6 +1,6 @@
 import { anyOf, checked, F32, FUNCTION, type Kind, oneOf, STRING, shown, U32 } from '../gpu/arguments.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
-import { apply, type Op } from './op.js';
+import { any, apply, defineOp } from './op.js';
 import {
   checkShape,
   type DType,
@@ -19,18 +19,17 @@ export type LeafAttrs = { shape: Shape; dtype: DType } & (
   | { source: 'parameter'; set: ParameterSet; name: string }
 );
 
-export const leaf: Op<LeafAttrs> = {
+export const leaf = defineOp({
   name: 'leaf',
   kind: 'leaf',
-  args: [],
-  results: ['value'],
-  infer: (_, { shape, dtype }) => [{ shape, dtype }],
-  variants: [],
-};
+  args: {},
+  results: { value: any },
+  infer: (_, { shape, dtype }: LeafAttrs) => ({ value: { shape, dtype } }),
+});
 
 function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
   checkShape(attrs.source, name, attrs.shape);
-  return apply(leaf, [], attrs, name).outputs[0] as Tensor;
+  return apply(leaf, {}, attrs, name).value;
 }
 
 /** A value given at every `plan.run({ name: data })`; it keeps the last one given. Images are [N, H, W, C]. */
@@ -138,9 +137,3 @@ export class ParameterSet {
 }
 
 export const PARAMETERS: Kind = ['a ParameterSet', (v) => v instanceof ParameterSet];
-
-/** What an update op (Adam) tells the compiler: whose parameters, and its per-parameter state by kernel argument name. */
-export interface UpdateAttrs {
-  readonly set: ParameterSet;
-  readonly state: Readonly<Record<string, ParameterSet>>;
-}

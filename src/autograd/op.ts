@@ -1,37 +1,83 @@
 import { shown } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
-import type { Shader } from '../gpu/shader.js';
-import { Node, type Shape, Tensor, type TensorType } from './tensor.js';
+import type { Arg, Call, Kernels } from './kernel.js';
+import type { ParameterSet } from './leaves.js';
+import { type DType, Node, Tensor, type TensorType } from './tensor.js';
+
+/** What an argument or a result of an op may be. */
+export interface ValueSpec {
+  /** Element type; either one when absent. */
+  readonly dtype?: DType;
+  /** All kernels take any distance between its rows, so that a concatenation or slice needs no copy. */
+  readonly strided?: boolean;
+  /** Kernels read each of its rows many times: it is worth copying to rows that begin at whole vec4s. */
+  readonly aligned?: boolean;
+  /** An argument may be left out; a result may be missing for some attributes. */
+  readonly optional?: boolean;
+}
+
+/** Arguments or results by name; the names are also those of the variables in the op's shaders. */
+export type Specs = Readonly<Record<string, ValueSpec>>;
+
+export const any = {} as const;
+export const f32 = { dtype: 'f32' } as const;
+export const u32 = { dtype: 'u32' } as const;
+export const strided = { dtype: 'f32', strided: true } as const;
+export const aligned = { dtype: 'f32', strided: true, aligned: true } as const;
+export const optional = { dtype: 'f32', optional: true } as const;
+
+type OptionalNames<S> = { [K in keyof S]: S[K] extends { optional: true } ? K : never }[keyof S];
+
+/** A `T` for every name of `S`; those that are optional may be absent. */
+export type Values<S, T> = { readonly [K in Exclude<keyof S, OptionalNames<S>>]: T } & {
+  readonly [K in OptionalNames<S>]?: T;
+};
+
+/** A call of an op with these attributes, arguments and results, as its kernels know it. */
+export type CallOf<A, X extends Specs, Y extends Specs> = Call<A, Values<X & Y, Arg>>;
+
+/** The gradients of an op's results. An op with one result is only asked where there is one; of several, some may be absent. */
+type ResultGradients<Y> = {
+  readonly [K in keyof Y]: string extends keyof Y
+    ? Tensor | undefined
+    : [Exclude<keyof Y, K>] extends [never]
+      ? Tensor
+      : Tensor | undefined;
+};
+
+/** What a gradient rule knows besides the op's arguments and the gradients of its results. */
+export interface Backward<A, X extends Specs, Y extends Specs> {
+  readonly attrs: A;
+  readonly outputs: Values<Y, Tensor>;
+  /** Which arguments need a gradient; what is made for others is not used. */
+  readonly needs: Readonly<Record<keyof X, boolean>>;
+}
 
 /**
- * An op: the names of its arguments and results (which are also the names of the variables in its shaders), its shape rule,
- * its gradient written in ops, and the kernels that compute it.
+ * An op: its arguments and results, its shape rule, its gradient written in ops, and where its kernels are. Make one with
+ * `defineOp`, which types all of it by the names in `args` and `results`.
  */
-export interface Op<A = unknown> {
+export interface Op<A = unknown, X extends Specs = Specs, Y extends Specs = Specs> {
   readonly name: string;
-  /** Argument names; a name ending in `?` may be left out. */
-  readonly args: readonly string[];
-  readonly results: readonly string[];
-  /** Arguments and results whose kernels all take a channel stride, so that a concatenation or slice needs no copy. */
-  readonly strided?: readonly string[];
-  /** Those of them whose rows are worth copying to where vec4 loads are aligned, as each is read many times. */
-  readonly aligned?: readonly string[];
+  readonly args: X;
+  readonly results: Y;
   /** Shapes of the results. Throws `ShapeError` naming the op, the argument and both shapes. */
-  infer(inputs: readonly (TensorType | undefined)[], attrs: A): TensorType[];
-  /**
-   * Gradients of the arguments given those of the results, in the order of `args`; `undefined` where nothing flows. `needs`
-   * tells which arguments need one. Absent on ops that cannot be differentiated.
-   */
-  gradient?(node: Node, gradients: readonly (Tensor | undefined)[], needs: readonly boolean[]): (Tensor | undefined)[];
-  /** Kernels, the preferred first. Empty for leaves and views, and for `onDemand` ones until a graph with the op is compiled. */
-  readonly variants: readonly Variant<A>[];
+  infer(inputs: Values<X, TensorType>, attrs: A): Values<Y, TensorType>;
+  /** Gradients of the arguments, given those of the results. Absent on ops that cannot be differentiated. */
+  gradient?(
+    inputs: Values<X, Tensor>,
+    gradients: ResultGradients<Y>,
+    node: Backward<A, X, Y>,
+  ): { readonly [K in keyof X]?: Tensor };
+  /** Loads the kernels, once a graph with the op is compiled. Absent on leaves and views, which none runs. */
+  kernels?(): Promise<{ readonly kernels: Kernels<CallOf<A, X, Y>> }>;
   /** Floating-point operations and bytes that any implementation must move; for the benchmark. */
-  cost?(call: Call<A>): { flops: number; bytes: number };
+  cost?(call: CallOf<A, X, Y>): Cost;
   /**
    * The result on which later elementwise work can be done before it is stored: every kernel stores each element of it once, by
    * a statement `y[index] = value;`, and reads it nowhere.
    */
-  readonly epilogue?: string;
+  readonly epilogue?: string & keyof Y;
   /** Whether kernels write that statement out many times, so that what is put there is compiled as often. */
   readonly unrolled?: boolean;
   /** On ops that take every element by itself: what they do to it, so that the kernel that makes the element can do it too. */
@@ -42,7 +88,14 @@ export interface Op<A = unknown> {
    */
   readonly kind?: 'leaf' | 'view' | 'update' | 'keep';
   /** For views: which value is which range of which other one. No kernel runs, unless a part cannot lie there. */
-  view?(inputs: Named<TensorType>, outputs: Named<TensorType>, attrs: A): readonly NamedRange[];
+  view?(inputs: Values<X, TensorType>, outputs: Values<Y, TensorType>, attrs: A): readonly NamedRange[];
+  /** For updates: whose parameters are updated, and their state by kernel argument name. */
+  update?(attrs: A): Update;
+}
+
+export interface Cost {
+  readonly flops: number;
+  readonly bytes: number;
 }
 
 /** An elementwise op as WGSL: y[i] = f(a[i], b[i], …). */
@@ -57,10 +110,8 @@ export interface Pointwise<A = unknown> {
   readonly random?: {
     /** The argument that holds the generator's state, u32 [4]. */
     readonly state: string;
-    /** WGSL expression in `quad`, `state` (vec4u) and the numbers. */
+    /** WGSL expression in `quad`, `state` (vec4u) and the numbers; the functions that it calls come with the op's kernels. */
     readonly words: string;
-    /** Functions that it calls; asked for when the op's kernels are loaded. */
-    functions(): string;
   };
 }
 
@@ -69,9 +120,7 @@ export interface PointwiseNumber {
   readonly value: number;
 }
 
-type Named<T> = Readonly<Record<string, T>>;
-
-/** `part` is the rows from `row` on and the channels from `channel` on of `whole`, as many as it has; both default to 0. */
+/** `part` is rows [row, row + n) and channels [channel, channel + c) of `whole`, for a part of n rows and c channels; both default to 0. */
 export interface NamedRange {
   /** Names of an argument and a result. */
   readonly part: string;
@@ -80,97 +129,54 @@ export interface NamedRange {
   readonly channel?: number;
 }
 
-/** One way to compute an op. */
-export interface Variant<A = unknown> {
-  readonly name: string;
-  /** A reason why this variant cannot run the call, or nothing when it can. */
-  rejects?(call: Call<A>): string | undefined | false;
-  /** Whether it can run the call but suits this device worse than a later variant that does not avoid it. */
-  avoid?(call: Call<A>): boolean;
-  launch(call: Call<A>): Launch;
+/** What an update op (Adam) tells the compiler: whose parameters, and its per-parameter state by kernel argument name. */
+export interface Update {
+  readonly set: ParameterSet;
+  readonly state: Readonly<Record<string, ParameterSet>>;
 }
 
-/** An argument as a kernel sees it: element (row r, channel c) is at `offset + r * stride + c`. */
-export interface Arg extends TensorType {
-  readonly offset: number;
-  readonly stride: number;
-  readonly rows: number;
-  readonly channels: number;
+/** Types an op by the names of its arguments and results. */
+/* @__NO_SIDE_EFFECTS__ */ export function defineOp<A, const X extends Specs, const Y extends Specs>(
+  op: Op<A, X, Y>,
+): Op<A, X, Y> {
+  return op;
 }
 
-/** What a variant knows when it is chosen and launched. */
-export interface Call<A = unknown> {
-  readonly attrs: A;
-  /** Arguments and results by name; a left-out argument is absent. */
-  readonly arg: Readonly<Record<string, Arg>>;
-  readonly device: DeviceTraits;
+/** Whether a call or node is one of this op, so that its attributes are the op's. */
+export function isOf<A, X extends Specs, Y extends Specs>(
+  op: Op<A, X, Y>,
+  node: { readonly op: unknown; readonly attrs: unknown },
+): node is { readonly op: Op<A, X, Y>; readonly attrs: A } {
+  return node.op === op;
 }
 
-export interface DeviceTraits {
-  readonly limits: GPUSupportedLimits;
-  readonly features: ReadonlySet<string>;
-  /** Runs on the CPU: barriers and workgroup memory are dear, registers cheap. */
-  readonly software: boolean;
-  /** Lanes of a subgroup, where the device has the feature and only one size; 0 otherwise. */
-  readonly subgroupSize: number;
-}
-
-/** Dispatches that together compute one node, in order, with scratch buffers that live only between them. */
-export interface Launch {
-  readonly dispatches: readonly Dispatch[];
-  /** Scratch buffers by name: number of 4-byte elements. */
-  readonly scratch?: Readonly<Record<string, number>>;
-}
-
-export interface Dispatch {
-  readonly shader: Shader;
-  readonly constants?: Readonly<Record<string, number>>;
-  /** Values for `struct Params` besides the `…_offset` and `…_stride` that the engine fills in. */
-  readonly params?: Readonly<Record<string, number>>;
-  readonly workgroups: readonly [number, number, number];
-}
-
-/** Records one application of an op after checking its arguments. */
-export function apply<A>(op: Op<A>, inputs: readonly (Tensor | undefined)[], attrs: A, name?: string): Node {
-  for (const [i, arg] of op.args.entries()) {
-    const x: unknown = inputs[i];
-    if (x === undefined && arg.endsWith('?')) continue;
-    if (!(x instanceof Tensor))
-      throw new ShapeError(op.name, `${arg.replace('?', '')} must be a Tensor, got ${shown(x)}`);
+/** Records one application of an op after checking its arguments; gives the results by name. */
+export function apply<A, X extends Specs, Y extends Specs>(
+  op: Op<A, X, Y>,
+  inputs: { readonly [K in keyof Values<X, Tensor>]: Values<X, Tensor>[K] | undefined },
+  attrs: A,
+  name?: string,
+): Values<Y, Tensor> {
+  const given: Readonly<Record<string, Tensor | undefined>> = inputs;
+  const checked: Record<string, Tensor> = {};
+  for (const [argument, spec] of Object.entries(op.args)) {
+    const x: unknown = given[argument];
+    if (x === undefined && spec.optional) continue;
+    if (!(x instanceof Tensor)) throw new ShapeError(op.name, `${argument} must be a Tensor, got ${shown(x)}`);
+    if (spec.dtype !== undefined && x.dtype !== spec.dtype)
+      throw new ShapeError(op.name, `${argument} must be ${spec.dtype}, got ${x.dtype}`);
+    checked[argument] = x;
   }
-  if (op.kind !== 'update' && inputs.length > op.args.length)
-    throw new ShapeError(op.name, `it takes the arguments ${op.args.join(', ')}, got ${inputs.length}`);
-  const types = op.infer(inputs, attrs);
-  return new Node(op as Op, inputs, attrs, types, name);
+  return node(op, checked, attrs, name).outputs as unknown as Values<Y, Tensor>;
 }
 
-/** The first result of `apply`. */
-export function applyOne<A>(op: Op<A>, inputs: readonly (Tensor | undefined)[], attrs: A, name?: string): Tensor {
-  return apply(op, inputs, attrs, name).outputs[0] as Tensor;
-}
-
-/** Workgroups for `count` invocations of `size` each, folded into two dimensions where one is not enough. */
-export function grid(count: number, size: number): [number, number, number] {
-  const groups = Math.max(1, Math.ceil(count / size));
-  const max = 65535;
-  if (groups <= max) return [groups, 1, 1];
-  const y = Math.ceil(groups / max);
-  return [Math.ceil(groups / y), y, 1];
-}
-
-/** An argument that must be there. */
-export function arg<A>(call: Call<A>, name: string): Arg {
-  const found = call.arg[name];
-  if (!found) throw new Error(`no argument ${name}`);
-  return found;
-}
-
-/** Whether vec4 loads along the channels of these arguments stay aligned. */
-export function vec4Ready(...args: (Arg | undefined)[]): boolean {
-  return args.every((a) => !a || (a.channels % 4 === 0 && a.stride % 4 === 0 && a.offset % 4 === 0));
-}
-
-/** A readable label: `conv2d/tile[4×64×32×128]`, `conv2d+relu/tile[4×64×32×128]`. */
-export function label(op: string, variant: string, shape: Shape | undefined): string {
-  return `${op}/${variant}${shape ? `[${shape.join('×')}]` : ''}`;
+/** `apply` without its checks: an update has a gradient for each parameter among its inputs besides the arguments. */
+export function node<A, X extends Specs, Y extends Specs>(
+  op: Op<A, X, Y>,
+  inputs: Readonly<Record<string, Tensor>>,
+  attrs: A,
+  name?: string,
+): Node {
+  const types = op.infer(inputs as unknown as Values<X, TensorType>, attrs);
+  return new Node(op as unknown as Op, inputs, attrs, types as unknown as Readonly<Record<string, TensorType>>, name);
 }

@@ -2,6 +2,7 @@ import { checked, F32, listOf, mapOf, OBJECT, unshared } from '../gpu/arguments.
 import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { LimitError, ShapeError, UsageError } from '../gpu/errors.js';
+import { present } from '../present.js';
 import { PARAMETERS, type ParameterSet } from './leaves.js';
 import { formatShape } from './tensor.js';
 
@@ -32,8 +33,8 @@ export function layOut(set: ParameterSet, maxBytes: number): SlabLayout {
     const last = slabs[slabs.length - 1];
     if (last === undefined || 4 * (last + size) > maxBytes) slabs.push(0);
     const slab = slabs.length - 1;
-    at.set(name, { slab, offset: slabs[slab] as number });
-    slabs[slab] = (slabs[slab] as number) + size;
+    at.set(name, { slab, offset: present(slabs[slab]) });
+    slabs[slab] = present(slabs[slab]) + size;
   }
   return { slabs, at };
 }
@@ -51,8 +52,8 @@ export class ParameterStorage {
   static of(...args: [engine: Engine, set: ParameterSet, outcomes?: Outcomes]): ParameterStorage {
     const kinds = { engine: ENGINE, set: PARAMETERS, 'outcomes?': listOf(OBJECT) };
     const [engine, set, outcomes = []] = checked('ParameterStorage.of', kinds, args);
-    const found = engine.resident.get(set) as ParameterStorage | undefined;
-    if (found) return found;
+    const found = engine.resident.get(set);
+    if (found instanceof ParameterStorage) return found;
     set.close();
     const limits = engine.device.limits;
     const layout = layOut(set, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
@@ -80,8 +81,8 @@ export class ParameterStorage {
   }
 
   #upload(name: string, values: Float32Array, outcomes?: Outcomes): void {
-    const { slab, offset } = this.layout.at.get(name) as { slab: number; offset: number };
-    this.engine.write(this.buffers[slab] as GPUBuffer, 4 * offset, unshared(values) as BufferSource, outcomes);
+    const { slab, offset } = present(this.layout.at.get(name));
+    this.engine.write(present(this.buffers[slab]), 4 * offset, unshared(values), outcomes);
   }
 
   /** Reads every parameter back, by name, in device layout. */
@@ -90,8 +91,8 @@ export class ParameterStorage {
     return new Map(
       this.set.names.map((name) => {
         const t = this.set.get(name);
-        const { slab, offset } = this.layout.at.get(name) as { slab: number; offset: number };
-        return [name, new Float32Array(slabs[slab] as ArrayBuffer, 4 * offset, t.size).slice()];
+        const { slab, offset } = present(this.layout.at.get(name));
+        return [name, new Float32Array(present(slabs[slab]), 4 * offset, t.size).slice()];
       }),
     );
   }

@@ -19,7 +19,8 @@ export class Tensor implements TensorType {
   readonly id = nextId++;
   constructor(
     readonly node: Node,
-    readonly index: number,
+    /** Which result of the node it is. */
+    readonly result: string,
     readonly shape: Shape,
     readonly dtype: DType,
     readonly name: string,
@@ -42,17 +43,21 @@ export const SHAPE = NUMBERS;
 /** One application of an op. Nodes are numbered in the order they were made, which is the order in which a plan runs them. */
 export class Node {
   readonly id = nextId++;
-  readonly outputs: readonly Tensor[];
+  /** By result name. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
   constructor(
     readonly op: Op,
-    /** One entry per `op.args`; an optional argument that was left out is `undefined`. */
-    readonly inputs: readonly (Tensor | undefined)[],
+    /** By argument name; an optional argument that was left out is absent. */
+    readonly inputs: Readonly<Record<string, Tensor>>,
     readonly attrs: unknown,
-    types: readonly TensorType[],
+    types: Readonly<Record<string, TensorType>>,
     name: string = op.name,
   ) {
-    this.outputs = types.map(
-      (t, i) => new Tensor(this, i, t.shape, t.dtype, i === 0 ? name : `${name}.${op.results[i] ?? i}`),
+    this.outputs = Object.fromEntries(
+      Object.entries(types).map(([result, { shape, dtype }], i) => [
+        result,
+        new Tensor(this, result, shape, dtype, i === 0 ? name : `${name}.${result}`),
+      ]),
     );
   }
 }

@@ -1,3 +1,4 @@
+import { refusalOf } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import { type CompileOptions, compile, plannedCalls } from '../compiler/compile.js';
@@ -8,7 +9,7 @@ import type { Nd } from '../kernels/oracle.js';
 import type { Case, Room } from '../kernels/room.js';
 import type { CaseGraph } from './cases.js';
 import { checkFeeds, checkGraph, expectedOf, type Layout, nmse, type Prepared, prepare } from './check-case.js';
-import type { OpUse } from './ops.js';
+import { type OpUse, variantsOf } from './ops.js';
 
 /** How far results are from the float64 oracle: the worst of several. `null` stands for results that are not finite. */
 export interface Deviation {
@@ -96,14 +97,14 @@ export async function deviationOnCases(
   variant: string,
   prepared: (use: OpUse) => Prepared = ({ room, c }) => prepare(room, c),
 ): Promise<(Deviation & { cases: number }) | undefined> {
-  const of = op.variants.find((v) => v.name === variant);
+  const of = variantsOf(op, engine).find((v) => v.name === variant);
   const found: Deviation[] = [];
   for (const use of uses) {
     const p = prepared(use);
     const graph = checkGraph(p, PLAIN);
     const options: CompileOptions = {
       retain: 'all',
-      variant: (name, call) => (name === op.name && !of?.rejects?.(call) ? variant : undefined),
+      variant: (name, call) => (name === op.name && of && refusalOf(of, call) === undefined ? variant : undefined),
     };
     if (!(await plannedCalls(engine, graph, options)).some((s) => s.op === op && s.kernel.variant === of)) continue;
     const plan = await compile(engine, graph, options);

@@ -1,4 +1,6 @@
-import type { LeafAttrs, UpdateAttrs } from '../autograd/leaves.js';
+import { accumulateOp } from '../autograd/gradients.js';
+import { leaf } from '../autograd/leaves.js';
+import { isOf } from '../autograd/op.js';
 import { type Node, Tensor } from '../autograd/tensor.js';
 import type { Step } from '../compiler/bind.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
@@ -7,10 +9,10 @@ import type { Phase } from '../model/training.js';
 /** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; nothing for what is not a parameter. */
 function parameterLayer({ node, name }: Tensor): string | undefined {
   // A layer may use its weights with channels of zeros added.
-  const [padded] = node.op.name === 'padChannels' ? node.inputs : [];
+  const padded = node.op.name === 'padChannels' ? node.inputs.x : undefined;
   if (padded) return parameterLayer(padded);
-  const attrs = node.attrs as LeafAttrs;
-  if (node.op.kind !== 'leaf' || attrs.source !== 'parameter') return undefined;
+  if (!isOf(leaf, node) || node.attrs.source !== 'parameter') return undefined;
+  const { attrs } = node;
   const layer = name.replace(/\.[^.]*$/, '');
   return layer.startsWith(`${attrs.set.name}.`) ? layer : `${attrs.set.name}/${layer}`;
 }
@@ -18,14 +20,17 @@ function parameterLayer({ node, name }: Tensor): string | undefined {
 /** Nodes that compute the gradient of a parameter, by its layer; the terms of a sum of gradients too. */
 function gradientLayers(updates: readonly Node[]): Map<Node, string> {
   const found = new Map<Node, string>();
-  for (const { inputs, attrs } of updates) {
-    const parameters = (attrs as UpdateAttrs).set.tensors;
-    const stack = inputs.slice(-parameters.length).map((g, i) => [g, parameterLayer(parameters[i] as Tensor)] as const);
+  for (const { op, inputs, attrs } of updates) {
+    const parameters = op.update?.(attrs).set.tensors ?? [];
+    const gradients = Object.values(inputs).slice(-parameters.length);
+    const stack = gradients.map((g, i) => [g, parameterLayer(parameters[i] as Tensor)] as const);
     for (let next = stack.pop(); next; next = stack.pop()) {
       const [g, layer] = next;
-      if (!g || !layer || found.has(g.node)) continue;
+      if (!layer || found.has(g.node)) continue;
       found.set(g.node, layer);
-      if (g.node.op.name === 'add' || g.node.op.kind === 'view') for (const x of g.node.inputs) stack.push([x, layer]);
+      const { node } = g;
+      if (isOf(accumulateOp, node) || node.op.kind === 'view')
+        for (const x of Object.values(node.inputs)) stack.push([x, layer]);
     }
   }
   return found;
@@ -44,8 +49,8 @@ export function layersOf(steps: readonly Step[]): string[] {
   for (const [node, layer] of gradientLayers(updates)) layers.set(node, layer);
   const layerOf = (node: Node): string | undefined => {
     if (layers.has(node)) return layers.get(node);
-    if (node.op.kind === 'update') return `${node.op.name} ${(node.attrs as UpdateAttrs).set.name}`;
-    const inputs = node.inputs.filter((x) => x !== undefined);
+    if (node.op.update) return `${node.op.name} ${node.op.update(node.attrs).set.name}`;
+    const inputs = Object.values(node.inputs);
     let layer = inputs.map(parameterLayer).find((l) => l !== undefined);
     for (const x of inputs) layer ??= layerOf(x.node);
     layers.set(node, layer);

@@ -1,6 +1,7 @@
 import { vectorJacobian } from '../autograd/gradients.js';
+import { refusalOf, type Variant } from '../autograd/kernel.js';
 import { input } from '../autograd/leaves.js';
-import type { Op, Variant } from '../autograd/op.js';
+import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Step } from '../compiler/bind.js';
 import { type CompileOptions, compile, plannedCalls } from '../compiler/compile.js';
@@ -10,9 +11,10 @@ import { nodesOf } from '../compiler/lower.js';
 import type { Plan } from '../compiler/plan.js';
 import { makeStale } from '../compiler/redzones.js';
 import type { Engine } from '../gpu/engine.js';
+import type { Work } from '../gpu/measure.js';
 import { testNormal, testRandom } from '../kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../kernels/room.js';
-import type { Work } from './measure.js';
+import { variantsOf } from './ops.js';
 
 /**
  * A case of a room as a graph with its inputs: the forward results and, where the room has a gradient, `g_NAME` of
@@ -118,7 +120,7 @@ export async function contenders(
   };
   try {
     for (const op of new Set(nodesOf(Object.values(graph.outputs)).map((n) => n.op)))
-      for (const variant of op.variants) {
+      for (const variant of variantsOf(op, engine)) {
         if (!wanted(op.name, variant.name)) continue;
         const found = await contender(engine, graph, op, variant);
         if (found) list.push(found);
@@ -138,7 +140,7 @@ export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Va
   const options: CompileOptions = {
     retain: 'all',
     align: true,
-    variant: (name, call) => (name === op.name && !of.rejects?.(call) ? of : undefined),
+    variant: (name, call) => (name === op.name && refusalOf(of, call) === undefined ? of : undefined),
   };
   const isMine = ({ call }: Step) => call.op === op && call.kernel.variant === of;
   const planned = (await plannedCalls(engine, graph.outputs, options)).filter(

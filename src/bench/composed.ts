@@ -5,10 +5,10 @@ import { compile } from '../compiler/compile.js';
 import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
+import { type MeasureOptions, measure, type Times } from '../gpu/measure.js';
 import type { Case, Room, Values } from '../kernels/room.js';
 import { type CaseGraph, caseGraph } from './cases.js';
 import { nmse } from './check-case.js';
-import { type MeasureOptions, measure, type Times } from './measure.js';
 
 /** An op beside its composition of simpler ops, planned alike and timed in turn. */
 export interface Contest {

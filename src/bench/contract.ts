@@ -1,10 +1,11 @@
-import type { Call, DeviceTraits, Op, Variant } from '../autograd/op.js';
+import { type Call, type DeviceTraits, launchOf, refusalOf, type Variant } from '../autograd/kernel.js';
+import type { Op, ValueSpec } from '../autograd/op.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { type Shader, type ShaderParam, TEXELS } from '../gpu/shader.js';
 import type { Room } from '../kernels/room.js';
 import { terms } from '../kernels/rooms.js';
-import { caseNodes, type KnownOp, knownOp, plainCall, reference, traitsOf } from './ops.js';
+import { caseNodes, type KnownOp, knownOp, plainCall, reference, traitsOf, variantsOf } from './ops.js';
 import { caseName } from './user-check.js';
 import { namedVariant, namesOf } from './user-kernel.js';
 
@@ -84,7 +85,7 @@ export function sampleCall({ op, uses }: KnownOp, device: DeviceTraits): { call:
     const node = caseNodes(use.room, use.c).all.find((n) => n.op === op);
     if (!node) continue;
     const call = plainCall(node, device);
-    const fitting = op.variants.filter((v) => !v.rejects?.(call)).length;
+    const fitting = variantsOf(op, device).filter((v) => refusalOf(v, call) === undefined).length;
     const score = 100 * Object.keys(call.arg).length + fitting;
     if (!best || score > best.score) best = { call, name: caseName(use), score };
   }
@@ -102,8 +103,9 @@ function* callsOf({ op, uses }: KnownOp, device: DeviceTraits): Generator<Call> 
 function gives(variant: Variant, calls: readonly Call[]): Map<string, Omit<ContractName, 'meaning'>> {
   const found = new Map<string, Omit<ContractName, 'meaning'>>();
   for (const call of calls) {
-    if (variant.rejects?.(call)) continue;
-    const { dispatches, scratch = {} } = variant.launch(call);
+    const launch = variant.launch(call);
+    if (typeof launch === 'string') continue;
+    const { dispatches, scratch = {} } = launch;
     const types = new Map(dispatches.flatMap((d) => d.shader.params).map((p) => [p.name, p.type]));
     for (const d of dispatches) {
       for (const name of [...Object.keys(d.params ?? {}), ...d.shader.params.map((p) => p.name)])
@@ -142,7 +144,7 @@ export function contractOf(
   });
   const own = new Map([...gives(reference(op), calls)].filter(([, n]) => n.kind !== 'scratch'));
   const others = new Map<string, ContractName & { variants: string[] }>();
-  for (const variant of op.variants)
+  for (const variant of variantsOf(op, device))
     for (const [n, what] of gives(variant, calls)) {
       if (own.has(n)) continue;
       const entry = others.get(n) ?? { ...say(what), variants: [] };
@@ -157,7 +159,7 @@ export function contractOf(
     names: [...own.values()].map(say),
     others: [...others.values()],
     expressions,
-    variants: op.variants.map((v) => describe(v, call)),
+    variants: variantsOf(op, device).map((v) => describe(v, call)),
     device: {
       adapter: engine.adapterName,
       features: [...engine.device.features].sort(),
@@ -176,24 +178,17 @@ export function meaningOf(op: Op, name: string): string | undefined {
 
 function tensorsOf(op: Op, call: Call): ContractTensor[] {
   const layout = terms.get(op.name)?.layout ?? {};
-  const tensor = (listed: string, result: boolean): ContractTensor => {
-    const name = listed.replace('?', '');
+  const tensor = (name: string, { strided = false, optional = false }: ValueSpec): ContractTensor => {
     const a = call.arg[name];
-    return {
-      name,
-      kind: result ? 'result' : listed.endsWith('?') ? 'optional argument' : 'argument',
-      dtype: a?.dtype ?? 'f32',
-      layout: layout[name] ?? '',
-      shape: a?.shape ?? [],
-      strided: op.strided?.includes(name) ?? false,
-    };
+    const kind = name in op.results ? 'result' : optional ? 'optional argument' : 'argument';
+    return { name, kind, dtype: a?.dtype ?? 'f32', layout: layout[name] ?? '', shape: a?.shape ?? [], strided };
   };
-  return [...op.args.map((a) => tensor(a, false)), ...op.results.map((r) => tensor(r, true))];
+  return Object.entries({ ...op.args, ...op.results }).map(([name, spec]) => tensor(name, spec));
 }
 
 function describe(variant: Variant, call: Call): ContractVariant {
-  const rejects = variant.rejects?.(call) || undefined;
-  const dispatches = rejects ? [] : variant.launch(call).dispatches;
+  const launch = variant.launch(call);
+  const [rejects, dispatches] = typeof launch === 'string' ? [launch, []] : [undefined, launch.dispatches];
   return {
     name: variant.name,
     kernels: dispatches.map((d) => d.shader.label),
@@ -204,7 +199,7 @@ function describe(variant: Variant, call: Call): ContractVariant {
 
 /** The kernels of a variant, each once. */
 function shadersOf(variant: Variant, call: Call): Shader[] {
-  const all = variant.launch(call).dispatches.map((d) => d.shader);
+  const all = launchOf(variant, call).dispatches.map((d) => d.shader);
   return all.filter((s, i) => all.findIndex((other) => other.label === s.label) === i);
 }
 
@@ -219,13 +214,13 @@ export function exampleSources(
   { like, written = (code) => code }: { like?: string; written?: Written } = {},
 ): { readonly label: string; readonly code: string }[] {
   const known = knownOp(rooms, name);
-  const variant = like === undefined ? reference(known.op) : namedVariant(known.op, like);
+  const variant = like === undefined ? reference(known.op) : namedVariant(known.op, like, engine);
   const device = traitsOf(engine);
   const calls = [sampleCall(known, device).call, ...callsOf(known, device)];
-  const call = calls.find((c) => !variant.rejects?.(c));
+  const call = calls.find((c) => refusalOf(variant, c) === undefined);
   if (!call)
     throw new UsageError(
-      `${name}/${variant.name} runs in no case on this adapter (${variant.rejects?.(calls[0] as Call)}); ` +
+      `${name}/${variant.name} runs in no case on this adapter (${refusalOf(variant, calls[0] as Call)}); ` +
         `its source is in shaders/`,
     );
   return shadersOf(variant, call).map(({ label, code }) => ({ label, code: `${written(code).trimEnd()}\n` }));

@@ -1,12 +1,12 @@
 import { parseJson } from '../data/json.js';
+import type { Timing } from '../gpu/clock.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
+import { geometricMean, type Times } from '../gpu/measure.js';
 import { VERSION } from '../version.js';
 import type { Deviation } from './accuracy.js';
 import type { FirstUse } from './cases.js';
-import type { Timing } from './clock.js';
 import type { ComposedComparison } from './composed.js';
-import { geometricMean, type Times } from './measure.js';
 import type { Peaks } from './peaks.js';
 
 /** One op of one case computed by one variant. */

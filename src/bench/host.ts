@@ -1,6 +1,6 @@
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { HostTimes, Plan } from '../compiler/plan.js';
-import { summarise, type Times } from './measure.js';
+import { summarise, type Times } from '../gpu/measure.js';
 
 /** What the host does for an iteration. All times in milliseconds. */
 export interface HostProfile {

@@ -1,5 +1,4 @@
 import type { Op } from '../autograd/op.js';
-import { argumentName } from '../compiler/kernel-call.js';
 import type { Filling } from '../compiler/redzones.js';
 import type { Failure, Run } from './user-check.js';
 
@@ -15,7 +14,7 @@ export async function memoryHints(
 ): Promise<string[]> {
   if (kind === 'wrote outside') return [];
   if (run === 2) return [RACE];
-  const results = op.results.map(argumentName);
+  const results = Object.keys(op.results);
   const own = new Set(steps.flatMap(({ call }) => Object.keys(call.kernel.launch.scratch ?? {})));
   const scratch = [...own].filter((name) => !results.includes(name));
   if (run === 1) return atFirst(scratch, kind, output, passes);

@@ -1,7 +1,9 @@
 import { vectorJacobian } from '../autograd/gradients.js';
+import type { Arg, Call, DeviceTraits, Kernels, Variant } from '../autograd/kernel.js';
 import { input } from '../autograd/leaves.js';
-import type { Arg, Call, DeviceTraits, Op } from '../autograd/op.js';
+import type { Op } from '../autograd/op.js';
 import { channelsOf, type Node, rowsOf, type Tensor } from '../autograd/tensor.js';
+import { kernelsOf, loadKernels, type Where } from '../compiler/load.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
 import { PoseGanError, UsageError } from '../gpu/errors.js';
@@ -56,7 +58,7 @@ export function knownOps(rooms: readonly Room[]): ReadonlyMap<string, KnownOp> {
       const { forward, all } = caseNodes(room, c);
       const inForward = new Set(forward.map((n) => n.op.name));
       for (const op of new Set(all.map((n) => n.op))) {
-        if (!op.variants.length) continue;
+        if (!op.kernels) continue;
         const entry = found.get(op.name) ?? { op, uses: [] };
         entry.uses.push({ room, c, forward: inForward.has(op.name) });
         found.set(op.name, entry);
@@ -90,14 +92,36 @@ function argOf(t: Tensor): Arg {
 /** The call of a node whose tensors all lie by themselves. */
 export function plainCall(node: Node, device: DeviceTraits): Call {
   const arg: Record<string, Arg> = {};
-  for (const [i, x] of node.inputs.entries()) if (x) arg[(node.op.args[i] as string).replace('?', '')] = argOf(x);
-  for (const [i, y] of node.outputs.entries()) arg[node.op.results[i] as string] = argOf(y);
+  for (const [name, t] of Object.entries({ ...node.inputs, ...node.outputs })) arg[name] = argOf(t);
   return { attrs: node.attrs, arg, device };
 }
 
-/** The kernel that other kernels are measured by: the last of an op's variants, the plainest, which runs every call. */
-export function reference(op: Op) {
-  const last = op.variants.at(-1);
-  if (!last) throw new UsageError(`${op.name} has no kernels`);
-  return last;
+/** Loads the kernels of every op that the rooms apply, for GPUs and for adapters that run on the CPU. */
+export async function loadRooms(rooms: readonly Room[]): Promise<void> {
+  const ops = [...knownOps(rooms).values()].map(({ op }) => op);
+  await Promise.all(KINDS.map((where) => loadKernels(ops, where)));
+}
+
+const KINDS: readonly Where[] = [{ software: false }, { software: true }];
+
+/** The variants of an op on a kind of device, or those of both kinds, each name once. `loadRooms` must have been awaited. */
+export function variantsOf(op: Op, where?: Where): readonly Variant[] {
+  if (!op.kernels) return [];
+  const all = (where ? [where] : KINDS).flatMap((kind) => kernelsOf(op, kind).variants);
+  return all.filter((v, i) => all.findIndex((other) => other.name === v.name) === i);
+}
+
+/** The kernel that other kernels are compared with: the plainest, which runs every call. */
+export function reference(op: Op): Variant {
+  return kernelsOf(op, { software: false }).reference;
+}
+
+/** The variants that the benchmark times without being asked: what the rule may choose and what is worth timing, and the plainest. */
+export function worthTiming(
+  { candidates, choose, variants, reference: plain }: Kernels,
+  call: Call,
+): readonly Variant[] {
+  const { variant: rule } = choose(call);
+  const others = candidates?.(call) ?? variants;
+  return variants.filter((v) => v === rule || v === plain || others.includes(v));
 }

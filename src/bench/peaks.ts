@@ -1,7 +1,7 @@
-import { grid } from '../autograd/op.js';
+import { grid } from '../autograd/kernel.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
+import { measure, type Times, type Work } from '../gpu/measure.js';
 import type { Shader } from '../gpu/shader.js';
-import { measure, type Times, type Work } from './measure.js';
 
 /** What an adapter can do at most, as measured: the roofline. */
 export interface Peaks {

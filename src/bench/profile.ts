@@ -1,15 +1,14 @@
-import type { UpdateAttrs } from '../autograd/leaves.js';
 import type { Shape, TensorData } from '../autograd/tensor.js';
 import { lifetimesOf, liveElements } from '../compiler/allocate.js';
 import type { Step } from '../compiler/bind.js';
 import { costOf as costOfCall } from '../compiler/cost.js';
 import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
+import { summarise, type Times } from '../gpu/measure.js';
 import { type Recording, requireTimestamps } from '../gpu/profiler.js';
 import type { Phase } from '../model/training.js';
 import { layersOf, phasesOf } from './attribution.js';
 import { HostClock, type HostProfile } from './host.js';
-import { summarise, type Times } from './measure.js';
 import type { Peaks } from './peaks.js';
 
 /** One dispatch of a profiled plan. */
@@ -152,7 +151,7 @@ function dispatchesOf(plan: Plan, phases: readonly Phase[], recordings: readonly
 
 function memoryOf(plan: Plan): ProfiledMemory {
   const { peak, gradients, activations, largestLiveSet, inputs, textures, parameterSets } = plan.memory();
-  const updates = plan.steps.filter((s) => s.call.op.kind === 'update').map((s) => s.call.attrs as UpdateAttrs);
+  const updates = plan.steps.flatMap(({ call: { op, attrs } }) => op.update?.(attrs) ?? []);
   const states = new Set(updates.flatMap(({ state }) => Object.values(state).map((s) => s.name)));
   const sum = (sets: typeof parameterSets) => sets.reduce((n, s) => n + s.bytes, 0);
   const moments = sum(parameterSets.filter((s) => states.has(s.name)));

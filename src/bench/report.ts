@@ -1,4 +1,4 @@
-import { isFine, timingText } from './clock.js';
+import { isFine, timingText } from '../gpu/clock.js';
 import type { ComposedComparison } from './composed.js';
 import { type BenchDocument, type BenchRow, type Comparison, SUSPECT } from './document.js';
 import { escapeHtml as html, PLOT_STYLE, rooflinePlot } from './roofline.js';

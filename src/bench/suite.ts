@@ -1,19 +1,21 @@
+import { refusalOf } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { TensorData } from '../autograd/tensor.js';
 import { plannedCalls } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
+import type { Where } from '../compiler/load.js';
 import { nodesOf } from '../compiler/lower.js';
+import { clockOf, type Timing } from '../gpu/clock.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, PoseGanError, UsageError } from '../gpu/errors.js';
+import { measure, type Times } from '../gpu/measure.js';
 import type { Case, Room } from '../kernels/room.js';
 import { deviation, deviationOf, deviationOnCases, oracleResults, resultsOf, worst } from './accuracy.js';
 import { type CaseGraph, type Contender, caseGraph, contenders, runAgain, totalCost } from './cases.js';
 import { type Prepared, prepare } from './check-case.js';
-import { clockOf, type Timing } from './clock.js';
 import { type ComposedComparison, composedComparison } from './composed.js';
 import { type BenchRow, type RowError, type Speed, SUSPECT } from './document.js';
-import { measure, type Times } from './measure.js';
-import { knownOps, type OpUse } from './ops.js';
+import { knownOps, loadRooms, type OpUse, variantsOf } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
 
 export interface SuiteOptions {
@@ -62,12 +64,12 @@ export function selects(filter: string, room: string, name: string, op: string, 
  * The cases that a filter leaves of the rooms named in `only`, else of all. Throws `UsageError` that lists the rooms when
  * none is left.
  */
-export function selected(rooms: readonly Room[], filter = '', only?: readonly string[]): Selected[] {
+export function selected(rooms: readonly Room[], filter = '', only?: readonly string[], where?: Where): Selected[] {
   const meant = rooms.filter((room) => !only || only.includes(room.name));
   const found = meant.flatMap((room) =>
     (room.bench ?? []).map((c): Selected => {
       const ops = opsOf(caseGraph(room, c));
-      const kernels = ops.flatMap((op) => op.variants.map((v) => ({ op: op.name, variant: v.name })));
+      const kernels = ops.flatMap((op) => variantsOf(op, where).map((v) => ({ op: op.name, variant: v.name })));
       return {
         ...{ room, c },
         kernels: kernels.filter((k) => selects(filter, room.name, c.name, k.op, k.variant)),
@@ -89,7 +91,7 @@ export function selected(rooms: readonly Room[], filter = '', only?: readonly st
 
 function opsOf({ outputs }: CaseGraph): Op[] {
   const ops = new Set(nodesOf(Object.values(outputs)).map((n) => n.op));
-  return [...ops].filter((op) => op.variants.length);
+  return [...ops].filter((op) => op.kernels);
 }
 
 /** What the suite finds of one case. */
@@ -126,7 +128,8 @@ export class Suite {
     const { filter, only, samples = 7, longestRun = 500, oracleLimit = 3e7 } = options;
     if (!Number.isInteger(samples) || samples < 1)
       throw new UsageError(`the number of samples must be an integer of at least 1, got ${samples}`);
-    const cases = selected(rooms, filter, only);
+    await loadRooms(rooms);
+    const cases = selected(rooms, filter, only, engine);
     const all = await PeakWork.create(engine);
     try {
       const times = await measure(engine, all.work, { samples });
@@ -184,9 +187,9 @@ export class Suite {
     const running: Contender[] = [];
     const plans: { destroy(): void }[] = [];
     try {
-      for (const v of [...op.variants].reverse()) {
+      for (const v of [...variantsOf(op, engine)].reverse()) {
         const variant = v.name;
-        if (!wanted.includes(variant) || calls.every((p) => v.rejects?.(p.kernel.call))) continue;
+        if (!wanted.includes(variant) || calls.every((p) => refusalOf(v, p.kernel.call) !== undefined)) continue;
         const chosen = calls.some((p) => p.kernel.variant.name === variant);
         const row = { room: room.name, case: c.name, op: op.name, variant, chosen, ...cost };
         rows.set(variant, row);

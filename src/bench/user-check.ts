@@ -1,4 +1,5 @@
-import type { Call } from '../autograd/op.js';
+import { type Call, refusalOf } from '../autograd/kernel.js';
+import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Step } from '../compiler/bind.js';
 import { nodesOf } from '../compiler/lower.js';
@@ -96,6 +97,8 @@ interface Judgement {
 
 export const caseName = ({ room, c }: { room: { name: string }; c: { name: string } }) => `${room.name}: ${c.name}`;
 
+const isStrided = ({ args, results }: Op) => Object.values({ ...args, ...results }).some((spec) => spec.strided);
+
 /**
  * Runs a kernel on the awkward cases of its op against the float64 oracle: as a plan lays them, then with more strides and offsets,
  * NaN beside the arguments and around the results. Every case runs three times, see `FILLINGS`; every run must be right, and have
@@ -113,7 +116,7 @@ export async function checkKernel(
     throw new UsageError(
       `no case of ${op.name} contains "${options.cases}"; there are\n${uses.map((u) => `  ${caseName(u)}`).join('\n')}`,
     );
-  const layouts = op.strided?.length ? [PLAIN, ...STRIDED] : [PLAIN];
+  const layouts = isStrided(op) ? [PLAIN, ...STRIDED] : [PLAIN];
   const total = wanted.length * layouts.length;
   const ran = new Set<string>();
   const counts: number[] = [];
@@ -230,7 +233,7 @@ async function runCase(
   let refused = 'the case does not apply the op in this layout';
   let plan: Plan | undefined;
   const fits = (call: Call) => {
-    const reason = variant.rejects?.(call);
+    const reason = refusalOf(variant, call);
     if (reason) refused = reason;
     return !reason;
   };

@@ -1,4 +1,6 @@
-import { type Call, type Dispatch, grid, type Launch, type Op, type Variant } from '../autograd/op.js';
+import { type Call, type Dispatch, grid, type Launch, launchOf, type Variant } from '../autograd/kernel.js';
+import type { Op } from '../autograd/op.js';
+import type { Where } from '../compiler/load.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Shader } from '../gpu/shader.js';
@@ -10,7 +12,7 @@ import {
   parseWorkgroups,
   type WorkgroupCount,
 } from './expression.js';
-import { type KnownOp, knownOp, reference } from './ops.js';
+import { type KnownOp, knownOp, loadRooms, reference, variantsOf } from './ops.js';
 import { readKernel } from './user-source.js';
 
 /** One WGSL source of a kernel author; several make a kernel of several dispatches, in order. */
@@ -64,9 +66,10 @@ const ABSENT = 16;
  */
 export async function userKernel(engine: Engine, rooms: readonly Room[], options: KernelOptions): Promise<UserKernel> {
   const known = knownOp(rooms, options.op);
+  await loadRooms(rooms);
   const { op } = known;
   if (!options.sources.length) throw new UsageError('no kernel was given');
-  const like = options.like === undefined ? undefined : namedVariant(op, options.like);
+  const like = options.like === undefined ? undefined : namedVariant(op, options.like, engine);
   const most = engine.device.limits.maxComputeWorkgroupsPerDimension;
   const parts: Part[] = [];
   for (const source of options.sources) {
@@ -100,19 +103,19 @@ export async function userKernel(engine: Engine, rooms: readonly Room[], options
   const condition = options.require === undefined ? undefined : parseExpression('--require', options.require);
   checkBindings(op, parts, scratch, like !== undefined);
   const file = (options.sources[0] as KernelSource).name.replace(/^.*[/\\]/, '');
-  const name = op.variants.some((v) => v.name === file) ? `your ${file}` : file;
+  const name = variantsOf(op).some((v) => v.name === file) ? `your ${file}` : file;
   const variant: Variant = {
     name,
-    rejects: (call) => {
-      const theirs = like?.rejects?.(call);
-      if (theirs) return `${like?.name} cannot run it: ${theirs}`;
-      const kernels = like && labelsOf(like.launch(call));
+    launch: (call) => {
+      const theirs = like?.launch(call);
+      if (typeof theirs === 'string') return `${like?.name} cannot run it: ${theirs}`;
+      const kernels = theirs && labelsOf(theirs);
       if (kernels && kernels.length !== parts.length)
-        return `${like.name} has ${kernels.length} kernels here (${kernels.join(', ')}), you gave ${parts.length}`;
-      if (!condition) return undefined;
-      return condition.evaluate(namesOf(op, call, like)) === 0 && `not ${condition.text}`;
+        return `${like?.name} has ${kernels.length} kernels here (${kernels.join(', ')}), you gave ${parts.length}`;
+      const names = namesOf(op, call, like);
+      if (condition?.evaluate(names) === 0) return `not ${condition.text}`;
+      return launch(op, parts, scratch, theirs, call, names);
     },
-    launch: (call) => launch(op, parts, scratch, like, call),
   };
   return { known, variant, name, shaders: parts.map((p) => p.shader) };
 }
@@ -121,16 +124,17 @@ function parseNames(option: string, text = '', parts = false): ReadonlyMap<strin
   return parseAssignments(option, text, parts);
 }
 
-/** The variant of an op by name. Throws `UsageError` that lists them. */
-export function namedVariant(op: Op, name: string): Variant {
-  const found = op.variants.find((v) => v.name === name);
+/** The variant of an op by name, of those for a kind of device. Throws `UsageError` that lists them. */
+export function namedVariant(op: Op, name: string, where: Where): Variant {
+  const variants = variantsOf(op, where);
+  const found = variants.find((v) => v.name === name);
   if (found) return found;
-  throw new UsageError(`${op.name} has no variant ${name}; it has ${op.variants.map((v) => v.name).join(', ')}`);
+  throw new UsageError(`${op.name} has no variant ${name}; it has ${variants.map((v) => v.name).join(', ')}`);
 }
 
 function checkBindings(op: Op, parts: readonly Part[], scratch: ReadonlyMap<string, unknown>, like: boolean): void {
-  const args = op.args.map((a) => a.replace('?', ''));
-  const clash = [...scratch.keys()].find((n) => args.includes(n) || op.results.includes(n));
+  const [args, results] = [Object.keys(op.args), Object.keys(op.results)];
+  const clash = [...scratch.keys()].find((n) => args.includes(n) || results.includes(n));
   if (clash) throw new UsageError(`--scratch: ${clash} is an argument or result of ${op.name}; use another name`);
   const written = new Set<string>();
   for (const { shader } of parts) {
@@ -141,15 +145,15 @@ function checkBindings(op: Op, parts: readonly Part[], scratch: ReadonlyMap<stri
         throw new UsageError(
           `${shader.label}: ${name} is an argument of ${op.name}; declare it var<storage, read> ${name}`,
         );
-      const known = args.includes(name) || op.results.includes(name) || scratch.has(name) || like;
+      const known = args.includes(name) || results.includes(name) || scratch.has(name) || like;
       if (!known)
         throw new UsageError(
           `${shader.label}: variable ${name} is nothing that ${op.name} binds. Its arguments are ${args.join(', ')}, ` +
-            `its results ${op.results.join(', ')}; for a buffer of your own add --scratch "${name}=ELEMENTS"`,
+            `its results ${results.join(', ')}; for a buffer of your own add --scratch "${name}=ELEMENTS"`,
         );
     }
   }
-  const missing = op.results.filter((r) => !written.has(r));
+  const missing = results.filter((r) => !written.has(r));
   if (missing.length)
     throw new UsageError(
       `no kernel writes the result ${missing.join(', ')} of ${op.name}; ` +
@@ -171,12 +175,12 @@ export function given(launch: Launch | undefined): {
 
 /** Every name that an expression may use for a call: the launch's numbers, and the shape and place of every tensor. */
 export function namesOf(op: Op, call: Call, like?: Variant): Record<string, number> {
-  const base = given(reference(op).launch(call));
-  const theirs = like && !like.rejects?.(call) ? given(like.launch(call)) : undefined;
+  const base = given(launchOf(reference(op), call));
+  const launch = like?.launch(call);
+  const theirs = typeof launch === 'string' ? undefined : given(launch);
   const names: Record<string, number> = { ...base.params, ...base.constants, ...theirs?.params, ...theirs?.constants };
   for (const name of Object.keys(names)) if (/_(offset|stride)$/.test(name)) delete names[name];
-  for (const listed of [...op.args, ...op.results]) {
-    const name = listed.replace('?', '');
+  for (const name of Object.keys({ ...op.args, ...op.results })) {
     const a = call.arg[name];
     names[`${name}.rows`] = a?.rows ?? 0;
     names[`${name}.channels`] = a?.channels ?? 0;
@@ -196,12 +200,11 @@ function launch(
   op: Op,
   parts: readonly Part[],
   scratch: ReadonlyMap<string, Expression>,
-  like: Variant | undefined,
+  theirs: Launch | undefined,
   call: Call,
+  names: Readonly<Record<string, number>>,
 ): Launch {
-  const names = namesOf(op, call, like);
-  const base = reference(op).launch(call);
-  const theirs = like?.launch(call);
+  const base = launchOf(reference(op), call);
   const labels = theirs ? labelsOf(theirs) : [];
   const dispatches = parts.flatMap((part, i): Dispatch[] => {
     const models = theirs?.dispatches.filter((d) => d.shader.label === labels[i]) ?? [];
@@ -212,7 +215,7 @@ function launch(
   });
   const sizes: Record<string, number> = { ...theirs?.scratch };
   for (const [name, size] of scratch) sizes[name] = wholeNumber(`--scratch ${name}`, size.evaluate(names), 1);
-  for (const name of op.results) if (!call.arg[name]) sizes[name] ??= ABSENT;
+  for (const name of Object.keys(op.results)) if (!call.arg[name]) sizes[name] ??= ABSENT;
   return { dispatches, scratch: sizes };
 }
 
@@ -231,7 +234,7 @@ function dispatchOf(
   workgroups: readonly [number, number, number],
 ): Dispatch {
   const from = given({ dispatches: models });
-  const absent = op.args.map((a) => a.replace('?', '')).filter((a) => !call.arg[a]);
+  const absent = Object.keys(op.args).filter((a) => !call.arg[a]);
   const params: Record<string, number> = {};
   for (const { name, type } of shader.params) {
     const place = /^(.*)_(?:offset|stride)$/.exec(name)?.[1] ?? '';

@@ -1,17 +1,19 @@
-import type { Op, Variant } from '../autograd/op.js';
+import { refusalOf, type Variant } from '../autograd/kernel.js';
+import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import { plannedCalls } from '../compiler/compile.js';
+import { kernelsOf } from '../compiler/load.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
+import { geometricMean, measure, type Times } from '../gpu/measure.js';
 import type { Case, Room } from '../kernels/room.js';
 import { resultsOf } from './accuracy.js';
 import { type CaseGraph, type Contender, caseGraph, contender, type FirstUse, runAgain } from './cases.js';
 import { changedBits } from './check-case.js';
 import { type Differences, differences } from './differences.js';
 import type { Speed } from './document.js';
-import { geometricMean, measure, type Times } from './measure.js';
-import { reference } from './ops.js';
+import { reference, worthTiming } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
 import { selects, speedOf } from './suite.js';
 import { caseName, explain, MAX_NMSE, within } from './user-check.js';
@@ -110,8 +112,7 @@ function graphOf({ room, c }: BenchUse, op: Op): CaseGraph {
   const whole = caseGraph(room, c);
   const outputs: Record<string, Tensor> = {};
   for (const node of nodesOf(Object.values(whole.outputs)).filter((n) => n.op === op))
-    for (const [i, t] of node.outputs.entries()) {
-      const name = op.results[i] ?? String(i);
+    for (const [name, t] of Object.entries(node.outputs)) {
       outputs[name in outputs ? `${name} of ${node.id}` : name] = t;
     }
   return { outputs, feeds: whole.feeds };
@@ -125,7 +126,7 @@ function graphOf({ room, c }: BenchUse, op: Op): CaseGraph {
 export async function timeKernel(engine: Engine, kernel: UserKernel, options: TimeOptions = {}): Promise<TimeResult> {
   const { op } = kernel.known;
   const { samples = 7 } = options;
-  const ours = options.variants?.map((name) => namedVariant(op, name));
+  const ours = options.variants?.map((name) => namedVariant(op, name, engine));
   const found = benchCases(kernel, options.filter);
   const uses = options.layer === undefined ? found : found.filter((u) => caseName(u) === options.layer);
   if (!uses.length) throw new UsageError(`no case to time ${op.name} on is called "${options.layer}"`);
@@ -176,7 +177,7 @@ async function timeCase(
   const running: Contender[] = [];
   try {
     const planned = (await plannedCalls(engine, graph.outputs, { retain: 'all' })).filter((p) => p.op === op);
-    const reasons = planned.map((p) => kernel.variant.rejects?.(p.kernel.call));
+    const reasons = planned.map((p) => refusalOf(kernel.variant, p.kernel.call));
     if (reasons.every((r) => r)) return reasons[0] as string;
     const name = caseName(use);
     const first = contender(engine, graph, op, kernel.variant);
@@ -185,9 +186,9 @@ async function timeCase(
     });
     if (!mine) return 'it runs nowhere in this case';
     running.push(mine);
-    const suits = (v: Variant) =>
-      v === reference(op) || planned.some((p) => p.kernel.variant === v || !v.avoid?.(p.kernel.call));
-    for (const variant of ours ?? op.variants.filter(suits)) {
+    const kernels = kernelsOf(op, engine);
+    const suited = new Set(planned.flatMap((p) => worthTiming(kernels, p.kernel.call)));
+    for (const variant of ours ?? kernels.variants.filter((v) => suited.has(v))) {
       const found = await contender(engine, graph, op, variant);
       if (found) running.push(found);
     }

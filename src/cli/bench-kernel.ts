@@ -1,5 +1,5 @@
 import { contractOf, exampleSource } from '../bench/contract.js';
-import { knownOps } from '../bench/ops.js';
+import { knownOps, loadRooms } from '../bench/ops.js';
 import { checkKernel, MAX_NMSE } from '../bench/user-check.js';
 import { type KernelSource, userKernel } from '../bench/user-kernel.js';
 import { checkText, contractText, meanText, timedText } from '../bench/user-text.js';
@@ -174,6 +174,7 @@ async function contract(values: Values): Promise<number> {
     else say(...ops);
     return 0;
   }
+  await loadRooms(rooms);
   const engine: Engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   try {
     if (values.example) {

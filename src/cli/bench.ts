@@ -1,5 +1,4 @@
 import { cpus } from 'node:os';
-import { isFine, timingText } from '../bench/clock.js';
 import {
   type BenchDocument,
   type BenchRow,
@@ -9,9 +8,11 @@ import {
   describe,
   parseBench,
 } from '../bench/document.js';
+import { loadRooms } from '../bench/ops.js';
 import { benchReport } from '../bench/report.js';
 import { Suite, selected, selects } from '../bench/suite.js';
 import { caseText, comparisonText, suspicious, threeDigits } from '../bench/text.js';
+import { isFine, timingText } from '../gpu/clock.js';
 import type { Engine } from '../gpu/engine.js';
 import { rooms } from '../kernels/rooms.js';
 import { readText, writeFileAtomic } from '../node/files.js';
@@ -51,6 +52,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const filter = text(values, 'filter');
   const json = values.json === true;
+  await loadRooms(rooms);
   if (values.list) return list(filter, json);
   const samples = whole(values, 'samples', 7, 1);
   const longestRun = 1000 * positive(values, 'limit', 0.5);

@@ -1,4 +1,3 @@
-import { summarise, type Times } from '../bench/measure.js';
 import { measurePeaks, type Peaks } from '../bench/peaks.js';
 import { GROUPINGS, type Grouping, groupBy, type Profile, profilePlan } from '../bench/profile.js';
 import { percent, threeDigits } from '../bench/text.js';
@@ -9,6 +8,7 @@ import { toTensor } from '../data/image.js';
 import { drawSynthetic } from '../data/synth.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
+import { summarise, type Times } from '../gpu/measure.js';
 import { requireTimestamps } from '../gpu/profiler.js';
 import type { ModelConfig } from '../model/config.js';
 import { feedsFor } from '../model/inputs.js';

@@ -1,4 +1,5 @@
 import { wholeRows } from '../gpu/shader.js';
+import { present } from '../present.js';
 import {
   type Allocation,
   type BufferSpec,
@@ -85,13 +86,13 @@ export function largestLiveSet(lifetimes: readonly Lifetime[], calls: number): n
 export function liveElements(lifetimes: readonly Lifetime[], calls: number): number[] {
   const change = new Float64Array(calls + 1);
   for (const { allocation, first, last } of lifetimes) {
-    change[first] = (change[first] as number) + allocation.elements;
+    change[first] = present(change[first]) + allocation.elements;
     const end = Math.min(last, calls - 1) + 1;
-    change[end] = (change[end] as number) - allocation.elements;
+    change[end] = present(change[end]) - allocation.elements;
   }
   let live = 0;
   return Array.from({ length: calls }, (_, i) => {
-    live += change[i] as number;
+    live += present(change[i]);
     return live;
   });
 }

@@ -1,12 +1,14 @@
-import type { Dispatch } from '../autograd/op.js';
+import type { Dispatch } from '../autograd/kernel.js';
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { UsageError } from '../gpu/errors.js';
 import { packParams, type TextureUpload } from '../gpu/shader.js';
+import { present } from '../present.js';
+import type { TextureRead, TextureUser } from '../software/textures.js';
 import { bindsRange, kernelArguments } from './choose.js';
 import { type BufferSpec, isLaunched, type LaunchedCall, type PlacedCall } from './kernel-call.js';
-import type { TextureRead, TextureUser } from './textures.js';
+import { loadSoftware } from './software.js';
 
 /** One dispatch of a plan, ready to be recorded. */
 export interface Step {
@@ -50,20 +52,20 @@ export async function bind(
   const params = uniformValues(engine, flat, make, outcomes);
   const users = flat.map(textureUser);
   // Only kernels for software adapters read textures.
-  const textured = users.some(({ reads }) => reads.length) ? await import('./textures.js') : undefined;
+  const textured = users.some(({ reads }) => reads.length) ? await (await loadSoftware?.())?.textures() : undefined;
   const { rows, uses } = textured?.planTextures(users) ?? { rows: [], uses: [] };
   const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height, outcomes)) : [];
   const uploads: TextureUpload[][] = flat.map(() => []);
   for (const list of uses)
     for (const { read, texture, copied } of list) {
       if (copied === undefined || !textured) continue;
-      const from = buffers.get(read.buffer) as GPUBuffer;
-      uploads[copied]?.push(...textured.uploadsOf(from, read.offset, read.bytes, textures[texture] as GPUTexture));
+      const from = present(buffers.get(read.buffer));
+      uploads[copied]?.push(...textured.uploadsOf(from, read.offset, read.bytes, present(textures[texture])));
     }
   let empty: GPUBuffer | undefined;
   const steps = flat.map(({ call, dispatch }, i): Step => {
     const { shader, workgroups } = dispatch;
-    const views = (uses[i] ?? []).map(({ texture }) => (textures[texture] as GPUTexture).createView());
+    const views = (uses[i] ?? []).map(({ texture }) => present(textures[texture]).createView());
     const bindings: StepBinding[] = [];
     const entries = shader.bindings.map((b): GPUBindGroupEntry => {
       if (b.type === 'uniform') return { binding: b.index, resource: params(i) };
@@ -74,19 +76,21 @@ export async function bind(
       }
       const { buffer, offset, bytes: size } = range;
       bindings.push({ name: b.name, buffer, writes: b.type === 'storage' });
-      if (b.type === 'texture') return { binding: b.index, resource: views.shift() as GPUTextureView };
-      return { binding: b.index, resource: { buffer: buffers.get(buffer) as GPUBuffer, offset, size } };
+      if (b.type === 'texture') return { binding: b.index, resource: present(views.shift()) };
+      return { binding: b.index, resource: { buffer: present(buffers.get(buffer)), offset, size } };
     });
-    const pipeline = pipelines[i] as GPUComputePipeline;
+    const pipeline = present(pipelines[i]);
     return {
       ...{ call, first: dispatch === call.kernel.launch.dispatches[0], shader: shader.label, workgroups, pipeline },
       bindGroup: engine.bindGroup(call.kernel.label, pipeline, entries, outcomes),
       bindings,
-      uploads: uploads[i] as TextureUpload[],
+      uploads: present(uploads[i]),
     };
   });
   return { steps, textures };
 }
+
+type Read = TextureRead<BufferSpec>;
 
 interface CallDispatch {
   readonly call: LaunchedCall;
@@ -118,7 +122,7 @@ function uniformValues(
 }
 
 /** The bytes that a variable is bound to: a value's own, or the whole allocation that it is a part of. */
-function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string): TextureRead | undefined {
+function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string): Read | undefined {
   const view = buffers[name];
   if (!view) return undefined;
   const { allocation, offset, buffer = allocation } = view;
@@ -129,13 +133,13 @@ function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string): Text
 }
 
 /** Checks that every variable of a dispatch has its storage, unless it may be left out, and says what it reads from textures. */
-function textureUser({ call, dispatch: { shader } }: CallDispatch): TextureUser {
-  const reads: TextureRead[] = [];
+function textureUser({ call, dispatch: { shader } }: CallDispatch): TextureUser<BufferSpec> {
+  const reads: Read[] = [];
   const writes: BufferSpec[] = [];
   for (const { name, type } of shader.bindings) {
     if (type === 'uniform') continue;
     const range = rangeOf(call, name);
-    if (!range && (type === 'texture' || !call.op.args.includes(`${name}?`)))
+    if (!range && (type === 'texture' || !call.op.args[name]?.optional))
       throw new UsageError(
         `${shader.label}: variable ${name} is neither an argument, a result nor scratch of ${call.op.name}`,
       );

@@ -1,6 +1,7 @@
-import { type Arg, type Call, label } from '../autograd/op.js';
+import { type Arg, type Call, label } from '../autograd/kernel.js';
 import { ALIGN, align } from '../autograd/storage.js';
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
+import { present } from '../present.js';
 import {
   isPooled,
   type KernelCall,
@@ -10,7 +11,6 @@ import {
   type Value,
   type View,
 } from './kernel-call.js';
-import { tunedVariant } from './shape-class.js';
 import { chooseVariant } from './variants.js';
 
 /** Gives every call that computes something its kernel, and the kernel its scratch memory. */
@@ -22,9 +22,7 @@ function launched(call: PlacedCall, target: Target): LaunchedCall {
   const { op, epilogue, outputs, inputs } = call;
   const all: Call = { attrs: call.attrs, arg: kernelArguments(call), device: target.device };
   const own = epilogue.length ? withoutEpilogue(call, all) : all;
-  const wanted = target.variant?.(op.name, own) ?? tunedVariant(target.tuning, op, own);
-  const variant = chooseVariant(op, own, wanted);
-  const launch = variant.launch(own);
+  const { variant, launch, reason } = chooseVariant(op, own, target.variant?.(op.name, own), target.tuning);
   const title = [op.name, ...epilogue.map((step) => step.op.name)].join('+');
   const name = label(title, variant.name, (Object.values(outputs)[0] ?? inputs.weights)?.shape);
   const scratch = Object.entries(launch.scratch ?? {}).map(([variable, elements]): [string, View] => {
@@ -34,14 +32,14 @@ function launched(call: PlacedCall, target: Target): LaunchedCall {
   return {
     ...call,
     buffers: { ...call.buffers, ...Object.fromEntries(scratch) },
-    kernel: { variant, call: own, launch, label: name },
+    kernel: { variant, reason, call: own, launch, label: name },
   };
 }
 
 /** All arguments and results of a call as its kernel sees them. */
 export function kernelArguments({ inputs, outputs, buffers }: PlacedCall): Readonly<Record<string, Arg>> {
   return Object.fromEntries(
-    Object.entries({ ...inputs, ...outputs }).map(([name, value]) => [name, argumentOf(value, buffers[name] as View)]),
+    Object.entries({ ...inputs, ...outputs }).map(([name, value]) => [name, argumentOf(value, present(buffers[name]))]),
   );
 }
 

@@ -1,5 +1,5 @@
-import { loadKernels } from '../autograd/on-demand.js';
-import type { Call, Op, Variant } from '../autograd/op.js';
+import type { Call, Variant } from '../autograd/kernel.js';
+import type { Op } from '../autograd/op.js';
 import { Node, TENSOR, TENSORS, type Tensor } from '../autograd/tensor.js';
 import { anyOf, BOOLEAN, checked, FUNCTION, type Kinds, listOf, oneOf, recordOf } from '../gpu/arguments.js';
 import { ENGINE, type Engine } from '../gpu/engine.js';
@@ -8,6 +8,7 @@ import { allocate } from './allocate.js';
 import { choose } from './choose.js';
 import { isLaunched, type KernelCall, type LaunchedCall, type PlacedCall, type Target } from './kernel-call.js';
 import { checkLimits, checkMemory } from './limits.js';
+import { loadKernels } from './load.js';
 import { lower, type Wanted } from './lower.js';
 import { place } from './place.js';
 import { makePlan, type Plan } from './plan.js';
@@ -84,7 +85,8 @@ export async function runPasses(
   // The nodes of the graph become calls, in the order in which they were made.
   const lowered = after('lower', lower(wanted));
   const fusion = fuse && wanted.retain !== 'all' ? await import('./fusion.js') : undefined;
-  await loadKernels([copyOp as Op, ...lowered.map((call) => call.op)]);
+  const ops: Op[] = [copyOp, ...lowered.map((call) => call.op)];
+  await loadKernels(ops, target.device);
   // An activation over a concatenation moves to its parts, whose kernels can do it.
   const distributed = fusion ? after('distribute', fusion.distribute(lowered)) : lowered;
   // Elementwise ops move into the kernels that make their operands.

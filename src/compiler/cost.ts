@@ -1,4 +1,3 @@
-import { arg } from '../autograd/op.js';
 import type { KernelCall } from './kernel-call.js';
 
 /** Operations of all the work of a call, and the bytes that it must move. */
@@ -7,10 +6,11 @@ export function costOf({ op, epilogue, kernel }: KernelCall): { flops: number; b
   const { call } = kernel;
   const cost = { ...(op.cost?.(call) ?? { flops: 0, bytes: 0 }) };
   if (!epilogue.length) return cost;
-  const own = arg(call, op.epilogue as string);
+  const own = op.epilogue === undefined ? undefined : call.arg[op.epilogue];
+  if (!own) return cost;
   const bytes = 4 * own.rows * own.channels;
   for (const { op: further, attrs, operands, stores } of epilogue) {
-    const names = [...(further.pointwise?.operands ?? []), ...further.results];
+    const names = [...(further.pointwise?.operands ?? []), ...Object.keys(further.results)];
     const alone = Object.fromEntries(names.map((name) => [name, own]));
     cost.flops += further.cost?.({ ...call, attrs, arg: alone }).flops ?? 0;
     cost.bytes += bytes * operands.filter((x) => typeof x === 'string').length;

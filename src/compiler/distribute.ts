@@ -1,3 +1,4 @@
+import { present } from '../present.js';
 import { type KernelCall, makersOf, rangesOf, readersOf, type Value } from './kernel-call.js';
 
 /**
@@ -8,7 +9,7 @@ export function distribute(calls: readonly KernelCall[]): readonly KernelCall[] 
   const readers = readersOf(calls);
   const makers = makersOf(calls);
   const position = new Map(calls.map((call, i) => [call, i]));
-  const makerOf = (value: Value) => makers.get(value)?.call as KernelCall;
+  const makerOf = (value: Value) => present(makers.get(value)).call;
   const readOnce = (value: Value) => readers.get(value)?.length === 1;
   const isConcat = (value: Value) => {
     const ranges = rangesOf(makerOf(value));
@@ -26,7 +27,7 @@ export function distribute(calls: readonly KernelCall[]): readonly KernelCall[] 
   const added = new Map<number, KernelCall[]>();
   const add = (call: KernelCall, at: number): Value => {
     added.set(at, [...(added.get(at) ?? []), call]);
-    return Object.values(call.outputs)[0] as Value;
+    return present(Object.values(call.outputs)[0]);
   };
 
   for (const [at, call] of calls.entries()) {
@@ -34,14 +35,14 @@ export function distribute(calls: readonly KernelCall[]): readonly KernelCall[] 
     const [[argument, x] = ['', undefined], ...more] = Object.entries(inputs);
     if (!op.pointwise || op.pointwise.random || more.length || !x) continue;
     if (!isConcat(x) || !readOnce(x) || !helps(x)) continue;
-    const [result = ''] = op.results;
+    const [result = ''] = Object.keys(op.results);
     /** f of a value: of each part by itself if it is a concatenation. `whole` is the value to make, where there is one already. */
     const applied = (value: Value, whole?: Value): Value => {
       const maker = makerOf(value);
       const name = `${op.name} ${value.name}`;
       const made = whole ?? { name, shape: value.shape, dtype: value.dtype };
       if (!isConcat(value) || !(readOnce(value) || whole)) {
-        const behind = maker.op.kind ? at : (position.get(maker) as number);
+        const behind = maker.op.kind ? at : present(position.get(maker));
         return add({ ...call, inputs: { [argument]: value }, outputs: { [result]: made } }, behind);
       }
       removed.add(maker);

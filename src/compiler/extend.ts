@@ -1,16 +1,10 @@
-import {
-  type Arg,
-  arg,
-  type Call,
-  type Dispatch,
-  type Launch,
-  type Pointwise,
-  type PointwiseNumber,
-  vec4Ready,
-} from '../autograd/op.js';
+import { type Arg, type Call, type Dispatch, type Launch, vec4Ready } from '../autograd/kernel.js';
+import type { PointwiseNumber } from '../autograd/op.js';
 import { type Addition, type Shader, withStores } from '../gpu/shader.js';
+import { present } from '../present.js';
 import { kernelArguments } from './choose.js';
 import { type EpilogueStep, isLaunched, type KernelCall, type PlacedCall, type Target } from './kernel-call.js';
+import { kernelsOf } from './load.js';
 
 const LANES = ['.x', '.y', '.z', '.w'];
 
@@ -24,8 +18,10 @@ export function extend(calls: readonly PlacedCall[], { device }: Target): readon
 }
 
 function withEpilogue(launch: Launch, call: Call, { op, epilogue }: KernelCall): Launch {
-  const result = op.epilogue as string;
-  const params: Record<string, number> = { fused_channels: arg(call, result).channels };
+  const result = op.epilogue;
+  const stored = result === undefined ? undefined : call.arg[result];
+  if (result === undefined || !stored) throw new Error(`${op.name} has no result that elementwise work can be done on`);
+  const params: Record<string, number> = { fused_channels: stored.channels };
   for (const [i, step] of epilogue.entries())
     for (const [name, { value }] of usedNumbers(step)) params[numberName(i + 1, name)] = value;
   const stores = ({ shader }: Dispatch) => shader.bindings.some((b) => b.name === result && b.type === 'storage');
@@ -34,7 +30,7 @@ function withEpilogue(launch: Launch, call: Call, { op, epilogue }: KernelCall):
     if (!stores(d)) return d;
     return {
       ...d,
-      shader: new StoreCode(d.shader, call, result, epilogue).shader(),
+      shader: new StoreCode(d.shader, call, result, stored, epilogue).shader(),
       params: { ...d.params, ...params },
     };
   });
@@ -67,6 +63,7 @@ class StoreCode {
     private readonly of: Shader,
     private readonly call: Call,
     private readonly result: string,
+    private readonly stored: Arg,
     private readonly epilogue: readonly EpilogueStep[],
   ) {
     this.#p = of.bindings.find((b) => b.type === 'uniform')?.name ?? '';
@@ -101,14 +98,15 @@ class StoreCode {
 
   #step(step: EpilogueStep, k: number): void {
     const { op, operands, state } = step;
-    const { operands: names, body, random } = op.pointwise as Pointwise;
+    const { operands: names, body, random } = present(op.pointwise);
     const numbers = usedNumbers(step);
     this.#fields.push(...numbers.map(([name, { type }]) => ({ name: numberName(k, name), type })));
     const lets = numbers.map(([name]) => `let ${name} = ${this.#p}.${numberName(k, name)};`).join(' ');
     const parameters = [...names.map((name) => `${name}: f32`), ...(random ? ['word: u32'] : [])];
     this.#functions.push(`fn fused${k}(${parameters.join(', ')}) -> f32 { ${lets} ${body} }`);
     const values = operands.map((x) => (typeof x === 'number' ? `v${x}` : this.#read(x)));
-    if (random && state !== undefined) this.#words(random, state, k, lets);
+    const functions = kernelsOf(op, this.call.device).functions ?? '';
+    if (random && state !== undefined) this.#words(functions, random.words, state, k, lets);
     const lane = (c: string, word: string) =>
       `fused${k}(${[...values.map((v) => v + c), ...(random ? [`words${k}${word}`] : [])].join(', ')})`;
     const all = LANES.map((c) => lane(c, c)).join(', ');
@@ -116,9 +114,9 @@ class StoreCode {
   }
 
   /** The four random words of the element's quad. */
-  #words({ words, functions }: NonNullable<Pointwise['random']>, name: string, k: number, lets: string): void {
+  #words(functions: string, words: string, name: string, k: number, lets: string): void {
     this.#variables.push({ name, access: 'read', type: 'array<u32>' });
-    this.#shared.add(functions());
+    this.#shared.add(functions);
     const read = [0, 1, 2, 3].map((i) => `${name}[${i}]`).join(', ');
     this.#functions.push(
       `fn fused${k}_words(quad: u32) -> vec4u { ${lets} let state = vec4u(${read}); return ${words}; }`,
@@ -127,7 +125,7 @@ class StoreCode {
   }
 
   get #element(): string {
-    const { stride, channels } = arg(this.call, this.result);
+    const { stride, channels } = this.stored;
     return stride === channels ? 'at' : `(row * ${this.#p}.fused_channels + column)`;
   }
 
@@ -137,8 +135,8 @@ class StoreCode {
     this.#variables.push({ name, access, type: `array<${vectors ? 'vec4f' : 'f32'}>` });
     this.#fields.push({ name: `${name}_offset`, type: 'u32' }, { name: `${name}_stride`, type: 'u32' });
     // Where rows are as far apart as the result's, the place in one follows from that in the other without a division.
-    const { stride } = this.call.arg[name] as Arg;
-    const at = stride === arg(this.call, this.result).stride ? 'at' : `row * ${this.#p}.${name}_stride + column`;
+    const { stride } = present(this.call.arg[name]);
+    const at = stride === this.stored.stride ? 'at' : `row * ${this.#p}.${name}_stride + column`;
     this.#body.push(`let ${name}_at = ${this.#p}.${name}_offset + ${at};`);
     return vectors;
   }

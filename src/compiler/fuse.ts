@@ -1,5 +1,5 @@
+import { present } from '../present.js';
 import {
-  argumentName,
   type EpilogueStep,
   type KernelCall,
   rangesOf,
@@ -74,7 +74,7 @@ class Fuser {
     const isRead = (value: Value) => (this.#readers.get(value) ?? []).some((reader) => !inside.has(reader));
     const stored = values.flatMap((value, k) => (isRead(value) ? [k] : []));
     // The first value that is stored goes where the kernel stores its own result; the others get variables of their own.
-    const name = first.op.epilogue as string;
+    const name = present(first.op.epilogue);
     const variableOf = new Map(stored.map((k, i) => [k, i === 0 ? name : resultName(k)]));
     const numbers = new Map(values.map((value, k) => [value, k]));
     const inputs: Record<string, Value> = { ...first.inputs };
@@ -84,7 +84,7 @@ class Fuser {
       return { ...step, stores: variableOf.get(i + 1) };
     });
     const outputs: Record<string, Value> = { ...first.outputs };
-    for (const [k, variable] of variableOf) outputs[variable] = values[k] as Value;
+    for (const [k, variable] of variableOf) outputs[variable] = present(values[k]);
     return { ...first, inputs, outputs, epilogue };
   }
 
@@ -93,7 +93,7 @@ class Fuser {
     const at = this.#at(first);
     const values = new Map<Value, number>([[result, 0]]);
     const merged: KernelCall[] = [];
-    let bound = first.op.args.length + first.op.results.length + 1;
+    let bound = Object.keys({ ...first.op.args, ...first.op.results }).length + 1;
     for (let grown = true; grown && merged.length < MOST_STEPS; ) {
       grown = false;
       const readers = [...values.keys()].flatMap((value) => this.#readers.get(value) ?? []);
@@ -123,7 +123,7 @@ class Fuser {
   }
 
   #at(call: KernelCall): number {
-    return this.#position.get(call) as number;
+    return present(this.#position.get(call));
   }
 
   /** Whether all that a call reads is among `values`, or made before position `at` and not changed by an update since. */
@@ -131,7 +131,7 @@ class Fuser {
     const updated = this.#calls.slice(at, this.#at(call)).some(({ op }) => op.kind === 'update');
     return Object.values(call.inputs).every((x) => {
       if (values.has(x)) return true;
-      return (this.#made.get(x) as number) < at && !(updated && this.#makers.get(x)?.op.kind);
+      return present(this.#made.get(x)) < at && !(updated && this.#makers.get(x)?.op.kind);
     });
   }
 
@@ -160,7 +160,7 @@ class Fuser {
 }
 
 function resultOf({ outputs }: KernelCall): Value {
-  return Object.values(outputs)[0] as Value;
+  return present(Object.values(outputs)[0]);
 }
 
 /** An elementwise call as step k of an epilogue whose values are numbered; `further` is what it reads besides, by argument name. */
@@ -170,16 +170,16 @@ function stepOf(
   numbers: ReadonlyMap<Value, number>,
 ): { step: EpilogueStep; further: Values } {
   const further: Record<string, Value> = {};
-  const read = (listed: string): string => {
-    const name = operandName(k, argumentName(listed));
-    further[name] = inputs[listed] as Value;
+  const read = (operand: string): string => {
+    const name = operandName(k, operand);
+    further[name] = present(inputs[operand]);
     return name;
   };
   const { operands = [], random } = op.pointwise ?? {};
   const step: EpilogueStep = {
     op,
     attrs,
-    operands: operands.map((name) => numbers.get(inputs[name] as Value) ?? read(name)),
+    operands: operands.map((name) => numbers.get(present(inputs[name])) ?? read(name)),
     ...(random && { state: read(random.state) }),
   };
   return { step, further };

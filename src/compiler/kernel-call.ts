@@ -1,5 +1,6 @@
+import type { Call, DeviceTraits, Launch, Variant } from '../autograd/kernel.js';
 import type { ParameterSet } from '../autograd/leaves.js';
-import type { Call, DeviceTraits, Launch, Op, Variant } from '../autograd/op.js';
+import type { Op } from '../autograd/op.js';
 import { channelsOf, type Node, rowsOf, type TensorType } from '../autograd/tensor.js';
 import type { Tuning } from '../gpu/tuner.js';
 
@@ -84,6 +85,8 @@ export interface BufferSpec {
 /** The kernel that runs a call. */
 export interface Kernel {
   readonly variant: Variant;
+  /** Why this one, in words. */
+  readonly reason: string;
   /** What the kernel was asked to do: the op's own arguments, without those of the epilogue. */
   readonly call: Call;
   readonly launch: Launch;
@@ -117,11 +120,6 @@ export function isLaunched(call: KernelCall): call is LaunchedCall {
 /** Whether allocations of this kind take turns in shared buffers. */
 export function isPooled({ kind }: Pick<Allocation, 'kind'>): boolean {
   return kind === 'pool' || kind === 'scratch';
-}
-
-/** The name of an argument as kernels know it: a name that ends in `?` may be left out of a call. */
-export function argumentName(listed: string): string {
-  return listed.replace('?', '');
 }
 
 /** `name[2×3×4]`. */
@@ -173,7 +171,7 @@ export function rangesOf({ op, inputs, outputs, attrs }: KernelCall): readonly R
 
 /** Whether the kernels of a call take any distance between the rows of an argument or result. */
 export function takesStride({ op, epilogue }: KernelCall, name: string): boolean {
-  if (op.kind === 'view' || op.kind === 'keep' || op.strided?.includes(name)) return true;
+  if (op.kind === 'view' || op.kind === 'keep' || (op.args[name] ?? op.results[name])?.strided) return true;
   // What an epilogue adds does; the op's own result that it stores to does not for that.
   return epilogue.some(({ stores, operands }) => operands.includes(name) || (stores === name && name !== op.epilogue));
 }

@@ -1,7 +1,10 @@
+import { accumulateOp } from '../autograd/gradients.js';
 import type { Op } from '../autograd/op.js';
 import { Node, type Tensor } from '../autograd/tensor.js';
 import { UsageError } from '../gpu/errors.js';
-import { argumentName, type KernelCall, type Values } from './kernel-call.js';
+import { binaryOps } from '../kernels/elementwise/elementwise.js';
+import { present } from '../present.js';
+import type { KernelCall, Values } from './kernel-call.js';
 
 /** What a plan is to compute. */
 export interface Wanted {
@@ -17,7 +20,7 @@ export interface Wanted {
  * Stands behind all other calls and reads what must still be there when the plan has run: its outputs and retained values. No
  * kernel runs for it.
  */
-const keepOp: Op = { name: 'keep', kind: 'keep', args: [], results: [], infer: () => [], variants: [] };
+const keepOp: Op = { name: 'keep', kind: 'keep', args: {}, results: {}, infer: () => ({}) };
 
 /** The graph as calls, in the order in which its nodes were made: every node that the wanted values need, then what is kept. */
 export function lower(wanted: Wanted): KernelCall[] {
@@ -25,17 +28,18 @@ export function lower(wanted: Wanted): KernelCall[] {
   return [...nodes.map(callOf), keepCall(wanted, nodes)];
 }
 
+const accumulate: Op = accumulateOp;
+const add: Op = binaryOps.add;
+
+/** The sum of two gradients, which the graph knows nothing of but its rule, runs as the elementwise op. */
 function callOf(node: Node): KernelCall {
   const { op, attrs, inputs, outputs } = node;
-  const named: Record<string, Tensor> = {};
-  // An update has one more input for each parameter: its gradient.
-  for (const [i, x] of inputs.entries()) if (x) named[argumentName(op.args[i] ?? `gradient${i}`)] = x;
-  const results = Object.fromEntries(outputs.map((y, i) => [op.results[i] ?? '', y]));
-  return { op, node, attrs, inputs: named, outputs: results, epilogue: [] };
+  if (op === accumulate) return { op: add, node, attrs: { k: 0 }, inputs, outputs, epilogue: [] };
+  return { op, node, attrs, inputs, outputs, epilogue: [] };
 }
 
 function keepCall({ outputs, retain = [] }: Wanted, nodes: readonly Node[]): KernelCall {
-  const made = new Set(nodes.flatMap((n) => n.outputs));
+  const made = new Set(nodes.flatMap((n) => Object.values(n.outputs)));
   const stranger = retain !== 'all' && retain.find((t) => !made.has(t));
   if (stranger)
     throw new UsageError(
@@ -51,10 +55,10 @@ export function nodesOf(from: readonly (Tensor | Node)[]): Node[] {
   const found = new Set<Node>();
   const stack = from.map((x) => (x instanceof Node ? x : x.node));
   while (stack.length) {
-    const node = stack.pop() as Node;
+    const node = present(stack.pop());
     if (found.has(node)) continue;
     found.add(node);
-    for (const x of node.inputs) if (x) stack.push(x.node);
+    for (const x of Object.values(node.inputs)) stack.push(x.node);
   }
   return [...found].sort((a, b) => a.id - b.id);
 }

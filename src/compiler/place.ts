@@ -1,9 +1,10 @@
-import type { LeafAttrs, UpdateAttrs } from '../autograd/leaves.js';
-import type { Op } from '../autograd/op.js';
+import { leaf } from '../autograd/leaves.js';
+import { isOf, type Op, type Update } from '../autograd/op.js';
 import { ALIGN, align } from '../autograd/storage.js';
 import { channelsOf, rowsOf, sizeOf } from '../autograd/tensor.js';
 import { UsageError } from '../gpu/errors.js';
 import { copyOp } from '../kernels/copy/copy.js';
+import { present } from '../present.js';
 import { findHomes, type GradientSlot, type Home, type Homes } from './homes.js';
 import {
   type Allocation,
@@ -24,6 +25,15 @@ import { Slabs } from './slabs.js';
  */
 export function place(calls: readonly KernelCall[], target: Target): readonly PlacedCall[] {
   return new Placer(calls, target).run();
+}
+
+const copy: Op = copyOp;
+
+/** What an update says of itself. */
+function updateOf({ op, attrs }: KernelCall): Update {
+  const found = op.update?.(attrs);
+  if (!found) throw new Error(`${op.name} does not say what it updates`);
+  return found;
 }
 
 class Placer {
@@ -63,8 +73,9 @@ class Placer {
   }
 
   #leaf(call: KernelCall): void {
-    const attrs = call.attrs as LeafAttrs;
-    const [value] = Object.values(call.outputs) as [Value];
+    const { value } = call.outputs;
+    if (!isOf(leaf, call) || !value) return;
+    const { attrs } = call;
     if (attrs.source === 'parameter') {
       const { allocation, offset } = this.#slabs.slot(attrs.set, attrs.name, 'parameter');
       this.#views.set(value, denseView(allocation, value, offset));
@@ -77,7 +88,7 @@ class Placer {
 
   #copy(value: Value, from: View, to: View): void {
     const copied: Value = { name: `copy of ${value.name}`, shape: value.shape, dtype: value.dtype };
-    const call = { op: copyOp as Op, attrs: null, inputs: { x: value }, outputs: { y: copied }, epilogue: [] };
+    const call = { op: copy, attrs: null, inputs: { x: value }, outputs: { y: copied }, epilogue: [] };
     this.#placed.push({ ...call, buffers: { x: from, y: to } });
   }
 
@@ -112,7 +123,7 @@ class Placer {
   /** Where a kernel reads an argument. */
   #argument(call: KernelCall, name: string, value: Value): View {
     if (!takesStride(call, name)) return this.#dense(value);
-    return call.op.aligned?.includes(name) && this.target.alignRows ? this.#aligned(value) : this.#viewOf(value);
+    return call.op.args[name]?.aligned && this.target.alignRows ? this.#aligned(value) : this.#viewOf(value);
   }
 
   /** A value where a kernel that takes no distance between rows can bind it. */
@@ -142,20 +153,21 @@ class Placer {
   }
 
   /** The gradients that an update reads, which come last among its arguments, and where it wants them. */
-  #slots({ attrs, inputs }: KernelCall): { gradient: Value; slot: GradientSlot }[] {
-    const { set } = attrs as UpdateAttrs;
-    const gradients = Object.values(inputs).slice(-set.names.length);
+  #slots(call: KernelCall): { gradient: Value; slot: GradientSlot }[] {
+    const { set } = updateOf(call);
+    const gradients = Object.values(call.inputs).slice(-set.names.length);
     return set.names.map((name, i) => ({
-      ...{ gradient: gradients[i] as Value, slot: this.#slabs.slot(set, name, 'gradient') },
+      ...{ gradient: present(gradients[i]), slot: this.#slabs.slot(set, name, 'gradient') },
     }));
   }
 
   /** One call per slab: the whole group of parameters at once. */
-  #update({ op, node, attrs, inputs }: KernelCall): void {
-    const { set, state } = attrs as UpdateAttrs;
+  #update(call: KernelCall): void {
+    const { op, node, attrs, inputs } = call;
+    const { set, state } = updateOf(call);
     const further = Object.entries(inputs).slice(0, -set.names.length);
     for (const [i, gradients] of this.#slabs.of(set, 'gradient').entries()) {
-      const parameters = (of: typeof set) => this.#slabs.of(of, 'parameter')[i] as Allocation;
+      const parameters = (of: typeof set) => present(this.#slabs.of(of, 'parameter')[i]);
       const slabs: Record<string, Allocation> = { weights: parameters(set), gradients };
       for (const [name, of] of Object.entries(state)) slabs[name] = parameters(of);
       const values: Record<string, Value> = {};
@@ -175,9 +187,9 @@ class Placer {
 
   #expectOneUpdateEach(): void {
     const updated = new Set<unknown>();
-    for (const { op, attrs } of this.calls) {
-      if (op.kind !== 'update') continue;
-      const { set } = attrs as UpdateAttrs;
+    for (const call of this.calls) {
+      if (call.op.kind !== 'update') continue;
+      const { set } = updateOf(call);
       if (updated.has(set)) throw new UsageError(`parameter set ${set.name} is updated twice in one plan`);
       updated.add(set);
     }

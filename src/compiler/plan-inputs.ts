@@ -61,7 +61,7 @@ export class PlanInputs {
     });
     for (const [name, data, buffer] of all) {
       if (!data) continue;
-      queue.writeBuffer(buffer, 0, unshared(data) as BufferSource);
+      queue.writeBuffer(buffer, 0, unshared(data));
       this.#given.add(name);
     }
   }

@@ -54,7 +54,7 @@ function callText(call: KernelCall): string {
       .join(', ');
   const made = Object.entries(outputs).map(([name, value]) => `${describeValue(value)}${lies(name)}`);
   const title = [op.name, ...epilogue.map((step) => step.op.name)].join(' + ');
-  return `${made.join(', ')}${made.length ? ' = ' : ''}${title}(${list(inputs)})${isLaunched(call) ? ` by ${call.kernel.variant.name}` : ''}`;
+  return `${made.join(', ')}${made.length ? ' = ' : ''}${title}(${list(inputs)})${isLaunched(call) ? ` by ${call.kernel.variant.name}: ${call.kernel.reason}` : ''}`;
 }
 
 /** Left-aligned columns. */

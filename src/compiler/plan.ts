@@ -1,4 +1,5 @@
-import type { LeafAttrs } from '../autograd/leaves.js';
+import { leaf } from '../autograd/leaves.js';
+import { isOf } from '../autograd/op.js';
 import { ParameterStorage } from '../autograd/storage.js';
 import { channelsOf, rowsOf, TENSOR, type Tensor, type TensorData } from '../autograd/tensor.js';
 import { anyOf, COUNT, checked, recordOf, STRING, unshared } from '../gpu/arguments.js';
@@ -7,11 +8,12 @@ import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
 import type { Recording } from '../gpu/profiler.js';
+import { present } from '../present.js';
 import { type Buffers, bind, type Step } from './bind.js';
 import { costOf } from './cost.js';
 import { type BufferSpec, extentOf, type PlacedCall, type Value, type View } from './kernel-call.js';
 import { buffersOf, type MemoryReport, memoryReport } from './memory.js';
-import { PlanInputs } from './plan-inputs.js';
+import { type HostInput, PlanInputs } from './plan-inputs.js';
 import { explainText, type Stage, scheduleText } from './plan-text.js';
 
 export interface ProfileRow {
@@ -72,12 +74,9 @@ export async function makePlan(
       const shared = set && ParameterStorage.of(engine, set, outcomes).buffers[index];
       buffers.set(spec, shared ?? make(spec.label, spec.elements));
     }
-    for (const { attrs, buffers: views } of calls.filter((call) => call.op.kind === 'leaf')) {
-      const leaf = attrs as LeafAttrs;
-      const [view] = Object.values(views);
-      if (leaf.source === 'constant')
-        engine.write(bufferOf(buffers, view), 0, unshared(leaf.data) as BufferSource, outcomes);
-    }
+    for (const call of calls)
+      if (isOf(leaf, call) && call.attrs.source === 'constant')
+        engine.write(bufferOf(buffers, call.buffers.value), 0, unshared(call.attrs.data), outcomes);
     const bound = await bind(engine, calls, buffers, make, outcomes);
     textures = bound.textures;
     await engine.wait(Promise.all(outcomes));
@@ -94,7 +93,7 @@ export async function makePlan(
 const STORAGE = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST;
 
 function bufferOf(buffers: Buffers, view: View | undefined): GPUBuffer {
-  return buffers.get((view?.buffer ?? view?.allocation) as BufferSpec) as GPUBuffer;
+  return present(buffers.get(present(view?.buffer ?? view?.allocation)));
 }
 
 /**
@@ -114,15 +113,12 @@ export class Plan {
     for (const { op, inputs, outputs, buffers } of parts.calls)
       if (op.kind === 'leaf' || op.kind === 'keep')
         for (const [name, value] of Object.entries({ ...inputs, ...outputs }))
-          this.#readable.set(value, buffers[name] as View);
-    const leaves = parts.calls.filter(({ op, attrs }) => op.kind === 'leaf' && (attrs as LeafAttrs).source === 'input');
-    this.#inputs = new PlanInputs(
-      leaves.map(({ attrs, outputs, buffers }) => ({
-        attrs: attrs as LeafAttrs & { source: 'input' },
-        type: Object.values(outputs)[0] as Value,
-        buffer: bufferOf(parts.buffers, Object.values(buffers)[0]),
-      })),
-    );
+          this.#readable.set(value, present(buffers[name]));
+    const inputs = parts.calls.flatMap((call): HostInput[] => {
+      if (!isOf(leaf, call) || call.attrs.source !== 'input') return [];
+      return [{ attrs: call.attrs, type: call.attrs, buffer: bufferOf(parts.buffers, call.buffers.value) }];
+    });
+    this.#inputs = new PlanInputs(inputs);
   }
 
   /** The dispatches of a run, in order. */
@@ -196,7 +192,7 @@ export class Plan {
   async scalar(...args: [what: Tensor | string]): Promise<number> {
     const t = this.#value('Plan.scalar', args, 'f32');
     if (t.size !== 1) throw new ShapeError('scalar', `${t} has ${t.size} values, not one; use read`);
-    return new Float32Array(await this.#bytes(t))[0] as number;
+    return present(new Float32Array(await this.#bytes(t))[0]);
   }
 
   /** What is to be read, which must be of the type that the caller will make of it. */
@@ -206,7 +202,7 @@ export class Plan {
     const { outputs } = this;
     if (typeof what === 'string' && !Object.hasOwn(outputs, what))
       throw new UsageError(`the plan has no output ${what}; it has ${Object.keys(outputs).join(', ')}`);
-    const t = typeof what === 'string' ? (outputs[what] as Tensor) : what;
+    const t = typeof what === 'string' ? present(outputs[what]) : what;
     if (t.dtype !== dtype)
       throw new ShapeError('read', `${t} is ${t.dtype}; use ${t.dtype === 'f32' ? 'read' : 'readUint'}`);
     return t;
@@ -254,7 +250,7 @@ export class Plan {
       for (const [i, { begin, end }] of dispatches.entries()) samples[i]?.push(end - begin);
     }
     return this.steps.map(({ call, shader, first }, i) => {
-      const sorted = (samples[i] as number[]).sort((a, b) => a - b);
+      const sorted = present(samples[i]).sort((a, b) => a - b);
       const cost = first ? costOf(call) : { flops: 0, bytes: 0 };
       const { label, variant } = call.kernel;
       return {
@@ -262,7 +258,7 @@ export class Plan {
         op: call.op.name,
         variant: variant.name,
         shader,
-        ms: sorted[sorted.length >> 1] as number,
+        ms: present(sorted[sorted.length >> 1]),
         ...cost,
       };
     });

@@ -1,15 +1,8 @@
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
+import { present } from '../present.js';
 import { type CompileOptions, compileFor, runPasses, targetOf } from './compile.js';
-import {
-  type BufferSpec,
-  extentOf,
-  isLaunched,
-  isPooled,
-  type LaunchedCall,
-  type PlacedCall,
-  type View,
-} from './kernel-call.js';
+import { type BufferSpec, extentOf, isLaunched, isPooled, type LaunchedCall, type PlacedCall } from './kernel-call.js';
 import type { Wanted } from './lower.js';
 import type { Plan } from './plan.js';
 
@@ -72,7 +65,7 @@ export function fillRedzones(
       if (what === 'zero') words.fill(0);
     } else if (values !== 'pattern') {
       const { mask } = inside.get(spec) ?? {};
-      for (const i of words.keys()) if (mask?.[i]) words[i] = values === 'zero' ? 0 : (STALE[i % 2] as number);
+      for (const i of words.keys()) if (mask?.[i]) words[i] = values === 'zero' ? 0 : present(STALE[i % 2]);
     }
     engine.write(buffer, 0, words);
   }
@@ -89,11 +82,11 @@ export function fillRedzones(
 export async function makeStale({ engine, parts }: Plan, calls: readonly LaunchedCall[]): Promise<void> {
   for (const { outputs, buffers } of calls)
     for (const [name, value] of Object.entries(outputs)) {
-      const view = buffers[name] as View;
-      const buffer = parts.buffers.get(view.buffer ?? view.allocation) as GPUBuffer;
+      const view = present(buffers[name]);
+      const buffer = present(parts.buffers.get(view.buffer ?? view.allocation));
       const words = new Uint32Array(await engine.readBuffer(buffer, 4 * view.offset, 4 * extentOf(view, value)));
       const channels = channelsOf(value.shape);
-      for (const i of words.keys()) if (i % view.stride < channels) words[i] = STALE[i % 2] as number;
+      for (const i of words.keys()) if (i % view.stride < channels) words[i] = present(STALE[i % 2]);
       engine.write(buffer, 4 * view.offset, words);
     }
 }
@@ -110,7 +103,7 @@ function insideOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, { label
   const inside = new Map<BufferSpec, { label: string; mask: Uint8Array }>();
   for (const { inputs, outputs, buffers } of calls)
     for (const [name, value] of Object.entries({ ...inputs, ...outputs })) {
-      const { allocation, buffer = allocation, offset, stride } = buffers[name] as View;
+      const { allocation, buffer = allocation, offset, stride } = present(buffers[name]);
       if (allocation.kind !== 'pool') continue;
       const { mask } = inside.get(buffer) ?? { mask: new Uint8Array(buffer.elements) };
       inside.set(buffer, { label: allocation.label, mask });
@@ -124,7 +117,7 @@ function insideOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, { label
 export async function redzoneViolations({ engine, parts }: Plan): Promise<string[]> {
   const found: string[] = [];
   for (const [spec, { label, mask }] of insideOf(parts.calls)) {
-    const words = new Uint32Array(await engine.readBuffer(parts.buffers.get(spec) as GPUBuffer));
+    const words = new Uint32Array(await engine.readBuffer(present(parts.buffers.get(spec))));
     const at = words.findIndex((word, i) => !mask[i] && word !== REDZONE);
     if (at >= 0) found.push(`${label} @ ${at}`);
   }

@@ -1,18 +1,19 @@
-import { type Arg, type Call, type Op, type Variant, vec4Ready } from '../autograd/op.js';
+import { type Arg, type Call, refusalOf, type Variant, vec4Ready } from '../autograd/kernel.js';
+import type { Op } from '../autograd/op.js';
 import type { Shader } from '../gpu/shader.js';
 import type { Tuning } from '../gpu/tuner.js';
 import { hashText } from '../hash.js';
-import { chooseVariant } from './variants.js';
+import { kernelsOf } from './load.js';
 
 /**
- * The few variants worth timing for a call, the rule's choice first: those that can run it, but neither `naive` nor, on an
- * adapter that runs on the CPU, those that avoid it, where a barrier costs as much as 500 multiply-adds. What a GPU's rule
- * avoids is an estimate, and timed.
+ * The few variants worth timing for a call, the rule's choice first: what the op names as `candidates`, else all that can run the
+ * call but the reference.
  */
 export function candidates(op: Op, call: Call): readonly Variant[] {
-  const rule = chooseVariant(op, call, undefined);
-  const poor = (v: Variant) => v.name === 'naive' || (call.device.software && v.avoid?.(call));
-  return [rule, ...op.variants.filter((v) => v !== rule && !poor(v) && !v.rejects?.(call))];
+  const kernels = kernelsOf(op, call.device);
+  const { variant: rule } = kernels.choose(call);
+  const others = kernels.candidates?.(call) ?? kernels.variants.filter((v) => v !== kernels.reference);
+  return [rule, ...others.filter((v) => v !== rule && refusalOf(v, call) === undefined)];
 }
 
 /**
@@ -30,7 +31,8 @@ export function shapeClass(op: Op, call: Call, among: readonly Variant[]): strin
 
 function shapeOf(op: Op, name: string, a: Arg): string {
   const type = a.dtype === 'f32' ? '' : a.dtype;
-  if (a.shape.length === 4 && a.dtype === 'f32' && !op.strided?.includes(name)) return a.shape.join('×');
+  if (a.shape.length === 4 && a.dtype === 'f32' && !(op.args[name] ?? op.results[name])?.strided)
+    return a.shape.join('×');
   return `${2 ** Math.ceil(Math.log2(a.rows))}×${a.channels}${type}`;
 }
 
@@ -62,17 +64,18 @@ function hashOf(shader: Shader): string {
 
 /** Hash of all kernels of the candidates under the constants of this call. */
 function kernelsHash(call: Call, among: readonly Variant[]): string {
-  const kernels = among.map((v) => [
-    v.name,
-    ...v.launch(call).dispatches.map(({ shader, constants = {} }) => [hashOf(shader), constants]),
-  ]);
+  const kernels = among.map((v) => {
+    const launch = v.launch(call);
+    const dispatches = typeof launch === 'string' ? [] : launch.dispatches;
+    return [v.name, ...dispatches.map(({ shader, constants = {} }) => [hashOf(shader), constants])];
+  });
   return hashText(JSON.stringify(kernels));
 }
 
 /** The variant that a tuning chose for a call; nothing when it knows none that fits. */
-export function tunedVariant(tuning: Tuning | undefined, op: Op, call: Call): string | undefined {
-  if (!tuning || op.variants.length < 2) return undefined;
+export function tunedVariant(tuning: Tuning | undefined, op: Op, call: Call): Variant | undefined {
+  if (!tuning || kernelsOf(op, call.device).variants.length < 2) return undefined;
   const among = candidates(op, call);
   const choice = among.length > 1 ? tuning.get(shapeClass(op, call, among)) : undefined;
-  return among.find((v) => v.name === choice?.variant)?.name;
+  return among.find((v) => v.name === choice?.variant);
 }

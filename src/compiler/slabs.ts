@@ -1,5 +1,6 @@
 import type { ParameterSet } from '../autograd/leaves.js';
 import { layOut, type SlabLayout } from '../autograd/storage.js';
+import { present } from '../present.js';
 import type { GradientSlot } from './homes.js';
 import type { Allocation } from './kernel-call.js';
 
@@ -32,7 +33,7 @@ export class Slabs {
 
   /** Where a parameter or its gradient lies. */
   slot(set: ParameterSet, name: string, kind: 'parameter' | 'gradient'): GradientSlot {
-    const { slab, offset } = this.#layout(set).at.get(name) as { slab: number; offset: number };
-    return { allocation: this.of(set, kind)[slab] as Allocation, offset };
+    const { slab, offset } = present(this.#layout(set).at.get(name));
+    return { allocation: present(this.of(set, kind)[slab]), offset };
   }
 }

@@ -1,13 +1,14 @@
-import { label, type Variant } from '../autograd/op.js';
+import { label, launchOf, type Variant } from '../autograd/kernel.js';
 import { align } from '../autograd/storage.js';
-import { measure } from '../bench/measure.js';
 import { COUNT, checked, FUNCTION, type Kinds, listOf, OBJECT, POSITIVE } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from '../gpu/errors.js';
+import { measure } from '../gpu/measure.js';
 import { requireTimestamps } from '../gpu/profiler.js';
 import { type Choice, Tuning } from '../gpu/tuner.js';
+import { present } from '../present.js';
 import { bind, type Step } from './bind.js';
 import type { BufferSpec, LaunchedCall, View } from './kernel-call.js';
 import { checkLimits } from './limits.js';
@@ -149,8 +150,8 @@ async function timeCandidates(
     }
     const budgetMs = LONG * samples * sampleMs;
     const measured = await measure(engine, work, { samples, sampleMs, budgetMs, hopeless: HOPELESS });
-    const times = Object.fromEntries(work.map(({ variant }, i) => [variant, 1000 * (measured[i]?.median as number)]));
-    return { choice: choose(times, (among[0] as Variant).name), refused };
+    const times = Object.fromEntries(work.map(({ variant }, i) => [variant, 1000 * present(measured[i]).median]));
+    return { choice: choose(times, present(among[0]).name), refused };
   } finally {
     bench.destroy();
   }
@@ -162,7 +163,7 @@ function isRefusal(error: unknown): error is Error {
 
 /** The fastest, if it is much faster than the rule's choice. Times in microseconds by variant. */
 export function choose(times: Readonly<Record<string, number>>, rule: string): Choice {
-  const limit = MUCH_FASTER * (times[rule] as number);
+  const limit = MUCH_FASTER * present(times[rule]);
   const [best] = Object.entries(times).sort(([, a], [, b]) => a - b);
   const variant = best && best[1] < limit ? best[0] : rule;
   const rounded = Object.entries(times).map(([name, t]) => [name, Number(t.toPrecision(4))]);
@@ -205,7 +206,7 @@ class CallBench {
   }
 
   #fill(allocation: View['allocation']): void {
-    const buffer = this.#buffers.get(allocation) as GPUBuffer;
+    const buffer = present(this.#buffers.get(allocation));
     for (let at = 0; at < allocation.elements; at += VALUES.length) {
       const count = Math.min(VALUES.length, allocation.elements - at);
       this.engine.write(buffer, 4 * at, VALUES.subarray(0, count), this.#outcomes);
@@ -217,7 +218,7 @@ class CallBench {
     const { engine, planned } = this;
     const { op, kernel } = planned;
     const outcomes = [...this.#outcomes];
-    const launch = variant.launch(kernel.call);
+    const launch = launchOf(variant, kernel.call);
     const buffers = { ...this.#views };
     for (const [name, elements] of Object.entries(launch.scratch ?? {}))
       buffers[name] = this.#view(`tune ${op.name}/${variant.name} ${name}`, align(elements), outcomes, 0, elements);

@@ -47,8 +47,11 @@ export const U32 = /* @__PURE__ */ view('Uint32Array');
 export const BYTES = /* @__PURE__ */ view('Uint8Array');
 
 /** Copies an array on shared memory, which some implementations of WebGPU cannot read, and returns any other array itself. */
-export const unshared = <T extends Float32Array | Uint32Array>(data: T): T =>
-  tagOf(data.buffer) === 'SharedArrayBuffer' ? (data.slice() as T) : data;
+export const unshared = (data: Float32Array | Uint32Array): Unshared => (isUnshared(data) ? data : data.slice());
+
+type Unshared = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+const isUnshared = (data: Float32Array | Uint32Array): data is Unshared => tagOf(data.buffer) !== 'SharedArrayBuffer';
 
 export const listOf = (each: Kind | Kinds): Kind => ['a list', Array.isArray, each];
 export const mapOf = (each: Kind): Kind => ['a Map', (v) => tagOf(v) === 'Map', each];

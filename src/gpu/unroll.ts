@@ -9,8 +9,7 @@ import { type Shader, type ShaderSource, shader } from './shader.js';
  * - `subgroupShuffle(v, index)` becomes `subgroupBroadcast`, which wants a constant index.
  *
  * Bounds and indices are sums and products of numbers and constants. Loops with other bounds, and those that end with `!=`, stay as
- * they are. The source itself is
- * plain WGSL that computes the same. Throws on an array index that is not constant.
+ * they are. The source itself is plain WGSL that computes the same. Throws on an array index that is not constant.
  */
 export function unroll(source: string, values: Readonly<Record<string, number>>): string {
   const constants = new Map<string, number>();
@@ -109,27 +108,20 @@ function constant(text: string, constants: ReadonlyMap<string, number>): number 
   return at === tokens.length && !Number.isNaN(value) ? value : undefined;
 }
 
-/**
- * The kernel with its arguments in storage textures, which hold the same texels. lavapipe, whose subgroups have 8 lanes, reads
- * them in place; reading a sampled texture is a call that looks for a mip level and takes twice as long. SwiftShader, with 4
- * lanes, reads sampled textures faster.
- */
-const storageTextures = (code: string): string =>
-  code
-    .replaceAll(': texture_2d<f32>', ': texture_storage_2d<rgba32float, read>')
-    .replaceAll('texel(t), 0)', 'texel(t))');
-
 type Constants = Readonly<Record<string, number>>;
 
 /** A kernel by its constants, written out and read when it is first asked for. */
-export function writtenOut(label: string, source: ShaderSource, make = shader): (constants: Constants) => Shader {
+export function writtenOut(
+  label: string,
+  source: ShaderSource,
+  make: (label: string, source: ShaderSource, constants: Constants) => Shader = shader,
+): (constants: Constants) => Shader {
   const made = new Map<string, Shader>();
   return (constants) => {
     const name = `${label}-${Object.values(constants).join('x')}`;
     let found = made.get(name);
     if (!found) {
-      const text = unroll(source.code, constants);
-      found = make(name, { ...source, code: constants.LANES === 8 ? storageTextures(text) : text });
+      found = make(name, { ...source, code: unroll(source.code, constants) }, constants);
       made.set(name, found);
     }
     return found;

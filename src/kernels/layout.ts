@@ -1,19 +1,22 @@
-import { type Nd, nd } from './oracle.js';
+import { at, type Nd, nd } from './oracle.js';
 
 /** Reorders dimensions: dimension i of the result is dimension `axes[i]` of `x`. */
 export function permute(x: Nd, axes: readonly number[]): Nd {
-  const strides = x.shape.map((_, i) => x.shape.slice(i + 1).reduce((a, b) => a * b, 1));
-  const shape = axes.map((a) => x.shape[a] as number);
-  return nd(shape, (index) => {
-    let rest = index;
-    let at = 0;
-    for (let i = shape.length - 1; i >= 0; i--) {
-      const d = shape[i] as number;
-      at += (rest % d) * (strides[axes[i] as number] as number);
-      rest = Math.floor(rest / d);
-    }
-    return x.data[at] as number;
-  });
+  const from = x.shape.map((size, i) => ({ size, stride: x.shape.slice(i + 1).reduce((a, b) => a * b, 1) }));
+  const dimensions = axes.map((axis) => from[axis] ?? { size: 0, stride: 0 });
+  const innermostFirst = [...dimensions].reverse();
+  return nd(
+    dimensions.map(({ size }) => size),
+    (index) => {
+      let rest = index;
+      let element = 0;
+      for (const { size, stride } of innermostFirst) {
+        element += (rest % size) * stride;
+        rest = Math.floor(rest / size);
+      }
+      return at(x, element);
+    },
+  );
 }
 
 /** PyTorch and ONNX images to device layout. */
@@ -36,7 +39,7 @@ export function weightsToPyTorch(w: Float32Array, shape: readonly number[]): Flo
   const out = new Float32Array(w.length);
   let to = 0;
   for (let j = 0; j < b; j++)
-    for (let i = 0; i < a; i++) for (let t = 0; t < taps; t++) out[to++] = w[(t * a + i) * b + j] as number;
+    for (let i = 0; i < a; i++) for (let t = 0; t < taps; t++) out[to++] = w[(t * a + i) * b + j] ?? Number.NaN;
   return out;
 }
 
@@ -46,7 +49,7 @@ export function weightsFromPyTorch(w: Float32Array, shape: readonly number[]): F
   const out = new Float32Array(w.length);
   let from = 0;
   for (let j = 0; j < b; j++)
-    for (let i = 0; i < a; i++) for (let t = 0; t < taps; t++) out[(t * a + i) * b + j] = w[from++] as number;
+    for (let i = 0; i < a; i++) for (let t = 0; t < taps; t++) out[(t * a + i) * b + j] = w[from++] ?? Number.NaN;
   return out;
 }
 

@@ -12,19 +12,39 @@ export function nd(shape: readonly number[], fill?: (index: number) => number): 
   return { shape, data };
 }
 
+/** Element `i` in row-major order; NaN beyond the end, so that an oracle that reads there fails. */
+export function at(x: Nd, i: number): number {
+  return x.data[i] ?? Number.NaN;
+}
+
+/** Adds to element `i` in row-major order. */
+export function add(x: Nd, i: number, value: number): void {
+  x.data[i] = at(x, i) + value;
+}
+
+/** Dimensions of a 4-D array. */
+export function dims4({ shape }: Pick<Nd, 'shape'>): [number, number, number, number] {
+  const [N = 0, H = 0, W = 0, C = 0] = shape;
+  return [N, H, W, C];
+}
+
+/** The last dimension. */
+export function channelsOf({ shape }: Nd): number {
+  return shape[shape.length - 1] ?? 1;
+}
+
 /** Element of a 4-D array; 0 outside. */
 export function at4(x: Nd, n: number, i: number, j: number, c: number): number {
-  const [, H, W, C] = x.shape as [number, number, number, number];
+  const [, H, W, C] = dims4(x);
   if (i < 0 || j < 0 || i >= H || j >= W) return 0;
-  return x.data[((n * H + i) * W + j) * C + c] as number;
+  return at(x, ((n * H + i) * W + j) * C + c);
 }
 
 /** Adds to an element of a 4-D array; does nothing outside. */
 export function add4(x: Nd, n: number, i: number, j: number, c: number, value: number): void {
-  const [, H, W, C] = x.shape as [number, number, number, number];
+  const [, H, W, C] = dims4(x);
   if (i < 0 || j < 0 || i >= H || j >= W) return;
-  const k = ((n * H + i) * W + j) * C + c;
-  x.data[k] = (x.data[k] as number) + value;
+  add(x, ((n * H + i) * W + j) * C + c, value);
 }
 
 /** Small reproducible generator for test data (mulberry32). */

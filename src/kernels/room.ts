@@ -1,3 +1,4 @@
+import type { Values as ByName, Specs } from '../autograd/op.js';
 import type { DType, Shape, Tensor } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Nd } from './oracle.js';
@@ -43,6 +44,13 @@ export interface Composition<A = unknown> {
 export interface Values {
   readonly shape: Shape;
   readonly data: ArrayLike<number>;
+}
+
+/** The input of this name; throws when there is none. */
+export function input<T>(inputs: Readonly<Record<string, T>>, name: string): T {
+  const found = inputs[name];
+  if (found === undefined) throw new Error(`there is no input ${name} among ${Object.keys(inputs).join(', ')}`);
+  return found;
 }
 
 /** A reference file: inputs and results of one op, computed elsewhere, in the layout of its origin (PyTorch, ONNX: NCHW). */
@@ -113,7 +121,49 @@ export interface Refusal<A = unknown> {
   readonly error: RegExp;
 }
 
-/** Lets rooms of different attributes stand in one list. */
-export function room<A>(r: Room<A>): Room {
-  return r as unknown as Room;
+/** A room whose inputs and results have the names and the optionality of an op's arguments and results. */
+export interface OpRoom<A, X extends Specs, Y extends Specs>
+  extends Omit<Room<A>, 'build' | 'forward' | 'backward' | 'cases' | 'nonFinite' | 'refuses' | 'bench'> {
+  build(inputs: ByName<X, Tensor>, attrs: A): ByName<Y, Tensor>;
+  forward(inputs: ByName<X, Nd>, attrs: A): ByName<Y, Nd>;
+  backward?(inputs: ByName<X, Nd>, attrs: A, gy: ByName<Y, Nd>): { readonly [K in keyof X]?: Nd };
+  readonly cases: readonly OpCase<A, X>[];
+  readonly nonFinite?: readonly OpCase<A, X>[];
+  readonly refuses: readonly OpRefusal<A, X>[];
+  readonly bench?: readonly OpCase<A, X>[];
+}
+
+export interface OpCase<A, X extends Specs> extends Omit<Case<A>, 'inputs'> {
+  readonly inputs: ByName<X, InputSpec>;
+}
+
+export interface OpRefusal<A, X extends Specs> extends Omit<Refusal<A>, 'inputs'> {
+  readonly inputs: { readonly [K in keyof X]?: InputSpec };
+}
+
+/** Types a room by its op (or by anything that names arguments and results); rooms of all ops then stand in one list. */
+export function room<A, const X extends Specs, const Y extends Specs>(
+  _op: { readonly args: X; readonly results: Y },
+  typed: OpRoom<A, X, Y>,
+): Room {
+  return typed as unknown as Room;
+}
+
+/** A reference file's graph whose inputs are the arguments of an op. */
+export interface OpFixtureRun<X extends Specs> extends Omit<FixtureRun, 'inputs' | 'build'> {
+  readonly inputs: ByName<X, Nd>;
+  build(inputs: ByName<X, Tensor>): Record<string, Tensor>;
+}
+
+/** Types a reference file's graph by its op. */
+export function fixtureRun<const X extends Specs>(_op: { readonly args: X }, typed: OpFixtureRun<X>): FixtureRun {
+  return typed as unknown as FixtureRun;
+}
+
+/** What a kernel author must know of an op, which must name every argument and result. */
+export function termsOf<const X extends Specs, const Y extends Specs>(
+  _op: { readonly args: X; readonly results: Y },
+  typed: Omit<Terms, 'layout'> & { readonly layout: { readonly [K in keyof X | keyof Y]: string } },
+): Terms {
+  return typed;
 }

@@ -1,4 +1,3 @@
-import { loadAllKernels } from '../autograd/on-demand.js';
 import type { FixtureReader, Room, Terms } from './room.js';
 
 interface RoomModule {
@@ -11,9 +10,6 @@ interface RoomModule {
 
 /** Every room, found by its folder: a new op is tested and benched by adding one. */
 const found: Record<string, RoomModule> = import.meta.glob<RoomModule>('./*/cases.ts', { eager: true });
-
-// Benchmark and tests list kernels before they compile any.
-await loadAllKernels();
 
 export const rooms: readonly Room[] = Object.values(found).flatMap((m) => m.rooms);
 

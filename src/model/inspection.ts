@@ -105,7 +105,7 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
     targetHeat: inputs.targetHeat,
     masks,
     layers,
-    ...(distance && { distance, nearest: distance.node.outputs[1] as Tensor }),
+    ...(distance && { distance, nearest: distance.node.outputs.winner as Tensor }),
     ...(net && { generated: net.image }),
     ...Object.fromEntries(skips.flatMap((y, i) => [[`skip${i}`, y] as const, [`winner${i}`, winnerOf(y)] as const])),
     ...Object.fromEntries(levels.map((level, i) => [`level${i}`, level])),
@@ -144,10 +144,10 @@ export async function inspectPair(engine: Engine, options: InspectionOptions): P
 
 /** The deformable skip that takes the maximum, in a skip tensor [d(appearance) | pose]. */
 function maximumIn({ node }: Tensor): Tensor[] {
-  return node.inputs.filter((t) => t?.node.op.name === 'deformableSkip' && t.node.outputs.length > 1) as Tensor[];
+  return Object.values(node.inputs).filter((t) => t.node.op.name === 'deformableSkip' && t.node.outputs.winner);
 }
 
-const winnerOf = (y: Tensor) => y.node.outputs[1] as Tensor;
+const winnerOf = (y: Tensor) => y.node.outputs.winner as Tensor;
 
 /** For each pixel, the candidate whose channels have the largest sum of absolute values. Four winners are packed in a number. */
 function strongest(y: Float32Array, winner: Uint32Array, channels: number): Uint8Array {

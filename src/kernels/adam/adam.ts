@@ -1,30 +1,42 @@
 import { gradients } from '../../autograd/gradients.js';
-import { fedInput, PARAMETERS, ParameterSet, type UpdateAttrs } from '../../autograd/leaves.js';
-import { onDemand } from '../../autograd/on-demand.js';
-import { apply, arg, type Op } from '../../autograd/op.js';
-import { expectShape, type Node, TENSOR, TENSORS, type Tensor } from '../../autograd/tensor.js';
+import type { Arg, Call } from '../../autograd/kernel.js';
+import { fedInput, PARAMETERS, ParameterSet } from '../../autograd/leaves.js';
+import { type Cost, defineOp, f32, node } from '../../autograd/op.js';
+import { expectShape, type Node, TENSOR, TENSORS, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { checked, FRACTION, type Kinds, NATURAL, numeric, POSITIVE } from '../../gpu/arguments.js';
 import { ShapeError, UsageError } from '../../gpu/errors.js';
 
-/** Inputs: `hyper`, then the gradient of every parameter of the set in order. Slabs are padded to a multiple of 64. */
-export const adamOp: Op<UpdateAttrs> = {
+export interface AdamAttrs {
+  readonly set: ParameterSet;
+  /** Moments of the gradients. */
+  readonly m: ParameterSet;
+  readonly v: ParameterSet;
+}
+
+/** What the kernels work on: one slab of the set, of its gradients and of its moments, each padded to a multiple of 64. */
+export type AdamCall = Call<AdamAttrs, Readonly<Record<'hyper' | 'gradients' | 'weights' | 'm' | 'v', Arg>>>;
+
+/** The input with the gradient of a parameter. */
+const gradientName = (parameter: string) => `gradient of ${parameter}`;
+
+/** Besides `hyper`, its inputs are the gradients of all parameters of the set. */
+export const adamOp = defineOp({
   name: 'adam',
   kind: 'update',
-  args: ['hyper'],
-  results: [],
-  infer: (inputs, { set }) => {
-    for (const [i, t] of set.tensors.entries()) {
-      const g = inputs[i + 1];
-      if (!g) throw new ShapeError('adam', `no gradient for parameter ${t.name}`);
-      expectShape('adam', `the gradient of ${t.name}`, g, t.shape, 'the shape of the parameter');
+  args: { hyper: f32 },
+  results: {},
+  infer: (inputs: Readonly<Record<string, TensorType>>, { set }: AdamAttrs) => {
+    for (const name of set.names) {
+      const gradient = inputs[gradientName(name)];
+      if (!gradient) throw new ShapeError('adam', `no gradient for parameter ${name}`);
+      expectShape('adam', `the gradient of ${name}`, gradient, set.get(name).shape, 'the shape of the parameter');
     }
-    if (inputs.length > 1 + set.tensors.length)
-      throw new ShapeError('adam', `${inputs.length - 1} gradients for ${set.tensors.length} parameters`);
-    return [];
+    return {};
   },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
-  cost: (call) => ({ flops: 12 * arg(call, 'weights').channels, bytes: 28 * arg(call, 'weights').channels }),
-};
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { weights } }: AdamCall): Cost => ({ flops: 12 * weights.channels, bytes: 28 * weights.channels }),
+  update: ({ set, m, v }) => ({ set, state: { m, v } }),
+});
 
 export interface AdamOptions {
   /** Step size α; 2e-4 in the paper. */
@@ -55,11 +67,11 @@ export class Adam {
 
   readonly set: ParameterSet;
 
-  constructor(...args: [set: ParameterSet, options?: AdamOptions]) {
+  constructor(...given: [set: ParameterSet, options?: AdamOptions]) {
     const [set, { learningRate = 2e-4, beta1 = 0.5, beta2 = 0.999, epsilon = 1e-8 } = {}] = checked(
       'new Adam',
       { set: PARAMETERS, 'options?': OPTIONS },
-      args,
+      given,
     );
     if (set.tensors.length === 0) throw new UsageError(`Adam: parameter set ${set.name} is empty`);
     this.set = set;
@@ -73,16 +85,23 @@ export class Adam {
   }
 
   /** The update that lowers the scalar `loss`; give it to `compile(…, { update: [adam.minimize(loss)] })`. */
-  minimize(...args: [loss: Tensor]): Node {
-    const [loss] = checked('Adam.minimize', { loss: TENSOR }, args);
+  minimize(...given: [loss: Tensor]): Node {
+    const [loss] = checked('Adam.minimize', { loss: TENSOR }, given);
     return this.apply(gradients(loss, this.set.tensors));
   }
 
   /** The update for given gradients, one per parameter in order. */
-  apply(...args: [gradients: readonly Tensor[]]): Node {
-    const [parameterGradients] = checked('Adam.apply', { gradients: TENSORS }, args);
-    const hyper = fedInput(`adam ${this.set.name}`, [8], 'f32', () => this.#hyper());
-    return apply(adamOp, [hyper, ...parameterGradients], { set: this.set, state: { m: this.m, v: this.v } });
+  apply(...given: [gradients: readonly Tensor[]]): Node {
+    const [parameterGradients] = checked('Adam.apply', { gradients: TENSORS }, given);
+    const { set, m, v } = this;
+    if (parameterGradients.length > set.names.length)
+      throw new ShapeError('adam', `${parameterGradients.length} gradients for ${set.names.length} parameters`);
+    const inputs: Record<string, Tensor> = { hyper: fedInput(`adam ${set.name}`, [8], 'f32', () => this.#hyper()) };
+    for (const [i, name] of set.names.entries()) {
+      const gradient = parameterGradients[i];
+      if (gradient) inputs[gradientName(name)] = gradient;
+    }
+    return node(adamOp, inputs, { set, m, v });
   }
 
   #hyper(): Float32Array {

@@ -10,16 +10,22 @@ export const rooms: readonly Room[] = [];
 /** `grads` [steps, n] applied to `w0` [n] must give `weights` [steps, n]. */
 const adam: FixtureReader = (file) => ({
   check: async (engine) => {
-    const { lr, beta1, beta2, eps } = file.attrs as Record<'lr' | 'beta1' | 'beta2' | 'eps', number>;
+    const { lr, beta1, beta2, eps } = file.attrs;
     const [steps = 0, n = 0] = file.tensor('grads').shape;
     const set = new ParameterSet('fixture');
     const w = set.add('w', [n], Float32Array.from(file.tensor('w0').data));
-    const optimizer = new Adam(set, { learningRate: lr, beta1, beta2, epsilon: eps });
+    const optimizer = new Adam(set, {
+      learningRate: Number(lr),
+      beta1: Number(beta1),
+      beta2: Number(beta2),
+      epsilon: Number(eps),
+    });
     const plan = await compile(engine, { w }, { update: [optimizer.apply([input('g', [n])])] });
     const results: Record<string, Comparison> = {};
     for (let t = 0; t < steps; t++) {
       plan.run({ g: Float32Array.from(file.tensor('grads').data.subarray(t * n, (t + 1) * n)) });
-      const got = (await ParameterStorage.of(engine, set).read()).get('w') as Float32Array;
+      const got = (await ParameterStorage.of(engine, set).read()).get('w');
+      if (!got) throw new Error('the set has lost its parameter w');
       results[`weights[${t}]`] = { got, want: file.tensor('weights').data.subarray(t * n, (t + 1) * n) };
     }
     plan.destroy();

@@ -11,12 +11,12 @@ export function adamStep(
   t: number,
   { lr, beta1, beta2, eps }: { lr: number; beta1: number; beta2: number; eps: number },
 ): void {
-  for (let i = 0; i < w.length; i++) {
-    const gi = g[i] as number;
-    m[i] = beta1 * (m[i] as number) + (1 - beta1) * gi;
-    v[i] = beta2 * (v[i] as number) + (1 - beta2) * gi * gi;
-    const first = (m[i] as number) / (1 - beta1 ** t);
-    const second = (v[i] as number) / (1 - beta2 ** t);
-    w[i] = (w[i] as number) - (lr * first) / (Math.sqrt(second) + eps);
+  for (const [i, weight] of w.entries()) {
+    const gi = g[i] ?? Number.NaN;
+    const mi = beta1 * (m[i] ?? Number.NaN) + (1 - beta1) * gi;
+    const vi = beta2 * (v[i] ?? Number.NaN) + (1 - beta2) * gi * gi;
+    m[i] = mi;
+    v[i] = vi;
+    w[i] = weight - (lr * (mi / (1 - beta1 ** t))) / (Math.sqrt(vi / (1 - beta2 ** t)) + eps);
   }
 }

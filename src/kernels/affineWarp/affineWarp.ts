@@ -1,5 +1,5 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
+import type { Arg } from '../../autograd/kernel.js';
+import { apply, type CallOf, type Cost, defineOp, f32, strided } from '../../autograd/op.js';
 import { formatShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { checked, numeric } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
@@ -13,57 +13,63 @@ export interface AffineWarpAttrs {
 export function partsOf(op: string, x: TensorType, affine: TensorType): number {
   const [N] = nhwc(op, 'x', x);
   const { shape, dtype } = affine;
-  if (shape.length !== 3 || shape[0] !== N || shape[2] !== 6 || dtype !== 'f32')
+  const [images, parts, numbers] = shape;
+  if (shape.length !== 3 || images !== N || parts === undefined || numbers !== 6 || dtype !== 'f32')
     throw new ShapeError(
       op,
       `affine must be f32 [${N}, parts, 6] (one transform per image of x ${formatShape(x.shape)} and part), ` +
         `got ${dtype} ${formatShape(shape)}`,
     );
-  return shape[1] as number;
+  return parts;
 }
 
 export const SCALE = /* @__PURE__ */ numeric('at least 1', (v) => v >= 1);
 
 /** Four multiply-adds per element of the warped images; each image is read or written once. */
-function cost(call: Call<AffineWarpAttrs>, warped: string, plain: string) {
-  const y = arg(call, warped);
-  const x = arg(call, plain);
-  const elements = y.rows * y.channels;
-  return { flops: 8 * elements, bytes: 4 * (elements + x.rows * x.channels) };
+function cost(warped: Arg, plain: Arg): Cost {
+  const elements = warped.rows * warped.channels;
+  return { flops: 8 * elements, bytes: 4 * (elements + plain.rows * plain.channels) };
 }
 
-/** Σ over the transforms of the adjoint warp of gy [N, P, H, W, C]: gx [N, H, W, C]. */
-const affineWarpGradientOp: Op<AffineWarpAttrs> = {
-  name: 'affineWarpGradient',
-  args: ['affine', 'gy'],
-  results: ['gx'],
-  strided: ['gy', 'gx'],
-  infer: ([, gy]) => {
-    const [N, , H, W, C] = (gy as Tensor).shape as [number, number, number, number, number];
-    return [{ shape: [N, H, W, C], dtype: 'f32' }];
-  },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).affineWarpGradientVariants),
-  cost: (call) => cost(call, 'gy', 'gx'),
-};
+const gradientArgs = { affine: f32, gy: strided };
+const gradientResults = { gx: strided };
 
-export const affineWarpOp: Op<AffineWarpAttrs> = {
+export type AffineWarpGradientCall = CallOf<AffineWarpAttrs, typeof gradientArgs, typeof gradientResults>;
+
+/** Σ over the transforms of the adjoint warp of gy [N, P, H, W, C]: gx [N, H, W, C]. */
+export const affineWarpGradientOp = defineOp({
+  name: 'affineWarpGradient',
+  args: gradientArgs,
+  results: gradientResults,
+  infer: ({ gy: { shape } }, _: AffineWarpAttrs) => {
+    const [N = 0, , H = 0, W = 0, C = 0] = shape;
+    return { gx: { shape: [N, H, W, C], dtype: 'f32' } };
+  },
+  kernels: () => import('./gradientKernels.js'),
+  cost: ({ arg: { gy, gx } }) => cost(gy, gx),
+});
+
+const args = { x: strided, affine: f32 };
+const results = { y: strided };
+
+export type AffineWarpCall = CallOf<AffineWarpAttrs, typeof args, typeof results>;
+
+export const affineWarpOp = defineOp({
   name: 'affineWarp',
-  args: ['x', 'affine'],
-  results: ['y'],
-  strided: ['x', 'y'],
-  infer: (inputs) => {
-    const [x, affine] = inputs as Tensor[] as [Tensor, Tensor];
+  args,
+  results,
+  infer: ({ x, affine }, _: AffineWarpAttrs) => {
     const [N, H, W, C] = nhwc('affineWarp', 'x', x);
     const parts = partsOf('affineWarp', x, affine);
-    return [{ shape: [N, parts, H, W, C], dtype: 'f32' }];
+    return { y: { shape: [N, parts, H, W, C], dtype: 'f32' } };
   },
   // y_h(q) = Σ_p tent(T_h q − p) x(p)  ⇒  gx(p) = Σ_h Σ_q tent(T_h q − p) gy_h(q)
-  gradient: (node, [gy], [needsX]) => [
-    gy && needsX ? applyOne(affineWarpGradientOp, [node.inputs[1], gy], node.attrs as AffineWarpAttrs) : undefined,
-  ],
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).affineWarpVariants),
-  cost: (call) => cost(call, 'y', 'x'),
-};
+  gradient: ({ affine }, { y: gy }, { attrs, needs }) => ({
+    x: needs.x ? apply(affineWarpGradientOp, { affine, gy }, attrs).gx : undefined,
+  }),
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { x, y } }) => cost(y, x),
+});
 
 /**
  * Every image of `x` [N, H, W, C] under each of its P affine maps (paper, Section 3.2, without the mask):
@@ -73,8 +79,8 @@ export const affineWarpOp: Op<AffineWarpAttrs> = {
  * c_s = [c + (s−1)/2·(a + b − 1)]/s and f_s = [f + (s−1)/2·(d + e − 1)]/s. The result is [N, P, H, W, C]; its
  * gradient flows to x only. Throws `ShapeError`.
  */
-export function affineWarp(...args: [x: Tensor, affine: Tensor, options?: { scale?: number }]): Tensor {
+export function affineWarp(...given: [x: Tensor, affine: Tensor, options?: { scale?: number }]): Tensor {
   const kinds = { x: TENSOR, affine: TENSOR, 'options?': { 'scale?': SCALE } };
-  const [x, affine, { scale = 1 } = {}] = checked('affineWarp', kinds, args);
-  return applyOne(affineWarpOp, [x, affine], { scale });
+  const [x, affine, { scale = 1 } = {}] = checked('affineWarp', kinds, given);
+  return apply(affineWarpOp, { x, affine }, { scale }).y;
 }

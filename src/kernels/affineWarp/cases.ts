@@ -1,21 +1,23 @@
-import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc, permute } from '../layout.js';
-import { type Nd, nd } from '../oracle.js';
+import { at, dims4, nd } from '../oracle.js';
 import {
-  type Case,
   type FixtureFile,
   type FixtureRun,
+  fixtureRun,
   type InputSpec,
+  type OpFixtureRun,
+  type Room,
   room,
   type Terms,
+  termsOf,
   UnsupportedFixture,
 } from '../room.js';
-import { type AffineWarpAttrs, affineWarp } from './affineWarp.js';
+import { affineWarp, affineWarpGradientOp, affineWarpOp } from './affineWarp.js';
 import { warp, warpBackward } from './oracle.js';
 
 /** Maps listed six numbers at a time, repeated to fill `images` × `parts`. */
 function maps(images: number, parts: number, values: readonly number[]): InputSpec {
-  return { shape: [images, parts, 6], fill: (i) => values[i % values.length] as number };
+  return { shape: [images, parts, 6], fill: (i) => values[i % values.length] ?? 0 };
 }
 
 /** Rotations and scalings about the image's middle, such as limbs make. */
@@ -41,18 +43,15 @@ const tiny = [1e-25, 0, 1.5, 0, 1e-25, 0.75];
 const shrink = [3.3, 0.2, -4, -0.1, 2.9, -3];
 const mirror = [-1, 0, 4, 0, 1, 0];
 
-function sample(
-  name: string,
-  [n, h, w, c]: readonly [number, number, number, number],
-  affine: InputSpec,
-  scale = 1,
-): Case<AffineWarpAttrs> {
-  return { name, inputs: { x: { shape: [n, h, w, c] }, affine }, attrs: { scale } };
-}
+const sample = (name: string, shape: readonly number[], affine: InputSpec, scale = 1) => ({
+  name,
+  inputs: { x: { shape }, affine },
+  attrs: { scale },
+});
 
 const degenerate = [constantMap, rankOne, nearlySingular, faraway, enormous, tiny, shrink, mirror].flat();
 
-const cases: Case<AffineWarpAttrs>[] = [
+const cases = [
   sample('1×1, one channel', [1, 1, 1, 1], maps(1, 2, [...identity, 1, 0, 0.25, 0, 1, -0.5])),
   sample('odd channels', [3, 7, 5, 3], similarities(3, 4, 7, 5)),
   sample('four channels', [1, 5, 11, 4], similarities(1, 3, 5, 11)),
@@ -70,24 +69,18 @@ const bench = [
   [64, 32, 128],
   [32, 16, 256],
   [16, 8, 512],
-].map(([h, w, c], level) =>
-  sample(
-    `market skip ${level}`,
-    [4, h, w, c] as [number, number, number, number],
-    similarities(4, 10, 128, 64),
-    2 ** level,
-  ),
-);
+].map((image, level) => sample(`market skip ${level}`, [4, ...image], similarities(4, 10, 128, 64), 2 ** level));
 
-const build = ({ x, affine }: Readonly<Record<string, Tensor>>) => ({ y: affineWarp(x as Tensor, affine as Tensor) });
+/** A reference file as a graph of the op. */
+const graph = (run: Omit<OpFixtureRun<typeof affineWarpOp.args>, 'build'>): FixtureRun =>
+  fixtureRun(affineWarpOp, { ...run, build: ({ x, affine }) => ({ y: affineWarp(x, affine) }) });
 
 function affineWarpFixture(file: FixtureFile): FixtureRun {
-  return {
+  return graph({
     inputs: { x: nchwToNhwc(file.tensor('x')), affine: file.tensor('affine') },
-    build,
     expected: { y: permute(file.tensor('y'), [0, 1, 3, 4, 2]), g_x: nchwToNhwc(file.tensor('g_x')) },
     upstream: { y: permute(file.tensor('gy'), [0, 1, 3, 4, 2]) },
-  };
+  });
 }
 
 /**
@@ -113,15 +106,16 @@ function gridSampleFixture(file: FixtureFile): FixtureRun {
   const samples = nchwToNhwc(file.tensor('output_0'));
   if (x.shape.length !== 4 || grid.shape.length !== 4)
     throw new UnsupportedFixture('GridSample of other than 2-D images');
-  const [N, H, W, C] = x.shape as [number, number, number, number];
-  const points = (grid.shape[1] as number) * (grid.shape[2] as number);
+  const [N, H, W, C] = dims4(x);
+  const [, rows = 0, columns = 0] = grid.shape;
+  const points = rows * columns;
   const affine = nd([N, points, 6], (i) => {
-    const at = 2 * Math.floor(i / 6);
-    if (i % 6 === 2) return toPixel(grid.data[at] as number, W, corners);
-    return i % 6 === 5 ? toPixel(grid.data[at + 1] as number, H, corners) : 0;
+    const point = 2 * Math.floor(i / 6);
+    if (i % 6 === 2) return toPixel(at(grid, point), W, corners);
+    return i % 6 === 5 ? toPixel(at(grid, point + 1), H, corners) : 0;
   });
-  const y = nd([N, points, H, W, C], (i) => samples.data[Math.floor(i / (H * W * C)) * C + (i % C)] as number);
-  return { inputs: { x, affine }, build, expected: { y } };
+  const y = nd([N, points, H, W, C], (i) => at(samples, Math.floor(i / (H * W * C)) * C + (i % C)));
+  return graph({ inputs: { x, affine }, expected: { y } });
 }
 
 /**
@@ -134,56 +128,46 @@ function affineGridFixture(file: FixtureFile): FixtureRun {
   const theta = file.tensor('input_0');
   const size = [...file.tensor('input_1').data];
   if (size.length !== 4) throw new UnsupportedFixture('AffineGrid of other than 2-D images');
-  const [N, , H, W] = size as [number, number, number, number];
+  const [N = 0, , H = 0, W = 0] = size;
   if (corners && (H === 1 || W === 1))
     throw new UnsupportedFixture('AffineGrid of one row or column with align_corners');
   const mapped = file.tensor('output_0');
-  const sizes = [W, H] as const;
-  // Mapped points in pixels, axis 0 = x, 1 = y: the ramp's pixel i shows the coordinate of pixel i − before.
-  const [cols, rows] = sizes.map((s, axis) => {
-    const at = Array.from(mapped.data).flatMap((v, i) => (i % 2 === axis ? [toPixel(v, s, corners)] : []));
-    const before = Math.max(0, 1 - Math.floor(Math.min(...at)));
-    return { before, count: Math.max(s, before + Math.ceil(Math.max(...at)) + 2) };
-  }) as [{ before: number; count: number }, { before: number; count: number }];
+  /** The ramp along an axis (0 = x, 1 = y): its pixel i shows the coordinate of pixel i − before, origin + step·(i − before). */
+  const rampOf = (pixels: number, axis: 0 | 1) => {
+    const to = Array.from(mapped.data).flatMap((v, i) => (i % 2 === axis ? [toPixel(v, pixels, corners)] : []));
+    const before = Math.max(0, 1 - Math.floor(Math.min(...to)));
+    const count = Math.max(pixels, before + Math.ceil(Math.max(...to)) + 2);
+    const origin = fromPixel(0, pixels, corners);
+    const step = fromPixel(1, pixels, corners) - origin;
+    return { before, count, origin, step, at: (i: number) => fromPixel(i - before, pixels, corners) };
+  };
+  const [cols, rows] = [rampOf(W, 0), rampOf(H, 1)];
   const x = nd([N, rows.count, cols.count, 2], (i) => {
     const pixel = Math.floor(i / 2);
-    return i % 2 === 0
-      ? fromPixel((pixel % cols.count) - cols.before, W, corners)
-      : fromPixel((Math.floor(pixel / cols.count) % rows.count) - rows.before, H, corners);
+    return i % 2 === 0 ? cols.at(pixel % cols.count) : rows.at(Math.floor(pixel / cols.count) % rows.count);
   });
-  // normalised = g·pixel + o on each axis, so pixel' = (θ · (g_x x + o_x, g_y y + o_y, 1) − o)/g + before
-  const o = sizes.map((s) => fromPixel(0, s, corners));
-  const g = sizes.map((s, axis) => fromPixel(1, s, corners) - (o[axis] as number));
+  // normalised = step·pixel + origin on each axis, so pixel' = (θ · (normalised x, normalised y, 1) − origin)/step + before
   const affine = nd([N, 1, 6], (i) => {
-    const [n, axis, k] = [Math.floor(i / 6), Math.floor((i % 6) / 3) as 0 | 1, i % 3];
-    const [t0, t1, t2] = theta.data.slice(6 * n + 3 * axis, 6 * n + 3 * axis + 3) as unknown as [
-      number,
-      number,
-      number,
-    ];
-    const [gx, gy] = g as [number, number];
-    const step = g[axis] as number;
-    if (k < 2) return (k === 0 ? t0 * gx : t1 * gy) / step;
-    const constant = t0 * (o[0] as number) + t1 * (o[1] as number) + t2;
-    return (constant - (o[axis] as number)) / step + (axis === 0 ? cols.before : rows.before);
+    const [to, k] = [i % 6 < 3 ? cols : rows, i % 3];
+    const [t0 = 0, t1 = 0, t2 = 0] = theta.data.slice(i - k, i - k + 3);
+    if (k < 2) return (k === 0 ? t0 * cols.step : t1 * rows.step) / to.step;
+    return (t0 * cols.origin + t1 * rows.origin + t2 - to.origin) / to.step + to.before;
   });
-  const y: Nd = warp(x, affine, 1);
+  const y = warp(x, affine, 1);
   for (let n = 0; n < N; n++)
     for (let i = 0; i < H; i++)
       for (let j = 0; j < W; j++)
         for (const axis of [0, 1])
-          y.data[((n * rows.count + i) * cols.count + j) * 2 + axis] = mapped.data[
-            ((n * H + i) * W + j) * 2 + axis
-          ] as number;
-  return { inputs: { x, affine }, build, expected: { y } };
+          y.data[((n * rows.count + i) * cols.count + j) * 2 + axis] = at(mapped, ((n * H + i) * W + j) * 2 + axis);
+  return graph({ inputs: { x, affine }, expected: { y } });
 }
 
-export const rooms = [
-  room<AffineWarpAttrs>({
+export const rooms: readonly Room[] = [
+  room(affineWarpOp, {
     name: 'affineWarp',
-    build: ({ x, affine }, { scale }) => ({ y: affineWarp(x as Tensor, affine as Tensor, { scale }) }),
-    forward: ({ x, affine }, { scale }) => ({ y: warp(x as Nd, affine as Nd, scale) }),
-    backward: ({ x, affine }, { scale }, { y }) => ({ x: warpBackward(x as Nd, affine as Nd, scale, y as Nd) }),
+    build: ({ x, affine }, { scale }) => ({ y: affineWarp(x, affine, { scale }) }),
+    forward: ({ x, affine }, { scale }) => ({ y: warp(x, affine, scale) }),
+    backward: ({ x, affine }, { scale }, { y }) => ({ x: warpBackward(x, affine, scale, y) }),
     cases,
     refuses: [
       {
@@ -217,6 +201,9 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  affineWarp: { layout: { x: 'N H W C', affine: 'N P 6', y: 'N P H W C' }, names },
-  affineWarpGradient: { layout: { affine: 'N P 6', gy: 'N P H W C', gx: 'N H W C' }, names },
+  affineWarp: termsOf(affineWarpOp, { layout: { x: 'N H W C', affine: 'N P 6', y: 'N P H W C' }, names }),
+  affineWarpGradient: termsOf(affineWarpGradientOp, {
+    layout: { affine: 'N P 6', gy: 'N P H W C', gx: 'N H W C' },
+    names,
+  }),
 };

@@ -1,46 +1,24 @@
-import gradientNaiveSource from '../../../shaders/affineWarp/gradient-naive.wgsl';
-import gradientVec4Source from '../../../shaders/affineWarp/gradient-vec4.wgsl';
 import naiveSource from '../../../shaders/affineWarp/naive.wgsl';
 import vec4Source from '../../../shaders/affineWarp/vec4.wgsl';
-import { arg, type Call, grid, type Variant, vec4Ready } from '../../autograd/op.js';
-import { type Shader, shader } from '../../gpu/shader.js';
-import type { AffineWarpAttrs } from './affineWarp.js';
+import { type Kernels, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
+import { shader } from '../../gpu/shader.js';
+import type { AffineWarpCall } from './affineWarp.js';
+import { launchWarp } from './launch.js';
 
-/** One invocation per element (`step` 1) or four channels (`step` 4) of the result called `of`. */
-function variant(
-  name: string,
-  kernel: Shader,
-  of: 'y' | 'gx',
-  from: 'x' | 'gy',
-  step: 1 | 4,
-): Variant<AffineWarpAttrs> {
-  return {
-    name,
-    rejects: ({ arg: a }) =>
-      step === 4 && !vec4Ready(a[of], a[from]) && 'channels, strides and offsets must be multiples of 4',
-    launch: (call: Call<AffineWarpAttrs>) => {
-      const image = arg(call, of === 'y' ? 'x' : 'gx').shape;
-      const { rows, channels } = arg(call, of);
-      const count = (rows * channels) / step;
-      const params = {
-        count,
-        channels,
-        parts: arg(call, 'affine').shape[1] as number,
-        height: image[1] as number,
-        width: image[2] as number,
-        scale: call.attrs.scale,
-      };
-      return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
-    },
-  };
-}
+const naive = shader('affineWarp/naive', naiveSource);
+const vec4 = shader('affineWarp/vec4', vec4Source);
 
-export const affineWarpGradientVariants: readonly Variant<AffineWarpAttrs>[] = [
-  variant('vec4', shader('affineWarpGradient/vec4', gradientVec4Source), 'gx', 'gy', 4),
-  variant('naive', shader('affineWarpGradient/naive', gradientNaiveSource), 'gx', 'gy', 1),
-];
+const warpOf = ({ attrs: { scale }, arg: { x, affine, y } }: AffineWarpCall) => ({
+  images: x,
+  affine,
+  scale,
+  result: y,
+});
 
-export const affineWarpVariants: readonly Variant<AffineWarpAttrs>[] = [
-  variant('vec4', shader('affineWarp/vec4', vec4Source), 'y', 'x', 4),
-  variant('naive', shader('affineWarp/naive', naiveSource), 'y', 'x', 1),
-];
+export const kernels: Kernels<AffineWarpCall> = vec4OrScalar(
+  {
+    name: 'vec4',
+    launch: (call) => (vec4Ready(call.arg.y, call.arg.x) ? launchWarp(vec4, 4, warpOf(call)) : NEEDS_VEC4),
+  },
+  { name: 'naive', launch: (call) => launchWarp(naive, 1, warpOf(call)) },
+);

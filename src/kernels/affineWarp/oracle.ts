@@ -1,15 +1,8 @@
-import { add4, at4, type Nd, nd } from '../oracle.js';
+import { add, add4, at, at4, dims4, type Nd, nd } from '../oracle.js';
 
 /** The four taps of T(q) on a grid `scale` times coarser: source column, source row, weight. */
 function taps(affine: Nd, k: number, scale: number, col: number, row: number): [number, number, number][] {
-  const [a, b, c, d, e, f] = affine.data.slice(6 * k, 6 * k + 6) as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = affine.data.slice(6 * k, 6 * k + 6);
   // A pixel i of the coarse grid lies at s·i + o at full resolution, o = (s − 1)/2.
   const o = (scale - 1) / 2;
   const [X, Y] = [scale * col + o, scale * row + o];
@@ -32,8 +25,8 @@ function forEachTap(
   scale: number,
   visit: (k: number, n: number, i: number, j: number, c: number, weight: number) => void,
 ): void {
-  const [N, H, W, C] = x.shape as [number, number, number, number];
-  const P = affine.shape[1] as number;
+  const [N, H, W, C] = dims4(x);
+  const [, P = 0] = affine.shape;
   for (let n = 0, k = 0; n < N; n++)
     for (let h = 0; h < P; h++)
       for (let row = 0; row < H; row++)
@@ -44,16 +37,15 @@ function forEachTap(
 }
 
 export function warp(x: Nd, affine: Nd, scale: number): Nd {
-  const [N, ...image] = x.shape as [number, number, number, number];
-  const y = nd([N, affine.shape[1] as number, ...image]);
-  forEachTap(x, affine, scale, (k, n, i, j, c, weight) => {
-    y.data[k] = (y.data[k] as number) + weight * at4(x, n, i, j, c);
-  });
+  const [N, ...image] = dims4(x);
+  const [, P = 0] = affine.shape;
+  const y = nd([N, P, ...image]);
+  forEachTap(x, affine, scale, (k, n, i, j, c, weight) => add(y, k, weight * at4(x, n, i, j, c)));
   return y;
 }
 
 export function warpBackward(x: Nd, affine: Nd, scale: number, gy: Nd): Nd {
   const gx = nd(x.shape);
-  forEachTap(x, affine, scale, (k, n, i, j, c, weight) => add4(gx, n, i, j, c, weight * (gy.data[k] as number)));
+  forEachTap(x, affine, scale, (k, n, i, j, c, weight) => add4(gx, n, i, j, c, weight * at(gy, k)));
   return gx;
 }

@@ -1,12 +1,16 @@
-import type { Tensor } from '../../autograd/tensor.js';
-import { type Nd, nd } from '../oracle.js';
-import { type FixtureFile, type FixtureRun, type Room, room, type Terms, UnsupportedFixture } from '../room.js';
-import { bceWithLogits } from './bceWithLogits.js';
+import { at, type Nd, nd } from '../oracle.js';
+import {
+  type FixtureFile,
+  type FixtureRun,
+  fixtureRun,
+  type Room,
+  room,
+  type Terms,
+  termsOf,
+  UnsupportedFixture,
+} from '../room.js';
+import { bceWithLogits, bceWithLogitsGradientOp, bceWithLogitsOp } from './bceWithLogits.js';
 import * as oracle from './oracle.js';
-
-interface Attrs {
-  label: number;
-}
 
 /** Large values of both signs, zeros and ordinary ones. */
 const wide = (i: number, random: () => number) => [0, 40, -40, 90, -90][i % 9] ?? 6 * random() - 3;
@@ -27,27 +31,27 @@ function readProbabilities(file: FixtureFile): FixtureRun {
   const { label } = file.attrs;
   if (typeof label !== 'number') throw new UnsupportedFixture('bce_mean takes one constant label');
   const p = file.tensor('probability');
-  const of = (f: (p: number, i: number) => number): Nd => nd(p.shape, (i) => f(p.data[i] as number, i));
-  return {
+  const of = (f: (p: number, i: number) => number): Nd => nd(p.shape, (i) => f(at(p, i), i));
+  return fixtureRun(bceWithLogitsOp, {
     inputs: { logits: of((v) => Math.log(v / (1 - v))) },
-    build: ({ logits }) => ({ y: bceWithLogits(logits as Tensor, label) }),
+    build: ({ logits }) => ({ y: bceWithLogits(logits, label) }),
     expected: {
       y: file.tensor('y'),
       ...(file.has('g_probability') && {
-        g_logits: of((v, i) => (file.tensor('g_probability').data[i] as number) * v * (1 - v)),
+        g_logits: of((v, i) => at(file.tensor('g_probability'), i) * v * (1 - v)),
       }),
     },
     ...(file.has('gy') && { upstream: { y: file.tensor('gy') } }),
-  };
+  });
 }
 
 export const rooms: readonly Room[] = [
-  room<Attrs>({
+  room(bceWithLogitsOp, {
     name: 'bceWithLogits',
-    build: ({ logits }, { label }) => ({ y: bceWithLogits(logits as Tensor, label) }),
-    forward: ({ logits }, { label }) => ({ y: oracle.bceWithLogits(logits as Nd, label) }),
+    build: ({ logits }, { label }) => ({ y: bceWithLogits(logits, label) }),
+    forward: ({ logits }, { label }) => ({ y: oracle.bceWithLogits(logits, label) }),
     backward: ({ logits }, { label }, { y: gy }) => ({
-      logits: oracle.bceWithLogitsGradient(logits as Nd, label, gy as Nd),
+      logits: oracle.bceWithLogitsGradient(logits, label, gy),
     }),
     cases: [
       one([1], 0),
@@ -88,6 +92,9 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  bceWithLogits: { layout: { logits: '… C', y: '1' }, names },
-  bceWithLogitsGradient: { layout: { logits: '… C', gy: '1', gx: '… C' }, names },
+  bceWithLogits: termsOf(bceWithLogitsOp, { layout: { logits: '… C', y: '1' }, names }),
+  bceWithLogitsGradient: termsOf(bceWithLogitsGradientOp, {
+    layout: { logits: '… C', gy: '1', gx: '… C' },
+    names,
+  }),
 };

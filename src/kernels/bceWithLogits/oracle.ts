@@ -1,4 +1,4 @@
-import { type Nd, nd } from '../oracle.js';
+import { at, type Nd, nd } from '../oracle.js';
 
 /**
  * −label·log p − (1 − label)·log(1 − p) with p = 1 / (1 + e⁻ˣ): log p = −log(1 + e⁻ˣ), log(1 − p) = −log(1 + eˣ). A term of share 0
@@ -14,7 +14,7 @@ export function bceWithLogits(x: Nd, label: number): Nd {
 
 /** gx = gy/n · (p − label) = gy/n · [(1 − label)·p(x) − label·p(−x)], as 1 − p(x) = p(−x). */
 export function bceWithLogitsGradient(x: Nd, label: number, gy: Nd): Nd {
-  const g = (gy.data[0] as number) / x.data.length;
+  const g = at(gy, 0) / x.data.length;
   const p = (v: number) => 1 / (1 + Math.exp(-v));
-  return nd(x.shape, (i) => g * ((1 - label) * p(x.data[i] as number) - label * p(-(x.data[i] as number))));
+  return nd(x.shape, (i) => g * ((1 - label) * p(at(x, i)) - label * p(-at(x, i))));
 }

@@ -1,10 +1,9 @@
 import { constant } from '../../autograd/leaves.js';
-import { apply, applyOne, type NamedRange, type Op } from '../../autograd/op.js';
+import { any, apply, defineOp, type NamedRange, type Op, type Specs } from '../../autograd/op.js';
 import {
   formatShape,
   rowsOf,
   type Shape,
-  sameShape,
   sizeOf,
   TENSOR,
   TENSORS,
@@ -13,19 +12,10 @@ import {
 } from '../../autograd/tensor.js';
 import { checked, NUMBERS } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
+import { byCount, expectAlike, numbered } from './numbered.js';
 
-const joins = new Map<number, Op<null>>();
-const parts = new Map<number, Op<{ counts: readonly number[] }>>();
-
-/** One op per number of arguments or results, so that each has a name. */
-function kept<A>(ops: Map<number, Op<A>>, count: number, make: (names: string[]) => Op<A>, prefix: string): Op<A> {
-  let op = ops.get(count);
-  if (!op) {
-    op = make(Array.from({ length: count }, (_, i) => `${prefix}${i}`));
-    ops.set(count, op);
-  }
-  return op;
-}
+type JoinOp = Op<null, Specs, { readonly y: typeof any }>;
+type SplitOp = Op<{ readonly counts: readonly number[] }, { readonly x: typeof any }, Specs>;
 
 /** Several tensors as ranges of rows of one, one behind the other. */
 function rowRanges(parts: Readonly<Record<string, TensorType>>, whole: string): NamedRange[] {
@@ -37,64 +27,72 @@ function rowRanges(parts: Readonly<Record<string, TensorType>>, whole: string): 
   });
 }
 
-const joinOp = (args: string[]): Op<null> => ({
-  name: 'concatBatch',
-  kind: 'view',
-  args,
-  results: ['y'],
-  infer: (inputs) => {
-    const [first, ...rest] = inputs as Tensor[];
-    if (!first || first.shape.length < 2)
-      throw new ShapeError('concatBatch', `needs tensors [N, …, C], got ${first ? formatShape(first.shape) : 'none'}`);
-    for (const [i, t] of rest.entries()) {
-      if (!sameShape(t.shape.slice(1), first.shape.slice(1)))
-        throw new ShapeError(
-          'concatBatch',
-          `x${i + 1} must be ${formatShape([-1, ...first.shape.slice(1)]).replace('-1', 'any')} like x0, got ${formatShape(t.shape)}`,
+const joinOp = byCount(
+  'x',
+  (args): JoinOp =>
+    defineOp({
+      name: 'concatBatch',
+      kind: 'view',
+      args,
+      results: { y: any },
+      infer: (inputs, _: null) => {
+        const xs = Object.values(inputs);
+        const [first] = xs;
+        if (!first || first.shape.length < 2)
+          throw new ShapeError(
+            'concatBatch',
+            `needs tensors [N, …, C], got ${first ? formatShape(first.shape) : 'none'}`,
+          );
+        expectAlike('concatBatch', inputs, first, 'first');
+        const batch = xs.reduce((n, x) => n + batchOf(x), 0);
+        return { y: { shape: [batch, ...first.shape.slice(1)], dtype: first.dtype } };
+      },
+      // y = [x0; x1; …]  ⇒  gxᵢ = the batches of gy that came from xᵢ
+      gradient: (inputs, { y: gy }) => numbered('x', splitBatch(gy, Object.values(inputs).map(batchOf))),
+      view: (inputs) => rowRanges(inputs, 'y'),
+    }),
+);
+
+const splitOp = byCount(
+  'y',
+  (results): SplitOp =>
+    defineOp({
+      name: 'splitBatch',
+      kind: 'view',
+      args: { x: any },
+      results,
+      infer: ({ x: { shape, dtype } }, { counts }) => {
+        const fits =
+          counts.every((n) => Number.isInteger(n) && n > 0) && counts.reduce((a, b) => a + b, 0) === shape[0];
+        if (!fits || shape.length < 2)
+          throw new ShapeError('splitBatch', `parts of ${counts.join(' + ')} do not make up x ${formatShape(shape)}`);
+        return numbered(
+          'y',
+          counts.map((n) => ({ shape: [n, ...shape.slice(1)], dtype })),
         );
-      if (t.dtype !== first.dtype) throw new ShapeError('concatBatch', `x${i + 1} is ${t.dtype}, x0 is ${first.dtype}`);
-    }
-    return [{ shape: [countOf(inputs as Tensor[]), ...first.shape.slice(1)], dtype: first.dtype }];
-  },
-  // y = [x0; x1; …]  ⇒  gxᵢ = the batches of gy that came from xᵢ
-  gradient: (node, [gy]) => (gy ? [...splitBatch(gy, (node.inputs as Tensor[]).map(batchOf))] : []),
-  view: (inputs) => rowRanges(inputs, 'y'),
-  variants: [],
-});
+      },
+      // x = [y0; y1; …]  ⇒  gx = [gy0; gy1; …]
+      gradient: (_, gys, { outputs }) => ({
+        x: concatBatch(Object.entries(outputs).map(([name, y]) => gys[name] ?? zeros(y.shape))),
+      }),
+      view: (_, outputs) => rowRanges(outputs, 'x'),
+    }),
+);
 
-const splitOp = (results: string[]): Op<{ counts: readonly number[] }> => ({
-  name: 'splitBatch',
-  kind: 'view',
-  args: ['x'],
-  results,
-  infer: ([x], { counts }) => {
-    const { shape, dtype } = x as Tensor;
-    const fits = counts.every((n) => Number.isInteger(n) && n > 0) && counts.reduce((a, b) => a + b, 0) === shape[0];
-    if (!fits || shape.length < 2)
-      throw new ShapeError('splitBatch', `parts of ${counts.join(' + ')} do not make up x ${formatShape(shape)}`);
-    return counts.map((n) => ({ shape: [n, ...shape.slice(1)], dtype }));
-  },
-  // x = [y0; y1; …]  ⇒  gx = [gy0; gy1; …]
-  gradient: (node, gys) => [concatBatch(node.outputs.map(({ shape }, i) => gys[i] ?? zeros(shape)))],
-  view: (_, outputs) => rowRanges(outputs, 'x'),
-  variants: [],
-});
-
-const batchOf = ({ shape }: Tensor) => shape[0] as number;
-const countOf = (xs: readonly Tensor[]) => xs.reduce((n, x) => n + batchOf(x), 0);
+const batchOf = ({ shape: [batch = 0] }: TensorType) => batch;
 const zeros = (shape: Shape) => constant(new Float32Array(sizeOf(shape)), shape, 'zeros');
 
 /**
  * Tensors [Nᵢ, …, C] that agree in all but the first dimension, one behind the other: [ΣNᵢ, …, C]. In a plan the producers write
  * straight into it. Throws `ShapeError`.
  */
-export function concatBatch(...args: [xs: readonly Tensor[]]): Tensor {
-  const [xs] = checked('concatBatch', { xs: TENSORS }, args);
-  return applyOne(kept(joins, xs.length, joinOp, 'x'), xs, null);
+export function concatBatch(...given: [xs: readonly Tensor[]]): Tensor {
+  const [xs] = checked('concatBatch', { xs: TENSORS }, given);
+  return apply(joinOp(xs.length), numbered('x', xs), null).y;
 }
 
-/** The adjoint: x [ΣNᵢ, …, C] as tensors of `counts` Nᵢ; no copy is made in a plan. Throws `ShapeError`. */
-export function splitBatch(...args: [x: Tensor, counts: readonly number[]]): readonly Tensor[] {
-  const [x, counts] = checked('splitBatch', { x: TENSOR, counts: NUMBERS }, args);
-  return apply(kept(parts, counts.length, splitOp, 'y'), [x], { counts }).outputs;
+/** The adjoint: x [ΣNᵢ, …, C] as tensors of `counts` Nᵢ. In a plan it makes no copy. Throws `ShapeError`. */
+export function splitBatch(...given: [x: Tensor, counts: readonly number[]]): readonly Tensor[] {
+  const [x, counts] = checked('splitBatch', { x: TENSOR, counts: NUMBERS }, given);
+  return Object.values(apply(splitOp(counts.length), { x }, { counts }));
 }

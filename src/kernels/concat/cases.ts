@@ -1,7 +1,16 @@
+import type { Specs } from '../../autograd/op.js';
 import type { Tensor } from '../../autograd/tensor.js';
 import { add, relu, scale } from '../elementwise/elementwise.js';
 import type { Nd } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type Room, room, UnsupportedFixture } from '../room.js';
+import {
+  type FixtureFile,
+  type FixtureRun,
+  fixtureRun,
+  type OpCase,
+  type Room,
+  room,
+  UnsupportedFixture,
+} from '../room.js';
 import { detach, slice } from '../slice/slice.js';
 import { concatBatch, splitBatch } from './batch.js';
 import { concat } from './concat.js';
@@ -12,57 +21,70 @@ interface Attrs {
   results: readonly string[];
 }
 
+/** A program has inputs and results of any names. */
+const anyNames: Specs = {};
+const program = { args: anyNames, results: anyNames };
+
 /** The program of `lines` in ops. */
 function build(inputs: Readonly<Record<string, Tensor>>, { lines, results }: Attrs): Record<string, Tensor> {
   const values = new Map(Object.entries(inputs));
-  const splits = new Map<string, readonly Tensor[]>();
-  /** Both parts of one split. */
-  const split = (name: string, x: Tensor, first: number) => {
-    const key = `${name} ${first}`;
-    const made = splits.get(key) ?? splitBatch(x, [first, (x.shape[0] as number) - first]);
-    splits.set(key, made);
-    return made;
+  /** Both parts of every tensor that is split. */
+  const parts = new Map<string, Tensor>();
+  const partOf = (x: Tensor, [first, part]: oracle.Line['range']): Tensor => {
+    const key = (i: number) => `part ${i} of ${x.id} at ${first}`;
+    if (!parts.has(key(0)))
+      for (const [i, y] of splitBatch(x, [first, (x.shape[0] ?? 0) - first]).entries()) parts.set(key(i), y);
+    return oracle.named(parts, key(part));
   };
-  for (const { to, op, of, range = [0, 0], k = 1 } of lines) {
-    const args = of.map((name) => values.get(name) as Tensor);
-    const [a, b] = args as [Tensor, Tensor];
+  for (const { to, op, of, range, k } of lines) {
+    const xs = of.map((name) => oracle.named(values, name));
+    const x = (i: number) => oracle.named(values, of[i] ?? '');
     const make = {
-      concat: () => concat(args),
-      slice: () => slice(a, range[0], range[1]),
-      concatBatch: () => concatBatch(args),
-      splitBatch: () => split(of[0] as string, a, range[0])[range[1]] as Tensor,
-      relu: () => relu(a),
-      add: () => add(a, b),
-      scale: () => scale(a, k),
-      detach: () => detach(a),
+      concat: () => concat(xs),
+      slice: () => slice(x(0), range[0], range[1]),
+      concatBatch: () => concatBatch(xs),
+      splitBatch: () => partOf(x(0), range),
+      relu: () => relu(x(0)),
+      add: () => add(x(0), x(1)),
+      scale: () => scale(x(0), k),
+      detach: () => detach(x(0)),
     };
     values.set(to, make[op]());
   }
-  return Object.fromEntries(results.map((name) => [name, values.get(name) as Tensor]));
+  return pick(values, results);
 }
 
+const pick = <T>(values: ReadonlyMap<string, T>, names: readonly string[]): Record<string, T> =>
+  Object.fromEntries(names.map((name) => [name, oracle.named(values, name)]));
+
 /** Reads `y = concat a b`, `t = slice y 0 3` and `s = splitBatch y 2 0`, the first of two parts; the source of a program. */
-function program(source: string): oracle.Line[] {
+function parse(source: string): oracle.Line[] {
   return source.split(';').map((line) => {
-    const [to = '', op = '', ...rest] = line.split(/[\s=]+/).filter(Boolean);
+    const [to = '', word = '', ...rest] = line.split(/[\s=]+/).filter(Boolean);
+    const op = oracle.OPS.find((known) => known === word);
+    if (!op) throw new Error(`no op ${word} in ${line}`);
     const of = rest.filter((word) => Number.isNaN(Number(word)));
-    const numbers = rest.filter((word) => !Number.isNaN(Number(word))).map(Number);
-    const range = [numbers[0] ?? 0, numbers[1] ?? 0] as const;
-    return { to, op: op as oracle.Line['op'], of, range, k: numbers[0] };
+    const [first, second = 0] = rest.filter((word) => !Number.isNaN(Number(word))).map(Number);
+    return { to, op, of, range: [first ?? 0, second], k: first ?? 1 };
   });
 }
 
-function one(name: string, source: string, shapes: Record<string, readonly number[]>, results = ['y']): Case<Attrs> {
+function one(
+  name: string,
+  source: string,
+  shapes: Record<string, readonly number[]>,
+  results = ['y'],
+): OpCase<Attrs, Specs> {
   const inputs = Object.fromEntries(Object.entries(shapes).map(([n, shape]) => [n, { shape }]));
-  return { name, inputs, attrs: { lines: program(source), results } };
+  return { name, inputs, attrs: { lines: parse(source), results } };
 }
 
 const wide = { a: [2, 3, 5, 8], b: [2, 3, 5, 4] };
 const odd = { a: [3, 5, 7, 3], b: [3, 5, 7, 2] };
 /** The chains, at channels that suit vec4 kernels and at odd ones; A and B are channels of a and b. */
 const chains = ([label, shapes]: readonly [string, typeof wide]) => {
-  const A = shapes.a[3] as number;
-  const both = A + (shapes.b[3] as number);
+  const [A = 0, B = 0] = [shapes.a[3], shapes.b[3]];
+  const both = A + B;
   const chain = (name: string, source: string, results?: string[]) => one(`${name}, ${label}`, source, shapes, results);
   return [
     chain('leaves', 'y = concat a b'),
@@ -125,21 +147,18 @@ function readOnnx(file: FixtureFile): FixtureRun {
   const rank = inputs.x0?.shape.length ?? 0;
   if (((Number(file.attrs.axis) % rank) + rank) % rank !== rank - 1)
     throw new UnsupportedFixture(`Concat along axis ${file.attrs.axis} of ${rank}; only the last one is concatenated`);
-  return {
+  return fixtureRun(program, {
     inputs,
-    build: (x) => ({ y: concat(Object.keys(inputs).map((name) => x[name] as Tensor)) }),
+    build: (xs) => ({ y: concat(Object.values(xs)) }),
     expected: { y: file.tensor('output_0') },
-  };
+  });
 }
 
 export const rooms: readonly Room[] = [
-  room<Attrs>({
+  room(program, {
     name: 'concat',
     build,
-    forward: (inputs, { lines, results }) => {
-      const values = oracle.run(inputs, lines);
-      return Object.fromEntries(results.map((name) => [name, values.get(name) as Nd]));
-    },
+    forward: (inputs, { lines, results }) => pick(oracle.run(inputs, lines), results),
     backward: (inputs, { lines }, gys) => oracle.gradients(inputs, lines, gys),
     cases: [
       ...(
@@ -155,37 +174,37 @@ export const rooms: readonly Room[] = [
     refuses: [
       {
         inputs: { a: { shape: [2, 3, 4] }, b: { shape: [3, 2, 4] } },
-        attrs: { lines: program('y = concat a b'), results: ['y'] },
+        attrs: { lines: parse('y = concat a b'), results: ['y'] },
         error: /concat: x1 must be \[2, 3, any\] like x0, got \[3, 2, 4\]/,
       },
       {
         inputs: { a: { shape: [2, 4] }, b: { shape: [2, 4], dtype: 'u32' } },
-        attrs: { lines: program('y = concat a b'), results: ['y'] },
+        attrs: { lines: parse('y = concat a b'), results: ['y'] },
         error: /concat: x1 is u32, x0 is f32/,
       },
       {
         inputs: { a: { shape: [2, 3, 4] }, b: { shape: [1, 3, 5] } },
-        attrs: { lines: program('y = concatBatch a b'), results: ['y'] },
+        attrs: { lines: parse('y = concatBatch a b'), results: ['y'] },
         error: /concatBatch: x1 must be \[any, 3, 4\] like x0, got \[1, 3, 5\]/,
       },
       {
         inputs: { a: { shape: [2, 4] }, b: { shape: [2, 4], dtype: 'u32' } },
-        attrs: { lines: program('y = concatBatch a b'), results: ['y'] },
+        attrs: { lines: parse('y = concatBatch a b'), results: ['y'] },
         error: /concatBatch: x1 is u32, x0 is f32/,
       },
       {
         inputs: { a: { shape: [3] } },
-        attrs: { lines: program('y = concatBatch a'), results: ['y'] },
+        attrs: { lines: parse('y = concatBatch a'), results: ['y'] },
         error: /concatBatch: needs tensors \[N, …, C\], got \[3\]/,
       },
       {
         inputs: { a: { shape: [2, 4] } },
-        attrs: { lines: program('y = splitBatch a 2 0'), results: ['y'] },
+        attrs: { lines: parse('y = splitBatch a 2 0'), results: ['y'] },
         error: /splitBatch: parts of 2 \+ 0 do not make up x \[2, 4\]/,
       },
       {
         inputs: {},
-        attrs: { lines: program('y = concat'), results: ['y'] },
+        attrs: { lines: parse('y = concat'), results: ['y'] },
         error: /concat: needs at least one tensor/,
       },
     ],

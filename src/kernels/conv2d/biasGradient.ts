@@ -1,21 +1,21 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Op } from '../../autograd/op.js';
+import { apply, type CallOf, defineOp, f32, strided } from '../../autograd/op.js';
 import { channelsOf, type Tensor } from '../../autograd/tensor.js';
 
-export const biasGradientOp: Op<null> = {
+const args = { gy: strided };
+const results = { gb: f32 };
+
+export type BiasGradientCall = CallOf<null, typeof args, typeof results>;
+
+export const biasGradientOp = defineOp({
   name: 'biasGradient',
-  args: ['gy'],
-  results: ['gb'],
-  strided: ['gy'],
-  infer: ([gy]) => [{ shape: [channelsOf((gy as Tensor).shape)], dtype: 'f32' }],
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./biasGradientKernels.js')).variants),
-  cost: (call) => {
-    const { rows, channels } = arg(call, 'gy');
-    return { flops: rows * channels, bytes: 4 * (rows + 1) * channels };
-  },
-};
+  args,
+  results,
+  infer: ({ gy }, _: null) => ({ gb: { shape: [channelsOf(gy.shape)], dtype: 'f32' } }),
+  kernels: () => import('./biasGradientKernels.js'),
+  cost: ({ arg: { gy } }) => ({ flops: gy.rows * gy.channels, bytes: 4 * (gy.rows + 1) * gy.channels }),
+});
 
 /** Gradient of a bias added to every pixel: gb[c] = Σ gy[…, c]; gy [..., C] to [C]. */
 export function biasGradient(gy: Tensor): Tensor {
-  return applyOne(biasGradientOp, [gy], null);
+  return apply(biasGradientOp, { gy }, null).gb;
 }

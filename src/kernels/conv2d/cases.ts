@@ -1,17 +1,20 @@
-import type { Tensor } from '../../autograd/tensor.js';
+import { shown } from '../../gpu/arguments.js';
 import { nchwToNhwc, oihwToHwio } from '../layout.js';
-import type { Nd } from '../oracle.js';
 import {
-  type Case,
   type FixtureFile,
   type FixtureRun,
+  fixtureRun,
+  type OpCase,
   type Room,
   room,
   type Terms,
+  termsOf,
   UnsupportedFixture,
 } from '../room.js';
-import { conv2d } from './conv2d.js';
-import { conv2dWeightGradient } from './conv2dWeightGradient.js';
+import { biasGradientOp } from './biasGradient.js';
+import { conv2d, conv2dOp } from './conv2d.js';
+import { conv2dWeightGradient, conv2dWeightGradientOp } from './conv2dWeightGradient.js';
+import { pair, sides } from './convolution.js';
 import * as oracle from './oracle.js';
 
 type Sides = readonly [number, number, number, number];
@@ -30,18 +33,18 @@ function windowOf({ stride = 1, pad = 0 }: Attrs): oracle.Window {
 type Shape4 = readonly [number, number, number, number];
 
 /** A case named by its shapes; w is [KH, KW, Cin, Cout]. */
-function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): Case<Attrs> {
+function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): OpCase<Attrs, typeof conv2dOp.args> {
   const { stride, pad } = windowOf(attrs);
   const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${bias ? ' + bias' : ''}${note}`;
   return { name, attrs, inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[3]] } }) } };
 }
 
-const conv2dRoom: Room = room<Attrs>({
+const conv2dRoom: Room = room(conv2dOp, {
   name: 'conv2d',
-  build: ({ x, w, bias }, attrs) => ({ y: conv2d(x as Tensor, w as Tensor, { ...attrs, bias }) }),
-  forward: ({ x, w, bias }, attrs) => ({ y: oracle.conv2d(x as Nd, w as Nd, bias, windowOf(attrs)) }),
-  backward: ({ x, w, bias }, attrs, { y }) => {
-    const { bias: gb, ...g } = oracle.conv2dBackward(x as Nd, w as Nd, y as Nd, windowOf(attrs));
+  build: ({ x, w, bias }, attrs) => ({ y: conv2d(x, w, { ...attrs, bias }) }),
+  forward: ({ x, w, bias }, attrs) => ({ y: oracle.conv2d(x, w, bias, windowOf(attrs)) }),
+  backward: ({ x, w, bias }, attrs, { y: gy }) => {
+    const { bias: gb, ...g } = oracle.conv2dBackward(x, w, gy, windowOf(attrs));
     return bias ? { ...g, bias: gb } : g;
   },
   cases: [
@@ -115,16 +118,42 @@ const conv2dRoom: Room = room<Attrs>({
   fixtures: { conv2d: readTorch, Conv: readOnnx },
 });
 
-function readTorch(file: FixtureFile): FixtureRun {
-  const { stride, pad } = file.attrs as { stride: number; pad: number };
-  const biased = file.has('b');
+/** An attribute of a reference file that is one number or a list; nothing where the file has none. */
+export function sizesOf({ attrs }: FixtureFile, name: string): number | readonly number[] | undefined {
+  const value = attrs[name];
+  if (value === undefined || typeof value === 'number') return value;
+  if (Array.isArray(value) && value.every((v): v is number => typeof v === 'number')) return value;
+  throw new Error(`attribute ${name} must be a number or a list of numbers, got ${shown(value)}`);
+}
+
+/** Stride and padding of a reference file, by the names that its origin gives to both; 1 and 0 where the file has none. */
+export function windowIn(file: FixtureFile, stride: string, pad: string): oracle.Window {
   return {
+    stride: pair(file.op, stride, sizesOf(file, stride) ?? 1, 1),
+    pad: sides(file.op, sizesOf(file, pad) ?? 0),
+  };
+}
+
+/** Stride and padding of an ONNX file. Throws `UnsupportedFixture` for what the convolutions here do not do. */
+export function windowInOnnx(file: FixtureFile): oracle.Window {
+  const { group = 1, auto_pad = 'NOTSET' } = file.attrs;
+  if ([sizesOf(file, 'dilations') ?? 1].flat().some((d) => d !== 1)) throw new UnsupportedFixture('dilated windows');
+  if (group !== 1) throw new UnsupportedFixture('groups of channels');
+  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
+  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
+  return windowIn(file, 'strides', 'pads');
+}
+
+function readTorch(file: FixtureFile): FixtureRun {
+  const window = windowIn(file, 'stride', 'pad');
+  const biased = file.has('b');
+  return fixtureRun(conv2dOp, {
     inputs: {
       x: nchwToNhwc(file.tensor('x')),
       w: oihwToHwio(file.tensor('w')),
       ...(biased && { bias: file.tensor('b') }),
     },
-    build: ({ x, w, bias }) => ({ y: conv2d(x as Tensor, w as Tensor, { stride, pad, bias }) }),
+    build: ({ x, w, bias }) => ({ y: conv2d(x, w, { ...window, bias }) }),
     expected: {
       y: nchwToNhwc(file.tensor('y')),
       g_x: nchwToNhwc(file.tensor('g_x')),
@@ -132,41 +161,36 @@ function readTorch(file: FixtureFile): FixtureRun {
       ...(biased && { g_bias: file.tensor('g_b') }),
     },
     upstream: { y: nchwToNhwc(file.tensor('gy')) },
-  };
+  });
 }
 
 function readOnnx(file: FixtureFile): FixtureRun {
-  const { strides = [1, 1], pads = [0, 0, 0, 0], dilations = [], group = 1, auto_pad = 'NOTSET' } = file.attrs;
-  if ((dilations as number[]).some((d) => d !== 1)) throw new UnsupportedFixture('dilated windows');
-  if (group !== 1) throw new UnsupportedFixture('groups of channels');
-  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
-  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
-  const options = { stride: strides as [number, number], pad: pads as [number, number, number, number] };
-  return {
+  const window = windowInOnnx(file);
+  return fixtureRun(conv2dOp, {
     inputs: {
       x: nchwToNhwc(file.tensor('input_0')),
       w: oihwToHwio(file.tensor('input_1')),
       ...(file.has('input_2') && { bias: file.tensor('input_2') }),
     },
-    build: ({ x, w, bias }) => ({ y: conv2d(x as Tensor, w as Tensor, { ...options, bias }) }),
+    build: ({ x, w, bias }) => ({ y: conv2d(x, w, { ...window, bias }) }),
     expected: { y: nchwToNhwc(file.tensor('output_0')) },
-  };
+  });
 }
 
 interface WeightAttrs extends oracle.Window {
   readonly kernel: readonly [number, number];
 }
 
-function weights(x: Shape4, gy: Shape4, attrs: WeightAttrs): Case<WeightAttrs> {
+function weights(x: Shape4, gy: Shape4, attrs: WeightAttrs): OpCase<WeightAttrs, typeof conv2dWeightGradientOp.args> {
   const name = `${x.join('×')} * ${gy.join('×')} kernel ${attrs.kernel} stride ${attrs.stride} pad ${attrs.pad}`;
   return { name, attrs, inputs: { x: { shape: x }, gy: { shape: gy } } };
 }
 
-const weightGradientRoom: Room = room<WeightAttrs>({
+const weightGradientRoom: Room = room(conv2dWeightGradientOp, {
   name: 'conv2dWeightGradient',
-  build: ({ x, gy }, a) => ({ gw: conv2dWeightGradient(x as Tensor, gy as Tensor, a.kernel, a) }),
-  forward: ({ x, gy }, a) => ({ gw: oracle.weightGradient(x as Nd, gy as Nd, a.kernel, a) }),
-  backward: ({ x, gy }, a, { gw }) => oracle.weightGradientBackward(x as Nd, gy as Nd, gw as Nd, a),
+  build: ({ x, gy }, attrs) => ({ gw: conv2dWeightGradient(x, gy, attrs.kernel, attrs) }),
+  forward: ({ x, gy }, attrs) => ({ gw: oracle.weightGradient(x, gy, attrs.kernel, attrs) }),
+  backward: ({ x, gy }, attrs, { gw: g }) => oracle.weightGradientBackward(x, gy, g, attrs),
   cases: [
     weights([1, 1, 1, 1], [1, 1, 1, 1], { kernel: [1, 1], stride: [1, 1], pad: [0, 0, 0, 0] }),
     weights([3, 7, 5, 3], [3, 4, 2, 5], { kernel: [3, 4], stride: [2, 3], pad: [1, 1, 2, 3] }),
@@ -209,8 +233,11 @@ export const convNames = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  conv2d: { layout: { x: 'N H W C', w: 'KH KW C O', bias: 'O', y: 'N Ho Wo O' }, names: convNames },
-  conv2dWeightGradient: {
+  conv2d: termsOf(conv2dOp, {
+    layout: { x: 'N H W C', w: 'KH KW C O', bias: 'O', y: 'N Ho Wo O' },
+    names: convNames,
+  }),
+  conv2dWeightGradient: termsOf(conv2dWeightGradientOp, {
     layout: { x: 'N H W C', gy: 'N Ho Wo O', gw: 'KH KW C O' },
     names: {
       ...convNames,
@@ -220,8 +247,8 @@ export const terms: Readonly<Record<string, Terms>> = {
       rows: 'rows of pixels, of N · Ho, that a workgroup sums',
       partials: 'sums of the parts [splits, KH, KW, C, O]',
     },
-  },
-  biasGradient: {
+  }),
+  biasGradient: termsOf(biasGradientOp, {
     layout: { gy: '… C', gb: 'C' },
     names: {
       rows: 'rows of gy',
@@ -231,5 +258,5 @@ export const terms: Readonly<Record<string, Terms>> = {
       count: 'results of the dispatch',
       partials: 'sums of the chunks [splits, C]',
     },
-  },
+  }),
 };

@@ -1,5 +1,4 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, type Op } from '../../autograd/op.js';
+import { aligned, apply, type CallOf, defineOp, f32, optional, strided } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
@@ -8,17 +7,20 @@ import { biasGradient } from './biasGradient.js';
 import { conv2dWeightGradient } from './conv2dWeightGradient.js';
 import { CONV, type ConvAttrs, type ConvOptions, convAttrs, convCost, convSize, leftOver } from './convolution.js';
 
-export const conv2dOp: Op<ConvAttrs> = {
+const args = { x: aligned, w: f32, bias: optional };
+const results = { y: strided };
+
+export type Conv2dCall = CallOf<ConvAttrs, typeof args, typeof results>;
+
+export const conv2dOp = defineOp({
   name: 'conv2d',
-  args: ['x', 'w', 'bias?'],
-  results: ['y'],
+  args,
+  results,
   epilogue: 'y',
   unrolled: true,
-  strided: ['x', 'y'],
-  aligned: ['x'],
-  infer: ([x, w, bias], attrs) => {
-    const [N, H, W, C] = nhwc('conv2d', 'x', x as Tensor);
-    const { shape } = w as Tensor;
+  infer: ({ x, w, bias }, attrs: ConvAttrs) => {
+    const [N, H, W, C] = nhwc('conv2d', 'x', x);
+    const { shape } = w;
     const image = formatShape([N, H, W, C]);
     const [KH, KW, , O] = shape;
     if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
@@ -26,7 +28,7 @@ export const conv2dOp: Op<ConvAttrs> = {
         'conv2d',
         `w must be [kernel height, kernel width, in, out] for x ${image}, got ${formatShape(shape)}`,
       );
-    expectShape('conv2d', 'w', w as Tensor, [KH, KW, C, O], `input channels of x ${image}`);
+    expectShape('conv2d', 'w', w, [KH, KW, C, O], `input channels of x ${image}`);
     if (bias) expectShape('conv2d', 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
     const size = convSize([H, W], [KH, KW], attrs);
     if (!size)
@@ -34,23 +36,18 @@ export const conv2dOp: Op<ConvAttrs> = {
         'conv2d',
         `w ${formatShape(shape)} is larger than x ${image} with pad ${formatShape(attrs.pad)}`,
       );
-    return [{ shape: [N, ...size, O], dtype: 'f32' }];
+    return { y: { shape: [N, ...size, O], dtype: 'f32' } };
   },
   // y[i] = Σ_u x[i·s + u − top] · w[u] + b
   //   ⇒  gx[h] = Σ_u gy[(h + top − u)/s] · w[u],  gw[u] = Σ_i x[i·s + u − top] · gy[i],  gb = Σ_i gy[i]
-  gradient: (node, [gy], needs) => {
-    if (!gy) return [];
-    const [x, w] = node.inputs as [Tensor, Tensor];
-    const attrs = node.attrs as ConvAttrs;
-    return [
-      needs[0] ? convTranspose2d(gy, w, { ...attrs, outputPad: leftOver(x, w, gy, attrs) }) : undefined,
-      needs[1] ? conv2dWeightGradient(x, gy, w.shape.slice(0, 2), attrs) : undefined,
-      needs[2] ? biasGradient(gy) : undefined,
-    ];
-  },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
-  cost: (call) => convCost(call, 'y'),
-};
+  gradient: ({ x, w }, { y: gy }, { attrs, needs }) => ({
+    x: needs.x ? convTranspose2d(gy, w, { ...attrs, outputPad: leftOver(x, w, gy, attrs) }) : undefined,
+    w: needs.w ? conv2dWeightGradient(x, gy, w.shape.slice(0, 2), attrs) : undefined,
+    bias: needs.bias ? biasGradient(gy) : undefined,
+  }),
+  kernels: () => import('./kernels.js'),
+  cost: (call) => convCost(call.arg, call.arg.y, call.arg.w),
+});
 
 /**
  * Convolution (cross-correlation, as in PyTorch), summed over the taps u, v and channels c, x being 0 outside:
@@ -62,7 +59,7 @@ export const conv2dOp: Op<ConvAttrs> = {
  *
  * The blocks CN of the paper (Siarohin et al. 2018, §4): 3×3 pad 1, or 4×4 stride 2 pad 1.
  */
-export function conv2d(...args: [x: Tensor, w: Tensor, options?: ConvOptions]): Tensor {
-  const [x, w, options = {}] = checked('conv2d', { x: TENSOR, w: TENSOR, 'options?': CONV }, args);
-  return applyOne(conv2dOp, [x, w, options.bias], convAttrs('conv2d', options));
+export function conv2d(...given: [x: Tensor, w: Tensor, options?: ConvOptions]): Tensor {
+  const [x, w, options = {}] = checked('conv2d', { x: TENSOR, w: TENSOR, 'options?': CONV }, given);
+  return apply(conv2dOp, { x, w, bias: options.bias }, convAttrs('conv2d', options)).y;
 }

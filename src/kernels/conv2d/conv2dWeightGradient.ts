@@ -1,5 +1,4 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, type Op } from '../../autograd/op.js';
+import { aligned, apply, type CallOf, defineOp, f32, strided } from '../../autograd/op.js';
 import { formatShape, nhwc, type Shape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
@@ -11,40 +10,40 @@ export interface WeightGradientAttrs extends ConvAttrs {
   readonly kernel: readonly [number, number];
 }
 
-export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
+const args = { x: aligned, gy: strided };
+const results = { gw: f32 };
+
+export type WeightGradientCall = CallOf<WeightGradientAttrs, typeof args, typeof results>;
+
+export const conv2dWeightGradientOp = defineOp({
   name: 'conv2dWeightGradient',
-  args: ['x', 'gy'],
-  results: ['gw'],
+  args,
+  results,
   epilogue: 'gw',
   unrolled: true,
-  strided: ['x', 'gy'],
-  aligned: ['x'],
-  infer: ([x, gy], attrs) => {
+  infer: ({ x, gy }, attrs: WeightGradientAttrs) => {
     const op = 'conv2dWeightGradient';
-    const [N, H, W, C] = nhwc(op, 'x', x as Tensor);
-    const [n, height, width, O] = nhwc(op, 'gy', gy as Tensor);
+    const [N, H, W, C] = nhwc(op, 'x', x);
+    const [n, height, width, O] = nhwc(op, 'gy', gy);
     const size = convSize([H, W], attrs.kernel, attrs);
     const got = formatShape([n, height, width, O]);
     const from = `the result for x ${formatShape([N, H, W, C])} and kernel ${formatShape(attrs.kernel)}`;
     if (!size) throw new ShapeError(op, `gy is ${got}, but there is no ${from}`);
     if (n !== N || height !== size[0] || width !== size[1])
       throw new ShapeError(op, `gy must be ${formatShape([N, ...size, O])} (${from}), got ${got}`);
-    return [{ shape: [...attrs.kernel, C, O], dtype: 'f32' }];
+    return { gw: { shape: [...attrs.kernel, C, O], dtype: 'f32' } };
   },
   // gw is linear in x and in gy: the convolution of x with g, and its input gradient
-  gradient: (node, [g], needs) => {
-    if (!g) return [];
-    const [x, gy] = node.inputs as [Tensor, Tensor];
-    const { stride, pad } = node.attrs as WeightGradientAttrs;
+  gradient: ({ x, gy }, { gw: g }, { attrs: { stride, pad }, needs }) => {
     const attrs = { stride, pad };
-    return [
-      needs[0] ? convTranspose2d(gy, g, { ...attrs, outputPad: leftOver(x, g, gy, attrs) }) : undefined,
-      needs[1] ? conv2d(x, g, attrs) : undefined,
-    ];
+    return {
+      x: needs.x ? convTranspose2d(gy, g, { ...attrs, outputPad: leftOver(x, g, gy, attrs) }) : undefined,
+      gy: needs.gy ? conv2d(x, g, attrs) : undefined,
+    };
   },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./weightGradientKernels.js')).variants),
-  cost: (call) => convCost(call, 'gy'),
-};
+  kernels: () => import('./weightGradientKernels.js'),
+  cost: (call) => convCost(call.arg, call.arg.gy, call.arg.gw),
+});
 
 /**
  * Gradient of a convolution's weights: gw[u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
@@ -53,5 +52,5 @@ export const conv2dWeightGradientOp: Op<WeightGradientAttrs> = {
  */
 export function conv2dWeightGradient(x: Tensor, gy: Tensor, kernel: Shape, { stride, pad }: ConvAttrs): Tensor {
   const [KH = 0, KW = 0] = kernel;
-  return applyOne(conv2dWeightGradientOp, [x, gy], { kernel: [KH, KW], stride, pad });
+  return apply(conv2dWeightGradientOp, { x, gy }, { kernel: [KH, KW], stride, pad }).gw;
 }

@@ -1,4 +1,5 @@
-import { arg, type Call } from '../../autograd/op.js';
+import type { Arg } from '../../autograd/kernel.js';
+import type { Cost } from '../../autograd/op.js';
 import { TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { type Kinds, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
@@ -26,18 +27,20 @@ const isCount = (least: number) => (n: number) => Number.isInteger(n) && n >= le
 
 /** One number for both axes or a pair, checked to be integers of at least `least`. */
 export function pair(op: string, name: string, value: number | readonly number[], least: number): [number, number] {
-  const list = typeof value === 'number' ? [value, value] : [...value];
-  if (list.length !== 2 || !list.every(isCount(least)))
+  const list = typeof value === 'number' ? [value, value] : value;
+  const [vertical = Number.NaN, horizontal = Number.NaN] = list;
+  if (list.length !== 2 || ![vertical, horizontal].every(isCount(least)))
     throw new ShapeError(op, `${name} must be an integer of at least ${least} or two of them, got ${String(value)}`);
-  return list as [number, number];
+  return [vertical, horizontal];
 }
 
 /** One number for all sides or one for each, checked likewise. */
 export function sides(op: string, pad: number | readonly number[]): [number, number, number, number] {
-  const list = typeof pad === 'number' ? [pad, pad, pad, pad] : [...pad];
-  if (list.length !== 4 || !list.every(isCount(0)))
+  const list = typeof pad === 'number' ? [pad, pad, pad, pad] : pad;
+  const [top = Number.NaN, left = Number.NaN, bottom = Number.NaN, right = Number.NaN] = list;
+  if (list.length !== 4 || ![top, left, bottom, right].every(isCount(0)))
     throw new ShapeError(op, `pad must be an integer of at least 0 or [top, left, bottom, right], got ${String(pad)}`);
-  return list as [number, number, number, number];
+  return [top, left, bottom, right];
 }
 
 export function convAttrs(op: string, { stride = 1, pad = 0 }: ConvOptions): ConvAttrs {
@@ -72,9 +75,7 @@ export function leftOver(x: Tensor, w: Tensor, gy: Tensor, attrs: ConvAttrs): [n
 }
 
 /** Two operations per multiply-add of the smaller image's pixels with every weight; every tensor moved once. */
-export function convCost(call: Call<unknown>, small: string): { flops: number; bytes: number } {
-  const size = Object.values(call.arg).reduce((n, a) => n + a.rows * a.channels, 0);
-  const { rows } = arg(call, small);
-  const weights = call.arg.w ?? arg(call, 'gw');
-  return { flops: 2 * rows * weights.rows * weights.channels, bytes: 4 * size };
+export function convCost(all: Readonly<Record<string, Arg | undefined>>, small: Arg, weights: Arg): Cost {
+  const size = Object.values(all).reduce((n, a) => n + (a ? a.rows * a.channels : 0), 0);
+  return { flops: 2 * small.rows * weights.rows * weights.channels, bytes: 4 * size };
 }

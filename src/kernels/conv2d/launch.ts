@@ -1,18 +1,20 @@
 import sumSource from '../../../shaders/conv2d/sum.wgsl';
-import { arg, type Call, type Dispatch, grid, type Launch } from '../../autograd/op.js';
+import { type Arg, type Call, type DeviceTraits, type Dispatch, grid, type Launch } from '../../autograd/kernel.js';
 import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
 import type { ConvAttrs } from './convolution.js';
 
 /** What the kernels of conv2d, convTranspose2d and their gradients share: launch numbers, split reductions. */
 
+/** A call of conv2d or convTranspose2d. */
+export type ConvCall = Call<ConvAttrs, { readonly [K in 'x' | 'w' | 'y']: Arg } & { readonly bias?: Arg }>;
+
 /** The numbers of both convolutions' `struct Params`: x [N, H, W, C] to y [N, Ho, Wo, O]. */
-export function convParams(call: Call<ConvAttrs>): Record<string, number> {
-  const [N = 0, H = 0, W = 0, C = 0] = arg(call, 'x').shape;
-  const [, Ho = 0, Wo = 0, O = 0] = arg(call, 'y').shape;
-  const [KH = 0, KW = 0] = arg(call, 'w').shape;
-  const [sh, sw] = call.attrs.stride;
-  const [top, left] = call.attrs.pad;
-  const bias = call.arg.bias;
+export function convParams({ attrs, arg: { x, w, y, bias } }: ConvCall) {
+  const [N = 0, H = 0, W = 0, C = 0] = x.shape;
+  const [, Ho = 0, Wo = 0, O = 0] = y.shape;
+  const [KH = 0, KW = 0] = w.shape;
+  const [sh, sw] = attrs.stride;
+  const [top, left] = attrs.pad;
   const optional = { biased: bias ? 1 : 0, bias_offset: bias?.offset ?? 0 };
   return { N, pixels: N * Ho * Wo, H, W, C, Ho, Wo, O, KH, KW, sh, sw, top, left, ...optional };
 }
@@ -25,16 +27,16 @@ export function storingTo(label: string, source: ShaderSource, from: string, to:
 }
 
 /** Largest scratch of a split reduction, in elements. */
-export function scratchLimit({ device }: Call<never>): number {
-  return Math.min(2 ** 25, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 4;
+export function scratchLimit({ limits }: DeviceTraits): number {
+  return Math.min(2 ** 25, limits.maxStorageBufferBindingSize, limits.maxBufferSize) / 4;
 }
 
 const sum = shader('conv2d/sum', sumSource);
 
 /** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, and bias. */
-export function splitLaunch(call: Call<ConvAttrs>, splits: number, dispatch: Dispatch): Launch {
-  const { rows, channels } = arg(call, 'y');
-  const { biased = 0, bias_offset = 0 } = convParams(call);
+export function splitLaunch(call: ConvCall, splits: number, dispatch: Dispatch): Launch {
+  const { rows, channels } = call.arg.y;
+  const { biased, bias_offset } = convParams(call);
   const count = rows * channels;
   const first = { ...dispatch.params, biased: 0, y_offset: 0, y_stride: channels };
   return {

@@ -6,30 +6,29 @@ export interface Window {
   readonly pad: readonly [number, number, number, number];
 }
 
-type Four = [number, number, number, number];
+const channelsOf = ({ shape }: Nd): number => shape[shape.length - 1] ?? 1;
 
 /**
  * Calls `visit` for every multiply-add of a convolution: image n, output pixel (i, j), tap (u, v), input pixel (h,
  * l).
  */
 function windows(
-  [N, Ho, Wo]: readonly number[],
-  [KH, KW]: readonly number[],
+  [N = 0, Ho = 0, Wo = 0]: readonly number[],
+  [KH = 0, KW = 0]: readonly number[],
   { stride, pad }: Window,
   visit: (n: number, i: number, j: number, u: number, v: number, h: number, l: number) => void,
 ): void {
-  for (let n = 0; n < (N as number); n++)
-    for (let i = 0; i < (Ho as number); i++)
-      for (let j = 0; j < (Wo as number); j++)
-        for (let u = 0; u < (KH as number); u++)
-          for (let v = 0; v < (KW as number); v++)
-            visit(n, i, j, u, v, i * stride[0] + u - pad[0], j * stride[1] + v - pad[1]);
+  for (let n = 0; n < N; n++)
+    for (let i = 0; i < Ho; i++)
+      for (let j = 0; j < Wo; j++)
+        for (let u = 0; u < KH; u++)
+          for (let v = 0; v < KW; v++) visit(n, i, j, u, v, i * stride[0] + u - pad[0], j * stride[1] + v - pad[1]);
 }
 
 /** y[n, i, j, o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u, v, c, o] + bias[o]. */
 export function conv2d(x: Nd, w: Nd, bias: Nd | undefined, window: Window): Nd {
-  const [N, H, W, C] = x.shape as Four;
-  const [KH, KW, , O] = w.shape as Four;
+  const [N = 0, H = 0, W = 0, C = 0] = x.shape;
+  const [KH = 0, KW = 0, , O = 0] = w.shape;
   const { stride, pad } = window;
   const Ho = Math.floor((H + pad[0] + pad[2] - KH) / stride[0]) + 1;
   const Wo = Math.floor((W + pad[1] + pad[3] - KW) / stride[1]) + 1;
@@ -42,13 +41,20 @@ export function conv2d(x: Nd, w: Nd, bias: Nd | undefined, window: Window): Nd {
   return y;
 }
 
+/** gb[o] = Σ gy[n, i, j, o]. */
+export function biasGradient(gy: Nd): Nd {
+  const C = channelsOf(gy);
+  const gb = nd([C]);
+  for (const [k, g] of gy.data.entries()) gb.data[k % C] = (gb.data[k % C] ?? 0) + g;
+  return gb;
+}
+
 /** The product rule, multiply-add by multiply-add. */
 export function conv2dBackward(x: Nd, w: Nd, gy: Nd, window: Window): { x: Nd; w: Nd; bias: Nd } {
-  const [, H, W, C] = x.shape as Four;
-  const O = w.shape[3] as number;
+  const [, H = 0, W = 0, C = 0] = x.shape;
+  const O = channelsOf(w);
   const gx = nd(x.shape);
   const gw = nd(w.shape);
-  const gb = nd([O]);
   windows(gy.shape, w.shape, window, (n, i, j, u, v, h, l) => {
     if (h < 0 || l < 0 || h >= H || l >= W) return;
     for (let c = 0; c < C; c++)
@@ -58,13 +64,12 @@ export function conv2dBackward(x: Nd, w: Nd, gy: Nd, window: Window): { x: Nd; w
         add4(gw, u, v, c, o, g * at4(x, n, h, l, c));
       }
   });
-  for (const [k, g] of gy.data.entries()) gb.data[k % O] = (gb.data[k % O] as number) + g;
-  return { x: gx, w: gw, bias: gb };
+  return { x: gx, w: gw, bias: biasGradient(gy) };
 }
 
 /** gw[u, v, c, o] = Σ x[n, i·s + u − top, j·s + v − left, c] · gy[n, i, j, o]. */
 export function weightGradient(x: Nd, gy: Nd, kernel: readonly [number, number], window: Window): Nd {
-  const [C, O] = [x.shape[3] as number, gy.shape[3] as number];
+  const [C, O] = [channelsOf(x), channelsOf(gy)];
   const gw = nd([...kernel, C, O]);
   windows(gy.shape, kernel, window, (n, i, j, u, v, h, l) => {
     for (let c = 0; c < C; c++)
@@ -75,7 +80,7 @@ export function weightGradient(x: Nd, gy: Nd, kernel: readonly [number, number],
 
 /** Gradients of Σ ⟨gw, g⟩, gw being linear in x and in gy. */
 export function weightGradientBackward(x: Nd, gy: Nd, g: Nd, window: Window): { x: Nd; gy: Nd } {
-  const [C, O] = [x.shape[3] as number, gy.shape[3] as number];
+  const [C, O] = [channelsOf(x), channelsOf(gy)];
   const gx = nd(x.shape);
   const ggy = nd(gy.shape);
   windows(gy.shape, g.shape, window, (n, i, j, u, v, h, l) => {

@@ -1,7 +1,6 @@
-import { arg, type Call, grid, type Launch, type Variant } from '../../autograd/op.js';
+import { type DeviceTraits, grid, type KernelChoice, type Variant } from '../../autograd/kernel.js';
 import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
-import type { ConvAttrs } from './convolution.js';
-import { convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
+import { type ConvCall, convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
 
 /**
  * The tiled kernels of the convolution family are one product of matrices each, cut into tiles: a workgroup makes m rows
@@ -74,8 +73,8 @@ export function splitsOf(t: Tile, product: Product): number {
   return best;
 }
 
-/** Why a tile does not fit the device or the product. */
-export function rejectsTile(t: Tile, product: Product, { limits }: Call['device']): string | undefined {
+/** Why a tile does not fit the device or the product; nothing when it fits both. */
+export function tileRefusal(t: Tile, product: Product, { limits }: DeviceTraits): string | undefined {
   const { maxComputeInvocationsPerWorkgroup: most, maxComputeWorkgroupStorageSize: bytes } = limits;
   if ((t.m * t.n) / (8 * t.width) > most) return `the device allows ${most} invocations a workgroup`;
   if (64 * (t.m + t.n) > bytes) return `the device has ${bytes} bytes of workgroup memory`;
@@ -84,19 +83,39 @@ export function rejectsTile(t: Tile, product: Product, { limits }: Call['device'
   return padded(t) > 1.25 * least ? 'too much of the tiles would be empty' : undefined;
 }
 
-/** The tile with the least estimated time of those that fit, and its time. */
+/** A tile, into how many chunks the terms are split with it, and the estimated time. */
+interface Estimate {
+  readonly tile: Tile;
+  readonly splits: number;
+  readonly time: number;
+}
+
+/** The tile with the least estimated time of those that fit; nothing when none does. */
 export function bestTile(
   tiles: readonly Tile[],
   product: Product,
-  device: Call['device'],
-  splits: (t: Tile) => number,
-): { tile: Tile | undefined; time: number } {
-  let best: { tile: Tile | undefined; time: number } = { tile: undefined, time: Number.POSITIVE_INFINITY };
-  for (const t of tiles) {
-    const time = timeOf(t, product, splits(t));
-    if (time < best.time && !rejectsTile(t, product, device)) best = { tile: t, time };
+  device: DeviceTraits,
+  splitsWith: (t: Tile) => number,
+): Estimate | undefined {
+  let best: Estimate | undefined;
+  for (const tile of tiles) {
+    const splits = splitsWith(tile);
+    const time = timeOf(tile, product, splits);
+    if (!(best && time >= best.time) && !tileRefusal(tile, product, device)) best = { tile, splits, time };
   }
   return best;
+}
+
+/** Why `bestTile` found none. */
+export const NO_TILE = 'no tile fits both the device and the product';
+
+/** An estimate in words: `tiles of 64×64 have the least estimated time for 32768×128 in 72 steps`. */
+export function describeBest({ tile, splits }: Estimate, { rows, columns, steps, copies }: Product): string {
+  const chunks = Math.ceil(steps / Math.ceil(steps / splits));
+  const split = chunks > 1 ? `, with each sum split into ${chunks} chunks,` : '';
+  const times = copies > 1 ? `${copies} times ` : '';
+  const size = `${times}${rows}×${columns} in ${steps} steps`;
+  return `tiles of ${tile.m}×${tile.n}${split} have the least estimated time for ${size}`;
 }
 
 function replaceOnce(code: string, pattern: RegExp, by: string): string {
@@ -144,28 +163,41 @@ export function kept(make: (t: Tile, scalar: readonly string[]) => Shader): type
 }
 
 /** A convolution as a product of matrices. */
-export interface TiledConvolution<A> {
+export interface TiledConvolution<C> {
   readonly op: string;
   /** Plain WGSL of the 128 × 128 tile. */
   readonly source: ShaderSource;
-  product(call: Call<A>): Omit<Product, 'room'>;
+  product(call: C): Omit<Product, 'room'>;
   /** Arguments to access value by value, because their rows are no multiples of four. */
-  scalar(call: Call<A>): readonly string[];
+  scalar(call: C): readonly string[];
 }
 
-/** The `tiled…` and `splitK…` variants of a convolution, by tile; a GPU's rule avoids all but the best estimated. */
-export function tiledVariants<A extends ConvAttrs>({ op, source, ...of }: TiledConvolution<A>): Variant<A>[] {
+export interface TiledKernels<C> {
+  /** `tiled…` for each tile, and `splitK…` for each that sums can be split with. */
+  readonly variants: readonly Variant<C>[];
+  /** The one with the least estimated time for a call, or in words why none can run it. */
+  best(call: C): KernelChoice<C> | string;
+}
+
+/** Workgroups that a dispatch may have in each dimension, one of which counts the phases. */
+export const MOST_PHASES = 65535;
+
+export const TOO_MANY_PHASES = 'too many phases';
+
+/** The tiled kernels of a convolution. */
+export function tiledVariants<C extends ConvCall>({ op, source, ...of }: TiledConvolution<C>): TiledKernels<C> {
   const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, withTile(source, t, scalar)));
   // A chunk stores to scratch: fused work belongs to the kernel that adds the chunks and stores y.
   const part = kept((t, scalar) => storingTo(`${op}/splitK${t.name}`, withTile(source, t, scalar), 'y', 'partials'));
-  const productOf = (call: Call<A>): Product => {
+  const productOf = (call: C): Product => {
     const product = of.product(call);
-    const { rows, channels } = arg(call, 'y');
-    const scratch = Math.floor(scratchLimit(call as Call<never>) / (rows * channels));
-    return { ...product, room: Math.min(scratch, Math.floor(65535 / product.copies)) };
+    const { rows, channels } = call.arg.y;
+    const scratch = Math.floor(scratchLimit(call.device) / (rows * channels));
+    return { ...product, room: Math.min(scratch, Math.floor(MOST_PHASES / product.copies)) };
   };
-  const launch = (call: Call<A>, t: Tile, chunk: number, splits: number) => {
-    const product = productOf(call);
+  const refusal = (t: Tile, product: Product, { device }: C) =>
+    product.copies > MOST_PHASES ? TOO_MANY_PHASES : tileRefusal(t, product, device);
+  const dispatch = (call: C, t: Tile, product: Product, chunk: number, splits: number) => {
     const [across, down] = grid(groupsOf(t, { ...product, copies: 1 }), 1);
     return {
       shader: (splits > 1 ? part : whole)(t, of.scalar(call)),
@@ -173,49 +205,38 @@ export function tiledVariants<A extends ConvAttrs>({ op, source, ...of }: TiledC
       workgroups: [across, down, splits * product.copies] as const,
     };
   };
-  const bestOf = (call: Call<A>, product: Product) => {
-    const one = bestTile(TILES, product, call.device, () => 1);
-    const many = bestTile(SPLIT_TILES, product, call.device, (t) => splitsOf(t, product));
-    return many.time < one.time ? `splitK${many.tile?.name}` : `tiled${one.tile?.name}`;
-  };
-  const variant = (
-    name: string,
-    t: Tile,
-    rejects: (product: Product) => string | false,
-    launchOf: (call: Call<A>) => Launch,
-  ): Variant<A> => ({
-    name,
-    rejects: (call) => {
+  const wholeVariant = (t: Tile): Variant<C> => ({
+    name: `tiled${t.name}`,
+    launch: (call) => {
       const product = productOf(call);
-      if (product.copies > 65535) return 'too many phases';
-      return rejectsTile(t, product, call.device) ?? rejects(product);
+      return refusal(t, product, call) ?? { dispatches: [dispatch(call, t, product, product.steps, 1)] };
     },
-    avoid: (call) => call.device.software || bestOf(call, productOf(call)) !== name,
-    launch: launchOf,
   });
-  return [
-    ...TILES.map((t) =>
-      variant(
-        `tiled${t.name}`,
-        t,
-        () => false,
-        (call) => ({
-          dispatches: [launch(call, t, productOf(call).steps, 1)],
-        }),
-      ),
-    ),
-    ...SPLIT_TILES.map((t) =>
-      variant(
-        `splitK${t.name}`,
-        t,
-        (product) => splitsOf(t, product) < 2 && 'there are enough tiles without splitting',
-        (call) => {
-          const product = productOf(call);
-          const chunk = Math.ceil(product.steps / splitsOf(t, product));
-          const splits = Math.ceil(product.steps / chunk);
-          return splitLaunch(call, splits, launch(call, t, chunk, splits));
-        },
-      ),
-    ),
-  ];
+  const splitVariant = (t: Tile): Variant<C> => ({
+    name: `splitK${t.name}`,
+    launch: (call) => {
+      const product = productOf(call);
+      const refused = refusal(t, product, call);
+      if (refused) return refused;
+      const wanted = splitsOf(t, product);
+      if (wanted < 2) return 'there are enough tiles without splitting';
+      const chunk = Math.ceil(product.steps / wanted);
+      const splits = Math.ceil(product.steps / chunk);
+      return splitLaunch(call, splits, dispatch(call, t, product, chunk, splits));
+    },
+  });
+  const wholes = new Map(TILES.map((t) => [t, wholeVariant(t)]));
+  const splits = new Map(SPLIT_TILES.map((t) => [t, splitVariant(t)]));
+  return {
+    variants: [...wholes.values(), ...splits.values()],
+    best: (call) => {
+      const product = productOf(call);
+      if (product.copies > MOST_PHASES) return TOO_MANY_PHASES;
+      const one = bestTile(TILES, product, call.device, () => 1);
+      const many = bestTile(SPLIT_TILES, product, call.device, (t) => splitsOf(t, product));
+      const best = one && many && many.time < one.time ? many : one;
+      const variant = best && (best === many ? splits : wholes).get(best.tile);
+      return variant ? { variant, reason: describeBest(best, product) } : NO_TILE;
+    },
+  };
 }

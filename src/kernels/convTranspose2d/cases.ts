@@ -1,17 +1,18 @@
-import type { Tensor } from '../../autograd/tensor.js';
-import { convNames } from '../conv2d/cases.js';
+import { convNames, sizesOf, windowIn, windowInOnnx } from '../conv2d/cases.js';
+import { pair } from '../conv2d/convolution.js';
 import { iohwToHwoi, nchwToNhwc } from '../layout.js';
-import type { Nd } from '../oracle.js';
 import {
-  type Case,
   type FixtureFile,
   type FixtureRun,
+  fixtureRun,
+  type OpCase,
   type Room,
   room,
   type Terms,
+  termsOf,
   UnsupportedFixture,
 } from '../room.js';
-import { convTranspose2d } from './convTranspose2d.js';
+import { convTranspose2d, convTranspose2dOp } from './convTranspose2d.js';
 import * as oracle from './oracle.js';
 
 interface Attrs {
@@ -31,7 +32,13 @@ function windowOf({ stride = 1, pad = 0, outputPad = 0 }: Attrs): oracle.Transpo
 type Shape4 = readonly [number, number, number, number];
 
 /** A case named by its shapes; w is [KH, KW, Cout, Cin]. */
-function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): Case<Attrs> {
+function layer(
+  x: Shape4,
+  w: Shape4,
+  attrs: Attrs = {},
+  bias = false,
+  note = '',
+): OpCase<Attrs, typeof convTranspose2dOp.args> {
   const { stride, pad, outputPad } = windowOf(attrs);
   const extra = attrs.outputPad ? ` output pad ${outputPad}` : '';
   const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${extra}${bias ? ' + bias' : ''}${note}`;
@@ -41,12 +48,12 @@ function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = '')
 const doubling: Attrs = { stride: 2, pad: 1 };
 
 export const rooms: readonly Room[] = [
-  room<Attrs>({
+  room(convTranspose2dOp, {
     name: 'convTranspose2d',
-    build: ({ x, w, bias }, attrs) => ({ y: convTranspose2d(x as Tensor, w as Tensor, { ...attrs, bias }) }),
-    forward: ({ x, w, bias }, attrs) => ({ y: oracle.convTranspose2d(x as Nd, w as Nd, bias, windowOf(attrs)) }),
-    backward: ({ x, w, bias }, attrs, { y }) => {
-      const { bias: gb, ...g } = oracle.convTranspose2dBackward(x as Nd, w as Nd, y as Nd, windowOf(attrs));
+    build: ({ x, w, bias }, attrs) => ({ y: convTranspose2d(x, w, { ...attrs, bias }) }),
+    forward: ({ x, w, bias }, attrs) => ({ y: oracle.convTranspose2d(x, w, bias, windowOf(attrs)) }),
+    backward: ({ x, w, bias }, attrs, { y: gy }) => {
+      const { bias: gb, ...g } = oracle.convTranspose2dBackward(x, w, gy, windowOf(attrs));
       return bias ? { ...g, bias: gb } : g;
     },
     cases: [
@@ -98,15 +105,15 @@ export const rooms: readonly Room[] = [
 ];
 
 function readTorch(file: FixtureFile): FixtureRun {
-  const { stride, pad } = file.attrs as { stride: number; pad: number };
+  const window = windowIn(file, 'stride', 'pad');
   const biased = file.has('b');
-  return {
+  return fixtureRun(convTranspose2dOp, {
     inputs: {
       x: nchwToNhwc(file.tensor('x')),
       w: iohwToHwoi(file.tensor('w')),
       ...(biased && { bias: file.tensor('b') }),
     },
-    build: ({ x, w, bias }) => ({ y: convTranspose2d(x as Tensor, w as Tensor, { stride, pad, bias }) }),
+    build: ({ x, w, bias }) => ({ y: convTranspose2d(x, w, { ...window, bias }) }),
     expected: {
       y: nchwToNhwc(file.tensor('y')),
       g_x: nchwToNhwc(file.tensor('g_x')),
@@ -114,33 +121,27 @@ function readTorch(file: FixtureFile): FixtureRun {
       ...(biased && { g_bias: file.tensor('g_b') }),
     },
     upstream: { y: nchwToNhwc(file.tensor('gy')) },
-  };
+  });
 }
 
 function readOnnx(file: FixtureFile): FixtureRun {
-  const { strides = [1, 1], pads = [0, 0, 0, 0], output_padding = [0, 0] } = file.attrs;
-  const { dilations = [], group = 1, auto_pad = 'NOTSET', output_shape } = file.attrs;
-  if ((dilations as number[]).some((d) => d !== 1)) throw new UnsupportedFixture('dilated windows');
-  if (group !== 1) throw new UnsupportedFixture('groups of channels');
-  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
-  if (output_shape) throw new UnsupportedFixture('output_shape, which leaves the padding open');
-  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
-  const options = {
-    stride: strides as [number, number],
-    pad: pads as [number, number, number, number],
-    outputPad: output_padding as [number, number],
-  };
-  return {
+  if (file.attrs.output_shape) throw new UnsupportedFixture('output_shape, which leaves the padding open');
+  const window = windowInOnnx(file);
+  const outputPad = pair(file.op, 'output_padding', sizesOf(file, 'output_padding') ?? 0, 0);
+  return fixtureRun(convTranspose2dOp, {
     inputs: {
       x: nchwToNhwc(file.tensor('input_0')),
       w: iohwToHwoi(file.tensor('input_1')),
       ...(file.has('input_2') && { bias: file.tensor('input_2') }),
     },
-    build: ({ x, w, bias }) => ({ y: convTranspose2d(x as Tensor, w as Tensor, { ...options, bias }) }),
+    build: ({ x, w, bias }) => ({ y: convTranspose2d(x, w, { ...window, outputPad, bias }) }),
     expected: { y: nchwToNhwc(file.tensor('output_0')) },
-  };
+  });
 }
 
 export const terms: Readonly<Record<string, Terms>> = {
-  convTranspose2d: { layout: { x: 'N H W C', w: 'KH KW O C', bias: 'O', y: 'N Ho Wo O' }, names: convNames },
+  convTranspose2d: termsOf(convTranspose2dOp, {
+    layout: { x: 'N H W C', w: 'KH KW O C', bias: 'O', y: 'N Ho Wo O' },
+    names: convNames,
+  }),
 };

@@ -1,5 +1,4 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, type Op } from '../../autograd/op.js';
+import { apply, type CallOf, defineOp, f32, optional, strided } from '../../autograd/op.js';
 import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
@@ -25,17 +24,21 @@ export interface ConvTransposeAttrs extends ConvAttrs {
   readonly outputPad: readonly [number, number];
 }
 
-export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
+const args = { x: strided, w: f32, bias: optional };
+const results = { y: strided };
+
+export type ConvTranspose2dCall = CallOf<ConvTransposeAttrs, typeof args, typeof results>;
+
+export const convTranspose2dOp = defineOp({
   name: 'convTranspose2d',
-  args: ['x', 'w', 'bias?'],
-  results: ['y'],
+  args,
+  results,
   epilogue: 'y',
   unrolled: true,
-  strided: ['x', 'y'],
-  infer: ([x, w, bias], attrs) => {
+  infer: ({ x, w, bias }, attrs: ConvTransposeAttrs) => {
     const op = 'convTranspose2d';
-    const [N, H, W, C] = nhwc(op, 'x', x as Tensor);
-    const { shape } = w as Tensor;
+    const [N, H, W, C] = nhwc(op, 'x', x);
+    const { shape } = w;
     const image = formatShape([N, H, W, C]);
     const [KH, KW, O] = shape;
     if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
@@ -43,7 +46,7 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
         op,
         `w must be [kernel height, kernel width, out, in] for x ${image}, got ${formatShape(shape)}`,
       );
-    expectShape(op, 'w', w as Tensor, [KH, KW, O, C], `input channels of x ${image}`);
+    expectShape(op, 'w', w, [KH, KW, O, C], `input channels of x ${image}`);
     if (bias) expectShape(op, 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
     const [height, width] = transposedSize([H, W], [KH, KW], attrs);
     const size = [height + attrs.outputPad[0], width + attrs.outputPad[1]];
@@ -52,23 +55,18 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
         op,
         `x ${image} and w ${formatShape(shape)} with pad ${formatShape(attrs.pad)} leave ${size.join(' × ')} pixels`,
       );
-    return [{ shape: [N, ...size, O], dtype: 'f32' }];
+    return { y: { shape: [N, ...size, O], dtype: 'f32' } };
   },
   // y[h·s + u − top] += x[h] · w[u], from b
   //   ⇒  gx[h] = Σ_u gy[h·s + u − top] · w[u],  gw[u] = Σ_h gy[h·s + u − top] · x[h],  gb = Σ_i gy[i]
-  gradient: (node, [gy], needs) => {
-    if (!gy) return [];
-    const [x, w] = node.inputs as [Tensor, Tensor];
-    const { stride, pad } = node.attrs as ConvTransposeAttrs;
-    return [
-      needs[0] ? conv2d(gy, w, { stride, pad }) : undefined,
-      needs[1] ? conv2dWeightGradient(gy, x, w.shape.slice(0, 2), { stride, pad }) : undefined,
-      needs[2] ? biasGradient(gy) : undefined,
-    ];
-  },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
-  cost: (call) => convCost(call, 'x'),
-};
+  gradient: ({ x, w }, { y: gy }, { attrs: { stride, pad }, needs }) => ({
+    x: needs.x ? conv2d(gy, w, { stride, pad }) : undefined,
+    w: needs.w ? conv2dWeightGradient(gy, x, w.shape.slice(0, 2), { stride, pad }) : undefined,
+    bias: needs.bias ? biasGradient(gy) : undefined,
+  }),
+  kernels: () => import('./kernels.js'),
+  cost: (call) => convCost(call.arg, call.arg.x, call.arg.w),
+});
 
 /**
  * Transposed convolution, the adjoint of `conv2d`: every pixel x[n, h, l] adds x · w[u, v] to
@@ -80,13 +78,13 @@ export const convTranspose2dOp: Op<ConvTransposeAttrs> = {
  *
  * The decoder blocks of the paper (Siarohin et al. 2018, §4): 4×4 stride 2 pad 1, which doubles the size.
  */
-export function convTranspose2d(...args: [x: Tensor, w: Tensor, options?: ConvTransposeOptions]): Tensor {
+export function convTranspose2d(...given: [x: Tensor, w: Tensor, options?: ConvTransposeOptions]): Tensor {
   const op = 'convTranspose2d';
   const kinds = { x: TENSOR, w: TENSOR, 'options?': { ...CONV, 'outputPad?': SIZES } };
-  const [x, w, options = {}] = checked(op, kinds, args);
+  const [x, w, options = {}] = checked(op, kinds, given);
   const attrs = convAttrs(op, options);
   const outputPad = pair(op, 'outputPad', options.outputPad ?? 0, 0);
-  if (outputPad.some((p, axis) => p >= (attrs.stride[axis] as number)))
+  if (outputPad[0] >= attrs.stride[0] || outputPad[1] >= attrs.stride[1])
     throw new ShapeError(op, `outputPad [${outputPad}] must be less than stride [${attrs.stride}]`);
-  return applyOne(convTranspose2dOp, [x, w, options.bias], { ...attrs, outputPad });
+  return apply(convTranspose2dOp, { x, w, bias: options.bias }, { ...attrs, outputPad }).y;
 }

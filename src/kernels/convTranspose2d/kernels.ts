@@ -1,38 +1,43 @@
 import naiveSource from '../../../shaders/convTranspose2d/naive.wgsl';
 import registersSource from '../../../shaders/convTranspose2d/registers.wgsl';
 import scalarSource from '../../../shaders/convTranspose2d/scalar.wgsl';
-import subgroupSource from '../../../shaders/convTranspose2d/subgroup.wgsl';
 import tiledSource from '../../../shaders/convTranspose2d/tiled.wgsl';
-import { arg, type Call, grid, type Variant, vec4Ready } from '../../autograd/op.js';
-import { shader } from '../../gpu/shader.js';
-import { writtenOut } from '../../gpu/unroll.js';
+import { grid, type Kernels, type Variant, vec4Ready } from '../../autograd/kernel.js';
+import { type Shader, shader } from '../../gpu/shader.js';
 import { convParams } from '../conv2d/launch.js';
-import { rejectsSubgroups } from '../conv2d/subgroup.js';
-import { tiledVariants } from '../conv2d/tiles.js';
-import type { ConvTransposeAttrs } from './convTranspose2d.js';
+import { MOST_PHASES, TOO_MANY_PHASES, tiledVariants } from '../conv2d/tiles.js';
+import type { ConvTranspose2dCall } from './convTranspose2d.js';
 
 const naive = shader('convTranspose2d/naive', naiveSource);
 const scalar = shader('convTranspose2d/scalar', scalarSource);
 const registers = shader('convTranspose2d/registers', registersSource);
-const subgroup = writtenOut('convTranspose2d/subgroup', subgroupSource);
 
 /** Output pixels of one phase, and number of phases. */
-function phases(call: Call<ConvTransposeAttrs>): { pixels: number; count: number } {
-  const [N = 0, Ho = 0, Wo = 0] = arg(call, 'y').shape;
-  const [sh, sw] = call.attrs.stride;
+function phases({ attrs, arg: { y } }: ConvTranspose2dCall): { pixels: number; count: number } {
+  const [N = 0, Ho = 0, Wo = 0] = y.shape;
+  const [sh, sw] = attrs.stride;
   return { pixels: N * Math.ceil(Ho / sh) * Math.ceil(Wo / sw), count: sh * sw };
 }
 
-const tiled = tiledVariants<ConvTransposeAttrs>({
+/** Why no kernel that works by phases can run a call; nothing when they can. */
+const tooManyPhases = (call: ConvTranspose2dCall) => (phases(call).count > MOST_PHASES ? TOO_MANY_PHASES : undefined);
+
+/** Why kernels that read x by four channels cannot run a call; nothing when they can. */
+export const quadsRefusal = (call: ConvTranspose2dCall): string | undefined =>
+  (vec4Ready(call.arg.x, call.arg.w) ? undefined : 'channels, stride and offset of x must be multiples of 4') ??
+  tooManyPhases(call);
+
+const tiled = tiledVariants<ConvTranspose2dCall>({
   op: 'convTranspose2d',
   source: tiledSource,
   product: (call) => {
-    const [KH = 0, KW = 0] = arg(call, 'w').shape;
+    const { x, w, y } = call.arg;
+    const [KH = 0, KW = 0] = w.shape;
     const [sh, sw] = call.attrs.stride;
     const { pixels, count } = phases(call);
     // Terms of the phase that has most.
-    const steps = Math.ceil(KH / sh) * Math.ceil(KW / sw) * Math.ceil(arg(call, 'x').channels / 8);
-    return { rows: pixels, columns: arg(call, 'y').channels, steps, copies: count };
+    const steps = Math.ceil(KH / sh) * Math.ceil(KW / sw) * Math.ceil(x.channels / 8);
+    return { rows: pixels, columns: y.channels, steps, copies: count };
   },
   scalar: ({ arg: { x, w, y, bias } }) => [
     ...(vec4Ready(x, w) ? [] : ['x', 'w']),
@@ -40,55 +45,41 @@ const tiled = tiledVariants<ConvTransposeAttrs>({
   ],
 });
 
-/** The kernel for subgroups with a tile of 32 pixels of a phase × so many output channels. */
-const subgroupVariant = (
-  columns: number,
-  avoid: (call: Call<ConvTransposeAttrs>) => boolean,
-): Variant<ConvTransposeAttrs> => ({
-  name: `subgroup32x${columns}`,
-  rejects: (call) =>
-    rejectsSubgroups(call.device) ||
-    (!vec4Ready(call.arg.x, call.arg.w) && 'channels, stride and offset of x must be multiples of 4') ||
-    (phases(call).count > 65535 && 'too many phases'),
-  avoid: (call) => !call.device.software || avoid(call),
-  launch: (call) => {
-    const { pixels, count } = phases(call);
-    const LANES = call.device.subgroupSize;
-    const kernel = subgroup({ LANES, ROWS: 32, QUADS: columns / (4 * LANES) });
-    const [across, down] = grid(Math.ceil(pixels / 32) * Math.ceil(arg(call, 'y').channels / columns), 1);
-    return { dispatches: [{ shader: kernel, params: convParams(call), workgroups: [across, down, count] }] };
-  },
-});
+/** The dispatch of a kernel whose invocations make `rows` pixels of a phase × `columns` channels, `size` of them a workgroup. */
+export function byPhases(call: ConvTranspose2dCall, of: Shader, rows: number, columns: number, size: number) {
+  const { pixels, count } = phases(call);
+  const [across, down] = grid(Math.ceil(pixels / rows) * Math.ceil(call.arg.y.channels / columns), size);
+  return { shader: of, params: convParams(call), workgroups: [across, down, count] as const };
+}
 
-export const variants: readonly Variant<ConvTransposeAttrs>[] = [
-  ...tiled,
-  subgroupVariant(64, (call) => arg(call, 'y').channels <= 32),
-  subgroupVariant(32, () => false),
-  {
-    name: 'registers',
-    rejects: (call) =>
-      (!vec4Ready(call.arg.x, call.arg.w) && 'channels, stride and offset of x must be multiples of 4') ||
-      (phases(call).count > 65535 && 'too many phases'),
-    launch: (call) => {
-      const { pixels, count } = phases(call);
-      const [across, down] = grid(Math.ceil(pixels / 8) * Math.ceil(arg(call, 'y').channels / 8), 32);
-      return { dispatches: [{ shader: registers, params: convParams(call), workgroups: [across, down, count] }] };
-    },
+export const registersVariant: Variant<ConvTranspose2dCall> = {
+  name: 'registers',
+  launch: (call) => quadsRefusal(call) ?? { dispatches: [byPhases(call, registers, 8, 8, 32)] },
+};
+
+export const scalarVariant: Variant<ConvTranspose2dCall> = {
+  name: 'scalar',
+  launch: (call) => tooManyPhases(call) ?? { dispatches: [byPhases(call, scalar, 8, 4, 32)] },
+};
+
+const reference: Variant<ConvTranspose2dCall> = {
+  name: 'naive',
+  launch: (call) => {
+    const { rows, channels } = call.arg.y;
+    return { dispatches: [{ shader: naive, params: convParams(call), workgroups: grid(rows * channels, 64) }] };
   },
-  {
-    name: 'scalar',
-    rejects: (call) => phases(call).count > 65535 && 'too many phases',
-    launch: (call) => {
-      const { pixels, count } = phases(call);
-      const [across, down] = grid(Math.ceil(pixels / 8) * Math.ceil(arg(call, 'y').channels / 4), 32);
-      return { dispatches: [{ shader: scalar, params: convParams(call), workgroups: [across, down, count] }] };
-    },
+};
+
+export const kernels: Kernels<ConvTranspose2dCall> = {
+  variants: [...tiled.variants, registersVariant, scalarVariant, reference],
+  reference,
+  choose: (call) => {
+    const best = tiled.best(call);
+    if (typeof best !== 'string') return best;
+    const refused = quadsRefusal(call);
+    if (!refused) return { variant: registersVariant, reason: `${best}; channels and strides of x are multiples of 4` };
+    return tooManyPhases(call)
+      ? { variant: reference, reason: TOO_MANY_PHASES }
+      : { variant: scalarVariant, reason: `${best}; ${refused}` };
   },
-  {
-    name: 'naive',
-    launch: (call) => {
-      const { rows, channels } = arg(call, 'y');
-      return { dispatches: [{ shader: naive, params: convParams(call), workgroups: grid(rows * channels, 64) }] };
-    },
-  },
-];
+};

@@ -1,3 +1,4 @@
+import { biasGradient } from '../conv2d/oracle.js';
 import { add4, at4, type Nd, nd } from '../oracle.js';
 
 export interface TransposedWindow {
@@ -7,15 +8,13 @@ export interface TransposedWindow {
   readonly outputPad: readonly [number, number];
 }
 
-type Four = [number, number, number, number];
-
 /**
  * Calls `visit` for every pixel (n, h, l) of x, tap (u, v) and channel pair, with the output pixel (i, j) that they
  * hit.
  */
 function scatter(
-  [N, H, W, C]: Four,
-  [KH, KW, O]: Four,
+  [N = 0, H = 0, W = 0, C = 0]: readonly number[],
+  [KH = 0, KW = 0, O = 0]: readonly number[],
   { stride, pad }: TransposedWindow,
   visit: (n: number, h: number, l: number, c: number, u: number, v: number, o: number, i: number, j: number) => void,
 ): void {
@@ -32,13 +31,13 @@ function scatter(
 
 /** y[n, h·s + u − top, l·s + v − left, o] += x[n, h, l, c] · w[u, v, o, c], starting from the bias. */
 export function convTranspose2d(x: Nd, w: Nd, bias: Nd | undefined, window: TransposedWindow): Nd {
-  const [N, H, W] = x.shape as Four;
-  const [KH, KW, O] = w.shape as Four;
+  const [N = 0, H = 0, W = 0] = x.shape;
+  const [KH = 0, KW = 0, O = 0] = w.shape;
   const { stride, pad, outputPad } = window;
   const Ho = (H - 1) * stride[0] - pad[0] - pad[2] + KH + outputPad[0];
   const Wo = (W - 1) * stride[1] - pad[1] - pad[3] + KW + outputPad[1];
   const y = nd([N, Ho, Wo, O], (k) => bias?.data[k % O] ?? 0);
-  scatter(x.shape as Four, w.shape as Four, window, (n, h, l, c, u, v, o, i, j) =>
+  scatter(x.shape, w.shape, window, (n, h, l, c, u, v, o, i, j) =>
     add4(y, n, i, j, o, at4(x, n, h, l, c) * at4(w, u, v, o, c)),
   );
   return y;
@@ -46,15 +45,12 @@ export function convTranspose2d(x: Nd, w: Nd, bias: Nd | undefined, window: Tran
 
 /** The product rule, multiply-add by multiply-add. */
 export function convTranspose2dBackward(x: Nd, w: Nd, gy: Nd, window: TransposedWindow): { x: Nd; w: Nd; bias: Nd } {
-  const O = w.shape[2] as number;
   const gx = nd(x.shape);
   const gw = nd(w.shape);
-  const gb = nd([O]);
-  scatter(x.shape as Four, w.shape as Four, window, (n, h, l, c, u, v, o, i, j) => {
+  scatter(x.shape, w.shape, window, (n, h, l, c, u, v, o, i, j) => {
     const g = at4(gy, n, i, j, o);
     add4(gx, n, h, l, c, g * at4(w, u, v, o, c));
     add4(gw, u, v, o, c, g * at4(x, n, h, l, c));
   });
-  for (const [k, g] of gy.data.entries()) gb.data[k % O] = (gb.data[k % O] as number) + g;
-  return { x: gx, w: gw, bias: gb };
+  return { x: gx, w: gw, bias: biasGradient(gy) };
 }

@@ -1,21 +1,27 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Op } from '../../autograd/op.js';
+import { apply, type CallOf, defineOp } from '../../autograd/op.js';
 import { TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked } from '../../gpu/arguments.js';
 
-/** y = x, from one channel range to another. The compiler inserts it where a concatenation or slice cannot be free. */
-export const copyOp: Op<null> = {
+/** The elements are moved, whatever their type. */
+const moved = { strided: true } as const;
+const args = { x: moved };
+const results = { y: moved };
+
+export type CopyCall = CallOf<null, typeof args, typeof results>;
+
+/** y = x, from one channel range to another. The compiler inserts it where a concatenation or slice needs a copy. */
+export const copyOp = defineOp({
   name: 'copy',
-  args: ['x'],
-  results: ['y'],
-  strided: ['x', 'y'],
-  infer: ([x]) => [x as Tensor],
-  gradient: (_, [gy]) => [gy],
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
-  cost: (call) => ({ flops: 0, bytes: 8 * arg(call, 'y').rows * arg(call, 'y').channels }),
-};
+  args,
+  results,
+  infer: ({ x }, _: null) => ({ y: x }),
+  gradient: (_, { y: gy }) => ({ x: gy }),
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { y } }) => ({ flops: 0, bytes: 8 * y.rows * y.channels }),
+});
 
 /** A copy of `x` in storage of its own. */
-export function copy(...args: [x: Tensor]): Tensor {
-  return applyOne(copyOp, checked('copy', { x: TENSOR }, args), null);
+export function copy(...given: [x: Tensor]): Tensor {
+  const [x] = checked('copy', { x: TENSOR }, given);
+  return apply(copyOp, { x }, null).y;
 }

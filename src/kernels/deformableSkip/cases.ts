@@ -1,11 +1,31 @@
-import type { Tensor } from '../../autograd/tensor.js';
+import { apply, f32, optional, u32 } from '../../autograd/op.js';
 import { nchwToNhwc } from '../layout.js';
-import { type Nd, nd, testSpecial } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, type InputSpec, room, type Terms } from '../room.js';
+import { at, dims4, type Nd, nd, testSpecial } from '../oracle.js';
+import {
+  type FixtureFile,
+  type FixtureRun,
+  fixtureRun,
+  type InputSpec,
+  type OpCase,
+  type OpRefusal,
+  type Room,
+  room,
+  type Terms,
+  termsOf,
+  UnsupportedFixture,
+} from '../room.js';
 import { composedDeformableSkip } from './composed.js';
-import { type DeformableSkipAttrs, deformableSkip } from './deformableSkip.js';
+import {
+  type DeformableSkipAttrs,
+  deformableSkip,
+  deformableSkipGradientOp,
+  deformableSkipOp,
+} from './deformableSkip.js';
 import { deform, deformBackward } from './oracle.js';
 
+const { args } = deformableSkipOp;
+
+type SkipCase = OpCase<DeformableSkipAttrs, typeof args>;
 type Shape = readonly [number, number, number, number];
 
 /**
@@ -24,7 +44,7 @@ function limbs(images: number, parts: number, height: number, width: number, odd
     else if (odd && k % 7 === 3) values.push(0, 0, 1.25, 0, 0, 0.75);
     else values.push(a, b, x - a * x - b * y, -b, a, y + b * x - a * y);
   }
-  return { shape: [images, parts, 6], fill: (i) => values[i] as number };
+  return { shape: [images, parts, 6], fill: (i) => values[i] ?? Number.NaN };
 }
 
 /** Every part covers about `share` of the pixels; parts listed in `missing` cover none. */
@@ -58,7 +78,7 @@ function sample(
   parts: number,
   attrs: Partial<DeformableSkipAttrs> = {},
   mask = masks(shape, parts, 0.5, [1]),
-): Case<DeformableSkipAttrs> {
+): SkipCase {
   const scale = attrs.scale ?? 1;
   return {
     name,
@@ -67,7 +87,7 @@ function sample(
   };
 }
 
-const cases: Case<DeformableSkipAttrs>[] = [];
+const cases: SkipCase[] = [];
 for (const aggregate of ['max', 'mean'] as const)
   for (const maskOn of ['source', 'target'] as const) {
     const kind = `${aggregate}, masks on the ${maskOn}`;
@@ -103,7 +123,7 @@ for (const channels of [1, 4, 5, 8, 16])
       ...sample(`ties, ${channels} channels${identity ? '' : ', no identity'}`, [1, 5, 4, channels], 4, { identity }),
       inputs: {
         x: { shape: [1, 5, 4, channels], fill: (i) => (i % 3) - 1 },
-        affine: { shape: [1, 4, 6], fill: (i) => [1, 0, i > 12 ? 1 : 0, 0, 1, 0][i % 6] as number },
+        affine: { shape: [1, 4, 6], fill: (i) => [1, 0, i > 12 ? 1 : 0, 0, 1][i % 6] ?? 0 },
         mask: masks([1, 5, 4, channels], 4, 0.6),
       },
       kink: true,
@@ -116,111 +136,113 @@ const special = (['max', 'mean'] as const).flatMap((aggregate) =>
       [true, false].map((identity) => {
         const made = sample('', [1, 6, 5, channels], 5, { aggregate, maskOn, identity });
         const name = `NaN and infinities: ${aggregate}, masks on the ${maskOn}, ${channels} channels`;
-        const x = { ...made.inputs.x, fill: testSpecial } as InputSpec;
+        const x = { ...made.inputs.x, fill: testSpecial };
         return { ...made, name: `${name}${identity ? '' : ', no identity'}`, inputs: { ...made.inputs, x } };
       }),
     ),
   ),
 );
 /** Every candidate −∞. */
-const lowest: Case<DeformableSkipAttrs> = {
+const lowest: SkipCase = {
   ...sample('−∞ everywhere', [1, 5, 4, 4], 3, { identity: false }),
   inputs: {
     x: { shape: [1, 5, 4, 4], fill: () => Number.NEGATIVE_INFINITY },
-    affine: { shape: [1, 3, 6], fill: (i) => [1, 0, 0, 0, 1, 0][i % 6] as number },
+    affine: { shape: [1, 3, 6], fill: (i) => [1, 0, 0, 0, 1][i % 6] ?? 0 },
     mask: masks([1, 5, 4, 4], 3, 1),
   },
 };
 const nonFinite = [...special, lowest];
 
-const bench = [
-  [128, 64, 64],
-  [64, 32, 128],
-  [32, 16, 256],
-  [16, 8, 512],
-].map(([h, w, c], level) => {
-  const shape = [4, h, w, c] as unknown as Shape;
+const bench = (
+  [
+    [4, 128, 64, 64],
+    [4, 64, 32, 128],
+    [4, 32, 16, 256],
+    [4, 16, 8, 512],
+  ] as const
+).map((shape, level): SkipCase => {
   const skip = sample(`market skip ${level}`, shape, 10, { scale: 2 ** level }, boxes(shape, 10));
   return { ...skip, inputs: { ...skip.inputs, affine: limbs(4, 10, 128, 64, false) } };
 });
 
 /** Masks [N, P, H, W] of zeros and ones to bits [N, H, W]. */
 function packMasks(masks: Nd): Nd {
-  const [N, P, H, W] = masks.shape as [number, number, number, number];
+  const [N, P, H, W] = dims4(masks);
   return nd([N, H, W], (i) => {
     const n = Math.floor(i / (H * W));
     let word = 0;
-    for (let h = 0; h < P; h++) if (masks.data[(n * P + h) * H * W + (i % (H * W))] !== 0) word += 2 ** h;
+    for (let h = 0; h < P; h++) if (at(masks, (n * P + h) * H * W + (i % (H * W))) !== 0) word += 2 ** h;
     return word;
   });
 }
 
 function deformFixture(file: FixtureFile): FixtureRun {
-  const aggregate = file.attrs.aggregate as 'max' | 'mean';
-  return {
+  const { aggregate } = file.attrs;
+  if (aggregate !== 'max' && aggregate !== 'mean')
+    throw new UnsupportedFixture(`a deformable skip with the aggregate ${aggregate}; there are max and mean`);
+  return fixtureRun(deformableSkipOp, {
     inputs: { x: nchwToNhwc(file.tensor('x')), affine: file.tensor('affine'), mask: packMasks(file.tensor('mask')) },
     dtypes: { mask: 'u32' },
-    build: ({ x, affine, mask }) => ({
-      y: deformableSkip(x as Tensor, affine as Tensor, mask as Tensor, { aggregate }),
-    }),
+    build: ({ x, affine, mask }) => ({ y: deformableSkip(x, affine, mask, { aggregate }) }),
     expected: { y: nchwToNhwc(file.tensor('y')), g_x: nchwToNhwc(file.tensor('g_x')) },
     upstream: { y: nchwToNhwc(file.tensor('gy')) },
-  };
+  });
 }
 
 const standard: DeformableSkipAttrs = { aggregate: 'max', identity: true, maskOn: 'source', scale: 1 };
 const image: InputSpec = { shape: [2, 3, 4, 5] };
 const transforms: InputSpec = { shape: [2, 3, 6] };
 
-const build = ({ x, affine, mask }: Readonly<Record<string, Tensor>>, attrs: DeformableSkipAttrs) =>
-  deformableSkip(x as Tensor, affine as Tensor, mask as Tensor, attrs);
+const refuses: readonly OpRefusal<DeformableSkipAttrs, typeof args>[] = [
+  {
+    inputs: { x: image, affine: { shape: [2, 6] }, mask: { shape: [2, 3, 4], dtype: 'u32' } },
+    attrs: standard,
+    error: /deformableSkip: affine must be f32 \[2, parts, 6\].*x \[2, 3, 4, 5\].*got f32 \[2, 6\]/,
+  },
+  {
+    inputs: { x: image, affine: transforms, mask: { shape: [2, 4, 3], dtype: 'u32' } },
+    attrs: standard,
+    error: /deformableSkip: mask must be \[2, 3, 4\].*got \[2, 4, 3\]/,
+  },
+  {
+    inputs: { x: image, affine: transforms, mask: { shape: [2, 3, 4] } },
+    attrs: standard,
+    error: /deformableSkip: mask must be u32, got f32/,
+  },
+  {
+    inputs: { x: image, affine: { shape: [2, 32, 6] }, mask: { shape: [2, 3, 4], dtype: 'u32' } },
+    attrs: standard,
+    error: /deformableSkip: there must be 1 to 31 parts, got .*\[2, 32, 6\]/,
+  },
+  {
+    inputs: { x: image, affine: transforms, mask: { shape: [2, 3, 4], dtype: 'u32' } },
+    attrs: { ...standard, scale: 0 },
+    error: /deformableSkip: options.scale must be at least 1, got 0/,
+  },
+];
 
-export const rooms = [
-  room<DeformableSkipAttrs>({
+/** What the public function takes and gives. */
+const published = { args, results: { y: f32 } };
+/** The winners that the op keeps, from which its gradient is read: exact where values tie, and equal between variants. */
+const kept = { args, results: { winner: { ...optional, ...u32 } } };
+
+export const rooms: readonly Room[] = [
+  room(published, {
     name: 'deformableSkip',
-    build: (inputs, attrs) => ({ y: build(inputs, attrs) }),
-    forward: ({ x, affine, mask }, attrs) => ({ y: deform(x as Nd, affine as Nd, mask as Nd, attrs).y }),
-    backward: ({ x, affine, mask }, attrs, { y }) => ({
-      x: deformBackward(x as Nd, affine as Nd, mask as Nd, attrs, y as Nd),
-    }),
+    build: ({ x, affine, mask }, attrs) => ({ y: deformableSkip(x, affine, mask, attrs) }),
+    forward: ({ x, affine, mask }, attrs) => ({ y: deform(x, affine, mask, attrs).y }),
+    backward: ({ x, affine, mask }, attrs, { y: gy }) => ({ x: deformBackward(x, affine, mask, attrs, gy) }),
     cases,
     nonFinite,
-    refuses: [
-      {
-        inputs: { x: image, affine: { shape: [2, 6] }, mask: { shape: [2, 3, 4], dtype: 'u32' } },
-        attrs: standard,
-        error: /deformableSkip: affine must be f32 \[2, parts, 6\].*x \[2, 3, 4, 5\].*got f32 \[2, 6\]/,
-      },
-      {
-        inputs: { x: image, affine: transforms, mask: { shape: [2, 4, 3], dtype: 'u32' } },
-        attrs: standard,
-        error: /deformableSkip: mask must be u32 \[2, 3, 4\].*got u32 \[2, 4, 3\]/,
-      },
-      {
-        inputs: { x: image, affine: transforms, mask: { shape: [2, 3, 4] } },
-        attrs: standard,
-        error: /deformableSkip: mask must be u32 \[2, 3, 4\].*got f32 \[2, 3, 4\]/,
-      },
-      {
-        inputs: { x: image, affine: { shape: [2, 32, 6] }, mask: { shape: [2, 3, 4], dtype: 'u32' } },
-        attrs: standard,
-        error: /deformableSkip: there must be 1 to 31 parts, got .*\[2, 32, 6\]/,
-      },
-      {
-        inputs: { x: image, affine: transforms, mask: { shape: [2, 3, 4], dtype: 'u32' } },
-        attrs: { ...standard, scale: 0 },
-        error: /deformableSkip: options.scale must be at least 1, got 0/,
-      },
-    ],
+    refuses,
     bench,
     composed: composedDeformableSkip,
     fixtures: { deform: deformFixture },
   }),
-  // The kept winners, which the gradient is read from: exact where the values tie, and equal between variants.
-  room<DeformableSkipAttrs>({
+  room(kept, {
     name: 'deformableSkip winners',
-    build: (inputs, attrs) => ({ winner: build(inputs, attrs).node.outputs[1] as Tensor }),
-    forward: ({ x, affine, mask }, attrs) => ({ winner: deform(x as Nd, affine as Nd, mask as Nd, attrs).winner }),
+    build: (inputs, attrs) => ({ winner: apply(deformableSkipOp, inputs, attrs).winner }),
+    forward: ({ x, affine, mask }, attrs) => ({ winner: deform(x, affine, mask, attrs).winner }),
     cases: cases.filter((c) => c.attrs.aggregate === 'max'),
     nonFinite: nonFinite.filter((c) => c.attrs.aggregate === 'max'),
     refuses: [
@@ -246,12 +268,12 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  deformableSkip: {
+  deformableSkip: termsOf(deformableSkipOp, {
     layout: { x: 'N H W C', affine: 'N P 6', mask: 'N H W', y: 'N H W C', winner: 'N H W C/4' },
     names,
-  },
-  deformableSkipGradient: {
+  }),
+  deformableSkipGradient: termsOf(deformableSkipGradientOp, {
     layout: { affine: 'N P 6', mask: 'N H W', winner: 'N H W C/4', gy: 'N H W C', gx: 'N H W C' },
     names,
-  },
+  }),
 };

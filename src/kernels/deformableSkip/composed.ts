@@ -1,8 +1,8 @@
-import type { Tensor } from '../../autograd/tensor.js';
+import { sizeOf, type Tensor } from '../../autograd/tensor.js';
 import { affineWarp } from '../affineWarp/affineWarp.js';
 import { add, maximum, mul, scale } from '../elementwise/elementwise.js';
 import { reshape } from '../reshape/reshape.js';
-import type { Composition, Values } from '../room.js';
+import { type Composition, input, type Values } from '../room.js';
 import type { DeformableSkipAttrs } from './deformableSkip.js';
 
 const partsOf = (inputs: Readonly<Record<string, unknown>>) =>
@@ -15,28 +15,30 @@ const partsOf = (inputs: Readonly<Record<string, unknown>>) =>
  */
 export const composedDeformableSkip: Composition<DeformableSkipAttrs> = {
   what: 'a warp and a mask for every part, then their maximum',
-  inputs: ({ x, affine, mask }) => {
-    const { shape } = x as Values;
-    const [N = 1, P = 1] = (affine as Values).shape;
-    const C = shape[3] as number;
-    const made: Record<string, Values> = { x: x as Values };
+  inputs: (given) => {
+    const [x, affine, mask] = [input(given, 'x'), input(given, 'affine'), input(given, 'mask')];
+    const { shape } = x;
+    const [N = 0, P = 0] = affine.shape;
+    const [C = 1] = shape.slice(-1);
+    const bits = Uint32Array.from(mask.data);
+    const made: Record<string, Values> = { x };
     for (let h = 0; h < P; h++) {
-      const map = (i: number) => (affine as Values).data[6 * (Math.floor(i / 6) * P + h) + (i % 6)] as number;
-      const bits = Uint32Array.from((mask as Values).data);
-      const size = shape.reduce((a, b) => a * b, 1);
-      const covered = new Float32Array(size);
-      for (let i = 0; i < size; i++) covered[i] = ((bits[Math.floor(i / C)] as number) >>> h) & 1;
+      const map = (i: number) => affine.data[6 * (Math.floor(i / 6) * P + h) + (i % 6)] ?? Number.NaN;
+      const covered = Float32Array.from(
+        { length: sizeOf(shape) },
+        (_, i) => ((bits[Math.floor(i / C)] ?? 0) >>> h) & 1,
+      );
       made[`affine${h}`] = { shape: [N, 1, 6], data: Float32Array.from({ length: 6 * N }, (_, i) => map(i)) };
       made[`mask${h}`] = { shape, data: covered };
     }
     return made;
   },
   build: (inputs, { aggregate, identity, maskOn, scale: s }) => {
-    const x = inputs.x as Tensor;
+    const x = input(inputs, 'x');
     const parts = partsOf(inputs);
     const candidates = identity ? [x] : [];
     for (let h = 0; h < parts; h++) {
-      const [affine, mask] = [inputs[`affine${h}`] as Tensor, inputs[`mask${h}`] as Tensor];
+      const [affine, mask] = [input(inputs, `affine${h}`), input(inputs, `mask${h}`)];
       const warp = (t: Tensor) => reshape(affineWarp(t, affine, { scale: s }), x.shape);
       candidates.push(maskOn === 'source' ? warp(mul(x, mask)) : mul(warp(x), mask));
     }

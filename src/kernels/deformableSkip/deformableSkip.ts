@@ -1,6 +1,6 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Call, type Op } from '../../autograd/op.js';
-import { formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import type { Arg } from '../../autograd/kernel.js';
+import { apply, type CallOf, type Cost, defineOp, f32, optional, strided, u32 } from '../../autograd/op.js';
+import { formatShape, nhwc, sameShape, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { BOOLEAN, checked, oneOf } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { partsOf, SCALE } from '../affineWarp/affineWarp.js';
@@ -15,19 +15,17 @@ export interface DeformableSkipAttrs {
   scale: number;
 }
 
-export type DeformableCall = Call<DeformableSkipAttrs>;
-
-/** `image` names the argument or result that has the shape of x. */
-export function settings(call: DeformableCall, image: 'x' | 'gx') {
-  const { shape, rows, channels } = arg(call, image);
-  const { aggregate, identity, maskOn, scale } = call.attrs;
-  const parts = arg(call, 'affine').shape[1] as number;
+/** What all kernels take, for an `image` of the shape of x. */
+export function settings({ aggregate, identity, maskOn, scale }: DeformableSkipAttrs, image: Arg, affine: Arg) {
+  const { rows, channels } = image;
+  const [images = 0, height = 0, width = 0] = image.shape;
+  const [, parts = 0] = affine.shape;
   return {
     rows,
     channels,
     parts,
-    images: shape[0] as number,
-    params: { parts, height: shape[1] as number, width: shape[2] as number, channels, scale },
+    images,
+    params: { parts, height, width, channels, scale },
     constants: { MEAN: Number(aggregate === 'mean'), IDENTITY: Number(identity), TARGET: Number(maskOn === 'target') },
   };
 }
@@ -36,57 +34,62 @@ export function settings(call: DeformableCall, image: 'x' | 'gx') {
 export const quadsOf = (channels: number): number => [4, 2].find((n) => channels % (4 * n) === 0) ?? 1;
 
 /** What does not depend on the masks: the aggregation over all candidates, and each image once. */
-function cost(call: DeformableCall, image: 'x' | 'gx') {
-  const { rows, channels, parts } = settings(call, image);
-  const winners = call.attrs.aggregate === 'max' ? rows * Math.ceil(channels / 4) : 0;
+function cost(attrs: DeformableSkipAttrs, image: Arg, affine: Arg): Cost {
+  const { rows, channels, parts } = settings(attrs, image, affine);
+  const winners = attrs.aggregate === 'max' ? rows * Math.ceil(channels / 4) : 0;
   return { flops: rows * channels * (parts + 1), bytes: 4 * (2 * rows * channels + rows + winners) };
 }
 
-/** gx of a deformable skip, given gy and (for the maximum) the winners. */
-const deformableSkipGradientOp: Op<DeformableSkipAttrs> = {
-  name: 'deformableSkipGradient',
-  args: ['affine', 'mask', 'winner?', 'gy'],
-  results: ['gx'],
-  epilogue: 'gx',
-  strided: ['gy', 'gx'],
-  infer: ([, , , gy]) => [gy as Tensor],
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./gradientKernels.js')).variants),
-  cost: (call) => cost(call, 'gx'),
-};
+/** The maximum has winners; the mean has none. */
+const winner = { ...optional, ...u32 };
 
-export const deformableSkipOp: Op<DeformableSkipAttrs> = {
+const gradientArgs = { affine: f32, mask: u32, winner, gy: strided };
+const gradientResults = { gx: strided };
+
+export type DeformableSkipGradientCall = CallOf<DeformableSkipAttrs, typeof gradientArgs, typeof gradientResults>;
+
+/** gx of a deformable skip, given gy and (for the maximum) the winners. */
+export const deformableSkipGradientOp = defineOp({
+  name: 'deformableSkipGradient',
+  args: gradientArgs,
+  results: gradientResults,
+  epilogue: 'gx',
+  infer: ({ gy }, _: DeformableSkipAttrs) => ({ gx: gy }),
+  kernels: () => import('./gradientKernels.js'),
+  cost: ({ attrs, arg: { gx, affine } }) => cost(attrs, gx, affine),
+});
+
+const args = { x: strided, affine: f32, mask: u32 };
+const results = { y: strided, winner };
+
+export type DeformableSkipCall = CallOf<DeformableSkipAttrs, typeof args, typeof results>;
+
+export const deformableSkipOp = defineOp({
   name: 'deformableSkip',
-  args: ['x', 'affine', 'mask'],
-  results: ['y', 'winner'],
+  args,
+  results,
   epilogue: 'y',
-  strided: ['x', 'y'],
-  infer: (inputs, { aggregate }) => {
-    const [x, affine, mask] = inputs as Tensor[] as [Tensor, Tensor, Tensor];
+  infer: ({ x, affine, mask }, { aggregate }: DeformableSkipAttrs) => {
     const [N, H, W, C] = nhwc('deformableSkip', 'x', x);
     const parts = partsOf('deformableSkip', x, affine);
     const given = `x ${formatShape(x.shape)} and affine ${formatShape(affine.shape)}`;
     if (parts < 1 || parts > 31) throw new ShapeError('deformableSkip', `there must be 1 to 31 parts, got ${given}`);
-    if (mask.dtype !== 'u32' || formatShape(mask.shape) !== formatShape([N, H, W]))
+    if (!sameShape(mask.shape, [N, H, W]))
       throw new ShapeError(
         'deformableSkip',
-        `mask must be u32 [${N}, ${H}, ${W}] (one bit per part, for ${given}), ` +
-          `got ${mask.dtype} ${formatShape(mask.shape)}`,
+        `mask must be [${N}, ${H}, ${W}] (one bit per part, for ${given}), got ${formatShape(mask.shape)}`,
       );
-    const winner = { shape: [N, H, W, Math.ceil(C / 4)], dtype: 'u32' } as const;
-    return [{ shape: x.shape, dtype: 'f32' }, ...(aggregate === 'max' ? [winner] : [])];
+    const y: TensorType = { shape: x.shape, dtype: 'f32' };
+    return aggregate === 'max' ? { y, winner: { shape: [N, H, W, Math.ceil(C / 4)], dtype: 'u32' } } : { y };
   },
   // max: y = candidate_w with w the winner, so gy flows to it alone; mean: 1/candidates of gy to each. A candidate is
   // the identity or a masked affine sample, whose adjoint gathers over the pre-image: gx(p) += Σ_q tent(T_h q − p) ·
   // mask_h · share_h(q)
-  gradient: (node, [gy], [needsX]) => {
-    if (!gy || !needsX) return [undefined];
-    const [, affine, mask] = node.inputs;
-    const attrs = node.attrs as DeformableSkipAttrs;
-    return [applyOne(deformableSkipGradientOp, [affine, mask, node.outputs[1], gy], attrs)];
-  },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
-  cost: (call) => cost(call, 'x'),
-};
+  gradient: ({ affine, mask }, { y: gy }, { attrs, needs, outputs }) =>
+    gy && needs.x ? { x: apply(deformableSkipGradientOp, { affine, mask, winner: outputs.winner, gy }, attrs).gx } : {},
+  kernels: () => import('./kernels.js'),
+  cost: ({ attrs, arg: { x, affine } }) => cost(attrs, x, affine),
+});
 
 /**
  * The deformable skip connection (paper, Section 3.2): at every pixel and channel the largest (or the mean)
@@ -103,7 +106,7 @@ export const deformableSkipOp: Op<DeformableSkipAttrs> = {
  * [N, H, W, C]; its gradient flows to x only, for the maximum through the winner. Throws `ShapeError`.
  */
 export function deformableSkip(
-  ...args: [x: Tensor, affine: Tensor, mask: Tensor, options?: Partial<DeformableSkipAttrs>]
+  ...given: [x: Tensor, affine: Tensor, mask: Tensor, options?: Partial<DeformableSkipAttrs>]
 ): Tensor {
   const options = {
     'aggregate?': oneOf('max', 'mean'),
@@ -112,7 +115,7 @@ export function deformableSkip(
     'scale?': SCALE,
   };
   const kinds = { x: TENSOR, affine: TENSOR, mask: TENSOR, 'options?': options };
-  const [x, affine, mask, given = {}] = checked('deformableSkip', kinds, args);
-  const { aggregate = 'max', identity = true, maskOn = 'source', scale = 1 } = given;
-  return applyOne(deformableSkipOp, [x, affine, mask], { aggregate, identity, maskOn, scale });
+  const [x, affine, mask, chosen = {}] = checked('deformableSkip', kinds, given);
+  const { aggregate = 'max', identity = true, maskOn = 'source', scale = 1 } = chosen;
+  return apply(deformableSkipOp, { x, affine, mask }, { aggregate, identity, maskOn, scale }).y;
 }

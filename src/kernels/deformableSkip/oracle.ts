@@ -1,4 +1,4 @@
-import { add4, at4, type Nd, nd } from '../oracle.js';
+import { add4, at, at4, dims4, type Nd, nd } from '../oracle.js';
 
 export interface Settings {
   aggregate: 'max' | 'mean';
@@ -12,13 +12,13 @@ type Tap = readonly [i: number, j: number, weight: number];
 
 /** The taps of every candidate at target pixel (row, col) of image n, the identity first. */
 function candidates(affine: Nd, mask: Nd, n: number, row: number, col: number, s: Settings): Tap[][] {
-  const [, H, W] = mask.shape as [number, number, number];
-  const P = affine.shape[1] as number;
+  const [, H = 0, W = 0] = mask.shape;
+  const [, P = 0] = affine.shape;
   const covers = (i: number, j: number, h: number) =>
-    i >= 0 && j >= 0 && i < H && j < W && Math.floor((mask.data[(n * H + i) * W + j] as number) / 2 ** h) % 2 === 1;
+    i >= 0 && j >= 0 && i < H && j < W && Math.floor(at(mask, (n * H + i) * W + j) / 2 ** h) % 2 === 1;
   const found: Tap[][] = s.identity ? [[[row, col, 1]]] : [];
   for (let h = 0; h < P; h++) {
-    const m = (k: number) => affine.data[6 * (n * P + h) + k] as number;
+    const m = (k: number) => at(affine, 6 * (n * P + h) + k);
     // A pixel i of the coarse grid lies at s·i + o at full resolution.
     const o = (s.scale - 1) / 2;
     const [X, Y] = [s.scale * col + o, s.scale * row + o];
@@ -44,7 +44,7 @@ function forEachPixel(
   s: Settings,
   visit: (n: number, i: number, j: number, c: number, taps: readonly Tap[][], values: readonly number[]) => void,
 ): void {
-  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const [N, H, W, C] = dims4(x);
   for (let n = 0; n < N; n++)
     for (let i = 0; i < H; i++)
       for (let j = 0; j < W; j++) {
@@ -65,8 +65,8 @@ function largest(values: readonly number[]): number {
 /** The aggregate and, for the maximum, the winners: byte c mod 4 of word c div 4. */
 export function deform(x: Nd, affine: Nd, mask: Nd, s: Settings): { y: Nd; winner: Nd } {
   const y = nd(x.shape);
-  const words = Math.ceil((x.shape[3] as number) / 4);
-  const winner = nd([...x.shape.slice(0, 3), words]);
+  const [N, H, W, C] = dims4(x);
+  const winner = nd([N, H, W, Math.ceil(C / 4)]);
   forEachPixel(x, affine, mask, s, (n, i, j, c, _, values) => {
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     add4(y, n, i, j, c, s.aggregate === 'max' ? Math.max(...values) : mean);

@@ -1,12 +1,12 @@
-import { applyOne } from '../../autograd/op.js';
-import { type Nd, testSpecial } from '../oracle.js';
-import { type InputSpec, type Room, room, type Terms } from '../room.js';
-import { type DropoutAttrs, dropoutOp, type NoiseAttrs, noiseOp } from './dropout.js';
+import { apply } from '../../autograd/op.js';
+import { testSpecial } from '../oracle.js';
+import { type InputSpec, type Room, room, type Terms, termsOf } from '../room.js';
+import { dropoutOp, type NoiseAttrs, noiseOp } from './dropout.js';
 import * as oracle from './oracle.js';
 
 /** Seed and step of the cases; both use all 64 bits. */
 const words = [0xdeadbeef, 0x01234567, 0xfffffff0, 0x00000002];
-const state: InputSpec = { shape: [4], dtype: 'u32', fill: (i) => words[i] as number };
+const state: InputSpec = { shape: [4], dtype: 'u32', fill: (i) => words[i] ?? 0 };
 
 const one = (shape: readonly number[], rate: number, stream = 0) => ({
   name: `${shape.join('×')}, rate ${rate}, stream ${stream}`,
@@ -18,15 +18,14 @@ const draw = (shape: readonly number[], distribution: NoiseAttrs['distribution']
   inputs: { state },
   attrs: { shape, distribution, stream },
 });
-const refusedState = { x: { shape: [2, 3] }, state: { shape: [2], dtype: 'u32' } } as const;
 
 export const rooms: readonly Room[] = [
-  room<DropoutAttrs>({
+  room(dropoutOp, {
     name: 'dropout',
-    build: ({ x, state }, attrs) => ({ y: applyOne(dropoutOp, [x, state], attrs) }),
-    forward: ({ x, state }, { stream, rate }) => ({ y: oracle.dropout(x as Nd, state as Nd, stream, rate) }),
+    build: ({ x, state }, attrs) => apply(dropoutOp, { x, state }, attrs),
+    forward: ({ x, state }, { stream, rate }) => ({ y: oracle.dropout(x, state, stream, rate) }),
     backward: ({ state }, { stream, rate }, { y: gy }) => ({
-      x: oracle.dropout(gy as Nd, state as Nd, stream, rate),
+      x: oracle.dropout(gy, state, stream, rate),
     }),
     cases: [
       one([1, 1, 1, 1], 0),
@@ -49,18 +48,18 @@ export const rooms: readonly Room[] = [
       },
       { inputs: { x: { shape: [2, 3] }, state }, attrs: { rate: Number.NaN, stream: 0 }, error: /rate must be in/ },
       {
-        inputs: refusedState,
+        inputs: { x: { shape: [2, 3] }, state: { shape: [2], dtype: 'u32' } },
         attrs: { rate: 0.5, stream: 0 },
         error: /dropout: state must be u32 \[4\], got u32 \[2\]/,
       },
     ],
     bench: [one([4, 8, 4, 512], 0.5), one([4, 16, 8, 512], 0.5), one([4, 32, 16, 512], 0.5)],
   }),
-  room<NoiseAttrs>({
+  room(noiseOp, {
     name: 'noise',
-    build: ({ state }, attrs) => ({ y: applyOne(noiseOp, [state], attrs) }),
+    build: ({ state }, attrs) => apply(noiseOp, { state }, attrs),
     forward: ({ state }, { shape, distribution, stream }) => ({
-      y: (distribution === 'normal' ? oracle.normalNoise : oracle.uniformNoise)(shape, state as Nd, stream),
+      y: (distribution === 'normal' ? oracle.normalNoise : oracle.uniformNoise)(shape, state, stream),
     }),
     cases: (['normal', 'uniform'] as const).flatMap((d) => [
       draw([1], d),
@@ -72,7 +71,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { state: { shape: [4] } },
         attrs: { shape: [3], distribution: 'normal', stream: 0 },
-        error: /noise: state must be u32 \[4\], got f32 \[4\]/,
+        error: /noise: state must be u32, got f32/,
       },
       {
         inputs: { state },
@@ -85,7 +84,7 @@ export const rooms: readonly Room[] = [
 ];
 
 export const terms: Readonly<Record<string, Terms>> = {
-  dropout: {
+  dropout: termsOf(dropoutOp, {
     layout: { x: '… C', state: '4', y: '… C' },
     names: {
       count: 'elements of the result, or groups of four channels in kernels of vec4',
@@ -94,8 +93,8 @@ export const terms: Readonly<Record<string, Terms>> = {
       threshold: 'an element is dropped when the upper 24 bits of its number are below: rate · 2²⁴',
       factor: 'of what is kept: 1 / (1 − rate)',
     },
-  },
-  noise: {
+  }),
+  noise: termsOf(noiseOp, {
     layout: { state: '4', y: '… C' },
     names: {
       count: 'elements of the result, or groups of four channels in kernels of vec4',
@@ -103,5 +102,5 @@ export const terms: Readonly<Record<string, Terms>> = {
       stream: 'stream of the generator',
       normal: '1 for normally distributed numbers, 0 for uniform ones',
     },
-  },
+  }),
 };

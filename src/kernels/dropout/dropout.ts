@@ -1,5 +1,4 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Op } from '../../autograd/op.js';
+import { apply, type CallOf, type Cost, defineOp, strided, u32 } from '../../autograd/op.js';
 import {
   checkShape,
   formatShape,
@@ -14,9 +13,8 @@ import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { RANDOM, type Random } from './random.js';
 
-function checkState(op: string, state: TensorType): void {
-  if (state.dtype !== 'u32' || !sameShape(state.shape, [4]))
-    throw new ShapeError(op, `state must be u32 [4], got ${state.dtype} ${formatShape(state.shape)}`);
+function checkState(op: string, { shape }: TensorType): void {
+  if (!sameShape(shape, [4])) throw new ShapeError(op, `state must be u32 [4], got u32 ${formatShape(shape)}`);
 }
 
 export interface DropoutAttrs {
@@ -24,14 +22,16 @@ export interface DropoutAttrs {
   rate: number;
 }
 
-/** WGSL of the generator's functions, which comes with the kernels. */
-let philox = '';
+const args = { x: strided, state: u32 };
+const results = { y: strided };
+
+export type DropoutCall = CallOf<DropoutAttrs, typeof args, typeof results>;
 
 /** y = x·m / (1 − rate), where m is 0 with probability `rate` and 1 otherwise, drawn from a stream of the generator. */
-export const dropoutOp: Op<DropoutAttrs> = {
+export const dropoutOp = defineOp({
   name: 'dropout',
-  args: ['x', 'state'],
-  results: ['y'],
+  args,
+  results,
   epilogue: 'y',
   pointwise: {
     operands: ['x'],
@@ -44,29 +44,22 @@ export const dropoutOp: Op<DropoutAttrs> = {
     random: {
       state: 'state',
       words: 'philox(vec4u(quad, stream, state[2], state[3]), vec2u(state[0], state[1]))',
-      functions: () => philox,
     },
   },
-  strided: ['x', 'y'],
-  infer: ([x, state], { rate }) => {
+  infer: ({ x, state }, { rate }: DropoutAttrs) => {
     if (!(rate >= 0 && rate < 1)) throw new ShapeError('dropout', `rate must be in [0, 1), got ${rate}`);
-    checkState('dropout', state as TensorType);
-    return [x as TensorType];
+    checkState('dropout', state);
+    return { y: x };
   },
   // y is x times a diagonal  ⇒  gx = gy·m / (1 − rate), with m drawn once more
-  gradient: (node, [gy], [needsX]) => [
-    gy && needsX ? applyOne(dropoutOp, [gy, node.inputs[1]], node.attrs as DropoutAttrs) : undefined,
-  ],
-  variants: /* @__PURE__ */ onDemand(async () => {
-    const kernels = await import('./kernels.js');
-    philox = kernels.philox;
-    return kernels.dropoutVariants;
+  gradient: ({ state }, { y: gy }, { attrs, needs }) => ({
+    x: needs.x ? applyDropout(gy, state, attrs) : undefined,
   }),
-  cost: (call) => {
-    const { rows, channels } = arg(call, 'y');
-    return { flops: rows * channels, bytes: 8 * rows * channels };
-  },
-};
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { y } }): Cost => ({ flops: y.rows * y.channels, bytes: 8 * y.rows * y.channels }),
+});
+
+const applyDropout = (x: Tensor, state: Tensor, attrs: DropoutAttrs): Tensor => apply(dropoutOp, { x, state }, attrs).y;
 
 /** An element stays, times `factor`, where a random number of 24 bits is at least `threshold`. */
 export const mask = ({ rate }: DropoutAttrs) => ({ threshold: Math.round(rate * 2 ** 24), factor: 1 / (1 - rate) });
@@ -77,38 +70,43 @@ export interface NoiseAttrs {
   distribution: 'normal' | 'uniform';
 }
 
+const noiseArgs = { state: u32 };
+const noiseResults = { y: strided };
+
+export type NoiseCall = CallOf<NoiseAttrs, typeof noiseArgs, typeof noiseResults>;
+
 /** Random numbers from a stream of the generator. */
-export const noiseOp: Op<NoiseAttrs> = {
+export const noiseOp = defineOp({
   name: 'noise',
-  args: ['state'],
-  results: ['y'],
-  strided: ['y'],
-  infer: ([state], { shape }) => {
+  args: noiseArgs,
+  results: noiseResults,
+  infer: ({ state }, { shape }: NoiseAttrs) => {
     checkShape('noise', 'shape', shape);
-    checkState('noise', state as TensorType);
-    return [{ shape, dtype: 'f32' }];
+    checkState('noise', state);
+    return { y: { shape, dtype: 'f32' } };
   },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).noiseVariants),
-  cost: (call) => ({ flops: 0, bytes: 4 * arg(call, 'y').rows * arg(call, 'y').channels }),
-};
+  kernels: () => import('./noiseKernels.js'),
+  cost: ({ arg: { y } }): Cost => ({ flops: 0, bytes: 4 * y.rows * y.channels }),
+});
 
 /**
  * x of any shape with each element set to zero with probability `rate` and the others divided by 1 − rate (spec §4: 0.5 in the
  * first decoder blocks). Every `plan.run` draws a new mask. `ShapeError` unless 0 ≤ rate < 1.
  */
-export function dropout(...args: [x: Tensor, random: Random, rate?: number]): Tensor {
-  const [x, random, rate = 0.5] = checked('dropout', { x: TENSOR, random: RANDOM, 'rate?': NUMBER }, args);
-  return applyOne(dropoutOp, [x, random.state], { stream: random.stream(), rate });
+export function dropout(...given: [x: Tensor, random: Random, rate?: number]): Tensor {
+  const [x, random, rate = 0.5] = checked('dropout', { x: TENSOR, random: RANDOM, 'rate?': NUMBER }, given);
+  return applyDropout(x, random.state, { stream: random.stream(), rate });
 }
 
 /** Standard normal numbers, new ones at every `plan.run`; no gradient. The vector z of the `paper` preset is [N, 64]. */
-export function noise(...args: [random: Random, shape: Shape]): Tensor {
-  const [random, shape] = checked('noise', { random: RANDOM, shape: SHAPE }, args);
-  return applyOne(noiseOp, [random.state], { stream: random.stream(), shape, distribution: 'normal' });
+export function noise(...given: [random: Random, shape: Shape]): Tensor {
+  const [random, shape] = checked('noise', { random: RANDOM, shape: SHAPE }, given);
+  return apply(noiseOp, { state: random.state }, { stream: random.stream(), shape, distribution: 'normal' }).y;
 }
 
 /** Numbers uniform in [0, 1), multiples of 2⁻²⁴, new ones at every `plan.run`; no gradient. */
-export function uniformNoise(...args: [random: Random, shape: Shape]): Tensor {
-  const [random, shape] = checked('uniformNoise', { random: RANDOM, shape: SHAPE }, args);
-  return applyOne(noiseOp, [random.state], { stream: random.stream(), shape, distribution: 'uniform' }, 'uniformNoise');
+export function uniformNoise(...given: [random: Random, shape: Shape]): Tensor {
+  const [random, shape] = checked('uniformNoise', { random: RANDOM, shape: SHAPE }, given);
+  const attrs = { stream: random.stream(), shape, distribution: 'uniform' } as const;
+  return apply(noiseOp, { state: random.state }, attrs, 'uniformNoise').y;
 }

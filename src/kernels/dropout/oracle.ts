@@ -1,4 +1,4 @@
-import { type Nd, nd } from '../oracle.js';
+import { at, type Nd, nd } from '../oracle.js';
 
 type Words = [number, number, number, number];
 
@@ -23,9 +23,12 @@ export function philox(counter: Words, key: [number, number]): Words {
 
 /** The four words that elements 4·(index / 4) … + 3 share. */
 function wordsOf(index: number, state: Nd, stream: number): Words {
-  const [seedLow, seedHigh, stepLow, stepHigh] = state.data as unknown as Words;
+  const [seedLow = 0, seedHigh = 0, stepLow = 0, stepHigh = 0] = state.data;
   return philox([Math.floor(index / 4), stream, stepLow, stepHigh], [seedLow, seedHigh]);
 }
+
+/** The word of an element. */
+const wordOf = (index: number, state: Nd, stream: number) => wordsOf(index, state, stream)[index % 4] ?? Number.NaN;
 
 /** Uniform in [0, 1): the upper 24 bits, which a float holds exactly. */
 const uniform = (word: number) => (word >>> 8) / 2 ** 24;
@@ -34,14 +37,14 @@ const uniform = (word: number) => (word >>> 8) / 2 ** 24;
 export function dropout(x: Nd, state: Nd, stream: number, rate: number): Nd {
   const threshold = Math.round(rate * 2 ** 24) / 2 ** 24;
   return nd(x.shape, (i) => {
-    const u = uniform(wordsOf(i, state, stream)[i % 4] as number);
-    return ((x.data[i] as number) * Number(u >= threshold)) / (1 - rate);
+    const u = uniform(wordOf(i, state, stream));
+    return (at(x, i) * Number(u >= threshold)) / (1 - rate);
   });
 }
 
 /** Numbers uniform in [0, 1). */
 export function uniformNoise(shape: readonly number[], state: Nd, stream: number): Nd {
-  return nd(shape, (i) => uniform(wordsOf(i, state, stream)[i % 4] as number));
+  return nd(shape, (i) => uniform(wordOf(i, state, stream)));
 }
 
 /** Standard normal numbers: words 0 and 1 of a call make the first two by Box–Muller, words 2 and 3 the others. */

@@ -1,20 +1,24 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Op } from '../../autograd/op.js';
+import type { Arg } from '../../autograd/kernel.js';
+import { apply, type CallOf, type Cost, defineOp, type Op, type Pointwise, strided } from '../../autograd/op.js';
 import { expectShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked, NUMBER } from '../../gpu/arguments.js';
 
-/**
- * A unary op y = f(x; k): WGSL expressions of y in `x` and `k`, and of the gradient of x in `g`, the gradient of y, in `k` and
- * either `x` or `y`. Where both can be had, the one in `y` is taken if `monotonic(k)`: then x need not be kept, nor even stored.
- */
-interface UnaryRow {
+/** A unary op y = f(x; k): WGSL expressions in `x` and the constant `k`, and how its gradient is computed. */
+type UnaryRow = {
   /** Statements before the expressions in `x`. */
   readonly lets?: string;
   readonly f: string;
-  readonly ofX?: string;
-  readonly ofY?: string;
-  readonly monotonic?: (k: number) => boolean;
-}
+} & UnaryGradient;
+
+/**
+ * The gradient of x: a WGSL expression in `g`, the gradient of y, in `k`, and in `x` (`ofX`) or `y` (`ofY`); or written in ops. Of
+ * two expressions, `ofY` is taken if `monotonic(k)`: x then need not be kept, nor even stored.
+ */
+type UnaryGradient =
+  | { readonly ofX: string }
+  | { readonly ofY: string }
+  | { readonly ofX: string; readonly ofY: string; readonly monotonic: (k: number) => boolean }
+  | { readonly gradient: (gy: Tensor, k: number) => Tensor };
 
 /*
  * NaN comes through every op as in PyTorch. WGSL lets a compiler assume that no number is NaN, and min, max, clamp and sign may
@@ -31,7 +35,7 @@ const unlessNan = (v: string, value: string) => `select(${value}, ${v}, ${isNan(
 const decay = 'let e = exp(-abs(x));';
 
 /** Gradients are PyTorch's at kinks and for NaN: 0 at 0 for relu and abs, the slope for leakyRelu; relu passes g where y is NaN. */
-export const unaryTable = {
+const unaryTable = {
   // 0 from −0 to −∞
   relu: {
     f: 'select(x, 0.0, bitcast<u32>(x) - 0x80000000u <= 0x7f800000u)',
@@ -70,12 +74,12 @@ export const unaryTable = {
     f: `select(bitcast<f32>(bitcast<u32>(x) | select(0x7fc00000u, 0xff800000u, x == 0.0)), log(x), ${positive('x')})`,
     ofX: 'g / x',
   },
-  scale: { f: 'k * x' },
-  addScalar: { f: 'x + k' },
+  scale: { f: 'k * x', gradient: (gy, k) => scale(gy, k) },
+  addScalar: { f: 'x + k', gradient: (gy) => gy },
 } as const satisfies Record<string, UnaryRow>;
 
 /** A binary op y = f(a, b); its gradients are written in ops below. */
-export const binaryTable = {
+const binaryTable = {
   add: 'a + b',
   sub: 'a - b',
   mul: 'a * b',
@@ -90,158 +94,185 @@ export interface KAttrs {
   k: number;
 }
 
-/** The kernels of an op whose WGSL function `f` has this body, loaded on demand. */
-const kernels = (kind: string, operands: 1 | 2, body: string) =>
-  onDemand<KAttrs>(async () => (await import('./kernels.js')).variants(kind, operands, body));
+const unaryArgs = { x: strided };
+const binaryArgs = { a: strided, b: strided };
+const results = { y: strided };
 
-function cost(tensors: number): Op<KAttrs>['cost'] {
-  return (call) => {
-    const { rows, channels } = arg(call, 'y');
-    return { flops: rows * channels, bytes: 4 * tensors * rows * channels };
-  };
+type UnaryOp = Op<KAttrs, typeof unaryArgs, typeof results>;
+type BinaryOp = Op<KAttrs, typeof binaryArgs, typeof results>;
+
+export type UnaryCall = CallOf<KAttrs, typeof unaryArgs, typeof results>;
+export type BinaryCall = CallOf<KAttrs, typeof binaryArgs, typeof results>;
+
+/** What `of` gives for every name of a table. */
+export function byName<K extends string, T>(table: Readonly<Record<K, unknown>>, of: (name: K) => T): Record<K, T> {
+  const made: Record<string, T> = {};
+  for (const name in table) made[name] = of(name);
+  return made;
 }
 
-const pointwise = (operands: readonly string[], body: string): Op<KAttrs>['pointwise'] => ({
+const cost =
+  (tensors: number) =>
+  ({ arg: { y } }: { readonly arg: { readonly y: Arg } }): Cost => ({
+    flops: y.rows * y.channels,
+    bytes: 4 * tensors * y.rows * y.channels,
+  });
+
+const pointwise = (operands: readonly string[], body: string): Pointwise<KAttrs> => ({
   operands,
   body,
   numbers: ({ k }) => ({ k: { type: 'f32', value: k } }),
 });
 
 /** The gradient of x, where a is x or y and b the gradient of y. */
-function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string, lets = ''): Op<KAttrs> {
+function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string, lets = ''): BinaryOp {
   const body = `let ${a} = a; let g = b; ${lets} return ${expression};`;
-  return {
+  return defineOp({
     name: `${name}Gradient`,
-    args: ['a', 'b'],
-    results: ['y'],
-    strided: ['a', 'b', 'y'],
+    args: binaryArgs,
+    results,
     epilogue: 'y',
     pointwise: pointwise(['a', 'b'], body),
-    infer: ([a]) => [a as Tensor],
-    variants: kernels(`${name}Gradient`, 2, body),
+    infer: ({ a }) => ({ y: a }),
+    kernels: async () => ({ kernels: (await import('./kernels.js')).binaryKernels(`${name}Gradient`, body) }),
     cost: cost(3),
-  };
+  });
 }
 
-function unaryOp(name: UnaryName): Op<KAttrs> {
+/** The gradient of the op of a row, as (x, y, gy, k) → gx. */
+function gradientOf(name: UnaryName, row: UnaryRow): (x: Tensor, y: Tensor, gy: Tensor, k: number) => Tensor {
+  if ('gradient' in row) return (_x, _y, gy, k) => row.gradient(gy, k);
+  const by = (op: BinaryOp, a: Tensor, gy: Tensor, k: number) => apply(op, { a, b: gy }, { k }).y;
+  if (!('ofX' in row)) {
+    const ofY = derivativeOp(name, 'y', row.ofY);
+    return (_x, y, gy, k) => by(ofY, y, gy, k);
+  }
+  const ofX = derivativeOp(name, 'x', row.ofX, row.lets);
+  if (!('ofY' in row)) return (x, _y, gy, k) => by(ofX, x, gy, k);
+  const ofY = derivativeOp(name, 'y', row.ofY);
+  return (x, y, gy, k) => (row.monotonic(k) ? by(ofY, y, gy, k) : by(ofX, x, gy, k));
+}
+
+function unaryOp(name: UnaryName): UnaryOp {
   const row: UnaryRow = unaryTable[name];
-  const ofX = row.ofX && derivativeOp(name, 'x', row.ofX, row.lets);
-  const ofY = row.ofY && derivativeOp(name, 'y', row.ofY);
+  const gradient = gradientOf(name, row);
   const body = `${row.lets ?? ''} return ${row.f};`;
-  return {
+  return defineOp({
     name,
-    args: ['x'],
-    results: ['y'],
-    strided: ['x', 'y'],
+    args: unaryArgs,
+    results,
     epilogue: 'y',
     pointwise: pointwise(['x'], body),
-    infer: ([x]) => [x as Tensor],
-    gradient: (node, [gy]) => {
-      if (!gy) return [undefined];
-      const { k } = node.attrs as KAttrs;
-      if (name === 'scale') return [scale(gy, k)];
-      if (name === 'addScalar') return [gy];
-      const fromY = ofY && (!ofX || row.monotonic?.(k));
-      return [applyOne((fromY ? ofY : ofX) as Op<KAttrs>, [fromY ? node.outputs[0] : node.inputs[0], gy], { k })];
-    },
-    variants: kernels(name, 1, body),
+    infer: ({ x }) => ({ y: x }),
+    gradient: ({ x }, { y: gy }, { attrs: { k }, outputs: { y } }) => ({ x: gradient(x, y, gy, k) }),
+    kernels: async () => ({ kernels: (await import('./kernels.js')).unaryKernels(name, body) }),
     cost: cost(2),
-  };
+  });
 }
 
-/** Gradients of the binary ops, as (a, b, y, gy) → [ga, gb]. */
-const binaryGradients: Record<
-  BinaryName,
-  (a: Tensor, b: Tensor, gy: Tensor, needs: readonly boolean[]) => (Tensor | undefined)[]
-> = {
-  add: (_a, _b, gy) => [gy, gy],
-  sub: (_a, _b, gy, [, nb]) => [gy, nb ? scale(gy, -1) : undefined],
-  mul: (a, b, gy, [na, nb]) => [na ? mul(gy, b) : undefined, nb ? mul(gy, a) : undefined],
+/** Gradients of a binary op, as ((a, b), gy, needs) → (ga, gb). */
+type BinaryGradient = (
+  args: { readonly a: Tensor; readonly b: Tensor },
+  gy: Tensor,
+  needs: { readonly a: boolean; readonly b: boolean },
+) => { readonly a?: Tensor; readonly b?: Tensor };
+
+const binaryGradients: Readonly<Record<BinaryName, BinaryGradient>> = {
+  add: (_, gy) => ({ a: gy, b: gy }),
+  sub: (_, gy, needs) => ({ a: gy, b: needs.b ? scale(gy, -1) : undefined }),
+  mul: ({ a, b }, gy, needs) => ({ a: needs.a ? mul(gy, b) : undefined, b: needs.b ? mul(gy, a) : undefined }),
   // ∂(a/b)/∂b = −a/b²
-  div: (a, b, gy, [na, nb]) => [na ? div(gy, b) : undefined, nb ? scale(div(mul(gy, a), square(b)), -1) : undefined],
+  div: ({ a, b }, gy, needs) => ({
+    a: needs.a ? div(gy, b) : undefined,
+    b: needs.b ? scale(div(mul(gy, a), square(b)), -1) : undefined,
+  }),
   // the first of two equals wins: ga = gy·[a ≥ b], gb = gy·[a < b]; both get gy where either is NaN
-  maximum: (a, b, gy, [na, nb]) => [
-    na ? mul(gy, applyOne(atLeastOp, [a, b], { k: 0 })) : undefined,
-    nb ? mul(gy, applyOne(belowOp, [a, b], { k: 0 })) : undefined,
-  ],
+  maximum: ({ a, b }, gy, needs) => ({
+    a: needs.a ? mul(gy, apply(atLeastOp, { a, b }, { k: 0 }).y) : undefined,
+    b: needs.b ? mul(gy, apply(belowOp, { a, b }, { k: 0 }).y) : undefined,
+  }),
 };
 
-function binary(name: string, body: string, gradient?: (typeof binaryGradients)[BinaryName]): Op<KAttrs> {
-  return {
+function binaryOp(name: string, expression: string, gradient?: BinaryGradient): BinaryOp {
+  const body = `return ${expression};`;
+  return defineOp({
     name,
-    args: ['a', 'b'],
-    results: ['y'],
-    strided: ['a', 'b', 'y'],
+    args: binaryArgs,
+    results,
     epilogue: 'y',
-    pointwise: pointwise(['a', 'b'], `return ${body};`),
-    infer: ([a, b]) => {
-      expectShape(name, 'b', b as Tensor, (a as Tensor).shape, 'the shape of a');
-      return [a as Tensor];
+    pointwise: pointwise(['a', 'b'], body),
+    infer: ({ a, b }) => {
+      expectShape(name, 'b', b, a.shape, 'the shape of a');
+      return { y: a };
     },
-    gradient:
-      gradient &&
-      ((node, [gy], needs) => (gy ? gradient(node.inputs[0] as Tensor, node.inputs[1] as Tensor, gy, needs) : [])),
-    variants: kernels(name, 2, `return ${body};`),
+    gradient: gradient && ((args, { y: gy }, { needs }) => gradient(args, gy, needs)),
+    kernels: async () => ({ kernels: (await import('./kernels.js')).binaryKernels(name, body) }),
     cost: cost(3),
-  };
+  });
 }
 
 const eitherNan = `${isNan('a')} || ${isNan('b')}`;
-const atLeastOp = binary('atLeast', `f32(a >= b || ${eitherNan})`);
-const belowOp = binary('below', `f32(a < b || ${eitherNan})`);
+const atLeastOp = binaryOp('atLeast', `f32(a >= b || ${eitherNan})`);
+const belowOp = binaryOp('below', `f32(a < b || ${eitherNan})`);
 
-/** The ops of the table, by name. */
-export const unaryOps = Object.fromEntries(Object.keys(unaryTable).map((n) => [n, unaryOp(n as UnaryName)])) as Record<
-  UnaryName,
-  Op<KAttrs>
->;
-export const binaryOps = Object.fromEntries(
-  Object.entries(binaryTable).map(([n, f]) => [n, binary(n, f, binaryGradients[n as BinaryName])]),
-) as Record<BinaryName, Op<KAttrs>>;
+/** The ops of the tables, by name. */
+export const unaryOps = byName(unaryTable, unaryOp);
+export const binaryOps = byName(binaryTable, (name) => binaryOp(name, binaryTable[name], binaryGradients[name]));
 
 type One = [x: Tensor];
 type Two = [a: Tensor, b: Tensor];
 
-const unary = (name: UnaryName, args: One) => applyOne(unaryOps[name], checked(name, { x: TENSOR }, args), { k: 0 });
-const pair = (name: BinaryName, args: Two) =>
-  applyOne(binaryOps[name], checked(name, { a: TENSOR, b: TENSOR }, args), { k: 0 });
+const applied = (name: UnaryName, x: Tensor, k: number) => apply(unaryOps[name], { x }, { k }).y;
 
-function withNumber(name: UnaryName, number: string, args: [x: Tensor, k?: number], absent?: number): Tensor {
-  const [x, k = absent as number] = checked(name, { x: TENSOR, [number]: NUMBER }, args);
-  return applyOne(unaryOps[name], [x], { k });
+function unary(name: UnaryName, given: One): Tensor {
+  const [x] = checked(name, { x: TENSOR }, given);
+  return applied(name, x, 0);
+}
+
+function withK(name: UnaryName, given: [x: Tensor, k: number]): Tensor {
+  const [x, k] = checked(name, { x: TENSOR, k: NUMBER }, given);
+  return applied(name, x, k);
+}
+
+function pair(name: BinaryName, given: Two): Tensor {
+  const [a, b] = checked(name, { a: TENSOR, b: TENSOR }, given);
+  return apply(binaryOps[name], { a, b }, { k: 0 }).y;
 }
 
 /** max(x, 0). NaN stays NaN, as through every op here. */
-export const relu = (...args: One): Tensor => unary('relu', args);
+export const relu = (...given: One): Tensor => unary('relu', given);
 /** x where x > 0, slope · x elsewhere. */
-export const leakyRelu = (...args: [x: Tensor, slope?: number]): Tensor => withNumber('leakyRelu', 'slope?', args, 0.2);
+export const leakyRelu = (...given: [x: Tensor, slope?: number]): Tensor => {
+  const [x, slope = 0.2] = checked('leakyRelu', { x: TENSOR, 'slope?': NUMBER }, given);
+  return applied('leakyRelu', x, slope);
+};
 /** Hyperbolic tangent. */
-export const tanh = (...args: One): Tensor => unary('tanh', args);
+export const tanh = (...given: One): Tensor => unary('tanh', given);
 /** 1 / (1 + e⁻ˣ). */
-export const sigmoid = (...args: One): Tensor => unary('sigmoid', args);
+export const sigmoid = (...given: One): Tensor => unary('sigmoid', given);
 /** log(1 + eˣ), without overflow. */
-export const softplus = (...args: One): Tensor => unary('softplus', args);
+export const softplus = (...given: One): Tensor => unary('softplus', given);
 /** |x|. */
-export const abs = (...args: One): Tensor => unary('abs', args);
+export const abs = (...given: One): Tensor => unary('abs', given);
 /** x². */
-export const square = (...args: One): Tensor => unary('square', args);
+export const square = (...given: One): Tensor => unary('square', given);
 /** √x. */
-export const sqrt = (...args: One): Tensor => unary('sqrt', args);
+export const sqrt = (...given: One): Tensor => unary('sqrt', given);
 /** eˣ. */
-export const exp = (...args: One): Tensor => unary('exp', args);
+export const exp = (...given: One): Tensor => unary('exp', given);
 /** Natural logarithm. */
-export const log = (...args: One): Tensor => unary('log', args);
+export const log = (...given: One): Tensor => unary('log', given);
 /** k · x. */
-export const scale = (...args: [x: Tensor, k: number]): Tensor => withNumber('scale', 'k', args);
+export const scale = (...given: [x: Tensor, k: number]): Tensor => withK('scale', given);
 /** x + k. */
-export const addScalar = (...args: [x: Tensor, k: number]): Tensor => withNumber('addScalar', 'k', args);
+export const addScalar = (...given: [x: Tensor, k: number]): Tensor => withK('addScalar', given);
 /** a + b, of one shape. */
-export const add = (...args: Two): Tensor => pair('add', args);
+export const add = (...given: Two): Tensor => pair('add', given);
 /** a − b, of one shape. */
-export const sub = (...args: Two): Tensor => pair('sub', args);
+export const sub = (...given: Two): Tensor => pair('sub', given);
 /** a · b, element by element. */
-export const mul = (...args: Two): Tensor => pair('mul', args);
+export const mul = (...given: Two): Tensor => pair('mul', given);
 /** a / b, element by element. */
-export const div = (...args: Two): Tensor => pair('div', args);
+export const div = (...given: Two): Tensor => pair('div', given);
 /** The larger of a and b, NaN where either is; of two equals the gradient goes to a. */
-export const maximum = (...args: Two): Tensor => pair('maximum', args);
+export const maximum = (...given: Two): Tensor => pair('maximum', given);

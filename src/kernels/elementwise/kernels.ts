@@ -2,40 +2,45 @@ import binarySource from '../../../shaders/elementwise/binary.wgsl';
 import binaryVec4Source from '../../../shaders/elementwise/binary-vec4.wgsl';
 import unarySource from '../../../shaders/elementwise/unary.wgsl';
 import unaryVec4Source from '../../../shaders/elementwise/unary-vec4.wgsl';
-import { arg, grid, type Variant, vec4Ready } from '../../autograd/op.js';
+import { type Arg, type Call, grid, type Kernels, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { type Shader, type ShaderSource, shader, withFunctionBody } from '../../gpu/shader.js';
-import type { KAttrs } from './elementwise.js';
+import type { BinaryCall, KAttrs, UnaryCall } from './elementwise.js';
+
+/** The kernels of a unary op whose WGSL function `f(x, k)` has this body. */
+export function unaryKernels(kind: string, body: string): Kernels<UnaryCall> {
+  return elementwiseKernels(fill(`${kind}-vec4`, unaryVec4Source, body), fill(kind, unarySource, body));
+}
+
+/** The kernels of a binary op whose WGSL function `f(a, b, k)` has this body. */
+export function binaryKernels(kind: string, body: string): Kernels<BinaryCall> {
+  return elementwiseKernels(fill(`${kind}-vec4`, binaryVec4Source, body), fill(kind, binarySource, body));
+}
 
 function fill(kind: string, source: ShaderSource, body: string): Shader {
   return shader(`elementwise/${kind}`, { ...source, code: withFunctionBody(source.code, 'f', body) });
 }
 
-/** The kernels of a unary or binary op, whose function `f` has this body. */
-export function variants(kind: string, operands: 1 | 2, body: string): readonly Variant<KAttrs>[] {
-  const scalar = fill(kind, operands === 1 ? unarySource : binarySource, body);
-  const vec4 = fill(`${kind}-vec4`, operands === 1 ? unaryVec4Source : binaryVec4Source, body);
-  return [
+function elementwiseKernels<V extends Readonly<Record<string, Arg>> & { readonly y: Arg }>(
+  vec4: Shader,
+  scalar: Shader,
+): Kernels<Call<KAttrs, V>> {
+  return vec4OrScalar<KAttrs, V>(
     {
       name: 'vec4',
-      rejects: ({ arg: a }) =>
-        !vec4Ready(...Object.values(a)) && 'channels, strides and offsets must be multiples of 4',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'y');
-        const count = (rows * channels) / 4;
-        return {
-          dispatches: [{ shader: vec4, params: { count, channels, k: call.attrs.k }, workgroups: grid(count, 64) }],
-        };
+      launch: ({ attrs: { k }, arg }) => {
+        if (!vec4Ready(...Object.values<Arg>(arg))) return NEEDS_VEC4;
+        const { rows, channels } = arg.y;
+        const params = { count: (rows * channels) / 4, channels, k };
+        return { dispatches: [{ shader: vec4, params, workgroups: grid(params.count, 64) }] };
       },
     },
     {
       name: 'naive',
-      launch: (call) => {
-        const { rows, channels } = arg(call, 'y');
-        const count = rows * channels;
-        return {
-          dispatches: [{ shader: scalar, params: { count, channels, k: call.attrs.k }, workgroups: grid(count, 64) }],
-        };
+      launch: ({ attrs: { k }, arg }) => {
+        const { rows, channels } = arg.y;
+        const params = { count: rows * channels, channels, k };
+        return { dispatches: [{ shader: scalar, params, workgroups: grid(params.count, 64) }] };
       },
     },
-  ];
+  );
 }

@@ -1,4 +1,5 @@
-import { type Nd, nd } from '../oracle.js';
+import { at, type Nd, nd } from '../oracle.js';
+import type { BinaryName, UnaryName } from './elementwise.js';
 
 interface Unary {
   f(x: number, k: number): number;
@@ -8,8 +9,8 @@ interface Unary {
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-/** Value and gradient of each unary op of the table; k is its constant. NaN and kinks as in PyTorch, where sign(NaN) = 0. */
-export const unary: Record<string, Unary> = {
+/** Value and gradient of each unary op; k is its constant. NaN and kinks as in PyTorch, where sign(NaN) = 0. */
+export const unary: Readonly<Record<UnaryName, Unary>> = {
   relu: { f: (x) => Math.max(x, 0), gx: (x, g) => (x <= 0 ? 0 : g) },
   leakyRelu: { f: (x, k) => (x > 0 ? x : k * x), gx: (x, g, k) => (x > 0 ? g : k * g) },
   tanh: { f: Math.tanh, gx: (x, g) => g * (1 - Math.tanh(x) ** 2) },
@@ -24,11 +25,14 @@ export const unary: Record<string, Unary> = {
   addScalar: { f: (x, k) => x + k, gx: (_, g) => g },
 };
 
-/** Value and both partial derivatives of each binary op. */
-export const binary: Record<
-  string,
-  { f: (a: number, b: number) => number; d: (a: number, b: number) => [number, number] }
-> = {
+interface Binary {
+  f(a: number, b: number): number;
+  /** Both partial derivatives. */
+  d(a: number, b: number): [number, number];
+}
+
+/** Value and partial derivatives of each binary op. */
+export const binary: Readonly<Record<BinaryName, Binary>> = {
   add: { f: (a, b) => a + b, d: () => [1, 1] },
   sub: { f: (a, b) => a - b, d: () => [1, -1] },
   mul: { f: (a, b) => a * b, d: (a, b) => [b, a] },
@@ -36,6 +40,5 @@ export const binary: Record<
   maximum: { f: Math.max, d: (a, b) => [a < b ? 0 : 1, a >= b ? 0 : 1] },
 };
 
-export const map = (x: Nd, f: (v: number) => number): Nd => nd(x.shape, (i) => f(x.data[i] as number));
-export const zip = (a: Nd, b: Nd, f: (u: number, v: number) => number): Nd =>
-  nd(a.shape, (i) => f(a.data[i] as number, b.data[i] as number));
+export const map = (x: Nd, f: (v: number) => number): Nd => nd(x.shape, (i) => f(at(x, i)));
+export const zip = (a: Nd, b: Nd, f: (u: number, v: number) => number): Nd => nd(a.shape, (i) => f(at(a, i), at(b, i)));

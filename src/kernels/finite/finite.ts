@@ -1,12 +1,13 @@
 import countSource from '../../../shaders/finite/count.wgsl';
+import { grid } from '../../autograd/kernel.js';
 import type { ParameterSet } from '../../autograd/leaves.js';
-import { grid } from '../../autograd/op.js';
 import { ParameterStorage } from '../../autograd/storage.js';
 import { type EncodedDispatch, encodeDispatches } from '../../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../../gpu/engine.js';
 import type { Outcomes } from '../../gpu/error-scopes.js';
 import type { NonFinite } from '../../gpu/errors.js';
 import { shader } from '../../gpu/shader.js';
+import { present } from '../../present.js';
 
 const count = shader('finite/count', countSource);
 
@@ -77,7 +78,7 @@ export class FiniteCheck {
     encodeDispatches(encoder, this.dispatches, engine.label('finite'));
     engine.submit(encoder, 'finite');
     const counts = new Uint32Array(await engine.readBuffer(found));
-    return this.tensors.map((t, i) => ({ ...t, count: counts[i] as number })).filter((t) => t.count > 0);
+    return this.tensors.map((t, i) => ({ ...t, count: present(counts[i]) })).filter((t) => t.count > 0);
   }
 
   destroy(): void {

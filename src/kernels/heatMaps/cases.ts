@@ -1,14 +1,14 @@
-import type { Tensor } from '../../autograd/tensor.js';
-import type { Nd } from '../oracle.js';
-import { type Case, room, type Terms } from '../room.js';
-import { type HeatMapsAttrs, heatMaps } from './heatMaps.js';
+import { type OpCase, type Room, room, type Terms, termsOf } from '../room.js';
+import { type HeatMapsAttrs, heatMaps, heatMapsOp } from './heatMaps.js';
 import { heat } from './oracle.js';
+
+type HeatMapsCase = OpCase<HeatMapsAttrs, typeof heatMapsOp.args>;
 
 /**
  * Joints over and a little beyond the image; every fifth has a negative x, every seventh a negative y, every 35th
  * both.
  */
-function sample(images: number, joints: number, height: number, width: number, sigma = 6): Case<HeatMapsAttrs> {
+function sample(images: number, joints: number, height: number, width: number, sigma = 6): HeatMapsCase {
   const coordinate = (i: number, random: () => number) => {
     const [joint, axis] = [Math.floor(i / 2), i % 2];
     const at = random() * 1.2 * (axis === 0 ? width : height);
@@ -21,11 +21,11 @@ function sample(images: number, joints: number, height: number, width: number, s
   };
 }
 
-export const rooms = [
-  room<HeatMapsAttrs>({
+export const rooms: readonly Room[] = [
+  room(heatMapsOp, {
     name: 'heatMaps',
-    build: ({ joints }, attrs) => ({ y: heatMaps(joints as Tensor, attrs) }),
-    forward: ({ joints }, { height, width, sigma }) => ({ y: heat(joints as Nd, height, width, sigma) }),
+    build: ({ joints }, attrs) => ({ y: heatMaps(joints, attrs) }),
+    forward: ({ joints }, { height, width, sigma }) => ({ y: heat(joints, height, width, sigma) }),
     cases: [
       sample(1, 1, 1, 1),
       sample(3, 5, 7, 11),
@@ -39,14 +39,19 @@ export const rooms = [
       {
         ...sample(1, 9, 5, 11),
         name: 'NaN in either coordinate',
-        inputs: { joints: { shape: [1, 9, 2], fill: (i) => [Number.NaN, -1, 2.5][((i * i) % 7) % 3] as number } },
+        inputs: { joints: { shape: [1, 9, 2], fill: (i) => [Number.NaN, -1][((i * i) % 7) % 3] ?? 2.5 } },
       },
     ],
     refuses: [
       {
         inputs: { joints: { shape: [2, 18, 3] } },
         attrs: { height: 4, width: 4, sigma: 6 },
-        error: /heatMaps: joints must be f32 \[batch, joints, 2\], got f32 \[2, 18, 3\]/,
+        error: /heatMaps: joints must be \[batch, joints, 2\], got \[2, 18, 3\]/,
+      },
+      {
+        inputs: { joints: { shape: [2, 18, 2], dtype: 'u32' } },
+        attrs: { height: 4, width: 4, sigma: 6 },
+        error: /heatMaps: joints must be f32, got u32/,
       },
       {
         inputs: { joints: { shape: [2, 18, 2] } },
@@ -64,7 +69,7 @@ export const rooms = [
 ];
 
 export const terms: Readonly<Record<string, Terms>> = {
-  heatMaps: {
+  heatMaps: termsOf(heatMapsOp, {
     layout: { joints: 'N J 2', y: 'N H W J' },
     names: {
       count: 'invocations with work; in the naive kernel elements of the result',
@@ -75,5 +80,5 @@ export const terms: Readonly<Record<string, Terms>> = {
       strips: 'strips of columns in a row',
       COLUMNS: 'columns of a strip',
     },
-  },
+  }),
 };

@@ -1,34 +1,41 @@
-import type { Tensor } from '../../autograd/tensor.js';
+import { f32 } from '../../autograd/op.js';
+import type { Shape } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
-import { type Nd, testNormal } from '../oracle.js';
+import { testNormal } from '../oracle.js';
 import {
-  type Case,
   type FixtureFile,
   type FixtureRun,
+  fixtureRun,
   type InputSpec,
+  type OpCase,
+  type OpRefusal,
   type Room,
   room,
   type Terms,
+  termsOf,
   UnsupportedFixture,
 } from '../room.js';
-import { instanceNorm } from './instanceNorm.js';
+import { instanceNormGradientOp } from './gradient.js';
+import { instanceNorm, instanceNormOp } from './instanceNorm.js';
 import * as oracle from './oracle.js';
 import type { Attrs, Mode } from './view.js';
+
+type NormCase = OpCase<Attrs, typeof instanceNormOp.args>;
 
 const defaults = { channel: 1e-5, sample: 1e-3 } as const;
 
 function one(
-  shape: readonly number[],
+  shape: Shape,
   mode: Mode,
   more: { name?: string; fill?: InputSpec['fill']; epsilon?: number } = {},
-) {
-  const parameters = [mode === 'channel' ? (shape[3] as number) : 1];
+): NormCase {
+  const parameters = mode === 'channel' ? shape.slice(3) : [1];
   const epsilon = more.epsilon ?? defaults[mode];
   return {
     name: `${mode} ${shape.join('×')}${more.name ? `, ${more.name}` : ''}`,
     inputs: { x: { shape, fill: more.fill }, gamma: { shape: parameters }, beta: { shape: parameters } },
     attrs: { mode, epsilon },
-  } satisfies Case<Attrs>;
+  };
 }
 
 const shapes = [
@@ -45,7 +52,7 @@ const outlier = (i: number, random: () => number) => (i < 4 ? 0 : 1000 + testNor
 const apart = (channels: number) => (i: number, random: () => number) =>
   (Math.floor(i / channels) % 2 ? -1 : 1) * (2 + random());
 
-const cases: Case<Attrs>[] = (['channel', 'sample'] as const).flatMap((mode) => [
+const cases: NormCase[] = (['channel', 'sample'] as const).flatMap((mode) => [
   ...shapes.map((shape) => one(shape, mode)),
   one([2, 3, 5, 8], mode, { name: 'large ε', epsilon: 0.7 }),
   one([2, 3, 5, 3], mode, { name: 'large ε', epsilon: 0.7 }),
@@ -72,11 +79,9 @@ function read(file: FixtureFile, names: readonly [string, string, string, string
     throw new UnsupportedFixture(
       `instance normalisation of rank ${file.tensor(x).shape.length}; only images are normalised`,
     );
-  return {
+  return fixtureRun(instanceNormOp, {
     inputs: { x: nchwToNhwc(file.tensor(x)), gamma: file.tensor(gamma), beta: file.tensor(beta) },
-    build: (inputs) => ({
-      y: instanceNorm(inputs.x as Tensor, inputs.gamma as Tensor, inputs.beta as Tensor, { epsilon }),
-    }),
+    build: ({ x, gamma, beta }) => ({ y: instanceNorm(x, gamma, beta, { epsilon }) }),
     expected: {
       y: nchwToNhwc(file.tensor(y)),
       ...(file.has('g_x') && {
@@ -86,7 +91,7 @@ function read(file: FixtureFile, names: readonly [string, string, string, string
       }),
     },
     ...(file.has('gy') && { upstream: { y: nchwToNhwc(file.tensor('gy')) } }),
-  };
+  });
 }
 
 const bench = (['channel', 'sample'] as const).flatMap((mode) =>
@@ -99,38 +104,42 @@ const bench = (['channel', 'sample'] as const).flatMap((mode) =>
   ].map((shape) => one(shape, mode)),
 );
 
+const refuses: readonly OpRefusal<Attrs, typeof instanceNormOp.args>[] = [
+  {
+    inputs: { x: { shape: [2, 3, 4] }, gamma: { shape: [4] }, beta: { shape: [4] } },
+    attrs: { mode: 'channel', epsilon: 1e-5 },
+    error: /instanceNorm: x must be \[batch, height, width, channels\], got \[2, 3, 4\]/,
+  },
+  {
+    inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [1] }, beta: { shape: [5] } },
+    attrs: { mode: 'channel', epsilon: 1e-5 },
+    error: /instanceNorm: gamma must be \[5\] \(one per channel of x\), got \[1\]/,
+  },
+  {
+    inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [1] }, beta: { shape: [5] } },
+    attrs: { mode: 'sample', epsilon: 1e-3 },
+    error: /instanceNorm: beta must be \[1\] \(one for all channels in sample mode\), got \[5\]/,
+  },
+  {
+    inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [5] }, beta: { shape: [5] } },
+    attrs: { mode: 'channel', epsilon: 0 },
+    error: /instanceNorm: options.epsilon must be positive, got 0/,
+  },
+];
+
+/** What the public function takes and gives. */
+const published = { args: instanceNormOp.args, results: { y: f32 } };
+
 export const rooms: readonly Room[] = [
-  room<Attrs>({
+  room(published, {
     name: 'instanceNorm',
-    build: ({ x, gamma, beta }, attrs) => ({ y: instanceNorm(x as Tensor, gamma as Tensor, beta as Tensor, attrs) }),
+    build: ({ x, gamma, beta }, attrs) => ({ y: instanceNorm(x, gamma, beta, attrs) }),
     forward: ({ x, gamma, beta }, { mode, epsilon }) => ({
-      y: oracle.instanceNorm(x as Nd, gamma as Nd, beta as Nd, mode, epsilon),
+      y: oracle.instanceNorm(x, gamma, beta, mode, epsilon),
     }),
-    backward: ({ x, gamma }, { mode, epsilon }, { y: gy }) =>
-      oracle.instanceNormGradient(x as Nd, gamma as Nd, mode, epsilon, gy as Nd),
+    backward: ({ x, gamma }, { mode, epsilon }, { y: gy }) => oracle.instanceNormGradient(x, gamma, mode, epsilon, gy),
     cases,
-    refuses: [
-      {
-        inputs: { x: { shape: [2, 3, 4] }, gamma: { shape: [4] }, beta: { shape: [4] } },
-        attrs: { mode: 'channel', epsilon: 1e-5 },
-        error: /instanceNorm: x must be \[batch, height, width, channels\], got \[2, 3, 4\]/,
-      },
-      {
-        inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [1] }, beta: { shape: [5] } },
-        attrs: { mode: 'channel', epsilon: 1e-5 },
-        error: /instanceNorm: gamma must be \[5\] \(one per channel of x\), got \[1\]/,
-      },
-      {
-        inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [1] }, beta: { shape: [5] } },
-        attrs: { mode: 'sample', epsilon: 1e-3 },
-        error: /instanceNorm: beta must be \[1\] \(one for all channels in sample mode\), got \[5\]/,
-      },
-      {
-        inputs: { x: { shape: [2, 3, 4, 5] }, gamma: { shape: [5] }, beta: { shape: [5] } },
-        attrs: { mode: 'channel', epsilon: 0 },
-        error: /instanceNorm: options.epsilon must be positive, got 0/,
-      },
-    ],
+    refuses,
     bench,
     fixtures: {
       instance_norm: (file) => read(file, ['x', 'gamma', 'beta', 'y'], Number(file.attrs.eps ?? 1e-5)),
@@ -161,12 +170,15 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  instanceNorm: { layout: { x: 'N H W C', gamma: 'G', beta: 'G', y: 'N H W C', stats: 'N 3 G' }, names },
-  instanceNormGradient: {
+  instanceNorm: termsOf(instanceNormOp, {
+    layout: { x: 'N H W C', gamma: 'G', beta: 'G', y: 'N H W C', stats: 'N 3 G' },
+    names,
+  }),
+  instanceNormGradient: termsOf(instanceNormGradientOp, {
     layout: {
       ...{ x: 'N H W C', stats: 'N 3 G', gamma: 'G', gy: 'N H W C' },
       ...{ gx: 'N H W C', ggamma: 'G', gbeta: 'G' },
     },
     names,
-  },
+  }),
 };

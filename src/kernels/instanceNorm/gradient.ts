@@ -1,7 +1,10 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { arg, type Op } from '../../autograd/op.js';
-import type { TensorType } from '../../autograd/tensor.js';
+import { type CallOf, defineOp, f32, strided } from '../../autograd/op.js';
 import type { Attrs } from './view.js';
+
+const args = { x: strided, stats: f32, gamma: f32, gy: strided };
+const results = { gx: strided, ggamma: f32, gbeta: f32 };
+
+export type InstanceNormGradientCall = CallOf<Attrs, typeof args, typeof results>;
 
 /**
  * Gradients of instance normalisation. With s the inverse scale, d = x − μ and means over a group,
@@ -10,16 +13,12 @@ import type { Attrs } from './view.js';
  *
  * where k is s² when s = 1/√(σ² + ε), and s/σ (0 when σ is) when s = 1/(σ + ε).
  */
-export const instanceNormGradientOp: Op<Attrs> = {
+export const instanceNormGradientOp = defineOp({
   name: 'instanceNormGradient',
-  args: ['x', 'stats', 'gamma', 'gy'],
-  results: ['gx', 'ggamma', 'gbeta'],
+  args,
+  results,
   epilogue: 'gx',
-  strided: ['x', 'gy', 'gx'],
-  infer: ([x, , gamma]) => [x as TensorType, gamma as TensorType, gamma as TensorType],
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./gradientKernels.js')).variants),
-  cost: (call) => {
-    const { rows, channels } = arg(call, 'x');
-    return { flops: 9 * rows * channels, bytes: 12 * rows * channels };
-  },
-};
+  infer: ({ x, gamma }, _: Attrs) => ({ gx: x, ggamma: gamma, gbeta: gamma }),
+  kernels: () => import('./gradientKernels.js'),
+  cost: ({ arg: { x } }) => ({ flops: 9 * x.rows * x.channels, bytes: 12 * x.rows * x.channels }),
+});

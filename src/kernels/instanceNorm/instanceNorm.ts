@@ -1,39 +1,39 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { apply, arg, type Op } from '../../autograd/op.js';
-import { expectShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { apply, type CallOf, defineOp, f32, strided } from '../../autograd/op.js';
+import { expectShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked, oneOf, POSITIVE } from '../../gpu/arguments.js';
 import { instanceNormGradientOp } from './gradient.js';
 import type { Attrs, Mode } from './view.js';
+
+const args = { x: strided, gamma: f32, beta: f32 };
+const results = { y: strided, stats: f32 };
+
+export type InstanceNormCall = CallOf<Attrs, typeof args, typeof results>;
 
 /**
  * y = γ (x − μ)·inverse + β, and the statistics [N, 3, groups] that its gradient needs: mean, inverse scale and the coefficient
  * k of the gradient.
  */
-export const instanceNormOp: Op<Attrs> = {
+export const instanceNormOp = defineOp({
   name: 'instanceNorm',
-  args: ['x', 'gamma', 'beta'],
-  results: ['y', 'stats'],
+  args,
+  results,
   epilogue: 'y',
-  strided: ['x', 'y'],
-  infer: ([x, gamma, beta], { mode }) => {
-    const [n, , , c] = nhwc('instanceNorm', 'x', x as TensorType);
+  infer: ({ x, gamma, beta }, { mode }: Attrs) => {
+    const [n, , , c] = nhwc('instanceNorm', 'x', x);
     const groups = mode === 'channel' ? c : 1;
     const why = mode === 'channel' ? 'one per channel of x' : 'one for all channels in sample mode';
-    expectShape('instanceNorm', 'gamma', gamma as TensorType, [groups], why);
-    expectShape('instanceNorm', 'beta', beta as TensorType, [groups], why);
-    return [x as TensorType, { shape: [n, 3, groups], dtype: 'f32' }];
+    expectShape('instanceNorm', 'gamma', gamma, [groups], why);
+    expectShape('instanceNorm', 'beta', beta, [groups], why);
+    return { y: x, stats: { shape: [n, 3, groups], dtype: 'f32' } };
   },
-  gradient: (node, [gy]) => {
-    const [x, gamma] = node.inputs;
-    if (!gy) return [];
-    return [...apply(instanceNormGradientOp, [x, node.outputs[1], gamma, gy], node.attrs as Attrs).outputs];
+  gradient: ({ x, gamma }, { y: gy }, { attrs, outputs: { stats } }) => {
+    if (!gy) return {};
+    const { gx, ggamma, gbeta } = apply(instanceNormGradientOp, { x, stats, gamma, gy }, attrs);
+    return { x: gx, gamma: ggamma, beta: gbeta };
   },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).variants),
-  cost: (call) => {
-    const { rows, channels } = arg(call, 'x');
-    return { flops: 6 * rows * channels, bytes: 8 * rows * channels };
-  },
-};
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { x } }) => ({ flops: 6 * x.rows * x.channels, bytes: 8 * x.rows * x.channels }),
+});
 
 export interface InstanceNormOptions {
   mode?: Mode;
@@ -50,13 +50,15 @@ export interface InstanceNormOptions {
  * σ² is the population variance. A constant group gives β, and no NaN in the gradient. `ShapeError` when x has not four
  * dimensions, when γ or β have another shape, or when ε is not positive.
  */
-export function instanceNorm(...args: [x: Tensor, gamma: Tensor, beta: Tensor, options?: InstanceNormOptions]): Tensor {
+export function instanceNorm(
+  ...given: [x: Tensor, gamma: Tensor, beta: Tensor, options?: InstanceNormOptions]
+): Tensor {
   const options = { 'mode?': oneOf('channel', 'sample'), 'epsilon?': POSITIVE };
   const kinds = { x: TENSOR, gamma: TENSOR, beta: TENSOR, 'options?': options };
   const [x, gamma, beta, { mode = 'channel', epsilon = mode === 'channel' ? 1e-5 : 1e-3 } = {}] = checked(
     'instanceNorm',
     kinds,
-    args,
+    given,
   );
-  return apply(instanceNormOp, [x, gamma, beta], { mode, epsilon }).outputs[0] as Tensor;
+  return apply(instanceNormOp, { x, gamma, beta }, { mode, epsilon }).y;
 }

@@ -1,10 +1,10 @@
-import { type Nd, nd } from '../oracle.js';
+import { add, at, dims4, type Nd, nd } from '../oracle.js';
 
 type Mode = 'channel' | 'sample';
 
 /** The groups of an NHWC array that are normalised together: indices of their elements, and which γ and β they take. */
 function groups(x: Nd, mode: Mode): { parameter: number; elements: number[] }[] {
-  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const [N, H, W, C] = dims4(x);
   const found: { parameter: number; elements: number[] }[] = [];
   for (let n = 0; n < N; n++) {
     for (let g = 0; g < (mode === 'channel' ? C : 1); g++) {
@@ -18,8 +18,8 @@ function groups(x: Nd, mode: Mode): { parameter: number; elements: number[] }[] 
 }
 
 function moments(x: Nd, elements: readonly number[]): { mean: number; variance: number } {
-  const mean = elements.reduce((s, i) => s + (x.data[i] as number), 0) / elements.length;
-  const variance = elements.reduce((s, i) => s + ((x.data[i] as number) - mean) ** 2, 0) / elements.length;
+  const mean = elements.reduce((s, i) => s + at(x, i), 0) / elements.length;
+  const variance = elements.reduce((s, i) => s + (at(x, i) - mean) ** 2, 0) / elements.length;
   return { mean, variance };
 }
 
@@ -29,9 +29,7 @@ export function instanceNorm(x: Nd, gamma: Nd, beta: Nd, mode: Mode, epsilon: nu
   for (const { parameter, elements } of groups(x, mode)) {
     const { mean, variance } = moments(x, elements);
     const s = mode === 'channel' ? Math.sqrt(variance + epsilon) : Math.sqrt(variance) + epsilon;
-    for (const i of elements)
-      y.data[i] =
-        ((gamma.data[parameter] as number) * ((x.data[i] as number) - mean)) / s + (beta.data[parameter] as number);
+    for (const i of elements) y.data[i] = (at(gamma, parameter) * (at(x, i) - mean)) / s + at(beta, parameter);
   }
   return y;
 }
@@ -52,18 +50,18 @@ export function instanceNormGradient(x: Nd, gamma: Nd, mode: Mode, epsilon: numb
     let gs = 0;
     let gMean = 0;
     for (const i of elements) {
-      const d = (x.data[i] as number) - mean;
-      const g = gy.data[i] as number;
-      const h = (gamma.data[parameter] as number) * g;
+      const d = at(x, i) - mean;
+      const g = at(gy, i);
+      const h = at(gamma, parameter) * g;
       gs -= (h * d) / s ** 2;
       gMean -= h / s;
-      ggamma.data[parameter] = (ggamma.data[parameter] as number) + (g * d) / s;
-      gbeta.data[parameter] = (gbeta.data[parameter] as number) + g;
+      add(ggamma, parameter, (g * d) / s);
+      add(gbeta, parameter, g);
     }
     for (const i of elements) {
-      const d = (x.data[i] as number) - mean;
+      const d = at(x, i) - mean;
       const ds = mode === 'channel' ? d / (n * s) : sigma > 0 ? d / (n * sigma) : 0;
-      gx.data[i] = ((gamma.data[parameter] as number) * (gy.data[i] as number)) / s + gs * ds + gMean / n;
+      gx.data[i] = (at(gamma, parameter) * at(gy, i)) / s + gs * ds + gMean / n;
     }
   }
   return { x: gx, gamma: ggamma, beta: gbeta };

@@ -1,4 +1,4 @@
-import { type Arg, arg, type Call, grid, vec4Ready } from '../../autograd/op.js';
+import { type Arg, grid, NEEDS_VEC4, vec4Ready } from '../../autograd/kernel.js';
 
 /** What is normalised together: each channel of an image, or the whole image. */
 export type Mode = 'channel' | 'sample';
@@ -13,7 +13,7 @@ export interface Attrs {
  * channels, so that four groups run side by side in it; sample mode has one lane through all of the image.
  */
 export function lanesOf(x: Arg, { mode }: Attrs) {
-  const [images, height, width] = x.shape as [number, number, number];
+  const [images = 0, height = 0, width = 0] = x.shape;
   const pixels = height * width;
   const quads = x.channels / 4;
   return mode === 'channel'
@@ -40,8 +40,6 @@ export function chunksOf({ images, mid, lanes }: { images: number; mid: number; 
 /** Invocations of a workgroup that normalises its lanes in one dispatch, and how many of them lie side by side at most. */
 const ONE = 64;
 const ONE_LANES = 8;
-/** Vectors that such a workgroup takes at most, on the CPU, where it shares no work with others, and on a GPU. */
-const ONE_VECTORS = { software: 16384, gpu: 4096 };
 
 /** How a workgroup shares the vectors of its lanes: LANES side by side, in ROWS rows of invocations. */
 export function oneOf({ lanes, images }: { lanes: number; images: number }) {
@@ -50,13 +48,12 @@ export function oneOf({ lanes, images }: { lanes: number; images: number }) {
   return { constants: { LANES, ROWS: ONE / LANES }, workgroups };
 }
 
-/** Why one workgroup is too few for the lanes that it would take. */
-export function rejectsOne(call: Call<Attrs>): string | undefined {
-  const x = arg(call, 'x');
-  if (!vec4Ready(x, arg(call, 'y'))) return 'channels, strides and offsets must be multiples of 4';
-  const view = lanesOf(x, call.attrs);
-  const most = ONE_VECTORS[call.device.software ? 'software' : 'gpu'];
-  return view.mid * oneOf(view).constants.LANES > most ? `its lanes have more than ${most} vectors` : undefined;
+/** Why `one` cannot run a call, if a workgroup may take at most `most` vectors; nothing when it can. */
+export function oneRefusal(attrs: Attrs, x: Arg, y: Arg, most: number): string | undefined {
+  if (!vec4Ready(x, y)) return NEEDS_VEC4;
+  const view = lanesOf(x, attrs);
+  const vectors = view.mid * oneOf(view).constants.LANES;
+  return vectors > most ? `the lanes of a workgroup have more than ${most} vectors` : undefined;
 }
 
 /** Invocations of a workgroup of the tree kernels, and vectors that each of them adds up before they are joined. */
@@ -78,7 +75,7 @@ export function treeOf({ images, mid, lanes }: { images: number; mid: number; la
 
 /** Groups and their elements as the naive kernels see them. */
 export function naiveParams(x: Arg, { mode, epsilon }: Attrs) {
-  const [images, height, width] = x.shape as [number, number, number];
+  const [images = 0, height = 0, width = 0] = x.shape;
   const pixels = height * width;
   return mode === 'channel'
     ? { count: images * x.channels, norm_groups: x.channels, size: pixels, width: 1, pixels, sample: 0, epsilon }
@@ -88,15 +85,18 @@ export function naiveParams(x: Arg, { mode, epsilon }: Attrs) {
 /** Channels of at most this many pixels are normalised by one invocation each. */
 const SMALL = 64;
 
-/** Why `small` cannot run: it has an invocation per four channels of an image. */
-export function rejectsSmall(x: Arg, attrs: Attrs, ...rest: (Arg | undefined)[]): string | undefined {
+/** Why `small` cannot run, which has an invocation for every four channels of an image; nothing when it can. */
+export function smallRefusal(attrs: Attrs, x: Arg, ...rest: Arg[]): string | undefined {
   if (attrs.mode === 'sample') return 'whole samples are not small';
   if (naiveParams(x, attrs).pixels > SMALL) return `the channels are longer than ${SMALL} pixels`;
-  return vec4Ready(x, ...rest) ? undefined : 'channels, strides and offsets must be multiples of 4';
+  return vec4Ready(x, ...rest) ? undefined : NEEDS_VEC4;
 }
 
-/** Why `chunks` cannot run: its vectors are of four channels, and short groups need the residual of `small` and `naive`. */
-export function rejectsChunks(x: Arg, attrs: Attrs, ...rest: (Arg | undefined)[]): string | undefined {
-  if (naiveParams(x, attrs).size < 16) return 'groups of less than 16 elements need a more careful gradient';
-  return vec4Ready(x, ...rest) ? undefined : 'channels, strides and offsets must be multiples of 4';
+/**
+ * Why `chunks` and `tree` cannot run; nothing when they can. Their vectors are of four channels, and the gradients of short groups
+ * need the residual that `small` and `naive` compute.
+ */
+export function chunksRefusal(attrs: Attrs, x: Arg, ...rest: Arg[]): string | undefined {
+  if (naiveParams(x, attrs).size < 16) return 'groups of fewer than 16 elements need a more careful gradient';
+  return vec4Ready(x, ...rest) ? undefined : NEEDS_VEC4;
 }

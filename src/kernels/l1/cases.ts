@@ -1,21 +1,21 @@
-import type { Tensor } from '../../autograd/tensor.js';
-import { type Nd, testSpecial } from '../oracle.js';
-import { type Case, type Room, room, type Terms } from '../room.js';
-import { l1 } from './l1.js';
+import type { Shape } from '../../autograd/tensor.js';
+import { testSpecial } from '../oracle.js';
+import { type Room, room, type Terms, termsOf } from '../room.js';
+import { l1, l1GradientOp, l1Op } from './l1.js';
 import * as oracle from './oracle.js';
 
-const one = (shape: readonly number[], name = shape.join('×')): Case<null> => ({
+const one = (shape: Shape, name = shape.join('×')) => ({
   name,
   inputs: { a: { shape }, b: { shape } },
   attrs: null,
 });
 
 export const rooms: readonly Room[] = [
-  room<null>({
+  room(l1Op, {
     name: 'l1',
-    build: ({ a, b }) => ({ y: l1(a as Tensor, b as Tensor) }),
-    forward: ({ a, b }) => ({ y: oracle.l1(a as Nd, b as Nd) }),
-    backward: ({ a, b }, _, { y: gy }) => oracle.l1Gradient(a as Nd, b as Nd, gy as Nd),
+    build: ({ a, b }) => ({ y: l1(a, b) }),
+    forward: ({ a, b }) => ({ y: oracle.l1(a, b) }),
+    backward: ({ a, b }, _, { y: gy }) => oracle.l1Gradient(a, b, gy),
     cases: [
       one([1]),
       one([3, 5, 7, 3]),
@@ -56,6 +56,6 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  l1: { layout: { a: '… C', b: '… C', y: '1' }, names },
-  l1Gradient: { layout: { a: '… C', b: '… C', gy: '1', ga: '… C' }, names },
+  l1: termsOf(l1Op, { layout: { a: '… C', b: '… C', y: '1' }, names }),
+  l1Gradient: termsOf(l1GradientOp, { layout: { a: '… C', b: '… C', gy: '1', ga: '… C' }, names }),
 };

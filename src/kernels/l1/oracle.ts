@@ -1,18 +1,18 @@
-import { type Nd, nd } from '../oracle.js';
+import { at, type Nd, nd } from '../oracle.js';
 
 /** 1/n · Σ |a − b|. */
 export function l1(a: Nd, b: Nd): Nd {
   let sum = 0;
-  for (const [i, v] of a.data.entries()) sum += Math.abs(v - (b.data[i] as number));
+  for (const [i, v] of a.data.entries()) sum += Math.abs(v - at(b, i));
   return nd([1], () => sum / a.data.length);
 }
 
 /** Gradients of both: the derivative of |t| is 1, −1, or 0 at 0. */
 export function l1Gradient(a: Nd, b: Nd, gy: Nd): { a: Nd; b: Nd } {
-  const g = (gy.data[0] as number) / a.data.length;
+  const g = at(gy, 0) / a.data.length;
   const ga = nd(a.shape, (i) => {
-    const t = (a.data[i] as number) - (b.data[i] as number);
+    const t = at(a, i) - at(b, i);
     return t > 0 ? g : t < 0 ? -g : 0;
   });
-  return { a: ga, b: nd(a.shape, (i) => -(ga.data[i] as number)) };
+  return { a: ga, b: nd(a.shape, (i) => -at(ga, i)) };
 }

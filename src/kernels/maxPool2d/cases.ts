@@ -1,33 +1,37 @@
-import type { Tensor } from '../../autograd/tensor.js';
 import { nchwToNhwc } from '../layout.js';
-import { type Nd, testSpecial } from '../oracle.js';
+import { testSpecial } from '../oracle.js';
 import {
-  type Case,
   type FixtureFile,
   type FixtureRun,
+  fixtureRun,
+  type OpCase,
   type Room,
   room,
   type Terms,
+  termsOf,
   UnsupportedFixture,
 } from '../room.js';
-import { maxPool2d } from './maxPool2d.js';
+import { type Attrs, maxPool2d, maxPool2dGradientOp, maxPool2dOp } from './maxPool2d.js';
 import * as oracle from './oracle.js';
-
-type Attrs = oracle.Window;
 
 const one = (
   shape: readonly number[],
   kernel: Attrs['kernel'],
   stride: Attrs['stride'] = kernel,
   pad: Attrs['pad'] = [0, 0, 0, 0],
-): Case<Attrs> => ({
+): OpCase<Attrs, typeof maxPool2dOp.args> => ({
   name: `${shape.join('×')}, kernel ${kernel}, stride ${stride}, pad ${pad}`,
   inputs: { x: { shape } },
   attrs: { kernel, stride, pad },
 });
 
-const numbers = (v: unknown, missing: readonly number[]): readonly number[] =>
-  v === undefined ? missing : (v as readonly number[]);
+/** The numbers of an attribute, of which there must be `count`; `missing` when the file leaves it out. */
+function numbers({ attrs }: FixtureFile, name: string, count: number, missing?: readonly number[]): readonly number[] {
+  const value = attrs[name] ?? missing;
+  if (!Array.isArray(value) || value.length !== count)
+    throw new UnsupportedFixture(`MaxPool of an image needs ${count} numbers ${name}, got ${value}`);
+  return value.map(Number);
+}
 
 /** ONNX MaxPool of an image, first output only. */
 function readOnnx(file: FixtureFile): FixtureRun {
@@ -37,24 +41,30 @@ function readOnnx(file: FixtureFile): FixtureRun {
   if (!['NOTSET', 'VALID'].includes(String(attrs.auto_pad ?? 'NOTSET')))
     throw new UnsupportedFixture(`MaxPool with auto_pad ${attrs.auto_pad}`);
   if (attrs.ceil_mode) throw new UnsupportedFixture('MaxPool with ceil_mode');
-  if (numbers(attrs.dilations, []).some((d) => d !== 1)) throw new UnsupportedFixture('MaxPool with dilations');
+  if (numbers(file, 'dilations', 2, [1, 1]).some((d) => d !== 1))
+    throw new UnsupportedFixture('MaxPool with dilations');
   if (file.has('output_1')) throw new UnsupportedFixture('MaxPool with indices');
-  const kernel = numbers(attrs.kernel_shape, []) as Attrs['kernel'];
-  const stride = numbers(attrs.strides, [1, 1]) as Attrs['stride'];
-  const pad = numbers(attrs.pads, [0, 0, 0, 0]) as Attrs['pad'];
-  return {
-    inputs: { x: nchwToNhwc(x) },
-    build: (inputs) => ({ y: maxPool2d(inputs.x as Tensor, { kernel, stride, pad }) }),
-    expected: { y: nchwToNhwc(file.tensor('output_0')) },
+  const [kernelHeight = 0, kernelWidth = 0] = numbers(file, 'kernel_shape', 2);
+  const [down = 0, across = 0] = numbers(file, 'strides', 2, [1, 1]);
+  const [top = 0, left = 0, bottom = 0, right = 0] = numbers(file, 'pads', 4, [0, 0, 0, 0]);
+  const options: Attrs = {
+    kernel: [kernelHeight, kernelWidth],
+    stride: [down, across],
+    pad: [top, left, bottom, right],
   };
+  return fixtureRun(maxPool2dOp, {
+    inputs: { x: nchwToNhwc(x) },
+    build: ({ x }) => ({ y: maxPool2d(x, options) }),
+    expected: { y: nchwToNhwc(file.tensor('output_0')) },
+  });
 }
 
 export const rooms: readonly Room[] = [
-  room<Attrs>({
+  room(maxPool2dOp, {
     name: 'maxPool2d',
-    build: ({ x }, attrs) => ({ y: maxPool2d(x as Tensor, attrs) }),
-    forward: ({ x }, attrs) => ({ y: oracle.maxPool2d(x as Nd, attrs) }),
-    backward: ({ x }, attrs, { y: gy }) => ({ x: oracle.maxPool2dGradient(x as Nd, attrs, gy as Nd) }),
+    build: ({ x }, attrs) => ({ y: maxPool2d(x, attrs) }),
+    forward: ({ x }, attrs) => ({ y: oracle.maxPool2d(x, attrs) }),
+    backward: ({ x }, attrs, { y: gy }) => ({ x: oracle.maxPool2dGradient(x, attrs, gy) }),
     cases: [
       one([1, 1, 1, 1], [1, 1]),
       one([3, 7, 5, 3], [2, 2]),
@@ -131,6 +141,9 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  maxPool2d: { layout: { x: 'N H W C', y: 'N Ho Wo C' }, names },
-  maxPool2dGradient: { layout: { x: 'N H W C', gy: 'N Ho Wo C', gx: 'N H W C' }, names },
+  maxPool2d: termsOf(maxPool2dOp, { layout: { x: 'N H W C', y: 'N Ho Wo C' }, names }),
+  maxPool2dGradient: termsOf(maxPool2dGradientOp, {
+    layout: { x: 'N H W C', gy: 'N Ho Wo C', gx: 'N H W C' },
+    names,
+  }),
 };

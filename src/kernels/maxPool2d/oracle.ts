@@ -1,4 +1,4 @@
-import { add4, at4, type Nd, nd } from '../oracle.js';
+import { add4, at4, dims4, type Nd, nd } from '../oracle.js';
 
 export interface Window {
   kernel: readonly [number, number];
@@ -11,7 +11,7 @@ export interface Window {
  * last NaN, as in PyTorch.
  */
 function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: number, a: number, b: number) => void) {
-  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const [N, H, W, C] = dims4(x);
   const [, out, wide] = outputShape(x, w);
   for (let n = 0; n < N; n++)
     for (let i = 0; i < out; i++)
@@ -33,7 +33,7 @@ function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: n
 }
 
 function outputShape(x: Nd, { kernel, stride, pad }: Window): [number, number, number, number] {
-  const [N, H, W, C] = x.shape as [number, number, number, number];
+  const [N, H, W, C] = dims4(x);
   const rows = Math.floor((H + pad[0] + pad[2] - kernel[0]) / stride[0]) + 1;
   return [N, rows, Math.floor((W + pad[1] + pad[3] - kernel[1]) / stride[1]) + 1, C];
 }

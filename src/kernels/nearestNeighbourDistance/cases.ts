@@ -1,12 +1,30 @@
-import type { Tensor } from '../../autograd/tensor.js';
+import { apply, f32, u32 } from '../../autograd/op.js';
 import { nchwToNhwc } from '../layout.js';
-import { type Nd, testSpecial } from '../oracle.js';
-import { type Case, type FixtureFile, type FixtureRun, room, type Terms } from '../room.js';
+import { testSpecial } from '../oracle.js';
+import {
+  type FixtureFile,
+  type FixtureRun,
+  fixtureRun,
+  type OpCase,
+  type Room,
+  room,
+  type Terms,
+  termsOf,
+} from '../room.js';
 import { composedNearestNeighbour } from './composed.js';
-import { type NearestNeighbourAttrs, nearestNeighbourDistance } from './nearestNeighbourDistance.js';
+import {
+  type NearestNeighbourAttrs,
+  nearestNeighbourDistance,
+  nearestNeighbourDistanceGradientOp,
+  nearestNeighbourDistanceOp,
+} from './nearestNeighbourDistance.js';
 import { nearest, nearestBackward } from './oracle.js';
 
-function sample(shape: readonly [number, number, number, number], window: number): Case<NearestNeighbourAttrs> {
+const { args } = nearestNeighbourDistanceOp;
+
+type NearestCase = OpCase<NearestNeighbourAttrs, typeof args>;
+
+function sample(shape: readonly [number, number, number, number], window: number): NearestCase {
   return {
     name: `${shape.join('×')}, window ${window}`,
     inputs: { generated: { shape }, reference: { shape } },
@@ -15,7 +33,7 @@ function sample(shape: readonly [number, number, number, number], window: number
 }
 
 /** Few values: distances tie, and many differences are 0. */
-function ties(shape: readonly [number, number, number, number], window: number): Case<NearestNeighbourAttrs> {
+function ties(shape: readonly [number, number, number, number], window: number): NearestCase {
   const fill = (_: number, random: () => number) => Math.floor(3 * random());
   return {
     ...sample(shape, window),
@@ -25,7 +43,7 @@ function ties(shape: readonly [number, number, number, number], window: number):
   };
 }
 
-function special(shape: readonly [number, number, number, number], window: number): Case<NearestNeighbourAttrs> {
+function special(shape: readonly [number, number, number, number], window: number): NearestCase {
   return {
     ...sample(shape, window),
     name: `NaN and infinities: ${shape.join('×')}, window ${window}`,
@@ -33,7 +51,7 @@ function special(shape: readonly [number, number, number, number], window: numbe
   };
 }
 
-const far: Case<NearestNeighbourAttrs> = {
+const far: NearestCase = {
   ...sample([1, 5, 5, 4], 3),
   name: 'every distance infinite',
   inputs: {
@@ -64,30 +82,32 @@ const smooth = [
 const tied = [ties([1, 5, 9, 1], 3), ties([2, 7, 5, 4], 3), ties([1, 9, 9, 4], 5), ties([1, 5, 9, 8], 7)];
 
 /** More pixels than one dispatch computes. */
-const large: Case<NearestNeighbourAttrs>[] = [sample([1, 257, 256, 4], 1)];
+const large: NearestCase[] = [sample([1, 257, 256, 4], 1)];
 
 function fixture(file: FixtureFile): FixtureRun {
   const window = Number(file.attrs.n);
-  return {
+  return fixtureRun(nearestNeighbourDistanceOp, {
     inputs: { generated: nchwToNhwc(file.tensor('generated')), reference: nchwToNhwc(file.tensor('reference')) },
     build: ({ generated, reference }) => ({
-      y: nearestNeighbourDistance(generated as Tensor, reference as Tensor, { window }),
+      y: nearestNeighbourDistance(generated, reference, { window }),
     }),
     expected: { y: file.tensor('y'), g_generated: nchwToNhwc(file.tensor('g_generated')) },
     upstream: { y: file.tensor('gy') },
-  };
+  });
 }
 
-const distance = ({ generated, reference }: Readonly<Record<string, Tensor>>, attrs: NearestNeighbourAttrs) =>
-  nearestNeighbourDistance(generated as Tensor, reference as Tensor, attrs);
+/** What the public function takes and gives. */
+const published = { args, results: { y: f32 } };
+/** The window positions that the op keeps, from which its gradient is read. */
+const kept = { args, results: { winner: u32 } };
 
-export const rooms = [
-  room<NearestNeighbourAttrs>({
+export const rooms: readonly Room[] = [
+  room(published, {
     name: 'nearestNeighbourDistance',
-    build: (inputs, attrs) => ({ y: distance(inputs, attrs) }),
-    forward: ({ generated, reference }, { window }) => ({ y: nearest(generated as Nd, reference as Nd, window).y }),
+    build: ({ generated, reference }, attrs) => ({ y: nearestNeighbourDistance(generated, reference, attrs) }),
+    forward: ({ generated, reference }, { window }) => ({ y: nearest(generated, reference, window).y }),
     backward: ({ generated, reference }, { window }, { y }) => ({
-      generated: nearestBackward(generated as Nd, reference as Nd, window, y as Nd),
+      generated: nearestBackward(generated, reference, window, y),
     }),
     cases: [...smooth, ...tied],
     nonFinite,
@@ -112,12 +132,11 @@ export const rooms = [
     composed: composedNearestNeighbour,
     fixtures: { nn_distance: fixture },
   }),
-  // The kept window positions, which the gradient is read from; and images of more than one dispatch.
-  room<NearestNeighbourAttrs>({
+  room(kept, {
     name: 'nearestNeighbourDistance winners',
-    build: (inputs, attrs) => ({ winner: distance(inputs, attrs).node.outputs[1] as Tensor }),
+    build: (inputs, attrs) => ({ winner: apply(nearestNeighbourDistanceOp, inputs, attrs).winner }),
     forward: ({ generated, reference }, { window }) => ({
-      winner: nearest(generated as Nd, reference as Nd, window).winner,
+      winner: nearest(generated, reference, window).winner,
     }),
     cases: [...smooth, ...tied],
     nonFinite,
@@ -129,10 +148,10 @@ export const rooms = [
       },
     ],
   }),
-  room<NearestNeighbourAttrs>({
+  room(published, {
     name: 'nearestNeighbourDistance of large images',
-    build: (inputs, attrs) => ({ y: distance(inputs, attrs) }),
-    forward: ({ generated, reference }, { window }) => ({ y: nearest(generated as Nd, reference as Nd, window).y }),
+    build: ({ generated, reference }, attrs) => ({ y: nearestNeighbourDistance(generated, reference, attrs) }),
+    forward: ({ generated, reference }, { window }) => ({ y: nearest(generated, reference, window).y }),
     cases: large,
     refuses: [
       {
@@ -162,12 +181,12 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  nearestNeighbourDistance: {
+  nearestNeighbourDistance: termsOf(nearestNeighbourDistanceOp, {
     layout: { generated: 'N H W C', reference: 'N H W C', y: 'N H W', winner: 'N H W' },
     names,
-  },
-  nearestNeighbourDistanceGradient: {
+  }),
+  nearestNeighbourDistanceGradient: termsOf(nearestNeighbourDistanceGradientOp, {
     layout: { generated: 'N H W C', reference: 'N H W C', winner: 'N H W', gy: 'N H W', gx: 'N H W C' },
     names,
-  },
+  }),
 };

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../autograd/tensor.js';
 import { abs, maximum, scale, sub } from '../elementwise/elementwise.js';
-import type { Composition } from '../room.js';
+import { type Composition, input } from '../room.js';
 import { shift2d } from '../shift2d/shift2d.js';
 import { sum } from '../sum/sum.js';
 import type { NearestNeighbourAttrs } from './nearestNeighbourDistance.js';
@@ -14,15 +14,16 @@ const FAR = 1e30;
  */
 export const composedNearestNeighbour: Composition<NearestNeighbourAttrs> = {
   what: 'n² shifts with their distances, then the minimum',
-  build: ({ generated, reference }, { window }) => {
+  build: (inputs, { window }) => {
+    const [generated, reference] = [input(inputs, 'generated'), input(inputs, 'reference')];
     const half = (window - 1) / 2;
-    let best: Tensor | undefined;
-    for (let k = 0; k < window * window; k++) {
+    const nearness = (k: number): Tensor => {
       const rows = Math.floor(k / window) - half;
-      const moved = shift2d(reference as Tensor, { rows, cols: (k % window) - half, outside: FAR });
-      const nearness = scale(sum(abs(sub(generated as Tensor, moved)), 'channels'), -1);
-      best = best ? maximum(best, nearness) : nearness;
-    }
-    return { y: scale(best as Tensor, -1) };
+      const moved = shift2d(reference, { rows, cols: (k % window) - half, outside: FAR });
+      return scale(sum(abs(sub(generated, moved)), 'channels'), -1);
+    };
+    let best = nearness(0);
+    for (let k = 1; k < window * window; k++) best = maximum(best, nearness(k));
+    return { y: scale(best, -1) };
   },
 };

@@ -1,5 +1,4 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Op } from '../../autograd/op.js';
+import { apply, type CallOf, defineOp, strided, u32 } from '../../autograd/op.js';
 import { expectShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked, numeric } from '../../gpu/arguments.js';
 
@@ -12,46 +11,50 @@ export const name = 'nearestNeighbourDistance';
 
 const ODD = /* @__PURE__ */ numeric('an odd number of pixels', (v) => v > 0 && v % 2 === 1);
 
-const gradientOp: Op<NearestNeighbourAttrs> = {
-  name: `${name}Gradient`,
-  args: ['generated', 'reference', 'winner', 'gy'],
-  results: ['gx'],
-  epilogue: 'gx',
-  strided: ['generated', 'reference', 'gy', 'gx'],
-  infer: ([generated]) => [generated as Tensor],
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).gradientVariants),
-  cost: (call) => {
-    const { rows, channels } = arg(call, 'gx');
-    return { flops: 2 * rows * channels, bytes: 4 * (3 * rows * channels + 2 * rows) };
-  },
-};
+const gradientArgs = { generated: strided, reference: strided, winner: u32, gy: strided };
+const gradientResults = { gx: strided };
 
-export const nearestNeighbourDistanceOp: Op<NearestNeighbourAttrs> = {
+export type NearestNeighbourGradientCall = CallOf<NearestNeighbourAttrs, typeof gradientArgs, typeof gradientResults>;
+
+export const nearestNeighbourDistanceGradientOp = defineOp({
+  name: `${name}Gradient`,
+  args: gradientArgs,
+  results: gradientResults,
+  epilogue: 'gx',
+  infer: ({ generated }, _: NearestNeighbourAttrs) => ({ gx: generated }),
+  kernels: () => import('./gradientKernels.js'),
+  cost: ({ arg: { gx } }) => ({
+    flops: 2 * gx.rows * gx.channels,
+    bytes: 4 * (3 * gx.rows * gx.channels + 2 * gx.rows),
+  }),
+});
+
+const args = { generated: strided, reference: strided };
+const results = { y: strided, winner: u32 };
+
+export type NearestNeighbourCall = CallOf<NearestNeighbourAttrs, typeof args, typeof results>;
+
+export const nearestNeighbourDistanceOp = defineOp({
   name,
-  args: ['generated', 'reference'],
-  results: ['y', 'winner'],
-  strided: ['generated', 'reference', 'y'],
-  infer: (inputs) => {
-    const [generated, reference] = inputs as Tensor[] as [Tensor, Tensor];
+  args,
+  results,
+  infer: ({ generated, reference }, _: NearestNeighbourAttrs) => {
     const [N, H, W] = nhwc(name, 'generated', generated);
     expectShape(name, 'reference', reference, generated.shape, 'the shape of generated');
-    return [
-      { shape: [N, H, W], dtype: 'f32' },
-      { shape: [N, H, W], dtype: 'u32' },
-    ];
+    return { y: { shape: [N, H, W], dtype: 'f32' }, winner: { shape: [N, H, W], dtype: 'u32' } };
   },
   // y(p) = Σ_c |g(p, c) − r(q, c)|, q the winner  ⇒  gg(p, c) = gy(p) · sign(g(p, c) − r(q, c)); the reference is data
-  gradient: (node, [gy], [needsGenerated]) => {
-    if (!gy || !needsGenerated) return [undefined];
-    const [generated, reference] = node.inputs;
-    return [applyOne(gradientOp, [generated, reference, node.outputs[1], gy], node.attrs as NearestNeighbourAttrs)];
+  gradient: ({ generated, reference }, { y: gy }, { attrs, needs, outputs: { winner } }) => {
+    if (!gy || !needs.generated) return {};
+    const { gx } = apply(nearestNeighbourDistanceGradientOp, { generated, reference, winner, gy }, attrs);
+    return { generated: gx };
   },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).forwardVariants),
-  cost: (call) => {
-    const { rows, channels } = arg(call, 'generated');
-    return { flops: 3 * rows * channels * call.attrs.window ** 2, bytes: 4 * (2 * rows * channels + 2 * rows) };
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { generated }, attrs }) => {
+    const { rows, channels } = generated;
+    return { flops: 3 * rows * channels * attrs.window ** 2, bytes: 4 * (2 * rows * channels + 2 * rows) };
   },
-};
+});
 
 /**
  * Distance to the nearest neighbour (paper, Section 3.3): for every pixel p the minimum, over the pixels q
@@ -61,9 +64,9 @@ export const nearestNeighbourDistanceOp: Op<NearestNeighbourAttrs> = {
  * `ShapeError`.
  */
 export function nearestNeighbourDistance(
-  ...args: [generated: Tensor, reference: Tensor, options: { window: number }]
+  ...given: [generated: Tensor, reference: Tensor, options: { window: number }]
 ): Tensor {
   const kinds = { generated: TENSOR, reference: TENSOR, options: { window: ODD } };
-  const [generated, reference, { window }] = checked(name, kinds, args);
-  return applyOne(nearestNeighbourDistanceOp, [generated, reference], { window });
+  const [generated, reference, { window }] = checked(name, kinds, given);
+  return apply(nearestNeighbourDistanceOp, { generated, reference }, { window }).y;
 }

@@ -1,11 +1,11 @@
-import { add4, at4, type Nd, nd } from '../oracle.js';
+import { add4, at, at4, dims4, type Nd, nd } from '../oracle.js';
 
 /**
  * The nearest window position of every pixel in row-major order: distance, index in the window. A distance that is NaN counts as
  * the smallest, the first of several, as in PyTorch's `min`.
  */
 export function nearest(generated: Nd, reference: Nd, window: number): { y: Nd; winner: Nd } {
-  const [N, H, W, C] = generated.shape as [number, number, number, number];
+  const [N, H, W, C] = dims4(generated);
   const y = nd([N, H, W]);
   const winner = nd([N, H, W]);
   const r = (window - 1) / 2;
@@ -30,18 +30,18 @@ export function nearest(generated: Nd, reference: Nd, window: number): { y: Nd; 
 
 /** The gradient of Σ gy · distance for `generated`. */
 export function nearestBackward(generated: Nd, reference: Nd, window: number, gy: Nd): Nd {
-  const [N, H, W, C] = generated.shape as [number, number, number, number];
+  const [N, H, W, C] = dims4(generated);
   const { winner } = nearest(generated, reference, window);
   const r = (window - 1) / 2;
   const g = nd(generated.shape);
   for (let n = 0, p = 0; n < N; n++)
     for (let i = 0; i < H; i++)
       for (let j = 0; j < W; j++, p++) {
-        const k = winner.data[p] as number;
+        const k = at(winner, p);
         const [row, col] = [i + Math.floor(k / window) - r, j + (k % window) - r];
         for (let c = 0; c < C; c++) {
           const difference = at4(generated, n, i, j, c) - at4(reference, n, row, col, c);
-          add4(g, n, i, j, c, (gy.data[p] as number) * (Math.sign(difference) || 0));
+          add4(g, n, i, j, c, at(gy, p) * (Math.sign(difference) || 0));
         }
       }
   return g;

@@ -1,14 +1,6 @@
-import type { Tensor } from '../../autograd/tensor.js';
-import type { Nd } from '../oracle.js';
-import { type Case, type Room, room, type Terms } from '../room.js';
+import { type OpCase, type Room, room, type Terms, termsOf } from '../room.js';
 import { forward } from './oracle.js';
-import { partMasks } from './partMasks.js';
-
-interface Attrs {
-  height: number;
-  width: number;
-  scale: number;
-}
+import { type Attrs, partMasks, partMasksOp } from './partMasks.js';
 
 /** Half-planes through points inside the image, with coefficients off the grid so that no pixel lies on a border. */
 function planes(n: number, parts: number, size: number) {
@@ -20,7 +12,7 @@ function planes(n: number, parts: number, size: number) {
   };
 }
 
-const cases: Case<Attrs>[] = [
+const cases: OpCase<Attrs, typeof partMasksOp.args>[] = [
   { name: '1×1, one part', inputs: planes(1, 1, 1), attrs: { height: 1, width: 1, scale: 1 } },
   { name: '13×7, ten parts, batch 3', inputs: planes(3, 10, 4), attrs: { height: 13, width: 7, scale: 1 } },
   {
@@ -36,10 +28,10 @@ const cases: Case<Attrs>[] = [
 ];
 
 export const rooms: readonly Room[] = [
-  room<Attrs>({
+  room(partMasksOp, {
     name: 'partMasks',
-    build: ({ planes }, attrs) => ({ y: partMasks(planes as Tensor, attrs) }),
-    forward: ({ planes }, { height, width, scale }) => ({ y: forward(planes as Nd, height, width, scale) }),
+    build: ({ planes }, attrs) => ({ y: partMasks(planes, attrs) }),
+    forward: ({ planes }, { height, width, scale }) => ({ y: forward(planes, height, width, scale) }),
     cases,
     refuses: [
       {
@@ -63,7 +55,7 @@ export const rooms: readonly Room[] = [
 ];
 
 export const terms: Readonly<Record<string, Terms>> = {
-  partMasks: {
+  partMasks: termsOf(partMasksOp, {
     layout: { planes: 'N P 12', y: 'N H W' },
     names: {
       count: 'invocations with work; in the naive kernel pixels of the result',
@@ -74,5 +66,5 @@ export const terms: Readonly<Record<string, Terms>> = {
       runs: 'runs of four columns in a row',
       scale: 'how much coarser the grid is than the coordinates of the planes',
     },
-  },
+  }),
 };

@@ -1,31 +1,38 @@
 import earlySource from '../../../shaders/partMasks/early.wgsl';
 import naiveSource from '../../../shaders/partMasks/naive.wgsl';
-import type { Variant } from '../../autograd/op.js';
-import { grid } from '../../autograd/op.js';
+import { grid, type Kernels, type Variant } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
-import { type Attrs, sizes } from './partMasks.js';
+import { type PartMasksCall, sizes } from './partMasks.js';
 
 const naive = shader('partMasks/naive', naiveSource);
-const early = shader('partMasks/early', earlySource);
+const earlyShader = shader('partMasks/early', earlySource);
 
-export const variants: readonly Variant<Attrs>[] = [
-  {
-    name: 'early',
-    launch: (call) => {
-      const { n, parts, height, width, scale } = sizes(call);
-      const runs = Math.ceil(width / 4);
-      const count = n * height * runs;
-      const params = { count, width, height, runs, parts, scale };
-      return { dispatches: [{ shader: early, params, workgroups: grid(count, 64) }] };
-    },
+const early: Variant<PartMasksCall> = {
+  name: 'early',
+  launch: (call) => {
+    const { n, parts, height, width, scale } = sizes(call);
+    const runs = Math.ceil(width / 4);
+    const count = n * height * runs;
+    const params = { count, width, height, runs, parts, scale };
+    return { dispatches: [{ shader: earlyShader, params, workgroups: grid(count, 64) }] };
   },
-  {
-    name: 'naive',
-    launch: (call) => {
-      const { n, parts, height, width, scale } = sizes(call);
-      const count = n * height * width;
-      const params = { count, width, pixels: height * width, parts, scale };
-      return { dispatches: [{ shader: naive, params, workgroups: grid(count, 64) }] };
-    },
+};
+
+const reference: Variant<PartMasksCall> = {
+  name: 'naive',
+  launch: (call) => {
+    const { n, parts, height, width, scale } = sizes(call);
+    const count = n * height * width;
+    const params = { count, width, pixels: height * width, parts, scale };
+    return { dispatches: [{ shader: naive, params, workgroups: grid(count, 64) }] };
   },
-];
+};
+
+export const kernels: Kernels<PartMasksCall> = {
+  variants: [early, reference],
+  reference,
+  choose: () => ({
+    variant: early,
+    reason: 'an invocation takes four pixels, and skips the parts that none of them lies in',
+  }),
+};

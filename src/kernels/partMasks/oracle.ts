@@ -1,4 +1,4 @@
-import { type Nd, nd } from '../oracle.js';
+import { at, type Nd, nd } from '../oracle.js';
 
 /** Bit h of pixel (i, j): a·x + b·y + c ≥ −0.001 there for all four half-planes of part h. */
 export function forward(planes: Nd, height: number, width: number, scale: number): Nd {
@@ -9,8 +9,8 @@ export function forward(planes: Nd, height: number, width: number, scale: number
     const y = scale * (Math.floor(k / width) % height) + (scale - 1) / 2;
     let bits = 0;
     for (let h = 0; h < parts; h++) {
-      const at = (e: number) => planes.data[(image * parts + h) * 12 + e] as number;
-      const inside = [0, 3, 6, 9].every((e) => at(e) * x + at(e + 1) * y + at(e + 2) >= -1e-3);
+      const plane = (e: number) => at(planes, (image * parts + h) * 12 + e);
+      const inside = [0, 3, 6, 9].every((e) => plane(e) * x + plane(e + 1) * y + plane(e + 2) >= -1e-3);
       if (inside) bits += 2 ** h;
     }
     return bits;

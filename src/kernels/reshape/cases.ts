@@ -1,34 +1,26 @@
-import type { Shape, Tensor } from '../../autograd/tensor.js';
+import type { Shape } from '../../autograd/tensor.js';
 import { square } from '../elementwise/elementwise.js';
-import { type Nd, nd } from '../oracle.js';
-import { type Case, room } from '../room.js';
+import { at, nd } from '../oracle.js';
+import { type Room, room } from '../room.js';
 import * as oracle from './oracle.js';
-import { reshape } from './reshape.js';
+import { reshape, reshapeOp } from './reshape.js';
 
-interface Attrs {
-  shape: Shape;
-}
-
-const one = (from: Shape, shape: Shape): Case<Attrs> => ({
+const one = (from: Shape, shape: Shape) => ({
   name: `${from.join('×')} to ${shape.join('×')}`,
   inputs: { x: { shape: from } },
   attrs: { shape },
 });
 
-export const rooms = [
-  room<Attrs>({
+export const rooms: readonly Room[] = [
+  room(reshapeOp, {
     name: 'reshape',
     // reshape(x)²: a view as result would be a plain input
-    build: ({ x }, { shape }) => ({ y: square(reshape(x as Tensor, shape)) }),
-    forward: ({ x }, { shape }) => ({
-      y: oracle.reshape(
-        nd((x as Nd).shape, (i) => ((x as Nd).data[i] as number) ** 2),
-        shape,
-      ),
-    }),
-    backward: ({ x }, _, { y: gy }) => ({
-      x: nd((x as Nd).shape, (i) => 2 * ((x as Nd).data[i] as number) * ((gy as Nd).data[i] as number)),
-    }),
+    build: ({ x }, { shape }) => ({ y: square(reshape(x, shape)) }),
+    forward: ({ x }, { shape }) => {
+      const y = oracle.reshape(x, shape);
+      return { y: nd(shape, (i) => at(y, i) ** 2) };
+    },
+    backward: ({ x }, _, { y: gy }) => ({ x: nd(x.shape, (i) => 2 * at(x, i) * at(gy, i)) }),
     cases: [one([1], [1, 1]), one([2, 1, 3, 5, 3], [2, 3, 5, 3]), one([4, 3, 8], [12, 8]), one([6, 4], [1, 3, 2, 4])],
     refuses: [
       {

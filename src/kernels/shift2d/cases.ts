@@ -1,23 +1,21 @@
-import type { Tensor } from '../../autograd/tensor.js';
-import type { Nd } from '../oracle.js';
-import { type Case, room, type Terms } from '../room.js';
+import { type Room, room, type Terms, termsOf } from '../room.js';
 import { shift, shiftBackward } from './oracle.js';
-import { type ShiftAttrs, shift2d } from './shift2d.js';
+import { shift2d, shift2dOp } from './shift2d.js';
 
-const one = (shape: readonly number[], rows: number, cols: number, outside = 0): Case<ShiftAttrs> => ({
+const one = (shape: readonly number[], rows: number, cols: number, outside = 0) => ({
   name: `${shape.join('×')} by ${rows}, ${cols}, outside ${outside}`,
   inputs: { x: { shape } },
   attrs: { rows, cols, outside },
 });
 
-const plain: ShiftAttrs = { rows: 1, cols: 0, outside: 0 };
+const plain = { rows: 1, cols: 0, outside: 0 };
 
-export const rooms = [
-  room<ShiftAttrs>({
+export const rooms: readonly Room[] = [
+  room(shift2dOp, {
     name: 'shift2d',
-    build: ({ x }, attrs) => ({ y: shift2d(x as Tensor, attrs) }),
-    forward: ({ x }, attrs) => ({ y: shift(x as Nd, attrs) }),
-    backward: (_, attrs, { y }) => ({ x: shiftBackward(attrs, y as Nd) }),
+    build: ({ x }, attrs) => ({ y: shift2d(x, attrs) }),
+    forward: ({ x }, attrs) => ({ y: shift(x, attrs) }),
+    backward: (_, attrs, { y }) => ({ x: shiftBackward(attrs, y) }),
     cases: [
       one([1, 1, 1, 1], 0, 0),
       one([3, 5, 7, 3], 1, -2),
@@ -45,7 +43,7 @@ export const rooms = [
 ];
 
 export const terms: Readonly<Record<string, Terms>> = {
-  shift2d: {
+  shift2d: termsOf(shift2dOp, {
     layout: { x: 'N H W C', y: 'N H W C' },
     names: {
       count: 'elements of the result, or groups of four channels in kernels of vec4',
@@ -56,5 +54,5 @@ export const terms: Readonly<Record<string, Terms>> = {
       cols: 'columns by which the image moves left',
       outside: 'value of what comes from beyond the image',
     },
-  },
+  }),
 };

@@ -1,26 +1,21 @@
 import naiveSource from '../../../shaders/shift2d/naive.wgsl';
 import vec4Source from '../../../shaders/shift2d/vec4.wgsl';
-import { arg, grid, type Variant, vec4Ready } from '../../autograd/op.js';
-import { type ShaderSource, shader } from '../../gpu/shader.js';
-import type { ShiftAttrs } from './shift2d.js';
+import { grid, type Kernels, type Launch, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
+import { type Shader, shader } from '../../gpu/shader.js';
+import type { ShiftCall } from './shift2d.js';
 
-function variant(name: string, source: ShaderSource, step: 1 | 4): Variant<ShiftAttrs> {
-  const kernel = shader(`shift2d/${name}`, source);
-  return {
-    name,
-    rejects: ({ arg: { x, y } }) =>
-      step === 4 && !vec4Ready(x, y) && 'channels, strides and offsets must be multiples of 4',
-    launch: (call) => {
-      const { rows, channels, shape } = arg(call, 'x');
-      const count = (rows * channels) / step;
-      const [height, width] = shape.slice(1) as [number, number];
-      const params = { ...call.attrs, count, height, width, channels };
-      return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
-    },
-  };
+const naive = shader('shift2d/naive', naiveSource);
+const vec4 = shader('shift2d/vec4', vec4Source);
+
+export const kernels: Kernels<ShiftCall> = vec4OrScalar(
+  { name: 'vec4', launch: (call) => (vec4Ready(call.arg.x, call.arg.y) ? launch(vec4, 4, call) : NEEDS_VEC4) },
+  { name: 'naive', launch: (call) => launch(naive, 1, call) },
+);
+
+/** One invocation per `width` channels. */
+function launch(kernel: Shader, width: number, { attrs, arg: { x } }: ShiftCall): Launch {
+  const [, H = 0, W = 0] = x.shape;
+  const count = (x.rows * x.channels) / width;
+  const params = { ...attrs, count, height: H, width: W, channels: x.channels };
+  return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
 }
-
-export const variants: readonly Variant<ShiftAttrs>[] = [
-  variant('vec4', vec4Source, 4),
-  variant('naive', naiveSource, 1),
-];

@@ -1,22 +1,15 @@
-import { applyOne } from '../../autograd/op.js';
-import type { Tensor } from '../../autograd/tensor.js';
 import { mul } from '../elementwise/elementwise.js';
-import type { Nd } from '../oracle.js';
-import { type Case, type Room, room, type Terms } from '../room.js';
+import { channelsOf } from '../oracle.js';
+import { type Room, room, type Terms, termsOf } from '../room.js';
 import * as oracle from './oracle.js';
-import { detach, padChannelsOp, type SliceAttrs, slice } from './slice.js';
+import { detach, detachOp, padChannels, padChannelsOp, slice, sliceOp } from './slice.js';
 
-interface PadAttrs {
-  at: number;
-  channels: number;
-}
-
-const one = (shape: readonly number[], start: number, end: number): Case<SliceAttrs> => ({
+const one = (shape: readonly number[], start: number, end: number) => ({
   name: `channels [${start}, ${end}) of ${shape.join('×')}`,
   inputs: { x: { shape } },
   attrs: { start, end },
 });
-const pad = (shape: readonly number[], at: number, channels: number): Case<PadAttrs> => ({
+const pad = (shape: readonly number[], at: number, channels: number) => ({
   name: `${shape.join('×')} at ${at} of ${channels}`,
   inputs: { x: { shape } },
   attrs: { at, channels },
@@ -28,14 +21,11 @@ const outside = (start: number, end: number) => ({
 });
 
 export const rooms: readonly Room[] = [
-  room<SliceAttrs>({
+  room(sliceOp, {
     name: 'slice',
-    build: ({ x }, { start, end }) => ({ y: slice(x as Tensor, start, end) }),
-    forward: ({ x }, { start, end }) => ({ y: oracle.slice(x as Nd, start, end) }),
-    backward: ({ x }, { start }, { y: gy }) => {
-      const { shape } = x as Nd;
-      return { x: oracle.padChannels(gy as Nd, start, shape[shape.length - 1] as number) };
-    },
+    build: ({ x }, { start, end }) => ({ y: slice(x, start, end) }),
+    forward: ({ x }, { start, end }) => ({ y: oracle.slice(x, start, end) }),
+    backward: ({ x }, { start }, { y: gy }) => ({ x: oracle.padChannels(gy, start, channelsOf(x)) }),
     cases: [
       one([1], 0, 1),
       one([3, 5, 7, 3], 1, 2),
@@ -46,24 +36,21 @@ export const rooms: readonly Room[] = [
     ],
     refuses: [outside(-1, 2), outside(0, 6), outside(3, 3), outside(0.5, 2)],
   }),
-  room<PadAttrs>({
+  room(padChannelsOp, {
     name: 'padChannels',
-    build: ({ x }, attrs) => ({ y: applyOne(padChannelsOp, [x], attrs) }),
-    forward: ({ x }, { at, channels }) => ({ y: oracle.padChannels(x as Nd, at, channels) }),
-    backward: ({ x }, { at }, { y: gy }) => {
-      const { shape } = x as Nd;
-      return { x: oracle.slice(gy as Nd, at, at + (shape[shape.length - 1] as number)) };
-    },
+    build: ({ x }, { at, channels }) => ({ y: padChannels(x, at, channels) }),
+    forward: ({ x }, { at, channels }) => ({ y: oracle.padChannels(x, at, channels) }),
+    backward: ({ x }, { at }, { y: gy }) => ({ x: oracle.slice(gy, at, at + channelsOf(x)) }),
     cases: [pad([3, 5, 7, 3], 2, 7), pad([1, 1, 1, 1], 0, 1), pad([2, 3, 5, 8], 4, 16), pad([1, 17, 1, 4], 4, 8)],
     refuses: [{ inputs: {}, attrs: { at: 0, channels: 1 }, error: /padChannels: x must be a Tensor, got undefined/ }],
     bench: [pad([4, 64, 32, 128], 128, 256)],
   }),
-  room<null>({
+  room(detachOp, {
     name: 'detach',
     // x·detach(x): the gradient flows through the first factor alone
-    build: ({ x }) => ({ y: mul(x as Tensor, detach(x as Tensor)) }),
-    forward: ({ x }) => ({ y: oracle.product(x as Nd, x as Nd) }),
-    backward: ({ x }, _, { y: gy }) => ({ x: oracle.product(x as Nd, gy as Nd) }),
+    build: ({ x }) => ({ y: mul(x, detach(x)) }),
+    forward: ({ x }) => ({ y: oracle.product(x, x) }),
+    backward: ({ x }, _, { y: gy }) => ({ x: oracle.product(x, gy) }),
     // finite differences see both factors
     cases: [
       { name: 'one factor of 3×5×7×3', inputs: { x: { shape: [3, 5, 7, 3] } }, attrs: null, kink: true },
@@ -74,7 +61,7 @@ export const rooms: readonly Room[] = [
 ];
 
 export const terms: Readonly<Record<string, Terms>> = {
-  padChannels: {
+  padChannels: termsOf(padChannelsOp, {
     layout: { x: '… C', y: '… C' },
     names: {
       count: 'elements of the result, or groups of four channels in kernels of vec4',
@@ -82,5 +69,5 @@ export const terms: Readonly<Record<string, Terms>> = {
       at: 'first channel of the result that comes from x',
       x_channels: 'channels of x',
     },
-  },
+  }),
 };

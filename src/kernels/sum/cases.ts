@@ -1,21 +1,23 @@
-import type { Tensor } from '../../autograd/tensor.js';
-import { type Nd, testNormal } from '../oracle.js';
-import { type Case, type Refusal, type Room, room, type Terms } from '../room.js';
+import type { Shape } from '../../autograd/tensor.js';
+import { testNormal } from '../oracle.js';
+import { type OpCase, type OpRefusal, type Room, room, type Terms, termsOf } from '../room.js';
 import * as oracle from './oracle.js';
-import { broadcast, mean, type Over, sum } from './sum.js';
+import { broadcast, broadcastOp, mean, type Over, sum, sumOp } from './sum.js';
 
 interface Attrs {
   over: Over;
 }
 
+type SumCase = OpCase<Attrs, typeof sumOp.args>;
+
 const every: readonly Over[] = ['all', 'rows', 'pixels', 'channels'];
-const shapes = [
+const shapes: readonly Shape[] = [
   [1, 1, 1, 1],
   [3, 5, 7, 3],
   [2, 3, 5, 8],
   [1, 17, 1, 4],
 ];
-const cases: Case<Attrs>[] = [
+const cases: SumCase[] = [
   ...every.flatMap((over) =>
     shapes.map((shape) => ({ name: `${over} of ${shape.join('×')}`, inputs: { x: { shape } }, attrs: { over } })),
   ),
@@ -27,19 +29,19 @@ const cases: Case<Attrs>[] = [
     })),
   ),
 ];
-const long: Case<Attrs> = {
+const long: SumCase = {
   name: 'all of 300,000 elements of mean 3',
   inputs: { x: { shape: [100, 100, 30], fill: (_, random) => 3 + testNormal(random) } },
   attrs: { over: 'all' },
   // differences of 1e-6 drown in the rounding of a sum of 900,000
   kink: true,
 };
-const rowsOf5003: Case<Attrs> = {
+const rowsOf5003: SumCase = {
   name: 'channels of 3×5003',
   inputs: { x: { shape: [3, 5003] } },
   attrs: { over: 'channels' },
 };
-const refuses = (op: string): Refusal<Attrs>[] => [
+const refuses = (op: string): OpRefusal<Attrs, typeof sumOp.args>[] => [
   {
     inputs: { x: { shape: [2, 3] } },
     attrs: { over: 'pixels' },
@@ -47,49 +49,50 @@ const refuses = (op: string): Refusal<Attrs>[] => [
   },
   { inputs: { x: { shape: [2, 3], dtype: 'u32' } }, attrs: { over: 'all' }, error: /sum: x must be f32, got u32/ },
 ];
-const bench: Case<Attrs>[] = [
+const bench: SumCase[] = [
   { name: 'bias of the first layer', inputs: { x: { shape: [4, 128, 64, 64] } }, attrs: { over: 'rows' } },
   { name: 'noise', inputs: { x: { shape: [4, 4, 2, 64] } }, attrs: { over: 'pixels' } },
 ];
 
-interface BroadcastAttrs extends Attrs {
-  shape: readonly number[];
-  factor: number;
-}
+const lossBench: SumCase = {
+  name: 'nearest-neighbour loss',
+  inputs: { x: { shape: [4, 128, 64] } },
+  attrs: { over: 'all' },
+};
 
 export const rooms: readonly Room[] = [
-  room<Attrs>({
+  room(sumOp, {
     name: 'sum',
-    build: ({ x }, { over }) => ({ y: sum(x as Tensor, over) }),
-    forward: ({ x }, { over }) => ({ y: oracle.sum(x as Nd, over) }),
-    backward: ({ x }, { over }, { y: gy }) => ({ x: oracle.broadcast(gy as Nd, (x as Nd).shape, over) }),
+    build: ({ x }, { over }) => ({ y: sum(x, over) }),
+    forward: ({ x }, { over }) => ({ y: oracle.sum(x, over) }),
+    backward: ({ x }, { over }, { y: gy }) => ({ x: oracle.broadcast(gy, x.shape, over) }),
     cases: [...cases, rowsOf5003, long],
     refuses: refuses('sum'),
     bench,
   }),
-  room<Attrs>({
+  room(sumOp, {
     name: 'mean',
-    build: ({ x }, { over }) => ({ y: mean(x as Tensor, over) }),
+    build: ({ x }, { over }) => ({ y: mean(x, over) }),
     forward: ({ x }, { over }) => ({
-      y: oracle.times(oracle.sum(x as Nd, over), 1 / oracle.terms((x as Nd).shape, over)),
+      y: oracle.times(oracle.sum(x, over), 1 / oracle.terms(x.shape, over)),
     }),
     backward: ({ x }, { over }, { y: gy }) => {
-      const { shape } = x as Nd;
-      return { x: oracle.times(oracle.broadcast(gy as Nd, shape, over), 1 / oracle.terms(shape, over)) };
+      const { shape } = x;
+      return { x: oracle.times(oracle.broadcast(gy, shape, over), 1 / oracle.terms(shape, over)) };
     },
     cases,
     refuses: refuses('mean'),
-    bench: [{ name: 'nearest-neighbour loss', inputs: { x: { shape: [4, 128, 64] } }, attrs: { over: 'all' } }],
+    bench: [lossBench],
   }),
-  room<BroadcastAttrs>({
+  room(broadcastOp, {
     name: 'broadcast',
-    build: ({ x }, { shape, over, factor }) => ({ y: broadcast(x as Tensor, shape, over, factor) }),
+    build: ({ x }, { shape, over, factor }) => ({ y: broadcast(x, shape, over, factor) }),
     forward: ({ x }, { shape, over, factor }) => ({
-      y: oracle.times(oracle.broadcast(x as Nd, shape, over), factor),
+      y: oracle.times(oracle.broadcast(x, shape, over), factor),
     }),
-    backward: (_, { over, factor }, { y: gy }) => ({ x: oracle.times(oracle.sum(gy as Nd, over), factor) }),
+    backward: (_, { over, factor }, { y: gy }) => ({ x: oracle.times(oracle.sum(gy, over), factor) }),
     cases: cases.map((c) => {
-      const shape = c.inputs.x?.shape ?? [];
+      const { shape } = c.inputs.x;
       const { over } = c.attrs;
       const reduced = oracle.sum({ shape, data: new Float64Array() }, over).shape;
       return { name: c.name, inputs: { x: { shape: reduced } }, attrs: { over, shape, factor: -0.7 } };
@@ -122,6 +125,6 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  sum: { layout: { x: '… C', y: '…' }, names },
-  broadcast: { layout: { x: '…', y: '… C' }, names },
+  sum: termsOf(sumOp, { layout: { x: '… C', y: '…' }, names }),
+  broadcast: termsOf(broadcastOp, { layout: { x: '…', y: '… C' }, names }),
 };

@@ -1,15 +1,15 @@
-import { type Nd, nd } from '../oracle.js';
+import { add, at, dims4, type Nd, nd } from '../oracle.js';
 
 type Over = 'all' | 'rows' | 'pixels' | 'channels';
 
 /** The element of the sum that each element of an array of this shape enters, and the shape of the sum. */
 function target(shape: readonly number[], over: Over): { reduced: number[]; of: (index: number) => number } {
-  const channels = shape[shape.length - 1] as number;
+  const [channels = 0] = shape.slice(-1);
   if (over === 'all') return { reduced: [1], of: () => 0 };
   if (over === 'rows') return { reduced: [channels], of: (i) => i % channels };
   if (over === 'channels')
     return { reduced: shape.length > 1 ? shape.slice(0, -1) : [1], of: (i) => Math.floor(i / channels) };
-  const [n, h, w, c] = shape as [number, number, number, number];
+  const [n, h, w, c] = dims4({ shape });
   return { reduced: [n, c], of: (i) => Math.floor(i / (h * w * c)) * c + (i % c) };
 }
 
@@ -17,14 +17,14 @@ function target(shape: readonly number[], over: Over): { reduced: number[]; of: 
 export function sum(x: Nd, over: Over): Nd {
   const { reduced, of } = target(x.shape, over);
   const y = nd(reduced);
-  for (const [i, v] of x.data.entries()) y.data[of(i)] = (y.data[of(i)] as number) + v;
+  for (const [i, v] of x.data.entries()) add(y, of(i), v);
   return y;
 }
 
 /** x repeated over the dimensions that the sum of an array of this shape removes. */
 export function broadcast(x: Nd, shape: readonly number[], over: Over): Nd {
   const { of } = target(shape, over);
-  return nd(shape, (i) => x.data[of(i)] as number);
+  return nd(shape, (i) => at(x, of(i)));
 }
 
 /** Number of terms of each sum. */
@@ -34,5 +34,5 @@ export function terms(shape: readonly number[], over: Over): number {
 }
 
 export function times(x: Nd, k: number): Nd {
-  return nd(x.shape, (i) => k * (x.data[i] as number));
+  return nd(x.shape, (i) => k * at(x, i));
 }

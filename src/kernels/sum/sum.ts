@@ -1,5 +1,4 @@
-import { onDemand } from '../../autograd/on-demand.js';
-import { applyOne, arg, type Op } from '../../autograd/op.js';
+import { apply, type CallOf, defineOp, f32, strided } from '../../autograd/op.js';
 import {
   channelsOf,
   expectShape,
@@ -14,7 +13,6 @@ import {
   type TensorType,
 } from '../../autograd/tensor.js';
 import { checked, type Kind, NUMBER, oneOf } from '../../gpu/arguments.js';
-import { ShapeError } from '../../gpu/errors.js';
 
 /** What a sum runs over: everything, all but the last dimension, height and width, or the last dimension. */
 export type Over = 'all' | 'rows' | 'pixels' | 'channels';
@@ -27,7 +25,7 @@ export interface SumAttrs {
 }
 
 /** A tensor seen as outer × mid × inner, of which a sum removes mid. */
-interface View {
+export interface View {
   readonly outer: number;
   readonly mid: number;
   readonly inner: number;
@@ -48,82 +46,78 @@ export function viewOf(op: string, x: TensorType, over: Over): View {
   return { outer: n, mid: h * w, inner: c, reduced: [n, c] };
 }
 
+const args = { x: strided };
+const results = { y: f32 };
+
+export type SumCall = CallOf<SumAttrs, typeof args, typeof results>;
+
 /** y = factor · the sum of x over some dimensions. */
-export const sumOp: Op<SumAttrs> = {
+export const sumOp = defineOp({
   name: 'sum',
-  args: ['x'],
-  results: ['y'],
-  strided: ['x'],
-  infer: ([x], { over }) => {
-    const { dtype } = x as TensorType;
-    if (dtype !== 'f32') throw new ShapeError('sum', `x must be f32, got ${dtype}`);
-    return [{ shape: viewOf('sum', x as TensorType, over).reduced, dtype }];
-  },
+  args,
+  results,
+  infer: ({ x }, { over }: SumAttrs) => ({ y: { shape: viewOf('sum', x, over).reduced, dtype: 'f32' } }),
   // every x[o, m, k] enters y[o, k] once  ⇒  gx[o, m, k] = factor · gy[o, k]
-  gradient: (node, [gy]) => {
-    const { over, factor } = node.attrs as SumAttrs;
-    return [gy && broadcast(gy, (node.inputs[0] as Tensor).shape, over, factor)];
-  },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).sumVariants),
-  cost: (call) => {
-    const x = arg(call, 'x');
-    const y = arg(call, 'y');
-    return { flops: x.rows * x.channels, bytes: 4 * (x.rows * x.channels + y.rows * y.channels) };
-  },
-};
+  gradient: ({ x }, { y: gy }, { attrs: { over, factor } }) => ({ x: broadcast(gy, x.shape, over, factor) }),
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { x, y } }) => ({
+    flops: x.rows * x.channels,
+    bytes: 4 * (x.rows * x.channels + y.rows * y.channels),
+  }),
+});
 
 export interface BroadcastAttrs extends SumAttrs {
   shape: Shape;
 }
 
+const broadcastArgs = { x: f32 };
+const broadcastResults = { y: strided };
+
+export type BroadcastCall = CallOf<BroadcastAttrs, typeof broadcastArgs, typeof broadcastResults>;
+
 /** y = factor · x repeated over the dimensions that a sum would remove; the adjoint of `sumOp`. */
-export const broadcastOp: Op<BroadcastAttrs> = {
+export const broadcastOp = defineOp({
   name: 'broadcast',
-  args: ['x'],
-  results: ['y'],
-  strided: ['y'],
-  infer: ([x], { over, shape }) => {
-    const type: TensorType = { shape, dtype: 'f32' };
-    const { reduced } = viewOf('broadcast', type, over);
-    expectShape('broadcast', 'x', x as TensorType, reduced, `the sum of ${formatShape(shape)} over ${over}`);
-    return [type];
+  args: broadcastArgs,
+  results: broadcastResults,
+  infer: ({ x }, { over, shape }: BroadcastAttrs) => {
+    const y: TensorType = { shape, dtype: 'f32' };
+    const { reduced } = viewOf('broadcast', y, over);
+    expectShape('broadcast', 'x', x, reduced, `the sum of ${formatShape(shape)} over ${over}`);
+    return { y };
   },
   // x[o, k] enters every y[o, m, k]  ⇒  gx[o, k] = factor · Σ_m gy[o, m, k]
-  gradient: (node, [gy]) => {
-    const { over, factor } = node.attrs as BroadcastAttrs;
-    return [gy && applyOne(sumOp, [gy], { over, factor })];
-  },
-  variants: /* @__PURE__ */ onDemand(async () => (await import('./kernels.js')).broadcastVariants),
-  cost: (call) => {
-    const x = arg(call, 'x');
-    const y = arg(call, 'y');
-    return { flops: y.rows * y.channels, bytes: 4 * (x.rows * x.channels + y.rows * y.channels) };
-  },
-};
+  gradient: (_, { y: gy }, { attrs: { over, factor } }) => ({ x: apply(sumOp, { x: gy }, { over, factor }).y }),
+  kernels: () => import('./broadcastKernels.js'),
+  cost: ({ arg: { x, y } }) => ({
+    flops: y.rows * y.channels,
+    bytes: 4 * (x.rows * x.channels + y.rows * y.channels),
+  }),
+});
 
 /**
  * Sum of x: over everything (`'all'` → [1]), over all rows (`'rows'`: [..., C] → [C]), over height and width (`'pixels'`:
  * [N, H, W, C] → [N, C]) or over the last dimension (`'channels'`: [..., C] → [...], of rank 1 → [1]). `ShapeError` when
  * `'pixels'` is asked of a tensor that is not [N, H, W, C].
  */
-export function sum(...args: [x: Tensor, over?: Over]): Tensor {
-  const [x, over = 'all'] = checked('sum', { x: TENSOR, 'over?': OVER }, args);
-  return applyOne(sumOp, [x], { over, factor: 1 });
+export function sum(...given: [x: Tensor, over?: Over]): Tensor {
+  const [x, over = 'all'] = checked('sum', { x: TENSOR, 'over?': OVER }, given);
+  return apply(sumOp, { x }, { over, factor: 1 }).y;
 }
 
 /** Arithmetic mean of x, over the same choices as `sum`. */
-export function mean(...args: [x: Tensor, over?: Over]): Tensor {
-  const [x, over = 'all'] = checked('mean', { x: TENSOR, 'over?': OVER }, args);
+export function mean(...given: [x: Tensor, over?: Over]): Tensor {
+  const [x, over = 'all'] = checked('mean', { x: TENSOR, 'over?': OVER }, given);
   const { mid } = viewOf('mean', x, over);
-  return applyOne(sumOp, [x], { over, factor: 1 / mid }, 'mean');
+  return apply(sumOp, { x }, { over, factor: 1 / mid }, 'mean').y;
 }
 
 /**
  * x repeated to `shape` over the dimensions that `sum(…, over)` would remove, times `factor`. `ShapeError` unless x has the
  * shape of that sum.
  */
-export function broadcast(...args: [x: Tensor, shape: Shape, over?: Over, factor?: number]): Tensor {
+export function broadcast(...given: [x: Tensor, shape: Shape, over?: Over, factor?: number]): Tensor {
   const kinds = { x: TENSOR, shape: SHAPE, 'over?': OVER, 'factor?': NUMBER };
-  const [x, shape, over = 'all', factor = 1] = checked('broadcast', kinds, args);
-  return applyOne(broadcastOp, [x], { over, shape, factor });
+  const [x, shape, over = 'all', factor = 1] = checked('broadcast', kinds, given);
+  return apply(broadcastOp, { x }, { over, shape, factor }).y;
 }

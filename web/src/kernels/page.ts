@@ -1,4 +1,4 @@
-import { timingText } from '../../../src/bench/clock.js';
+import { timingText } from '../../../src/gpu/clock.js';
 import type { Mount } from '../app.js';
 import { h, replace } from '../dom.js';
 import { WorkerFailure } from '../rpc.js';

@@ -1,4 +1,3 @@
-import type { Timing } from '../../../src/bench/clock.js';
 import type { ComposedComparison } from '../../../src/bench/composed.js';
 import type { Contract } from '../../../src/bench/contract.js';
 import type { BenchAdapter, BenchRow } from '../../../src/bench/document.js';
@@ -6,6 +5,7 @@ import type { Peaks } from '../../../src/bench/peaks.js';
 import type { CheckResult } from '../../../src/bench/user-check.js';
 import type { KernelOptions } from '../../../src/bench/user-kernel.js';
 import type { TimedCase, TimeResult } from '../../../src/bench/user-time.js';
+import type { Timing } from '../../../src/gpu/clock.js';
 
 /** What there is to time and to write kernels for. */
 export interface Catalogue {

@@ -1,12 +1,12 @@
-import { clockOf } from '../../../src/bench/clock.js';
 import { contractOf, exampleSources } from '../../../src/bench/contract.js';
 import { describe } from '../../../src/bench/document.js';
-import { knownOps, reference } from '../../../src/bench/ops.js';
+import { knownOps, loadRooms, reference, variantsOf } from '../../../src/bench/ops.js';
 import { Suite, selected } from '../../../src/bench/suite.js';
 import { caseName, checkKernel } from '../../../src/bench/user-check.js';
 import { userKernel } from '../../../src/bench/user-kernel.js';
 import { benchCases, timeKernel } from '../../../src/bench/user-time.js';
 import { open } from '../../../src/browser.js';
+import { clockOf } from '../../../src/gpu/clock.js';
 import type { Engine } from '../../../src/gpu/engine.js';
 import { rooms } from '../../../src/kernels/rooms.js';
 import { serve } from '../rpc.js';
@@ -19,7 +19,7 @@ let opened: Promise<Engine> | undefined;
 
 /** The engine with the choices of its rule: what was tuned in this browser is not part of a benchmark. */
 function engine(): Promise<Engine> {
-  opened ??= open({ tuning: false, label: 'kernels' });
+  opened ??= loadRooms(rooms).then(() => open({ tuning: false, label: 'kernels' }));
   return opened;
 }
 
@@ -29,16 +29,16 @@ async function catalogue(): Promise<Catalogue> {
   const ops = [...knownOps(rooms).values()].map((known) => ({
     name: known.op.name,
     room: (known.uses.find((u) => u.room.name === known.op.name) ?? known.uses[0])?.room.name ?? '',
-    variants: known.op.variants.map((v) => v.name),
+    variants: variantsOf(known.op, gpu).map((v) => v.name),
     reference: reference(known.op).name,
     layers: benchCases({ known }).map(caseName),
   }));
-  const names = [...new Set(selected(rooms).map((s) => s.room.name))];
+  const names = [...new Set(selected(rooms, '', undefined, gpu).map((s) => s.room.name))];
   return {
     adapter: describe(gpu),
     timing: { source, stepMs },
     rooms: names.map((name) => {
-      const own = selected(rooms, '', [name]);
+      const own = selected(rooms, '', [name], gpu);
       return { name, cases: own.length, kernels: own.reduce((n, s) => n + s.kernels.length, 0) };
     }),
     ops: ops.sort((a, b) => (a.name < b.name ? -1 : 1)),

@@ -1,39 +1,39 @@
 import type { Engine } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { TEXELS, type TextureUpload } from '../gpu/shader.js';
-import type { BufferSpec } from './kernel-call.js';
+import { present } from '../present.js';
 
-/** A byte range that a dispatch reads from a texture. */
-export interface TextureRead {
-  readonly buffer: BufferSpec;
+/** A byte range of a buffer `B` that a dispatch reads from a texture. */
+export interface TextureRead<B> {
+  readonly buffer: B;
   readonly offset: number;
   readonly bytes: number;
 }
 
 /** What a dispatch reads from textures, and the storage that it writes. */
-export interface TextureUser {
-  readonly reads: readonly TextureRead[];
-  readonly writes: readonly BufferSpec[];
+export interface TextureUser<B> {
+  readonly reads: readonly TextureRead<B>[];
+  readonly writes: readonly B[];
 }
 
 /** A read, and the texture it is from. */
-export interface TextureUse {
-  readonly read: TextureRead;
+export interface TextureUse<B> {
+  readonly read: TextureRead<B>;
   readonly texture: number;
   /** The dispatch before which it is copied there; none where it is there from an earlier read. */
   readonly copied: number | undefined;
 }
 
-export interface TexturePlan {
+export interface TexturePlan<B> {
   /** Rows of each texture. */
   readonly rows: readonly number[];
   /** By dispatch and read. */
-  readonly uses: readonly (readonly TextureUse[])[];
+  readonly uses: readonly (readonly TextureUse<B>[])[];
 }
 
 const ROW_BYTES = 16 * TEXELS;
 
-const rowsOf = ({ bytes }: TextureRead) => Math.ceil(bytes / ROW_BYTES);
+const rowsOf = ({ bytes }: { readonly bytes: number }) => Math.ceil(bytes / ROW_BYTES);
 
 /**
  * Shares few textures among the reads of dispatches that run in order. There are as many as one dispatch reads, each as large as
@@ -41,7 +41,7 @@ const rowsOf = ({ bytes }: TextureRead) => Math.ceil(bytes / ROW_BYTES);
  * not brought there again as long as nothing has written its storage. As copies part the dispatches into passes, one is made
  * together with earlier ones where its source and its texture are ready by then.
  */
-export function planTextures(users: readonly TextureUser[]): TexturePlan {
+export function planTextures<B>(users: readonly TextureUser<B>[]): TexturePlan<B> {
   const rows: number[] = [];
   for (const { reads } of users)
     for (const [i, n] of reads
@@ -57,21 +57,21 @@ export function planTextures(users: readonly TextureUser[]): TexturePlan {
 }
 
 /** Copies and the breaks between passes that they make. */
-function costOf({ uses }: TexturePlan): number {
+function costOf<B>({ uses }: TexturePlan<B>): number {
   const copies = uses.flat().flatMap(({ copied }) => (copied === undefined ? [] : [copied]));
   return copies.length + new Set(copies).size;
 }
 
-function share(users: readonly TextureUser[], rows: readonly number[]): TexturePlan {
+function share<B>(users: readonly TextureUser<B>[], rows: readonly number[]): TexturePlan<B> {
   const keys = keysOf(users);
   const wanted = new Map<string, number[]>();
   for (const [at, list] of keys.entries()) for (const key of list) wanted.set(key, [...(wanted.get(key) ?? []), at]);
   const held: (string | undefined)[] = rows.map(() => undefined);
   const lastRead = rows.map(() => -1);
-  const lastWrite = new Map<BufferSpec, number>();
+  const lastWrite = new Map<B, number>();
   const breaks: number[] = [];
-  const uses = users.map(({ reads, writes }, at): TextureUse[] => {
-    const here = keys[at] as readonly string[];
+  const uses = users.map(({ reads, writes }, at): TextureUse<B>[] => {
+    const here = present(keys[at]);
     /** When what a texture holds is read next. */
     const next = (texture: number) => {
       const times = wanted.get(held[texture] ?? '') ?? [];
@@ -81,14 +81,14 @@ function share(users: readonly TextureUser[], rows: readonly number[]): TextureP
     const costs = (textures: readonly number[]) => {
       const over = textures.filter((texture, i) => held[texture] !== here[i]);
       const spoilt = over.reduce((sum, texture) => sum + 1 / (next(texture) - at), 0);
-      return [over.length, spoilt, Math.max(-1, ...over.map((texture) => lastRead[texture] as number))];
+      return [over.length, spoilt, Math.max(-1, ...over.map((texture) => present(lastRead[texture])))];
     };
     const [best] = choices(reads.map(rowsOf), rows)
       .map((textures) => ({ textures, costs: costs(textures) }))
       .sort((a, b) => compare(a.costs, b.costs));
     const found = (best?.textures ?? []).map((texture, i) => {
-      const read = reads[i] as TextureRead;
-      const ready = 1 + Math.max(lastRead[texture] as number, lastWrite.get(read.buffer) ?? -1);
+      const read = present(reads[i]);
+      const ready = 1 + Math.max(present(lastRead[texture]), lastWrite.get(read.buffer) ?? -1);
       return { read, texture, fresh: held[texture] !== here[i], ready };
     });
     const fresh = found.filter((f) => f.fresh);
@@ -112,14 +112,14 @@ function share(users: readonly TextureUser[], rows: readonly number[]): TextureP
 /** Order of lists of numbers by their first difference. */
 function compare(a: readonly number[], b: readonly number[]): number {
   const at = a.findIndex((x, i) => x !== b[i]);
-  return at < 0 ? 0 : (a[at] as number) - (b[at] as number);
+  return at < 0 ? 0 : present(a[at]) - present(b[at]);
 }
 
 /** A name for what each read sees: its range, and how often its storage was written before. */
-function keysOf(users: readonly TextureUser[]): string[][] {
-  const ids = new Map<BufferSpec, number>();
-  const written = new Map<BufferSpec, number>();
-  const idOf = (buffer: BufferSpec) => {
+function keysOf<B>(users: readonly TextureUser<B>[]): string[][] {
+  const ids = new Map<B, number>();
+  const written = new Map<B, number>();
+  const idOf = (buffer: B) => {
     const id = ids.get(buffer) ?? ids.size;
     ids.set(buffer, id);
     return id;

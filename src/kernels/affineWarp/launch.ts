@@ -1,0 +1,21 @@
+import { type Arg, grid, type Launch } from '../../autograd/kernel.js';
+import type { Shader } from '../../gpu/shader.js';
+
+/** What a kernel of the op or of its gradient is given. */
+interface Warp {
+  /** The images [N, H, W, C] that are not warped. */
+  readonly images: Arg;
+  readonly affine: Arg;
+  readonly scale: number;
+  /** What the kernel writes. */
+  readonly result: Arg;
+}
+
+/** One invocation per `width` channels of the result. */
+export function launchWarp(shader: Shader, width: 1 | 4, { images, affine, scale, result }: Warp): Launch {
+  const [, H = 0, W = 0] = images.shape;
+  const [, parts = 0] = affine.shape;
+  const count = (result.rows * result.channels) / width;
+  const params = { count, channels: result.channels, parts, height: H, width: W, scale };
+  return { dispatches: [{ shader, params, workgroups: grid(count, 64) }] };
+}

@@ -1,0 +1,17 @@
+import type { Kernels } from '../autograd/kernel.js';
+import type { InstanceNormGradientCall } from '../kernels/instanceNorm/gradient.js';
+import { chunked, kernels as forGpus, small } from '../kernels/instanceNorm/gradientKernels.js';
+import { firstOf } from './offers.js';
+
+/** Without trees, at whose barriers a CPU waits long. */
+export const kernels: Kernels<InstanceNormGradientCall> = firstOf(
+  forGpus,
+  [
+    { variant: small, reason: 'channels of few pixels: an invocation takes four of them' },
+    { variant: chunked, reason: 'invocations share the long lanes of an image' },
+  ],
+  {
+    variant: forGpus.reference,
+    reason: 'channels, strides or offsets are not multiples of 4, or groups have fewer than 16 elements',
+  },
+);

@@ -1,0 +1,47 @@
+import subgroupSource from '../../shaders/software/nearestNeighbourDistance.wgsl';
+import { grid, type Kernels, NEEDS_VEC4, type Variant, vec4Ready } from '../autograd/kernel.js';
+import { shader } from '../gpu/shader.js';
+import { reference, registers, tile } from '../kernels/nearestNeighbourDistance/kernels.js';
+import { type NearestNeighbourCall, name } from '../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
+import { ranges } from '../kernels/nearestNeighbourDistance/ranges.js';
+import { firstOf } from './offers.js';
+import { rejectsSubgroups } from './subgroup.js';
+
+const subgroupShader = shader(`${name}/subgroup`, subgroupSource);
+
+const subgroup: Variant<NearestNeighbourCall> = {
+  name: 'subgroup',
+  launch: ({ arg: { generated, reference }, attrs: { window }, device }) => {
+    const refusal = rejectsSubgroups(device);
+    if (refusal) return refusal;
+    const lanes = device.subgroupSize;
+    if (window > Math.min(5, lanes)) return 'the window must be at most 5 and fit a subgroup';
+    if (!vec4Ready(generated, reference)) return NEEDS_VEC4;
+    const [images = 0, height = 0, width = 0, channels = 0] = generated.shape;
+    const strips = Math.ceil(width / (lanes - window + 1));
+    const params = { strips, height, width, channels };
+    return {
+      dispatches: ranges(images * height * strips, lanes).map(({ start, end }) => ({
+        shader: subgroupShader,
+        constants: { WINDOW: window, LANES: lanes },
+        params: { ...params, start, end },
+        workgroups: grid(end - start, 1),
+      })),
+    };
+  },
+};
+
+/** Without tiles, at whose barriers a CPU waits long. */
+export const kernels: Kernels<NearestNeighbourCall> = firstOf(
+  { variants: [tile, subgroup, registers, reference], reference },
+  [
+    {
+      variant: subgroup,
+      reason: 'the lanes of a subgroup share what they read of the window',
+      // The smallest window's halo takes half of 4 lanes.
+      suits: ({ device }) => device.subgroupSize >= 8,
+    },
+    { variant: registers, reason: 'the window is too wide for a subgroup, or there are none of 8 lanes' },
+  ],
+  { variant: reference, reason: NEEDS_VEC4 },
+);

@@ -1,0 +1,32 @@
+import type { KernelChoice, Kernels, Variant } from '../autograd/kernel.js';
+
+/** A variant that may be chosen on a CPU, and why. */
+export interface Offer<C> extends KernelChoice<C> {
+  /** Whether the variant is worth taking for a call that it can run; always, when absent. */
+  suits?(call: C): boolean;
+}
+
+/**
+ * Kernels whose rule chooses the first of `offers` that suits a call and can run it, else `last`, which runs every call. All offers
+ * that suit a call and can run it are candidates, and so is `last` unless it is the reference.
+ */
+export function firstOf<C>(
+  { variants, reference }: Pick<Kernels<C>, 'variants' | 'reference'>,
+  offers: readonly Offer<C>[],
+  last: KernelChoice<C>,
+): Kernels<C> {
+  const takes = (call: C, { variant, suits }: Offer<C>) =>
+    (suits?.(call) ?? true) && typeof variant.launch(call) !== 'string';
+  return {
+    variants,
+    reference,
+    choose: (call) => {
+      const { variant, reason } = offers.find((offer) => takes(call, offer)) ?? last;
+      return { variant, reason };
+    },
+    candidates: (call) =>
+      [...offers, last]
+        .filter((offer) => offer.variant !== reference && takes(call, offer))
+        .map((offer): Variant<C> => offer.variant),
+  };
+}
