@@ -27,9 +27,10 @@ export {
 } from './autograd/op.js';
 export { ParameterStorage } from './autograd/storage.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
-export { type CompileOptions, compile, plannedCalls } from './compiler/compile.js';
+export { compile, plannedCalls } from './compiler/compile.js';
 export type { KernelCall, LaunchedCall } from './compiler/kernel-call.js';
 export type { MemoryReport } from './compiler/memory.js';
+export type { CompileOptions } from './compiler/options.js';
 export type { Plan, ProfileRow } from './compiler/plan.js';
 export type { TunedClass, TuneOptions, TuneProgress, TuneResult } from './compiler/tune.js';
 export { tune } from './compiler/tune-on-demand.js';

@@ -1,8 +1,8 @@
 import type { Tensor } from '../src/autograd/tensor.js';
 import { choose } from '../src/compiler/choose.js';
-import { targetOf } from '../src/compiler/compile.js';
 import { isLaunched, type LaunchedCall } from '../src/compiler/kernel-call.js';
 import { lower } from '../src/compiler/lower.js';
+import { targetOf } from '../src/compiler/options.js';
 import { place } from '../src/compiler/place.js';
 import type { Engine } from '../src/gpu/engine.js';
 

@@ -14,9 +14,9 @@ import {
   prepare,
   runFilled,
 } from '../src/bench/check-case.js';
-import type { CompileOptions } from '../src/compiler/compile.js';
 import { kernelsOf, loadKernels } from '../src/compiler/load.js';
 import { nodesOf } from '../src/compiler/lower.js';
+import type { CompileOptions } from '../src/compiler/options.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import type { Case, Refusal, Room } from '../src/kernels/room.js';

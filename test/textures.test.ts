@@ -7,8 +7,9 @@ import { compile } from '../src/compiler/compile.js';
 import type { BufferSpec } from '../src/compiler/kernel-call.js';
 import { kernelsOf } from '../src/compiler/load.js';
 import { TEXELS } from '../src/gpu/shader.js';
+import type { TextureRead, TextureUser } from '../src/gpu/texture-reads.js';
 import { conv2d, conv2dOp } from '../src/kernels/conv2d/conv2d.js';
-import { planTextures, type TextureRead, type TextureUser } from '../src/software/textures.js';
+import { planTextures } from '../src/software/textures.js';
 import { sharedEngine } from './gpu.js';
 
 const ROW = 16 * TEXELS;

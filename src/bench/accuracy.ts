@@ -1,8 +1,9 @@
 import { refusalOf } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
-import { type CompileOptions, compile, plannedCalls } from '../compiler/compile.js';
+import { compile, plannedCalls } from '../compiler/compile.js';
 import { nodesOf } from '../compiler/lower.js';
+import type { CompileOptions } from '../compiler/options.js';
 import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Nd } from '../kernels/oracle.js';

@@ -1,8 +1,8 @@
 import { vectorJacobian } from '../autograd/gradients.js';
 import { input } from '../autograd/leaves.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
-import type { CompileOptions } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
+import type { CompileOptions } from '../compiler/options.js';
 import type { Plan } from '../compiler/plan.js';
 import {
   compileWithRedzones,

@@ -1,8 +1,6 @@
-import type { Call, Variant } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
-import { Node, TENSOR, TENSORS, type Tensor } from '../autograd/tensor.js';
-import { anyOf, BOOLEAN, checked, FUNCTION, type Kinds, listOf, oneOf, recordOf } from '../gpu/arguments.js';
-import { ENGINE, type Engine } from '../gpu/engine.js';
+import { checked } from '../gpu/arguments.js';
+import type { Engine } from '../gpu/engine.js';
 import { copyOp } from '../kernels/copy/copy.js';
 import { allocate } from './allocate.js';
 import { choose } from './choose.js';
@@ -10,46 +8,17 @@ import { isLaunched, type KernelCall, type LaunchedCall, type PlacedCall, type T
 import { checkLimits, checkMemory } from './limits.js';
 import { loadKernels } from './load.js';
 import { lower, type Wanted } from './lower.js';
+import { type CompileArgs, type CompileOptions, compileKinds, targetOf } from './options.js';
 import { place } from './place.js';
 import { makePlan, type Plan } from './plan.js';
 import type { Stage } from './plan-text.js';
-
-export interface CompileOptions {
-  /** Parameter updates to run besides computing the outputs (`adam.minimize(loss)`). */
-  update?: readonly Node[];
-  /** Intermediates that `plan.read` can read besides the outputs, as the last run left them; `'all'` keeps every one. */
-  retain?: 'all' | readonly Tensor[];
-  /** Chooses a kernel by name, or gives one that the op does not list. Where it returns nothing, `engine.tuning` or the op's rule does. */
-  variant?: (op: string, call: Call) => string | Variant | undefined;
-  /** Whether arguments that kernels read many times are copied to rows that begin at whole vec4s. Default: true, unless `variant` is set. */
-  align?: boolean;
-  /**
-   * Whether kernels do the elementwise work that follows them. Default: true, unless every intermediate is retained. `'everywhere'`
-   * does so also where compiling the kernel takes longer than this adapter would save.
-   */
-  fuse?: boolean | 'everywhere';
-}
-
-type CompileArgs = [engine: Engine, outputs: Readonly<Record<string, Tensor>>, options?: CompileOptions];
-
-const takes = (): Kinds => ({
-  engine: ENGINE,
-  outputs: recordOf(TENSOR),
-  'options?': {
-    'update?': listOf(['an update, as of adam.minimize', (v) => v instanceof Node && v.op.kind === 'update']),
-    'retain?': anyOf(oneOf('all'), TENSORS),
-    'variant?': FUNCTION,
-    'align?': BOOLEAN,
-    'fuse?': oneOf(true, false, 'everywhere'),
-  },
-});
 
 /**
  * Plans a graph for an engine, once: which kernels run, where every value lies, pipelines and bind groups. The plan is then
  * replayed. Rejects with a typed error (`LimitError`, `OutOfMemoryError`, `ShaderError`) that names the op.
  */
 export async function compile(...args: CompileArgs): Promise<Plan> {
-  const [engine, outputs, options = {}] = checked('compile', takes(), args);
+  const [engine, outputs, options = {}] = checked('compile', compileKinds(), args);
   return compileFor(targetOf(engine, options), engine, { ...options, outputs }, options.fuse);
 }
 
@@ -66,7 +35,7 @@ export async function compileFor(
 
 /** The launches that `compile` would plan, in order; nothing is allocated. For `tune`. */
 export async function plannedCalls(...args: CompileArgs): Promise<readonly LaunchedCall[]> {
-  const [engine, outputs, options = {}] = checked('plannedCalls', takes(), args);
+  const [engine, outputs, options = {}] = checked('plannedCalls', compileKinds(), args);
   const { calls } = await runPasses(targetOf(engine, options), { ...options, outputs }, options.fuse);
   return calls.filter(isLaunched);
 }
@@ -101,11 +70,4 @@ export async function runPasses(
   checkLimits(extended, target.device.limits);
   // Values whose lifetimes do not overlap take turns in buffers. What remains, binding them, is done by `makePlan`.
   return { calls: after('allocate', allocate(extended, target)), stages };
-}
-
-/** What the passes need to know of an engine. */
-export function targetOf(engine: Engine, { variant, align = !variant, fuse }: CompileOptions = {}): Target {
-  const { device, software, subgroupSize, tuning } = engine;
-  const traits = { limits: device.limits, features: device.features as ReadonlySet<string>, software, subgroupSize };
-  return { device: traits, slowCompiler: software && fuse !== 'everywhere', alignRows: align, variant, tuning };
 }

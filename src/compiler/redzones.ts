@@ -1,9 +1,10 @@
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
 import type { Engine } from '../gpu/engine.js';
 import { present } from '../present.js';
-import { type CompileOptions, compileFor, runPasses, targetOf } from './compile.js';
+import { compileFor, runPasses } from './compile.js';
 import { type BufferSpec, extentOf, isLaunched, isPooled, type LaunchedCall, type PlacedCall } from './kernel-call.js';
 import type { Wanted } from './lower.js';
+import { type CompileOptions, targetOf } from './options.js';
 import type { Plan } from './plan.js';
 
 /** Bit pattern that redzones are filled with: a NaN, so that a kernel that reads one shows. */

@@ -1,35 +1,8 @@
 import type { Engine } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { TEXELS, type TextureUpload } from '../gpu/shader.js';
+import type { TexturePlan, TextureUse, TextureUser } from '../gpu/texture-reads.js';
 import { present } from '../present.js';
-
-/** A byte range of a buffer `B` that a dispatch reads from a texture. */
-export interface TextureRead<B> {
-  readonly buffer: B;
-  readonly offset: number;
-  readonly bytes: number;
-}
-
-/** What a dispatch reads from textures, and the storage that it writes. */
-export interface TextureUser<B> {
-  readonly reads: readonly TextureRead<B>[];
-  readonly writes: readonly B[];
-}
-
-/** A read, and the texture it is from. */
-export interface TextureUse<B> {
-  readonly read: TextureRead<B>;
-  readonly texture: number;
-  /** The dispatch before which it is copied there; none where it is there from an earlier read. */
-  readonly copied: number | undefined;
-}
-
-export interface TexturePlan<B> {
-  /** Rows of each texture. */
-  readonly rows: readonly number[];
-  /** By dispatch and read. */
-  readonly uses: readonly (readonly TextureUse<B>[])[];
-}
 
 const ROW_BYTES = 16 * TEXELS;
 
