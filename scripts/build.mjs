@@ -1,8 +1,8 @@
 // Bundles the entries to dist/; with --types, writes their declarations too.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { rooms, wgsl } from './plugins.mjs';
@@ -40,13 +40,20 @@ await build({
 });
 if (process.argv.includes('--types')) {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  const args = [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(fresh, 'types')];
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  const args = [tsc, '-b', 'tsconfig.node.json', 'tsconfig.page.json'];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(1);
+  for (const part of ['core', 'node', 'page']) copyDeclarations(join(root, 'build', 'types', part, 'src'));
 }
 chmodSync(fresh, 0o755);
 chmodSync(join(fresh, 'cli.js'), 0o755);
 replace(dist, fresh);
+
+/** Copies the declarations that one project of TypeScript wrote, except those of sources that were removed since. */
+function copyDeclarations(folder) {
+  const source = (path) => join(root, 'src', relative(folder, path).replace(/\.d\.ts$/, '.ts'));
+  cpSync(folder, join(fresh, 'types', 'src'), { recursive: true, filter: (path) => existsSync(source(path)) });
+}
 
 /** Puts one folder in the place of another, which may be absent, or put there by a second build in between. */
 function replace(folder, by) {

@@ -38,6 +38,7 @@ export { type Counters, Engine, type EngineOptions } from './gpu/engine.js';
 export * from './gpu/errors.js';
 export { readShader, type Shader, type ShaderSource, shader } from './gpu/shader.js';
 export { type AdapterIdentity, type Choice, type StoredTuning, Tuning, type TuningFile } from './gpu/tuner.js';
+export type * from './gpu/webgpu-types.js';
 export { Adam, type AdamOptions } from './kernels/adam/adam.js';
 export { affineWarp } from './kernels/affineWarp/affineWarp.js';
 export { bceWithLogits } from './kernels/bceWithLogits/bceWithLogits.js';

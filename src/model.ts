@@ -5,6 +5,7 @@ export { drawnSource } from './data/files-source.js';
 export { fromTensor, type Image, resize, toTensor } from './data/image.js';
 export { drawSynthetic, type SynthOptions, type SynthPicture } from './data/synth.js';
 export { type SynthDatasetOptions, synthDataset } from './data/synth-dataset.js';
+export type * from './gpu/webgpu-types.js';
 export {
   type Checkpoint,
   type CheckpointInfo,

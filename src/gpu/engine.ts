@@ -160,7 +160,7 @@ export class Engine {
   /**
    * Creates a buffer. A size over a limit throws `LimitError` at once. A refused allocation is reported as in `scoped`.
    */
-  buffer(label: string, bytes: number, usage: GPUBufferUsageFlags, outcomes?: Outcomes): GPUBuffer {
+  buffer(label: string, bytes: number, usage: number, outcomes?: Outcomes): GPUBuffer {
     this.check();
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
     const limits = this.device.limits;
@@ -182,7 +182,12 @@ export class Engine {
   }
 
   /** Writes host data into a buffer before later submissions run. Errors are reported as in `scoped`. */
-  write(buffer: GPUBuffer, offset: number, data: BufferSource, outcomes?: Outcomes): void {
+  write(
+    buffer: GPUBuffer,
+    offset: number,
+    data: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
+    outcomes?: Outcomes,
+  ): void {
     this.scoped(`write ${buffer.label}`, (device) => device.queue.writeBuffer(buffer, offset, data), outcomes);
   }
 
