@@ -11,7 +11,7 @@ export {
   type Variant,
   vec4Ready,
 } from './autograd/kernel.js';
-export { constant, type Initializer, input, ParameterSet } from './autograd/leaves.js';
+export { constant, input } from './autograd/leaves.js';
 export {
   aligned,
   any as anyType,
@@ -25,7 +25,7 @@ export {
   u32,
   type ValueSpec,
 } from './autograd/op.js';
-export { ParameterStorage } from './autograd/storage.js';
+export { type Initializer, type ParameterInfo, ParameterSet, ParameterStorage } from './autograd/parameters.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
 export { compile, plannedCalls } from './compiler/compile.js';
 export type { KernelCall, LaunchedCall } from './compiler/kernel-call.js';

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { input, ParameterSet } from '../src/autograd/leaves.js';
-import { ParameterStorage } from '../src/autograd/storage.js';
+import { input } from '../src/autograd/leaves.js';
+import { ParameterSet, ParameterStorage } from '../src/autograd/parameters.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
@@ -27,7 +27,7 @@ describe.each(['vec4', 'naive'])('adam/%s', (variant) => {
     for (const [name, shape] of Object.entries(shapes)) {
       const n = shape.reduce((a, b) => a * b, 1);
       const init = Float32Array.from({ length: n }, () => testNormal(random));
-      set.add(name, shape, init);
+      set.parameter(name, shape, init);
       state.set(name, { w: Float64Array.from(init), m: new Float64Array(n), v: new Float64Array(n) });
     }
     const optimizer = new Adam(set, options);
@@ -63,7 +63,7 @@ describe.each(['vec4', 'naive'])('adam/%s', (variant) => {
 
 test('refuses an unfit gradient, decay, or an empty set', () => {
   const set = new ParameterSet('p');
-  set.add('w', [2, 3], () => 0);
+  set.parameter('w', [2, 3], () => 0);
   expect(() => new Adam(set).apply([input('g', [3, 2])])).toThrow(ShapeError);
   expect(() => new Adam(set).apply([input('g', [3, 2])])).toThrow(/gradient of w must be \[2, 3\].*got \[3, 2\]/);
   expect(() => new Adam(set, { beta1: 1 })).toThrow(UsageError);
@@ -72,7 +72,7 @@ test('refuses an unfit gradient, decay, or an empty set', () => {
 
 test('a parameter that the loss does not use is an error that names it', () => {
   const set = new ParameterSet('p');
-  const used = set.add('used', [1], () => 1);
-  set.add('idle', [1], () => 1);
+  const used = set.parameter('used', [1], () => 1);
+  set.parameter('idle', [1], () => 1);
   expect(() => new Adam(set).minimize(square(sub(used, input('x', [1]))))).toThrow(/idle.*does not take part/);
 });

@@ -31,7 +31,7 @@ const vector = node.input('vector', [2]);
 const random = new node.Random(1);
 const trained = () => {
   const set = new node.ParameterSet('set');
-  set.add('p', [2], () => 0);
+  set.parameter('p', [2], () => 0);
   return set;
 };
 const skeleton = model.PERSON;
@@ -112,12 +112,14 @@ function rows(engine: node.Engine): Record<string, Row> {
     'Adam.minimize': of(adam.minimize.bind(adam), node.sum(x)),
     Engine: { call: made(node.Engine), args: [engine.device, {}] },
     ParameterSet: { call: made(node.ParameterSet), args: ['name'] },
-    'ParameterSet.add': of(
-      (...args: [string, number[], () => number]) => new node.ParameterSet('s').add(...args),
+    'ParameterSet.parameter': of(
+      (...args: [string, number[], () => number]) => new node.ParameterSet('s').parameter(...args),
       'p',
       [1],
       () => 0,
     ),
+    'ParameterSet.read': of(generator.read.bind(generator), engine),
+    'ParameterSet.write': of(generator.write.bind(generator), engine, weights),
     ParameterStorage: of(node.ParameterStorage.of, engine, generator, []),
     'ParameterStorage.write': of(storage.write.bind(storage), weights),
     Random: { call: made(node.Random), args: [1] },
@@ -389,9 +391,9 @@ describe('data', () => {
     const write = plain(storage.write.bind(storage));
     expect(() => write({ p: new Float32Array(2) })).toThrow(/values must be a Map, got \{ p \}/);
     expect(() => write(new Map([['p', new Float64Array(2)]]))).toThrow(/values\.p must be a Float32Array/);
-    expect(() => new node.ParameterSet('s').add('p', [1], () => Number.NaN)).not.toThrow();
+    expect(() => new node.ParameterSet('s').parameter('p', [1], () => Number.NaN)).not.toThrow();
     const set = new node.ParameterSet('s');
-    set.add('p', [2], (i) => i / 0);
+    set.parameter('p', [2], (i) => i / 0);
     expect(() => node.ParameterStorage.of(engine, set)).toThrow(/parameter p: its initial value 0 must be .*, got NaN/);
   });
 });

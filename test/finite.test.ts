@@ -1,6 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { ParameterSet } from '../src/autograd/leaves.js';
-import { ParameterStorage } from '../src/autograd/storage.js';
+import { ParameterSet, ParameterStorage } from '../src/autograd/parameters.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { describeNonFinite } from '../src/gpu/errors.js';
 import { FiniteCheck } from '../src/kernels/finite/finite.js';
@@ -20,7 +19,7 @@ const GOOD = [0x7f7fffff, 0xff7fffff, 0x00000001, 0x807fffff, 0x80000000];
 
 function setOf(name: string) {
   const set = new ParameterSet(name);
-  for (const [tensor, shape] of Object.entries(sizes)) set.add(tensor, shape, (i) => Math.sin(i));
+  for (const [tensor, shape] of Object.entries(sizes)) set.parameter(tensor, shape, (i) => Math.sin(i));
   return set;
 }
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vectorJacobian } from '../src/autograd/gradients.js';
 import { refusalOf } from '../src/autograd/kernel.js';
-import { input, ParameterSet } from '../src/autograd/leaves.js';
-import { ParameterStorage } from '../src/autograd/storage.js';
+import { input } from '../src/autograd/leaves.js';
+import { ParameterSet, ParameterStorage } from '../src/autograd/parameters.js';
 import type { Tensor, TensorData } from '../src/autograd/tensor.js';
 import { checkFeeds, checkGraph, compileCase, plannedCase, prepare } from '../src/bench/check-case.js';
 import { loadRooms } from '../src/bench/ops.js';
@@ -235,7 +235,7 @@ describe('what is not', () => {
   test('a parameter read after its update is the new one', async () => {
     const run = async (fuse: boolean) => {
       const set = new ParameterSet('late');
-      const p = set.add('p', image, () => 2);
+      const p = set.parameter('p', image, () => 2);
       const loss = mean(square(p));
       const y = conv2d(x, w, { pad: 1 });
       const update = new Adam(set, { learningRate: 0.5 }).minimize(loss);
@@ -255,10 +255,10 @@ test('a training step with shared weights, skips, norms and dropout: every gradi
   for (const fuse of [false, true]) {
     const random = new Random(2);
     const set = new ParameterSet('net');
-    const u = set.add('u', [3, 3, 8, 8], (i) => Math.sin(i) / 5);
-    const v = set.add('v', [3, 3, 8, 16], (i) => Math.cos(i) / 5);
-    const gamma = set.add('gamma', [8], () => 1);
-    const beta = set.add('beta', [8], () => 0.1);
+    const u = set.parameter('u', [3, 3, 8, 8], (i) => Math.sin(i) / 5);
+    const v = set.parameter('v', [3, 3, 8, 16], (i) => Math.cos(i) / 5);
+    const gamma = set.parameter('gamma', [8], () => 1);
+    const beta = set.parameter('beta', [8], () => 0.1);
     const a = leakyRelu(instanceNorm(conv2d(x, u, { pad: 1 }), gamma, beta));
     const b = relu(dropout(instanceNorm(conv2d(a, u, { pad: 1 }), gamma, beta), random));
     const y = tanh(convTranspose2d(relu(concat([a, b])), v, { pad: 1 }));

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ParameterStorage } from '../src/autograd/storage.js';
+import { ParameterStorage } from '../src/autograd/parameters.js';
 import { formatAnnotations } from '../src/data/annotations.js';
 import { blank, resize } from '../src/data/image.js';
 import { readSafetensors, toFloat32, writeSafetensors } from '../src/data/safetensors.js';

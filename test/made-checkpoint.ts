@@ -1,4 +1,4 @@
-import { ParameterSet } from '../src/autograd/leaves.js';
+import { ParameterSet } from '../src/autograd/parameters.js';
 import { Random } from '../src/kernels/dropout/random.js';
 import { Parameters } from '../src/model/blocks.js';
 import { toCheckpoint } from '../src/model/checkpoint.js';

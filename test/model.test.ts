@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { input, ParameterSet } from '../src/autograd/leaves.js';
+import { input } from '../src/autograd/leaves.js';
+import { ParameterSet } from '../src/autograd/parameters.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { Parameters } from '../src/model/blocks.js';
 import { type Ablation, type ModelConfig, modelConfig, type Preset, type Size } from '../src/model/config.js';

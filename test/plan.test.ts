@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { gradients } from '../src/autograd/gradients.js';
-import { constant, input, ParameterSet } from '../src/autograd/leaves.js';
-import { ParameterStorage } from '../src/autograd/storage.js';
+import { constant, input } from '../src/autograd/leaves.js';
+import { ParameterSet } from '../src/autograd/parameters.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
@@ -22,7 +22,7 @@ const ramp = (n: number, f = (i: number) => i) => Float32Array.from({ length: n 
 /** A scalar fit: w·x should become 3x. */
 function toyProblem() {
   const set = new ParameterSet('fit');
-  const w = set.add('w', [1], () => 0);
+  const w = set.parameter('w', [1], () => 0);
   const x = input('x', [1]);
   const loss = square(sub(mul(w, x), scale(x, 3)));
   return { set, w, loss, optimizer: new Adam(set, { learningRate: 0.1 }) };
@@ -54,7 +54,7 @@ describe('replay', () => {
     const plan = await compile(engine, { loss }, { update: [optimizer.minimize(loss)] });
     for (let i = 0; i < 200; i++) plan.run({ x: ramp(1, () => 1) });
     expect(await plan.scalar('loss')).toBeLessThan(1e-4);
-    const w = (await ParameterStorage.of(engine, set).read()).get('w') as Float32Array;
+    const w = (await set.read(engine)).get('w') as Float32Array;
     expect(Math.abs((w[0] as number) - 3)).toBeLessThan(1e-2);
     plan.destroy();
   });
@@ -159,7 +159,7 @@ describe('memory', () => {
 
   test('counts weights, moments and gradients of a training plan', async () => {
     const set = new ParameterSet('memory');
-    const w = set.add('w', [64, 64], () => 0);
+    const w = set.parameter('w', [64, 64], () => 0);
     const optimizer = new Adam(set);
     const y = mul(w, w);
     const update = optimizer.apply([mul(y, w)]);
@@ -306,23 +306,6 @@ describe('errors before any GPU work', () => {
     expect(engine.counters.submits).toBe(submits);
     plan.destroy();
     expect(() => plan.run({ x: ramp(4) })).toThrow(/destroyed/);
-  });
-
-  test('parameters: unknown, of another length; nothing is written', async () => {
-    const set = new ParameterSet('store');
-    set.add('w', [2, 2], () => 7);
-    expect(() => set.add('w', [1], () => 0)).toThrow(/already/);
-    const storage = ParameterStorage.of(engine, set);
-    expect(() => set.add('late', [1], () => 0)).toThrow(/already in use/);
-    const values = new Map([
-      ['w', ramp(4)],
-      ['v', ramp(4)],
-    ]);
-    expect(() => storage.write(values)).toThrow(/no parameter v in set store; it has w/);
-    expect(() => storage.write(new Map([['w', ramp(3)]]))).toThrow(/\[2, 2\] \(4 values\), got 3/);
-    expect([...((await storage.read()).get('w') as Float32Array)]).toEqual([7, 7, 7, 7]);
-    storage.write(new Map([['w', ramp(4)]]));
-    expect([...((await storage.read()).get('w') as Float32Array)]).toEqual([0, 1, 2, 3]);
   });
 
   test('no gradient flows through detach', () => {

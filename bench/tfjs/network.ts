@@ -1,5 +1,6 @@
 import type * as Core from '@tensorflow/tfjs-core';
-import { input, ParameterSet } from '../../src/autograd/leaves.js';
+import { input } from '../../src/autograd/leaves.js';
+import { ParameterSet } from '../../src/autograd/parameters.js';
 import type { Tensor, TensorData } from '../../src/autograd/tensor.js';
 import { valuesOf } from '../../src/bench/cases.js';
 import { compile } from '../../src/compiler/compile.js';

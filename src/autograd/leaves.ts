@@ -1,6 +1,7 @@
-import { anyOf, checked, F32, FUNCTION, type Kind, oneOf, STRING, shown, U32 } from '../gpu/arguments.js';
-import { ShapeError, UsageError } from '../gpu/errors.js';
+import { anyOf, checked, F32, type Kind, oneOf, STRING, U32 } from '../gpu/arguments.js';
+import { ShapeError } from '../gpu/errors.js';
 import { any, apply, defineOp } from './op.js';
+import type { ParameterSet } from './parameters.js';
 import {
   checkShape,
   type DType,
@@ -27,7 +28,7 @@ export const leaf = defineOp({
   infer: (_, { shape, dtype }: LeafAttrs) => ({ value: { shape, dtype } }),
 });
 
-function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
+export function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
   checkShape(attrs.source, name, attrs.shape);
   return apply(leaf, {}, attrs, name).value;
 }
@@ -56,84 +57,3 @@ export function constant(...args: [data: TensorData | readonly number[], shape: 
     throw new ShapeError('constant', `${name} has ${values.length} values for shape ${formatShape(shape)}`);
   return makeLeaf({ source: 'constant', shape, dtype: U32[1](values) ? 'u32' : 'f32', data: values }, name);
 }
-
-/** Fills a new parameter: `(index) => value`, or an array in device layout. */
-export type Initializer = ((index: number) => number) | Float32Array;
-
-/**
- * A named group of parameters that are trained, saved and loaded together. On a device they lie side by side in few large
- * buffers, so that an optimiser updates them all in one dispatch. The same set may appear in many plans; all of them share its
- * storage. It is closed by the first plan that uses it.
- */
-export class ParameterSet {
-  readonly #entries = new Map<string, { tensor: Tensor; init: Initializer }>();
-  #closed = false;
-
-  readonly name: string;
-
-  constructor(...args: [name: string]) {
-    [this.name] = checked('new ParameterSet', { name: STRING }, args);
-  }
-
-  /** Adds a parameter in device layout (`conv2d`: [kernel height, kernel width, in, out]). */
-  add(...args: [name: string, shape: Shape, init: Initializer]): Tensor {
-    const kinds = { name: STRING, shape: SHAPE, init: anyOf(FUNCTION, F32) };
-    const [name, shape, init] = checked('ParameterSet.add', kinds, args);
-    if (this.#closed)
-      throw new UsageError(
-        `parameter ${name}: set ${this.name} is already in use by a plan; add parameters before compiling`,
-      );
-    if (this.#entries.has(name))
-      throw new UsageError(`parameter ${name}: set ${this.name} has one of this name already`);
-    if (typeof init !== 'function' && init.length !== sizeOf(shape))
-      throw new ShapeError('parameter', `${name} has ${init.length} initial values for shape ${formatShape(shape)}`);
-    const tensor = makeLeaf({ source: 'parameter', set: this, name, shape, dtype: 'f32' }, name);
-    this.#entries.set(name, { tensor, init });
-    return tensor;
-  }
-
-  /** No parameter can be added from here on. */
-  close(): void {
-    this.#closed = true;
-  }
-
-  get tensors(): Tensor[] {
-    return [...this.#entries.values()].map((e) => e.tensor);
-  }
-
-  get names(): string[] {
-    return [...this.#entries.keys()];
-  }
-
-  /** Number of scalar parameters. */
-  get count(): number {
-    return this.tensors.reduce((n, t) => n + t.size, 0);
-  }
-
-  get(name: string): Tensor {
-    return this.#entry(name).tensor;
-  }
-
-  /** The initial values of one parameter. */
-  initial(name: string): Float32Array {
-    const { tensor, init } = this.#entry(name);
-    if (typeof init !== 'function') return init;
-    const values = new Float32Array(tensor.size);
-    for (let i = 0; i < values.length; i++) {
-      const value: unknown = init(i);
-      if (!Number.isFinite(value))
-        throw new UsageError(`parameter ${name}: its initial value ${i} must be a finite number, got ${shown(value)}`);
-      values[i] = value as number;
-    }
-    return values;
-  }
-
-  #entry(name: string) {
-    const entry = this.#entries.get(name);
-    if (!entry)
-      throw new UsageError(`no parameter ${name} in set ${this.name}; it has ${this.names.join(', ') || 'none'}`);
-    return entry;
-  }
-}
-
-export const PARAMETERS: Kind = ['a ParameterSet', (v) => v instanceof ParameterSet];

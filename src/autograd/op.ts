@@ -1,7 +1,7 @@
 import { shown } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { Arg, Call, Kernels } from './kernel.js';
-import type { ParameterSet } from './leaves.js';
+import type { ParameterSet } from './parameters.js';
 import { type DType, Node, Tensor, type TensorType } from './tensor.js';
 
 /** What an argument or a result of an op may be. */

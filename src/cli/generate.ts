@@ -1,5 +1,5 @@
 import { basename, extname, join } from 'node:path';
-import type { ParameterSet } from '../autograd/leaves.js';
+import type { ParameterSet } from '../autograd/parameters.js';
 import { nameProblem } from '../data/file-name.js';
 import { fromTensor, type Image } from '../data/image.js';
 import { checkTrunk, fitPose, type NamedPose } from '../data/named-pose.js';

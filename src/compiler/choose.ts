@@ -1,5 +1,5 @@
 import { type Arg, type Call, label } from '../autograd/kernel.js';
-import { ALIGN, align } from '../autograd/storage.js';
+import { ALIGN, align } from '../autograd/parameters.js';
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
 import { present } from '../present.js';
 import {

@@ -1,6 +1,6 @@
 import type { Call, DeviceTraits, Launch, Variant } from '../autograd/kernel.js';
-import type { ParameterSet } from '../autograd/leaves.js';
 import type { Op } from '../autograd/op.js';
+import type { ParameterSet } from '../autograd/parameters.js';
 import { channelsOf, type Node, rowsOf, type TensorType } from '../autograd/tensor.js';
 import type { Tuning } from '../gpu/tuner.js';
 

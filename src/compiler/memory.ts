@@ -1,4 +1,4 @@
-import type { ParameterSet } from '../autograd/leaves.js';
+import type { ParameterSet } from '../autograd/parameters.js';
 import { largestLiveSet, lifetimesOf } from './allocate.js';
 import { type BufferSpec, isPooled, type PlacedCall } from './kernel-call.js';
 

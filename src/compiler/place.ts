@@ -1,6 +1,6 @@
 import { leaf } from '../autograd/leaves.js';
 import { isOf, type Op, type Update } from '../autograd/op.js';
-import { ALIGN, align } from '../autograd/storage.js';
+import { ALIGN, align } from '../autograd/parameters.js';
 import { channelsOf, rowsOf, sizeOf } from '../autograd/tensor.js';
 import { UsageError } from '../gpu/errors.js';
 import { copyOp } from '../kernels/copy/copy.js';

@@ -1,6 +1,6 @@
 import { leaf } from '../autograd/leaves.js';
 import { isOf } from '../autograd/op.js';
-import { ParameterStorage } from '../autograd/storage.js';
+import { ParameterStorage } from '../autograd/parameters.js';
 import { channelsOf, rowsOf, TENSOR, type Tensor, type TensorData } from '../autograd/tensor.js';
 import { anyOf, COUNT, checked, recordOf, STRING, unshared } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';

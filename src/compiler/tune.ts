@@ -1,5 +1,5 @@
 import { label, launchOf, type Variant } from '../autograd/kernel.js';
-import { align } from '../autograd/storage.js';
+import { align } from '../autograd/parameters.js';
 import { COUNT, checked, FUNCTION, type Kinds, listOf, OBJECT, POSITIVE } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';

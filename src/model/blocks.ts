@@ -1,4 +1,4 @@
-import type { Initializer, ParameterSet } from '../autograd/leaves.js';
+import type { ParameterSet } from '../autograd/parameters.js';
 import { channelsOf, type Tensor } from '../autograd/tensor.js';
 import { conv2d } from '../kernels/conv2d/conv2d.js';
 import { convTranspose2d } from '../kernels/convTranspose2d/convTranspose2d.js';
@@ -26,20 +26,16 @@ export interface BlockOptions {
   readonly dropout?: { readonly random: Random; readonly rate: number };
 }
 
-/** Creates the parameters of networks, and returns the existing ones if a network is built a second time on the same set. */
+/** The parameters of networks, which the networks share if they are built a second time on the same set. */
 export class Parameters {
   constructor(
     readonly set: ParameterSet,
     private readonly seed: number,
   ) {}
 
-  get(name: string, shape: readonly number[], init: Initializer): Tensor {
-    return this.set.names.includes(name) ? this.set.get(name) : this.set.add(name, shape, init);
-  }
-
   /** A convolution kernel in device layout with Glorot-uniform initial values. */
   kernel(name: string, shape: readonly [number, number, number, number]): Tensor {
-    return this.get(name, shape, glorotUniform(this.seed, `${this.set.name}/${name}`, shape));
+    return this.set.parameter(name, shape, glorotUniform(this.seed, `${this.set.name}/${name}`, shape));
   }
 }
 
@@ -76,13 +72,13 @@ export function block(
     `${name}.weight`,
     up ? [o.kernel, o.kernel, o.channels, from] : [o.kernel, o.kernel, from, o.channels],
   );
-  const bias = o.bias ? parameters.get(`${name}.bias`, [o.channels], () => 0) : undefined;
+  const bias = o.bias ? parameters.set.parameter(`${name}.bias`, [o.channels], () => 0) : undefined;
   const convolve = up ? convTranspose2d : conv2d;
   let y = padToFourChannels(o.channels, w, bias, (w, bias) => convolve(x, w, { stride: o.stride, pad: o.pad, bias }));
   if (o.norm) {
     const shape = config.norm.mode === 'channel' ? [o.channels] : [1];
-    const gamma = parameters.get(`${name}.gamma`, shape, () => 1);
-    const beta = parameters.get(`${name}.beta`, shape, () => 0);
+    const gamma = parameters.set.parameter(`${name}.gamma`, shape, () => 1);
+    const beta = parameters.set.parameter(`${name}.beta`, shape, () => 0);
     y = instanceNorm(y, gamma, beta, config.norm);
   }
   if (o.dropout) y = dropout(y, o.dropout.random, o.dropout.rate);

@@ -1,4 +1,4 @@
-import { PARAMETERS, type ParameterSet } from '../autograd/leaves.js';
+import { PARAMETERS, type ParameterSet } from '../autograd/parameters.js';
 import { formatShape } from '../autograd/tensor.js';
 import { fieldsOf, parseJson } from '../data/json.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
@@ -24,7 +24,7 @@ import { VERSION } from '../version.js';
 import { CONFIG, type ConfigOptions, type ModelConfig } from './config.js';
 import type { Features } from './features.js';
 
-/** Parameters by name in device layout, as `ParameterStorage` reads and writes them. */
+/** Parameters by name in device layout, as a `ParameterSet` reads and writes them. */
 export type Weights = ReadonlyMap<string, Float32Array>;
 /** The parameter sets of the two networks, for names and shapes. */
 export interface Nets {
@@ -218,7 +218,7 @@ export function fromCheckpoint(...args: [bytes: Uint8Array, name: string]): Chec
 }
 
 /**
- * The parameters of the given sets in device layout, ready for `ParameterStorage.write` or `Trainer.restore`. Throws a
+ * The parameters of the given sets in device layout, ready for `set.write` or `Trainer.restore`. Throws a
  * `UsageError` that lists all names and shapes that do not fit. Further tensors of a given network are an error too.
  */
 export function weightsOf<N extends Partial<Nets>>(

@@ -1,4 +1,5 @@
-import { input, type ParameterSet } from '../autograd/leaves.js';
+import { input } from '../autograd/leaves.js';
+import type { ParameterSet } from '../autograd/parameters.js';
 import type { Tensor } from '../autograd/tensor.js';
 import { compile } from '../compiler/compile.js';
 import type { Engine } from '../gpu/engine.js';

@@ -1,4 +1,4 @@
-import { ParameterSet } from '../autograd/leaves.js';
+import { ParameterSet } from '../autograd/parameters.js';
 import { fromTensor, IMAGE, type Image, toTensor } from '../data/image.js';
 import { checked, type Kind, listOf, OBJECT } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
@@ -30,7 +30,7 @@ export function generatorParameters(...args: [checkpoint: Checkpoint]): Paramete
   }
   const weights = weightsOf(checkpoint, { generator: shapes }).generator;
   const set = new ParameterSet('generator');
-  for (const name of shapes.names) set.add(name, shapes.get(name).shape, weights.get(name) as Float32Array);
+  for (const name of shapes.names) set.parameter(name, shapes.get(name).shape, weights.get(name) as Float32Array);
   return set;
 }
 

@@ -1,5 +1,5 @@
-import { input, PARAMETERS, ParameterSet } from '../autograd/leaves.js';
-import { ParameterStorage } from '../autograd/storage.js';
+import { input } from '../autograd/leaves.js';
+import { PARAMETERS, ParameterSet, ParameterStorage } from '../autograd/parameters.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Plan } from '../compiler/plan.js';
@@ -151,7 +151,7 @@ export class Trainer {
     await this.checkFinite();
     const step = this.step;
     const randomStep = this.random.step;
-    const read = (set: ParameterSet) => ParameterStorage.of(this.engine, set).read();
+    const read = (set: ParameterSet) => set.read(this.engine);
     const { generator, discriminator } = this.sets;
     const moments = momentsOf(this.graph);
     // They are awaited together, so that no rejection is unhandled when the device is lost.

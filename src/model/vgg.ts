@@ -1,4 +1,5 @@
-import { constant, ParameterSet } from '../autograd/leaves.js';
+import { constant } from '../autograd/leaves.js';
+import { ParameterSet } from '../autograd/parameters.js';
 import type { Tensor } from '../autograd/tensor.js';
 import { checked, F32, type Kind, mapOf } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
@@ -29,8 +30,8 @@ export class Vgg {
       const w = weights.get(`${layer}.weight`);
       const b = weights.get(`${layer}.bias`);
       if (!w || !b) continue;
-      this.set.add(`${layer}.weight`, shape, w);
-      this.set.add(`${layer}.bias`, [shape[3]], b);
+      this.set.parameter(`${layer}.weight`, shape, w);
+      this.set.parameter(`${layer}.bias`, [shape[3]], b);
     }
   }
 

@@ -1,5 +1,5 @@
-import { input, ParameterSet } from '../autograd/leaves.js';
-import { ParameterStorage } from '../autograd/storage.js';
+import { input } from '../autograd/leaves.js';
+import { ParameterSet } from '../autograd/parameters.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import { compile } from '../compiler/compile.js';
 import type { Engine } from '../gpu/engine.js';
@@ -92,9 +92,8 @@ async function check(engine: Engine, file: FixtureFile): Promise<Record<string, 
   const gradients = [...step.gradientsD, ...step.gradientsG];
   const outputs = { ...step.losses, generated: step.generated, real: step.logitsReal, fake: step.logitsFake };
   const plan = await compile(engine, outputs, { update: step.updates, retain: gradients });
-  const storages = [g.set, d.set].map((set) => ParameterStorage.of(engine, set));
-  for (const [i, set] of [g.set, d.set].entries())
-    storages[i]?.write(new Map(set.names.map((k) => [k, Float32Array.from(toDevice(file.tensor(`init/${k}`)).data)])));
+  for (const set of [g.set, d.set])
+    set.write(engine, new Map(set.names.map((k) => [k, Float32Array.from(toDevice(file.tensor(`init/${k}`)).data)])));
 
   const results: Record<string, Comparison> = {};
   const losses = file.tensor('losses');
@@ -133,21 +132,21 @@ async function check(engine: Engine, file: FixtureFile): Promise<Record<string, 
       };
     }
   }
-  Object.assign(results, await compareFinal(file, [g.set, d.set], storages));
+  Object.assign(results, await compareFinal(engine, file, [g.set, d.set]));
   plan.destroy();
   return results;
 }
 
 async function compareFinal(
+  engine: Engine,
   file: FixtureFile,
-  sets: ParameterSet[],
-  storages: ParameterStorage[],
+  sets: readonly ParameterSet[],
 ): Promise<Record<string, Comparison>> {
   let count = 0;
   let outliers = 0;
   let furthest = 0;
-  for (const [i, set] of sets.entries()) {
-    for (const [name, values] of (await (storages[i] as ParameterStorage).read()).entries()) {
+  for (const set of sets) {
+    for (const [name, values] of await set.read(engine)) {
       const got = fromDevice(set.get(name), values).data;
       const want = file.tensor(`final/${name}`).data;
       for (const [k, w] of want.entries()) {

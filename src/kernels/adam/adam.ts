@@ -1,7 +1,8 @@
 import { gradients } from '../../autograd/gradients.js';
 import type { Arg, Call } from '../../autograd/kernel.js';
-import { fedInput, PARAMETERS, ParameterSet } from '../../autograd/leaves.js';
+import { fedInput } from '../../autograd/leaves.js';
 import { type Cost, defineOp, f32, node } from '../../autograd/op.js';
+import { PARAMETERS, ParameterSet } from '../../autograd/parameters.js';
 import { expectShape, type Node, TENSOR, TENSORS, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { checked, FRACTION, type Kinds, NATURAL, numeric, POSITIVE } from '../../gpu/arguments.js';
 import { ShapeError, UsageError } from '../../gpu/errors.js';
@@ -123,6 +124,6 @@ export class Adam {
 
 function moments(set: ParameterSet, name: string): ParameterSet {
   const moment = new ParameterSet(`${set.name}.${name}`);
-  for (const n of set.names) moment.add(n, set.get(n).shape, () => 0);
+  for (const n of set.names) moment.parameter(n, set.get(n).shape, () => 0);
   return moment;
 }

@@ -1,5 +1,5 @@
-import { input, ParameterSet } from '../../autograd/leaves.js';
-import { ParameterStorage } from '../../autograd/storage.js';
+import { input } from '../../autograd/leaves.js';
+import { ParameterSet } from '../../autograd/parameters.js';
 import { compile } from '../../compiler/compile.js';
 import type { Comparison, FixtureReader, Room } from '../room.js';
 import { Adam } from './adam.js';
@@ -13,7 +13,7 @@ const adam: FixtureReader = (file) => ({
     const { lr, beta1, beta2, eps } = file.attrs;
     const [steps = 0, n = 0] = file.tensor('grads').shape;
     const set = new ParameterSet('fixture');
-    const w = set.add('w', [n], Float32Array.from(file.tensor('w0').data));
+    const w = set.parameter('w', [n], Float32Array.from(file.tensor('w0').data));
     const optimizer = new Adam(set, {
       learningRate: Number(lr),
       beta1: Number(beta1),
@@ -24,7 +24,7 @@ const adam: FixtureReader = (file) => ({
     const results: Record<string, Comparison> = {};
     for (let t = 0; t < steps; t++) {
       plan.run({ g: Float32Array.from(file.tensor('grads').data.subarray(t * n, (t + 1) * n)) });
-      const got = (await ParameterStorage.of(engine, set).read()).get('w');
+      const got = (await set.read(engine)).get('w');
       if (!got) throw new Error('the set has lost its parameter w');
       results[`weights[${t}]`] = { got, want: file.tensor('weights').data.subarray(t * n, (t + 1) * n) };
     }

@@ -1,7 +1,7 @@
 import countSource from '../../../shaders/finite/count.wgsl';
 import { grid } from '../../autograd/kernel.js';
-import type { ParameterSet } from '../../autograd/leaves.js';
-import { ParameterStorage } from '../../autograd/storage.js';
+import type { ParameterSet } from '../../autograd/parameters.js';
+import { ParameterStorage } from '../../autograd/parameters.js';
 import { type EncodedDispatch, encodeDispatches } from '../../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../../gpu/engine.js';
 import type { Outcomes } from '../../gpu/error-scopes.js';

@@ -1,4 +1,4 @@
-import { ParameterStorage } from '../../../src/autograd/storage.js';
+import { ParameterStorage } from '../../../src/autograd/parameters.js';
 import { open } from '../../../src/browser.js';
 import { withFileKind } from '../../../src/data/file-kind.js';
 import { fromTensor } from '../../../src/data/image.js';

@@ -1,4 +1,3 @@
-import { ParameterStorage } from '../../../src/autograd/storage.js';
 import { open } from '../../../src/browser.js';
 import { Batches } from '../../../src/data/batches.js';
 import type { Engine } from '../../../src/gpu/engine.js';
@@ -146,8 +145,8 @@ export class Session {
       trainer.restore(state);
     } else if (setup.weights) {
       const weights = weightsOf(setup.weights, trainer.sets);
-      ParameterStorage.of(engine, trainer.sets.generator).write(weights.generator);
-      ParameterStorage.of(engine, trainer.sets.discriminator).write(weights.discriminator);
+      trainer.sets.generator.write(engine, weights.generator);
+      trainer.sets.discriminator.write(engine, weights.discriminator);
     }
     const { step } = trainer;
     this.rows = this.rows.filter((row) => row.step <= step);
