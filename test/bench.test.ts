@@ -279,7 +279,7 @@ describe('command', () => {
     [['--compare', join(folder, 'none.json')], /cannot read the benchmark .*none\.json/],
     [['--out', folder], /--out .* is a folder/],
     [['--limit', '0'], /--limit must be a positive number/],
-    [['conv2d'], /"conv2d" is one word too many/],
+    [['conv2d'], /the command does not take "conv2d"/],
     [['--nonsense'], /--nonsense.*--help/],
   ])('%j is refused', async (args, error) => {
     const { code, out, err } = await said(...args);

@@ -152,7 +152,9 @@ describe('names in tables', () => {
       ['a', 'b_c'],
       ['a_b', 'c'],
     ] as const;
-    expect(() => triptychNames(clash)).toThrow(/triptych of a_b → c would be a_b_c\.png: it is taken by a → b_c/);
+    expect(() => triptychNames(clash)).toThrow(
+      /triptych of a_b → c would be a_b_c\.png: this is also the name for a → b_c/,
+    );
     expect(() => triptychNames([['a'.repeat(200), 'b'.repeat(200)]])).toThrow(/more than 255 bytes/);
   });
 });

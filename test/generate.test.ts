@@ -130,9 +130,9 @@ describe('generate', () => {
     [
       'several targets for one file',
       () => [...person(), '--target', table(), '--target', table(), '--out', join(out, 'x.png')],
-      /x\.png is one file, there are 2 targets/,
+      /x\.png is one file, but there are 2 targets/,
     ],
-    ['a word too many', () => ['x'], /one word too many/],
+    ['a word too many', () => ['x'], /does not take "x"/],
   ])('%s is an error before anything is written', async (_, args, message) => {
     const { code, stderr } = await run('generate', ...net(), '--out', out, ...args());
     expect(code).toBe(2);
@@ -201,7 +201,7 @@ describe('animate', () => {
 
   test('errors come before anything is written', async () => {
     const bad = async (...args: string[]) => (await run('animate', ...net(), ...person(), ...args)).stderr;
-    expect(await bad('--sequence', 'walk')).toMatch(/--out FOLDER for its frames, --png FILE or --gif FILE/);
+    expect(await bad('--sequence', 'walk')).toMatch(/--out FOLDER for the frames, --png FILE or --gif FILE/);
     expect(await bad('--sequence', 'run', '--out', out)).toMatch(/FILE\.json, FILE\.csv or walk, got "run"/);
     expect(await bad('--sequence', 'walk', '--out', out, '--fps', '99')).toMatch(/--fps must be 1 to 60/);
     writeFileSync(at('never.json'), JSON.stringify([standing({ left_hip: null }), standing({ left_hip: null })]));

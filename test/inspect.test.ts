@@ -111,7 +111,7 @@ describe('inspect', () => {
     expect(await bad(...net(), '--pair', 'a_1.png')).toMatch(/two image names with a comma/);
     expect(await bad(...net(), '--pair', 'a_1.png,z.png')).toMatch(/no row for z\.png/);
     expect(await bad(...net(), '--pair', 'a_1.png,a_4.png')).toMatch(/a_4\.png is in a pair but has no right_hip/);
-    expect(await bad(...net(), '--preset', 'paper')).toMatch(/--preset is the checkpoint's own/);
+    expect(await bad(...net(), '--preset', 'paper')).toMatch(/--preset is given by the checkpoint/);
     expect(await bad()).toMatch(/is 64×32 .*the model takes 128×64/);
   });
 });

@@ -50,7 +50,7 @@ describe('the command of the package', () => {
     const { status, stderr, stdout } = node('bin/pose-gan.js', 'doctor');
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toBe(
-      'pose-gan is not built in this checkout: run npm install, or npm run build where that was done.\n',
+      'pose-gan is not built in this checkout: run npm install, or npm run build if it is installed.\n',
     );
   });
 

@@ -195,7 +195,7 @@ describe('the command', () => {
     [['--size', 'huge'], /there is no size huge; known are market, small, fashion/],
     [['--trace', 'step.txt'], /--trace must name a .json file, got "step.txt"/],
     [['--features', 'resnet'], /there are no features "resnet"/],
-    [['market'], /"market" is one word too many/],
+    [['market'], /the command does not take "market"/],
   ])('%j is wrong usage', async (args, message) => {
     const { code, out, err } = await command(...args);
     expect(code).toBe(2);

@@ -20,7 +20,7 @@ async function start(...args: string[]) {
 test('start draws, trains, evaluates on other people and writes a report; once more it goes on', async () => {
   const first = await start();
   expect(first.code).toBe(0);
-  expect(first.text).toMatch(/pairs of unseen people.*L1 [\d.]+ against [\d.]+ of 255, SSIM -?[\d.]+ against/);
+  expect(first.text).toMatch(/pairs of unseen people.*L1 [\d.]+ compared with [\d.]+ of 255, SSIM -?[\d.]+ compared/);
   const report = readFileSync(join(out, 'report.html'), 'utf8');
   expect(report).toMatch(/<h2>On unseen people<\/h2>.*<h2>Timings<\/h2>/s);
   expect(report.match(/<svg/g)?.length).toBe(3);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Command, runCommand } from '../src/cli/command.js';
 import { progress } from '../src/cli/progress.js';
-import { complain, narrator, say, sayJson, sayLayout } from '../src/cli/terminal.js';
+import { complain, logger, say, sayJson, sayLayout } from '../src/cli/terminal.js';
 import { printable } from '../src/data/printable.js';
 import { UsageError } from '../src/gpu/errors.js';
 
@@ -40,8 +40,8 @@ test('every way to the terminal escapes foreign text, and keeps the lines of the
   expect(printed(() => say('a\nb', 'c\x1bd'))).toEqual({ out: 'a\\nb\nc\\u001bd\n', err: '' });
   expect(printed(() => sayLayout('a\n\nb\x9b\n')).out).toBe('a\n\nb\\u009b\n');
   expect(printed(() => complain('a\x07', 'b')).err).toBe('a\\u0007\nb\n');
-  expect(printed(() => narrator(true)('x')).err).toBe('x\n');
-  expect(printed(() => narrator(false)('x')).out).toBe('x\n');
+  expect(printed(() => logger(true)('x')).err).toBe('x\n');
+  expect(printed(() => logger(false)('x')).out).toBe('x\n');
   const value = { name: 'a\x1b\x9b\u202e\n', list: [1] };
   const { out } = printed(() => sayJson(value));
   expect(out).toBe('{\n  "name": "a\\u001b\\u009b\\u202e\\n",\n  "list": [\n    1\n  ]\n}\n');

@@ -185,7 +185,7 @@ describe('pose-gan tune', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/training step: \d+ classes, \d+ timed now/);
     expect(stdout).toMatch(/class +calls +ms +chosen +gain\nconv/);
-    expect(stdout).toMatch(/these kernels together: [\d.]+ ms by rule, [\d.]+ ms tuned/);
+    expect(stdout).toMatch(/all these kernels: [\d.]+ ms by rule, [\d.]+ ms tuned/);
     const after = readTuning(path);
     expect(after.size).toBeGreaterThan(first.choices);
     for (const [key, known] of Object.entries(first.graphs[0].classes as { key: string; choice: Choice }[]))

@@ -102,7 +102,7 @@ describe('installing', () => {
     expect(await main(['weights', '--folder', to])).toBe(0);
     expect(said()).toMatch(/not installed.*filter bank/s);
     expect(await main(['weights', 'vgg19', write('v.safetensors', torchvision()), '--folder', to])).toBe(0);
-    expect(said()).toMatch(/vgg19 installed.*torchvision.*training takes them times/s);
+    expect(said()).toMatch(/vgg19 installed.*torchvision.*training multiplies them by/s);
     expect(await main(['weights', '--json', '--folder', to])).toBe(0);
     expect(JSON.parse(said()).vgg19).toMatchObject({ convention: 'torchvision', path: join(to, 'vgg19.safetensors') });
     for (const [words, message] of [
@@ -110,7 +110,7 @@ describe('installing', () => {
       [['vgg16', 'x'], /no weights "vgg16"/],
       [['vgg19', 'package.json'], /neither a safetensors file nor one of PyTorch/],
       [['vgg19', 'nowhere.pth'], /cannot read the weights nowhere\.pth/],
-      [['--url', 'http://x'], /--url goes with vgg19/],
+      [['--url', 'http://x'], /--url needs the word vgg19/],
       [['vgg19', '--url', 'ftp://x'], /not an http or https address/],
     ] as const) {
       expect(await main(['weights', ...words, '--folder', to])).toBe(2);

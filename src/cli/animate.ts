@@ -20,7 +20,7 @@ import { progress } from './progress.js';
 import { note, say, sayJson } from './terminal.js';
 import { noMore, output, required, text, whole } from './values.js';
 
-/** The target poses, in pixels of the model, without gaps. */
+/** The target poses in pixels of the model's images. Joints that are missing in some frames are filled in. */
 function sequenceOf(values: Values, checkpoint: Checkpoint, reader: PoseReader, person: Person): Pose[] {
   const given = required(values, 'sequence');
   const frame = frameOf(checkpoint);
@@ -28,7 +28,7 @@ function sequenceOf(values: Values, checkpoint: Checkpoint, reader: PoseReader, 
   if (given === 'walk') return walk(skeleton, person.pose, whole(values, 'frames', 24, 2), frame);
   const named = reader.sequence(given).slice(0, text(values, 'frames') ? whole(values, 'frames', 1, 1) : undefined);
   const poses = fillMissing(named.map((n) => fitPose(n, person.frame, frame)));
-  // A joint that is still missing is so in every frame
+  // A joint that is still missing is missing in every frame.
   const [first] = poses;
   if (!first) throw new UsageError(`${given} holds no pose`);
   if (!isValid(skeleton, first)) checkTrunk({ label: '', where: `every frame of ${given}`, pose: first }, skeleton);
@@ -36,21 +36,21 @@ function sequenceOf(values: Values, checkpoint: Checkpoint, reader: PoseReader, 
   return poses;
 }
 
-/** Where the results go; at least one place is needed. */
-function placesOf(values: Values): { folder?: string; png?: string; gif?: string } {
-  const places = {
+/** The output paths, of which at least one is needed. */
+function outputsOf(values: Values): { folder?: string; png?: string; gif?: string } {
+  const outputs = {
     folder: output(values, 'out', 'folder'),
     png: output(values, 'png', 'file'),
     gif: output(values, 'gif', 'file'),
   };
-  if (!Object.values(places).some(Boolean))
-    throw new UsageError('name where the animation goes: --out FOLDER for its frames, --png FILE or --gif FILE');
-  return places;
+  if (!Object.values(outputs).some(Boolean))
+    throw new UsageError('name an output: --out FOLDER for the frames, --png FILE or --gif FILE');
+  return outputs;
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const places = placesOf(values);
+  const outputs = outputsOf(values);
   const fps = whole(values, 'fps', 12, 1);
   if (fps > 60) throw new UsageError(`--fps must be 1 to 60, got ${fps}`);
   const checkpoint = loadCheckpoint(required(values, 'checkpoint'));
@@ -67,7 +67,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     target,
   }));
   const set = generatorParameters(checkpoint);
-  // Tells of degenerate poses before a device is opened
+  // Refuses degenerate poses before a device is opened
   pairData(config, skeleton, pairs);
 
   const engine = await open({ adapter: text(values, 'adapter') });
@@ -85,15 +85,15 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     bar.end();
     engine.device.destroy();
   }
-  const written = write(places, frames, fps);
+  const written = write(outputs, frames, fps);
   if (values.json)
     sayJson({ checkpoint: checkpoint.path, step: checkpoint.info.step, frames: frames.length, fps, written });
   else say(`${frames.length} frames: ${written.join(', ')}`);
   return 0;
 }
 
-function write(places: ReturnType<typeof placesOf>, frames: readonly Image[], fps: number): string[] {
-  const { folder, png, gif } = places;
+function write(outputs: ReturnType<typeof outputsOf>, frames: readonly Image[], fps: number): string[] {
+  const { folder, png, gif } = outputs;
   const files = frames.map(encodePng);
   if (folder)
     for (const [i, file] of files.entries())
@@ -105,7 +105,7 @@ function write(places: ReturnType<typeof placesOf>, frames: readonly Image[], fp
 
 export const animate: Command = {
   name: 'animate',
-  summary: 'shows the person of a picture in a sequence of poses: frames, an animated PNG or a GIF',
+  summary: 'shows the person of a picture in a sequence of poses, as frames, an animated PNG or a GIF',
   usage: '--checkpoint FILE|RUN --image IMG --pose POSE --sequence FILE|walk [--out FOLDER] [--png FILE] [--gif FILE]',
   options: {
     checkpoint: { type: 'string' },
@@ -123,21 +123,21 @@ export const animate: Command = {
     resize: { type: 'boolean' },
   },
   help: {
-    checkpoint: 'a checkpoint, or the folder of a run, whose latest is taken',
+    checkpoint: 'a checkpoint, or the folder of a run, from which the latest checkpoint is used',
     image: 'the picture of the person',
-    pose: `its pose: ${POSE_FORMS}. Default: its row in --annotations`,
+    pose: `the pose of the picture: ${POSE_FORMS}. Default: the picture's row in --annotations`,
     sequence:
-      'a JSON list of poses, an annotation table (its rows in order), or walk: a walking cycle made from the pose. ' +
+      'a JSON list of poses, an annotation table (its rows in order), or walk for a walking cycle made from the pose. ' +
       'Missing joints are interpolated between the frames that have them',
-    annotations: 'the annotation table that the image is looked up in',
+    annotations: 'the annotation table in which the pose of the picture is looked up',
     out: 'a folder for the frames, frame-0001.png and so on',
     png: 'an animated PNG to write',
     gif: 'an animated GIF to write',
-    fps: 'frames a second, 1 to 60 (default 12)',
-    frames: 'frames of the walk (default 24), or the first so many of the file',
+    fps: 'frames per second, 1 to 60 (default 12)',
+    frames: 'the number of frames of the walk (default 24), or of poses taken from the file (default: all)',
     triptych: 'show source | target pose | generated in every frame',
-    seed: 'seed of the noise, one for all frames (default 0)',
-    resize: 'fit an image of another size to the model, joints and sequence included',
+    seed: 'seed of the noise, which is the same in all frames (default 0)',
+    resize: 'resize a picture of another size to that of the model, joints and sequence included',
   },
   examples: [
     'pose-gan animate --checkpoint runs/first --image a.png --annotations poses.csv --sequence walk --png walk.png',

@@ -15,7 +15,7 @@ import { progress } from './progress.js';
 import { complain, say, sayJson, sayLayout } from './terminal.js';
 import { noMore, positive, required, text, whole } from './values.js';
 
-/** Options of `pose-gan bench` for a kernel of one's own; `--filter` and `--samples` are those of bench itself. */
+/** The options of `pose-gan bench` for a user's kernel, which also uses `--filter` and `--samples` of bench. */
 export const benchKernelOptions: Command['options'] = {
   op: { type: 'string' },
   kernel: { type: 'string', multiple: true },
@@ -39,24 +39,25 @@ export const benchKernelOptions: Command['options'] = {
 
 export const benchKernelHelp: Command['help'] = {
   op: 'the op that --kernel computes',
-  kernel: 'a WGSL file of yours, to check and to time beside ours; several are dispatched one after the other',
+  kernel: 'your WGSL file, which is checked and timed beside ours; several are dispatched one after the other',
   workgroups:
-    'its workgroups: "grid(INVOCATIONS, SIZE)" or "X, Y, Z", of the names that --contract lists; once, or once per kernel',
-  like: 'take over the launch of this variant of ours: workgroups, params, constants, scratch',
-  entry: 'its entry point, needed where it has several; several of one kernel are dispatched one after the other',
+    'its workgroups: "grid(INVOCATIONS, SIZE)" or "X, Y, Z", in the names that --contract lists; once, or once per kernel',
+  like: 'use the launch of this variant of ours: workgroups, params, constants, scratch',
+  entry: 'its entry point, if it has several; several of one kernel are dispatched one after the other',
   params: 'values of its own Params fields: "NAME=EXPRESSION, …"; once, or once per kernel',
   constants: 'values of its override constants: "NAME=EXPRESSION, …"; once, or once per kernel',
   scratch: 'scratch buffers and their numbers of 4-byte elements: "NAME=EXPRESSION, …"',
-  require: 'calls that it takes, as in "C % 4 == 0 && x.stride % 4 == 0"; others are refused',
-  cases: 'check only cases that contain this',
-  variants: 'which of our variants to time beside it, as in "naive, tiled" (default: those that suit the device)',
-  tolerance: `largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our own)`,
-  timeout: 'seconds that a run may take (default 30)',
-  'check-only': 'check it, and time nothing',
-  'allow-nondeterminism': 'let it give other bits from run to run, within the tolerance',
-  contract: 'print what a kernel of this op is bound to and launched with, and an example; "list" names the ops',
-  example: 'with --contract: print only the source of our plainest kernel (or of --like), to begin with',
-  part: 'with --example: which kernel of a variant that has several',
+  require: 'the calls that it takes, as in "C % 4 == 0 && x.stride % 4 == 0"; other calls are not checked or timed',
+  cases: 'check only cases whose names contain this',
+  variants:
+    'our variants to time beside it, as in "naive, tiled" (default: those that suit the device, and the plainest)',
+  tolerance: `the largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our kernels)`,
+  timeout: 'the longest time of a run in seconds (default 30)',
+  'check-only': 'check the kernel, but do not time it',
+  'allow-nondeterminism': 'accept different bits from run to run, within the tolerance',
+  contract: 'print what a kernel of this op is bound to and launched with, and an example; "list" lists the ops',
+  example: 'with --contract: print only the source of our plainest kernel (or of --like), as a start',
+  part: 'with --example: the number of the kernel, if the variant has several',
 };
 
 export const benchKernelExamples: Command['examples'] = [
@@ -66,14 +67,14 @@ export const benchKernelExamples: Command['examples'] = [
   'pose-gan bench --op conv2d --kernel my.wgsl --like naive --check-only',
 ];
 
-/** Whether the arguments ask for a kernel's contract or bring one. */
+/** Whether the arguments ask for a contract, or give a kernel. */
 export function asksForKernel(values: Values): boolean {
   return Object.keys(benchKernelOptions).some((name) => values[name] !== undefined);
 }
 
 const list = (values: Values, name: string): string[] => (values[name] as string[] | undefined) ?? [];
 
-/** What was given for the i-th of `count` dispatches: once for each, or once for all. */
+/** The value of an option for the i-th of `count` dispatches. It can be given once for each, or once for all. */
 function nth(values: Values, name: string, i: number, count: number): string | undefined {
   const given = list(values, name);
   if (given.length > 1 && given.length !== count)
@@ -83,7 +84,7 @@ function nth(values: Values, name: string, i: number, count: number): string | u
   return given.length === 1 ? given[0] : given[i];
 }
 
-/** The dispatches in order: one for each kernel or, of a single kernel, one for each entry point. */
+/** The dispatches in order: one for each kernel, or one for each entry point of a single kernel. */
 function sources(values: Values): KernelSource[] {
   const files = list(values, 'kernel');
   const count = files.length === 1 ? Math.max(1, list(values, 'entry').length) : files.length;
@@ -102,19 +103,19 @@ function sources(values: Values): KernelSource[] {
   });
 }
 
-/** Options of bench that say nothing of one kernel. */
-const FOREIGN = ['list', 'out', 'html', 'compare', 'limit', 'oracle-limit'];
+/** Options of bench that do not apply to a user's kernel. */
+const OTHER_OPTIONS = ['list', 'out', 'html', 'compare', 'limit', 'oracle-limit'];
 
-/** Checks and times a kernel of the author's, or prints a contract. Returns the exit code. */
+/** Checks and times a user's kernel, or prints a contract. Returns the exit code. */
 export async function benchKernel(values: Values, positionals: readonly string[]): Promise<number> {
   noMore(positionals);
-  const foreign = FOREIGN.find((name) => values[name] !== undefined);
-  if (foreign) throw new UsageError(`--${foreign} is for our own kernels; it does not go with --kernel or --contract`);
+  const other = OTHER_OPTIONS.find((name) => values[name] !== undefined);
+  if (other) throw new UsageError(`--${other} is for our own kernels; it cannot be used with --kernel or --contract`);
   if (text(values, 'contract') !== undefined) return contract(values);
   if (values.example) throw new UsageError('--example belongs to --contract OP');
   const op = required(values, 'op');
   if (!list(values, 'kernel').length)
-    throw new UsageError(`--op ${op} needs --kernel FILE.wgsl; pose-gan bench --contract ${op} tells how to write one`);
+    throw new UsageError(`--op ${op} needs --kernel FILE.wgsl; pose-gan bench --contract ${op} shows how to write one`);
   const options = {
     ...{ op, sources: sources(values), like: text(values, 'like') },
     ...{ scratch: text(values, 'scratch'), require: text(values, 'require') },
@@ -160,7 +161,7 @@ export async function benchKernel(values: Values, positionals: readonly string[]
   }
 }
 
-/** The device may be busy for ever, and would keep the process from ending by itself. */
+/** Ends the process, because the device may be busy forever and would keep it from ending by itself. */
 function hung(error: KernelTimeoutError): never {
   complain(`pose-gan bench: ${error.message}`);
   process.exit(1);
@@ -192,7 +193,7 @@ async function contract(values: Values): Promise<number> {
   }
 }
 
-/** One progress bar after the other. */
+/** Shows progress bars one after the other. */
 class Bar {
   #label = '';
   #bar: ReturnType<typeof progress> | undefined;

@@ -29,7 +29,7 @@ import { progress } from './progress.js';
 import { say, sayJson, sayLayout } from './terminal.js';
 import { noMore, output, positive, text, whole } from './values.js';
 
-/** What of the machine a time depends on. */
+/** The properties of the machine on which times depend. */
 function host(): Record<string, string | number> {
   const all = cpus();
   const model = all[0]?.model.trim() || 'unknown';
@@ -61,7 +61,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const old = text(values, 'compare');
   const before = old ? parseBench(readText(old, 'benchmark'), old) : undefined;
   selected(rooms, filter);
-  // The engine's own choice is that of its rule: what a user has tuned is not part of the benchmark.
+  // The benchmark marks the choices of the engine's rule, so a user's tuning is not loaded.
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   try {
     if (!json) say(`adapter: ${engine.adapterName}`);
@@ -85,7 +85,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   }
 }
 
-/** Runs all cases; every finished one is saved and printed. */
+/** Runs all cases, and saves and prints each when it is finished. */
 async function measureAll(
   engine: Engine,
   suite: Suite,
@@ -130,16 +130,16 @@ async function measureAll(
 }
 
 function summary({ rows }: BenchDocument, comparison: Comparison | undefined): void {
-  sayLayout('\n* what the engine chooses by itself. docs/bench.md tells how to read the columns.');
+  sayLayout('\n* marks the variant that the engine chooses. docs/bench.md explains the columns.');
   for (const r of suspicious(rows))
-    say(`further from the oracle than rounding explains: ${r.room}: ${r.case}: ${r.op}/${r.variant}`);
+    say(`the error is larger than rounding explains: ${r.room}: ${r.case}: ${r.op}/${r.variant}`);
   if (comparison) sayLayout(`\n${comparisonText(comparison)}`);
 }
 
 export const bench: Command = {
   name: 'bench',
   summary:
-    'times and checks every kernel on the model’s layers beside this adapter’s peaks, or one of yours beside ours',
+    'times and checks every kernel on the model’s layers against this adapter’s peaks, or your kernel beside ours',
   usage: '',
   options: {
     filter: { type: 'string' },
@@ -154,14 +154,14 @@ export const bench: Command = {
   },
   help: {
     filter: 'only rows whose room, case, op or variant contain these words',
-    samples: 'samples of each variant (default 7), fewer of slow ones',
-    list: 'print the cases and kernels, and time nothing',
+    samples: 'the number of samples of each variant (default 7); slow variants get fewer',
+    list: 'list the cases and kernels without timing them',
     out: 'write the measurements to this JSON file, case by case',
     html: 'write a report with a roofline plot to this file, case by case',
     compare: 'compare with an older file of --out',
-    limit: 'leave out variants, other than the chosen, of which a run would take more seconds than this (default 0.5)',
+    limit: 'skip variants of which a run would take more seconds than this, except the chosen ones (default 0.5)',
     'oracle-limit':
-      'hold cases of up to so many million operations against the oracle, larger ones by small cases (30)',
+      'compare cases of up to this many million operations with the oracle; larger ones use small cases (default 30)',
     ...benchKernelHelp,
   },
   examples: [

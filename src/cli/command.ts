@@ -10,17 +10,17 @@ export type Values = Record<string, string | boolean | (string | boolean)[] | un
 export interface Command {
   readonly name: string;
   readonly summary: string;
-  /** Words after the name, as in `FOLDER`. */
+  /** The words after the name, such as `FOLDER`. */
   readonly usage: string;
   readonly options: Options;
-  /** What each option means, by name. */
+  /** The meaning of each option, by name. */
   readonly help: Readonly<Record<string, string>>;
   readonly examples: readonly string[];
   /** Returns the exit code. */
   run(values: Values, positionals: string[]): Promise<number>;
 }
 
-/** Options that every command has. */
+/** The options that every command has. */
 const COMMON: Options = {
   adapter: { type: 'string' },
   json: { type: 'boolean' },
@@ -28,13 +28,13 @@ const COMMON: Options = {
   help: { type: 'boolean', short: 'h' },
 };
 const COMMON_HELP: Readonly<Record<string, string>> = {
-  adapter: 'use the adapter whose name contains this (default: the variable POSE_GAN_ADAPTER, else the best there is)',
+  adapter: 'use the adapter whose name contains this (default: the variable POSE_GAN_ADAPTER, else the best adapter)',
   json: 'print one JSON document instead of text',
   debug: 'show where in the program an error happened (as does the variable POSE_GAN_DEBUG=1)',
-  help: 'print this',
+  help: 'print this help',
 };
 
-/** Parses the arguments of a command; an unknown or malformed one is a `UsageError` that names `--help`. */
+/** Parses the arguments of a command. Throws a `UsageError` that names `--help` for an unknown or malformed argument. */
 export function parseCommand(command: Command, args: string[]): { values: Values; positionals: string[] } {
   try {
     const { values, positionals } = parseArgs({
@@ -48,7 +48,7 @@ export function parseCommand(command: Command, args: string[]): { values: Values
   }
 }
 
-/** Parses the arguments and runs the command; an error becomes a line on stderr. Returns the exit code. */
+/** Parses the arguments and runs the command. An error is printed as a line on stderr. Returns the exit code. */
 export async function runCommand(command: Command, args: string[]): Promise<number> {
   try {
     const { values, positionals } = parseCommand(command, args);

@@ -31,26 +31,26 @@ const KINDS = {
   embedded: 'software, embedded (SwiftShader from npm)',
 };
 
-/** What is missing here and how to get it. */
+/** What is missing on this machine, and how to get it. */
 function advice(found: readonly AdapterDescription[]): string[] {
   const missing: string[] = [];
   const has = (kind: AdapterDescription['kind']) => found.some((f) => f.kind === kind);
   if (!has('gpu'))
     missing.push(
-      'no GPU: install its Vulkan driver (Debian: apt-get install nvidia-driver, or mesa-vulkan-drivers for AMD and Intel). Everything runs without one, slower.',
+      'no GPU: install its Vulkan driver (Debian: apt-get install nvidia-driver, or mesa-vulkan-drivers for AMD and Intel). Everything also runs without a GPU, but slower.',
     );
   if (process.platform === 'linux' && !has('gpu') && !has('software'))
     missing.push(
-      `no system software adapter${systemLoader() ? '' : ' (nor a Vulkan loader)'}: ${MESA}. It is several times faster than the embedded one.`,
+      `no software adapter of the system${systemLoader() ? '' : ' (and no Vulkan loader)'}: ${MESA}. It is several times faster than the embedded one.`,
     );
   if (!has('embedded'))
     missing.push(`no embedded adapter: ${embeddedProblem() ?? 'it is installed but Dawn does not list it'}`);
   const note = has('embedded') && embeddedFiles().note;
-  if (note) missing.push(`no place that keeps the embedded adapter, which every start unpacks again: ${note}`);
+  if (note) missing.push(`no folder to keep the embedded adapter, so every start unpacks it again: ${note}`);
   return missing;
 }
 
-/** What is stored of measured kernel choices for an adapter. */
+/** The measured choices of kernels that are stored for an adapter. */
 function tuningOf({ identity }: Found): { path: string | null; choices: number; ignored: string | null } {
   try {
     const { path = null, tuning, ignored = null } = loadTuning(identity);
@@ -64,8 +64,8 @@ function tuningOf({ identity }: Found): { path: string | null; choices: number; 
 function describeTuning(found: Found): string {
   const { path, choices, ignored } = tuningOf(found);
   if (ignored) return `ignored: ${ignored}`;
-  if (!path) return `kept nowhere: ${tuningProblem()}`;
-  return choices ? `${choices} choices in ${path}` : 'none stored; pose-gan tune measures one';
+  if (!path) return `cannot be stored: ${tuningProblem()}`;
+  return choices ? `${choices} choices in ${path}` : 'none stored; pose-gan tune measures it';
 }
 
 function describe(a: Found, used: boolean): string[] {
@@ -96,8 +96,8 @@ async function run({ adapter, json }: Values): Promise<number> {
   const problem = used
     ? undefined
     : found.length
-      ? `no adapter matches "${wanted}"; name part of one of those above`
-      : 'no adapter at all: follow one of the lines above';
+      ? `no adapter matches "${wanted}"; use part of a name above`
+      : 'there is no adapter: follow one of the lines above';
   if (json) {
     sayJson({
       node: process.version,
@@ -109,7 +109,7 @@ async function run({ adapter, json }: Values): Promise<number> {
     });
   } else {
     say(`Node ${process.version} on ${process.platform} ${process.arch}`, '');
-    if (!found.length) say('no adapter');
+    if (!found.length) say('There is no adapter.');
     for (const [i, f] of found.entries()) say(...(i ? [''] : []), ...describe(f, f === used));
     say('', ...(missing.length ? ['Missing:', ...missing.map((m) => `  ${m}`)] : ['Nothing is missing.']));
     say('', problem ?? `Will be used: ${used?.name}`);
@@ -119,7 +119,7 @@ async function run({ adapter, json }: Values): Promise<number> {
 
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'shows the adapters of this machine, which one will be used, and what is missing, with the fix',
+  summary: 'shows the adapters of this machine, which one will be used, and what is missing and how to fix it',
   usage: '',
   options: {},
   help: {},

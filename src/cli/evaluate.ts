@@ -70,7 +70,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 
 export const evaluate: Command = {
   name: 'evaluate',
-  summary: 'compares generated images with the real ones: L1, SSIM, mask-SSIM, beside copying the source',
+  summary: 'compares generated images with the real ones by L1, SSIM and mask-SSIM, and the source images too',
   usage: '--checkpoint FILE|RUN --data FOLDER --name D [--split test] [--limit N] [--out report.json]',
   options: {
     checkpoint: { type: 'string' },
@@ -85,16 +85,16 @@ export const evaluate: Command = {
     'skip-bad': { type: 'boolean' },
   },
   help: {
-    checkpoint: 'a checkpoint, or the folder of a run, whose latest is taken',
+    checkpoint: 'a checkpoint, or the folder of a run, from which the latest checkpoint is used',
     data: 'the data folder',
-    name: 'the dataset in it',
+    name: 'the name of the dataset in it',
     split: 'train or test (default)',
-    limit: 'so many pairs, drawn without replacement (default: all)',
-    batch: 'pairs at once (default: that of the training)',
+    limit: 'the number of pairs, drawn without replacement (default: all)',
+    batch: 'the number of pairs at once (default: that of the training)',
     seed: 'seed of that sample and of the noise (default 0)',
     out: 'a JSON file for the report',
-    resize: 'fit images of another size to the model, joints included',
-    'skip-bad': 'leave out pairs that cannot be used',
+    resize: 'resize images of another size to that of the model, joints included',
+    'skip-bad': 'skip pairs that cannot be used',
   },
   examples: [
     'pose-gan evaluate --checkpoint runs/first --data data --name synth',

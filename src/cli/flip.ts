@@ -21,13 +21,13 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const counts = flipDataset({ folder, name, split, skeleton, onProgress, onNote: note });
   bar?.end();
   if (values.json) sayJson({ folder, name, split, ...counts });
-  else say(`${name} ${split}: ${counts.images} mirrored images and ${counts.pairs} pairs of them were added`);
+  else say(`${name} ${split}: added ${counts.images} mirrored images and ${counts.pairs} pairs of them`);
   return 0;
 }
 
 export const flip: Command = {
   name: 'flip',
-  summary: 'doubles a dataset by mirrored images: left and right joints exchanged, pairs extended',
+  summary: 'doubles a dataset by adding mirrored images, with left and right joints exchanged, and their pairs',
   usage: '--data FOLDER --name D [options]',
   options: {
     data: { type: 'string' },
@@ -37,9 +37,9 @@ export const flip: Command = {
   },
   help: {
     data: 'the data folder',
-    name: 'name of the dataset in it',
-    split: 'which half: train (default) or test',
-    skeleton: 'skeleton file (default: the person of 18 joints)',
+    name: 'the name of the dataset in it',
+    split: 'the half of the dataset: train (default) or test',
+    skeleton: 'a skeleton JSON file (default: the person with 18 joints)',
   },
   examples: ['pose-gan flip --data data --name market', 'pose-gan flip --data data --name synth --split test --json'],
   run,

@@ -24,15 +24,15 @@ import { noMore, required, requiredOutput, text, whole } from './values.js';
 
 interface Result {
   readonly written: readonly string[];
-  /** Files that were there already. */
+  /** The number of files that existed already. */
   readonly kept: number;
 }
 
-/** File names for several targets: the source's and the target's, numbered where two are the same. */
+/** The output files for the targets, named by the source and the target, and numbered if two names would be the same. */
 function fileNames(out: string, image: string, targets: readonly NamedPose[]): string[] {
   if (/\.png$/i.test(out)) {
     if (targets.length > 1)
-      throw new UsageError(`--out ${out} is one file, there are ${targets.length} targets; name a folder`);
+      throw new UsageError(`--out ${out} is one file, but there are ${targets.length} targets; name a folder`);
     return [out];
   }
   const used = new Set<string>();
@@ -44,7 +44,7 @@ function fileNames(out: string, image: string, targets: readonly NamedPose[]): s
   });
 }
 
-/** One source picture in one or many poses. */
+/** Generates one source picture in one or several poses. */
 async function onePicture(values: Values, checkpoint: Checkpoint, set: ParameterSet): Promise<Result> {
   const model = frameOf(checkpoint);
   const { config, skeleton } = checkpoint.info;
@@ -65,7 +65,7 @@ async function onePicture(values: Values, checkpoint: Checkpoint, set: Parameter
   const files = fileNames(required(values, 'out'), path, wanted);
   for (const file of files) expectWritable(file, 'file');
   const pairs = targets.map(({ pose }) => ({ image: person.image, pose: person.pose, target: pose }));
-  // Tells of degenerate poses before a device is opened
+  // Refuses degenerate poses before a device is opened
   pairData(config, skeleton, pairs);
 
   const engine = await open({ adapter: text(values, 'adapter') });
@@ -89,14 +89,14 @@ async function onePicture(values: Values, checkpoint: Checkpoint, set: Parameter
   }
 }
 
-/** File names of triptychs, of both images' names. `UsageError` when two of them are one, or one is too long. */
+/** The file names of triptychs, made of both images' names. Throws `UsageError` if two are the same, or if one is too long. */
 export function triptychNames(pairs: readonly Pair[]): string[] {
   const taken = new Map<string, Pair>();
   return pairs.map((pair) => {
     const file = `${pair.join('_')}.png`;
     const other = taken.get(file);
     const problem = other
-      ? `it is taken by ${other.join(' → ')}; rename an image, or generate the pairs into two folders`
+      ? `this is also the name for ${other.join(' → ')}; rename an image, or generate the pairs into two folders`
       : nameProblem(file);
     if (problem) throw new UsageError(`the triptych of ${pair.join(' → ')} would be ${file}: ${problem}`);
     taken.set(file, pair);
@@ -104,7 +104,7 @@ export function triptychNames(pairs: readonly Pair[]): string[] {
   });
 }
 
-/** All pairs of a file, as triptychs; those that are there already are left. */
+/** Generates all pairs of a file as triptychs. Existing files are left as they are. */
 async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterSet): Promise<Result> {
   const { config, skeleton } = checkpoint.info;
   const folder = requiredOutput(values, 'out', 'folder');
@@ -141,7 +141,7 @@ async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterS
         const pictures = { source: picture(b.source), pose, target: picture(b.target), generated: picture(images) };
         writeFileAtomic(files[at] as string, encodePng(triptych(skeleton, pictures)), {
           sync: false,
-          // Its name comes out of a table
+          // The name comes from a table, so it must not lead to another file.
           followLink: false,
         });
         written.push(files[at] as string);
@@ -165,14 +165,14 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   else {
     const [first, ...others] = written;
     say(`${first ?? 'nothing'}${others.length ? ` and ${others.length} more` : ''} written`);
-    if (kept) say(`${kept} were there already; --force makes them again`);
+    if (kept) say(`${kept} existed already; --force makes them again`);
   }
   return 0;
 }
 
 export const generate: Command = {
   name: 'generate',
-  summary: 'shows the person of a picture in other poses, or makes triptychs of a whole pairs file',
+  summary: 'shows the person of a picture in other poses, or makes triptychs of all pairs of a file',
   usage: '--checkpoint FILE|RUN --image IMG --pose POSE --target POSE… --out FOLDER|FILE.png',
   options: {
     checkpoint: { type: 'string' },
@@ -194,24 +194,23 @@ export const generate: Command = {
     'skip-bad': { type: 'boolean' },
   },
   help: {
-    checkpoint: 'a checkpoint, or the folder of a run, whose latest is taken',
+    checkpoint: 'a checkpoint, or the folder of a run, from which the latest checkpoint is used',
     image: 'the picture of the person',
-    pose: `its pose: ${POSE_FORMS}. Default: its row in --annotations`,
-    target:
-      'a pose to show it in, in the same forms; pixels of --image, or of the image that names it. May be repeated',
-    annotations: 'the annotation table that poses of images are looked up in',
+    pose: `the pose of the picture: ${POSE_FORMS}. Default: the picture's row in --annotations`,
+    target: 'a target pose, in the same forms, in pixels of --image or of the image that names it. May be repeated',
+    annotations: 'the annotation table in which poses of images are looked up',
     out: 'a PNG file, or a folder',
     triptych: 'write source | target pose | (target) | generated',
-    pairs: 'a pairs table (from,to): makes a triptych of each of its pairs, with --data and --name',
+    pairs: 'a pairs table (from,to), of which every pair is generated as a triptych; needs --data and --name',
     data: 'the data folder of --pairs',
-    name: 'the dataset of --pairs',
-    split: 'train or test (default), the half that --pairs is about',
-    limit: 'the first so many pairs',
-    batch: 'pairs at once (default: that of the training)',
-    force: 'make triptychs again that are there already',
+    name: 'the name of the dataset of --pairs',
+    split: 'the half of the dataset of --pairs: train or test (default)',
+    limit: 'generate only this many pairs, from the first',
+    batch: 'the number of pairs at once (default: that of the training)',
+    force: 'make existing triptychs again',
     seed: 'seed of the noise (default 0)',
-    resize: 'fit images of another size to the model, joints included',
-    'skip-bad': 'leave out pairs that cannot be used',
+    resize: 'resize images of another size to that of the model, joints included',
+    'skip-bad': 'skip pairs that cannot be used',
   },
   examples: [
     'pose-gan generate --checkpoint runs/first --image a.png --pose poses.csv --target poses.csv#b.png --out out.png',

@@ -19,12 +19,12 @@ import { chosenModel, MODEL_HELP, MODEL_OPTIONS, selectedPairs } from './selecti
 import { say, sayJson } from './terminal.js';
 import { noMore, requiredOutput, text } from './values.js';
 
-/** The model to look into: a checkpoint's, or that of a preset without weights. */
+/** The model to inspect: that of a checkpoint, or that of a preset without weights. */
 function modelOf(values: Values) {
   const path = text(values, 'checkpoint');
   if (path) {
     for (const option of ['preset', 'size', 'skeleton'])
-      if (text(values, option)) throw new UsageError(`--${option} is the checkpoint's own; leave it out`);
+      if (text(values, option)) throw new UsageError(`--${option} is given by the checkpoint; leave it out`);
     const checkpoint = loadCheckpoint(path);
     const { config, skeleton, features } = checkpoint.info;
     return { config, skeleton, frame: frameOf(checkpoint), features, generator: generatorParameters(checkpoint) };
@@ -34,7 +34,7 @@ function modelOf(values: Values) {
   return { config, skeleton, frame, features: undefined, generator: undefined };
 }
 
-/** The pair to look at: that of `--pair`, else the dataset's first. */
+/** The pair to inspect: that of `--pair`, or else the first of the dataset. */
 async function pairOf(values: Values, frame: { height: number; width: number; skeleton: Skeleton }) {
   const given = text(values, 'pair');
   const names = given?.split(',').map((n) => n.trim());
@@ -76,7 +76,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 
 export const inspect: Command = {
   name: 'inspect',
-  summary: 'draws what the model sees of one pair: heat maps, parts, masks, warped layers, winners, nearest neighbours',
+  summary:
+    'draws what the model sees of one pair: heat maps, parts, masks, warped layers, winners and nearest neighbours',
   usage: '[--checkpoint FILE|RUN] --data FOLDER --name D [--pair FROM,TO] --out FILE.png',
   options: {
     checkpoint: { type: 'string' },
@@ -91,16 +92,16 @@ export const inspect: Command = {
     resize: { type: 'boolean' },
   },
   help: {
-    checkpoint: 'a checkpoint or run: shows its generated image and the winners among its features',
+    checkpoint: 'a checkpoint or run, whose generated image is shown, and the parts that win among its features',
     data: 'the data folder',
-    name: 'the dataset in it',
+    name: 'the name of the dataset in it',
     split: 'train or test (default)',
-    pair: 'names of source and target image (default: the first pair)',
+    pair: 'the names of the source and the target image (default: the first pair)',
     out: 'the PNG to write',
-    preset: `without a checkpoint: ${MODEL_HELP.preset}; for the geometry`,
+    preset: `without a checkpoint, the preset for the geometry: ${MODEL_HELP.preset}`,
     size: `without a checkpoint: ${MODEL_HELP.size}`,
     skeleton: `without a checkpoint: ${MODEL_HELP.skeleton}`,
-    resize: 'fit images of another size to the model, joints included',
+    resize: 'resize images of another size to that of the model, joints included',
   },
   examples: [
     'pose-gan inspect --data data --name synth --out inspect.png',

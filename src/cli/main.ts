@@ -40,11 +40,11 @@ const commands: readonly Command[] = [
 
 function overview(): string {
   const rows = commands.map((c) => `  ${c.name.padEnd(10)} ${c.summary}`);
-  return `pose-gan COMMAND [options]\n\n${rows.join('\n')}\n\npose-gan COMMAND --help tells more.
-Exit codes: 0 done, 1 failed, 2 wrong usage; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.\n`;
+  return `pose-gan COMMAND [options]\n\n${rows.join('\n')}\n\npose-gan COMMAND --help explains a command.
+Exit codes: 0 success, 1 failure, 2 wrong usage; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.\n`;
 }
 
-/** Runs the command line; returns the exit code, which the overview explains. */
+/** Runs the command line. Returns the exit code, which the overview explains. */
 export async function main(argv: string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (!name || name === '--help' || name === '-h' || name === 'help') {

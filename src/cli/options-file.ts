@@ -5,7 +5,7 @@ import type { Command, Values } from './command.js';
 import { fileOf, fromFile } from './values.js';
 
 /**
- * Options of a command out of a JSON file: texts and numbers for those that take a value, true or false for the others. Errors
+ * The options of a command from a JSON file: texts and numbers for those that take a value, true or false for the others. Errors
  * about these values name the file.
  */
 export function optionsIn(path: string, options: Command['options']): Values {
@@ -23,11 +23,11 @@ export function optionsIn(path: string, options: Command['options']): Values {
   return values;
 }
 
-/** Options out of several places; the last that has one wins. */
-export function merged(...places: readonly Values[]): Values {
-  const values: Values = Object.assign({}, ...places);
+/** The options of several sources. The last source that has an option determines its value. */
+export function merged(...sources: readonly Values[]): Values {
+  const values: Values = Object.assign({}, ...sources);
   for (const name of Object.keys(values)) {
-    const file = fileOf(places.findLast((place) => Object.hasOwn(place, name)) ?? {}, name);
+    const file = fileOf(sources.findLast((source) => Object.hasOwn(source, name)) ?? {}, name);
     if (file !== undefined) fromFile(values, name, file);
   }
   return values;

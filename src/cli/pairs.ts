@@ -17,15 +17,15 @@ import { noMore, required, requiredOutput, text, whole } from './values.js';
 
 const number = (n: number) => n.toLocaleString('en');
 
-/** The counts for people, with the line that shows a wrong identity rule. */
+/** The counts as text, with a warning if the identity rule seems wrong. */
 function report(s: PairSummary, written: number, out: string): string[] {
   const { min, median, max } = s.imagesPerIdentity;
   const examples = s.examples.map((e) => `${e.identity} (${e.images})`).join(', ');
-  const aside = s.neverPaired ? ` (${number(s.neverPaired)} more are junk or distractors, never paired)` : '';
+  const excluded = s.neverPaired ? ` (${number(s.neverPaired)} more are junk or distractors, never paired)` : '';
   return [
-    `${number(s.rows)} rows → ${number(s.valid - s.neverPaired)} valid images${aside}`,
+    `${number(s.rows)} rows → ${number(s.valid - s.neverPaired)} valid images${excluded}`,
     `${number(s.identities)} identities → ${number(s.pairs)} pairs`,
-    `images per identity: ${min} at least, ${median} in the median, ${max} at most; for instance ${examples}`,
+    `images per identity: at least ${min}, median ${median}, at most ${max}; for example ${examples}`,
     ...s.warnings.map((w) => `WARNING: ${w}. Set the rule with --identity.`),
     `${number(written)} pairs written to ${out}`,
   ];
@@ -54,7 +54,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   writeFileAtomic(out, formatPairs(pairs));
   if (values.json) sayJson({ ...summary, written: pairs.length, out, skipped: bad });
   else {
-    if (bad.length) say(`${number(bad.length)} malformed rows left out, the first: ${bad[0]}`);
+    if (bad.length) say(`${number(bad.length)} malformed rows were skipped, the first: ${bad[0]}`);
     say(...report(summary, pairs.length, out));
   }
   return 0;
@@ -62,7 +62,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 
 export const pairs: Command = {
   name: 'pairs',
-  summary: 'builds the pairs table of an annotation table, and shows whether the identity rule fits',
+  summary: 'makes a pairs table from an annotation table, and shows whether the identity rule fits',
   usage: '--annotations FILE --out FILE [options]',
   options: {
     annotations: { type: 'string' },
@@ -76,11 +76,11 @@ export const pairs: Command = {
   help: {
     annotations: 'the annotation table to read (name:keypoints_y:keypoints_x)',
     out: 'the pairs table to write (from,to)',
-    sample: 'keep this many pairs, drawn without replacement (default: all)',
+    sample: 'write only this many pairs, drawn without replacement (default: all)',
     seed: 'seed of that sample (default 0)',
-    skeleton: 'skeleton file (default: the person of 18 joints)',
-    identity: 'regular expression whose first group is the identity (default: the name up to the first _)',
-    'skip-bad': 'leave malformed rows out and count them',
+    skeleton: 'a skeleton JSON file (default: the person with 18 joints)',
+    identity: 'a regular expression whose first group is the identity (default: the name up to the first _)',
+    'skip-bad': 'skip malformed rows and count them',
   },
   examples: [
     'pose-gan pairs --annotations data/market-annotation-train.csv --out data/market-pairs-train.csv',

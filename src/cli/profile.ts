@@ -21,7 +21,7 @@ import { jointFinder, PERSON, type Pose, type Skeleton } from '../pose/skeleton.
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
-import { narrator, sayJson, sayLayout } from './terminal.js';
+import { logger, sayJson, sayLayout } from './terminal.js';
 import { noMore, output, text, whole } from './values.js';
 
 const RUNS = { software: 3, gpu: 20 };
@@ -41,13 +41,13 @@ function tracePath(values: Values): string | undefined {
   return output(values, 'trace', 'file');
 }
 
-/** A pose of any skeleton: joints spread over the picture (a Weyl sequence), others for every `n`. */
+/** Pose number `n` of any skeleton, with joints spread over the picture by a Weyl sequence. */
 function spreadPose({ joints }: Skeleton, { height, width }: ModelConfig, n: number): Pose {
   const share = (k: number) => 0.1 + 0.8 * (k % 1);
   return joints.map((_, j) => [width * share(0.618034 * (j + 7 * n)), height * share(0.754878 * (j + 5 * n))]);
 }
 
-/** Pairs of pictures of drawn people, whose parts all have a size; the joints of another skeleton are anywhere on them. */
+/** Pairs of pictures of drawn people with all trunk joints, so that parts have a size. Poses of other skeletons are `spreadPose`. */
 function drawnPairs(config: ModelConfig, skeleton: Skeleton, count: number): (readonly [PosedImage, PosedImage])[] {
   const { height, width } = config;
   const complete = (pose: Pose) => PERSON.trunk.joints.every((j) => jointFinder(PERSON, pose)(j));
@@ -63,7 +63,7 @@ function drawnPairs(config: ModelConfig, skeleton: Skeleton, count: number): (re
   });
 }
 
-/** Samples of `body`, after so many runs as make the engine that runs this compile it well. */
+/** The times of `count` runs of `body`, after as many runs for JavaScript's compiler. */
 function timed(count: number, body: () => void): Times {
   const samples = Array.from({ length: 2 * count }, () => {
     const begin = performance.now();
@@ -78,11 +78,11 @@ interface Result {
   readonly peaks: Peaks;
   readonly runs: number;
   readonly profile: Profile;
-  /** Turning a batch of decoded pictures and poses into what the device takes. */
+  /** The times of converting decoded pictures and poses to the arrays of a batch. */
   readonly prepare: Times;
 }
 
-/** What the host does between two submissions, in milliseconds. */
+/** The time of the host between two submissions in milliseconds. */
 function hostMs({ prepare, profile: { host } }: Pick<Result, 'prepare' | 'profile'>): number {
   return [prepare, host.inputs, host.recording, host.readBack].reduce((n, t) => n + t.median, 0);
 }
@@ -116,14 +116,14 @@ Times are medians of ${runs === 1 ? 'one run' : `${runs} runs`} (and quartiles).
   whole iteration        ${range(profile.whole)}
   with timestamps        ${range(profile.profiled)}; its dispatches add up to ${threeDigits(profile.ms)} ms
 
-Host: ${threeDigits(hostMs(result))} ms an iteration between two submissions
-  batch                  ${range(prepare)}: decoded pictures and poses to arrays
-  inputs                 ${range(host.inputs)}: arrays handed to the device
-  recording              ${range(host.recording)}: commands; ${range(host.recordingAtRest)} while the device rests
-  read-back              ${range(host.readBack)}: losses asked for
-  submission             ${range(host.submission)} besides, in the driver
+Host: ${threeDigits(hostMs(result))} ms per iteration between two submissions
+  batch                  ${range(prepare)} to convert decoded pictures and poses to arrays
+  inputs                 ${range(host.inputs)} to hand arrays to the device
+  recording              ${range(host.recording)} to record commands; ${range(host.recordingAtRest)} while the device rests
+  read-back              ${range(host.readBack)} to request the losses
+  submission             ${range(host.submission)} in addition, in the driver
 
-Memory: peak ${mib(m.peak)} = ${m.ratio.toFixed(3)} × (weights ${mib(m.weights)} + gradients ${mib(m.gradients)} + moments ${mib(m.moments)}
+Memory: the peak is ${mib(m.peak)} = ${m.ratio.toFixed(3)} × (weights ${mib(m.weights)} + gradients ${mib(m.gradients)} + moments ${mib(m.moments)}
   + largest live set ${mib(m.largestLiveSet)}); intermediates take ${mib(m.activations)}, inputs ${mib(m.inputs)}, textures ${mib(m.textures)}`;
 }
 
@@ -144,16 +144,18 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const { config, skeleton, batch } = chosenModel(values);
   const given = text(values, 'runs') === undefined ? undefined : whole(values, 'runs', 1, 1);
   const json = values.json === true;
-  const tell = narrator(json);
+  const log = logger(json);
   const generate = values.generate === true;
   const features = generate ? undefined : loadFeatures(config, text(values, 'features'));
-  if (features?.note) tell(features.note);
+  if (features?.note) log(features.note);
   const pairs = drawnPairs(config, skeleton, batch);
   const data = batchArrays(config.geometry, skeleton, pairs);
   const prepare = timed(PREPARATIONS, () => batchArrays(config.geometry, skeleton, pairs));
   const engine = await open({ adapter: text(values, 'adapter') });
   try {
-    tell(`adapter: ${engine.adapterName}; kernels ${engine.tuning ? 'as measured here' : 'by rule'} (pose-gan tune)`);
+    log(
+      `adapter: ${engine.adapterName}; kernels are chosen ${engine.tuning ? 'as measured here' : 'by rule'} (pose-gan tune)`,
+    );
     requireTimestamps(engine);
     const runs = given ?? (engine.software ? RUNS.software : RUNS.gpu);
     const bar = progress('profiling', 2 * runs + 1, { unit: 'runs' });
@@ -173,7 +175,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     if (trace) writeFileAtomic(trace, JSON.stringify(traceOf(profile, aboutOf(engine, config, batch, generate))));
     if (json) sayJson(document(result, by, top));
     else sayLayout(report(result, by, top));
-    if (trace) tell(`trace: ${trace} (open it in chrome://tracing or ui.perfetto.dev)`);
+    if (trace) log(`trace: ${trace} (open it in chrome://tracing or ui.perfetto.dev)`);
     return 0;
   } finally {
     engine.device.destroy();
@@ -187,7 +189,8 @@ function aboutOf(engine: Engine, { height, width }: ModelConfig, batch: number, 
 
 export const profile: Command = {
   name: 'profile',
-  summary: 'prints a training iteration kernel by kernel, its host time and memory; writes a Chrome trace',
+  summary:
+    'shows the time of a training iteration kernel by kernel, its host time and memory, and writes a Chrome trace',
   usage: '',
   options: {
     ...MODEL_OPTIONS,
@@ -199,11 +202,11 @@ export const profile: Command = {
   },
   help: {
     ...MODEL_HELP,
-    generate: 'the generator alone instead of a training iteration',
-    runs: `profiled runs, and as many without timestamps (default: ${RUNS.software}, on a GPU ${RUNS.gpu})`,
-    by: `what to add up by: ${GROUPINGS.join(', ')} (default: kernel)`,
-    top: 'how many rows to print (default: all)',
-    trace: 'writes one run as FILE.json for chrome://tracing or ui.perfetto.dev',
+    generate: 'profile the generator alone instead of a training iteration',
+    runs: `the number of profiled runs, and of runs without timestamps (default: ${RUNS.software}, on a GPU ${RUNS.gpu})`,
+    by: `sum the times by ${GROUPINGS.join(', ')} (default: kernel)`,
+    top: 'the number of rows to print (default: all)',
+    trace: 'write one run to this .json file for chrome://tracing or ui.perfetto.dev',
   },
   examples: [
     'pose-gan profile --preset authors --trace step.json',

@@ -1,31 +1,31 @@
 import { printable } from '../data/printable.js';
 
-/** What tells on stderr how far a long job is: a bar for a person, and lines in a log. */
+/** Shows the progress of a long job on stderr, as a bar on a terminal and as lines in a log. */
 export interface Progress {
-  /** `done` of the total is done; `note` is shown behind. */
+  /** Sets how much of the total is done, and a note that is shown after it. */
   update(done: number, note?: string): void;
-  /** Removes the bar, and ends the lines until the next `update`. */
+  /** Removes the bar, and stops the lines until the next `update`. */
   end(): void;
 }
 
-/** Calls `tick` once after so many milliseconds, unless the returned function is called before. */
+/** Calls `tick` once after `ms` milliseconds, unless the returned function is called before that. */
 export type Timer = (tick: () => void, ms: number) => () => void;
 
 export interface ProgressOptions {
-  /** What is counted, as in `images`. */
+  /** The unit of the count, such as `images`. */
   readonly unit?: string;
-  /** Where the count begins, so that a resumed job does not show too high a rate. */
+  /** The first count, so that the rate of a resumed job is right. */
   readonly from?: number;
   readonly stream?: { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
-  /** Milliseconds; a test gives its own clock. */
+  /** The time in milliseconds. Tests pass their own clock. */
   readonly now?: () => number;
   readonly timer?: Timer;
 }
 
-/** Jobs shorter than this show no bar. */
+/** A bar appears after this time. */
 const QUIET_MS = 2000;
 const REDRAW_MS = 100;
-/** A log gets a line at least so often, whether there is news or not. */
+/** The interval between the lines in a log, which are written even if there is no progress. */
 const LINE_MS = 25_000;
 const BAR = 24;
 
@@ -36,8 +36,8 @@ const unreferenced: Timer = (tick, ms) => {
 };
 
 /**
- * Tells how far a job is, how fast it goes and how long it will take: on a terminal as a bar, once the job has run for two
- * seconds, elsewhere as a plain line from time to time. Without a `total` it tells how long the job has run.
+ * Shows how much of a job is done, its rate and the time left. On a terminal this is a bar, which appears after two seconds; elsewhere
+ * it is a line at intervals. Without a `total` it shows how long the job has run.
  */
 export function progress(label: string, total?: number, options: ProgressOptions = {}): Progress {
   const { unit = '', from = 0, stream = process.stderr } = options;
@@ -51,12 +51,12 @@ export function progress(label: string, total?: number, options: ProgressOptions
   const report = (bar: string) => {
     const seconds = (now() - start) / 1000;
     const { done, note } = state;
-    const behind = note && `  ${note}`;
-    if (total === undefined) return printable(`${label}: ${duration(seconds)} so far${behind}`);
+    const suffix = note && `  ${note}`;
+    if (total === undefined) return printable(`${label}: ${duration(seconds)} so far${suffix}`);
     const rate = seconds > 0 ? (done - from) / seconds : 0;
     const left = rate > 0 ? duration((total - done) / rate) : '?';
     const speed = `${rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2)}${unit && ` ${unit}`}/s`;
-    return printable(`${label}${bar} ${done}/${total}  ${speed}  ${left} left${behind}`);
+    return printable(`${label}${bar} ${done}/${total}  ${speed}  ${left} left${suffix}`);
   };
   const draw = () => {
     const filled = Math.round((BAR * Math.min(state.done, total ?? 0)) / Math.max(1, total ?? 0));
@@ -69,7 +69,7 @@ export function progress(label: string, total?: number, options: ProgressOptions
     stream.write(`${report(':')}\n`);
     last = now();
   };
-  /** The timer speaks where no update comes; work that blocks it is heard of by its updates. */
+  /** Starts a timer that writes a line if no update comes. Work that blocks timers writes lines in its updates. */
   const arm = () => {
     cancel?.();
     cancel = timer(
@@ -97,7 +97,7 @@ export function progress(label: string, total?: number, options: ProgressOptions
   };
 }
 
-/** Seconds as `1 h 05 min`, `3 min 20 s` or `12 s`. */
+/** A number of seconds as `1 h 05 min`, `3 min 20 s` or `12 s`. */
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
   const two = (n: number) => String(n).padStart(2, '0');

@@ -16,7 +16,7 @@ import type { Values } from './command.js';
 import { progress } from './progress.js';
 import { fileOf, positive, required, text, whole } from './values.js';
 
-/** Options by which a command chooses a model that is not there yet, as `Command.options` and `Command.help` have them. */
+/** The options by which a command selects a new model, in the form of `Command.options`. */
 export const MODEL_OPTIONS = {
   preset: { type: 'string' },
   size: { type: 'string' },
@@ -28,24 +28,24 @@ export const MODEL_OPTIONS = {
 } as const;
 export const MODEL_HELP: Readonly<Record<keyof typeof MODEL_OPTIONS, string>> = {
   preset: 'paper (default) or authors',
-  size: 'market (128×64, default), fashion (256×256) or small (64×32, to try things)',
+  size: 'market (128×64, default), fashion (256×256) or small (64×32, for experiments)',
   ablation: 'full (default), baseline, dsc, perc, mean or dropout',
-  width: 'multiplies all channel counts: 0.25 trains on a small machine',
-  skeleton: 'a skeleton JSON file; the person’s when left out',
-  features: 'vgg19 or bank: what the losses compare; VGG-19 when it is installed (pose-gan weights)',
+  width: 'a factor for all channel counts; a model with 0.25 can be trained on a small machine (default: 1)',
+  skeleton: 'a skeleton JSON file (default: the person with 18 joints)',
+  features: 'the features that the losses compare: vgg19 (default if installed, see pose-gan weights) or bank',
   batch: 'pairs per iteration (default: 4)',
 };
 
 export interface ModelChoice {
   readonly config: ModelConfig;
-  /** What the configuration was made from. */
+  /** The options from which the configuration was made. */
   readonly recipe: ConfigOptions;
   readonly skeleton: Skeleton;
-  /** Pairs per iteration. */
+  /** The number of pairs per iteration. */
   readonly batch: number;
 }
 
-/** The model that the options of `MODEL_OPTIONS` choose; `--features` is for `loadFeatures`. `known` takes the place of the person's skeleton. */
+/** The model that the options of `MODEL_OPTIONS` select, except for `--features`. The default skeleton is `known`, or the person's. */
 export function chosenModel(values: Values, known?: Skeleton): ModelChoice {
   const recipe = {
     preset: text(values, 'preset') as Preset | undefined,
@@ -60,7 +60,7 @@ export function chosenModel(values: Values, known?: Skeleton): ModelChoice {
   return { config, recipe, skeleton, batch: whole(values, 'batch', config.batch, 1) };
 }
 
-/** The configuration of a recipe; errors name the file that it comes from, if it does. */
+/** The configuration of a recipe. Errors name the file from which the recipe comes, if there is one. */
 function configOf(values: Values, recipe: ConfigOptions): ModelConfig {
   try {
     return modelConfig(recipe);
@@ -73,19 +73,19 @@ function configOf(values: Values, recipe: ConfigOptions): ModelConfig {
   }
 }
 
-/** `--split`: the test half by default. */
+/** The value of `--split`; the default is the test half. */
 export function splitOf(values: Values): Split {
   const split = text(values, 'split') ?? 'test';
   if (split !== 'train' && split !== 'test') throw new UsageError(`--split must be train or test, got "${split}"`);
   return split;
 }
 
-/** `--limit`, if it was given. */
+/** The value of `--limit`, if it was given. */
 export function limitOf(values: Values): number | undefined {
   return text(values, 'limit') === undefined ? undefined : whole(values, 'limit', 1, 1);
 }
 
-/** Opens the pairs that a command works on (`--data`, `--name`, `--split`, `--resize`, `--skip-bad`), checked. */
+/** Opens and checks the pairs that a command uses (`--data`, `--name`, `--split`, `--resize`, `--skip-bad`). */
 export async function selectedPairs(values: Values, frame: ModelFrame, select: PairSelection): Promise<Dataset> {
   let bar: ReturnType<typeof progress> | undefined;
   try {

@@ -1,27 +1,27 @@
-import type { narrator } from './terminal.js';
+import type { logger } from './terminal.js';
 
-/** Signals that ask a run to end, and the exit code of a process that one has ended: 128 and the signal's number. */
+/** The signals that ask a run to end, and the exit code of a process that was ended by one: 128 plus the signal's number. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 type Signal = keyof typeof SIGNALS;
 
 export interface Interruption {
-  /** Aborted by the first signal, for work that saves what it has. */
+  /** Is aborted by the first signal, for work that then saves its state. */
   readonly signal: AbortSignal;
-  /** The exit code of a command that a signal has ended; nothing when none came. */
+  /** The exit code of a command that a signal has ended, or `undefined` if there was no signal. */
   code(): number | undefined;
-  /** Signals end the process at once again. */
+  /** Removes the handlers, so that signals end the process at once again. */
   release(): void;
 }
 
-/** Catches Ctrl-C (SIGINT), SIGTERM and a closed terminal (SIGHUP). A second signal ends the process at once. */
-export function interruption(tell: ReturnType<typeof narrator>): Interruption {
+/** Handles Ctrl-C (SIGINT), SIGTERM and a closed terminal (SIGHUP). A second signal ends the process at once. */
+export function interruption(log: ReturnType<typeof logger>): Interruption {
   const controller = new AbortController();
   let first: Signal | undefined;
   const stop = (name: Signal) => {
     if (first) process.exit(SIGNALS[name]);
     first = name;
     const how = name === 'SIGINT' ? 'press Ctrl-C again' : 'send it again';
-    tell(`${name}: stopping after this iteration; the run will be saved (${how} to stop at once)`);
+    log(`${name}: stopping after this iteration; the run will be saved (${how} to stop at once)`);
     controller.abort();
   };
   const names = Object.keys(SIGNALS) as Signal[];

@@ -19,14 +19,14 @@ import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { duration, progress } from './progress.js';
 import { interruption } from './signals.js';
-import { narrator, sayJson } from './terminal.js';
+import { logger, sayJson } from './terminal.js';
 import { noMore, output, positive, text, whole } from './values.js';
 
-/** A model that shows something after two minutes on a CPU: small images, an eighth of the channels, L1 beside the GAN loss. */
+/** A model that learns something in two minutes on a CPU: small images, an eighth of the channels, L1 beside the GAN loss. */
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 8 } as const;
 const LEARNING_RATE = 1e-3;
 const NAME = 'synth';
-/** Pairs of unseen people that are evaluated. */
+/** The number of evaluated pairs, which show unseen people. */
 const TEST_PAIRS = 100;
 
 async function run(values: Values, positionals: string[]): Promise<number> {
@@ -35,7 +35,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const seconds = 60 * positive(values, 'minutes', 2);
   const seed = whole(values, 'seed', 0);
   const json = values.json === true;
-  const tell = narrator(json);
+  const log = logger(json);
   const began = performance.now();
   const config = { ...modelConfig(RECIPE), learningRate: LEARNING_RATE };
   const data = join(out, 'data');
@@ -54,21 +54,23 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const common = { folder: data, name: NAME, height, width, skeleton: PERSON };
   const train = await openDataset({ ...common, split: 'train' });
   const test = await openDataset({ ...common, split: 'test', select: { limit: TEST_PAIRS, seed: 1 } });
-  tell(`people: ${train.images.length} pictures to train on, ${test.images.length} of others to test with (${data})`);
+  log(
+    `people: ${train.images.length} pictures for training, ${test.images.length} of other people for testing (${data})`,
+  );
 
   let engine: Engine | undefined;
   const openEngine = async () => {
     engine = await open({ adapter: text(values, 'adapter') });
-    tell(`adapter: ${engine.adapterName}`);
+    log(`adapter: ${engine.adapterName}`);
     return engine;
   };
   const resume = listCheckpoints(folder).length > 0;
-  if (resume) tell(`going on with the run in ${folder}`);
-  const { signal, code, release } = interruption(tell);
+  if (resume) log(`continuing the run in ${folder}`);
+  const { signal, code, release } = interruption(log);
   const { rows, note } = await trainFor(seconds, folder, train, test, config, seed, resume, openEngine, signal).finally(
     release,
   );
-  tell(note);
+  log(note);
   const ended = code();
   if (ended !== undefined) return ended;
 
@@ -79,7 +81,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const adapter = evaluator.adapterName;
   writeFileAtomic(report, reportOf({ folder, adapter, result, rows, began, train, test, out }));
   if (json) sayJson({ report, adapter, iterations: rows.at(-1)?.step ?? 0, ...result });
-  else tell(summaryOf(result), `report: ${resolve(report)}`);
+  else log(summaryOf(result), `report: ${resolve(report)}`);
   return 0;
 }
 
@@ -151,8 +153,8 @@ async function evaluateRun(engine: Engine, folder: string, test: Dataset): Promi
 
 function summaryOf({ generator: g, copy: c, pairs }: Evaluation): string {
   const line = (name: string, a: number, b: number, digits: number) =>
-    `${name} ${a.toFixed(digits)} against ${b.toFixed(digits)}`;
-  return `on ${pairs} pairs of unseen people, generated against copying the source: ${line('L1', g.l1, c.l1, 1)} of 255, ${line('SSIM', g.ssim, c.ssim, 3)}`;
+    `${name} ${a.toFixed(digits)} compared with ${b.toFixed(digits)}`;
+  return `on ${pairs} pairs of unseen people, for generated images compared with copies of the source: ${line('L1', g.l1, c.l1, 1)} of 255, ${line('SSIM', g.ssim, c.ssim, 3)}`;
 }
 
 function reportOf(o: {
@@ -192,7 +194,7 @@ function reportOf(o: {
       {
         heading: 'On unseen people',
         rows: [
-          ['', 'generated', 'copy of the source', 'pairs on which generated is better'],
+          ['', 'generated', 'copy of the source', 'pairs for which the generated image is better'],
           ['L1 (of 255, lower is better)', g.l1.toFixed(2), c.l1.toFixed(2), `${(100 * better.l1).toFixed(0)} %`],
           ['SSIM', g.ssim.toFixed(4), c.ssim.toFixed(4), `${(100 * better.ssim).toFixed(0)} %`],
           ['SSIM, data range 255', g.ssim255.toFixed(4), c.ssim255.toFixed(4), ''],
@@ -205,22 +207,22 @@ function reportOf(o: {
           ['', ''],
           ['adapter', o.adapter],
           ['iterations', String(step)],
-          ['iterations a second, of late', rate.toFixed(2)],
-          ['everything together', duration((performance.now() - o.began) / 1000)],
-          ['pictures', `${o.train.images.length} to train on, ${o.test.images.length} to test with`],
+          ['iterations per second at the end', rate.toFixed(2)],
+          ['total time', duration((performance.now() - o.began) / 1000)],
+          ['pictures', `${o.train.images.length} for training, ${o.test.images.length} for testing`],
         ],
       },
     ],
     next: [
-      { command: 'npm start', what: 'once more: training goes on where it stopped' },
-      { command: `npx pose-gan animate --checkpoint ${o.folder} --help`, what: 'let a person walk' },
+      { command: 'npm start', what: 'continue training from where it stopped' },
+      { command: `npx pose-gan animate --checkpoint ${o.folder} --help`, what: 'make a person walk' },
       {
         command: `npx pose-gan inspect --data ${join(o.out, 'data')} --name ${NAME} --checkpoint ${o.folder} --out pair.png`,
         what: 'see heat maps, parts, masks and warps of a pair',
       },
       {
         command: 'npx pose-gan synth --out data && npx pose-gan train --data data --name synth --out run --width 0.25',
-        what: 'larger pictures, a wider net, the nearest-neighbour loss',
+        what: 'train a wider net on larger pictures with the nearest-neighbour loss',
       },
     ],
   });
@@ -228,7 +230,7 @@ function reportOf(o: {
 
 export const start: Command = {
   name: 'start',
-  summary: 'draws people, trains a small model for two minutes, tests it on others, and writes a report',
+  summary: 'draws people, trains a small model for two minutes, tests it on other people, and writes a report',
   usage: '[options]',
   options: {
     out: { type: 'string' },
@@ -237,10 +239,10 @@ export const start: Command = {
     seed: { type: 'string' },
   },
   help: {
-    out: 'where data, run and report.html go (default: out)',
+    out: 'the folder for the data, the run and report.html (default: out)',
     minutes: 'minutes of training (default: 2)',
-    identities: 'people to draw for training (default: 120), and a sixth as many to test with',
-    seed: 'of weights, dropout, noise and order (default: 0)',
+    identities: 'the number of people to draw for training (default: 120); a sixth as many are drawn for testing',
+    seed: 'seed of weights, dropout, noise and order (default: 0)',
   },
   examples: ['pose-gan start', 'pose-gan start --minutes 10 --adapter llvmpipe'],
   run,

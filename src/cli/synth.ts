@@ -50,7 +50,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 
 export const synth: Command = {
   name: 'synth',
-  summary: 'draws a synthetic dataset of people or lamps: images, annotations and pairs, with nothing to download',
+  summary: 'draws a synthetic dataset of people or lamps with images, annotations and pairs; downloads nothing',
   usage: '--out FOLDER [options]',
   options: {
     out: { type: 'string' },
@@ -66,15 +66,16 @@ export const synth: Command = {
   },
   help: {
     out: 'the data folder to write to',
-    object: 'person (default) or lamp: a desk lamp, whose skeleton is written beside the tables',
-    name: 'name of the dataset (default synth; lamp for lamps)',
-    'train-identities': 'people, or lamps, to train on (default 100)',
-    'test-identities': 'others to test on (default 20)',
-    'images-per-identity': 'pictures of each (default 8)',
-    size: 'HEIGHTxWIDTH of the pictures (default 128x64)',
-    seed: 'whole number; another one draws others (default 0)',
-    place: 'anywhere (default): another place on every picture, or studio: the same light wall, which is learnt sooner',
-    overwrite: 'draw again over a dataset of this name',
+    object: 'person (default), or lamp for desk lamps, whose skeleton is written beside the tables',
+    name: 'the name of the dataset (default synth, or lamp for lamps)',
+    'train-identities': 'the number of people, or lamps, for training (default 100)',
+    'test-identities': 'the number of others for testing (default 20)',
+    'images-per-identity': 'the number of pictures of each (default 8)',
+    size: 'the size of the pictures, HEIGHTxWIDTH (default 128x64)',
+    seed: 'seed of the dataset, a whole number (default 0)',
+    place:
+      'anywhere (default) for a new place in every picture, or studio for the same light wall, which is learnt sooner',
+    overwrite: 'replace a dataset with this name',
   },
   examples: [
     'pose-gan synth --out data',

@@ -1,11 +1,11 @@
 import { printable } from '../data/printable.js';
 
-/** Prints lines. Each argument is one line: a control character in it belongs to foreign text and is shown escaped. */
+/** Prints lines. Each argument is one line. Control characters in it come from outside and are shown escaped. */
 export function say(...lines: string[]): void {
   console.log(lines.map(printable).join('\n'));
 }
 
-/** Prints a layout of several lines, such as a table; it may end with a line break. */
+/** Prints a text of several lines, such as a table. It may end with a line break. */
 export function sayLayout(text: string): void {
   say(...text.replace(/\n$/, '').split('\n'));
 }
@@ -15,13 +15,13 @@ export function complain(...lines: string[]): void {
   process.stderr.write(`${lines.map(printable).join('\n')}\n`);
 }
 
-/** Tells what was made of somebody's file. */
+/** Prints a note on how a user's file was interpreted. */
 export const note = (text: string) => complain(`note: ${text}`);
 
-/** Where a command tells how it goes: on stdout, or on stderr when stdout is for one JSON document. */
-export const narrator = (json: boolean) => (json ? complain : say);
+/** The function that prints a command's log: on stdout, or on stderr if stdout is for one JSON document. */
+export const logger = (json: boolean) => (json ? complain : say);
 
-/** Prints one JSON document. JSON leaves C1 and directional controls as they are; they occur in strings alone. */
+/** Prints one JSON document. C1 and directional control characters, which JSON does not escape, are escaped; they occur only in strings. */
 export function sayJson(value: unknown, indent = 2): void {
   console.log(JSON.stringify(value, null, indent).split('\n').map(printable).join('\n'));
 }

@@ -11,10 +11,10 @@ import type { Command, Values } from './command.js';
 import { EXIT } from './failures.js';
 import { merged, optionsIn } from './options-file.js';
 import { type Progress, progress } from './progress.js';
-import { keptOptions, madeWith, optionsPath } from './resumed.js';
+import { optionsPath, optionsToSave, runOptions } from './resumed.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS, type ModelChoice } from './selection.js';
 import { interruption } from './signals.js';
-import { narrator, sayJson } from './terminal.js';
+import { logger, sayJson } from './terminal.js';
 import { tuningProgress } from './tune.js';
 import { noMore, positive, required, requiredOutput, text, whole } from './values.js';
 
@@ -39,16 +39,16 @@ const OPTIONS = {
 } as const;
 
 /**
- * All options: those of the command line win over those of `--config`, and these over what a resumed run was made with. `kept` are
- * those that were ever given, for the run's own file of options.
+ * All options. Those of the command line override those of `--config`, and these override the options of a resumed run. `toSave` are
+ * the options that the user has given, now or earlier, for the options file of the run.
  */
-function allOptions(given: Values): { values: Values; kept: Values; skeleton?: Skeleton } {
+function allOptions(given: Values): { values: Values; toSave: Values; skeleton?: Skeleton } {
   const config = text(given, 'config');
   const values = merged(config ? optionsIn(config, OPTIONS) : {}, given);
-  if (values.resume !== true) return { values, kept: values };
-  const { values: settings, optionsFile, skeleton } = madeWith(required(values, 'out'));
+  if (values.resume !== true) return { values, toSave: values };
+  const { values: settings, optionsFile, skeleton } = runOptions(required(values, 'out'));
   const before = optionsFile ? optionsIn(optionsFile, OPTIONS) : settings;
-  return { values: merged(settings, before, values), kept: merged(before, values), skeleton };
+  return { values: merged(settings, before, values), toSave: merged(before, values), skeleton };
 }
 
 async function datasets(
@@ -70,7 +70,7 @@ async function datasets(
     },
   };
   const train = await openDataset({ ...common, split: 'train' });
-  // A dataset without a test half is still one to train on.
+  // The test half is optional for training.
   const hasTest = isThere(datasetPaths(common.folder, common.name, 'test').annotations);
   const test = hasTest ? await openDataset({ ...common, split: 'test' }) : undefined;
   bar?.end();
@@ -81,30 +81,30 @@ function describe(dataset: Dataset): string {
   const { skipped } = dataset;
   const left = skipped.rows + skipped.images + skipped.pairs;
   const reasons = left
-    ? `; left out ${skipped.rows} rows, ${skipped.images} images, ${skipped.pairs} pairs: ${skipped.reasons.join(' · ')}`
+    ? `; skipped ${skipped.rows} rows, ${skipped.images} images, ${skipped.pairs} pairs: ${skipped.reasons.join(' · ')}`
     : '';
   return `${dataset.name} ${dataset.split}: ${dataset.images.length} images, ${dataset.pairs.length / 2} pairs${reasons}`;
 }
 
 async function run(given: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const { values, kept, skeleton } = allOptions(given);
+  const { values, toSave, skeleton } = allOptions(given);
   const model = chosenModel(values, skeleton);
   const { config: chosen, recipe, batch } = model;
   const config = { ...chosen, learningRate: positive(values, 'learning-rate', chosen.learningRate) };
   const folder = requiredOutput(values, 'out', 'folder');
   const iterations = whole(values, 'iterations', 90_000, 1);
   const json = values.json === true;
-  const tell = narrator(json);
+  const log = logger(json);
   const features = loadFeatures(config, text(values, 'features'));
   expectRunnable(folder, values.resume === true);
   const { train, test } = await datasets(values, model);
-  tell(describe(train));
-  for (const w of train.warnings) tell(`warning: ${w}`);
-  if (features.note) tell(features.note);
+  log(describe(train));
+  for (const w of train.warnings) log(`warning: ${w}`);
+  if (features.note) log(features.note);
   let bar = progress('preparing the run');
   const tuning = tuningProgress();
-  const { signal, code, release } = interruption(tell);
+  const { signal, code, release } = interruption(log);
   let last: LogRow | undefined;
   try {
     const result = await trainRun({
@@ -122,20 +122,21 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       keep: whole(values, 'keep', 1, 1),
       resume: values.resume === true,
       onBegin: (from) => {
-        writeFileAtomic(optionsPath(folder), `${JSON.stringify(keptOptions(kept, Object.keys(OPTIONS)), null, 2)}\n`);
+        const options = optionsToSave(toSave, Object.keys(OPTIONS));
+        writeFileAtomic(optionsPath(folder), `${JSON.stringify(options, null, 2)}\n`);
         bar.end();
         bar = progress('training', iterations, { from });
       },
       features,
       open: async () => {
         const engine = await open({ adapter: text(values, 'adapter') });
-        tell(`adapter: ${engine.adapterName}`);
+        log(`adapter: ${engine.adapterName}`);
         return engine;
       },
       tune: values.tune === true ? { signal, onProgress: tuning.onProgress } : undefined,
       signal,
       workers: whole(values, 'workers', 1, 1),
-      onNote: tell,
+      onNote: log,
       onStep: (row) => {
         last = row;
         const { discriminator: d, adversarial: a, reconstruction: r } = row;
@@ -145,7 +146,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
     bar.end();
     if (json) sayJson({ ...result, seconds: last?.seconds ?? 0 }, 0);
     else
-      tell(
+      log(
         `${result.interrupted ? 'stopped' : 'done'} after ${result.step} iterations; ${result.checkpoint}`,
         `samples: ${join(folder, 'samples')}, log: ${join(folder, 'log.jsonl')}`,
       );
@@ -159,27 +160,28 @@ async function run(given: Values, positionals: string[]): Promise<number> {
 
 export const train: Command = {
   name: 'train',
-  summary: 'trains a pose-GAN on a dataset; resumable, with sample sheets, a log and checkpoints',
+  summary: 'trains a pose-GAN on a dataset, writes checkpoints, sample sheets and a log, and can resume',
   usage: '--data FOLDER --name D --out FOLDER',
   options: OPTIONS,
   help: {
-    config: 'a JSON file of these options; those on the command line win',
-    data: 'the folder that holds D-dataset, D-annotation-*.csv and D-pairs-*.csv',
-    name: 'the dataset’s name D',
-    out: 'where checkpoints, samples and log.jsonl go',
+    config: 'a JSON file of these options; options on the command line override it',
+    data: 'the folder with D-dataset, D-annotation-*.csv and D-pairs-*.csv',
+    name: 'the name D of the dataset',
+    out: 'the folder for checkpoints, samples and log.jsonl',
     ...MODEL_HELP,
-    iterations: 'iterations in all (default: 90000)',
-    'learning-rate': 'step size of Adam (default: 0.0002)',
-    seed: 'of weights, dropout, noise and order (default: 0)',
+    iterations: 'the total number of iterations (default: 90000)',
+    'learning-rate': 'the learning rate of Adam (default: 0.0002)',
+    seed: 'seed of weights, dropout, noise and order (default: 0)',
     'log-every': 'iterations between lines of log.jsonl (default: 1)',
     'sample-every': 'iterations between sample sheets (default: 500)',
     'save-every': 'iterations between checkpoints (default: 1000)',
-    keep: 'how many checkpoints stay (default: 1)',
-    workers: 'decoding threads (default: 1)',
-    resume: 'go on with the run in --out, bit for bit, with the options and kernels it began with where none are given',
-    tune: 'time the kernels of a new run first, where that was not done on this adapter (pose-gan tune)',
-    resize: 'fit images of another size, joints included',
-    'skip-bad': 'leave out and count what cannot be used',
+    keep: 'the number of checkpoints to keep (default: 1)',
+    workers: 'the number of decoding threads (default: 1)',
+    resume:
+      'continue the run in --out, bit for bit, with its original kernels, and its original options unless others are given',
+    tune: 'first time those kernels of a new run that have not been timed on this adapter (pose-gan tune)',
+    resize: 'resize images of another size, joints included',
+    'skip-bad': 'skip and count what cannot be used',
   },
   examples: [
     'pose-gan train --data data --name synth --out runs/first --width 0.125 --iterations 500',

@@ -14,7 +14,7 @@ import { chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
 import { say, sayJson, sayLayout } from './terminal.js';
 import { noMore, output, positive, text } from './values.js';
 
-/** A bar that counts classes as they are timed. */
+/** A progress bar that counts timed classes of calls. */
 export function tuningProgress(): { onProgress: (p: TuneProgress) => void; end: () => void } {
   let bar: Progress | undefined;
   return {
@@ -30,7 +30,7 @@ export function tuningProgress(): { onProgress: (p: TuneProgress) => void; end: 
 const timeOf = ({ choice }: TunedClass, variant: string) => choice.times[variant] as number;
 const gain = (c: TunedClass) => timeOf(c, c.choice.rule) / timeOf(c, c.choice.variant);
 
-/** Milliseconds of all calls of the classes, as the rule and as the tuning have them. */
+/** The time of all calls of the classes in milliseconds, with the kernels of the rule and with those of the tuning. */
 function totals(classes: readonly TunedClass[]): { rule: number; tuned: number } {
   const sum = (of: (c: TunedClass) => number) => classes.reduce((n, c) => n + (c.calls * of(c)) / 1000, 0);
   return { rule: sum((c) => timeOf(c, c.choice.rule)), tuned: sum((c) => timeOf(c, c.choice.variant)) };
@@ -39,13 +39,13 @@ function totals(classes: readonly TunedClass[]): { rule: number; tuned: number }
 function rowOf(c: TunedClass): string[] {
   const { variant, rule, times } = c.choice;
   const list = Object.entries(times).map(([name, us]) => `${name} ${(us / 1000).toPrecision(3)}`);
-  // The candidates and the hash of their kernels, which end a key, are in the other columns or nothing to read.
+  // A key ends with the candidates, which are in another column, and a hash of their kernels.
   const shapes = c.key.split(' ').slice(0, -2).join(' ');
   return [shapes, String(c.calls), list.join('  '), variant, variant === rule ? '' : `${gain(c).toFixed(2)}×`];
 }
 
 function report(name: string, { classes, timed, left }: TuneResult): string {
-  if (!classes.length) return `${name}: no kernel to choose${left ? `; ${left} classes left untimed` : ''}`;
+  if (!classes.length) return `${name}: there is no kernel to choose${left ? `; ${left} classes were not timed` : ''}`;
   const rows = [...classes].sort((a, b) => b.calls * timeOf(b, b.choice.rule) - a.calls * timeOf(a, a.choice.rule));
   const { rule, tuned } = totals(classes);
   const refused = new Map(classes.flatMap((c) => Object.entries(c.refused).map(([v, why]) => [`${c.op}/${v}`, why])));
@@ -53,11 +53,11 @@ function report(name: string, { classes, timed, left }: TuneResult): string {
   const counts = `${classes.length} classes, ${timed} timed now${left ? `, ${left} left` : ''}`;
   return `${name}: ${counts}
 ${table([['class', 'calls', 'ms', 'chosen', 'gain'], ...rows.map(rowOf)])}
-these kernels together: ${rule.toFixed(2)} ms by rule, ${tuned.toFixed(2)} ms tuned, ${(rule / tuned).toFixed(2)}×
+all these kernels: ${rule.toFixed(2)} ms by rule, ${tuned.toFixed(2)} ms tuned, ${(rule / tuned).toFixed(2)}×
 ${refusals.join('')}`;
 }
 
-/** Takes over a tuning that was made elsewhere on the same adapter. */
+/** Installs a tuning that was made elsewhere on the same adapter. */
 async function install(values: Values, from: string, out: string | undefined): Promise<number> {
   const engine = await open({ adapter: text(values, 'adapter'), tuning: from });
   engine.device.destroy();
@@ -74,15 +74,15 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const problem = out ? undefined : tuningProblem();
   if (problem)
     throw new UsageError(
-      `${problem}, so there is no place for the choices; set POSE_GAN_TUNING to a file, or name one with --out`,
+      `${problem}, so the choices cannot be stored; set POSE_GAN_TUNING to a file, or name a file with --out`,
     );
   if (from) return install(values, from, out);
   const { config, batch } = chosenModel(values);
   const { weights } = loadFeatures(config, text(values, 'features'));
   const budget = positive(values, 'budget', Number.POSITIVE_INFINITY);
   const engine = await open({ adapter: text(values, 'adapter') });
-  const place = out ?? tuningPath(engine.adapter);
-  if (place) expectWritable(place, 'file');
+  const file = out ?? tuningPath(engine.adapter);
+  if (file) expectWritable(file, 'file');
   if (values.force) engine.tuning = undefined;
   try {
     if (!values.json) say(`adapter: ${engine.adapterName}`, '');
@@ -98,7 +98,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
         budgetMs: 1000 * budget - (performance.now() - begun),
         onProgress: (p) => {
           bar.onProgress(p);
-          // Whoever stops the command keeps what it has measured
+          // It is saved after every class, so that nothing is lost if the command is stopped.
           saveTuning(engine.tuning as Tuning, out);
         },
       });
@@ -119,8 +119,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 
 export const tune: Command = {
   name: 'tune',
-  summary:
-    'times the kernels that fit a model’s layers on this adapter and stores the fastest; every command uses them',
+  summary: 'times the kernels for a model’s layers on this adapter and stores the fastest, which all commands then use',
   usage: '[--preset P] [--size S] [--batch N]',
   options: {
     ...MODEL_OPTIONS,
@@ -131,11 +130,11 @@ export const tune: Command = {
   },
   help: {
     ...MODEL_HELP,
-    batch: `${MODEL_HELP.batch}; batches of up to the next power of two share choices`,
-    budget: 'seconds after which no further layer is begun; the next tune goes on',
-    force: 'time what has a choice already too',
-    out: 'a file for the choices, instead of the one that the variable POSE_GAN_TUNING names or the cache folder',
-    from: 'take over the choices of this file, made on the same adapter elsewhere; nothing is timed',
+    batch: `${MODEL_HELP.batch}; batches up to the next power of two share choices`,
+    budget: 'the time in seconds after which no further layer is begun; the next tune continues',
+    force: 'also time layers that already have a choice',
+    out: 'a file for the choices (default: the variable POSE_GAN_TUNING, else a file in the cache folder)',
+    from: 'install the choices of this file, made on the same adapter elsewhere, without timing',
   },
   examples: [
     'pose-gan tune --preset authors',

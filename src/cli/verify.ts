@@ -9,7 +9,7 @@ import type { Command } from './command.js';
 import { progress } from './progress.js';
 import { say, sayJson } from './terminal.js';
 
-/** Reference files under a folder, in order. */
+/** The reference files under a folder, in order. */
 function filesIn(folder: string): string[] {
   const entries = trying(`read the folder ${folder}`, () => readdirSync(folder, { withFileTypes: true }));
   return entries

@@ -13,10 +13,10 @@ const STYLES = {
   torchvision: 'torchvision-style; its input normalisation is folded into conv1_1',
 };
 
-/** Trained weights have features of 0.2 or more; fresh random ones of 0.1 or less. */
+/** A gain above this suggests untrained weights. Trained weights have features of 0.2 or more, random ones of 0.1 or less. */
 const UNTRAINED = REFERENCE_ACTIVATION / 0.15;
 
-/** What `--json` prints of installed weights. */
+/** The description of installed weights that `--json` prints. */
 function summary({ path, source, convention, decidedBy, activation, gain }: InstalledVgg) {
   return { path, bytes: statOf(path)?.size, source, convention, decidedBy, activation, gain };
 }
@@ -27,11 +27,11 @@ function describe(vgg: InstalledVgg): string[] {
   const gain =
     vgg.gain === 1
       ? ''
-      : `; λ = 0.01 is for about ${REFERENCE_ACTIVATION}, so training takes them times ${vgg.gain.toPrecision(3)}` +
-        (vgg.gain > UNTRAINED ? '. That small, they look like untrained weights' : '');
+      : `; λ = 0.01 is meant for about ${REFERENCE_ACTIVATION}, so training multiplies them by ${vgg.gain.toPrecision(3)}` +
+        (vgg.gain > UNTRAINED ? '. Such small features suggest untrained weights' : '');
   return [
     `  conv1_1, conv1_2, conv2_1 from ${vgg.source}`,
-    `  ${STYLES[vgg.convention]} (told by ${vgg.decidedBy}; --style decides otherwise)`,
+    `  ${STYLES[vgg.convention]} (decided by ${vgg.decidedBy}; --style overrides it)`,
     `  ${size}${gain}`,
     `  ${vgg.path} (${kilobytes} KB)`,
   ];
@@ -57,9 +57,9 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(rest);
   const style = CONVENTIONS.find((c) => c === values.style);
   if (values.style !== undefined && !style)
-    throw new UsageError(`there is no style "${values.style}"; ${CONVENTIONS.join(' and ')} are known`);
+    throw new UsageError(`there is no style "${values.style}"; known are ${CONVENTIONS.join(' and ')}`);
   if (what === undefined) {
-    if (url !== undefined) throw new UsageError('--url goes with vgg19: pose-gan weights vgg19 --url URL');
+    if (url !== undefined) throw new UsageError('--url needs the word vgg19: pose-gan weights vgg19 --url URL');
     return list(folder, json);
   }
   if (what !== 'vgg19') throw new UsageError(`there are no weights "${what}" to install; vgg19 is known. See --help.`);
@@ -90,8 +90,8 @@ export const weights: Command = {
   options: { url: { type: 'string' }, style: { type: 'string' }, folder: { type: 'string' } },
   help: {
     url: 'a safetensors file on a server, of which only the needed bytes are read',
-    style: 'what inputs the weights take, where the file does not show it: caffe (BGR, 0 … 255) or torchvision',
-    folder: 'where weights lie (default: the variable POSE_GAN_WEIGHTS, else the user’s data folder)',
+    style: 'the inputs that the weights take, if the file does not show it: caffe (BGR, 0 … 255) or torchvision',
+    folder: 'the folder of installed weights (default: the variable POSE_GAN_WEIGHTS, else the user’s data folder)',
   },
   examples: [
     'pose-gan weights',
