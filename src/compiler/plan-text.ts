@@ -1,5 +1,7 @@
+import { leaf } from '../autograd/leaves.js';
+import { isOf } from '../autograd/op.js';
 import type { Step } from './bind.js';
-import { type BufferSpec, describeValue, isLaunched, isPooled, type KernelCall } from './kernel-call.js';
+import { type BufferSpec, describeValue, isPooled, type KernelCall, type Value, type View } from './kernel-call.js';
 import type { MemoryReport } from './memory.js';
 
 /** The calls after one pass of the compiler. */
@@ -30,31 +32,79 @@ ${rows.length} dispatches; peak ${mib(peak)}: weights ${mib(weights)}, gradients
 `;
 }
 
-/** The calls after every pass of the compiler, one line each. */
+/** What each pass does, and what of its calls it has made or changed, which is what `explainText` shows. */
+const PASSES: Readonly<Record<string, { readonly does: string; readonly shows: readonly Detail[] }>> = {
+  lower: { does: 'the nodes of the graph become calls', shows: ['values'] },
+  distribute: { does: 'elementwise ops over concatenations move to the parts', shows: ['values'] },
+  fuse: { does: 'elementwise ops join the kernels that make their operands', shows: ['values'] },
+  place: { does: 'every value gets its place, and views vanish', shows: ['values', 'places'] },
+  choose: { does: 'every call gets its kernel', shows: ['values', 'kernels'] },
+  extend: { does: 'fused ops are written into the kernels', shows: ['epilogues'] },
+  allocate: { does: 'values take turns in buffers', shows: ['values', 'places'] },
+};
+
+type Detail = 'values' | 'places' | 'kernels' | 'epilogues';
+
+/** What every pass of the compiler has made of a graph: a line for each call, with what the pass has added to it. */
 export function explainText(stages: readonly Stage[]): string {
+  const nameOf = distinctNames(stages);
+  let before = '';
   return stages
-    .map(
-      ({ pass, calls }) => `${pass}: ${calls.length} calls\n${calls.map((call) => `  ${callText(call)}`).join('\n')}`,
-    )
+    .map(({ pass, calls }) => {
+      const { does = '', shows = ['values'] } = PASSES[pass] ?? {};
+      const lines = calls.map((call) => `  ${callText(call, shows, nameOf)}`).filter((line) => line.trim());
+      const text = lines.join('\n');
+      const same = text === before || !lines.length;
+      before = text;
+      return `${pass}: ${does}\n${same ? '  nothing to do' : text}`;
+    })
     .join('\n\n');
 }
 
-/** `y[1×8×8×4] = conv2d+relu(x[1×8×8×3] at input/x[1×8×8×3], …) by tiled32x32`. */
-function callText(call: KernelCall): string {
-  const { op, epilogue, inputs, outputs, buffers } = call;
-  const lies = (name: string) => {
-    const view = buffers?.[name];
-    if (!view) return '';
-    const { offset, stride, allocation, buffer } = view;
-    return ` in ${buffer?.label ?? allocation.label} at ${offset} + ${stride} r`;
-  };
-  const list = (values: KernelCall['inputs']) =>
-    Object.entries(values)
-      .map(([name, value]) => `${name} = ${describeValue(value)}${lies(name)}`)
-      .join(', ');
-  const made = Object.entries(outputs).map(([name, value]) => `${describeValue(value)}${lies(name)}`);
-  const title = [op.name, ...epilogue.map((step) => step.op.name)].join(' + ');
-  return `${made.join(', ')}${made.length ? ' = ' : ''}${title}(${list(inputs)})${isLaunched(call) ? ` by ${call.kernel.variant.name}: ${call.kernel.reason}` : ''}`;
+/** `conv2d[1×8×8×4]`, and `conv2d.2[1×8×8×4]` for a second value of that name. */
+function distinctNames(stages: readonly Stage[]): (value: Value) => string {
+  const names = new Map<Value, string>();
+  const counts = new Map<string, number>();
+  const values = stages.flatMap(({ calls }) => calls.flatMap((c) => Object.values({ ...c.inputs, ...c.outputs })));
+  for (const value of values) {
+    if (names.has(value)) continue;
+    const count = (counts.get(value.name) ?? 0) + 1;
+    counts.set(value.name, count);
+    names.set(value, describeValue(count === 1 ? value : { ...value, name: `${value.name}.${count}` }));
+  }
+  return (value) => names.get(value) ?? describeValue(value);
+}
+
+/** `y[1×8×8×4] = conv2d + relu(x = x[1×8×8×3], w = w[3×3×3×4])`, and what else is to be shown. */
+function callText(call: KernelCall, shows: readonly Detail[], nameOf: (value: Value) => string): string {
+  const { op, epilogue, inputs, outputs, kernel } = call;
+  const own = isOf(leaf, call) ? call.attrs.source : op.name;
+  const title = [own, ...epilogue.map((step) => step.op.name)].join(' + ');
+  if (!shows.includes('values')) return epilogue.length ? `${title}: ${epilogueText(call)}` : '';
+  const place = (name: string) => (shows.includes('places') ? placeText(call.buffers?.[name]) : '');
+  const read = Object.entries(inputs).map(([name, value]) => `${name} = ${nameOf(value)}${place(name)}`);
+  const made = Object.entries(outputs).map(([name, value]) => `${nameOf(value)}${place(name)}`);
+  const by = kernel && shows.includes('kernels') ? ` by ${kernel.variant.name}: ${kernel.reason}` : '';
+  const list = op.kind === 'leaf' ? '' : `(${read.join(', ')})`;
+  return `${made.join(', ')}${made.length ? ' = ' : ''}${title}${list}${by}`;
+}
+
+/** ` in pool#1(conv2d[1×8×8×4]) at 4, stride 8`: the element (row r, channel c) is at 4 + 8 r + c. */
+function placeText(view: View | undefined): string {
+  if (!view) return '';
+  const { offset, stride, allocation, buffer } = view;
+  return ` in ${buffer?.label ?? allocation.label} at ${offset}, stride ${stride}`;
+}
+
+/** `v1 = add(v0, fused1_b), v2 = relu(v1); y is v2`, where v0 is what the kernel itself has computed. */
+function epilogueText({ op, epilogue }: KernelCall): string {
+  const steps = epilogue.map(({ op: { name }, operands }, i) => {
+    const list = operands.map((x) => (typeof x === 'number' ? `v${x}` : x));
+    return `v${i + 1} = ${name}(${list.join(', ')})`;
+  });
+  const stores = epilogue.flatMap(({ stores: variable }, i) => (variable ? [`${variable} is v${i + 1}`] : []));
+  const own = op.epilogue !== undefined && epilogue.every((step) => step.stores !== op.epilogue);
+  return `${steps.join(', ')}; ${[...(own ? [`${op.epilogue} is v0`] : []), ...stores].join(', ')}`;
 }
 
 /** Left-aligned columns. */
