@@ -41,6 +41,7 @@ export { type AdapterIdentity, type Choice, type StoredTuning, Tuning, type Tuni
 export type * from './gpu/webgpu-types.js';
 export { Adam, type AdamOptions } from './kernels/adam/adam.js';
 export { affineWarp } from './kernels/affineWarp/affineWarp.js';
+export { type AvgPoolOptions, avgPool2d } from './kernels/avgPool2d/avgPool2d.js';
 export { bceWithLogits } from './kernels/bceWithLogits/bceWithLogits.js';
 export { concatBatch, splitBatch } from './kernels/concat/batch.js';
 export { concat } from './kernels/concat/concat.js';
@@ -73,7 +74,8 @@ export {
 export { heatMaps } from './kernels/heatMaps/heatMaps.js';
 export { type InstanceNormOptions, instanceNorm } from './kernels/instanceNorm/instanceNorm.js';
 export { l1 } from './kernels/l1/l1.js';
-export { type MaxPool2dOptions, maxPool2d } from './kernels/maxPool2d/maxPool2d.js';
+export { maxPool2d } from './kernels/maxPool2d/maxPool2d.js';
+export type { PoolOptions } from './kernels/maxPool2d/pooling.js';
 export { nearestNeighbourDistance } from './kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
 export { partMasks } from './kernels/partMasks/partMasks.js';
 export { reshape } from './kernels/reshape/reshape.js';

@@ -1,3 +1,5 @@
+import { sizesOf } from '../conv2d/cases.js';
+import { pair, sides } from '../conv2d/convolution.js';
 import { nchwToNhwc } from '../layout.js';
 import { testSpecial } from '../oracle.js';
 import {
@@ -11,49 +13,85 @@ import {
   termsOf,
   UnsupportedFixture,
 } from '../room.js';
-import { type Attrs, maxPool2d, maxPool2dGradientOp, maxPool2dOp } from './maxPool2d.js';
+import { maxPool2d, maxPool2dGradientOp, maxPool2dOp } from './maxPool2d.js';
 import * as oracle from './oracle.js';
+import type { PoolAttrs } from './pooling.js';
 
-const one = (
+type Attrs = PoolAttrs;
+
+/** A case of a pooling op, named by its windows. */
+export function poolCase(
   shape: readonly number[],
   kernel: Attrs['kernel'],
   stride: Attrs['stride'] = kernel,
   pad: Attrs['pad'] = [0, 0, 0, 0],
-): OpCase<Attrs, typeof maxPool2dOp.args> => ({
-  name: `${shape.join('×')}, kernel ${kernel}, stride ${stride}, pad ${pad}`,
-  inputs: { x: { shape } },
-  attrs: { kernel, stride, pad },
-});
+  ceilMode = false,
+): OpCase<Attrs, typeof maxPool2dOp.args> {
+  const name = `${shape.join('×')}, kernel ${kernel}, stride ${stride}, pad ${pad}${ceilMode ? ', ceil mode' : ''}`;
+  return { name, inputs: { x: { shape } }, attrs: { kernel, stride, pad, ceilMode } };
+}
+
+const one = poolCase;
 
 /** The numbers of an attribute, of which there must be `count`; `missing` when the file leaves it out. */
-function numbers({ attrs }: FixtureFile, name: string, count: number, missing?: readonly number[]): readonly number[] {
+function numbers(
+  { op, attrs }: FixtureFile,
+  name: string,
+  count: number,
+  missing?: readonly number[],
+): readonly number[] {
   const value = attrs[name] ?? missing;
   if (!Array.isArray(value) || value.length !== count)
-    throw new UnsupportedFixture(`MaxPool of an image needs ${count} numbers ${name}, got ${value}`);
+    throw new UnsupportedFixture(`${op} of an image needs ${count} numbers ${name}, got ${value}`);
   return value.map(Number);
+}
+
+/** The windows of an ONNX pooling of an image. Throws `UnsupportedFixture` for those that the ops here do not have. */
+export function poolInOnnx(file: FixtureFile): Attrs {
+  const { op, attrs } = file;
+  const { shape } = file.tensor('input_0');
+  if (shape.length !== 4) throw new UnsupportedFixture(`${op} of rank ${shape.length}; only images are pooled`);
+  if (!['NOTSET', 'VALID'].includes(String(attrs.auto_pad ?? 'NOTSET')))
+    throw new UnsupportedFixture(`${op} with auto_pad ${attrs.auto_pad}`);
+  if (numbers(file, 'dilations', 2, [1, 1]).some((d) => d !== 1)) throw new UnsupportedFixture(`${op} with dilations`);
+  const [height = 0, width = 0] = numbers(file, 'kernel_shape', 2);
+  const [down = 0, across = 0] = numbers(file, 'strides', 2, [1, 1]);
+  const [top = 0, left = 0, bottom = 0, right = 0] = numbers(file, 'pads', 4, [0, 0, 0, 0]);
+  return {
+    ...{ kernel: [height, width], stride: [down, across], pad: [top, left, bottom, right] },
+    ceilMode: Number(attrs.ceil_mode ?? 0) === 1,
+  };
+}
+
+/** The windows of a pooling in a PyTorch file, by the names of PyTorch's arguments. */
+export function poolInTorch(file: FixtureFile): Attrs {
+  const kernel = pair(file.op, 'kernel_size', sizesOf(file, 'kernel_size') ?? 0, 1);
+  return {
+    ...{ kernel, stride: pair(file.op, 'stride', sizesOf(file, 'stride') ?? kernel, 1) },
+    ...{ pad: sides(file.op, sizesOf(file, 'pad') ?? 0), ceilMode: file.attrs.ceil_mode === true },
+  };
+}
+
+/** A PyTorch file of a function of images x, with its gradient. */
+export function imagesInTorch(file: FixtureFile) {
+  return {
+    inputs: { x: nchwToNhwc(file.tensor('x')) },
+    expected: { y: nchwToNhwc(file.tensor('y')), g_x: nchwToNhwc(file.tensor('g_x')) },
+    upstream: { y: nchwToNhwc(file.tensor('gy')) },
+  };
+}
+
+function readTorch(file: FixtureFile): FixtureRun {
+  const options = poolInTorch(file);
+  return fixtureRun(maxPool2dOp, { ...imagesInTorch(file), build: ({ x }) => ({ y: maxPool2d(x, options) }) });
 }
 
 /** ONNX MaxPool of an image, first output only. */
 function readOnnx(file: FixtureFile): FixtureRun {
-  const { attrs } = file;
-  const x = file.tensor('input_0');
-  if (x.shape.length !== 4) throw new UnsupportedFixture(`MaxPool of rank ${x.shape.length}; only images are pooled`);
-  if (!['NOTSET', 'VALID'].includes(String(attrs.auto_pad ?? 'NOTSET')))
-    throw new UnsupportedFixture(`MaxPool with auto_pad ${attrs.auto_pad}`);
-  if (attrs.ceil_mode) throw new UnsupportedFixture('MaxPool with ceil_mode');
-  if (numbers(file, 'dilations', 2, [1, 1]).some((d) => d !== 1))
-    throw new UnsupportedFixture('MaxPool with dilations');
+  const options = poolInOnnx(file);
   if (file.has('output_1')) throw new UnsupportedFixture('MaxPool with indices');
-  const [kernelHeight = 0, kernelWidth = 0] = numbers(file, 'kernel_shape', 2);
-  const [down = 0, across = 0] = numbers(file, 'strides', 2, [1, 1]);
-  const [top = 0, left = 0, bottom = 0, right = 0] = numbers(file, 'pads', 4, [0, 0, 0, 0]);
-  const options: Attrs = {
-    kernel: [kernelHeight, kernelWidth],
-    stride: [down, across],
-    pad: [top, left, bottom, right],
-  };
   return fixtureRun(maxPool2dOp, {
-    inputs: { x: nchwToNhwc(x) },
+    inputs: { x: nchwToNhwc(file.tensor('input_0')) },
     build: ({ x }) => ({ y: maxPool2d(x, options) }),
     expected: { y: nchwToNhwc(file.tensor('output_0')) },
   });
@@ -73,16 +111,20 @@ export const rooms: readonly Room[] = [
       one([1, 7, 6, 5], [3, 2], [2, 1], [2, 0, 1, 1]),
       one([1, 9, 4, 4], [2, 1], [3, 2]),
       one([2, 1, 1, 4], [3, 3], [2, 2], [1, 1, 1, 1]),
+      one([1, 6, 7, 4], [2, 3], [2, 2], [0, 0, 0, 0], true),
+      one([2, 5, 6, 3], [2, 2], [2, 2], [0, 1, 0, 1], true),
+      one([1, 4, 5, 8], [3, 3], [3, 2], [1, 1, 1, 1], true),
+      one([1, 7, 1, 1], [3, 2], [3, 5], [1, 0, 1, 1], true),
       {
         name: 'ties go to the first',
         inputs: { x: { shape: [2, 5, 6, 4], fill: (i) => i % 3 } },
-        attrs: { kernel: [3, 3], stride: [1, 2], pad: [1, 0, 0, 1] },
+        attrs: { kernel: [3, 3], stride: [1, 2], pad: [1, 0, 0, 1], ceilMode: false },
         kink: true,
       },
       {
         name: 'ties of one channel',
         inputs: { x: { shape: [1, 4, 4, 1], fill: () => -2 } },
-        attrs: { kernel: [2, 2], stride: [1, 1], pad: [1, 1, 1, 1] },
+        attrs: { kernel: [2, 2], stride: [1, 1], pad: [1, 1, 1, 1], ceilMode: false },
         kink: true,
       },
     ],
@@ -101,31 +143,31 @@ export const rooms: readonly Room[] = [
     refuses: [
       {
         inputs: { x: { shape: [2, 4, 4, 3] } },
-        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 2, 0, 0] },
+        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 2, 0, 0], ceilMode: false },
         error: /maxPool2d: pad must be integers from 0 to less than the kernel 2,2, got 0,2,0,0/,
       },
       {
         inputs: { x: { shape: [1, 1, 4, 3] } },
-        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0] },
+        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0], ceilMode: false },
         error: /maxPool2d: kernel 2,2 does not fit x \[1, 1, 4, 3\]/,
       },
       {
         inputs: { x: { shape: [1, 4, 4, 3] } },
-        attrs: { kernel: [2, 2], stride: [0, 2], pad: [0, 0, 0, 0] },
+        attrs: { kernel: [2, 2], stride: [0, 2], pad: [0, 0, 0, 0], ceilMode: false },
         error: /maxPool2d: stride must be an integer of at least 1 or two of them, got 0,2/,
       },
       {
         inputs: { x: { shape: [4, 4] } },
-        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0] },
+        attrs: { kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0], ceilMode: false },
         error: /maxPool2d: x must be \[batch, height, width, channels\], got \[4, 4\]/,
       },
     ],
     bench: [one([4, 128, 64, 64], [2, 2])],
-    fixtures: { MaxPool: readOnnx },
+    fixtures: { max_pool2d: readTorch, MaxPool: readOnnx },
   }),
 ];
 
-const names = {
+export const poolNames = {
   count: 'elements of the result, or groups of four channels in kernels of vec4',
   channels: 'channels of the result',
   height: 'height of x',
@@ -141,9 +183,9 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  maxPool2d: termsOf(maxPool2dOp, { layout: { x: 'N H W C', y: 'N Ho Wo C' }, names }),
+  maxPool2d: termsOf(maxPool2dOp, { layout: { x: 'N H W C', y: 'N Ho Wo C' }, names: poolNames }),
   maxPool2dGradient: termsOf(maxPool2dGradientOp, {
     layout: { x: 'N H W C', gy: 'N Ho Wo C', gx: 'N H W C' },
-    names,
+    names: poolNames,
   }),
 };

@@ -1,9 +1,11 @@
 import { add4, at4, dims4, type Nd, nd } from '../oracle.js';
 
 export interface Window {
-  kernel: readonly [number, number];
-  stride: readonly [number, number];
-  pad: readonly [number, number, number, number];
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  /** Top, left, bottom, right. */
+  readonly pad: readonly [number, number, number, number];
+  readonly ceilMode: boolean;
 }
 
 /**
@@ -12,7 +14,7 @@ export interface Window {
  */
 function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: number, a: number, b: number) => void) {
   const [N, H, W, C] = dims4(x);
-  const [, out, wide] = outputShape(x, w);
+  const [, out, wide] = pooledShape(x, w);
   for (let n = 0; n < N; n++)
     for (let i = 0; i < out; i++)
       for (let j = 0; j < wide; j++)
@@ -32,15 +34,25 @@ function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: n
         }
 }
 
-function outputShape(x: Nd, { kernel, stride, pad }: Window): [number, number, number, number] {
+/** The size of the pooled image: as many windows as begin before the image ends, and in floor mode end before its padding does. */
+export function pooledShape(x: Nd, { kernel, stride, pad, ceilMode }: Window): [number, number, number, number] {
   const [N, H, W, C] = dims4(x);
-  const rows = Math.floor((H + pad[0] + pad[2] - kernel[0]) / stride[0]) + 1;
-  return [N, rows, Math.floor((W + pad[1] + pad[3] - kernel[1]) / stride[1]) + 1, C];
+  const along = (size: number, k: number, s: number, before: number, after: number) => {
+    const end = size + before + after;
+    const fits = (start: number) => (ceilMode ? start < size + before && start + k < end + s : start + k <= end);
+    let count = 0;
+    while (fits(count * s)) count++;
+    return count;
+  };
+  return [
+    ...([N, along(H, kernel[0], stride[0], pad[0], pad[2])] as const),
+    ...([along(W, kernel[1], stride[1], pad[1], pad[3]), C] as const),
+  ];
 }
 
 /** y[n, i, j, c] = max of x over the window (i, j). */
 export function maxPool2d(x: Nd, w: Window): Nd {
-  const y = nd(outputShape(x, w));
+  const y = nd(pooledShape(x, w));
   winners(x, w, (n, i, j, c, a, b) => add4(y, n, i, j, c, at4(x, n, a, b, c)));
   return y;
 }
