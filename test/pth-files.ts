@@ -6,7 +6,7 @@ export const text = (s: string) => new TextEncoder().encode(s);
 export const join = (...parts: (Uint8Array | readonly number[])[]) => Uint8Array.from(parts.flatMap((p) => [...p]));
 export const u16 = (n: number) => [n & 255, n >> 8];
 export const u32 = (n: number) => [...u16(n & 0xffff), ...u16(n >>> 16)];
-export const u64 = (n: number) => [...u32(n), ...u32(0)];
+const u64 = (n: number) => [...u32(n), ...u32(0)];
 
 /** A zip file of stored entries; `wide` writes sizes and offsets as zip64 does. */
 export function zip(entries: Record<string, Uint8Array>, { wide = false, method = 0 } = {}): Uint8Array {

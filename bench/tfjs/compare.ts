@@ -31,7 +31,7 @@ export interface LayerRow {
   difference: number;
 }
 
-export interface LayerSummary {
+interface LayerSummary {
   pass: Pass;
   geometricMean: number;
   worst: { layer: string; ratio: number };

@@ -12,7 +12,7 @@ import { conv2d } from '../../src/kernels/conv2d/conv2d.js';
 import { convTranspose2d } from '../../src/kernels/convTranspose2d/convTranspose2d.js';
 import type { Tfjs } from './backend.js';
 
-export type Shape4 = readonly [number, number, number, number];
+type Shape4 = readonly [number, number, number, number];
 
 /**
  * A convolution without bias; x is [N, H, W, Cin], w is [KH, KW, Cin, Cout], or [KH, KW, Cout, Cin] when transposed.

@@ -45,7 +45,7 @@ export function comparable(preset: Preset, size: Size, width = 1): ModelConfig {
 }
 
 /** One training iteration as a graph, from images and heat maps, with the parameter sets it trains. */
-export interface Iteration {
+interface Iteration {
   readonly config: ModelConfig;
   readonly graph: TrainingStep;
   readonly sets: Readonly<Record<'generator' | 'discriminator', ParameterSet>>;
@@ -54,7 +54,7 @@ export interface Iteration {
   readonly feeds: Readonly<Record<string, TensorData>>;
 }
 
-export function iteration(config: ModelConfig, seed = 1): Iteration {
+function iteration(config: ModelConfig, seed = 1): Iteration {
   const { batch, height, width, joints, dropoutRate } = config;
   const sets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
   const image = (name: string, channels: number) => input(name, [batch, height, width, channels]);

@@ -46,7 +46,7 @@ type ResultGradients<Y> = {
 };
 
 /** What a gradient rule knows besides the op's arguments and the gradients of its results. */
-export interface Backward<A, X extends Specs, Y extends Specs> {
+interface Backward<A, X extends Specs, Y extends Specs> {
   readonly attrs: A;
   readonly outputs: Values<Y, Tensor>;
   /** Which arguments need a gradient; what is made for others is not used. */

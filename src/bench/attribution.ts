@@ -37,7 +37,7 @@ function gradientLayers(updates: readonly Node[]): Map<Node, string> {
 }
 
 /** What no layer makes: heat maps, masks, copies of the images. */
-export const INPUTS = 'inputs';
+const INPUTS = 'inputs';
 
 /**
  * The layer each step belongs to: that whose parameters its node reads or whose gradient it computes, else that of its first

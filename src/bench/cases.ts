@@ -103,7 +103,7 @@ export interface FirstUse {
 }
 
 /** Inputs of a plan among those of a case. */
-export const feedsOf = (plan: Plan, { feeds }: CaseGraph) =>
+const feedsOf = (plan: Plan, { feeds }: CaseGraph) =>
   Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
 
 /**

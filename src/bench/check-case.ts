@@ -161,7 +161,7 @@ export interface RunResult {
  * What memory holds before each run of a check. The first two runs begin alike; the third finds scratch as the second has left it,
  * and finite numbers where its results will be.
  */
-export const FILLINGS: readonly Filling[] = [{}, {}, { values: 'stale', scratch: () => 'kept' }];
+const FILLINGS: readonly Filling[] = [{}, {}, { values: 'stale', scratch: () => 'kept' }];
 
 /** Runs a plan of `compileCase` once for each filling of its memory. */
 export async function runFilled(

@@ -11,7 +11,7 @@ import { type CaseGraph, caseGraph } from './cases.js';
 import { nmse } from './check-case.js';
 
 /** An op beside its composition of simpler ops, planned alike and timed in turn. */
-export interface Contest {
+interface Contest {
   readonly fused: Contestant;
   readonly composed: Contestant;
   /** How many times longer the composition takes, by the medians. */
@@ -22,7 +22,7 @@ export interface Contest {
   readonly difference: number;
 }
 
-export interface Contestant {
+interface Contestant {
   readonly times: Times;
   readonly dispatches: number;
   /** Bytes of pooled intermediates and results, and of all that its plan allocates (inputs included). */

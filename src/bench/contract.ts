@@ -29,7 +29,7 @@ export interface Contract {
   readonly example: string;
 }
 
-export interface ContractTensor {
+interface ContractTensor {
   readonly name: string;
   readonly kind: 'argument' | 'optional argument' | 'result';
   readonly dtype: string;
@@ -49,7 +49,7 @@ export interface ContractName {
   readonly meaning: string;
 }
 
-export interface ContractVariant {
+interface ContractVariant {
   readonly name: string;
   /** Labels of its kernels, in the order of their dispatches on the sample case. */
   readonly kernels: readonly string[];
@@ -58,7 +58,7 @@ export interface ContractVariant {
   readonly rejects?: string;
 }
 
-export interface ContractDevice {
+interface ContractDevice {
   readonly adapter: string;
   readonly features: readonly string[];
   readonly subgroupSize: number;
@@ -79,7 +79,7 @@ const LIMITS = [
 ] as const;
 
 /** The call that shows most: with every optional argument and as many fitting variants as there is. */
-export function sampleCall({ op, uses }: KnownOp, device: DeviceTraits): { call: Call; name: string } {
+function sampleCall({ op, uses }: KnownOp, device: DeviceTraits): { call: Call; name: string } {
   let best: { call: Call; name: string; score: number } | undefined;
   for (const use of uses.slice(0, 32)) {
     const node = caseNodes(use.room, use.c).all.find((n) => n.op === op);

@@ -12,7 +12,7 @@ import { HostClock, type HostProfile } from './host.js';
 import type { Peaks } from './peaks.js';
 
 /** One dispatch of a profiled plan. */
-export interface ProfiledDispatch {
+interface ProfiledDispatch {
   readonly step: Step;
   readonly layer: string;
   readonly phase: string;
@@ -28,7 +28,7 @@ export interface ProfiledDispatch {
 }
 
 /** Device memory of a plan in bytes, with the optimiser's moments apart from the weights. */
-export interface ProfiledMemory {
+interface ProfiledMemory {
   readonly peak: number;
   readonly weights: number;
   readonly gradients: number;

@@ -63,7 +63,7 @@ export function axesOf(dots: readonly Dot[], peaks: Peaks, { width, height, top 
 }
 
 /** Colour and shape of an op: ten colours, then the same in the next shape. */
-export const styleOf = (index: number) => ({
+const styleOf = (index: number) => ({
   colour: index % 10,
   shape: SHAPES[Math.floor(index / 10) % 4] ?? 'circle',
 });

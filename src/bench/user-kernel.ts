@@ -162,7 +162,7 @@ function checkBindings(op: Op, parts: readonly Part[], scratch: ReadonlyMap<stri
 }
 
 /** What the launch of one of our variants gives, all dispatches together; the first that gives a name wins. */
-export function given(launch: Launch | undefined): {
+function given(launch: Launch | undefined): {
   params: Record<string, number>;
   constants: Record<string, number>;
 } {

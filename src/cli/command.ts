@@ -35,7 +35,7 @@ const COMMON_HELP: Readonly<Record<string, string>> = {
 };
 
 /** Parses the arguments of a command. Throws a `UsageError` that names `--help` for an unknown or malformed argument. */
-export function parseCommand(command: Command, args: string[]): { values: Values; positionals: string[] } {
+function parseCommand(command: Command, args: string[]): { values: Values; positionals: string[] } {
   try {
     const { values, positionals } = parseArgs({
       args,
@@ -62,7 +62,7 @@ export async function runCommand(command: Command, args: string[]): Promise<numb
   }
 }
 
-export function helpText(command: Command): string {
+function helpText(command: Command): string {
   const all = { ...command.options, ...COMMON };
   const flags = Object.entries(all).map(([name, { type, short }]) => ({
     name,

@@ -26,7 +26,7 @@ export interface Step {
   readonly uploads: readonly TextureUpload[];
 }
 
-export interface StepBinding {
+interface StepBinding {
   readonly name: string;
   readonly buffer: BufferSpec;
   readonly writes: boolean;

@@ -18,7 +18,7 @@ export interface GradientSlot {
 export type Home = Pick<Range, 'whole' | 'row' | 'channel'> | GradientSlot;
 
 /** A copy that is needed because a value cannot lie where a view or an update wants to find it. */
-export interface PartCopy {
+interface PartCopy {
   /** The view or update: the copy is made when it is reached. */
   readonly call: KernelCall;
   readonly part: Value;

@@ -83,7 +83,7 @@ export interface BufferSpec {
 }
 
 /** The kernel that runs a call. */
-export interface Kernel {
+interface Kernel {
   readonly variant: Variant;
   /** Why this one, in words. */
   readonly reason: string;

@@ -26,7 +26,7 @@ export interface Row {
 }
 
 /** Generates the rows of a table one by one, since a table may have millions. Any system's line ends are accepted. */
-export function* rowsOf(text: string): Generator<Row> {
+function* rowsOf(text: string): Generator<Row> {
   const end = text.includes('\n') ? '\n' : '\r';
   let row = 0;
   for (let from = text.startsWith('\uFEFF') ? 1 : 0; from < text.length; ) {

@@ -91,7 +91,7 @@ export interface DatasetImage {
 }
 
 /** How much was skipped, and the first few reasons. */
-export interface Skipped {
+interface Skipped {
   rows: number;
   images: number;
   pairs: number;

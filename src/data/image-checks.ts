@@ -1,7 +1,7 @@
 /** The largest picture that is decoded. Training images are far smaller, and so are the pictures of most cameras. */
 export const MAX_MEGAPIXELS = 64;
 /** The longest side of a picture, which is also that of a canvas. */
-export const MAX_SIDE = 16384;
+const MAX_SIDE = 16384;
 
 /** What is wrong with the size of a picture, as the end of a sentence, or `undefined`. */
 export function sizeProblem(width: number, height: number): string | undefined {

@@ -157,7 +157,7 @@ function framed(image: Image): Image {
 }
 
 /** The image with every pixel repeated `zoom` times in each direction. */
-export function enlarge({ width, height, data }: Image, zoom: number): Image {
+function enlarge({ width, height, data }: Image, zoom: number): Image {
   const out = blank(width * zoom, height * zoom);
   for (let y = 0; y < height * zoom; y++)
     for (let x = 0; x < width * zoom; x++) {

@@ -24,7 +24,7 @@ export interface HuffmanSpec {
   readonly values: Uint8Array;
 }
 
-export interface JpegScanComponent {
+interface JpegScanComponent {
   /** Its index in the frame. */
   readonly index: number;
   readonly dc: HuffmanSpec | undefined;

@@ -1,5 +1,5 @@
 /** The deepest nesting of a JSON text that is read. A text that nests deeper is an attack rather than a document. */
-export const MAX_JSON_DEPTH = 64;
+const MAX_JSON_DEPTH = 64;
 
 const [QUOTE, BACKSLASH, COLON, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, MINUS, POINT] = [...'"\\:{}[]-.'].map((c) =>
   c.charCodeAt(0),

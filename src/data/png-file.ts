@@ -44,7 +44,7 @@ export interface PngChunk {
 }
 
 /** The bytes of a chunk: length, type, data, and the CRC of type and data (PNG specification, 5.3). */
-export function encodePngChunk({ type, data }: PngChunk): Uint8Array {
+function encodePngChunk({ type, data }: PngChunk): Uint8Array {
   const bytes = new Uint8Array(12 + data.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, data.length);

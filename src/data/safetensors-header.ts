@@ -19,7 +19,7 @@ export interface SafetensorsHeader {
 }
 
 /** The longest header that the reference reader takes. */
-export const MAX_HEADER = 100_000_000;
+const MAX_HEADER = 100_000_000;
 
 /** The bits of one value, for every type that the reference reader knows. */
 const BITS: Readonly<Record<string, number>> = {

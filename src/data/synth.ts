@@ -26,7 +26,7 @@ export interface SynthOptions {
   readonly skeleton?: Skeleton;
 }
 
-export const IDENTITY = /* @__PURE__ */ numeric('an integer from 1 to 9999', (v) => COUNT[1](v) && v < 10_000);
+const IDENTITY = /* @__PURE__ */ numeric('an integer from 1 to 9999', (v) => COUNT[1](v) && v < 10_000);
 export const SIDE = /* @__PURE__ */ numeric('an integer from 1 to 4096', (v) => COUNT[1](v) && v <= 4096);
 export const PLACE = /* @__PURE__ */ oneOf('anywhere', 'studio');
 export const PICTURE: Kinds = {

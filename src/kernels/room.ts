@@ -77,7 +77,7 @@ export interface FixtureRun {
 }
 
 /** A reference file that is no single graph: the reader runs it and gives results to compare, by name. */
-export interface FixtureCheck {
+interface FixtureCheck {
   check(engine: Engine): Promise<Readonly<Record<string, Comparison>>>;
 }
 

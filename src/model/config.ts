@@ -19,7 +19,7 @@ import type { GeometryKind } from '../pose/geometry.js';
 export type BlockOrder = 'post' | 'pre';
 
 /** The blocks of one network. A block without normalisation may have a bias. */
-export interface NetConfig {
+interface NetConfig {
   readonly order: BlockOrder;
   /** The slope of the (leaky) ReLU for negative values; 0 is ReLU. */
   readonly slope: number;
@@ -75,7 +75,7 @@ export interface ModelConfig {
   readonly batch: number;
 }
 
-export const GEOMETRY: Kind = /* @__PURE__ */ oneOf('rectangles', 'keypoints');
+const GEOMETRY: Kind = /* @__PURE__ */ oneOf('rectangles', 'keypoints');
 const CHANNELS: Kind = ['a list of channel counts', (v) => Array.isArray(v) && v.length > 0, COUNT];
 const NET: Kinds = {
   order: /* @__PURE__ */ oneOf('post', 'pre'),

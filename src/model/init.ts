@@ -2,7 +2,7 @@
  * Uniform numbers in [0, 1) that depend only on seed, name and index. So parameters have the same initial values on every machine, and
  * in whatever order networks are built. The mixing function is MurmurHash3's finaliser.
  */
-export function uniformAt(seed: number, name: string): (index: number) => number {
+function uniformAt(seed: number, name: string): (index: number) => number {
   let key = mix(seed ^ 0x9e3779b9);
   for (let i = 0; i < name.length; i++) key = mix(key ^ name.charCodeAt(i));
   return (index) => {

@@ -10,7 +10,7 @@ import type { ModelConfig } from './config.js';
 import type { GeneratorInputs } from './generator.js';
 
 /** The standard deviation of the heat maps in pixels, which is the same at every image size (spec §2). */
-export const HEAT_SIGMA = 6;
+const HEAT_SIGMA = 6;
 
 /** The data of a batch for the device: images, joints and part geometry. The device computes heat maps and masks from them. */
 export interface PairData {

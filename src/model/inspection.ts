@@ -15,7 +15,7 @@ import { feedsFor, type PairData, pairInputs, type TrainingData } from './inputs
 import type { Vgg } from './vgg.js';
 
 /** Which candidate of a deformable skip won each pixel of one level. */
-export interface WinnerMap {
+interface WinnerMap {
   /** How many times coarser it is than the image. */
   readonly scale: number;
   /** The winners [H/s, W/s]: 0 is the identity if the configuration has one, and then come the parts. */
@@ -43,7 +43,7 @@ export interface Inspection {
 }
 
 /** The distance [H, W] of L_NN from the generated (else the source) image to the target, and the position of the nearest in the window. */
-export interface NearestMap {
+interface NearestMap {
   readonly distance: Float32Array;
   readonly nearest: Uint32Array;
 }

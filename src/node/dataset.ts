@@ -14,7 +14,7 @@ export interface DatasetOptions extends data.DatasetOptions {
 }
 
 /** A data folder on the disk; `workers` threads decode its images. */
-export function folderSource(folder: string, workers?: number): data.DataSource {
+function folderSource(folder: string, workers?: number): data.DataSource {
   return {
     folder,
     path: (...names) => join(folder, ...names),

@@ -40,7 +40,7 @@ export interface Box {
 }
 
 /** The part around the trunk joints, which every valid image has. */
-export interface Trunk {
+interface Trunk {
   readonly name: string;
   readonly kind: 'trunk';
 }
@@ -167,7 +167,7 @@ export function parseSkeleton(...args: [json: unknown, file: string]): Skeleton 
 const indices = /* @__PURE__ */ new WeakMap<Skeleton, ReadonlyMap<string, number>>();
 
 /** Throws `UsageError` unless a pose lists every joint of the skeleton, each finite or null. The error names the joint. */
-export function checkPose({ name, joints }: Skeleton, pose: Pose): void {
+function checkPose({ name, joints }: Skeleton, pose: Pose): void {
   if (!Array.isArray(pose) || pose.length !== joints.length)
     throw new UsageError(
       `a pose of ${name} is a list of ${joints.length} joints, got ${Array.isArray(pose) ? pose.length : shown(pose)}`,

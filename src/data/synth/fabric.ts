@@ -37,7 +37,7 @@ export function mix(a: Tint, b: Tint, t: number): Tint {
 }
 
 /** A random colour of clothes: often dark, grey or denim, sometimes bright. */
-export function clothColour(random: Stream): Tint {
+function clothColour(random: Stream): Tint {
   const kind = random.uniform();
   if (kind < 0.16) return hsl(random.uniform(), 0.06, random.uniform(0.08, 0.2));
   if (kind < 0.28) return hsl(random.uniform(), 0.05, random.uniform(0.82, 0.95));

@@ -1,9 +1,9 @@
 import { type Stream, stream } from '../random.js';
 import { type Fabric, fabric, hsl, mix, type Tint } from './fabric.js';
 
-export type Hair = 'bald' | 'short' | 'bob' | 'long' | 'ponytail' | 'bun';
-export type Bottom = 'trousers' | 'jeans' | 'shorts' | 'skirt' | 'leggings';
-export type Bag = 'none' | 'backpack' | 'shoulder';
+type Hair = 'bald' | 'short' | 'bob' | 'long' | 'ponytail' | 'bun';
+type Bottom = 'trousers' | 'jeans' | 'shorts' | 'skirt' | 'leggings';
+type Bag = 'none' | 'backpack' | 'shoulder';
 
 /** The body and clothes of one identity, which are the same in all of its pictures. Lengths are in statures. */
 export interface Person {

@@ -7,7 +7,7 @@ import { expectShape, type Node, TENSOR, TENSORS, type Tensor, type TensorType }
 import { checked, FRACTION, type Kinds, NATURAL, numeric, POSITIVE } from '../../gpu/arguments.js';
 import { ShapeError, UsageError } from '../../gpu/errors.js';
 
-export interface AdamAttrs {
+interface AdamAttrs {
   readonly set: ParameterSet;
   /** Moments of the gradients. */
   readonly m: ParameterSet;
@@ -21,7 +21,7 @@ export type AdamCall = Call<AdamAttrs, Readonly<Record<'hyper' | 'gradients' | '
 const gradientName = (parameter: string) => `gradient of ${parameter}`;
 
 /** Besides `hyper`, its inputs are the gradients of all parameters of the set. */
-export const adamOp = defineOp({
+const adamOp = defineOp({
   name: 'adam',
   kind: 'update',
   args: { hyper: f32 },

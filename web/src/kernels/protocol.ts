@@ -16,7 +16,7 @@ export interface Catalogue {
   readonly ops: readonly OpEntry[];
 }
 
-export interface RoomEntry {
+interface RoomEntry {
   readonly name: string;
   readonly cases: number;
   readonly kernels: number;

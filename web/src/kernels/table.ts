@@ -39,7 +39,7 @@ function columnsOf(ratios: Ratios | undefined): Column[] {
 }
 
 /** Sorts by a column; what has no value there comes last either way. */
-export function sorted(rows: readonly BenchRow[], value: Column['value'], descending: boolean): BenchRow[] {
+function sorted(rows: readonly BenchRow[], value: Column['value'], descending: boolean): BenchRow[] {
   const sign = descending ? -1 : 1;
   const missing = (v: string | number) => typeof v === 'number' && !Number.isFinite(v);
   return [...rows].sort((a, b) => {

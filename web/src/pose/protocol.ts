@@ -43,7 +43,7 @@ export interface ChannelPicture {
 }
 
 /** Which candidate won each pixel [height, width] of a level: 0 is the unwarped one where the model has it, then the parts. */
-export interface Winners {
+interface Winners {
   readonly scale: number;
   readonly width: number;
   readonly height: number;
@@ -62,7 +62,7 @@ export interface Inside {
   readonly features: readonly FeatureLevel[];
 }
 
-export interface DrawAsk extends SynthOptions {
+interface DrawAsk extends SynthOptions {
   /** One of `SYNTH_OBJECTS`. */
   readonly object: string;
 }

@@ -4,7 +4,7 @@ import type { RunFile } from '../../../src/model/run-files.js';
 import type { Base, DataChoice, Extent, Phase, Report, Request, Rhythm, RunFacts, Settings } from './protocol.js';
 
 /** A sample sheet and when it was drawn. */
-export interface Sample {
+interface Sample {
   readonly step: number;
   readonly sheet: Image;
   /** Size of its pictures; between them is a gap. */

@@ -14,8 +14,6 @@ export interface Curves {
   readonly smooth: Readonly<Record<keyof Losses, number[]>>;
 }
 
-export const LOSSES = ['reconstruction', 'discriminator', 'adversarial'] as const;
-
 /** The curves of a run's rows. */
 export function curvesOf(rows: readonly LogRow[]): Curves {
   const size = Math.max(1, Math.ceil(rows.length / POINTS));
