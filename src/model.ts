@@ -3,6 +3,7 @@ export { type Batch, Batches } from './data/batches.js';
 export { type DataSource, type Dataset, type DatasetOptions, openDataset } from './data/dataset.js';
 export { drawnSource } from './data/files-source.js';
 export { fromTensor, type Image, resize, toTensor } from './data/image.js';
+export type { ModelFrame } from './data/named-pose.js';
 export { drawSynthetic, type SynthOptions, type SynthPicture } from './data/synth.js';
 export { type SynthDatasetOptions, synthDataset } from './data/synth-dataset.js';
 export type * from './gpu/webgpu-types.js';
@@ -22,7 +23,6 @@ export {
   frameOf,
   generateList,
   generatorParameters,
-  type ModelFrame,
   type PosePair,
   pairData,
 } from './model/pairs.js';

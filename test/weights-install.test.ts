@@ -7,11 +7,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { main } from '../src/cli/main.js';
 import { readRemoteTensors } from '../src/data/remote.js';
 import { readSafetensors, toFloat64, writeSafetensors } from '../src/data/safetensors.js';
-import { importVgg19 } from '../src/data/vgg19.js';
 import { PoseGanError, UsageError } from '../src/gpu/errors.js';
 import { modelConfig } from '../src/model/config.js';
 import { meanActivation, REFERENCE_ACTIVATION } from '../src/model/features.js';
 import { filterBank } from '../src/model/filter-bank.js';
+import { importVgg19 } from '../src/model/vgg19.js';
 import { findVgg, installVgg, loadFeatures, weightsFolder } from '../src/node/weights.js';
 import { stored, type Tensors, torchvision } from './torchvision.js';
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { main } from '../src/cli/main.js';
 import { readSafetensors, writeSafetensors } from '../src/data/safetensors.js';
-import { importVgg19 } from '../src/data/vgg19.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { conv1_2 } from '../src/model/features.js';
+import { importVgg19 } from '../src/model/vgg19.js';
 import { findVgg } from '../src/node/weights.js';
 import { stored, type Tensors, torchvision } from './torchvision.js';
 

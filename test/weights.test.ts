@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { input } from '../src/autograd/leaves.js';
 import { compile } from '../src/compiler/compile.js';
-import { importVgg19, recogniseVgg19 } from '../src/data/vgg19.js';
 import { conv2d } from '../src/kernels/conv2d/oracle.js';
 import { oihwToHwio } from '../src/kernels/layout.js';
 import { type Nd, nd, testRandom } from '../src/kernels/oracle.js';
 import { conv1_2, meanActivation, REFERENCE_ACTIVATION, referenceImage, scaleFeatures } from '../src/model/features.js';
 import { filterBank } from '../src/model/filter-bank.js';
 import { Vgg } from '../src/model/vgg.js';
+import { importVgg19, recogniseVgg19 } from '../src/model/vgg19.js';
 import { sharedEngine } from './gpu.js';
 import { stored, type Tensors, torchvision } from './torchvision.js';
 

@@ -1,9 +1,9 @@
 import type { DatasetImage } from '../data/dataset.js';
 import { toTensor } from '../data/image.js';
-import { inspectionSheet } from '../data/inspection-sheet.js';
 import type { Pair } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 import { inspectPair } from '../model/inspection.js';
+import { inspectionSheet } from '../model/inspection-sheet.js';
 import { frameOf, generatorParameters, pairData } from '../model/pairs.js';
 import { Vgg } from '../model/vgg.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';

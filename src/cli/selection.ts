@@ -1,4 +1,5 @@
 import type { Dataset, PairSelection, Split } from '../data/dataset.js';
+import type { ModelFrame } from '../data/named-pose.js';
 import { UsageError } from '../gpu/errors.js';
 import {
   type Ablation,
@@ -8,7 +9,6 @@ import {
   type Preset,
   type Size,
 } from '../model/config.js';
-import type { ModelFrame } from '../model/pairs.js';
 import { openDataset } from '../node/dataset.js';
 import { readSkeleton } from '../node/files.js';
 import type { Skeleton } from '../pose/skeleton.js';

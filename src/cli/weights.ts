@@ -1,6 +1,6 @@
-import { CONVENTIONS } from '../data/vgg19-style.js';
 import { UsageError } from '../gpu/errors.js';
 import { REFERENCE_ACTIVATION } from '../model/features.js';
+import { CONVENTIONS } from '../model/vgg19-style.js';
 import { statOf } from '../node/files.js';
 import { findVgg, type InstalledVgg, installRemoteVgg, installVgg, weightsFolder } from '../node/weights.js';
 import type { Command, Values } from './command.js';

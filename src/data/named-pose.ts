@@ -1,6 +1,12 @@
 import { UsageError } from '../gpu/errors.js';
-import type { ModelFrame } from '../model/pairs.js';
 import { type Pose, resizePose, type Skeleton, trunkProblem } from '../pose/skeleton.js';
+
+/** The size of a model's images and its skeleton. */
+export interface ModelFrame {
+  readonly height: number;
+  readonly width: number;
+  readonly skeleton: Skeleton;
+}
 
 /** A pose that the user named, in pixels of the image that it was made for. */
 export interface NamedPose {

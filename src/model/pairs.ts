@@ -1,5 +1,6 @@
 import { ParameterSet } from '../autograd/parameters.js';
 import { fromTensor, IMAGE, type Image, toTensor } from '../data/image.js';
+import type { ModelFrame } from '../data/named-pose.js';
 import { checked, type Kind, listOf, OBJECT } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 import { Random } from '../kernels/dropout/random.js';
@@ -32,13 +33,6 @@ export function generatorParameters(...args: [checkpoint: Checkpoint]): Paramete
   const set = new ParameterSet('generator');
   for (const name of shapes.names) set.parameter(name, shapes.get(name).shape, weights.get(name) as Float32Array);
   return set;
-}
-
-/** The size of a model's images and its skeleton. */
-export interface ModelFrame {
-  readonly height: number;
-  readonly width: number;
-  readonly skeleton: Skeleton;
 }
 
 /** The size of images and the skeleton of a checkpoint's model. */

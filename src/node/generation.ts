@@ -1,6 +1,6 @@
 import type { Batch, Batches } from '../data/batches.js';
 import { type Image, resize } from '../data/image.js';
-import type { ModelFrame } from '../model/pairs.js';
+import type { ModelFrame } from '../data/named-pose.js';
 import type { Generator } from '../model/trainer.js';
 import { readImage } from './images.js';
 

@@ -1,10 +1,9 @@
 import { basename, extname } from 'node:path';
 import { parseAnnotations } from '../data/annotations.js';
 import { type Image, resize } from '../data/image.js';
-import { checkTrunk, fitPose, type NamedPose, poseNamed } from '../data/named-pose.js';
+import { checkTrunk, fitPose, type ModelFrame, type NamedPose, poseNamed } from '../data/named-pose.js';
 import { parsePose, parsePoses } from '../data/pose-json.js';
 import { UsageError } from '../gpu/errors.js';
-import type { ModelFrame } from '../model/pairs.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
 import { readJson, readTable } from './files.js';
 import { readImage, readImageHeader } from './images.js';

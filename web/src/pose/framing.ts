@@ -1,6 +1,5 @@
 import { type Image, resize } from '../../../src/data/image.js';
-import { checkTrunk, type NamedPose, withinPicture } from '../../../src/data/named-pose.js';
-import type { ModelFrame } from '../../../src/model/pairs.js';
+import { checkTrunk, type ModelFrame, type NamedPose, withinPicture } from '../../../src/data/named-pose.js';
 import { type Pose, resizePose } from '../../../src/pose/skeleton.js';
 
 /** A picture and its pose, both of the model's size. */

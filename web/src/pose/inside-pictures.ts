@@ -1,7 +1,7 @@
 import { fromTensor, type Image } from '../../../src/data/image.js';
-import { heatImage, layerImage, mapImage, maskImage } from '../../../src/data/inspection-images.js';
 import type { ModelConfig } from '../../../src/model/config.js';
 import type { FeatureMaps, Inspection } from '../../../src/model/inspection.js';
+import { heatImage, layerImage, mapImage, maskImage } from '../../../src/model/inspection-images.js';
 import type { Skeleton } from '../../../src/pose/skeleton.js';
 import type { ChannelPicture, FeatureLevel, Inside } from './protocol.js';
 

@@ -1,6 +1,6 @@
 import { wheel } from '../../../src/data/draw.js';
 import { blank, type Colour, type Image } from '../../../src/data/image.js';
-import { painted, regionIn } from '../../../src/data/inspection-images.js';
+import { painted, regionIn } from '../../../src/model/inspection-images.js';
 import { type PartTransform, partTransforms, type Region } from '../../../src/pose/geometry.js';
 import type { Pose } from '../../../src/pose/skeleton.js';
 import { type Child, h, replace, svg } from '../dom.js';

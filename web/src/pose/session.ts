@@ -1,5 +1,6 @@
+import type { ModelFrame } from '../../../src/data/named-pose.js';
 import type { SynthPicture } from '../../../src/data/synth.js';
-import type { ModelFrame, PosePair } from '../../../src/model/pairs.js';
+import type { PosePair } from '../../../src/model/pairs.js';
 import { isValid, type Pose } from '../../../src/pose/skeleton.js';
 import { Calls, WorkerFailure } from '../rpc.js';
 import type { Person } from './framing.js';

@@ -1,11 +1,11 @@
-import type { ModelConfig } from '../model/config.js';
-import type { Inspection } from '../model/inspection.js';
+import { drawLine, drawPose, wheel } from '../data/draw.js';
+import { CELL, drawText } from '../data/font.js';
+import { blank, type Colour, contactSheet, fromTensor, type Image, paste, vstack } from '../data/image.js';
 import type { Point } from '../pose/affine.js';
 import type { PartTransform, Region } from '../pose/geometry.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
-import { drawLine, drawPose, wheel } from './draw.js';
-import { CELL, drawText } from './font.js';
-import { blank, type Colour, contactSheet, fromTensor, type Image, paste, vstack } from './image.js';
+import type { ModelConfig } from './config.js';
+import type { Inspection } from './inspection.js';
 import {
   heatImage,
   layerImage,

@@ -1,7 +1,7 @@
+import { wheel } from '../data/draw.js';
+import { blank, type Colour, fromTensor, type Image } from '../data/image.js';
 import type { Affine, Point } from '../pose/affine.js';
 import type { PartTransform, Region } from '../pose/geometry.js';
-import { wheel } from './draw.js';
-import { blank, type Colour, fromTensor, type Image } from './image.js';
 
 /** The region of a part in one of the two images: its mask, or the mask moved by the part's map. */
 export function regionIn(

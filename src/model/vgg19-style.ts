@@ -1,5 +1,5 @@
 import { UsageError } from '../gpu/errors.js';
-import type { FeatureWeights } from '../model/features.js';
+import type { FeatureWeights } from './features.js';
 
 /**
  * How weights were trained, which decides what must be folded into the first layer. `caffe` takes BGR, 0 … 255 minus

@@ -1,9 +1,9 @@
+import { shown, shownName } from '../data/json-scan.js';
+import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
 import { UsageError } from '../gpu/errors.js';
 import { weightsFromPyTorch, weightsToPyTorch } from '../kernels/layout.js';
-import { FEATURE_SHAPES, type FeatureWeights, meanActivation, REFERENCE_ACTIVATION } from '../model/features.js';
-import { MEAN_BGR, VGG_LAYERS } from '../model/vgg.js';
-import { shown, shownName } from './json-scan.js';
-import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from './safetensors.js';
+import { FEATURE_SHAPES, type FeatureWeights, meanActivation, REFERENCE_ACTIVATION } from './features.js';
+import { MEAN_BGR, VGG_LAYERS } from './vgg.js';
 import { CONVENTIONS, type Convention, type Style, styleOf } from './vgg19-style.js';
 
 /** The positions of our layers in torchvision's `vgg19().features`. */
