@@ -25,7 +25,7 @@ export {
   u32,
   type ValueSpec,
 } from './autograd/op.js';
-export { type Initializer, type ParameterInfo, ParameterSet, ParameterStorage } from './autograd/parameters.js';
+export { type Initializer, type ParameterInfo, ParameterSet } from './autograd/parameters.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
 export { compile, plannedCalls } from './compiler/compile.js';
 export type { KernelCall, LaunchedCall } from './compiler/kernel-call.js';
@@ -36,6 +36,7 @@ export type { TunedClass, TuneOptions, TuneProgress, TuneResult } from './compil
 export { tune } from './compiler/tune-on-demand.js';
 export { type Counters, Engine, type EngineOptions } from './gpu/engine.js';
 export * from './gpu/errors.js';
+export { ParameterStorage } from './gpu/parameter-storage.js';
 export { readShader, type Shader, type ShaderSource, shader } from './gpu/shader.js';
 export { type AdapterIdentity, type Choice, type StoredTuning, Tuning, type TuningFile } from './gpu/tuner.js';
 export type * from './gpu/webgpu-types.js';

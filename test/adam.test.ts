@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { input } from '../src/autograd/leaves.js';
-import { ParameterSet, ParameterStorage } from '../src/autograd/parameters.js';
+import { ParameterSet } from '../src/autograd/parameters.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
+import { ParameterStorage } from '../src/gpu/parameter-storage.js';
 import { Adam } from '../src/kernels/adam/adam.js';
 import { adamStep } from '../src/kernels/adam/oracle.js';
 import { square, sub } from '../src/kernels/elementwise/elementwise.js';

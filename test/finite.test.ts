@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
-import { ParameterSet, ParameterStorage } from '../src/autograd/parameters.js';
+import { ParameterSet } from '../src/autograd/parameters.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { describeNonFinite } from '../src/gpu/errors.js';
+import { ParameterStorage } from '../src/gpu/parameter-storage.js';
 import { FiniteCheck } from '../src/kernels/finite/finite.js';
 import { sharedEngine } from './gpu.js';
 

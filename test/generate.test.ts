@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ParameterStorage } from '../src/autograd/parameters.js';
 import { formatAnnotations } from '../src/data/annotations.js';
 import { blank, resize } from '../src/data/image.js';
 import { readSafetensors, toFloat32, writeSafetensors } from '../src/data/safetensors.js';
+import { ParameterStorage } from '../src/gpu/parameter-storage.js';
 import { pairData } from '../src/model/pairs.js';
 import { Generator } from '../src/model/trainer.js';
 import { encodePng, readImage } from '../src/node/images.js';

@@ -1,6 +1,6 @@
 import { type Arg, type Call, label } from '../autograd/kernel.js';
-import { ALIGN, align } from '../autograd/parameters.js';
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
+import { ALIGN, align } from '../gpu/parameter-storage.js';
 import { present } from '../present.js';
 import {
   isPooled,

@@ -1,8 +1,8 @@
 import { leaf } from '../autograd/leaves.js';
 import { isOf, type Op, type Update } from '../autograd/op.js';
-import { ALIGN, align } from '../autograd/parameters.js';
 import { channelsOf, rowsOf, sizeOf } from '../autograd/tensor.js';
 import { UsageError } from '../gpu/errors.js';
+import { ALIGN, align } from '../gpu/parameter-storage.js';
 import { copyOp } from '../kernels/copy/copy.js';
 import { present } from '../present.js';
 import { findHomes, type GradientSlot, type Home, type Homes } from './homes.js';

@@ -1,12 +1,12 @@
 import { leaf } from '../autograd/leaves.js';
 import { isOf } from '../autograd/op.js';
-import { ParameterStorage } from '../autograd/parameters.js';
 import { channelsOf, rowsOf, TENSOR, type Tensor, type TensorData } from '../autograd/tensor.js';
 import { anyOf, COUNT, checked, recordOf, STRING, unshared } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
+import { ParameterStorage } from '../gpu/parameter-storage.js';
 import type { Recording } from '../gpu/profiler.js';
 import { present } from '../present.js';
 import { type Buffers, bind, type Step } from './bind.js';

@@ -1,5 +1,5 @@
 import type { ParameterSet } from '../autograd/parameters.js';
-import { layOut, type SlabLayout } from '../autograd/parameters.js';
+import { layOut, type SlabLayout } from '../gpu/parameter-storage.js';
 import { present } from '../present.js';
 import type { GradientSlot } from './homes.js';
 import type { Allocation } from './kernel-call.js';

@@ -1,11 +1,11 @@
 import { label, launchOf, type Variant } from '../autograd/kernel.js';
-import { align } from '../autograd/parameters.js';
 import { COUNT, checked, FUNCTION, type Kinds, listOf, OBJECT, POSITIVE } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { GpuValidationError, LimitError, OutOfMemoryError, ShaderError } from '../gpu/errors.js';
 import { measure } from '../gpu/measure.js';
+import { align } from '../gpu/parameter-storage.js';
 import { requireTimestamps } from '../gpu/profiler.js';
 import { type Choice, Tuning } from '../gpu/tuner.js';
 import { present } from '../present.js';

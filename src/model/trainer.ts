@@ -1,11 +1,12 @@
 import { input } from '../autograd/leaves.js';
-import { PARAMETERS, ParameterSet, ParameterStorage } from '../autograd/parameters.js';
+import { PARAMETERS, ParameterSet } from '../autograd/parameters.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Plan } from '../compiler/plan.js';
 import { COUNT, checked, F32, type Kinds, mapOf, NATURAL } from '../gpu/arguments.js';
 import { ENGINE, type Engine } from '../gpu/engine.js';
 import { describeNonFinite, NonFiniteError, PoseGanError, UsageError } from '../gpu/errors.js';
+import { ParameterStorage } from '../gpu/parameter-storage.js';
 import { concat } from '../kernels/concat/concat.js';
 import { Random } from '../kernels/dropout/random.js';
 import type { FiniteCheck, Watched } from '../kernels/finite/finite.js';

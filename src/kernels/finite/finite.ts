@@ -1,11 +1,11 @@
 import countSource from '../../../shaders/finite/count.wgsl';
 import { grid } from '../../autograd/kernel.js';
 import type { ParameterSet } from '../../autograd/parameters.js';
-import { ParameterStorage } from '../../autograd/parameters.js';
 import { type EncodedDispatch, encodeDispatches } from '../../gpu/encode.js';
 import { type Engine, GPU_BUFFER } from '../../gpu/engine.js';
 import type { Outcomes } from '../../gpu/error-scopes.js';
 import type { NonFinite } from '../../gpu/errors.js';
+import { ParameterStorage } from '../../gpu/parameter-storage.js';
 import { shader } from '../../gpu/shader.js';
 import { present } from '../../present.js';
 

@@ -1,10 +1,10 @@
-import { ParameterStorage } from '../../../src/autograd/parameters.js';
 import { open } from '../../../src/browser.js';
 import { withFileKind } from '../../../src/data/file-kind.js';
 import { fromTensor } from '../../../src/data/image.js';
 import { SYNTH_OBJECTS } from '../../../src/data/synth-object.js';
 import type { Engine } from '../../../src/gpu/engine.js';
 import { UsageError } from '../../../src/gpu/errors.js';
+import { ParameterStorage } from '../../../src/gpu/parameter-storage.js';
 import { type Checkpoint, fromCheckpoint } from '../../../src/model/checkpoint.js';
 import { inspectPair } from '../../../src/model/inspection.js';
 import { generatorParameters, type PosePair, pairData } from '../../../src/model/pairs.js';
