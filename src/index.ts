@@ -25,7 +25,7 @@ export {
   u32,
   type ValueSpec,
 } from './autograd/op.js';
-export { type Initializer, type ParameterInfo, ParameterSet } from './autograd/parameters.js';
+export { type Initializer, type InitialValue, type ParameterInfo, ParameterSet } from './autograd/parameters.js';
 export type { DType, Node, Shape, Tensor, TensorData, TensorType } from './autograd/tensor.js';
 export { compile, plannedCalls } from './compiler/compile.js';
 export type { KernelCall, LaunchedCall } from './compiler/kernel-call.js';
@@ -84,3 +84,17 @@ export { shift2d } from './kernels/shift2d/shift2d.js';
 export { detach, slice } from './kernels/slice/slice.js';
 export { broadcast, mean, type Over, sum } from './kernels/sum/sum.js';
 export { tile } from './kernels/tile/tile.js';
+export {
+  constantValue,
+  type GlorotOptions,
+  glorotNormal,
+  glorotUniform,
+  type HeOptions,
+  heNormal,
+  heUniform,
+  normal,
+  ones,
+  type RandomSource,
+  uniform,
+  zeros,
+} from './nets/initializers.js';

@@ -68,6 +68,13 @@ function rows(engine: node.Engine): Record<string, Row> {
     avgPool2d: of(node.avgPool2d, x, { kernel: 2 }),
     bceWithLogits: of(node.bceWithLogits, x, 1),
     broadcast: of(node.broadcast, vector, [3, 2], 'rows', 1),
+    constantValue: of(node.constantValue, 1),
+    glorotNormal: of(node.glorotNormal, 1, {}),
+    glorotUniform: of(node.glorotUniform, 1, {}),
+    heNormal: of(node.heNormal, 1, {}),
+    heUniform: of(node.heUniform, 1, {}),
+    normal: of(node.normal, 1, {}),
+    uniform: of(node.uniform, 1, {}),
     compile: of(node.compile, engine, { x: node.relu(x) }, {}),
     concat: of(node.concat, [x, y]),
     concatBatch: of(node.concatBatch, [x, y]),
@@ -188,7 +195,7 @@ function rows(engine: node.Engine): Record<string, Row> {
  * those who write kernels.
  */
 const OTHERS = new Set(
-  'apply defineOp grid onlyKernel readShader shader vec4Ready parseSkeleton describeNonFinite'.split(' '),
+  'apply defineOp grid onlyKernel readShader shader vec4Ready parseSkeleton describeNonFinite ones zeros'.split(' '),
 );
 
 /** What a call throws, at once, when awaited, or when first asked for a value. */
@@ -259,6 +266,7 @@ test('an unknown option is refused by every function that takes options, which n
     'conv2d.2': 'stride, pad, bias',
     'convTranspose2d.2': 'stride, pad, bias, outputPad',
     'deformableSkip.3': 'aggregate, identity, maskOn, scale',
+    'heNormal.1': 'groups, mode',
     'heatMaps.1': 'height, width, sigma',
     'instanceNorm.3': 'mode, epsilon',
     'avgPool2d.1': 'kernel, stride, pad, ceilMode, countIncludePad',

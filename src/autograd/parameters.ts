@@ -5,8 +5,9 @@ import { ParameterStorage } from '../gpu/parameter-storage.js';
 import { makeLeaf } from './leaves.js';
 import { formatShape, SHAPE, type Shape, sameShape, sizeOf, type Tensor } from './tensor.js';
 
-/** Initial values of a parameter: a function of the element's index in device layout and of the parameter, or an array. */
-export type Initializer = ((index: number, parameter: ParameterInfo) => number) | Float32Array;
+/** Initial values of a parameter: a function of each element's index, or an array, in device layout. */
+export type Initializer = InitialValue | Float32Array;
+export type InitialValue = (index: number, parameter: ParameterInfo) => number;
 
 /** What a function that fills a parameter may depend on. */
 export interface ParameterInfo {

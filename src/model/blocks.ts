@@ -7,8 +7,8 @@ import type { Random } from '../kernels/dropout/random.js';
 import { leakyRelu, relu } from '../kernels/elementwise/elementwise.js';
 import { instanceNorm } from '../kernels/instanceNorm/instanceNorm.js';
 import { padChannels, slice } from '../kernels/slice/slice.js';
+import { glorotUniform } from '../nets/initializers.js';
 import type { BlockOrder, ModelConfig } from './config.js';
-import { glorotUniform } from './init.js';
 
 /** The layers of a block of a network. */
 export interface BlockOptions {
@@ -35,7 +35,7 @@ export class Parameters {
 
   /** A convolution kernel in device layout with Glorot-uniform initial values. */
   kernel(name: string, shape: readonly [number, number, number, number]): Tensor {
-    return this.set.parameter(name, shape, glorotUniform(this.seed, `${this.set.name}/${name}`, shape));
+    return this.set.parameter(name, shape, glorotUniform(this.seed));
   }
 }
 
