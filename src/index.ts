@@ -53,25 +53,7 @@ export { copy } from './kernels/copy/copy.js';
 export { deformableSkip } from './kernels/deformableSkip/deformableSkip.js';
 export { dropout, noise, uniformNoise } from './kernels/dropout/dropout.js';
 export { Random } from './kernels/dropout/random.js';
-export {
-  abs,
-  add,
-  addScalar,
-  div,
-  exp,
-  leakyRelu,
-  log,
-  maximum,
-  mul,
-  relu,
-  scale,
-  sigmoid,
-  softplus,
-  sqrt,
-  square,
-  sub,
-  tanh,
-} from './kernels/elementwise/elementwise.js';
+export * from './kernels/elementwise/elementwise.js';
 export { heatMaps } from './kernels/heatMaps/heatMaps.js';
 export { type InstanceNormOptions, instanceNorm } from './kernels/instanceNorm/instanceNorm.js';
 export { l1 } from './kernels/l1/l1.js';

@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { IDBFactory } from 'fake-indexeddb';
 import { beforeAll, describe, expect, test } from 'vitest';
 import * as browser from '../src/browser.js';
+import { binaryOps, unaryOps } from '../src/kernels/elementwise/ops.js';
 import type { Pose } from '../src/model.js';
 import * as model from '../src/model.js';
 import * as node from '../src/node.js';
@@ -16,9 +17,6 @@ interface Row {
   readonly call: Call;
   readonly args: readonly unknown[];
 }
-
-const { abs, copy, detach, exp, log, relu, sigmoid, softplus, sqrt, square, tanh } = node;
-const { add, div, l1, maximum, mul, sub } = node;
 
 /** No function takes it. */
 class Strange {}
@@ -51,18 +49,12 @@ function rows(engine: node.Engine): Record<string, Row> {
   const pair = { image: picture(1), pose: standing(), target: standing() };
   const affine = node.input('affine', [1, 3, 6]);
   const masks = node.input('mask', [1, 4, 4], 'u32');
-  const unary = Object.fromEntries(
-    Object.entries({ abs, copy, detach, exp, log, relu, sigmoid, softplus, sqrt, square, tanh }).map(([name, f]) => [
-      name,
-      of(f, x),
-    ]),
-  );
-  const binary = Object.fromEntries(
-    Object.entries({ add, div, l1, maximum, mul, sub }).map(([name, f]) => [name, of(f, x, y)]),
-  );
+  const functions: Readonly<Record<string, unknown>> = node;
+  const each = (names: readonly string[], ...args: readonly unknown[]) =>
+    Object.fromEntries(names.map((name) => [name, of(functions[name], ...args)]));
   return {
-    ...unary,
-    ...binary,
+    ...each([...Object.keys(unaryOps), 'copy', 'detach'], x),
+    ...each([...Object.keys(binaryOps), 'l1'], x, y),
     addScalar: of(node.addScalar, x, 1),
     affineWarp: of(node.affineWarp, x, affine, {}),
     avgPool2d: of(node.avgPool2d, x, { kernel: 2 }),
@@ -305,6 +297,8 @@ test.each<[string, () => unknown, RegExp]>([
   ],
   ['an axis', () => plain(node.sum)(x, 0), /over must be "all" or "rows" or "pixels" or "channels", got 0/],
   ['a number as text', () => plain(node.scale)(x, '2'), /k must be a finite number, got "2"/],
+  ['two numbers', () => plain(node.mul)(2, 3), /^mul: a or b must be a Tensor, got the numbers 2 and 3$/],
+  ['a number beyond f32', () => node.sub(1e39, x), /^sub: a must be a Tensor or a finite number, got 1e\+39\. Usage/],
   ['NaN', () => node.leakyRelu(x, Number.NaN), /slope must be a finite number, got NaN/],
   ['beyond f32', () => node.addScalar(x, 1e39), /k must be a finite number, got 1e\+39/],
   ['null', () => plain(node.conv2d)(x, w, null), /options must be an object of stride, pad, bias, got null/],

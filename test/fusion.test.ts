@@ -20,7 +20,19 @@ import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { convTranspose2d } from '../src/kernels/convTranspose2d/convTranspose2d.js';
 import { dropout } from '../src/kernels/dropout/dropout.js';
 import { Random } from '../src/kernels/dropout/random.js';
-import { add, leakyRelu, mul, relu, scale, sigmoid, square, tanh } from '../src/kernels/elementwise/elementwise.js';
+import {
+  add,
+  div,
+  leakyRelu,
+  maximum,
+  mul,
+  relu,
+  scale,
+  sigmoid,
+  square,
+  sub,
+  tanh,
+} from '../src/kernels/elementwise/elementwise.js';
 import { instanceNorm } from '../src/kernels/instanceNorm/instanceNorm.js';
 import { testNormal, testRandom } from '../src/kernels/oracle.js';
 import { rooms } from '../src/kernels/rooms.js';
@@ -164,6 +176,35 @@ describe('what is fused', () => {
       expect(fused).toEqual(['instanceNorm+dropout+relu']);
     },
   );
+
+  test.each([8, 7])('vectors of %i channels for every row, one value for every element, and numbers', async (C) => {
+    const shape = [2, 6, 5, C];
+    const [x, v, u, one] = [input('x', shape), input('v', [C]), input('u', [C]), input('one', [1])];
+    const y = sub(1, div(mul(add(instanceNorm(x, input('g', [C]), input('b', [C])), v), one), u));
+    const z = relu(maximum(one, mul(u, x)));
+    const own = {
+      x: normal(60 * C),
+      v: normal(C, 2),
+      u: normal(C, 3),
+      one: normal(1, 4),
+      g: normal(C, 5),
+      b: normal(C, 6),
+    };
+    // Redzones between the rows: results are as far apart as arguments, or not.
+    for (const redzone of [undefined, 3, 4]) {
+      const { fused } = await compare({ y, z, m: mul(x, one) }, own, { redzone });
+      expect(fused).toEqual(['instanceNorm+add+mul+div+scalarSub', 'mul+maximum+relu', 'mul']);
+    }
+  });
+
+  test('a vector stays a vector where it meets every row of something larger', async () => {
+    const wide = square(bias);
+    const { fused } = await compare(
+      { y: mul(x, wide), z: mul(wide, input('row', [1, 8])) },
+      { ...feeds, row: normal(8, 9) },
+    );
+    expect(fused).toEqual(['square', 'mul', 'mul']);
+  });
 
   test('several masks, and dropout after dropout', async () => {
     const random = new Random(6);

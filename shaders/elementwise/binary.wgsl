@@ -1,5 +1,9 @@
 // y[r, c] = f(a[r, c], b[r, c]); the body of f comes from the table of elementwise ops, k is the row's constant.
-struct Params { count: u32, channels: u32, k: f32, a_offset: u32, a_stride: u32, b_offset: u32, b_stride: u32, y_offset: u32, y_stride: u32 }
+// A vector [C] for every row has a stride of 0, and one value for every element a step of 0, too; otherwise steps are 1.
+struct Params {
+  count: u32, channels: u32, k: f32,
+  a_offset: u32, a_stride: u32, a_step: u32, b_offset: u32, b_stride: u32, b_step: u32, y_offset: u32, y_stride: u32,
+}
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
@@ -13,5 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= p.count) { return; }
   let r = i / p.channels;
   let c = i % p.channels;
-  y[p.y_offset + r * p.y_stride + c] = f(a[p.a_offset + r * p.a_stride + c], b[p.b_offset + r * p.b_stride + c], p.k);
+  let u = a[p.a_offset + r * p.a_stride + c * p.a_step];
+  let v = b[p.b_offset + r * p.b_stride + c * p.b_step];
+  y[p.y_offset + r * p.y_stride + c] = f(u, v, p.k);
 }

@@ -3,6 +3,7 @@ import type { Arg, Call, DeviceTraits, Kernels, Variant } from '../autograd/kern
 import { input } from '../autograd/leaves.js';
 import type { Op } from '../autograd/op.js';
 import { channelsOf, type Node, rowsOf, type Tensor } from '../autograd/tensor.js';
+import { isRepeated } from '../compiler/kernel-call.js';
 import { kernelsOf, loadKernels, type Where } from '../compiler/load.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
@@ -92,7 +93,10 @@ function argOf(t: Tensor): Arg {
 /** The call of a node whose tensors all lie by themselves. */
 export function plainCall(node: Node, device: DeviceTraits): Call {
   const arg: Record<string, Arg> = {};
-  for (const [name, t] of Object.entries({ ...node.inputs, ...node.outputs })) arg[name] = argOf(t);
+  for (const [name, t] of Object.entries({ ...node.inputs, ...node.outputs })) {
+    const repeated = isRepeated({ op: node.op, outputs: node.outputs, epilogue: [] }, name, t);
+    arg[name] = repeated ? { ...argOf(t), stride: 0 } : argOf(t);
+  }
   return { attrs: node.attrs, arg, device };
 }
 

@@ -4,6 +4,7 @@ import { ALIGN, align } from '../gpu/parameter-storage.js';
 import { present } from '../present.js';
 import {
   isPooled,
+  isRepeated,
   type KernelCall,
   type LaunchedCall,
   type PlacedCall,
@@ -37,9 +38,12 @@ function launched(call: PlacedCall, target: Target): LaunchedCall {
 }
 
 /** All arguments and results of a call as its kernel sees them. */
-export function kernelArguments({ inputs, outputs, buffers }: PlacedCall): Readonly<Record<string, Arg>> {
+export function kernelArguments(call: PlacedCall): Readonly<Record<string, Arg>> {
   return Object.fromEntries(
-    Object.entries({ ...inputs, ...outputs }).map(([name, value]) => [name, argumentOf(value, present(buffers[name]))]),
+    Object.entries({ ...call.inputs, ...call.outputs }).map(([name, value]) => {
+      const argument = argumentOf(value, present(call.buffers[name]));
+      return [name, isRepeated(call, name, value) ? { ...argument, stride: 0 } : argument];
+    }),
   );
 }
 

@@ -131,21 +131,34 @@ class StoreCode {
 
   /** Declares a variable that has the element at `NAME_at`; whether it holds vectors of four. */
   #variable(name: string, access: 'read' | 'read_write'): boolean {
-    const vectors = this.#wide && vec4Ready(this.call.arg[name]);
+    const arg = present(this.call.arg[name]);
+    const vectors = this.#wide && vec4Ready(arg);
     this.#variables.push({ name, access, type: `array<${vectors ? 'vec4f' : 'f32'}>` });
     this.#fields.push({ name: `${name}_offset`, type: 'u32' }, { name: `${name}_stride`, type: 'u32' });
-    // Where rows are as far apart as the result's, the place in one follows from that in the other without a division.
-    const { stride } = present(this.call.arg[name]);
-    const at = stride === this.stored.stride ? 'at' : `row * ${this.#p}.${name}_stride + column`;
-    this.#body.push(`let ${name}_at = ${this.#p}.${name}_offset + ${at};`);
+    this.#body.push(`let ${name}_at = ${this.#p}.${name}_offset + ${this.#place(name, arg)};`);
     return vectors;
+  }
+
+  /** Where the element lies in an argument or result: one value stands for all elements, and a vector for every row. */
+  #place(name: string, arg: Arg): string {
+    if (this.#isOne(arg)) return '0u';
+    // Where rows are as far apart as the result's, the place in one follows from that in the other without a division.
+    if (arg.stride === this.stored.stride) return 'at';
+    return arg.stride ? `row * ${this.#p}.${name}_stride + column` : 'column';
+  }
+
+  #isOne({ channels }: Arg): boolean {
+    return channels < this.stored.channels;
   }
 
   #read(name: string): string {
     const vectors = this.#variable(name, 'read');
+    const one = `${name}[${name}_at]`;
     const each = LANES.map((_, i) => `${name}[${name}_at + ${i}u]`).join(', ');
-    const value = vectors ? `${name}[${name}_at / 4u]` : this.#wide ? `vec4f(${each})` : `${name}[${name}_at]`;
-    this.#body.push(`let ${name}_v = ${value};`);
+    const four = vectors
+      ? `${name}[${name}_at / 4u]`
+      : `vec4f(${this.#isOne(present(this.call.arg[name])) ? one : each})`;
+    this.#body.push(`let ${name}_v = ${this.#wide ? four : one};`);
     return `${name}_v`;
   }
 

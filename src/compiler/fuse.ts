@@ -1,3 +1,4 @@
+import { sameShape } from '../autograd/tensor.js';
 import { present } from '../present.js';
 import {
   type EpilogueStep,
@@ -99,6 +100,8 @@ class Fuser {
       const readers = [...values.keys()].flatMap((value) => this.#readers.get(value) ?? []);
       for (const call of [...new Set(readers)].sort((a, b) => this.#at(a) - this.#at(b))) {
         if (this.#merged.has(call) || !call.op.pointwise || !this.#isReady(call, values, at)) continue;
+        // A vector that is made here may meet every row of a larger tensor there.
+        if (!sameShape(resultOf(call).shape, result.shape)) continue;
         const inside = new Set([...merged, call]);
         const vanishes = (value: Value) => (this.#readers.get(value) ?? []).every((reader) => inside.has(reader));
         const saves = Object.values(call.inputs).some((x) => values.has(x) && vanishes(x));

@@ -176,6 +176,17 @@ export function takesStride({ op, epilogue }: KernelCall, name: string): boolean
   return epilogue.some(({ stores, operands }) => operands.includes(name) || (stores === name && name !== op.epilogue));
 }
 
+/** Whether an argument is a vector that elementwise work takes for every row of its result. */
+export function isRepeated(
+  { op, outputs, epilogue }: Pick<KernelCall, 'op' | 'outputs' | 'epilogue'>,
+  name: string,
+  value: Value,
+): boolean {
+  if (rowsOf(value.shape) > 1) return false;
+  const isOperand = op.pointwise?.operands.includes(name) || epilogue.some(({ operands }) => operands.includes(name));
+  return isOperand === true && Object.values(outputs).some(({ shape }) => rowsOf(shape) > 1);
+}
+
 /** The view of a value whose rows lie one behind the other. */
 export function denseView(allocation: Allocation, value: Value, offset = 0): View {
   return { allocation, offset, stride: channelsOf(value.shape) };

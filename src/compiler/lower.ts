@@ -2,7 +2,7 @@ import { accumulateOp } from '../autograd/gradients.js';
 import type { Op } from '../autograd/op.js';
 import { Node, type Tensor } from '../autograd/tensor.js';
 import { UsageError } from '../gpu/errors.js';
-import { binaryOps } from '../kernels/elementwise/elementwise.js';
+import { binaryOps } from '../kernels/elementwise/ops.js';
 import { present } from '../present.js';
 import type { KernelCall, Values } from './kernel-call.js';
 
@@ -29,7 +29,7 @@ export function lower(wanted: Wanted): KernelCall[] {
 }
 
 const accumulate: Op = accumulateOp;
-const add: Op = binaryOps.add;
+const add: Op = binaryOps.add.tensors;
 
 /** The sum of two gradients, which the graph knows nothing of but its rule, runs as the elementwise op. */
 function callOf(node: Node): KernelCall {

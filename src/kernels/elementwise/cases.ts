@@ -1,5 +1,4 @@
-import { apply } from '../../autograd/op.js';
-import { at, nd } from '../oracle.js';
+import type { Shape, Tensor } from '../../autograd/tensor.js';
 import {
   type FixtureFile,
   type FixtureRun,
@@ -10,8 +9,9 @@ import {
   type Terms,
   termsOf,
 } from '../room.js';
-import { type BinaryName, binaryOps, byName, type UnaryName, unaryOps } from './elementwise.js';
-import { binary, map, unary, zip } from './oracle.js';
+import * as functions from './elementwise.js';
+import { atLeast, type BinaryName, below, binaryOps, byName, type UnaryName, unaryOps } from './ops.js';
+import { binary, map, unary, zip, zipBackward } from './oracle.js';
 
 const positive = (_: number, random: () => number) => 0.1 + 3 * random();
 /** Large values of both signs, zeros and ordinary ones. */
@@ -25,6 +25,13 @@ const domain: Partial<Record<UnaryName, InputSpec['fill']>> = { sqrt: positive, 
 /** Ops that make infinities of the extreme values. */
 const bounded = new Set<UnaryName>(['exp', 'square']);
 const kOf: Partial<Record<UnaryName, number>> = { leakyRelu: 0.2, scale: -1.7, addScalar: 0.3 };
+/** The number of the ops of a tensor and a number. */
+const NUMBER = 0.75;
+
+/** The public function of every row: one that is missing does not compile. */
+const unaryFunctions: Readonly<Record<UnaryName, (x: Tensor, ...k: number[]) => Tensor>> = functions;
+type Binary = ((a: Tensor, b: Tensor | number) => Tensor) & ((a: number, b: Tensor) => Tensor);
+const binaryFunctions: Readonly<Record<BinaryName, Binary>> = functions;
 
 /** Where the model uses them: activations of the first and deepest block, the image, sums of gradients and losses. */
 const layers: Partial<Record<UnaryName | BinaryName, readonly (readonly number[])[]>> = {
@@ -42,11 +49,11 @@ const layers: Partial<Record<UnaryName | BinaryName, readonly (readonly number[]
 };
 
 /** A reference file of an activation; layout does not matter. ONNX calls its tensors input_0 and output_0. */
-function read(name: UnaryName, file: FixtureFile, k: number): FixtureRun {
+function read(name: UnaryName, file: FixtureFile, ...k: number[]): FixtureRun {
   const onnx = file.has('input_0');
   return fixtureRun(unaryOps[name], {
     inputs: { x: file.tensor(onnx ? 'input_0' : 'x') },
-    build: ({ x }) => apply(unaryOps[name], { x }, { k }),
+    build: ({ x }) => ({ y: unaryFunctions[name](x, ...k) }),
     expected: {
       y: file.tensor(onnx ? 'output_0' : 'y'),
       ...(file.has('g_x') && { g_x: file.tensor('g_x') }),
@@ -56,24 +63,25 @@ function read(name: UnaryName, file: FixtureFile, k: number): FixtureRun {
 }
 
 const fixtures: Partial<Record<UnaryName, Room['fixtures']>> = {
-  relu: { relu: (file) => read('relu', file, 0), Relu: (file) => read('relu', file, 0) },
+  relu: { relu: (file) => read('relu', file), Relu: (file) => read('relu', file) },
   leakyRelu: {
     leaky_relu: (file) => read('leakyRelu', file, Number(file.attrs.slope)),
     LeakyRelu: (file) => read('leakyRelu', file, Number(file.attrs.alpha ?? 0.01)),
   },
-  tanh: { tanh: (file) => read('tanh', file, 0), Tanh: (file) => read('tanh', file, 0) },
-  sigmoid: { sigmoid: (file) => read('sigmoid', file, 0), Sigmoid: (file) => read('sigmoid', file, 0) },
+  tanh: { tanh: (file) => read('tanh', file), Tanh: (file) => read('tanh', file) },
+  sigmoid: { sigmoid: (file) => read('sigmoid', file), Sigmoid: (file) => read('sigmoid', file) },
 };
 
 function unaryRoom(name: UnaryName): Room {
-  const k = kOf[name] ?? 0;
+  const ks = [kOf[name]].filter((k) => k !== undefined);
+  const [k = 0] = ks;
   const row = unary[name];
   const one = (label: string, x: InputSpec, kink = false) => ({ name: label, inputs: { x }, attrs: null, kink });
   const cases = shapes.map((shape) => one(shape.join('×'), { shape, fill: domain[name] }));
   if (!domain[name] && !bounded.has(name)) cases.push(one('extreme values', { shape: [4, 9], fill: wide }, true));
   return room(unaryOps[name], {
     name,
-    build: ({ x }) => apply(unaryOps[name], { x }, { k }),
+    build: ({ x }) => ({ y: unaryFunctions[name](x, ...ks) }),
     forward: ({ x }) => ({ y: map(x, (v) => row.f(v, k)) }),
     backward: ({ x }, _, { y: gy }) => ({ x: zip(x, gy, (v, g) => row.gx(v, g, k)) }),
     cases,
@@ -87,28 +95,43 @@ function unaryRoom(name: UnaryName): Room {
   });
 }
 
+const away = (_: number, random: () => number) => (random() < 0.5 ? -1 : 1) * (0.5 + random());
+
 function binaryRoom(name: BinaryName): Room {
   const row = binary[name];
-  const away = (_: number, random: () => number) => (random() < 0.5 ? -1 : 1) * (0.5 + random());
   const one = (label: string, a: InputSpec, b: InputSpec, kink = false) => ({
     name: label,
     inputs: { a, b },
     attrs: null,
     kink,
   });
-  const cases = shapes.map((shape) => one(shape.join('×'), { shape }, { shape, fill: away }));
+  const refused = (a: Shape, b: Shape, error: RegExp) => ({
+    inputs: { a: { shape: a }, b: { shape: b } },
+    attrs: null,
+    error: new RegExp(`^${name}: ${error.source}`),
+  });
+  const pair = (a: Shape, b: Shape) =>
+    one([...new Set([a, b].map((shape) => shape.join('×')))].join(' and '), { shape: a }, { shape: b, fill: away });
+  const cases = [
+    ...shapes.map((shape) => pair(shape, shape)),
+    // One row for all, and one element for all, on either side.
+    ...[
+      [3, 5, 7, 3],
+      [2, 3, 5, 8],
+      [7, 1],
+    ].flatMap((shape) => [shape.slice(-1), [1]].flatMap((part) => [pair(shape, part), pair(part, shape)])),
+    pair([4], [1, 1, 4]),
+    pair([1], [5]),
+  ];
   if (name === 'maximum') {
     const shape = [3, 4];
     cases.push(one('ties go to a', { shape, fill: (i) => i % 3 }, { shape, fill: (i) => i % 2 }, true));
   }
-  return room(binaryOps[name], {
+  return room(binaryOps[name].tensors, {
     name,
-    build: ({ a, b }) => apply(binaryOps[name], { a, b }, { k: 0 }),
+    build: ({ a, b }) => ({ y: binaryFunctions[name](a, b) }),
     forward: ({ a, b }) => ({ y: zip(a, b, row.f) }),
-    backward: ({ a, b }, _, { y: gy }) => {
-      const partial = (side: 0 | 1) => nd(gy.shape, (i) => at(gy, i) * row.d(at(a, i), at(b, i))[side]);
-      return { a: partial(0), b: partial(1) };
-    },
+    backward: ({ a, b }, _, { y: gy }) => zipBackward(a, b, row.d, gy),
     cases,
     nonFinite: [
       one(
@@ -118,35 +141,69 @@ function binaryRoom(name: BinaryName): Room {
       ),
     ],
     refuses: [
-      {
-        inputs: { a: { shape: [2, 3] }, b: { shape: [3, 2] } },
-        attrs: null,
-        error: new RegExp(`${name}: b must be \\[2, 3\\].*got \\[3, 2\\]`),
-      },
+      refused([2, 3], [3, 2], /b must be \[2, 3\].*, \[3\].*, \[1\] or a number, got \[3, 2\]/),
+      refused([2, 3], [1, 3], /b must be \[2, 3\].*got \[1, 3\]/),
+      refused([2], [2, 3], /b must be \[2\].*got \[2, 3\]/),
     ],
     bench: layers[name]?.map((shape) => one(shape.join('×'), { shape }, { shape })),
   });
 }
 
+/** A row's op of a tensor and a number, which is its operand `fixed`. */
+function numberRoom(name: BinaryName, fixed: 'a' | 'b'): Room {
+  const op = binaryOps[name][fixed === 'a' ? 'left' : 'right'];
+  const row = binary[name];
+  const one = (label: string, x: InputSpec, kink = false) => ({ name: label, inputs: { x }, attrs: null, kink });
+  const cases = shapes.map((shape) => one(shape.join('×'), { shape, fill: away }));
+  if (name === 'maximum') cases.push(one('ties go to a', { shape: [3, 4], fill: (i) => NUMBER * (i % 3) }, true));
+  const operands = (x: number): [number, number] => (fixed === 'a' ? [NUMBER, x] : [x, NUMBER]);
+  const of = binaryFunctions[name];
+  return room(op, {
+    name: op.name,
+    build: ({ x }) => ({ y: fixed === 'a' ? of(NUMBER, x) : of(x, NUMBER) }),
+    forward: ({ x }) => ({ y: map(x, (v) => row.f(...operands(v))) }),
+    backward: ({ x }, _, { y: gy }) => ({
+      x: zip(x, gy, (v, g) => g * row.d(...operands(v))[fixed === 'a' ? 1 : 0]),
+    }),
+    cases,
+    nonFinite: [one('NaN and infinities', { shape: [4, 8], fill: special })],
+    refuses: [
+      { inputs: {}, attrs: null, error: /must be a Tensor/ },
+      { inputs: { x: { shape: [2], dtype: 'u32' } }, attrs: null, error: /: x must be f32, got u32/ },
+    ],
+  });
+}
+
+const binaryNames = Object.values(byName(binaryOps, (name) => name));
+/** Rows that are a unary op with a number are in its room. */
+const numbered = binaryNames.filter((name) => !(binaryOps[name].right.name in unaryOps));
+
 export const rooms: readonly Room[] = [
   ...Object.values(byName(unaryOps, unaryRoom)),
-  ...Object.values(byName(binaryOps, binaryRoom)),
+  ...binaryNames.map(binaryRoom),
+  ...numbered.flatMap((name) => [numberRoom(name, 'b'), numberRoom(name, 'a')]),
 ];
 
 const names = {
   count: 'elements of the result, or groups of four channels in kernels of vec4',
   channels: 'channels of the result',
-  k: 'constant of the op: the slope of leakyRelu, the factor of scale, the summand of addScalar; else 0',
+  a_step: '0 if a has one element, which stands for every element of y; otherwise 1',
+  b_step: 'the same of b',
+  k: 'constant of the op: the slope of leakyRelu, the factor of scale, the summand of addScalar, the number of subScalar and the like; else 0',
 };
 
 const unaryTerms = termsOf(unaryOps.relu, { layout: { x: '… C', y: '… C' }, names });
 /** Also of the gradients of unary ops: a is their saved argument or result, b the gradient of y, and y that of x. */
-const binaryTerms = termsOf(binaryOps.add, { layout: { a: '… C', b: '… C', y: '… C' }, names });
+const binaryTerms = termsOf(binaryOps.add.tensors, { layout: { a: '… C', b: '… C', y: '… C' }, names });
 
 export const terms: Readonly<Record<string, Terms>> = {
   ...byName(unaryOps, () => unaryTerms),
   ...Object.fromEntries(Object.keys(unaryOps).map((name) => [`${name}Gradient`, binaryTerms])),
-  ...byName(binaryOps, () => binaryTerms),
-  atLeast: binaryTerms,
-  below: binaryTerms,
+  ...Object.fromEntries(
+    [...Object.values(binaryOps), atLeast, below].flatMap(({ tensors, right, left }) => [
+      [tensors.name, binaryTerms],
+      [right.name, unaryTerms],
+      [left.name, unaryTerms],
+    ]),
+  ),
 };

@@ -1,5 +1,5 @@
-import { at, type Nd, nd } from '../oracle.js';
-import type { BinaryName, UnaryName } from './elementwise.js';
+import { add, at, type Nd, nd } from '../oracle.js';
+import type { BinaryName, UnaryName } from './ops.js';
 
 interface Unary {
   f(x: number, k: number): number;
@@ -41,4 +41,24 @@ export const binary: Readonly<Record<BinaryName, Binary>> = {
 };
 
 export const map = (x: Nd, f: (v: number) => number): Nd => nd(x.shape, (i) => f(at(x, i)));
-export const zip = (a: Nd, b: Nd, f: (u: number, v: number) => number): Nd => nd(a.shape, (i) => f(at(a, i), at(b, i)));
+
+const sizeOf = (x: Nd): number => x.data.length;
+/** Element i of x repeated to something larger: [C] to [..., C], or [1] to anything. */
+const repeated = (x: Nd, i: number): number => at(x, i % sizeOf(x));
+
+/** f of each pair of elements; the smaller one is repeated. */
+export function zip(a: Nd, b: Nd, f: (u: number, v: number) => number): Nd {
+  const [first] = [a, b].sort((x, y) => sizeOf(y) - sizeOf(x) || y.shape.length - x.shape.length);
+  return nd(first?.shape ?? [], (i) => f(repeated(a, i), repeated(b, i)));
+}
+
+/** Gradients of both: each element's is the sum over what it was repeated to. */
+export function zipBackward(a: Nd, b: Nd, d: Binary['d'], gy: Nd): { a: Nd; b: Nd } {
+  const [ga, gb] = [nd(a.shape), nd(b.shape)];
+  for (const [i, g] of gy.data.entries()) {
+    const [da, db] = d(repeated(a, i), repeated(b, i));
+    add(ga, i % sizeOf(a), g * da);
+    add(gb, i % sizeOf(b), g * db);
+  }
+  return { a: ga, b: gb };
+}
