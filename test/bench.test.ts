@@ -15,7 +15,9 @@ import { UsageError } from '../src/gpu/errors.js';
 import { geometricMean, measure, summarise } from '../src/gpu/measure.js';
 import type { Room } from '../src/kernels/room.js';
 import { rooms } from '../src/kernels/rooms.js';
-import { sharedEngine } from './gpu.js';
+import { shareDevice, sharedEngine } from './gpu.js';
+
+shareDevice();
 
 let engine: Engine;
 beforeAll(async () => {

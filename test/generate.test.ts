@@ -10,7 +10,7 @@ import { Generator } from '../src/model/trainer.js';
 import { encodePng, readImage } from '../src/node/images.js';
 import { PoseReader, readPerson } from '../src/node/poses.js';
 import { PERSON, type Pose } from '../src/pose/skeleton.js';
-import { sharedEngine } from './gpu.js';
+import { shareDevice, sharedEngine } from './gpu.js';
 import { standing } from './person.js';
 import {
   at,
@@ -31,6 +31,8 @@ import {
   table,
   WIDTH,
 } from './untrained.js';
+
+shareDevice();
 
 prepare();
 

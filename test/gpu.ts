@@ -1,10 +1,118 @@
+import { afterAll, beforeAll } from 'vitest';
+import { globals } from 'webgpu';
 import type { Engine } from '../src/gpu/engine.js';
-import { open } from '../src/node.js';
+import { type OpenOptions, open } from '../src/node.js';
+
+/**
+ * One device of a process for many tests. Compiling a kernel on a software adapter takes longer than running it, and pipelines belong to
+ * a device; so tests that need no device of their own use this one, on which every kernel is compiled once.
+ */
 
 let engine: Promise<Engine> | undefined;
 
-/** The engine that the whole suite shares, so that every pipeline is compiled once. */
+/** The engine that the tests of a process share. */
 export function sharedEngine(): Promise<Engine> {
-  engine ??= open({ tuning: false });
+  engine ??= withSharing(() => open({ tuning: false }));
   return engine;
+}
+
+/**
+ * To be called at the top of a test file: until its tests are done, `open`, in tests and in commands that they run in this process, gives
+ * engines of their own on the shared device. Ending such a device frees what was made on it and leaves the shared one as it is.
+ */
+export function shareDevice(): void {
+  beforeAll(() => void sharing++);
+  afterAll(() => void sharing--);
+}
+
+/** An engine on a device that nothing else uses, so that it can be lost. */
+export const openAlone = (options: OpenOptions = {}): Promise<Engine> => open({ ...options, label: ALONE });
+
+const ALONE = 'alone';
+/** Who has asked for sharing and not ended it. */
+let sharing = 0;
+
+async function withSharing<T>(body: () => Promise<T>): Promise<T> {
+  sharing++;
+  return body().finally(() => sharing--);
+}
+
+/** The shared device of each adapter and set of features and limits. */
+const devices = new Map<string, Promise<GPUDevice>>();
+
+const adapterClass = (globals as unknown as { GPUAdapter: { prototype: GPUAdapter } }).GPUAdapter.prototype;
+const { requestDevice } = adapterClass;
+adapterClass.requestDevice = async function (descriptor) {
+  const { label, ...wants } = descriptor ?? {};
+  if (!sharing || label === ALONE) return requestDevice.call(this, descriptor);
+  const { vendor, architecture, device, description } = this.info;
+  const key = JSON.stringify([vendor, architecture, device, description, wants]);
+  let shared = devices.get(key);
+  shared ??= requestDevice.call(this, { ...wants, label: 'shared' }).then(withPipelineCache);
+  devices.set(key, shared);
+  return lent(await shared);
+};
+
+/** Makes a device compile every kernel once. A pipeline that the device refuses is not kept. */
+function withPipelineCache(device: GPUDevice): GPUDevice {
+  const codes = new WeakMap<GPUShaderModule, string>();
+  const pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  const createShaderModule = device.createShaderModule.bind(device);
+  const createPipeline = device.createComputePipelineAsync.bind(device);
+  device.createShaderModule = (descriptor) => {
+    const made = createShaderModule(descriptor);
+    codes.set(made, descriptor.code);
+    return made;
+  };
+  device.createComputePipelineAsync = (descriptor) => {
+    const { module, ...rest } = descriptor.compute;
+    const key = JSON.stringify([descriptor.label, descriptor.layout, rest, codes.get(module)]);
+    const found = pipelines.get(key) ?? createPipeline(descriptor);
+    pipelines.set(key, found);
+    found.catch(() => pipelines.delete(key));
+    return found;
+  };
+  return device;
+}
+
+/** A device as its user sees it: it can be destroyed, with all buffers, textures and query sets that were made on it, and then refuses every call. */
+function lent(device: GPUDevice): GPUDevice {
+  const made = new Set<{ destroy(): void }>();
+  let ended = false;
+  let lose: (info: GPUDeviceLostInfo) => void = () => {};
+  const living = (name: string) => {
+    if (ended) throw new Error(`${name} of a device that was destroyed`);
+  };
+  const keep =
+    <A extends unknown[], T extends { destroy(): void }>(make: (...args: A) => T) =>
+    (...args: A): T => {
+      living(make.name);
+      const thing = make.apply(device, args);
+      made.add(thing);
+      return thing;
+    };
+  const own: Partial<GPUDevice> = {
+    lost: new Promise((resolve) => {
+      lose = resolve;
+    }),
+    createBuffer: keep(device.createBuffer),
+    createTexture: keep(device.createTexture),
+    createQuerySet: keep(device.createQuerySet),
+    destroy: () => {
+      ended = true;
+      for (const thing of made) thing.destroy();
+      made.clear();
+      lose({ reason: 'destroyed', message: 'a lent device was given back' } as GPUDeviceLostInfo);
+      return undefined;
+    },
+  };
+  return new Proxy(device, {
+    get(_, name) {
+      if (name in own) return own[name as keyof GPUDevice];
+      const value = Reflect.get(device, name, device);
+      if (typeof value !== 'function') return value;
+      living(String(name));
+      return value.bind(device);
+    },
+  });
 }

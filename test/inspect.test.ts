@@ -10,7 +10,7 @@ import { generatorParameters, pairData } from '../src/model/pairs.js';
 import { readImage } from '../src/node/images.js';
 import { partTransforms, rasterise } from '../src/pose/geometry.js';
 import { PERSON, type Pose } from '../src/pose/skeleton.js';
-import { sharedEngine } from './gpu.js';
+import { shareDevice, sharedEngine } from './gpu.js';
 import { standing } from './person.js';
 import {
   at,
@@ -28,6 +28,8 @@ import {
   run,
   WIDTH,
 } from './untrained.js';
+
+shareDevice();
 
 prepare();
 

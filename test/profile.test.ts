@@ -9,7 +9,9 @@ import { costOf } from '../src/compiler/cost.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { modelConfig } from '../src/model/config.js';
 import { Trainer } from '../src/model/trainer.js';
-import { sharedEngine } from './gpu.js';
+import { shareDevice, sharedEngine } from './gpu.js';
+
+shareDevice();
 
 const config = modelConfig({ preset: 'authors', size: 'small', ablation: 'dsc', width: 1 / 16 });
 const sum = (list: readonly number[]) => list.reduce((a, b) => a + b, 0);

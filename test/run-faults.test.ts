@@ -14,6 +14,9 @@ import { type RunOptions, trainRun } from '../src/node/run.js';
 import { writeSynthDataset } from '../src/node/synth-dataset.js';
 import { open } from '../src/node.js';
 import { PERSON } from '../src/pose/skeleton.js';
+import { openAlone, shareDevice } from './gpu.js';
+
+shareDevice();
 
 let folder: string;
 let train: Dataset;
@@ -31,7 +34,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-// Few kernels, as every device compiles its own.
+// Few kernels, as every device that is lost compiles its own.
 const recipe = { preset: 'paper', size: 'small', width: 1 / 16, ablation: 'dsc' } as const;
 const config = {
   ...modelConfig(recipe),
@@ -74,8 +77,9 @@ describe('a device that is lost', () => {
   const losing = (at: (engine: Engine) => void) => {
     let opened = 0;
     return async () => {
-      const engine = await open();
-      if (!opened++) at(engine);
+      if (opened++) return open();
+      const engine = await openAlone();
+      at(engine);
       return engine;
     };
   };

@@ -17,7 +17,9 @@ import { writeSynthDataset } from '../src/node/synth-dataset.js';
 import { readTuning } from '../src/node/tuning-files.js';
 import { open } from '../src/node.js';
 import { PERSON } from '../src/pose/skeleton.js';
-import { sharedEngine } from './gpu.js';
+import { openAlone, shareDevice, sharedEngine } from './gpu.js';
+
+shareDevice();
 
 let folder: string;
 let train: Dataset;
@@ -212,7 +214,7 @@ describe('a run', () => {
       options('lost', {
         saveEvery: 2,
         open: async () => {
-          const engine = await open();
+          const engine = await openAlone();
           lose = () => engine.device.destroy();
           return engine;
         },

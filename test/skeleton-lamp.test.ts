@@ -11,7 +11,10 @@ import { readImage } from '../src/node/images.js';
 import type { Point } from '../src/pose/affine.js';
 import { partTransforms } from '../src/pose/geometry.js';
 import { flipPose, isValid } from '../src/pose/skeleton.js';
+import { shareDevice } from './gpu.js';
 import { run } from './untrained.js';
+
+shareDevice();
 
 let folder: string;
 const at = (...parts: string[]) => join(folder, ...parts);

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { main } from '../src/cli/main.js';
+import { shareDevice } from './gpu.js';
+
+shareDevice();
 
 const out = mkdtempSync(join(tmpdir(), 'start-'));
 afterAll(() => rmSync(out, { recursive: true }));

@@ -13,8 +13,10 @@ import { main } from '../src/cli/main.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { rooms, terms } from '../src/kernels/rooms.js';
 import { writtenSource } from '../src/node/shader-sources.js';
-import { sharedEngine } from './gpu.js';
+import { shareDevice, sharedEngine } from './gpu.js';
 import { plainCalls } from './plain-calls.js';
+
+shareDevice();
 
 let engine: Engine;
 beforeAll(async () => {

@@ -6,7 +6,9 @@ import { main } from '../src/cli/main.js';
 import { readSafetensors, toFloat64, writeSafetensors } from '../src/data/safetensors.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { relativeError, verifyFile } from '../src/verify/verify.js';
-import { sharedEngine } from './gpu.js';
+import { shareDevice, sharedEngine } from './gpu.js';
+
+shareDevice();
 
 const FOLDER = 'test/fixtures';
 const files = readdirSync(FOLDER).filter((f) => f.endsWith('.safetensors'));

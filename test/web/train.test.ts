@@ -11,9 +11,12 @@ import { loadCheckpoint } from '../../src/node/checkpoint-files.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { writeSynthDataset } from '../../src/node/synth-dataset.js';
 import { PERSON } from '../../src/pose/skeleton.js';
+import { shareDevice } from '../gpu.js';
 import { run } from '../untrained.js';
 import { type App, openApp } from './app.js';
 import { drop, figure, iteration, PEOPLE, trainPage, until } from './train-page.js';
+
+shareDevice();
 
 let app: App;
 let leave = async () => {};
