@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll } from 'vitest';
 import { globals } from 'webgpu';
 import type { Engine } from '../src/gpu/engine.js';
@@ -12,7 +13,7 @@ let engine: Promise<Engine> | undefined;
 
 /** The engine that the tests of a process share. */
 export function sharedEngine(): Promise<Engine> {
-  engine ??= withSharing(() => open({ tuning: false }));
+  engine ??= asked.run('shared', () => open({ tuning: false }));
   return engine;
 }
 
@@ -26,16 +27,12 @@ export function shareDevice(): void {
 }
 
 /** An engine on a device that nothing else uses, so that it can be lost. */
-export const openAlone = (options: OpenOptions = {}): Promise<Engine> => open({ ...options, label: ALONE });
+export const openAlone = (options?: OpenOptions): Promise<Engine> => asked.run('alone', () => open(options));
 
-const ALONE = 'alone';
-/** Who has asked for sharing and not ended it. */
+/** Which device the call of `open` that is under way wants, where it says so: the shared one itself, or one that is lent to nobody. */
+const asked = new AsyncLocalStorage<'shared' | 'alone'>();
+/** Test files that have asked for sharing and are not done. */
 let sharing = 0;
-
-async function withSharing<T>(body: () => Promise<T>): Promise<T> {
-  sharing++;
-  return body().finally(() => sharing--);
-}
 
 /** The shared device of each adapter and set of features and limits. */
 const devices = new Map<string, Promise<GPUDevice>>();
@@ -43,14 +40,14 @@ const devices = new Map<string, Promise<GPUDevice>>();
 const adapterClass = (globals as unknown as { GPUAdapter: { prototype: GPUAdapter } }).GPUAdapter.prototype;
 const { requestDevice } = adapterClass;
 adapterClass.requestDevice = async function (descriptor) {
-  const { label, ...wants } = descriptor ?? {};
-  if (!sharing || label === ALONE) return requestDevice.call(this, descriptor);
+  const wanted = asked.getStore() ?? (sharing ? 'lent' : 'alone');
+  if (wanted === 'alone') return requestDevice.call(this, descriptor);
   const { vendor, architecture, device, description } = this.info;
-  const key = JSON.stringify([vendor, architecture, device, description, wants]);
+  const key = JSON.stringify([vendor, architecture, device, description, descriptor]);
   let shared = devices.get(key);
-  shared ??= requestDevice.call(this, { ...wants, label: 'shared' }).then(withPipelineCache);
+  shared ??= requestDevice.call(this, descriptor).then(withPipelineCache);
   devices.set(key, shared);
-  return lent(await shared);
+  return wanted === 'shared' ? shared : lent(await shared);
 };
 
 /** Makes a device compile every kernel once. A pipeline that the device refuses is not kept. */
