@@ -279,6 +279,8 @@ describe('configurations', () => {
         `--learning-rate must be a positive number, got "${rate}"`,
       );
     expect(positive({ 'learning-rate': '2e-4' }, 'learning-rate', 1)).toBe(0.0002);
+    // The budget of pose-gan tune has no limit unless one is given.
+    expect(positive({}, 'budget', Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
     expect(chosenModel(both).recipe.preset).toBe('paper');
   });
 

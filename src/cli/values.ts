@@ -58,7 +58,8 @@ export function whole(values: Values, name: string, fallback: number, min = 0): 
 /** The value of an option that is a positive number. */
 export function positive(values: Values, name: string, fallback: number): number {
   const given = text(values, name);
-  const value = given === undefined ? fallback : Number(given);
+  if (given === undefined) return fallback;
+  const value = Number(given);
   if (!(value > 0 && value < Number.POSITIVE_INFINITY))
     throw new UsageError(`${shownName(values, name)} must be a positive number, got "${given}"`);
   return value;
