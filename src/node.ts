@@ -6,19 +6,19 @@ import { type AdapterIdentity, adapterIdentity, TUNING, type Tuning } from './gp
 import { INSTALL } from './node/chromium-package.js';
 import { embeddedProblem, loadEmbedded, systemLoader } from './node/embedded.js';
 import { loadTuning, readTuning } from './node/tuning-files.js';
-import { politeWait } from './node/wait.js';
+import { throttledWait } from './node/wait.js';
 
 export * from './index.js';
 export { loadTuning, readTuning, saveTuning, tuningPath } from './node/tuning-files.js';
 
 export interface OpenOptions {
-  /** Part of an adapter's name (`swiftshader`, `llvmpipe`, `nvidia`), any case; the variable `POSE_GAN_ADAPTER` when absent. */
+  /** Part of an adapter's name (`swiftshader`, `llvmpipe`, `nvidia`) in any case. Default: the variable `POSE_GAN_ADAPTER`. */
   adapter?: string;
-  /** Label put before every GPU object's own. */
+  /** A prefix of the label of every GPU object. */
   label?: string;
   /**
-   * Measured choices of kernels: a `Tuning`, a file of one, or `false` for none. When absent, those of the file that the variable
-   * `POSE_GAN_TUNING` names, else those that were stored for this adapter, if any.
+   * Measured choices of kernels: a `Tuning`, the path of a tuning file, or `false` for none. Default: the file that the variable
+   * `POSE_GAN_TUNING` names, or else the choices stored for this adapter, if any.
    */
   tuning?: Tuning | string | false;
 }
@@ -32,14 +32,14 @@ export interface AdapterDescription {
   identity: AdapterIdentity;
 }
 
-interface Found extends AdapterDescription {
+interface FoundAdapter extends AdapterDescription {
   adapter: GPUAdapter;
 }
 
-/** Dawn crashes when the object that `create` returned is collected before what came from it. */
+/** The results of `create`. They must not be garbage-collected before the objects made from them, or Dawn crashes. */
 const instances: unknown[] = [];
 
-/** Real timings in `plan.profile`: Dawn rounds timestamps to 65 µs by default. */
+/** Flags of Dawn. By default it rounds timestamps to 65 µs, which is too coarse for `plan.profile`. */
 const FLAGS = ['disable-dawn-features=timestamp_quantization'];
 
 type Create = (flags: string[]) => GPU;
@@ -54,7 +54,7 @@ async function dawn(): Promise<Create> {
   }
 }
 
-/** Runs `body` with the Vulkan loader seeing one driver alone. */
+/** Runs `body` while the Vulkan loader sees only one driver. */
 async function withDriver<T>(manifest: string | undefined, body: () => Promise<T>): Promise<T> {
   if (!manifest) return body();
   const names = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'];
@@ -70,17 +70,17 @@ async function withDriver<T>(manifest: string | undefined, body: () => Promise<T
   }
 }
 
-/** Adapters of one set of drivers. Dawn lists them in its complaint about a name that none can have. */
-async function enumerate(create: Create, manifest?: string): Promise<Found[]> {
+/** The adapters of one set of drivers. Dawn lists them in its error message about an impossible name. */
+async function enumerate(create: Create, manifest?: string): Promise<FoundAdapter[]> {
   return withDriver(manifest, async () => {
     const probe = create(['adapter=\u0001']);
     instances.push(probe);
-    const complaint = await probe.requestAdapter().then(
+    const message = await probe.requestAdapter().then(
       () => '',
       (error: Error) => error.message,
     );
-    const found: Found[] = [];
-    for (const [, backend = '', name = ''] of complaint.matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)) {
+    const found: FoundAdapter[] = [];
+    for (const [, backend = '', name = ''] of message.matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)) {
       if (backend === 'null') continue;
       const gpu = create([...FLAGS, `backend=${backend}`, `adapter=${name}`]);
       instances.push(gpu);
@@ -96,16 +96,17 @@ async function enumerate(create: Create, manifest?: string): Promise<Found[]> {
 
 const ORDER = { gpu: 0, software: 1, embedded: 2 };
 
-async function findAdapters(wanted: string | undefined, all: boolean): Promise<Found[]> {
+async function findAdapters(wanted: string | undefined, all: boolean): Promise<FoundAdapter[]> {
   const create = await dawn();
   const found = systemLoader() ? await enumerate(create) : [];
-  const matches = (f: Found) => !wanted || `${f.name} ${f.description}`.toLowerCase().includes(wanted.toLowerCase());
+  const matches = (f: FoundAdapter) =>
+    !wanted || `${f.name} ${f.description}`.toLowerCase().includes(wanted.toLowerCase());
   if ((all || !found.some(matches)) && !embeddedProblem()) found.push(...(await enumerate(create, loadEmbedded())));
   return found.filter((f) => all || matches(f)).sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
 }
 
-/** The best system adapter as Dawn ranks them, which is a GPU if there is any; one look, where listing all takes several. */
-async function systemAdapter(): Promise<Found | undefined> {
+/** The best system adapter by Dawn's ranking, which is a GPU if there is one. This is quicker than listing all adapters. */
+async function systemAdapter(): Promise<FoundAdapter | undefined> {
   if (!systemLoader()) return undefined;
   const gpu = (await dawn())(FLAGS);
   instances.push(gpu);
@@ -143,9 +144,9 @@ function limitNames(adapter: GPUAdapter): string[] {
 }
 
 /**
- * Opens a device in Node: on the adapter that the caller names, else a real GPU, else a system software adapter, else the
- * embedded one. Throws `AdapterError` that says how to get an adapter when there is none, `UsageError` when a tuning is asked
- * for that is of another adapter or library version.
+ * Opens a device in Node: on the adapter that the caller names, else on a real GPU, else on a software adapter of the system,
+ * else on the embedded one. Without an adapter it throws an `AdapterError` that says how to get one. A given tuning of another
+ * adapter or library version is a `UsageError`.
  */
 export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
   const kinds = { 'adapter?': STRING, 'label?': STRING, 'tuning?': anyOf(TUNING, STRING, oneOf(false)) };
@@ -157,7 +158,7 @@ export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
   const tuning = tuningFor(options.tuning, best.identity);
   const device = await requestDevice(adapter, options.label);
   const software = best.kind !== 'gpu';
-  const wait = politeWait(software);
+  const wait = throttledWait(software);
   return new Engine(device, { label: options.label, adapterInfo: adapter.info, software, wait, tuning });
 }
 
@@ -172,10 +173,10 @@ async function noAdapter(wanted: string | undefined): Promise<AdapterError> {
   if (wanted && all.length)
     return new AdapterError(
       `no adapter matches "${wanted}"; this machine has ${all.map((f) => `"${f.name}"`).join(', ')}. ` +
-        'Name part of one with --adapter or POSE_GAN_ADAPTER, or leave it out.',
+        'Give part of a name with --adapter or POSE_GAN_ADAPTER, or leave it out.',
     );
   return new AdapterError(
-    `no WebGPU adapter was found${wanted ? ` for "${wanted}"` : ''}: no GPU driver, no system software adapter, and ${embeddedProblem() ?? 'the embedded one did not start'}. ` +
-      `Fix: install your GPU’s Vulkan driver, or mesa-vulkan-drivers 23 or later, or run ${INSTALL} (Linux x64). pose-gan doctor shows what is there.`,
+    `no WebGPU adapter was found${wanted ? ` for "${wanted}"` : ''}: there is no GPU driver and no software adapter of the system, and ${embeddedProblem() ?? 'the embedded one did not start'}. ` +
+      `Fix: install your GPU’s Vulkan driver, or mesa-vulkan-drivers 23 or later, or run ${INSTALL} (Linux x64). pose-gan doctor shows details.`,
   );
 }

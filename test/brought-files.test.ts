@@ -77,7 +77,7 @@ describe('texts', () => {
     expect(() => decodeText(new Uint8Array(5), 'x', 'file', 4)).toThrow(/more than 0 MB, which is the limit/);
     expect(() => readText('/dev/zero', 'config file', 1000)).toThrow(/config file \/dev\/zero: it has more than/);
     expect(() => readBytes('/dev/zero', 'checkpoint')).toThrow(
-      'the checkpoint /dev/zero is not a regular file and goes on for more than 256 MB; save it as a file first',
+      'the checkpoint /dev/zero is not a regular file and has more than 256 MB; save it as a file first',
     );
   });
 });
@@ -233,7 +233,7 @@ describe('tables', () => {
   test('a pattern that backtracks for ever ends with an error that names it', () => {
     const names = ['a_1.png', `${'a'.repeat(60)}!`];
     expect(() => identityPattern('^(a+)+$', names, 200)).toThrow(
-      /the identity pattern \^\(a\+\)\+\$ did not come to an end within 0\.2 s, at the name a{60}!/,
+      /the identity pattern \^\(a\+\)\+\$ did not finish within 0\.2 s, at the name a{60}!/,
     );
     expect(() => identityPattern('(', [])).toThrow(/the identity pattern \( is not a regular expression/);
     const rule = identityPattern('^(.*id\\d+)_', ['MENJackets_Vestsid01_1front.jpg', 'other.jpg']);

@@ -108,7 +108,7 @@ describe('a run', () => {
     const second = cli('train', ...DATA, '--out', at('a'), ...SMALL, '--resume');
     expect(second.stderr).toMatch(
       new RegExp(
-        `^pose-gan train: a run in .*a is under way: process ${first.child.pid} on ${hostname()}, since 20.*end it.*\\n$`,
+        `^pose-gan train: a run in .*a is in progress: process ${first.child.pid} on ${hostname()}, since 20.*end it.*\\n$`,
       ),
     );
     expect(second.status).toBe(2);
@@ -142,7 +142,7 @@ describe('a run', () => {
     mkdirSync(at('held'));
     writeFileSync(at('held', 'checkpoint-00000004.safetensors'), 'cut short');
     const held = lock(at('held', 'run.lock'), 'work');
-    expect(cli('train', '--out', at('held'), '--resume').stderr).toContain(`is under way: process ${process.pid} on`);
+    expect(cli('train', '--out', at('held'), '--resume').stderr).toContain(`is in progress: process ${process.pid} on`);
     held.release();
   });
 });
@@ -193,7 +193,7 @@ test('a stale lock is taken over: of an ended process, of a later one with its i
     writeFileSync(path, JSON.stringify(stale));
     const held = lock(path, 'work');
     expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ host: hostname(), pid: process.pid });
-    expect(() => lock(path, 'work')).toThrow(`work is under way: process ${process.pid} on ${hostname()}`);
+    expect(() => lock(path, 'work')).toThrow(`work is in progress: process ${process.pid} on ${hostname()}`);
     held.check();
     held.release();
     expect(existsSync(path)).toBe(false);

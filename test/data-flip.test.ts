@@ -63,7 +63,7 @@ test('mirroring exchanges sides, extends the pairs, and refuses to run twice', a
   const last = parsePairs(readFileSync(c.pairs, 'utf8'), 'p').pairs[before.pairs.length / 2];
   expect(last).toEqual([from, to].map((i) => flippedName(before.images[i ?? -1]?.name ?? '')));
   const written = readFileSync(c.annotations, 'utf8');
-  expect(() => flipDataset(options)).toThrow(/holds mirrored images already, as 0001_.*_flip\.png/);
+  expect(() => flipDataset(options)).toThrow(/already has mirrored images, such as 0001_.*_flip\.png/);
   expect(readFileSync(c.annotations, 'utf8')).toBe(written);
   // As an interrupted run leaves it: pairs extended, annotations not.
   writeFileSync(c.annotations, untouched);
@@ -89,7 +89,7 @@ test('a drawn dataset is not drawn over unless that is asked for, and the same s
   expect(writeSynthDataset(options)).toMatchObject({ train: { images: 2 }, test: { images: 2 } });
   const file = join(folder, 'toy-dataset/train/0001_c1s1_000001_01.png');
   expect(readFileSync(file)).toEqual(readFileSync(join(original, 'toy-dataset/train/0001_c1s1_000001_01.png')));
-  expect(() => writeSynthDataset(options)).toThrow(/toy-annotation-train\.csv is there already.*--overwrite/);
+  expect(() => writeSynthDataset(options)).toThrow(/toy-annotation-train\.csv already exists.*--overwrite/);
   writeSynthDataset({ ...options, seed: 6, overwrite: true });
   expect(readFileSync(file)).not.toEqual(readFileSync(join(original, 'toy-dataset/train/0001_c1s1_000001_01.png')));
   expect(existsSync(join(folder, 'toy-dataset/test/0002_c1s1_000001_01.png'))).toBe(true);

@@ -10,7 +10,7 @@ import { DeviceLostError, LimitError, OutOfMemoryError, ShaderError } from '../s
 import { readShader } from '../src/gpu/shader.js';
 import { relu } from '../src/kernels/elementwise/elementwise.js';
 import { nearestNeighbourDistance } from '../src/kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
-import { politeWait } from '../src/node/wait.js';
+import { throttledWait } from '../src/node/wait.js';
 import { adapters, open } from '../src/node.js';
 import { customOp } from './custom-op.js';
 import { sharedEngine } from './gpu.js';
@@ -166,7 +166,7 @@ describe('devices', () => {
 });
 
 test('waiting naps instead of spinning, in one loop however many wait', async () => {
-  const wait = politeWait(true);
+  const wait = throttledWait(true);
   let turns = 0;
   let counting = true;
   const count = () => {

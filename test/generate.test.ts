@@ -104,7 +104,7 @@ describe('generate', () => {
     const args = ['--image', image, '--pose', poses, '--target', `${poses}#big_1.png`, '--out', join(out, 'x.png')];
     const refused = await run('generate', ...net(), ...args);
     expect(refused).toMatchObject({ code: 2 });
-    expect(refused.stderr).toMatch(/big_1\.png is 128×64 \(height×width\), the model takes 64×32.*--resize/);
+    expect(refused.stderr).toMatch(/big_1\.png is 128×64 \(height×width\), but the model takes 64×32.*--resize/);
     expect(readdirSync(out)).toEqual([]);
     const fitted = readPerson(image, new PoseReader(PERSON).read(poses, 'big_1.png'), FRAME, true);
     expect(fitted.image).toMatchObject({ height: HEIGHT, width: WIDTH });

@@ -178,7 +178,7 @@ test.each<[string, () => Uint8Array, RegExp]>([
   [
     'short image data',
     () => readFileSync(`${CASES}/png-short-idat.png`),
-    /image data is cut short: 1 bytes are there, its size needs 6145/,
+    /image data is cut short: it has 1 bytes, but its size needs 6145/,
   ],
   [
     'short interlaced data',
@@ -265,7 +265,9 @@ test('a file is refused by its header or its length before it is read', () => {
     truncateSync(path, 400_000_000);
     expect(() => readImage(path)).toThrow(/a\.png is not a usable image: its size of 20000×20000/);
     truncateSync(path, 5_000_000_000);
-    expect(() => readImage(path)).toThrow(/a\.png is not a usable image: it has 5000000000 bytes, over the 512000000/);
+    expect(() => readImage(path)).toThrow(
+      /a\.png is not a usable image: it has 5000000000 bytes, more than the 512000000/,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -217,7 +217,7 @@ describe('redirects', () => {
       requests = 0;
       const reading = readRemoteTensors(`http://outer.test:${port}/${path}`, () => ['b'], { open: opener });
       await expect(reading).rejects.toThrow(
-        /outer\.test.* leads to .* on the private address (::ffff:7f00:1|127\.0\.0\.1), which/,
+        /outer\.test.* redirects to .* on the private address (::ffff:7f00:1|127\.0\.0\.1), which/,
       );
       await expect(reading).rejects.not.toThrow(/token|secret/);
       expect(requests).toBe(path === 'by two steps' ? 2 : 1);

@@ -214,7 +214,7 @@ test.each([
     syncBuiltinESMExports();
     try {
       await expect(trainRun(options(name))).rejects.toThrow(
-        /^cannot write .*checkpoint-00000004.*: ENOSPC, the disk is full\. .* The run stops after 4 iterations; --resume goes on from .*checkpoint-00000002\.safetensors\.$/,
+        /^cannot write .*checkpoint-00000004.*: ENOSPC, the disk is full\. .* The run stops after 4 iterations; --resume continues from .*checkpoint-00000002\.safetensors\.$/,
       );
     } finally {
       fs.writeSync = writeSync;

@@ -137,7 +137,7 @@ describe('a run', () => {
 
   test('leaves a sample sheet, and refuses to overwrite or to resume what is not there', async () => {
     expect(readdirSync(join(folder, 'whole', 'samples'))).toEqual(['sample-00000006.png']);
-    await expect(trainRun(options('whole'))).rejects.toThrow(/holds a run already; give --resume/);
+    await expect(trainRun(options('whole'))).rejects.toThrow(/already holds a run; give --resume/);
     await expect(trainRun(options('none', { resume: true }))).rejects.toThrow(/no checkpoint to resume/);
     const seeded = trainRun(options('whole', { resume: true, seed: 9, iterations: 7 }));
     await expect(seeded).rejects.toThrow(/seed was 5, now it is 9/);

@@ -136,7 +136,7 @@ describe('on the command line', () => {
     expect(await run()).toBe(2);
     expect(String(problems.mock.lastCall?.[0])).toMatch(/--style caffe/);
     expect(await run('--style', 'keras')).toBe(2);
-    expect(String(problems.mock.lastCall?.[0])).toMatch(/no style "keras"; caffe and torchvision are known/);
+    expect(String(problems.mock.lastCall?.[0])).toMatch(/no style "keras"; known are caffe and torchvision/);
     expect(await run('--style', 'caffe')).toBe(0);
     expect(JSON.parse(String(log.mock.lastCall?.[0]))).toMatchObject({ convention: 'caffe', decidedBy: 'the option' });
     const installed = findVgg(folder);
@@ -159,7 +159,7 @@ describe('on the command line', () => {
     writeFileSync(path, content);
     expect(await main(['weights', 'vgg19', path, '--folder', folder])).toBe(2);
     expect(String(problems.mock.lastCall?.[0])).toMatch(
-      /its SHA-256 begins with [0-9a-f]{8}, its name says .*Download it again/,
+      /its SHA-256 begins with [0-9a-f]{8}, but its name says .*Download it again/,
     );
     expect(log).toHaveBeenCalledTimes(1);
     vi.restoreAllMocks();

@@ -23,17 +23,17 @@ export interface CheckpointFile {
 }
 
 export interface SaveOptions extends RunInfo {
-  /** How many of the latest checkpoints stay in the folder; 1 by default. */
+  /** The number of latest checkpoints to keep in the folder; default 1. */
   readonly keep?: number;
-  /** Iterations between checkpoints. One that a run was interrupted at in between goes before those that are due. */
+  /** The iterations between regular checkpoints. Those of an interruption in between are removed first. */
   readonly every?: number;
 }
 
 /**
- * Saves a run into a folder: `checkpoint-00001000.safetensors`, and beside it the training state. Each is written
- * atomically, the checkpoint last, and the state's name carries the fingerprint of the weights it belongs to: whenever
- * the machine stops, every checkpoint in the folder has its own state. Older files go only after that. Returns the
- * checkpoint's path.
+ * Saves a run into a folder as `checkpoint-00001000.safetensors` and a training state beside it. Each file is written
+ * atomically, the checkpoint last, and the state's name contains the fingerprint of its weights. So every checkpoint in
+ * the folder has its own state, whenever the machine stops. Older files are removed after that. Returns the checkpoint's
+ * path.
  */
 export function saveCheckpoint(folder: string, nets: Nets, state: TrainingState, options: SaveOptions): string {
   const files = runFiles(nets, state, options);
@@ -44,12 +44,12 @@ export function saveCheckpoint(folder: string, nets: Nets, state: TrainingState,
   return path;
 }
 
-/** Removes all but the latest checkpoints up to the one just saved, then the states that have lost theirs. */
+/** Removes the checkpoints before the saved one, except the latest that are kept, and then the states without a checkpoint. */
 function removeOld(folder: string, saved: RunFiles, { keep = 1, every = 1 }: SaveOptions): void {
   const earlier = listCheckpoints(folder).filter((c) => c.step < saved.step);
   const due = earlier.filter(({ step }) => step % every === 0);
-  const staying = new Set(due.slice(Math.max(0, due.length - Math.max(0, keep - 1))));
-  for (const c of earlier) if (!staying.has(c)) removeFile(c.path);
+  const kept = new Set(due.slice(Math.max(0, due.length - Math.max(0, keep - 1))));
+  for (const c of earlier) if (!kept.has(c)) removeFile(c.path);
   const left = new Set(listCheckpoints(folder).map((c) => c.step));
   for (const name of namesIn(folder)) {
     const match = STATE_FILE.exec(name);
@@ -59,7 +59,7 @@ function removeOld(folder: string, saved: RunFiles, { keep = 1, every = 1 }: Sav
   }
 }
 
-/** The checkpoints of a folder, the latest last; none when the folder is not there. */
+/** The checkpoints of a folder, the latest last. There are none if the folder does not exist. */
 export function listCheckpoints(folder: string): CheckpointFile[] {
   if (!statOf(folder)?.isDirectory()) return [];
   return namesIn(folder)
@@ -69,14 +69,14 @@ export function listCheckpoints(folder: string): CheckpointFile[] {
     .sort((a, b) => a.step - b.step);
 }
 
-/** Loads a checkpoint file, or the latest one of a folder. `UsageError` when there is none. */
+/** Loads a checkpoint file, or the latest one of a folder. Throws `UsageError` if there is none. */
 export function loadCheckpoint(path: string): Checkpoint & { readonly path: string } {
   const stat = statOf(path);
   const file = stat?.isDirectory() ? listCheckpoints(path).at(-1)?.path : path;
   if (!stat) throw new UsageError(`there is no checkpoint ${path}; name a .safetensors file or the folder of a run`);
   if (!file)
     throw new UsageError(
-      `the folder ${path} holds no checkpoint (checkpoint-….safetensors); train into it first, or name another`,
+      `the folder ${path} holds no checkpoint (checkpoint-….safetensors); train into it first, or name another folder`,
     );
   if (STATE_FILE.test(basename(file)))
     throw new UsageError(`${file} is the training state beside a checkpoint; name ${besideState(file)}`);
@@ -84,7 +84,7 @@ export function loadCheckpoint(path: string): Checkpoint & { readonly path: stri
   return { ...reading(file, refused, readBytes(file, 'checkpoint'), fromCheckpoint), path: file };
 }
 
-/** What `read` makes of a file, or an error that says what else the file is. */
+/** The result of `read`. If it throws and the file is of another kind, the error says which. */
 function reading<T>(path: string, refused: string, bytes: Uint8Array, read: (bytes: Uint8Array, name: string) => T): T {
   try {
     return read(bytes, path);
@@ -101,13 +101,13 @@ const STATE = 'not a training state of pose-gan';
 
 type LoadedCheckpoint = Checkpoint & { readonly path: string };
 
-/** The training state of a loaded checkpoint, checked against the networks it will go into. */
+/** The training state of a loaded checkpoint, checked against the networks for which it is meant. */
 export function loadState(checkpoint: LoadedCheckpoint, nets: Nets): { state: TrainingState; info: StateInfo } {
   const { bytes, path } = stateFile(checkpoint);
   return reading(path, STATE, bytes, (b, name) => fromStateFile(b, name, checkpoint, nets));
 }
 
-/** What the training state of a loaded checkpoint holds beside its numbers. */
+/** The metadata of the training state of a loaded checkpoint. */
 export function loadStateInfo(checkpoint: LoadedCheckpoint): StateInfo {
   const { bytes, path } = stateFile(checkpoint);
   return reading(path, STATE, bytes, (b, name) => stateFileInfo(b, name, checkpoint));

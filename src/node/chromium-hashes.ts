@@ -1,4 +1,4 @@
-/** The version of `@sparticuz/chromium` that these are the files of; `package.json` asks for the same. */
+/** The version of `@sparticuz/chromium` with these files. It is also the version in `package.json`. */
 export const VERSION = '143.0.4';
 
 /** The SHA-256 of every file in the package's archives. */

@@ -3,23 +3,23 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { AdapterError } from '../gpu/errors.js';
+import { type CachedFolder, cacheFiles } from './cached-files.js';
 import { ARCHIVES, VERSION } from './chromium-hashes.js';
-import { type Kept, keepFiles } from './kept-files.js';
 
-/** The npm package `@sparticuz/chromium`: a headless Chromium, SwiftShader and a Vulkan loader for Linux x64, compressed. */
+/** The npm package `@sparticuz/chromium`, which contains a headless Chromium, SwiftShader and a Vulkan loader for Linux x64, compressed. */
 const PACKAGE = '@sparticuz/chromium';
 /** The command that installs it. */
 export const INSTALL = `npm install ${PACKAGE}@${VERSION}`;
 
-/** Why nothing of the package can be used here, with the fix; nothing when it can. */
+/** Why the package cannot be used here, and how to fix that, or `undefined` if it can be used. */
 export function packageProblem(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    return `the npm package ${PACKAGE} is for Linux x64 alone, this is ${process.platform} ${process.arch}`;
+    return `the npm package ${PACKAGE} is only for Linux x64, but this is ${process.platform} ${process.arch}`;
   const found = packageFolder();
   if (!found) return `the npm package ${PACKAGE} is not installed: ${INSTALL}`;
-  // Machine code is loaded only when it is the code that is known here, so another version cannot be.
+  // Machine code is loaded only if its hash is known, so another version cannot be used.
   if (found.version !== VERSION)
-    return `the npm package ${PACKAGE} is of version ${found.version}, and ${VERSION} is known: ${INSTALL}`;
+    return `the npm package ${PACKAGE} has the version ${found.version}, but ${VERSION} is needed: ${INSTALL}`;
   return undefined;
 }
 
@@ -36,15 +36,15 @@ function packageFolder(): { path: string; version: string } | undefined {
 }
 
 /**
- * Files of the package in a folder called `name`, checked (see `keepFiles`). `wanted` are their names, or `all` files of all
+ * The folder `name` with files of the package, checked (see `cacheFiles`). `wanted` are their names, or `all` for all files of all
  * archives.
  */
-export function unpacked(name: string, wanted: readonly string[] | 'all'): Kept {
+export function unpacked(name: string, wanted: readonly string[] | 'all'): CachedFolder {
   const problem = packageProblem();
   if (problem) throw new AdapterError(problem);
   const bin = packageFolder()?.path as string;
   const known = Object.entries(Object.assign({}, ...Object.values(ARCHIVES)) as Record<string, string>);
-  return keepFiles({
+  return cacheFiles({
     name: `${name}-${VERSION}`,
     hashes: Object.fromEntries(known.filter(([file]) => wanted === 'all' || wanted.includes(file))),
     unpack: (names) => {
@@ -54,14 +54,14 @@ export function unpacked(name: string, wanted: readonly string[] | 'all'): Kept 
   });
 }
 
-/** The files of an archive; one that is not a tar is one file, named as in the table of hashes. */
+/** The files of an archive. An archive that is not a tar contains one file, with the archive's name. */
 function filesOf(path: string): Map<string, Buffer> {
   const data = brotliDecompressSync(readFileSync(path));
   const name = basename(path);
   return name.endsWith('.tar.br') ? untar(data) : new Map([[basename(name, '.br'), data]]);
 }
 
-/** Regular files of a tar archive by name (ustar: 512-byte headers, name at 0, octal size at 124, type at 156). */
+/** The files of a tar archive by name (ustar: 512-byte headers, name at 0, octal size at 124, type at 156). */
 function untar(tar: Buffer): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   for (let at = 0; at + 512 <= tar.length; ) {

@@ -9,7 +9,7 @@ import { removeLeftovers } from './temporary.js';
 export interface DatasetOptions extends data.DatasetOptions {
   /** The data folder. */
   readonly folder: string;
-  /** Decoding threads of the thorough check. */
+  /** The number of decoding threads of the thorough check. */
   readonly workers?: number;
 }
 
@@ -26,12 +26,12 @@ function folderSource(folder: string, workers?: number): data.DataSource {
   };
 }
 
-/** Where the files of one half of a dataset are. */
+/** The paths of the files of one half of a dataset. */
 export function datasetPaths(folder: string, name: string, split: data.Split) {
   return data.datasetPaths(folderSource(folder), name, split);
 }
 
-/** Keeps others from writing the dataset's files at the same time, and removes what writers that were killed have left of them. */
+/** Locks the dataset against other writers, and removes temporary files that killed writers have left. */
 export function lockDataset(folder: string, name: string): Lock {
   const held = lock(join(folder, `${name}-dataset.lock`), `writing the dataset ${name} in ${folder}`);
   removeLeftovers(folder);
@@ -39,7 +39,7 @@ export function lockDataset(folder: string, name: string): Lock {
   return held;
 }
 
-/** Opens and checks one half of a dataset on the disk, as `openDataset` of any source does. */
+/** Opens and checks one half of a dataset on the disk, as `openDataset` does for any source. */
 export function openDataset({ folder, workers, ...options }: DatasetOptions): Promise<data.Dataset> {
   return data.openDataset(folderSource(folder, workers), options);
 }

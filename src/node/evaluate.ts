@@ -5,22 +5,22 @@ import type { Generator } from '../model/trainer.js';
 import { generateBatches } from './generation.js';
 import { Loader } from './loader.js';
 
-/** Mean scores over pairs, of the generator and of copying the source, which any model must beat. */
+/** The mean scores over pairs of the generator, and of copies of the source, which any model should surpass. */
 export interface Evaluation {
   readonly pairs: number;
   readonly generator: Scores;
   readonly copy: Scores;
-  /** Share of the pairs on which the generator is closer to the target than the copy. */
+  /** The share of the pairs for which the generated image is closer to the target than the copy. */
   readonly better: { readonly l1: number; readonly ssim: number };
 }
 
 export interface EvaluationOptions {
-  /** Decoding threads. */
+  /** The number of decoding threads. */
   readonly workers?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Compares generated images with the targets of all pairs of a dataset (spec §7); the generator's batch may be of any size. */
+/** Compares generated images with the targets of all pairs of a dataset (spec §7). The generator's batch can have any size. */
 export async function evaluate(
   model: Generator,
   dataset: Dataset,
@@ -34,7 +34,7 @@ export async function evaluate(
   const generated: Scores[] = [];
   const copied: Scores[] = [];
   try {
-    // The last batch begins anew at the first pair
+    // The last batch is filled up with the first pairs, which are ignored.
     for await (const { batch: b, images } of generateBatches(model, loader, steps))
       for (let i = 0; i < batch && generated.length < count; i++) {
         const pair = b.step * batch + i;

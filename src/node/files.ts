@@ -24,22 +24,22 @@ import { PERSON, parseSkeleton, type Skeleton } from '../pose/skeleton.js';
 import { trying, WRITING } from './system-errors.js';
 import { temporaryBeside } from './temporary.js';
 
-/** `trying` to write. */
+/** Runs `body`, which writes, with typed errors (see `trying`). */
 const writing = <T>(what: string, body: () => T): T => trying(`write ${what}`, body, WRITING);
 
 export interface WriteOptions {
-  /** Whether the file must be on the disk when this returns (default); false for what can be made again. */
+  /** Whether the file is synced to the disk before this returns (default). Use false for files that can be made again. */
   readonly sync?: boolean;
-  /** Permissions of the file. */
+  /** The permissions of the file. */
   readonly mode?: number;
-  /** Whether a symbolic link at the path stays and the file that it names is written (default), or the link is replaced. */
+  /** Whether the target of a symbolic link at the path is written (default), or the link is replaced. */
   readonly followLink?: boolean;
 }
 
 /**
- * Writes a file so that it is there whole or not at all, a crash or power cut included: to a temporary name beside it,
- * synced, then renamed. Missing folders are made. Pipes and devices are written to as they are. An error of the operating
- * system names the file and what to do.
+ * Writes a file so that it is complete or absent, even after a crash or power cut. It is written to a temporary file
+ * beside it, synced, and renamed. Missing folders are made. Pipes and devices are written directly. An error of the
+ * operating system names the file and what to do.
  */
 export function writeFileAtomic(path: string, content: Uint8Array | string, options: WriteOptions = {}): void {
   writing(path, () => {
@@ -49,7 +49,7 @@ export function writeFileAtomic(path: string, content: Uint8Array | string, opti
   });
 }
 
-/** Neither a file nor a folder: `/dev/null`, a terminal, a pipe. Renaming would put a file in its place. */
+/** Whether a path is neither a file nor a folder, such as `/dev/null`, a terminal or a pipe. Renaming would replace it by a file. */
 const isSpecial = (stat: Stats) => !stat.isFile() && !stat.isDirectory();
 
 function replaceFile(path: string, content: Uint8Array | string, { sync = true, mode = 0o666 }: WriteOptions): void {
@@ -77,7 +77,7 @@ export function appendLine(path: string, line: string): void {
   writing(path, () => appendFileSync(path, `${line}\n`));
 }
 
-/** Waits until what was written to a file is on the disk. */
+/** Syncs a file to the disk. */
 export function syncFile(path: string): void {
   writing(path, () => {
     const file = openSync(path, 'r+');
@@ -90,13 +90,13 @@ export function syncFile(path: string): void {
 }
 
 /**
- * Makes a folder and those above it, and returns the topmost that was not there. Node's own `recursive` tries for ever
- * where the system makes none, as below `/proc`.
+ * Makes a folder and its missing parents, and returns the topmost folder that was made. Node's own `recursive` never ends
+ * where the system makes no folder, as below `/proc`.
  */
 export function makeFolders(path: string, mode?: number): string | undefined {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
-  const above = dirname(path);
-  const top = above === path ? undefined : makeFolders(above, mode);
+  const parent = dirname(path);
+  const top = parent === path ? undefined : makeFolders(parent, mode);
   try {
     mkdirSync(path, { mode });
   } catch (error) {
@@ -107,7 +107,7 @@ export function makeFolders(path: string, mode?: number): string | undefined {
   return top ?? path;
 }
 
-/** Makes a folder, and those above it. */
+/** Makes a folder and its missing parents. */
 export function makeFolder(path: string): void {
   trying(`make the folder ${path}`, () => makeFolders(path), WRITING);
 }
@@ -117,12 +117,12 @@ export function removeFile(path: string): void {
   trying(`remove ${path}`, () => rmSync(path, { force: true }));
 }
 
-/** What there is at a path, if anything. */
+/** The stats of a path, or `undefined` if there is nothing. */
 export function statOf(path: string): Stats | undefined {
   return trying(`use ${path}`, () => statSync(path, { throwIfNoEntry: false }));
 }
 
-/** Whether there is a file or folder. */
+/** Whether a file or folder exists. */
 export const isThere = (path: string): boolean => statOf(path) !== undefined;
 
 /** The names in a folder, in order. */
@@ -131,8 +131,8 @@ export function namesIn(folder: string): string[] {
 }
 
 /**
- * Checks, before long work, that a file or the files of a folder can be written: makes what is missing on the way to it and a
- * temporary file, and removes both. An error says why it cannot be, and names the path as it is `called`.
+ * Checks, before long work, that a file, or files in a folder, can be written. It makes missing folders and a temporary file, and
+ * removes them again. An error says why writing is impossible, and names the path as `called`.
  */
 export function expectWritable(path: string, kind: 'file' | 'folder', called = path): void {
   const what = kind === 'file' ? called : `to ${called}`;
@@ -154,7 +154,7 @@ export function expectWritable(path: string, kind: 'file' | 'folder', called = p
   });
 }
 
-/** Makes the rename itself last; some systems cannot open a folder, and there it is left to them. */
+/** Syncs a folder, so that a rename in it is on the disk. Some systems cannot open folders, where this does nothing. */
 function syncFolder(folder: string): void {
   try {
     const handle = openSync(folder, 'r');
@@ -166,17 +166,17 @@ function syncFolder(folder: string): void {
   } catch {}
 }
 
-/** Removes a folder and those above it up to `last`; one that somebody has put something in stays. */
+/** Removes a folder and its parents up to `last`, but not folders that are no longer empty. */
 function removeEmpty(folder: string, last: string): void {
   try {
     for (let at = folder; at.length >= last.length; at = dirname(at)) rmdirSync(at);
   } catch {}
 }
 
-/** Bytes that are read of a device or a pipe, whose size nothing tells. */
+/** The largest number of bytes that are read from a device or a pipe, whose size is unknown. */
 const MAX_STREAM_BYTES = 256e6;
 
-/** The bytes of a file, at most `most` of them if that is given. An error names it, what it is for, and what to do. */
+/** The bytes of a file, or at most the first `most` of them. An error names the file, its purpose, and what to do. */
 export function readBytes(path: string, what = 'file', most?: number): Uint8Array {
   return trying(`read the ${what} ${path}`, () => {
     if (most !== undefined) return readAtMost(path, most);
@@ -184,7 +184,7 @@ export function readBytes(path: string, what = 'file', most?: number): Uint8Arra
     const bytes = readAtMost(path, MAX_STREAM_BYTES + 1);
     if (bytes.length > MAX_STREAM_BYTES)
       throw new UsageError(
-        `the ${what} ${path} is not a regular file and goes on for more than ${MAX_STREAM_BYTES / 1e6} MB; save it as a file first`,
+        `the ${what} ${path} is not a regular file and has more than ${MAX_STREAM_BYTES / 1e6} MB; save it as a file first`,
       );
     return bytes;
   });
@@ -192,7 +192,7 @@ export function readBytes(path: string, what = 'file', most?: number): Uint8Arra
 
 const isEndless = (stats: Stats) => stats.isCharacterDevice() || stats.isFIFO() || stats.isSocket();
 
-/** The bytes of a file, or so many of them; a device or a pipe may have no end. */
+/** At most the first `most` bytes of a file, because a device or a pipe may be endless. */
 function readAtMost(path: string, most: number): Uint8Array {
   const file = openSync(path, 'r');
   try {
@@ -210,22 +210,22 @@ function readAtMost(path: string, most: number): Uint8Array {
   }
 }
 
-/** A UTF-8 text file that somebody brings; errors as in `readBytes` and `decodeText`. */
+/** The text of a user's UTF-8 file, with the errors of `readBytes` and `decodeText`. */
 export function readText(path: string, what = 'file', most = MAX_BYTES.text): string {
   return decodeText(readBytes(path, what, most + 1), path, what, most);
 }
 
-/** A JSON file that somebody brings; errors as in `readText` and `parseJson`. */
+/** The content of a user's JSON file, with the errors of `readText` and `parseJson`. */
 export function readJson(path: string, what = 'file', refusal = `the ${what} ${path} is not JSON`): unknown {
   return parseJson(readText(path, what), path, refusal);
 }
 
-/** The text of a table; errors as in `readText`. */
+/** The text of a table, with the errors of `readText`. */
 export function readTable(path: string, what: string): string {
   return readText(path, what, MAX_BYTES.table);
 }
 
-/** A skeleton file, or the person when there is none. */
+/** The skeleton of a file, or the person without a path. */
 export function readSkeleton(path: string | undefined): Skeleton {
   return path === undefined ? PERSON : parseSkeleton(readJson(path, 'skeleton'), path);
 }

@@ -11,10 +11,10 @@ import { datasetPaths, lockDataset } from './dataset.js';
 import { expectWritable, isThere, readTable, writeFileAtomic } from './files.js';
 import { encodePng, readImage, readImageHeader } from './images.js';
 
-/** Ends the names of mirrored images, before the extension, where it does not touch the identity. */
+/** The suffix of the names of mirrored images, before the extension, so that it does not change the identity. */
 const SUFFIX = '_flip';
 
-/** Name of the mirrored image: a PNG, because saving a JPEG once more would lose detail. */
+/** The name of the mirrored image, which is a PNG, because saving a JPEG again would lose detail. */
 export function flippedName(name: string): string {
   return `${name.replace(/\.[^.]*$/, '')}${SUFFIX}.png`;
 }
@@ -27,14 +27,15 @@ export interface FlipOptions {
   readonly split: Split;
   readonly skeleton: Skeleton;
   readonly onProgress?: (done: number, total: number) => void;
-  /** Told what was made of the tables that their author should know. */
+  /** Called with notes on how the tables were interpreted. */
   readonly onNote?: (text: string) => void;
 }
 
 /**
- * Doubles one half of a dataset by mirrored images (spec §1): their joints have sides exchanged, their pairs are those
- * of the originals. Everything is checked before anything is written; the annotation table comes last, so that what was
- * interrupted can be run again. A link in the dataset, which may be of anybody, is replaced and never written through. Throws `UsageError` when the dataset holds mirrored images already.
+ * Doubles one half of a dataset by mirrored images (spec §1). Their joints have the sides exchanged, and their pairs are
+ * those of the originals. Everything is checked before anything is written. The annotation table is written last, so an
+ * interrupted run can be repeated. Symbolic links in the dataset, which may come from anybody, are replaced and never
+ * followed. Throws `UsageError` if the dataset already has mirrored images.
  */
 export function flipDataset({ folder, name, split, skeleton, onProgress, onNote }: FlipOptions): {
   images: number;
@@ -47,7 +48,7 @@ export function flipDataset({ folder, name, split, skeleton, onProgress, onNote 
   const before = [...poses.keys()].find(isFlipped);
   if (before)
     throw new UsageError(
-      `${paths.annotations} holds mirrored images already, as ${before}; mirroring twice gives the originals again`,
+      `${paths.annotations} already has mirrored images, such as ${before}; mirroring twice gives the originals again`,
     );
   const names = new Map<string, string>();
   const all = new Map<string, Pose>(poses);

@@ -4,20 +4,20 @@ import type { ModelFrame } from '../data/named-pose.js';
 import type { Generator } from '../model/trainer.js';
 import { readImage } from './images.js';
 
-/** The picture of a file at the model's size. */
+/** The picture of a file, resized to the model's size. */
 export function fittedImage(path: string, { width, height }: ModelFrame): Image {
   return resize(readImage(path), width, height);
 }
 
-/** One batch of a loader with what was generated for it, [N, H, W, 3] in [−1, 1]. */
+/** One batch of a loader with the images generated for it, [N, H, W, 3] in [−1, 1]. */
 export interface GeneratedBatch {
   readonly batch: Batch;
   readonly images: Float32Array;
 }
 
 /**
- * Generates batches of a loader: the next one runs while the caller works on the last. The noise of a picture depends on the
- * seed, the batch and its place in the loader's order, not on which steps are asked for.
+ * Generates batches of a loader. The next batch runs while the caller handles the last. The noise of a picture depends on the
+ * seed, the batch and its position in the loader's order, but not on which steps are requested.
  */
 export async function* generateBatches(
   model: Generator,
@@ -29,7 +29,7 @@ export async function* generateBatches(
     const batch = await loader.batch(step);
     model.random.step = step;
     const images = model.generate(batch);
-    // Whoever takes the value gets the error; a caller that has left does not want it.
+    // The error is thrown when the value is taken. A caller that stops iterating does not need it.
     images.catch(() => {});
     if (before) yield { batch: before.batch, images: await before.images };
     before = { batch, images };

@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 import { checkImage, type Image } from '../data/image.js';
 
-// The package is CommonJS that says it is an ES module, and loaders disagree about what its default export then is.
+// The package is CommonJS but declares itself an ES module, and loaders disagree about its default export.
 const gifenc = createRequire(import.meta.url)('gifenc') as typeof import('gifenc');
 
-/** A GIF's sides are numbers of 16 bits. */
+/** The longest side of a GIF, which is a 16-bit number. */
 const MAX_SIDE = 65535;
-/** Pixels that the palette is made from: more cost time and change nothing. */
+/** The number of pixels from which the palette is made. More would take time and change nothing. */
 const SAMPLES = 1 << 16;
 
 function rgbaOf(image: Image): Uint8Array {
@@ -17,8 +17,8 @@ function rgbaOf(image: Image): Uint8Array {
 }
 
 /**
- * An animated GIF that repeats for ever. All frames share the 256 colours that suit them best together: with a palette each, still
- * parts would flicker. Its delays are whole hundredths of a second.
+ * An animated GIF that repeats forever. All frames share one palette of 256 colours, because static areas would flicker if each frame
+ * had its own. Its delays are whole hundredths of a second.
  */
 export function encodeGif(frames: readonly Image[], fps: number): Uint8Array {
   for (const frame of frames) checkImage(frame, MAX_SIDE);

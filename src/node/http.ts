@@ -5,11 +5,11 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { type Open, withoutSecrets } from '../data/range-reader.js';
 import { PoseGanError } from '../gpu/errors.js';
 
-/** Most redirects that are followed; Hugging Face needs two. */
+/** The largest number of redirects that are followed. Hugging Face needs two. */
 const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** Addresses that only machines of this network, or this machine, can reach (IANA's special-purpose registries). */
+/** Addresses that only machines of this network, or this machine, can reach (from IANA's special-purpose registries). */
 const PRIVATE = new BlockList();
 for (const [network, prefix] of [
   ...[
@@ -38,12 +38,12 @@ for (const [network, prefix] of [
     ['fec0::', 10],
     ['ff00::', 8],
   ],
-  // 6to4 wraps any IPv4 address, and is out of use.
+  // 6to4, which is obsolete, can contain any IPv4 address.
   ['2002::', 16],
 ] as [string, number][])
   PRIVATE.addSubnet(network, prefix, 'ipv6');
 
-/** Whether an IP address is private; IPv4 addresses written as IPv6 count as what they are. */
+/** Whether an IP address is private. IPv4 addresses written as IPv6 are treated as IPv4. */
 export function isPrivate(address: string): boolean {
   const plain = address.split('%', 1)[0] as string;
   const family = isIP(plain);
@@ -51,9 +51,9 @@ export function isPrivate(address: string): boolean {
 }
 
 export interface HttpOptions {
-  /** Resolves host names; the system's resolver by default. */
+  /** Resolves host names. Default: the system's resolver. */
   readonly resolve?: (host: string, found: (error: Error | null, addresses: LookupAddress[]) => void) => void;
-  /** Whether an address that a host name stands for is private. */
+  /** Whether an address of a host is private. */
   readonly isPrivate?: (address: string, host: string) => boolean;
 }
 
@@ -61,20 +61,20 @@ const systemResolver: NonNullable<HttpOptions['resolve']> = (host, found) =>
   lookup(host, { all: true }, (error, addresses) => found(error, addresses));
 
 /**
- * Opens http and https addresses. Redirects are followed to those alone, at most five, and never from a public address
- * to a private one. A connection goes to the very address that was checked, so that a name which resolves to another
- * one a moment later changes nothing. What remains: a public server may itself fetch from private ones.
+ * Opens http and https addresses. At most five redirects are followed, only to such addresses, and never from a public
+ * address to a private one. A connection goes to the same IP address that was checked, so it does not matter if the name
+ * resolves to another one a moment later. This cannot prevent a public server from fetching private addresses itself.
  */
-export function httpOpener({ resolve = systemResolver, isPrivate: judged = isPrivate }: HttpOptions = {}): Open {
+export function httpOpener({ resolve = systemResolver, isPrivate: isForbidden = isPrivate }: HttpOptions = {}): Open {
   return async (url, headers, signal) => {
     let [at, wasPublic] = [url, false];
     for (let redirects = 0; ; redirects++) {
       const refuse = wasPublic
         ? (address: string, host: string) => {
-            if (judged(address, host))
+            if (isForbidden(address, host))
               throw new PoseGanError(
-                `${withoutSecrets(url.href)} leads to ${withoutSecrets(at.href)} on the private address ${address}, ` +
-                  'which no public server may lead to. Give that address itself if it is meant.',
+                `${withoutSecrets(url.href)} redirects to ${withoutSecrets(at.href)} on the private address ${address}, ` +
+                  'which public servers must not do. If you mean that address, give it directly.',
               );
           }
         : () => {};
@@ -87,14 +87,14 @@ export function httpOpener({ resolve = systemResolver, isPrivate: judged = isPri
         };
         return { status: statusCode, statusText: statusMessage, header, body: response };
       }
-      wasPublic ||= !judged(response.socket.remoteAddress ?? '', hostOf(at));
+      wasPublic ||= !isForbidden(response.socket.remoteAddress ?? '', hostOf(at));
       response.destroy();
       at = target(url, at, response.headers.location, redirects);
     }
   };
 }
 
-/** Where a redirect leads. */
+/** The target of a redirect. */
 function target(start: URL, from: URL, location: string | undefined, redirects: number): URL {
   const fail = (what: string) => new PoseGanError(`${withoutSecrets(start.href)} ${what}. Check the address.`);
   if (redirects >= MAX_REDIRECTS) throw fail(`is redirected more than ${MAX_REDIRECTS} times`);
@@ -105,7 +105,7 @@ function target(start: URL, from: URL, location: string | undefined, redirects: 
   return to;
 }
 
-/** The host of an address; brackets are of the notation of IPv6. `URL` has turned octal and decimal IPv4 into dotted. */
+/** The host of an address, without the brackets of IPv6. `URL` has already converted octal and decimal IPv4 addresses to dotted ones. */
 const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '');
 
 function request(

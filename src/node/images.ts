@@ -17,12 +17,12 @@ import { trying } from './system-errors.js';
 
 export { encodePng } from './png.js';
 
-/** A picture of the largest size in 16 bits and four channels, not compressed at all, has as many bytes. */
+/** The size of the largest picture with 16 bits and four channels, uncompressed. */
 const MAX_BYTES = 8 * 1e6 * MAX_MEGAPIXELS;
 
 /**
- * Reads format and size of an image file without decoding it. `UsageError` that names the file when it is not a PNG or
- * JPEG.
+ * Reads the format and size of an image file without decoding it. Throws a `UsageError` that names the file if it is not
+ * PNG or JPEG.
  */
 export function readImageHeader(path: string): ImageHeader {
   const start = trying(`read the image ${path}`, () => readStart(path));
@@ -37,7 +37,7 @@ function readStart(path: string): Uint8Array {
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
-    const problem = `it has ${size} bytes, over the ${MAX_BYTES} that the largest picture needs`;
+    const problem = `it has ${size} bytes, more than the ${MAX_BYTES} that the largest picture needs`;
     if (size > MAX_BYTES) throw brokenImage(path, new Error(problem));
     const bytes = new Uint8Array(HEADER_BYTES);
     return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0));
@@ -47,8 +47,8 @@ function readStart(path: string): Uint8Array {
 }
 
 /**
- * Decodes a PNG or JPEG, told apart by content, and turns it upright by its Exif orientation. Greyscale, palettes, 16 bits, CMYK become
- * 8-bit RGB; transparency lies on white. `UsageError` that names the file when it is broken, cut short included.
+ * Decodes a PNG or JPEG, recognised by its content, and turns it upright by its Exif orientation. Greyscale, palettes, 16 bits and CMYK
+ * are converted to 8-bit RGB, and transparency is drawn on white. Throws a `UsageError` that names the file if it is broken or cut short.
  */
 export function decodeImage(bytes: Uint8Array, path: string): Image {
   try {
@@ -59,7 +59,7 @@ export function decodeImage(bytes: Uint8Array, path: string): Image {
   }
 }
 
-/** Reads and decodes an image file; errors as in `decodeImage`. Its header is checked before the rest is read. */
+/** Reads and decodes an image file, with the errors of `decodeImage`. The header is checked before the rest is read. */
 export function readImage(path: string): Image {
   readImageHeader(path);
   return decodeImage(readBytes(path, 'image'), path);

@@ -5,10 +5,11 @@ const LOOK = 9;
 
 /** A Huffman table (T.81, annexes C and F.2.2.3) for `JpegBits.symbol`. */
 export class HuffmanTable {
-  /** By the next 9 bits: length of a code · 256 + its symbol, or 0 for codes that are longer. */
+  /** For the next 9 bits, the length of the code · 256 + its symbol, or 0 if the code is longer. */
   readonly look = new Uint16Array(1 << LOOK);
-  /** By length: the largest code, −1 for none, and what to add to a code for its place in `values`. */
+  /** The largest code of each length, or −1 if there is none. */
   readonly largest = new Int32Array(18).fill(-1);
+  /** For each length, the difference between a code's index in `values` and the code. */
   readonly offset = new Int32Array(17);
   readonly values: Uint8Array;
 
@@ -34,13 +35,13 @@ export class HuffmanTable {
   }
 }
 
-/** The bits of a scan. What a damaged file lacks is an error, never zeros. */
+/** The bits of a scan. Missing bits of a damaged file are an error, and never read as zeros. */
 export class JpegBits {
   readonly #data: Uint8Array;
   #at = 0;
   #buffer = 0;
   #count = 0;
-  /** Bits at the end of the buffer that are not there. */
+  /** The number of bits at the end of the buffer that the file does not have. */
   #missing = 0;
   #restarts = 0;
 
@@ -87,7 +88,7 @@ export class JpegBits {
     throw new Error('it is damaged: its image data has a code that is in no table');
   }
 
-  /** A whole number of `n` bits, 16 at most. */
+  /** Reads a number of `n` bits, at most 16. */
   bits(n: number): number {
     if (n === 0) return 0;
     if (this.#count < n) this.#fill();
@@ -96,18 +97,18 @@ export class JpegBits {
     return value;
   }
 
-  /** A number of a size category (T.81, F.2.2.1): n bits, whose first says the sign. */
+  /** Reads a number of a size category (T.81, F.2.2.1), which has n bits, of which the first gives the sign. */
   signed(n: number): number {
     const value = this.bits(n);
     return n === 0 || value >> (n - 1) ? value : value - (1 << n) + 1;
   }
 
-  /** Goes behind the next restart marker, which must be there. */
+  /** Skips the next restart marker. Throws if there is none. */
   restart(): void {
     const data = this.#data;
     const unread = this.#count - this.#missing;
     let at = this.#at;
-    // Fill bytes may stand before the marker.
+    // Fill bytes may precede the marker.
     while (data[at] === 0xff && data[at + 1] === 0xff) at++;
     if (unread >= 8 || data[at] !== 0xff || data[at + 1] !== 0xd0 + (this.#restarts & 7)) {
       if (at >= data.length) throw new CutShort('its image data is cut short');

@@ -1,6 +1,6 @@
 import { blocksOf, type JpegComponent, type JpegFrame } from '../data/jpeg-file.js';
 
-/** Places of coefficients in zigzag order. */
+/** The indices of coefficients in zigzag order. */
 export const ZIGZAG: Uint8Array = Uint8Array.of(
   ...[0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21],
   ...[28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61],
@@ -8,19 +8,19 @@ export const ZIGZAG: Uint8Array = Uint8Array.of(
 );
 
 /**
- * The samples of one component. A sequential frame's blocks become samples as they come; a progressive one's coefficients are kept,
- * two bytes each, until `finish`.
+ * The samples of one component. The blocks of a sequential frame are converted to samples at once. The coefficients of a progressive
+ * frame are kept, in two bytes each, until `finish`.
  */
 export class Plane {
   readonly h: number;
   readonly v: number;
-  /** Samples that belong to the picture. */
+  /** The size of the picture in samples. */
   readonly width: number;
   readonly height: number;
-  /** Blocks of a scan of this component alone. */
+  /** The numbers of blocks in a scan of this component alone. */
   readonly across: number;
   readonly down: number;
-  /** Samples in memory from one row to the next. */
+  /** The number of samples in memory from one row to the next. */
   readonly stride: number;
   readonly samples: Uint8Array;
   readonly #block = new Int16Array(64);
@@ -36,7 +36,7 @@ export class Plane {
     this.height = samplesDown;
     this.across = across;
     this.down = down;
-    // Scans of several components fill whole units, which can reach beyond the picture.
+    // Scans of several components consist of whole units, which can extend beyond the picture.
     const blocksAcross = Math.ceil(frame.width / (8 * Math.max(...frame.components.map((c) => c.h)))) * h;
     const blocksDown = Math.ceil(frame.height / (8 * Math.max(...frame.components.map((c) => c.v)))) * v;
     this.stride = 8 * blocksAcross;
@@ -44,12 +44,12 @@ export class Plane {
     if (frame.progressive) this.#coefficients = new Int16Array(64 * blocksAcross * blocksDown);
   }
 
-  /** A quantisation table in zigzag order, which must be there before blocks are read. */
+  /** The quantisation table in zigzag order. It must be set before blocks are read. */
   set quantisation(table: Uint16Array) {
     for (let k = 0; k < 64; k++) this.#quantisation[ZIGZAG[k] as number] = table[k] as number;
   }
 
-  /** Has the coefficients of block (x, y) read. */
+  /** Calls `read` with the array and the position for the coefficients of block (x, y). */
   block(x: number, y: number, read: (block: Int16Array, at: number) => void): void {
     if (this.#coefficients) {
       read(this.#coefficients, 64 * (y * (this.stride >> 3) + x));
@@ -60,7 +60,7 @@ export class Plane {
     inverse(this.#block, 0, this.#quantisation, this.samples, 8 * (y * this.stride + x), this.stride);
   }
 
-  /** Makes samples of kept coefficients, which are then released. */
+  /** Converts kept coefficients to samples, and releases them. */
   finish(): void {
     const coefficients = this.#coefficients;
     if (!coefficients) return;
@@ -75,7 +75,7 @@ export class Plane {
 
 const BITS = 13;
 const EXTRA = 2;
-// Cosines, times 2¹³
+// Cosines multiplied by 2¹³
 const F0_298 = 2446;
 const F0_390 = 3196;
 const F0_541 = 4433;
@@ -93,8 +93,8 @@ const work = new Int32Array(64);
 const line = new Int32Array(8);
 
 /**
- * One-dimensional inverse cosine transform of eight numbers `step` apart, without the last division: the method of Loeffler,
- * Ligtenberg and Moschytz in whole numbers, as libjpeg's jidctint.c does it, so that results are the same bit for bit.
+ * One-dimensional inverse cosine transform of eight numbers `step` apart, without the last division. It uses the integer method of
+ * Loeffler, Ligtenberg and Moschytz in the same way as libjpeg's jidctint.c, so that results are equal bit for bit.
  */
 function transform(a: Int32Array, at: number, step: number): void {
   const s2 = a[at + 2 * step] as number;

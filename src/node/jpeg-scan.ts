@@ -9,7 +9,7 @@ function required(table: HuffmanTable | undefined): HuffmanTable {
   return table;
 }
 
-/** Reads the coefficients of one block, at 64 places of `block` from `at` on. */
+/** Reads the coefficients of one block into 64 elements of `block` from `at` on. */
 type ReadBlock = (block: Int16Array, at: number) => void;
 
 /** Decodes the blocks of scans into planes. */
@@ -75,7 +75,7 @@ export class ScanDecoder {
 
 interface BlockReader {
   readonly read: ReadBlock;
-  /** Forgets what goes from block to block, as restart markers ask. */
+  /** Resets the state that is carried from block to block, after a restart marker. */
   reset(): void;
 }
 
@@ -98,7 +98,7 @@ function blockReader(
   };
 }
 
-/** The difference to the mean of the block before (T.81, F.2.2.1). */
+/** Reads the difference from the mean of the previous block (T.81, F.2.2.1). */
 function difference(bits: JpegBits, dc: HuffmanTable): number {
   const size = bits.symbol(dc);
   if (size > 15) throw new Error('it is damaged: its image data has a number that is too large');
@@ -141,7 +141,7 @@ function meansFirst(bits: JpegBits, { low }: JpegScan, dc: HuffmanTable): BlockR
   };
 }
 
-/** T.81, G.1.2.2: runs of blocks that have nothing more in the band are counted in `empty`. */
+/** Reads details for the first time (T.81, G.1.2.2). `empty` counts the following blocks that have no coefficients in the band. */
 function detailsFirst(bits: JpegBits, { from, to, low }: JpegScan, ac: HuffmanTable): BlockReader {
   let empty = 0;
   return {
@@ -170,12 +170,12 @@ function detailsFirst(bits: JpegBits, { from, to, low }: JpegScan, ac: HuffmanTa
   };
 }
 
-/** T.81, G.1.2.3: one more bit for each coefficient that is not zero, and new ones between them. */
+/** Reads one more bit of each coefficient that is not zero, and new coefficients between them (T.81, G.1.2.3). */
 function detailsRefined(bits: JpegBits, { from, to, low }: JpegScan, ac: HuffmanTable): BlockReader {
   let empty = 0;
   const bit = 1 << low;
-  const refine = (block: Int16Array, place: number, value: number) => {
-    if (bits.bits(1) && !(Math.abs(value) & bit)) block[place] = value + (value < 0 ? -bit : bit);
+  const refine = (block: Int16Array, index: number, value: number) => {
+    if (bits.bits(1) && !(Math.abs(value) & bit)) block[index] = value + (value < 0 ? -bit : bit);
   };
   return {
     read: (block, at) => {
@@ -191,11 +191,11 @@ function detailsRefined(bits: JpegBits, { from, to, low }: JpegScan, ac: Huffman
         if (size > 1) throw new Error('it is damaged: its image data has a number that is too large');
         const value = size && (bits.bits(1) ? bit : -bit);
         for (; k <= to; k++) {
-          const place = at + (ZIGZAG[k] as number);
-          const there = block[place] as number;
-          if (there) refine(block, place, there);
+          const index = at + (ZIGZAG[k] as number);
+          const old = block[index] as number;
+          if (old) refine(block, index, old);
           else if (run-- === 0) {
-            block[place] = value;
+            block[index] = value;
             break;
           }
         }
@@ -203,9 +203,9 @@ function detailsRefined(bits: JpegBits, { from, to, low }: JpegScan, ac: Huffman
       }
       if (!empty) return;
       for (; k <= to; k++) {
-        const place = at + (ZIGZAG[k] as number);
-        const there = block[place] as number;
-        if (there) refine(block, place, there);
+        const index = at + (ZIGZAG[k] as number);
+        const old = block[index] as number;
+        if (old) refine(block, index, old);
       }
       empty--;
     },

@@ -4,9 +4,9 @@ import { Plane } from './jpeg-plane.js';
 import { ScanDecoder } from './jpeg-scan.js';
 
 /**
- * The picture of a checked file, as it is stored: orientation is not applied. Values are those of libjpeg: its exact inverse
- * transform, its smooth interpolation of colours, its rules for what the channels mean. Takes up to 12 bytes a pixel, those of the
- * result included.
+ * The picture of a checked file as it is stored, without applying its orientation. The values are those of libjpeg, with its exact
+ * inverse transform, its smooth interpolation of colours, and its rules for the meaning of channels. Decoding takes up to 12 bytes per
+ * pixel, including the result.
  */
 export function decodeJpeg(file: JpegFile): Image {
   const { width, height } = file;
@@ -26,7 +26,7 @@ export function decodeJpeg(file: JpegFile): Image {
 
 type Convert = (rows: readonly Uint8Array[], out: Uint8Array, to: number, width: number) => void;
 
-/** What the channels mean: libjpeg’s rules (jdapimin.c, default_decompress_parms). */
+/** The conversion for the meaning of the channels, by libjpeg’s rules (jdapimin.c, default_decompress_parms). */
 function conversion({ components, jfif, adobe }: JpegFile): Convert {
   if (components.length === 1) return fromGrey;
   if (components.length === 4) return adobe ? fromYcck : fromCmyk;
@@ -50,7 +50,7 @@ const fromRgb: Convert = (rows, out, to, width) => {
 const HALF = 1 << 15;
 const clamp = (v: number) => (v < 0 ? 0 : v > 255 ? 255 : v);
 
-/** JFIF's conversion, in whole numbers as libjpeg rounds them. */
+/** JFIF's conversion, with libjpeg's integer rounding. */
 const fromYcc: Convert = (rows, out, to, width) => {
   const [luma, blue, red] = rows as [Uint8Array, Uint8Array, Uint8Array];
   for (let x = 0; x < width; x++, to += 3) {
@@ -63,7 +63,7 @@ const fromYcc: Convert = (rows, out, to, width) => {
   }
 };
 
-/** Inks are inverted, 255 is none, as Adobe's programs write them; libjpeg's users and browsers take every file so. */
+/** Inks are inverted, with 255 for none, as Adobe's programs write them. Browsers and users of libjpeg read all files in this way. */
 const fromCmyk: Convert = (rows, out, to, width) => {
   const black = rows[3] as Uint8Array;
   fromRgb(rows, out, to, width);
@@ -71,7 +71,7 @@ const fromCmyk: Convert = (rows, out, to, width) => {
     for (let c = 0; c < 3; c++, to++) out[to] = Math.round(((out[to] as number) * (black[x] as number)) / 255);
 };
 
-/** YCCK gives the inks' complements as YCbCr, so that they are inverted once more. */
+/** YCCK stores the complements of the inks as YCbCr, so they are inverted once more. */
 const fromYcck: Convert = (rows, out, to, width) => {
   const black = rows[3] as Uint8Array;
   fromYcc(rows, out, to, width);

@@ -3,11 +3,11 @@ import type { Dataset } from '../data/dataset.js';
 import { DecodePool } from './decode-pool.js';
 
 export interface LoaderOptions extends BatchOptions {
-  /** Decoding threads. */
+  /** The number of decoding threads. */
   readonly workers?: number;
 }
 
-/** Batches of a dataset on the disk; reading and decoding run on worker threads. */
+/** Batches of a dataset on the disk. Worker threads read and decode the images. */
 export class Loader extends Batches {
   constructor(dataset: Dataset, { workers, ...options }: LoaderOptions) {
     super(dataset, () => new DecodePool(workers), options);

@@ -8,75 +8,75 @@ import { processStart } from './processes.js';
 import { systemCode, systemError, WRITING } from './system-errors.js';
 import { temporaryBeside } from './temporary.js';
 
-/** Who holds a lock. */
+/** The process that holds a lock. */
 interface Holder {
-  /** Different for every lock that was ever taken. */
+  /** Is different every time a lock is taken. */
   readonly id: string;
   readonly host: string;
   readonly pid: number;
-  /** Tells the process from later ones with the same id. */
+  /** Distinguishes the process from later ones with the same id. */
   readonly process: string;
   /** When the lock was taken. */
   readonly since: string;
 }
 
-/** The file of a lock that is held is not there any more, and perhaps its folder. */
+/** The file of a lock was removed while it was held, perhaps with its folder. */
 export class LockRemovedError extends PoseGanError {
   override readonly name = 'LockRemovedError';
 }
 
 /** A lock that this process holds. */
 export interface Lock {
-  /** Throws a `UsageError` when another process has taken the lock over, a `LockRemovedError` when its file was removed. */
+  /** Throws `UsageError` if another process has taken the lock over, or `LockRemovedError` if its file was removed. */
   check(): void;
   release(): void;
 }
 
-/** How often a holder shows other hosts that it lives. */
-const BEAT_MS = 30_000;
-/** A holder on another host that showed nothing for so long has ended: its process cannot be asked for from here. */
-const SILENT_MS = 10 * 60_000;
-/** How long a lock may be empty, where the file system cannot make it with its content at once. */
+/** The interval at which a holder touches its lock, so that other hosts can see that it still runs. */
+const HEARTBEAT_MS = 30_000;
+/** A lock of another host that was not touched for this long has expired, since its process cannot be checked from here. */
+const EXPIRY_MS = 10 * 60_000;
+/** How long a lock may be empty on file systems that cannot create it with its content. */
 const EMPTY_MS = 2000;
 
 const held = new Map<string, Holder>();
-/** Locks go with the process, however it ends, unless it is killed. */
+/** Removes the locks of this process when it ends, unless it is killed. */
 function releaseAll(): void {
   for (const [path, holder] of held) remove(path, holder);
 }
 
 /**
- * Takes the lock file at `path` for `what`, as in `a run in out`. A lock whose process has ended is taken over; one that is
- * held is a `UsageError` that says by whom, and what to do.
+ * Takes the lock file at `path` for `what`, such as `a run in out`. The lock of a process that has ended is taken over. If the lock
+ * is held, throws a `UsageError` that says by which process, and what to do.
  */
 export function lock(path: string, what: string): Lock {
   makeFolder(dirname(path));
   const holder = take(path, what);
   if (!held.size) process.once('exit', releaseAll);
   held.set(path, holder);
-  const beat = setInterval(() => touch(path), BEAT_MS);
-  beat.unref();
+  const heartbeat = setInterval(() => touch(path), HEARTBEAT_MS);
+  heartbeat.unref();
   return {
     check: () => {
       const now = read(path);
-      if (!now) throw new LockRemovedError(`${path}, which shows that ${what} is under way, was removed.`);
+      if (!now) throw new LockRemovedError(`${path}, the lock of ${what}, was removed.`);
       if (now.id !== holder.id)
         throw new UsageError(
-          `${what} was taken over by process ${now.pid} on ${now.host} at ${now.since}; this one ends without saving there`,
+          `${what} was taken over by process ${now.pid} on ${now.host} at ${now.since}; this process ends without saving there`,
         );
     },
     release: () => {
-      clearInterval(beat);
+      clearInterval(heartbeat);
       if (held.delete(path)) remove(path, holder);
       if (!held.size) process.off('exit', releaseAll);
     },
   };
 }
 
-/** Throws as `lock` does when somebody holds the lock, and takes it not. */
+/** Throws as `lock` does if the lock is held, but does not take it. */
 export function expectUnlocked(path: string, what: string): void {
   const other = read(path);
-  if (other && lives(other, path)) throw heldBy(other, path, what);
+  if (other && isAlive(other, path)) throw heldBy(other, path, what);
 }
 
 function touch(path: string): void {
@@ -84,7 +84,7 @@ function touch(path: string): void {
     const now = new Date();
     utimesSync(path, now, now);
   } catch {
-    // The next save tells what is wrong with the folder.
+    // The next save reports what is wrong with the folder.
   }
 }
 
@@ -92,23 +92,23 @@ function remove(path: string, { id }: Holder): void {
   try {
     if (read(path)?.id === id) rmSync(path, { force: true });
   } catch {
-    // Nobody waits for it: the process that it names has ended.
+    // A lock that stays is harmless, because the process that it names has ended.
   }
 }
 
 /**
- * A stale lock may be replaced by whoever holds the lock on taking over that very lock, whose name carries its id. Two that find
- * the same stale lock therefore never both get it: the second sees, when it holds that, another lock in place.
+ * Takes a lock. To replace a stale lock, a process first takes a second lock, whose name contains the id of the stale one. So of two
+ * processes that find the same stale lock only one replaces it: the other, when it gets the second lock, finds a new lock in place.
  */
 function take(path: string, what: string): Holder {
   for (;;) {
-    const mine = me();
+    const mine = newHolder();
     if (create(path, mine)) return mine;
     const other = read(path);
     if (!other) continue;
-    if (lives(other, path)) throw heldBy(other, path, what);
-    const over = `${path}.${other.id}`;
-    const right = take(over, what);
+    if (isAlive(other, path)) throw heldBy(other, path, what);
+    const takeoverPath = `${path}.${other.id}`;
+    const takeover = take(takeoverPath, what);
     try {
       if (read(path)?.id !== other.id) continue;
       const temporary = temporaryBeside(path);
@@ -116,12 +116,12 @@ function take(path: string, what: string): Holder {
       renameSync(temporary, path);
       return mine;
     } finally {
-      remove(over, right);
+      remove(takeoverPath, takeover);
     }
   }
 }
 
-function me(): Holder {
+function newHolder(): Holder {
   const start = processStart(process.pid);
   return {
     id: randomUUID(),
@@ -134,7 +134,7 @@ function me(): Holder {
 
 const contentOf = (holder: Holder) => `${JSON.stringify(holder, null, 1)}\n`;
 
-/** Makes the file with its content at once, unless there is one. */
+/** Creates the file together with its content, and returns false if there is one already. */
 function create(path: string, holder: Holder): boolean {
   const temporary = temporaryBeside(path);
   try {
@@ -143,7 +143,7 @@ function create(path: string, holder: Holder): boolean {
       linkSync(temporary, path);
     } catch (error) {
       if (systemCode(error) === 'EEXIST') throw error;
-      // A file system without hard links.
+      // The file system has no hard links.
       writeFileSync(path, contentOf(holder), { flag: 'wx' });
     }
     return true;
@@ -155,7 +155,7 @@ function create(path: string, holder: Holder): boolean {
   }
 }
 
-/** Who holds the lock; nothing when there is none. */
+/** The holder of the lock, or `undefined` if there is no lock. */
 function read(path: string): Holder | undefined {
   for (const began = Date.now(); ; ) {
     let text: string;
@@ -168,7 +168,7 @@ function read(path: string): Holder | undefined {
     const holder = holderIn(text);
     if (holder) return holder;
     if (Date.now() - began > EMPTY_MS)
-      throw new UsageError(`${path} should say who works there and does not; remove it when nobody does`);
+      throw new UsageError(`the lock ${path} does not name a process; remove it if no process works there`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
   }
 }
@@ -176,7 +176,7 @@ function read(path: string): Holder | undefined {
 function holderIn(text: string): Holder | undefined {
   try {
     const { id, host, pid, process, since } = JSON.parse(text) as Partial<Holder>;
-    // The id becomes part of a file's name.
+    // The id becomes part of a file name.
     if (!/^[\w-]{1,64}$/.test(id ?? '') || !Number.isSafeInteger(pid)) return undefined;
     return { id: String(id), host: String(host), pid: Number(pid), process: String(process), since: String(since) };
   } catch {
@@ -185,15 +185,15 @@ function holderIn(text: string): Holder | undefined {
 }
 
 /** Whether the process that holds a lock still runs. */
-function lives(holder: Holder, path: string): boolean {
-  if (holder.host !== hostname()) return silence(path) < SILENT_MS;
+function isAlive(holder: Holder, path: string): boolean {
+  if (holder.host !== hostname()) return msSinceTouched(path) < EXPIRY_MS;
   const start = processStart(holder.pid);
   if (start === undefined || start === 'unknown') return start === 'unknown';
   return !holder.process || start.token === holder.process;
 }
 
-/** Milliseconds since the holder last touched its lock, by the clock of the file system, which may be another machine's. */
-function silence(path: string): number {
+/** The milliseconds since the holder last touched its lock, by the clock of the file system, which may be another machine's. */
+function msSinceTouched(path: string): number {
   const temporary = temporaryBeside(path);
   try {
     writeFileSync(temporary, '');
@@ -208,6 +208,6 @@ function heldBy({ host, pid, since }: Holder, path: string, what: string): Usage
   const here = host === hostname();
   const wait = here
     ? 'Wait until it has ended, end it, or name another folder.'
-    : `Wait until it has ended, or name another folder. If that machine is gone, remove ${path}; without a sign of life the lock ends after ten minutes.`;
-  return new UsageError(`${what} is under way: process ${pid} on ${host}, since ${since}. ${wait}`);
+    : `Wait until it has ended, or name another folder. If that machine no longer runs, remove ${path}, or wait ten minutes until the lock expires.`;
+  return new UsageError(`${what} is in progress: process ${pid} on ${host}, since ${since}. ${wait}`);
 }

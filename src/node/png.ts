@@ -4,7 +4,7 @@ import { encodePngFile, GREY, GREY_ALPHA, PALETTE, type PngFile, RGB, RGBA } fro
 
 const CHANNELS: Readonly<Record<number, number>> = { [GREY]: 1, [RGB]: 3, [PALETTE]: 1, [GREY_ALPHA]: 2, [RGBA]: 4 };
 
-/** A part of the picture whose rows follow each other in the data: all of it, or one of Adam7’s. */
+/** A pass, whose rows follow each other in the data: the whole picture, or one of the passes of Adam7. */
 interface Pass {
   readonly left: number;
   readonly top: number;
@@ -13,7 +13,7 @@ interface Pass {
 }
 
 const WHOLE: readonly Pass[] = [{ left: 0, top: 0, stepX: 1, stepY: 1 }];
-/** PNG specification, 8.1. */
+/** The passes of Adam7 (PNG specification, 8.1). */
 const ADAM7: readonly Pass[] = [
   { left: 0, top: 0, stepX: 8, stepY: 8 },
   { left: 4, top: 0, stepX: 8, stepY: 8 },
@@ -24,7 +24,7 @@ const ADAM7: readonly Pass[] = [
   { left: 0, top: 1, stepX: 1, stepY: 2 },
 ];
 
-/** The picture of a checked file, as it is stored: orientation is not applied. Transparency lies on white. */
+/** The picture of a checked file as it is stored, without applying its orientation. Transparency is drawn on white. */
 export function decodePng(file: PngFile): Image {
   const { width, height, depth, colourType, interlaced } = file;
   const bitsPerPixel = depth * (CHANNELS[colourType] as number);
@@ -54,11 +54,11 @@ export function decodePng(file: PngFile): Image {
   return { width, height, data };
 }
 
-/** The image’s rows, of exactly the length that its header says; memory beyond that is never taken. */
+/** The rows of the image. They must have exactly the length that follows from the header, and no more memory is used. */
 function inflate(parts: readonly Uint8Array[], length: number): Uint8Array {
   let raw: Uint8Array;
   try {
-    // Without an error for a missing end, as only the length of what came counts.
+    // A missing end is not an error here, because the length is checked below.
     raw = inflateSync(Buffer.concat(parts), { maxOutputLength: length, finishFlush: zlib.Z_SYNC_FLUSH });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -66,11 +66,11 @@ function inflate(parts: readonly Uint8Array[], length: number): Uint8Array {
     throw new Error(`it is damaged: its image data cannot be unpacked (${message})`);
   }
   if (raw.length < length)
-    throw new Error(`its image data is cut short: ${raw.length} bytes are there, its size needs ${length}`);
+    throw new Error(`its image data is cut short: it has ${raw.length} bytes, but its size needs ${length}`);
   return raw;
 }
 
-/** Undoes a row’s filter in place (PNG specification, 9.2); `step` is the bytes of a pixel, one at least. */
+/** Undoes a row’s filter in place (PNG specification, 9.2). `step` is the number of bytes of a pixel, at least one. */
 function unfilter(type: number, row: Uint8Array, above: Uint8Array, step: number): void {
   if (type === 0) return;
   if (type > 4) throw new Error(`it is damaged: PNG has no filter ${type}`);
@@ -94,19 +94,19 @@ function paeth(left: number, up: number, corner: number): number {
   return byUp <= byCorner ? up : corner;
 }
 
-/** Writes a row’s pixels as RGB from `to` on, `step` apart. */
+/** Writes the pixels of a row as RGB to positions of `out` from `to` on, `step` apart. */
 type Paint = (row: Uint8Array, pixels: number, out: Uint8Array, to: number, step: number) => void;
 
 function painter({ depth, colourType, palette, transparency }: PngFile): Paint {
   const channels = CHANNELS[colourType] as number;
-  const most = 2 ** depth - 1;
+  const max = 2 ** depth - 1;
   const sample = (row: Uint8Array, i: number): number => {
     if (depth === 8) return row[i] as number;
     if (depth === 16) return ((row[2 * i] as number) << 8) | (row[2 * i + 1] as number);
     const bit = i * depth;
-    return ((row[bit >> 3] as number) >> (8 - depth - (bit & 7))) & most;
+    return ((row[bit >> 3] as number) >> (8 - depth - (bit & 7))) & max;
   };
-  const to8 = (v: number) => (depth === 8 ? v : Math.floor((v * 255) / most + 0.5));
+  const to8 = (v: number) => (depth === 8 ? v : Math.floor((v * 255) / max + 0.5));
   if (colourType === PALETTE) {
     const colours = palette.slice();
     for (const [i, alpha] of (transparency ?? []).entries())
@@ -121,7 +121,7 @@ function painter({ depth, colourType, palette, transparency }: PngFile): Paint {
   }
   const hasAlpha = channels === 2 || channels === 4;
   const colourChannels = hasAlpha ? channels - 1 : channels;
-  // The one colour that is transparent, in samples of the picture's depth.
+  // The transparent colour, if there is one, in samples of the picture's depth.
   const clear =
     transparency &&
     Array.from(
@@ -149,7 +149,7 @@ export function encodePng(image: Image): Uint8Array {
   const { width, height, data } = image;
   const rowBytes = 3 * width;
   const rows = new Uint8Array(height * (1 + rowBytes));
-  // One filter for all rows: choosing per row takes ten times as long and saves little on small pictures.
+  // All rows use one filter, since choosing one per row takes ten times as long and saves little on small pictures.
   for (let y = 0; y < height; y++) {
     const [from, to] = [y * rowBytes, y * (1 + rowBytes) + 1];
     rows[to - 1] = 4;

@@ -8,14 +8,14 @@ import type { Pose, Skeleton } from '../pose/skeleton.js';
 import { readJson, readTable } from './files.js';
 import { readImage, readImageHeader } from './images.js';
 
-/** How poses can be named; for help and errors. */
+/** The ways to name a pose, for help and errors. */
 export const POSE_FORMS =
-  'FILE.csv#NAME, FILE.csv (the image’s own row), FILE.json, FILE.json#NAME (a picture in it), or an image that --annotations knows';
+  'FILE.csv#NAME, FILE.csv (the image’s own row), FILE.json, FILE.json#NAME (a picture in it), or an image with a row in --annotations';
 
 const isImage = (path: string) => ['.png', '.jpg', '.jpeg'].includes(extname(path).toLowerCase());
 const stem = (path: string) => basename(path, extname(path));
 
-/** Reads poses by name; every annotation table once. */
+/** Reads poses by name. Every annotation table is read once. */
 export class PoseReader {
   readonly #tables = new Map<string, Map<string, Pose>>();
   readonly #onNote: (text: string) => void;
@@ -23,17 +23,17 @@ export class PoseReader {
   constructor(
     readonly skeleton: Skeleton,
     readonly annotations?: string,
-    /** Told, once, what was made of a file that its author should know. */
+    /** Called once for each note on how a file was interpreted. */
     onNote: (text: string) => void = () => {},
   ) {
-    const told = new Set<string>();
+    const reported = new Set<string>();
     this.#onNote = (text) => {
-      if (!told.has(text)) onNote(text);
-      told.add(text);
+      if (!reported.has(text)) onNote(text);
+      reported.add(text);
     };
   }
 
-  /** The pose that `given` names; `own` is the file name of the image whose row a table without `#NAME` means. */
+  /** The pose that `given` names. For a table without `#NAME` it is the row of the image with the file name `own`. */
   read(given: string, own: string): NamedPose {
     const [, file = given, name = own] = /^(.*\.(?:csv|json))(?:#(.*))?$/is.exec(given) ?? [];
     const { skeleton } = this;
@@ -45,7 +45,7 @@ export class PoseReader {
     }
     if (!isImage(given)) throw new UsageError(`"${given}" is not a pose; it can be ${POSE_FORMS}`);
     if (!this.annotations)
-      throw new UsageError(`the pose of ${given} is not known: name its annotation table with --annotations FILE.csv`);
+      throw new UsageError(`the pose of ${given} is unknown: name its annotation table with --annotations FILE.csv`);
     const row = basename(given);
     const pose = this.#row(this.annotations, row);
     return { label: stem(given), where: `${row} in ${this.annotations}`, pose, image: given };
@@ -81,25 +81,25 @@ export class PoseReader {
 
 const readPoses = (file: string) => readJson(file, 'poses', `cannot read the poses ${file}`);
 
-/** A picture and its pose, both of the model's size. */
+/** A picture and its pose, both in the model's size. */
 export interface Person {
   readonly name: string;
   readonly image: Image;
   readonly pose: Pose;
-  /** Height and width before it was fitted. */
+  /** The height and width before it was resized. */
   readonly frame: readonly [height: number, width: number];
 }
 
 /**
- * Reads a picture with its pose for a model. `UsageError`, before it is decoded, when it has another size than the model's and
- * `fit` is not set, when a joint is outside it, and when a trunk joint is missing.
+ * Reads a picture with its pose for a model. Before the picture is decoded, throws `UsageError` if it has another size than the model's
+ * and `fit` is not set, if a joint is outside it, or if a trunk joint is missing.
  */
 export function readPerson(path: string, named: NamedPose, model: ModelFrame, fit: boolean): Person {
   const { height, width } = readImageHeader(path);
   if (!fit && (height !== model.height || width !== model.width))
     throw new UsageError(
-      `${path} is ${height}×${width} (height×width), the model takes ${model.height}×${model.width}. ` +
-        'Fix: --resize fits it, joints included',
+      `${path} is ${height}×${width} (height×width), but the model takes ${model.height}×${model.width}. ` +
+        'Fix: --resize resizes it, joints included',
     );
   const frame = [height, width] as const;
   checkTrunk(named, model.skeleton);

@@ -1,20 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** When a process began. Process ids are used again, so that an id alone does not tell which process it was. */
+/** When a process began. Process ids are reused, so an id alone does not identify a process. */
 export interface ProcessStart {
-  /** Different for every process that ever has this id on this machine. */
+  /** Is different for every process that has this id on this machine. */
   readonly token: string;
-  /** Milliseconds since 1970, to within two seconds. */
+  /** The time in milliseconds since 1970, to within two seconds. */
   readonly at: number;
 }
 
-/** Ticks a second in which Linux counts a process's start, on every architecture. */
+/** The ticks per second in which Linux counts a process's start, on every architecture. */
 const TICKS = 100;
 
 /**
- * When the process `pid` of this machine began; nothing when there is none, or when it has ended and its parent has not asked for
- * its result yet. `unknown` where there is one and the system does not say when it began.
+ * When the process `pid` of this machine began. `undefined` if there is no such process, or if it has ended but its parent has not
+ * collected its exit code yet. `unknown` if the process exists but the system does not say when it began.
  */
 export function processStart(pid: number): ProcessStart | 'unknown' | undefined {
   if (process.platform === 'linux') return linuxStart(pid);
@@ -27,7 +27,7 @@ function runs(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It is another user's.
+    // EPERM means that the process belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
@@ -39,7 +39,7 @@ function linuxStart(pid: number): ProcessStart | 'unknown' | undefined {
   } catch {
     return runs(pid) ? 'unknown' : undefined;
   }
-  // The second field is the program's name in parentheses, which may hold anything.
+  // The second field is the program's name in parentheses, which may contain anything.
   const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if ('ZX'.includes(state)) return undefined;
   const ticks = Number(fields[18]);

@@ -1,23 +1,23 @@
 import type { LogRow } from '../model/iterate.js';
 
-/** What a report shows. */
+/** The content of a report. */
 export interface Report {
   readonly title: string;
   /** One sentence under the title. */
   readonly summary: string;
   readonly log: readonly LogRow[];
-  /** Tables by heading: a header row, then rows. */
+  /** Tables with headings. The first row of each is its header. */
   readonly tables: readonly { readonly heading: string; readonly rows: readonly (readonly string[])[] }[];
-  /** Pictures by caption, PNG. */
+  /** PNG pictures with captions. */
   readonly pictures: readonly { readonly caption: string; readonly png: Uint8Array; readonly width: number }[];
-  /** Commands worth trying, each with what it does. */
+  /** Commands to try next, and what they do. */
   readonly next: readonly { readonly command: string; readonly what: string }[];
 }
 
 const html = (text: string) =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 
-/** At most `count` points, each the mean of its share of the rows: a curve that can be read. */
+/** Reduces a curve to at most `count` points, each the mean of consecutive values, so that it is readable. */
 function smooth(values: readonly number[], count: number): number[] {
   const size = Math.max(1, Math.ceil(values.length / count));
   const points: number[] = [];
@@ -30,7 +30,7 @@ function smooth(values: readonly number[], count: number): number[] {
 
 const SIZE = { width: 320, height: 150, left: 46, bottom: 22, top: 8 };
 
-/** One loss over the iterations, as SVG. */
+/** The curve of one loss over the iterations as SVG. */
 function curve(name: string, steps: readonly number[], values: readonly number[]): string {
   const points = smooth(values, 120);
   const [low, high] = [Math.min(...points, 0), Math.max(...points, 1e-9)];
@@ -56,7 +56,7 @@ svg{width:320px;height:150px}svg text{font-size:11px;fill:#5b6475}.axis{fill:non
 img{image-rendering:pixelated;max-width:100%;border:1px solid #d8dce4}code{background:#f0f2f6;padding:.1rem .35rem;border-radius:3px}
 @media(prefers-color-scheme:dark){body{color:#dfe3ec;background:#14171e}td,th{border-color:#333a48}code{background:#232936}img{border-color:#333a48}.line{stroke:#63a4e8}}`;
 
-/** A report as one HTML file that needs nothing else. */
+/** A report as one self-contained HTML file. */
 export function renderReport(report: Report): string {
   const { log } = report;
   const steps = log.map((r) => r.step);

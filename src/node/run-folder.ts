@@ -2,18 +2,18 @@ import { join } from 'node:path';
 import type { LogRow } from '../model/iterate.js';
 import { isThere, namesIn, readBytes, removeFile, writeFileAtomic } from './files.js';
 
-/** The file that shows that a run is under way in its folder. */
+/** The name of the lock file in a run's folder. */
 export const RUN_LOCK = 'run.lock';
 
-/** A sample sheet, its step in the first group. */
+/** The name of a sample sheet. The first group is the step. */
 const SAMPLE_FILE = /^sample-(\d{8,})\.png$/;
 
-/** Where a run's folder has the sheet of an iteration. */
+/** The path of an iteration's sample sheet in a run's folder. */
 export const samplePath = (step: number) => join('samples', `sample-${String(step).padStart(8, '0')}.png`);
 
 /**
- * Forgets the log rows of iterations after `step`, which will be done again, and that of `step` itself where none is `due` then:
- * the last row of a run that has ended there.
+ * Removes the log rows of iterations after `step`, which will be done again. It also removes the row of `step` itself if no row is
+ * `due` then, because that is the last row of a run that ended there.
  */
 export function trimLog(folder: string, step: number, due: (step: number) => boolean): void {
   const path = join(folder, 'log.jsonl');
@@ -23,13 +23,13 @@ export function trimLog(folder: string, step: number, due: (step: number) => boo
       const row = JSON.parse(line) as LogRow;
       return row.step < step || (row.step === step && due(step));
     } catch {
-      return false; // a line that was cut short
+      return false; // The line was cut short.
     }
   });
   writeFileAtomic(path, kept.map((line) => `${line}\n`).join(''));
 }
 
-/** Removes the sheets of iterations after `step`, and that of `step` where none is `due` then: the sheet of an interruption. */
+/** Removes the sheets of iterations after `step`, and that of `step` if none is `due` then, because it is the sheet of an interruption. */
 export function trimSamples(folder: string, step: number, due: (step: number) => boolean): void {
   for (const name of namesIn(join(folder, 'samples'))) {
     const drawn = Number(SAMPLE_FILE.exec(name)?.[1] ?? Number.NaN);

@@ -3,7 +3,7 @@ import type { CheckpointInfo } from '../model/checkpoint.js';
 import type { StateInfo } from '../model/training-state.js';
 import type { RunOptions } from './run.js';
 
-/** Throws where a run would go on under other settings, as it would be neither the old run nor a new one. */
+/** Throws `UsageError` if a run would be continued with other settings. */
 export function expectSameSettings(
   { folder, batch, seed, config, features, train }: RunOptions,
   checkpoint: Omit<CheckpointInfo, 'library'>,
@@ -25,6 +25,6 @@ export function expectSameSettings(
   if (differing.length)
     throw new UsageError(
       `the run in ${folder} was made with other settings: ${differing.map((k) => `${k} was ${show(before[k])}, now it is ${show(now[k])}`).join('; ')}. ` +
-        'Resume it with the same ones, or begin another run in another folder.',
+        'Resume it with the same settings, or begin another run in another folder.',
     );
 }

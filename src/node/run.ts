@@ -23,50 +23,50 @@ import { removeLeftovers } from './temporary.js';
 import { readTuning, saveTuning, tuningText } from './tuning-files.js';
 
 export interface RunOptions {
-  /** Where checkpoints, samples and the log go. */
+  /** The folder for checkpoints, samples and the log. */
   readonly folder: string;
   readonly train: Dataset;
-  /** Pairs for the sample sheets; those of `train` when absent. */
+  /** The pairs for the sample sheets. Default: those of `train`. */
   readonly test?: Dataset;
   readonly config: ModelConfig;
-  /** What the configuration was made from; kept in the checkpoints. */
+  /** The options from which the configuration was made, which are stored in the checkpoints. */
   readonly recipe: ConfigOptions;
-  /** Seed of weights, dropout, noise and order. */
+  /** The seed of weights, dropout, noise and order. */
   readonly seed: number;
   readonly batch: number;
-  /** Iterations in all, those before a resumption included. */
+  /** The total number of iterations, including those before a resumption. */
   readonly iterations: number;
   readonly logEvery: number;
   readonly sampleEvery: number;
   readonly saveEvery: number;
-  /** Checkpoints that stay. */
+  /** The number of checkpoints to keep. */
   readonly keep: number;
   readonly resume: boolean;
-  /** Features of the losses that compare some. */
+  /** The features for losses that compare features. */
   readonly features: { readonly kind: Features; readonly weights?: FeatureWeights };
-  /** Opens the device; called again when it is lost. */
+  /** Opens the device. It is called again if the device is lost. */
   readonly open: () => Promise<Engine>;
-  /** Times the kernels of a new run first, where the engine's tuning has no choice for them, and keeps the choices for others. */
+  /** Times those kernels of a new run for which the engine's tuning has no choice, and stores the choices. */
   readonly tune?: TuneOptions;
-  /** Called before the first iteration with those done, when a run that is resumed has been found to have these settings. */
+  /** Called before the first iteration with the number of iterations done, after the settings of a resumed run have been checked. */
   readonly onBegin?: (step: number) => void;
-  /** Ends the run after the iteration under way, saved. */
+  /** Ends the run after the current iteration, and saves it. */
   readonly signal?: AbortSignal;
   readonly onStep?: (row: LogRow) => void;
   readonly onNote?: (text: string) => void;
-  /** Decoding threads. */
+  /** The number of decoding threads. */
   readonly workers?: number;
 }
 
 export interface RunResult {
   readonly step: number;
   readonly checkpoint: string;
-  /** Losses of the last iteration that was run, if any was. */
+  /** The losses of the last iteration, if one was done. */
   readonly losses: Losses | undefined;
   readonly interrupted: boolean;
 }
 
-/** Throws where a run is under way in a folder, where one would be overwritten, and where there is none to resume. */
+/** Throws `UsageError` if a run is in progress in a folder, if one would be overwritten, or if there is none to resume. */
 export function expectRunnable(folder: string, resume: boolean): void {
   expectUnlocked(join(folder, RUN_LOCK), `a run in ${folder}`);
   expectResumable(folder, resume);
@@ -75,29 +75,29 @@ export function expectRunnable(folder: string, resume: boolean): void {
 function expectResumable(folder: string, resume: boolean): void {
   const existing = listCheckpoints(folder).length > 0;
   if (existing && !resume)
-    throw new UsageError(`${folder} holds a run already; give --resume to go on with it, or another --out`);
+    throw new UsageError(`${folder} already holds a run; give --resume to continue it, or another --out`);
   if (resume && !existing)
-    throw new UsageError(`${folder} holds no checkpoint to resume; leave --resume out to begin a run there`);
+    throw new UsageError(`${folder} holds no checkpoint to resume; leave out --resume to begin a run there`);
 }
 
 /**
- * Trains into a folder: `log.jsonl`, `samples/`, checkpoints. An interrupted run is resumed bit for bit: data order, dropout and
- * noise are functions of seed and step, and the tuning it began with is kept in `tuning.json`. A lost device is opened anew and
- * the run goes on from its last checkpoint. Only one run at a time is in a folder.
+ * Trains and writes `log.jsonl`, `samples/` and checkpoints into a folder. An interrupted run can be resumed bit for bit, because data
+ * order, dropout and noise are functions of seed and step, and the original tuning is stored in `tuning.json`. If the device is lost, it
+ * is opened again and the run continues from its last checkpoint. Only one run at a time can use a folder.
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
   const { folder } = options;
   expectRunnable(folder, options.resume);
   const held = lock(join(folder, RUN_LOCK), `a run in ${folder}`);
   try {
-    // Another run may have ended there meanwhile.
+    // Another run may have used the folder before the lock was taken.
     expectResumable(folder, options.resume);
     makeFolder(join(folder, 'samples'));
     removeLeftovers(folder);
     removeLeftovers(join(folder, 'samples'));
     return await withRecovery(
       (saved) => new Run(options, held, saved).run(listCheckpoints(folder).length > 0),
-      (error) => options.onNote?.(`${error.message} Opening the device again and going on from the last checkpoint.`),
+      (error) => options.onNote?.(`${error.message} Opening the device again and continuing from the last checkpoint.`),
     );
   } finally {
     held.release();
@@ -110,7 +110,7 @@ class Run {
   constructor(
     private readonly options: RunOptions,
     private readonly lock: Lock,
-    /** Called when there is a new checkpoint. */
+    /** Called after every new checkpoint. */
     private readonly onSaved: () => void,
   ) {}
 
@@ -140,12 +140,12 @@ class Run {
     return join(this.options.folder, name);
   }
 
-  /** Tells the iterations after which a run that is not interrupted has a row or a sheet: one every so many, and the last. */
+  /** A test for the iterations after which an uninterrupted run writes a row or a sheet: every `every`-th and the last. */
   #due(every: number): (step: number) => boolean {
     return (step) => step % every === 0 || step === this.options.iterations;
   }
 
-  /** Other kernels add up in another order: a run keeps to the choices it began with, be they none. */
+  /** Other kernels sum in another order, so a resumed run reuses its original tuning, or none. */
   async #tune(engine: Engine, made: TrainerOptions, resume: boolean): Promise<void> {
     const { tune: options, onNote } = this.options;
     const path = this.#path('tuning.json');
@@ -153,7 +153,9 @@ class Run {
       const tuning = isThere(path) ? readTuning(path) : undefined;
       const mismatch = tuning?.mismatch(engine.adapter);
       if (mismatch)
-        onNote?.(`the run’s tuning was ${mismatch}: kernels are chosen by rule, and results may differ in last bits`);
+        onNote?.(
+          `the run’s tuning was ${mismatch}: kernels are chosen by rule, and results may differ in the last bits`,
+        );
       engine.tuning = mismatch ? undefined : tuning;
       return;
     }
@@ -161,12 +163,12 @@ class Run {
       const { timed, classes } = await tune(engine, await trainingCalls(engine, made), options);
       const better = classes.filter(({ choice }) => choice.variant !== choice.rule).length;
       onNote?.(
-        `tuned: ${timed} of ${classes.length} classes of kernels timed now; ${better} run another kernel than by rule`,
+        `tuned: ${timed} of ${classes.length} classes of kernels were timed now; ${better} use another kernel than the rule’s`,
       );
       try {
         if (engine.tuning && timed) saveTuning(engine.tuning);
       } catch (error) {
-        onNote?.(`the tuning serves this run alone, as it cannot be kept for others: ${(error as Error).message}`);
+        onNote?.(`the tuning is used only for this run, as it cannot be stored: ${(error as Error).message}`);
       }
     }
     if (engine.tuning) writeFileAtomic(path, tuningText(engine.tuning));
@@ -183,7 +185,7 @@ class Run {
     this.options.onNote?.(`resuming ${checkpoint.path} after ${state.step} iterations`);
   }
 
-  /** Draws the same few pairs whenever it is called. */
+  /** A function that draws and writes the sample sheet of the same few pairs. */
   async #sampler(engine: Engine, trainer: Trainer): Promise<(step: number) => Promise<void>> {
     const { config, seed, test, train } = this.options;
     const dataset = test?.pairs.length ? test : train;
@@ -262,8 +264,8 @@ class Run {
   }
 
   /**
-   * Adds to an error that ends a run what is left of it. When its folder was removed or renamed, the state that only the device
-   * has is saved where the folder was.
+   * Adds to an error that ends a run what has been saved. If the folder was removed or renamed, the state, which then is only on the
+   * device, is saved at the original path.
    */
   async #explain(error: unknown, trainer: Trainer): Promise<never> {
     const code = systemCode(error);
@@ -272,13 +274,13 @@ class Run {
     const { message } = error as Error;
     const fail = (text: string) =>
       Object.assign(new SystemError(code ?? 'ENOENT', `${message} ${text}`), { cause: error });
-    const so = `The run stops after ${trainer.step} iterations`;
+    const stopped = `The run stops after ${trainer.step} iterations`;
     if (removed) {
       const path = this.#write(trainer, await trainer.state());
       this.options.onBegin?.(trainer.step);
-      throw fail(`${so}, as its folder was removed, renamed or emptied; its state is saved in ${path}.`);
+      throw fail(`${stopped}, as its folder was removed, renamed or emptied; its state is saved in ${path}.`);
     }
     const last = listCheckpoints(this.options.folder).at(-1);
-    throw fail(last ? `${so}; --resume goes on from ${last.path}.` : `${so}, before its first checkpoint.`);
+    throw fail(last ? `${stopped}; --resume continues from ${last.path}.` : `${stopped}, before its first checkpoint.`);
   }
 }

@@ -4,17 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { type SharedWgsl, withImports } from '../gpu/imports.js';
 import { withFunctionBody } from '../gpu/shader.js';
 
-/** The function that tables of ops fill in. */
+/** The function whose body comes from a table of ops. */
 const BODY = /\bfn\s+f\s*\([^)]*\)\s*->\s*[^{]+\{([^}]*)\}/;
 
-/** A source without comments and indentation, as the build leaves it, and without what a table filled in. */
-function bare(code: string): string {
+/** A source without comments and indentation, which the build removes, and without the body that comes from a table. */
+function normalised(code: string): string {
   const lines = code.split('\n').map((l) => l.replace(/\/\/.*$/, '').trim());
   const text = lines.filter(Boolean).join('\n');
   return BODY.test(text) ? withFunctionBody(text, 'f', '') : text;
 }
 
-/** The folder of shaders that is shipped beside `dist`. */
+/** The folder of shaders, which is shipped beside `dist`. */
 function folder(): string | undefined {
   for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
     const found = join(at, 'shaders');
@@ -56,18 +56,18 @@ function read(): Map<string, string> {
   return new Map(
     whole.map(([file, text]): [string, string] => {
       const code = withImports(file, text, shared());
-      return [bare(code), code];
+      return [normalised(code), code];
     }),
   );
 }
 
 /**
- * A shader's source as it was written, comments and all, with the parts that it imports put in; the source itself where no
- * shipped file is the same shader.
+ * A shader's source as it was written, with comments and with the parts that it imports. If no shipped file is the same shader, it
+ * returns the source itself.
  */
 export function writtenSource(code: string): string {
   sources ??= read();
-  const written = sources.get(bare(code));
+  const written = sources.get(normalised(code));
   const body = BODY.exec(code)?.[1];
   return written && body !== undefined ? withFunctionBody(written, 'f', body.trim()) : (written ?? code);
 }

@@ -11,34 +11,34 @@ import { encodePng } from './images.js';
 export interface SynthFolderOptions extends SynthDatasetOptions {
   readonly folder: string;
   readonly name: string;
-  /** Draw again what is there. */
+  /** Whether an existing dataset is replaced. */
   readonly overwrite?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 const HALVES = ['train', 'test'] as const;
 
-/** What was drawn, by half. */
+/** The numbers of drawn images and pairs of each half. */
 export type SynthCounts = Readonly<Record<Split, { readonly images: number; readonly pairs: number }>>;
 
-/** Where the skeleton of a dataset is written that does not show people. */
+/** The path of the skeleton of a dataset that does not show people. */
 export const skeletonPath = (folder: string, name: string) => join(folder, `${name}-skeleton.json`);
 
 /**
- * Draws a synthetic dataset in the layout of the spec (§1): no identity is in both halves. The same options give the same
- * bytes. A skeleton other than the person's is written beside the tables. Throws `UsageError`, before anything is drawn,
- * for impossible counts and when a dataset of that name is there.
+ * Draws a synthetic dataset in the layout of the spec (§1), in which no identity is in both halves. The same options give
+ * the same bytes. A skeleton other than the person's is written beside the tables. Before anything is drawn, throws
+ * `UsageError` for impossible counts, or if a dataset of that name exists.
  */
 export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
   const { folder, name, overwrite } = options;
   if (!/^[\w.]+(-[\w.]+)*$/.test(name))
-    throw new UsageError(`"${name}" cannot be the name of a dataset; letters, digits, _ . and - can`);
+    throw new UsageError(`"${name}" cannot be the name of a dataset; it may have letters, digits, _ . and -`);
   const total = synthTotal(options);
   for (const split of HALVES) {
     const { annotations } = datasetPaths(folder, name, split);
     if (isThere(annotations) && !overwrite)
       throw new UsageError(
-        `${annotations} is there already. Fix: another --name or --out, or --overwrite to draw it again`,
+        `${annotations} already exists. Fix: use another --name or --out, or --overwrite to draw it again`,
       );
   }
   expectWritable(folder, 'folder');
@@ -53,18 +53,17 @@ export function writeSynthDataset(options: SynthFolderOptions): SynthCounts {
 function draw(options: SynthFolderOptions, total: number): SynthCounts {
   const { folder, name, overwrite: _, onProgress, ...drawing } = options;
   const { skeleton } = options.object ?? PEOPLE;
-  // A dataset that is drawn half is none: without its tables nobody takes it for one.
+  // The tables are removed first and written last, so that a half-drawn dataset cannot be opened.
   for (const split of HALVES) removeFile(datasetPaths(folder, name, split).annotations);
-  const beside = skeletonPath(folder, name);
-  if (skeleton === PERSON) removeFile(beside);
-  else writeFileAtomic(beside, `${JSON.stringify(skeleton, null, 2)}\n`);
+  const skeletonFile = skeletonPath(folder, name);
+  if (skeleton === PERSON) removeFile(skeletonFile);
+  else writeFileAtomic(skeletonFile, `${JSON.stringify(skeleton, null, 2)}\n`);
   let done = 0;
   const counts: Partial<Record<Split, { images: number; pairs: number }>> = {};
   for (const part of synthDataset(drawing)) {
     const paths = datasetPaths(folder, name, part.split);
     if (part.kind === 'image') {
-      // Pictures can be drawn again, and the tables that make them a dataset come last: syncing each would only be
-      // slow.
+      // Syncing each picture would be slow and is unnecessary, because they can be drawn again and the tables come last.
       writeFileAtomic(join(paths.images, part.name), encodePng(part.image), { sync: false, followLink: false });
       onProgress?.(++done, total);
     } else {

@@ -1,10 +1,10 @@
 import { PoseGanError, UsageError } from '../gpu/errors.js';
 
-/** The operating system refused something that the caller is not to blame for, such as a write to a full disk. */
+/** The operating system refused something, and not because of a wrong path, for example a write to a full disk. */
 export class SystemError extends PoseGanError {
   override readonly name = 'SystemError';
   constructor(
-    /** As the system names it: `ENOSPC`. */
+    /** The system's code, such as `ENOSPC`. */
     readonly code: string,
     message: string,
   ) {
@@ -15,7 +15,7 @@ export class SystemError extends PoseGanError {
 interface Meaning {
   readonly found: string;
   readonly advice: string;
-  /** The place that the caller named cannot be used; otherwise the machine is in a state that has to end first. */
+  /** Whether the path that the caller named is wrong. Otherwise the state of the machine is the reason. */
   readonly usage?: true;
 }
 
@@ -25,13 +25,17 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EISDIR: { found: 'it is a folder', advice: 'Name a file.', usage: true },
   EEXIST: { found: 'there is a file of that name', advice: 'Remove it, or name another path.', usage: true },
   ENOTEMPTY: { found: 'it is a folder that is not empty', advice: 'Name another path.', usage: true },
-  EACCES: { found: 'this user may not do that', advice: 'Change the permissions, or name another path.', usage: true },
+  EACCES: {
+    found: 'this user does not have the permission',
+    advice: 'Change the permissions, or name another path.',
+    usage: true,
+  },
   EPERM: { found: 'the system does not permit that', advice: 'Name another path.', usage: true },
   EROFS: { found: 'the file system can only be read', advice: 'Name a path on another one.', usage: true },
   ENAMETOOLONG: { found: 'the name is too long for this file system', advice: 'Name a shorter path.', usage: true },
   EINVAL: { found: 'the file system does not take this', advice: 'Name another path.', usage: true },
-  ELOOP: { found: 'its symbolic links lead round in a circle', advice: 'Name another path.', usage: true },
-  EXDEV: { found: 'it lies on another file system', advice: 'Name another path.', usage: true },
+  ELOOP: { found: 'its symbolic links form a circle', advice: 'Name another path.', usage: true },
+  EXDEV: { found: 'it is on another file system', advice: 'Name another path.', usage: true },
   ENXIO: { found: 'nothing is behind this special file', advice: 'Name another path.', usage: true },
   ENODEV: { found: 'nothing is behind this special file', advice: 'Name another path.', usage: true },
   ENOTSUP: { found: 'the file system cannot do that', advice: 'Name a path on another one.', usage: true },
@@ -51,12 +55,12 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ETIMEDOUT: { found: 'the server of this network folder does not answer', advice: 'Try again later.' },
 };
 
-/** What is different about a path that is written to. */
+/** The meanings of codes that differ for a path to which something is written. */
 export const WRITING: typeof MEANINGS = {
   ENOENT: { found: 'no file or folder can be made there', advice: 'Name another path.', usage: true },
 };
 
-/** The code of an error of the operating system, a translated one included; nothing for any other error. */
+/** The code of an error of the operating system, including typed ones of this module, or `undefined` for other errors. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof PoseGanError) return systemCode(error.cause);
@@ -65,9 +69,9 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * An error of the operating system as a typed one of one line: what was tried, on which path, what was found, what to do. It is
- * a `UsageError` where the path cannot be used, else a `SystemError`. Any other error stays as it is. `meanings` come before the
- * usual ones.
+ * Converts an error of the operating system to a typed one with a message of one line: what was tried, on which path, what was found,
+ * and what to do. It is a `UsageError` if the path cannot be used, otherwise a `SystemError`. Other errors are returned unchanged.
+ * `meanings` override the usual ones.
  */
 export function systemError(error: unknown, tried: string, meanings: typeof MEANINGS = {}): unknown {
   const code = systemCode(error);
@@ -79,7 +83,7 @@ export function systemError(error: unknown, tried: string, meanings: typeof MEAN
   return Object.assign(usage ? new UsageError(text) : new SystemError(code, text), { cause: error });
 }
 
-/** Runs `body`; an error of the operating system in it becomes a typed one that says what was `tried`, as in `read the file x`. */
+/** Runs `body`, and converts an error of the operating system to a typed one that says what was `tried`, such as `read the file x`. */
 export function trying<T>(tried: string, body: () => T, meanings?: typeof MEANINGS): T {
   try {
     return body();

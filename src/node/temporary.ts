@@ -4,24 +4,24 @@ import { dirname, join } from 'node:path';
 import { processStart } from './processes.js';
 
 /**
- * Names of files that are being written. The number is the writer's process id. In a container it may be the same after every
- * start, so that a random part tells the files of two writers apart.
+ * The names of files that are being written. The number is the writer's process id. In a container it may be the same after every
+ * start, so a random part distinguishes the files of two writers.
  */
 const TEMPORARY = /^\.pose-gan-(\d+)-[0-9a-f]{16}\.tmp$/;
-/** Version 0.1 called them `NAME.PID-COUNT.tmp`. */
+/** Version 0.1 used the names `NAME.PID-COUNT.tmp`. */
 const OLD_TEMPORARY = /^(?:checkpoint-\d+.*|sample-\d+\.png|log\.jsonl|(?:options|tuning)\.json)\.(\d+)-\d+\.tmp$/;
 
-/** A name beside `path` that no other writer has or had. */
+/** A path beside `path` that no other writer uses. */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.pose-gan-${process.pid}-${randomBytes(8).toString('hex')}.tmp`);
 }
 
-/** By how much the start of another process may be told wrongly. */
+/** The largest error of the start of another process. */
 const COARSE_MS = 2000;
 
 /**
- * Removes what writers that were killed have left in a folder, this library's temporary files alone. One whose process still runs
- * stays, unless that process is younger than the file and only has the same id.
+ * Removes this library's temporary files that killed writers have left in a folder. Files of running processes stay, unless the process
+ * is younger than the file, in which case it only has the same id.
  */
 export function removeLeftovers(folder: string): void {
   let names: string[];
@@ -37,7 +37,7 @@ export function removeLeftovers(folder: string): void {
     try {
       rmSync(path, { force: true });
     } catch {
-      // Whoever may not remove it can do without the space.
+      // A file that cannot be removed only takes space.
     }
   }
 }

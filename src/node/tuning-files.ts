@@ -5,18 +5,18 @@ import { ADAPTER, type AdapterIdentity, mergedOver, type StoredTuning, TUNING, T
 import { isThere, readJson, writeFileAtomic } from './files.js';
 import { cacheFolder } from './folders.js';
 
-/** The file named by the variable `POSE_GAN_TUNING`, if any; it may be `off`. */
+/** The value of the variable `POSE_GAN_TUNING`, if it is set: a file name or `off`. */
 const named = () => process.env.POSE_GAN_TUNING || undefined;
 
-/** Why no tuning is kept; nothing when there is a place for it. */
+/** Why tunings cannot be stored, or `undefined` if they can. */
 export function tuningProblem(): string | undefined {
   if (named() === 'off') return 'POSE_GAN_TUNING is off';
   return named() || cacheFolder() ? undefined : 'there is no home folder';
 }
 
 /**
- * Where the tuning of an adapter is kept: the file that the variable `POSE_GAN_TUNING` names, else one in the user's cache
- * folder; nowhere when there is a `tuningProblem`.
+ * The path of an adapter's tuning: the file that the variable `POSE_GAN_TUNING` names, else a file in the user's cache
+ * folder. It is `undefined` if there is a `tuningProblem`.
  */
 export function tuningPath(...args: [adapter: AdapterIdentity]): string | undefined {
   const [adapter] = checked('tuningPath', { adapter: ADAPTER }, args);
@@ -28,12 +28,12 @@ export function tuningPath(...args: [adapter: AdapterIdentity]): string | undefi
   return join(cacheFolder() as string, 'tuning', `${name.slice(0, 120) || 'unknown'}.json`);
 }
 
-/** A tuning as the text of a file. */
+/** The text of a tuning file. */
 export const tuningText = (tuning: Tuning) => `${JSON.stringify(tuning, null, 1)}\n`;
 
 const parse = (path: string) => readJson(path, 'tuning');
 
-/** Reads a tuning file. `UsageError` when it is none, or, where an adapter is given, says nothing about that. */
+/** Reads a tuning file. Throws `UsageError` if it is not one, or if it does not apply to the given adapter. */
 export function readTuning(...args: [path: string, adapter?: AdapterIdentity]): Tuning {
   const [path, adapter] = checked('readTuning', { path: STRING, 'adapter?': ADAPTER }, args);
   const tuning = Tuning.fromJSON(parse(path), path);
@@ -43,8 +43,8 @@ export function readTuning(...args: [path: string, adapter?: AdapterIdentity]): 
 }
 
 /**
- * What is kept for an adapter. A file in the cache folder that is of no use is ignored, with the reason; one that
- * `POSE_GAN_TUNING` names is a `UsageError` then, but it need not exist yet.
+ * The tuning that is stored for an adapter. A file in the cache folder that cannot be used is ignored, with the reason. A
+ * file that `POSE_GAN_TUNING` names is a `UsageError` then, but it need not exist yet.
  */
 export function loadTuning(...args: [adapter: AdapterIdentity]): StoredTuning & { readonly path?: string } {
   const [adapter] = checked('loadTuning', { adapter: ADAPTER }, args);
@@ -57,9 +57,10 @@ export function loadTuning(...args: [adapter: AdapterIdentity]): StoredTuning & 
 const stored = (path: string, adapter: AdapterIdentity) => usable(() => parse(path), adapter, path);
 
 /**
- * Adds a tuning to a file, by default to the one where its adapter's is kept, and returns the path; nothing when there is
- * no such place. Choices that the file has of the same adapter and library version stay, unless measured again; those of
- * another version go. `UsageError` rather than overwriting another adapter's tuning, or a named file that is none.
+ * Adds a tuning to a file, by default to that of its adapter (`tuningPath`), and returns the path, or `undefined` if there
+ * is none. Choices in the file for the same adapter and library version stay unless they are measured again; those of
+ * another version are dropped. Throws `UsageError` instead of overwriting another adapter's tuning, or a named file that
+ * is not a tuning.
  */
 export function saveTuning(...args: [tuning: Tuning, file?: string]): string | undefined {
   const [tuning, file] = checked('saveTuning', { tuning: TUNING, 'file?': STRING }, args);

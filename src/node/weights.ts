@@ -18,23 +18,23 @@ import { httpOpener } from './http.js';
 const FILE = 'vgg19.safetensors';
 
 /**
- * Where installed weights lie: the folder given, else the variable POSE_GAN_WEIGHTS, else the user's data folder; nowhere
- * for a user without a home folder.
+ * The folder of installed weights: the given folder, else that of the variable POSE_GAN_WEIGHTS, else the user's data
+ * folder, which is `undefined` for a user without a home folder.
  */
 export function weightsFolder(folder?: string): string | undefined {
   return folder || process.env.POSE_GAN_WEIGHTS || dataFolder();
 }
 
-/** What was installed, or is. */
+/** An installed VGG-19. */
 export interface InstalledVgg extends Vgg19 {
   readonly path: string;
-  /** The file or address it came from. */
+  /** The file or address from which it was installed. */
   readonly source: string;
 }
 
 /**
- * Installs VGG-19's first layers from a safetensors or PyTorch file. `style` says what inputs they take, where the file
- * does not show it. `UsageError` when it is not one of those files.
+ * Installs VGG-19's first layers from a safetensors or PyTorch file. `style` says which inputs they take, if the file does
+ * not show it. Throws `UsageError` if it is not one of those files.
  */
 export function installVgg(file: string, folder?: string, style?: Convention): InstalledVgg {
   const path = destination(folder);
@@ -47,8 +47,8 @@ export function installVgg(file: string, folder?: string, style?: Convention): I
 }
 
 /**
- * The beginning of a file's SHA-256, where its name ends in one as torch.hub's do (`vgg19-dcbb9e9d.pth`). `UsageError`
- * when the file has another: the older formats have no checksums of their own.
+ * The beginning of a file's SHA-256, if its name ends with it as torch.hub's names do (`vgg19-dcbb9e9d.pth`). Throws
+ * `UsageError` if the file has another SHA-256, since the older formats have no checksums.
  */
 function checkDigest(bytes: Uint8Array, file: string): string | undefined {
   const named = /-([0-9a-f]{8,64})\.(?:pth?|safetensors)$/.exec(file)?.[1];
@@ -56,13 +56,13 @@ function checkDigest(bytes: Uint8Array, file: string): string | undefined {
   const found = createHash('sha256').update(bytes).digest('hex').slice(0, named.length);
   if (found !== named)
     throw new UsageError(
-      `${file} is damaged or another file: its SHA-256 begins with ${found}, its name says ${named}. ` +
+      `${file} is damaged or is another file: its SHA-256 begins with ${found}, but its name says ${named}. ` +
         'Download it again, or rename it if it was changed on purpose.',
     );
   return named;
 }
 
-/** The tensors of a weight file that VGG-19's layers are among; PyTorch's files are zips or pickles. */
+/** The tensors of a file, which include VGG-19's layers. PyTorch's files are zips or pickles. */
 function readWeights(bytes: Uint8Array, file: string): ReadonlyMap<string, StoredTensor> {
   if ((bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80)
     return readPth(bytes, file, (names) => recogniseVgg19(names, file).names.values());
@@ -73,14 +73,14 @@ function readWeights(bytes: Uint8Array, file: string): ReadonlyMap<string, Store
   }
 }
 
-/** Installs them from a safetensors file on a server, reading only the byte ranges that are needed. */
+/** Installs the layers from a safetensors file on a server, of which only the necessary byte ranges are read. */
 export async function installRemoteVgg(
   url: string,
   folder?: string,
   style?: Convention,
 ): Promise<InstalledVgg & { readonly transferred: number; readonly total: number | undefined }> {
   const path = destination(folder);
-  // The password and the signature of an address are neither shown nor kept.
+  // The password and the signature of an address are neither shown nor stored.
   const name = withoutSecrets(url);
   const choose: Choose = (names, entries) => {
     const recognised = recogniseVgg19(names, name);
@@ -91,14 +91,14 @@ export async function installRemoteVgg(
   return { ...install(importVgg19(tensors, name, style), name, path), transferred, total };
 }
 
-/** Where the file is installed; checked before it is read or transferred. */
+/** The path of the installed file. Throws `UsageError` if it is not writable, before anything is read or transferred. */
 function destination(folder: string | undefined): string {
-  const place = weightsFolder(folder);
-  if (!place)
+  const installFolder = weightsFolder(folder);
+  if (!installFolder)
     throw new UsageError(
-      'there is no home folder to install weights in; name a folder by the variable POSE_GAN_WEIGHTS',
+      'there is no home folder in which to install weights; name a folder with the variable POSE_GAN_WEIGHTS',
     );
-  const path = join(place, FILE);
+  const path = join(installFolder, FILE);
   expectWritable(path, 'file');
   return path;
 }
@@ -108,10 +108,10 @@ function install(vgg: Vgg19, source: string, path: string): InstalledVgg {
   return { ...vgg, path, source };
 }
 
-/** The installed VGG-19, if there is one. `UsageError` when the file is damaged. */
+/** The installed VGG-19, if there is one. Throws `UsageError` if the file is damaged. */
 export function findVgg(folder?: string): InstalledVgg | undefined {
-  const place = weightsFolder(folder);
-  const path = place && join(place, FILE);
+  const installFolder = weightsFolder(folder);
+  const path = installFolder && join(installFolder, FILE);
   if (!path || !isThere(path)) return undefined;
   const bytes = readBytes(path, 'weights');
   try {
@@ -122,23 +122,22 @@ export function findVgg(folder?: string): InstalledVgg | undefined {
   }
 }
 
-/** Features for a training run. */
+/** The features for a training run. */
 export interface LoadedFeatures {
   readonly kind: Features;
-  /** Device layout, for `new Vgg(…)`; absent when the losses compare no features. */
+  /** The weights in device layout, for `new Vgg(…)`; absent if the losses compare no features. */
   readonly weights?: FeatureWeights;
-  /** One line for the user, when there is something to say. */
+  /** A line that tells the user which features are used. */
   readonly note?: string;
 }
 
 /**
- * The features that a configuration's losses compare: VGG-19 where it is installed, else the built-in filter bank,
- * which the note says. `choice` (`vgg19` or `bank`) decides instead; VGG-19 that is asked for and not installed is a
- * `UsageError`.
+ * The features that a configuration's losses compare: VGG-19 if it is installed, else the built-in filter bank, as the note
+ * says. `choice` (`vgg19` or `bank`) overrides this. Throws `UsageError` if VGG-19 is chosen but not installed.
  */
 export function loadFeatures(config: ModelConfig, choice?: string, folder?: string): LoadedFeatures {
   if (choice !== undefined && !['vgg19', 'bank', 'filter bank'].includes(choice))
-    throw new UsageError(`there are no features "${choice}"; vgg19 and bank are known`);
+    throw new UsageError(`there are no features "${choice}"; known are vgg19 and bank`);
   if (config.loss.kind === 'l1') return { kind: 'none' };
   const bank = choice === 'bank' || choice === 'filter bank';
   const vgg = bank ? undefined : findVgg(folder);
@@ -149,7 +148,7 @@ export function loadFeatures(config: ModelConfig, choice?: string, folder?: stri
   const how = 'pose-gan weights vgg19 FILE installs it';
   if (choice === 'vgg19')
     throw new UsageError(
-      `VGG-19 is not installed in ${weightsFolder(folder) ?? 'any folder'}: ${how}, or take --features bank`,
+      `VGG-19 is not installed in ${weightsFolder(folder) ?? 'any folder'}: ${how}, or use --features bank`,
     );
   return {
     kind: 'filter bank',

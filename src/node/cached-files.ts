@@ -19,10 +19,10 @@ import { cacheFolder } from './folders.js';
 
 /**
  * Files of machine code that this library unpacks and then loads or starts. They are kept in a folder that nobody else
- * can write, and each of them is compared with its recorded SHA-256 every time before it is used.
+ * can write, and each file is compared with its recorded SHA-256 every time before it is used.
  */
-export interface KeptFiles {
-  /** Name of the folder; another version of the files has another name. */
+export interface CachedFiles {
+  /** The name of the folder, which differs between versions of the files. */
   readonly name: string;
   /** The SHA-256 of each file, in hexadecimal, by its path in the folder. */
   readonly hashes: Readonly<Record<string, string>>;
@@ -30,18 +30,18 @@ export interface KeptFiles {
   readonly unpack: (names: readonly string[]) => ReadonlyMap<string, Uint8Array>;
 }
 
-export interface Kept {
+export interface CachedFolder {
   readonly folder: string;
-  /** Why the files are in a temporary folder of this process and not in the cache folder, with the fix. */
+  /** Why the files are in a temporary folder of this process and not in the cache folder, and how to fix that. */
   readonly note?: string;
 }
 
 /**
- * The folder with the files, each of them whole. It lies in the user's cache folder, or, where that cannot be written or
- * is not the user's alone, in a new temporary folder that is removed when the process ends. Absent and damaged files are
- * written again. `user` is the numeric id of the user who runs this process.
+ * The folder with the complete files. It is in the user's cache folder. If that cannot be written, or if others can write
+ * it, the folder is a new temporary one that is removed when the process ends. Missing and damaged files are written
+ * again. `user` is the numeric id of the user who runs this process.
  */
-export function keepFiles(files: KeptFiles, user = process.getuid?.() ?? 0): Kept {
+export function cacheFiles(files: CachedFiles, user = process.getuid?.() ?? 0): CachedFolder {
   const cache = cacheFolder();
   let note = 'the user has no home folder; set XDG_CACHE_HOME to a folder that only this user can write';
   if (cache) {
@@ -54,17 +54,17 @@ export function keepFiles(files: KeptFiles, user = process.getuid?.() ?? 0): Kep
   try {
     return { folder: complete(temporaryFolder(files.name, user), files, user), note };
   } catch (error) {
-    throw new AdapterError(`${note}. Nor can a temporary folder: ${(error as Error).message}`);
+    throw new AdapterError(`${note}. A temporary folder cannot be used either: ${(error as Error).message}`);
   }
 }
 
 /**
- * The folder `name` of the cache folder, made where it is absent. Throws unless it is of mode 0700 and this user's, and
- * nobody else can put another in its place.
+ * The folder `name` of the cache folder, which is made if it does not exist. Throws unless it belongs to this user, has
+ * the mode 0700, and nobody else can replace it.
  */
 function cacheSlot(cache: string, name: string, user: number): string {
   makeFolders(cache, 0o700);
-  // From here on by the real path, so that no symbolic link can be turned elsewhere after the check.
+  // The real path is used from here on, so that no symbolic link can be changed after the check.
   const parent = realpathSync(cache);
   expectGuarded(parent, user);
   const folder = join(parent, name);
@@ -76,26 +76,26 @@ function cacheSlot(cache: string, name: string, user: number): string {
   const stat = lstatSync(folder);
   const mode = stat.mode & 0o777;
   const found = !stat.isDirectory()
-    ? 'no folder'
+    ? 'is not a folder'
     : stat.uid !== user
-      ? `a folder of user ${stat.uid}`
-      : mode !== 0o700 && `of mode ${mode.toString(8).padStart(4, '0')}`;
-  if (found) throw new Error(`it must be a folder of this user, of mode 0700, and it is ${found}; remove it`);
+      ? `is a folder of user ${stat.uid}`
+      : mode !== 0o700 && `has the mode ${mode.toString(8).padStart(4, '0')}`;
+  if (found) throw new Error(`it must be a folder of this user with the mode 0700, but it ${found}; remove it`);
   return folder;
 }
 
-/** Throws when somebody else than this user and root could put another folder in the place of `path` or of one above it. */
+/** Throws if anybody except this user and root could replace `path` or a folder above it. */
 function expectGuarded(path: string, user: number): void {
   for (let at = path; ; at = dirname(at)) {
     const { uid, mode } = lstatSync(at);
     if (uid !== user && uid !== 0) throw new Error(`${at} belongs to user ${uid}`);
-    // In a folder with the sticky bit, such as /tmp, users can rename and remove their own entries alone.
+    // In a folder with the sticky bit, such as /tmp, users can rename and remove only their own entries.
     if (mode & 0o022 && !(mode & 0o1000)) throw new Error(`other users can write ${at}`);
     if (at === dirname(at)) return;
   }
 }
 
-/** Temporary folders of this process, by the name of what is in them. */
+/** Temporary folders of this process by the names of their files' folders. */
 const temporary = new Map<string, string>();
 
 function temporaryFolder(name: string, user: number): string {
@@ -103,7 +103,7 @@ function temporaryFolder(name: string, user: number): string {
   if (folder === undefined) {
     const base = realpathSync(tmpdir());
     expectGuarded(base, user);
-    // A random name, mode 0700, and an error where it exists: nobody else can have made it.
+    // The name is random, the mode is 0700, and an existing folder is an error, so nobody else can have made it.
     const fresh = mkdtempSync(join(base, 'webgpu-pose-gan-'));
     process.once('exit', () => rmSync(fresh, { recursive: true, force: true }));
     temporary.set(name, fresh);
@@ -112,24 +112,24 @@ function temporaryFolder(name: string, user: number): string {
   return folder;
 }
 
-/** Writes what is absent or damaged, and returns the folder. */
-function complete(folder: string, { hashes, unpack }: KeptFiles, user: number): string {
-  const wanting = Object.keys(hashes).filter((name) => !intact(join(folder, name), hashes[name] as string, user));
-  if (!wanting.length) return folder;
-  const contents = unpack(wanting);
-  for (const name of wanting) {
+/** Writes missing and damaged files, and returns the folder. */
+function complete(folder: string, { hashes, unpack }: CachedFiles, user: number): string {
+  const missing = Object.keys(hashes).filter((name) => !intact(join(folder, name), hashes[name] as string, user));
+  if (!missing.length) return folder;
+  const contents = unpack(missing);
+  for (const name of missing) {
     const content = contents.get(name);
     if (!content || createHash('sha256').update(content).digest('hex') !== hashes[name])
       throw new Error(
-        `${name} is ${content ? 'damaged' : 'absent'} in the package that it is unpacked from; reinstall that`,
+        `${name} is ${content ? 'damaged' : 'missing'} in the package from which it is unpacked; reinstall the package`,
       );
-    // Each file appears whole under its name, so that several processes can do this at once.
+    // Each file is written atomically, so that several processes can do this at once.
     writeFileAtomic(join(folder, name), content, { mode: 0o700, followLink: false });
   }
   return folder;
 }
 
-/** Whether a file is there, is this user's, and has the recorded SHA-256. */
+/** Whether a file exists, belongs to this user, and has the recorded SHA-256. */
 function intact(path: string, hash: string, user: number): boolean {
   let file: number;
   try {

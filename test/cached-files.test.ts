@@ -19,10 +19,10 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AdapterError } from '../src/gpu/errors.js';
+import { type CachedFiles, cacheFiles } from '../src/node/cached-files.js';
 import { ARCHIVES, VERSION } from '../src/node/chromium-hashes.js';
 import { packageProblem, unpacked } from '../src/node/chromium-package.js';
 import { cacheFolder, dataFolder } from '../src/node/folders.js';
-import { type KeptFiles, keepFiles } from '../src/node/kept-files.js';
 
 /** The variables that decide where files are kept, as they are while no test runs. */
 const VARIABLES = ['HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME', 'TMPDIR'];
@@ -50,7 +50,7 @@ const CONTENT: Readonly<Record<string, string>> = { 'lib.so': 'machine code', 'l
 let serial = 0;
 
 /** Two files, and what was asked of the package so far. The name is new each time, as temporary folders are kept by name. */
-function twoFiles(content = CONTENT): KeptFiles & { asked: string[][]; slot: string } {
+function twoFiles(content = CONTENT): CachedFiles & { asked: string[][]; slot: string } {
   const name = `two-${serial++}`;
   const asked: string[][] = [];
   return {
@@ -69,8 +69,8 @@ const held = (folder: string) =>
   Object.fromEntries(Object.keys(CONTENT).map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
 
 /** Expects the files in a temporary folder of this user's alone, and a note that says why. */
-function expectElsewhere(files: KeptFiles & { slot: string }, why: RegExp, user?: number): void {
-  const { folder, note } = keepFiles(files, user);
+function expectElsewhere(files: CachedFiles & { slot: string }, why: RegExp, user?: number): void {
+  const { folder, note } = cacheFiles(files, user);
   expect(note).toMatch(why);
   expect(dirname(folder)).toBe(realpathSync(tmpdir()));
   expect(modeOf(folder)).toBe('700');
@@ -80,11 +80,11 @@ function expectElsewhere(files: KeptFiles & { slot: string }, why: RegExp, user?
 describe('files that are loaded as machine code', () => {
   test('are unpacked once into a folder of mode 0700, and are found there', () => {
     const files = twoFiles();
-    expect(keepFiles(files)).toEqual({ folder: files.slot });
+    expect(cacheFiles(files)).toEqual({ folder: files.slot });
     expect(modeOf(files.slot)).toBe('700');
     expect(held(files.slot)).toEqual(CONTENT);
     expect(readdirSync(files.slot).sort(), 'no temporary file stays').toEqual(['lib', 'lib.so']);
-    expect(keepFiles(files)).toEqual({ folder: files.slot });
+    expect(cacheFiles(files)).toEqual({ folder: files.slot });
     expect(files.asked).toEqual([['lib.so', 'lib/other.so']]);
   });
 
@@ -103,9 +103,9 @@ describe('files that are loaded as machine code', () => {
   for (const [name, damage] of Object.entries(damages))
     test(`${name} is unpacked again, and that alone`, () => {
       const files = twoFiles();
-      keepFiles(files);
+      cacheFiles(files);
       damage(join(files.slot, 'lib.so'));
-      expect(keepFiles(files)).toEqual({ folder: files.slot });
+      expect(cacheFiles(files)).toEqual({ folder: files.slot });
       expect(held(files.slot)).toEqual(CONTENT);
       expect(lstatSync(join(files.slot, 'lib.so')).isFile()).toBe(true);
       expect(modeOf(join(files.slot, 'lib.so'))).toBe('700');
@@ -115,9 +115,9 @@ describe('files that are loaded as machine code', () => {
   test('a folder of another mode is not used', () => {
     for (const mode of [0o777, 0o755, 0o750]) {
       const files = twoFiles();
-      keepFiles(files);
+      cacheFiles(files);
       chmodSync(files.slot, mode);
-      expectElsewhere(files, new RegExp(`${files.name} cannot be used.*of mode 0${mode.toString(8)}; remove it`));
+      expectElsewhere(files, new RegExp(`${files.name} cannot be used.*has the mode 0${mode.toString(8)}; remove it`));
     }
   });
 
@@ -138,19 +138,21 @@ describe('files that are loaded as machine code', () => {
     chmodSync(above, 0o777);
     expectElsewhere(files, new RegExp(`other users can write ${above}$`));
     chmodSync(above, 0o1777);
-    expect(keepFiles(files)).toEqual({ folder: join(above, 'webgpu-pose-gan', files.name) });
+    expect(cacheFiles(files)).toEqual({ folder: join(above, 'webgpu-pose-gan', files.name) });
     // And no temporary folder is made where another user could put one in its place.
     chmodSync(above, 0o777);
     process.env.TMPDIR = above;
-    expect(() => keepFiles(twoFiles())).toThrow(AdapterError);
-    expect(() => keepFiles(twoFiles())).toThrow(
-      new RegExp(`other users can write ${above}\\. Nor can a temporary folder: other users can write ${above}$`),
+    expect(() => cacheFiles(twoFiles())).toThrow(AdapterError);
+    expect(() => cacheFiles(twoFiles())).toThrow(
+      new RegExp(
+        `other users can write ${above}\\. A temporary folder cannot be used either: other users can write ${above}$`,
+      ),
     );
   });
 
   test('a folder of another user is not used', () => {
     const files = twoFiles();
-    keepFiles(files);
+    cacheFiles(files);
     // To a user of another number, the folder of the user who runs this is a foreign one.
     const other = (process.getuid?.() ?? 0) + 4321;
     expectElsewhere(files, /cannot be used.*(belongs to user|a folder of user) \d+/, other);
@@ -169,10 +171,12 @@ describe('files that are loaded as machine code', () => {
 
   test('a package whose own files are damaged is named, and nothing of it is kept', () => {
     const files = twoFiles({ ...CONTENT, 'lib.so': 'not the code' });
-    expect(() => keepFiles(files)).toThrow(AdapterError);
-    expect(() => keepFiles(files)).toThrow(/lib\.so is damaged in the package.*reinstall/);
+    expect(() => cacheFiles(files)).toThrow(AdapterError);
+    expect(() => cacheFiles(files)).toThrow(/lib\.so is damaged in the package.*reinstall/);
     expect(readdirSync(files.slot)).toEqual([]);
-    expect(() => keepFiles(twoFiles({ 'lib.so': 'machine code' }))).toThrow(/lib\/other\.so is absent in the package/);
+    expect(() => cacheFiles(twoFiles({ 'lib.so': 'machine code' }))).toThrow(
+      /lib\/other\.so is missing in the package/,
+    );
   });
 });
 
