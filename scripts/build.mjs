@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { rooms, wgsl } from './plugins.mjs';
+import { engineFirst, rooms, wgsl } from './plugins.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -15,17 +15,19 @@ const fresh = mkdtempSync(join(root, '.dist-'));
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
-await build({
+/** Published files by name, without `.js`, and their sources. */
+const entryPoints = {
+  index: 'src/index.ts',
+  node: 'src/node.ts',
+  browser: 'src/browser.ts',
+  model: 'src/model.ts',
+  cli: 'src/cli/main.ts',
+  bench: 'bench/main.ts',
+  'decode-worker': 'src/node/decode-worker.ts',
+};
+const options = {
   absWorkingDir: root,
-  entryPoints: {
-    index: 'src/index.ts',
-    node: 'src/node.ts',
-    browser: 'src/browser.ts',
-    model: 'src/model.ts',
-    cli: 'src/cli/main.ts',
-    bench: 'bench/main.ts',
-    'decode-worker': 'src/node/decode-worker.ts',
-  },
+  entryPoints,
   outdir: fresh,
   bundle: true,
   splitting: true,
@@ -34,10 +36,19 @@ await build({
   platform: 'neutral',
   external: ['node:*', 'webgpu'],
   packages: 'external',
-  sourcemap: true,
   logLevel: 'warning',
   plugins: [wgsl, rooms],
-});
+};
+// A module of the engine that is imported only when it is needed becomes a file of the same name, so that one can see what a page loads.
+const { metafile } = await build({ ...options, metafile: true, write: false, logLevel: 'silent' });
+const neededLater = new Set();
+for (const { entryPoint } of Object.values(metafile.outputs)) {
+  const [, name] = /^src\/((?:gpu|compiler|kernels|software)\/.*)\.ts$/.exec(entryPoint) ?? [];
+  if (!name) continue;
+  entryPoints[name] = entryPoint;
+  neededLater.add(join(root, entryPoint));
+}
+await build({ ...options, plugins: [wgsl, rooms, engineFirst(neededLater)], sourcemap: true });
 if (process.argv.includes('--types')) {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   const args = [tsc, '-b', 'tsconfig.node.json', 'tsconfig.page.json'];

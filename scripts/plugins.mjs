@@ -105,3 +105,25 @@ export const rooms = {
     });
   },
 };
+
+/**
+ * Makes modules that are imported when they are needed import the whole engine, which is loaded by then. Otherwise a bundler puts
+ * every group of modules that the engine shares with some of them into a file of its own, and a page loads 18 files at once, with a
+ * sixth more bytes.
+ */
+export const engineFirst = (modules) => ({
+  name: 'engineFirst',
+  setup(b) {
+    // An import that takes nothing is kept only if modules may have side effects.
+    b.onResolve({ filter: /^\.{1,2}\// }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (pluginData === 'asked') return undefined;
+      return { ...(await b.resolve(path, { kind, resolveDir, pluginData: 'asked' })), sideEffects: true };
+    });
+    b.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      if (!modules.has(path)) return undefined;
+      const engine = relative(dirname(path), join(root, 'src/index.ts')).split(sep).join('/');
+      const contents = `${await readFile(path, 'utf8')}\nimport '${engine}';`;
+      return { contents, loader: 'ts', resolveDir: dirname(path) };
+    });
+  },
+});

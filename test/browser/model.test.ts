@@ -71,7 +71,7 @@ describe('a checkpoint made in Node', () => {
 describe('the README’s example', () => {
   test('runs as it is printed, on the built package, and shows the picture that Node generates', async () => {
     const example = /```html\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
-    for (const f of readdirSync('dist').filter((f) => f.endsWith('.js')))
+    for (const f of readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.js')))
       session.site.files.set(`/dist/${f}`, readFileSync(`dist/${f}`));
     const imports = { 'webgpu-pose-gan/browser': '/dist/browser.js', 'webgpu-pose-gan/model': '/dist/model.js' };
     const head = `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script><body></body>`;
