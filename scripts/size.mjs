@@ -13,15 +13,26 @@ import { installPacked } from './packed.mjs';
  * The most bytes of the library, of the library with the generator, and of all that a page downloads to generate a picture. A tenth of
  * each was free when it was set.
  */
-const LIMITS = { library: 37_000, generator: 50_000, picture: 81_000 };
+const LIMITS = { library: 39_000, generator: 51_000, picture: 81_000 };
 
-/** Modules that a generator imports when it runs. test/browser/model.test.ts checks that it loads these kernels and no others. */
-const GENERATES =
-  'conv2d convTranspose2d copy deformableSkip dropout elementwise heatMaps instanceNorm partMasks slice sum'
-    .split(' ')
-    .map((room) => `src/kernels/${room}/kernels.ts`)
-    .concat('src/compiler/fusion.ts')
-    .sort();
+/**
+ * Modules that a generator imports when it runs. test/browser/model.test.ts checks that the README's page loads these
+ * and no others.
+ */
+const GENERATES = [
+  'compiler/fusion',
+  'kernels/conv2d/kernels',
+  'kernels/convTranspose2d/kernels',
+  'kernels/copy/kernels',
+  'kernels/deformableSkip/kernels',
+  'kernels/dropout/noiseKernels',
+  'kernels/elementwise/kernels',
+  'kernels/heatMaps/kernels',
+  'kernels/instanceNorm/kernels',
+  'kernels/partMasks/kernels',
+  'kernels/slice/kernels',
+  'kernels/sum/broadcastKernels',
+].map((module) => `src/${module}.ts`);
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'size-')));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
