@@ -5,16 +5,14 @@ import { UsageError } from '../src/gpu/errors.js';
 import { writeFileAtomic } from '../src/node/files.js';
 import { open } from '../src/node.js';
 
-/**
- * Our kernels beside those of another library; not part of the package, since the other library is none of its needs.
- */
+/** Compares our kernels with those of another library. The package does not contain this, because it does not need that library. */
 async function against(library: string, values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  if (library !== 'tfjs') throw new UsageError(`--against ${library}: there is only tfjs (TensorFlow.js on WebGPU)`);
-  const meant = ['against', 'network', 'filter', 'samples', 'adapter', 'json', 'out'];
-  const other = Object.keys(values).find((name) => !meant.includes(name));
+  if (library !== 'tfjs') throw new UsageError(`--against must be tfjs (TensorFlow.js on WebGPU), got "${library}"`);
+  const allowed = ['against', 'network', 'filter', 'samples', 'adapter', 'json', 'out'];
+  const other = Object.keys(values).find((name) => !allowed.includes(name));
   if (other !== undefined)
-    throw new UsageError(`--${other} does not go with --against; it takes --${meant.slice(1).join(', --')}`);
+    throw new UsageError(`--${other} cannot be used with --against, which takes --${allowed.slice(1).join(', --')}`);
   const out = text(values, 'out');
   const samples = values.samples === undefined ? undefined : whole(values, 'samples', 1, 1);
   const { againstTfjs } = await import('./tfjs/main.js');
@@ -31,19 +29,19 @@ async function against(library: string, values: Values, positionals: string[]): 
   }
 }
 
-/** `npm run bench`: pose-gan bench, and the comparison with other libraries. */
+/** `npm run bench`: pose-gan bench with the comparison with another library. */
 const command: Command = {
   ...bench,
   options: { ...bench.options, against: { type: 'string' }, network: { type: 'boolean' } },
   help: {
     ...bench.help,
-    against: 'tfjs: time the convolutions beside TensorFlow.js on the same device; takes --filter, --samples, --out',
-    network: 'with --against: a whole training iteration instead of single layers',
+    against: 'tfjs: compare the convolutions with TensorFlow.js on the same device; takes --filter, --samples, --out',
+    network: 'with --against: time a whole training iteration instead of single layers',
   },
   examples: [...bench.examples, 'npm run bench -- --against tfjs --filter "transposed"'],
   run: (values, positionals) => {
     const library = text(values, 'against');
-    if (library === undefined && values.network) throw new UsageError('--network belongs to --against tfjs');
+    if (library === undefined && values.network) throw new UsageError('--network needs --against tfjs');
     return library === undefined ? bench.run(values, positionals) : against(library, values, positionals);
   },
 };

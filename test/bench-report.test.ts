@@ -66,7 +66,7 @@ test('rows that are wrong are pointed out: beyond rounding, not finite, or unlik
   expect(bad.map(errorText)).toEqual([
     '1e-5 (3 small cases)',
     'not finite (3 small cases)',
-    '0 (3 small cases), here 5e-1 beside naive',
+    '0 (3 small cases), here 5e-1 against naive',
   ]);
 });
 
@@ -95,7 +95,7 @@ describe('comparison', () => {
     expect(found.onlyNow).toEqual(['conv2d: layer: conv2d/faster']);
     expect(found.differences).toEqual([]);
     const text = comparisonText(found);
-    expect(text).toContain('geometric mean of 2 rows: 1.00×');
+    expect(text).toContain('geometric mean over 2 rows: 1.00×');
     expect(text).toContain('timed only before:\n  conv2d: gone: conv2d/fast');
     expect(compareBench(before, now, (r) => r.case !== 'gone').onlyBefore).toEqual([]);
   });
@@ -107,7 +107,7 @@ describe('comparison', () => {
     expect(found.differences.map((d) => d.split(':')[0])).toEqual(['adapter', 'driver', 'node']);
     expect(found.differences[2]).toBe('node: v22 then, v20 now');
     expect(found.mean).toBeNull();
-    expect(comparisonText(found)).toMatch(/^NOT ALIKE:\n {2}adapter: /);
+    expect(comparisonText(found)).toMatch(/^The conditions DIFFER:\n {2}adapter: /);
   });
 
   test('reads its own documents and refuses others', () => {
@@ -118,9 +118,9 @@ describe('comparison', () => {
       ['{', /a.json is not JSON/],
       ['null', /a.json is not a benchmark/],
       ['{"rows":[]}', /a.json is not a benchmark/],
-      [JSON.stringify({ ...doc, version: 99 }), /format 99, this version reads 1/],
-      [JSON.stringify({ ...doc, rows: [{ room: 'x' }] }), /without adapter or whole rows/],
-      [JSON.stringify({ ...doc, adapter: undefined }), /without adapter or whole rows/],
+      [JSON.stringify({ ...doc, version: 99 }), /format 99, but this version reads format 1/],
+      [JSON.stringify({ ...doc, rows: [{ room: 'x' }] }), /without an adapter or with incomplete rows/],
+      [JSON.stringify({ ...doc, adapter: undefined }), /without an adapter or with incomplete rows/],
     ] as const)
       expect(() => parseBench(text, 'a.json')).toThrow(error);
   });

@@ -98,7 +98,7 @@ describe('comparison with TensorFlow.js', () => {
     if (!gradient) throw new Error('no gradient');
     expect(difference(await tfjs.read(value), await plan.read('loss'))).toBeLessThan(1e-5);
     expect(difference(await tfjs.read(gradient), await plan.read('gx'))).toBeLessThan(1e-5);
-    expect(() => interpret(tf, sigmoid(x), new Map([[x, variable]]))).toThrow(/no rule says .* computes sigmoid/);
+    expect(() => interpret(tf, sigmoid(x), new Map([[x, variable]]))).toThrow(/there is no rule to compute sigmoid/);
     plan.destroy();
   });
 
@@ -118,7 +118,7 @@ describe('comparison with TensorFlow.js', () => {
 
   it('says what is wrong with its options before it starts', async () => {
     await expect(againstTfjs(engine, { filter: '7×7' })).rejects.toThrow(
-      /no layer and pass has the words of --filter "7×7"; there are\n3×3/,
+      /no layer and pass matches --filter "7×7"; choose among\n3×3/,
     );
     await expect(againstTfjs(engine, { samples: 0 })).rejects.toThrow(
       /samples must be an integer of at least 1, got 0/,

@@ -5,7 +5,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { deviation, deviationOnCases } from '../src/bench/accuracy.js';
 import { parseBench } from '../src/bench/document.js';
 import { knownOps, loadRooms } from '../src/bench/ops.js';
-import { Suite, selected, selects } from '../src/bench/suite.js';
+import { Suite, selectedCases, selects } from '../src/bench/suite.js';
 import { caseText, suspicious } from '../src/bench/text.js';
 import { bench } from '../src/cli/bench.js';
 import { runCommand } from '../src/cli/command.js';
@@ -232,21 +232,21 @@ describe('suite', () => {
     expect(selects('conv2d naive', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(true);
     expect(selects('CONV2D 4x8', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(true);
     expect(selects('conv2d tiled', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(false);
-    const found = selected(rooms, 'leakyRelu/vec4');
+    const found = selectedCases(rooms, 'leakyRelu/vec4');
     expect(found.length).toBeGreaterThan(0);
     for (const { kernels } of found) expect(kernels).toEqual([{ op: 'leakyRelu', variant: 'vec4' }]);
   });
 
   test('refuses before any GPU work: a filter for nothing, no samples', async () => {
     await expect(Suite.open(engine, rooms, { filter: 'nothing like it' })).rejects.toThrow(
-      /nothing is called "nothing like it".*Rooms with cases are .*conv2d/,
+      /no case or kernel matches "nothing like it".*Rooms with cases are .*conv2d/,
     );
     await expect(Suite.open(engine, rooms, { filter: 'nothing like it' })).rejects.toThrow(UsageError);
     await expect(Suite.open(engine, rooms, { samples: 0 })).rejects.toThrow(/at least 1, got 0/);
   });
 
   test('every room that an op of the model has can be timed', () => {
-    const timed = new Set(selected(rooms).map((s) => s.room.name));
+    const timed = new Set(selectedCases(rooms).map((s) => s.room.name));
     for (const name of [
       'conv2d',
       'convTranspose2d',
@@ -277,7 +277,7 @@ describe('command', () => {
 
   test.each([
     [['--samples', '0'], /--samples must be a whole number of at least 1, got "0"/],
-    [['--filter', 'no such kernel'], /nothing is called "no such kernel".*conv2d/],
+    [['--filter', 'no such kernel'], /no case or kernel matches "no such kernel".*conv2d/],
     [['--compare', join(folder, 'none.json')], /cannot read the benchmark .*none\.json/],
     [['--out', folder], /--out .* is a folder/],
     [['--limit', '0'], /--limit must be a positive number/],

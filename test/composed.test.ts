@@ -71,7 +71,7 @@ describe('composedComparison', () => {
     const { submits } = engine.counters;
     await expect(composedComparison(engine, room, c as (typeof room.cases)[number])).rejects.toThrow(UsageError);
     await expect(composedComparison(engine, room, c as (typeof room.cases)[number])).rejects.toThrow(
-      /relu has no composition; rooms with one set `composed`/,
+      /relu has no composition; choose a room that sets `composed`/,
     );
     expect(engine.counters.submits).toBe(submits);
   });

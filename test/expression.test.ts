@@ -77,9 +77,9 @@ test.each([
   ['N M', /unexpected "M" at column 3; an operator is missing\n {2}N M\n {4}\^/],
   ['N # 2', /unexpected "#" at column 3/],
   ['N / (C - 8)', /division by zero at column 3/],
-  ['Q + 1', /there is no Q here; there are C, N, y\.rows, y\[0\]/],
-  ['constructor', /there is no constructor here/],
-  ['sin(N)', /there is no function sin; there are ceil/],
+  ['Q + 1', /there is no number Q; use one of C, N, y\.rows, y\[0\]/],
+  ['constructor', /there is no number constructor/],
+  ['sin(N)', /there is no function sin; use ceil/],
   ['toString(N)', /there is no function toString/],
   ['ceil(1, 2)', /ceil takes one argument, got 2/],
   ['2 * grid(N, 64)', /grid gives three numbers/],
@@ -96,13 +96,15 @@ test('workgroups are one to three counts, or a grid', () => {
   expect(groups('1,2,3')).toEqual([1, 2, 3]);
   expect(groups('grid(y.rows, 64)')).toEqual([2, 1, 1]);
   expect(groups('grid(70000 * 64, 64)')).toEqual([35000, 2, 1]);
-  expect(() => groups('y.rows / 64')).toThrow(/the count in x must be a whole number.*it is 1\.09375; wrap it in ceil/);
-  expect(() => groups('1, 0')).toThrow(
-    /the count in y must be a whole number from 1 to 65535, it is 0\n {2}1, 0\n {5}\^/,
+  expect(() => groups('y.rows / 64')).toThrow(
+    /the count in x must be a whole number.*but it is 1\.09375; wrap it in ceil/,
   );
-  expect(() => groups('70000')).toThrow(/it is 70000; fold it with grid/);
+  expect(() => groups('1, 0')).toThrow(
+    /the count in y must be a whole number from 1 to 65535, but it is 0\n {2}1, 0\n {5}\^/,
+  );
+  expect(() => groups('70000')).toThrow(/but it is 70000; fold it with grid/);
   expect(() => groups('1, 2, 3, 4')).toThrow(/there are 4 counts/);
-  expect(() => groups('1, grid(2, 64)')).toThrow(/can only stand alone/);
+  expect(() => groups('1, grid(2, 64)')).toThrow(/must stand alone/);
 });
 
 test('assignments are names and expressions', () => {

@@ -6,7 +6,7 @@ import { UsageError } from '../src/gpu/errors.js';
 import { withImports } from '../src/gpu/imports.js';
 import { readShader } from '../src/gpu/shader.js';
 import { parseWgsl } from '../src/gpu/wgsl.js';
-import { importedInto, writtenSource } from '../src/node/shader-sources.js';
+import { importedInto, originalSource } from '../src/node/shader-sources.js';
 import { imported } from '../web/src/kernels/shared-wgsl.js';
 import { shaderFile, shaderFiles, shaderText, sharedParts } from './shader-files.js';
 
@@ -123,8 +123,8 @@ describe('the shipped shaders', () => {
     // As the build leaves it: without comments and indentation.
     const lines = dropout.code.split('\n').map((l) => l.replace(/\/\/.*/, '').trim());
     const stripped = lines.filter(Boolean).join('\n');
-    expect(writtenSource(stripped)).toBe(dropout.code);
-    expect(writtenSource(`${stripped}\nfn more() {}`)).toBe(`${stripped}\nfn more() {}`);
+    expect(originalSource(stripped)).toBe(dropout.code);
+    expect(originalSource(`${stripped}\nfn more() {}`)).toBe(`${stripped}\nfn more() {}`);
   });
 
   test('give a kernel author’s file the same parts, on the lines of their imports', () => {

@@ -50,7 +50,7 @@ describe('a kernel that depends on what memory held before is found', () => {
       'it accumulates on scratch that it never zeroes',
       { scratch: ALL, store: 's[index] += sum; y[element] = s[index];' },
       { run: 1, kind: 'wrong' },
-      /^right only where the scratch s holds zeros at the start/,
+      /^the results are right only if the scratch s holds zeros at the start/,
     ],
     [
       'it accumulates on scratch and takes NaN for zero',
@@ -59,13 +59,13 @@ describe('a kernel that depends on what memory held before is found', () => {
         store: 'if (bitcast<u32>(s[index]) == 0x7fc0deadu) { s[index] = 0.0; } s[index] += sum; y[element] = s[index];',
       },
       { run: 3, kind: 'wrong' },
-      /^right only in the first run: it reads the scratch s before it has written it\. Scratch holds/,
+      /^the results are right only in the first run: the kernel reads the scratch s before it writes it\. Scratch holds/,
     ],
     [
       'it computes once, by a mark in scratch',
       { scratch: ALL, begin: 'if (s[index] == 1.0) { return; }', store: 's[index] = 1.0; y[element] = sum;' },
       { run: 3, kind: 'unwritten' },
-      /reads the scratch s before it has written it, and computes nothing when it finds what an earlier run left/,
+      /reads the scratch s before it writes it, and computes nothing if it finds what an earlier run left/,
     ],
     [
       'it computes once, by a mark in scratch that starts at zero',
@@ -75,7 +75,7 @@ describe('a kernel that depends on what memory held before is found', () => {
         store: 's[index] = 1.0; y[element] = sum;',
       },
       { run: 1, kind: 'unwritten' },
-      /^right only where the scratch s holds zeros at the start/,
+      /^the results are right only if the scratch s holds zeros at the start/,
     ],
     [
       'it computes only where its result is 0 or no number',
@@ -84,7 +84,7 @@ describe('a kernel that depends on what memory held before is found', () => {
         store: 'y[element] = sum;',
       },
       { run: 3, kind: 'unwritten' },
-      /^it reads its own result before it has written it, and computes nothing/,
+      /^the kernel reads its own result before it writes it, and computes nothing/,
     ],
     [
       'it writes half of its result the second time',
@@ -94,19 +94,19 @@ describe('a kernel that depends on what memory held before is found', () => {
         store: 's[index] = 1.0; y[element] = sum;',
       },
       { run: 3, kind: 'unwritten' },
-      /reads the scratch s before it has written it/,
+      /reads the scratch s before it writes it/,
     ],
     [
       'it adds to its result',
       { store: 'y[element] += sum;' },
       { run: 1, kind: 'wrong' },
-      /^right only where y holds zeros at the start: the kernel reads or adds to its own result/,
+      /^the results are right only if y holds zeros at the start: the kernel reads or adds to its own result/,
     ],
     [
       'it adds a trace of its earlier result',
       { store: 'let old = y[element]; y[element] = sum * (1.0 + select(0.0, 1e-6, abs(old) < 1e6));' },
       { run: 3, kind: 'changing' },
-      /^it reads its own result before it has written it\. A result/,
+      /^the kernel reads its own result before it writes it\. A result/,
     ],
     [
       'it adds a trace of its scratch',
@@ -115,7 +115,7 @@ describe('a kernel that depends on what memory held before is found', () => {
         store: 'let old = s[index]; s[index] = 1.0; y[element] = sum * (1.0 + select(0.0, 1e-6, old == 1.0));',
       },
       { run: 3, kind: 'changing' },
-      /^right only in the first run: it reads the scratch s/,
+      /^the results are right only in the first run: the kernel reads the scratch s/,
     ],
   ])('%s', async (_, kernel, failure, hint) => {
     const result = await check(faulty(kernel));
@@ -147,7 +147,7 @@ describe('a kernel that depends on what memory held before is found', () => {
     const result = await check(noisy);
     expect(result.failures[0]).toMatchObject({ run: 2, kind: 'changing', differing: 150 });
     expect(result.looksLike).toEqual([
-      expect.stringMatching(/^runs that begin alike end differently, so invocations race/),
+      expect.stringMatching(/^runs with the same memory give different results, so invocations race/),
     ]);
   });
 
@@ -189,7 +189,7 @@ describe('a timed kernel', () => {
     const { passed, cases } = await time('runs[i] < 5u');
     expect(passed).toBe(false);
     expect(cases[0]?.wrong).toMatchObject({ kind: 'wrong', when: 'again', result: 'y', differing: 4 * 16 * 8 * 512 });
-    expect(timedText(cases[0] as TimedCase)).toMatch(/WRONG on this size when it runs again, over other results/);
+    expect(timedText(cases[0] as TimedCase)).toMatch(/WRONG on this size in a second run that began with other values/);
   });
 
   test('that computes in every run is right', async () => {

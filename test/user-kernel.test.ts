@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { exampleSource } from '../src/bench/contract.js';
 import { knownOps, loadRooms, variantsOf } from '../src/bench/ops.js';
-import { checkKernel, within } from '../src/bench/user-check.js';
+import { checkKernel, withTimeout } from '../src/bench/user-check.js';
 import { type KernelOptions, type KernelSource, userKernel } from '../src/bench/user-kernel.js';
 import { checkText } from '../src/bench/user-text.js';
 import type { Engine } from '../src/gpu/engine.js';
@@ -86,7 +86,7 @@ override WIDTH: u32 = 1;
     const result = await check({ op: 'conv2d', sources, scratch: 'half = y.rows * y.channels' }, 'conv2d: ');
     expect(result.failures).toEqual([]);
     await expect(check({ op: 'conv2d', sources }, 'conv2d: ')).rejects.toThrow(
-      /variable half is nothing that conv2d binds/,
+      /the variable half is neither an argument/,
     );
   });
 
@@ -109,7 +109,7 @@ describe('a wrong kernel is found', () => {
       ...{ case: expect.stringContaining(ONE), layout: 'plain', kind: 'wrong', output: 'y', index: 0 },
       ...{ coordinates: { n: 0, i: 0, j: 0, o: 0 }, differing: 150, total: 150 },
     });
-    expect(looksLike).toEqual(['as if x had the opposite sign']);
+    expect(looksLike).toEqual(['the result is as if x had the opposite sign']);
   });
 
   test('one element alone, with its coordinates', async () => {
@@ -125,26 +125,26 @@ describe('a wrong kernel is found', () => {
   });
 
   test.each([
-    ['if (p.biased != 0u)', 'if (false)', 'as if bias were all zeros: is it used?'],
+    ['if (p.biased != 0u)', 'if (false)', 'the result is as if bias were all zeros. Does the kernel use it?'],
     ['= sum;', '= -sum;', 'every element has the opposite sign'],
     ['= sum;', '= 3.0 * sum;', 'every element is 3 times what it should be'],
     [
       /\+ o;\n([\s\S]*)w\[k \+ c \* p\.O\]/,
       '+ o * p.C;\n$1w[k + c]',
-      "as if the last two dimensions of w were stored in each other's place",
+      'the result is as if the last two dimensions of w were swapped',
     ],
-    ['if (i >= p.H) { continue; }', '', 'only pixels at the border of the image are wrong: padding?'],
+    ['if (i >= p.H) { continue; }', '', 'only pixels at the border of the image are wrong; check the padding'],
     [
       '>= p.pixels * p.O)',
       '>= p.pixels * p.O - 9u)',
-      '9 of 150 elements were never written, all from element 141 on: are 3×1×1 workgroups enough?',
+      '9 of 150 elements were never written, all from element 141 on. Are 3×1×1 workgroups enough?',
     ],
     [
       '>= p.pixels * p.O)',
       '>= p.pixels * p.O + 9u)',
-      'y was written after its last row (as row 30; there are 30): is every invocation beyond the end turned away?',
+      'y was written after its last row (as row 30; there are 30). Does every invocation past the end return early?',
     ],
-    ['p.y_offset + row * p.y_stride + o', 'o * p.pixels + row', 'the result is stored as NCHW; it has to be NHWC'],
+    ['p.y_offset + row * p.y_stride + o', 'o * p.pixels + row', 'the result is stored as NCHW, but it must be NHWC'],
   ])('%s → %s', async (from, to, hint) => {
     const cases = hint.includes('NCHW') ? '1×2×3×4 *' : ONE;
     const result = await check(changed(from, to), cases);
@@ -157,11 +157,13 @@ describe('a wrong kernel is found', () => {
     expect(result.failures.map((f) => f.layout)).toEqual(['strided by multiples of 4']);
     expect(result.failures[0]).toMatchObject({ index: 0, got: null, differing: 150 });
     expect(result.looksLike).toEqual([
-      expect.stringMatching(/^right when x lies by itself, wrong when it is a channel range/),
+      expect.stringMatching(/^the results are right if x is contiguous, but wrong if it is a channel range/),
     ]);
     const y = await check(changed('row * p.y_stride', 'row * p.O'), ONE);
     expect(y.failures[0]).toMatchObject({ layout: 'plain', kind: 'wrong' });
-    expect(y.looksLike).toEqual(['rows of y are y_stride = 8 apart, not 5: as if the stride were ignored']);
+    expect(y.looksLike).toEqual([
+      'rows of y begin every y_stride = 8 elements, not every 5; the kernel seems to ignore the stride',
+    ]);
   });
 
   test('results that nothing but a gradient shows', async () => {
@@ -185,12 +187,12 @@ describe('errors', () => {
   });
 
   test.each<[string, KernelOptions, RegExp]>([
-    ['unknown op', { op: 'conv3d', sources: [] }, /there is no op conv3d; there are abs, .*conv2d/],
+    ['unknown op', { op: 'conv3d', sources: [] }, /there is no op conv3d; choose one of abs, .*conv2d/],
     ['unknown variant', { ...changed('', ''), like: 'fast' }, /conv2d has no variant fast; it has .*naive/],
     [
       'no workgroups',
       changed('', '', { workgroups: undefined }),
-      /how many workgroups\? Give --workgroups.*--like naive/,
+      /the number of workgroups is missing. Give --workgroups.*--like naive/,
     ],
     ['bad workgroups', changed('', '', { workgroups: 'ceil(y.rows' }), /--workgroups: it ends too early/],
     ['unknown entry', changed('', '', { entry: 'start' }), /my\.wgsl has no @compute function start; it has main/],
@@ -211,10 +213,10 @@ describe('errors', () => {
     [
       'a foreign variable',
       changed(/\bw\b(?=[:[])/g, 'weights'),
-      /variable weights is nothing that conv2d binds.*x, w, bias/,
+      /the variable weights is neither an argument \(x, w, bias\)/,
     ],
     ['a foreign constant', changed('', '', { constants: 'TILE=4' }), /has no override TILE; it has none/],
-    ['a foreign field', changed('', '', { params: 'tile=4' }), /the uniform variable of my\.wgsl has no number tile/],
+    ['a foreign field', changed('', '', { params: 'tile=4' }), /the uniform variable of my\.wgsl has no field tile/],
     ['scratch of an argument', { ...changed('', ''), scratch: 'w=4' }, /w is an argument or result of conv2d/],
     ['a matrix in Params', changed('pixels: u32,', 'pixels: u32, m: mat4x4f,'), /my\.wgsl: m is a matrix; the numbers/],
     ['another group', changed('@group(0) @binding(1)', '@group(1) @binding(1)'), /line \d+: variable x is in group 1/],
@@ -230,7 +232,7 @@ describe('errors', () => {
 
   test('what shows only at a launch names the case', async () => {
     await expect(check(changed('pixels: u32,', 'pixels: u32, more: u32,'))).rejects.toThrow(
-      /nothing gives the number more a value.*--params "more=EXPRESSION"\n {2}\(in the case conv2d: 1×1×1×1/,
+      /the field more has no value.*--params "more=EXPRESSION"\n {2}\(in the case conv2d: 1×1×1×1/,
     );
     await expect(check(changed('', '', { workgroups: 'y.rows / 64' }))).rejects.toThrow(
       /wrap it in ceil[\s\S]*\(in the case/,
@@ -239,7 +241,7 @@ describe('errors', () => {
       /conv2d\/my\.wgsl on conv2d: 1×1×1×1.*smaller than the minimum binding size/,
     );
     await expect(check(changed('', ''), 'no such case')).rejects.toThrow(
-      /no case of conv2d contains "no such case"; there are\n {2}conv2d: /,
+      /no case of conv2d contains "no such case"; its cases are\n {2}conv2d: /,
     );
   });
 
@@ -254,11 +256,11 @@ describe('errors', () => {
 
   test('a kernel that does not end', async () => {
     const never = new Promise<void>(() => {});
-    await expect(within(20, 'my.wgsl on a case', never)).rejects.toThrow(KernelTimeoutError);
-    await expect(within(20, 'my.wgsl on a case', never)).rejects.toThrow(
+    await expect(withTimeout(20, 'my.wgsl on a case', never)).rejects.toThrow(KernelTimeoutError);
+    await expect(withTimeout(20, 'my.wgsl on a case', never)).rejects.toThrow(
       /my\.wgsl on a case did not finish in 0\.02 s/,
     );
-    await expect(within(1000, 'quick', Promise.resolve(3))).resolves.toBe(3);
+    await expect(withTimeout(1000, 'quick', Promise.resolve(3))).resolves.toBe(3);
   });
 
   test('a variable that is declared and never used is not an obstacle', async () => {

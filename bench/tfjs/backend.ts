@@ -16,7 +16,7 @@ interface Bundle {
   readonly webgpu: typeof Webgpu;
 }
 
-/** What a page that trains would import. */
+/** The imports of a page that trains. */
 const ENTRY = `
 export * as core from '@tensorflow/tfjs-core';
 export * as webgpu from '@tensorflow/tfjs-backend-webgpu';
@@ -25,8 +25,8 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients';`;
 let bundle: Promise<Bundle> | undefined;
 
 /**
- * Bundles TensorFlow.js and loads the bundle: its gradients are ES modules that Node does not load as they are. The
- * file is temporary, so that no build of this package ever holds it.
+ * Bundles TensorFlow.js and loads the bundle, because Node cannot load the ES modules of its gradients directly. The file
+ * is temporary, so that no build of this package contains it.
  */
 async function load(): Promise<Bundle> {
   const folder = await mkdtemp(join(tmpdir(), 'pose-gan-tfjs-'));
@@ -50,7 +50,7 @@ async function load(): Promise<Bundle> {
   }
 }
 
-/** Globals that the backend expects of a browser, the constants as the WebGPU specification numbers them. */
+/** Globals of a browser that the backend needs; the WebGPU specification defines the constants. */
 function browserGlobals(device: GPUDevice): Record<string, unknown> {
   const buffer = device.createBuffer({ size: 4, usage: 0x8 });
   const texture = device.createTexture({ size: [1, 1], format: 'rgba8unorm', usage: 0x2 });
@@ -74,7 +74,7 @@ function browserGlobals(device: GPUDevice): Record<string, unknown> {
   };
 }
 
-/** Runs `body` with these globals and puts back what was there, whether it was there or not. */
+/** Defines these globals; the returned function restores the earlier ones, or deletes those that did not exist. */
 function define(values: Record<string, unknown>): () => void {
   const before = Object.keys(values).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const);
   for (const [name, value] of Object.entries(values))
@@ -88,9 +88,8 @@ function define(values: Record<string, unknown>): () => void {
 }
 
 /**
- * TensorFlow.js's WebGPU backend, as shipped and with its default flags, on the device of an engine: both compute on
- * the same queue, and both are waited for in the same way (`engine.wait`), so that Dawn's polling takes no core from
- * either.
+ * TensorFlow.js's unmodified WebGPU backend with its default flags on the device of an engine. Both use the same queue, and
+ * the comparison waits for both with `engine.wait`, so that Dawn's polling does not take a core from either.
  */
 export class Tfjs {
   private constructor(
@@ -101,15 +100,15 @@ export class Tfjs {
   ) {}
 
   /**
-   * Throws `UsageError` when TensorFlow.js is not installed. One at a time: it has one engine for the whole process.
+   * Throws `UsageError` if TensorFlow.js is not installed. Close the object before you open another: TensorFlow.js has one
+   * engine for the whole process.
    */
   static async open(engine: Engine): Promise<Tfjs> {
     bundle ??= load();
     const { core, webgpu } = await bundle;
     const restore = define(browserGlobals(engine.device));
     try {
-      // The constructor asks for `navigator.gpu`, and only whether it is there; it gets a navigator of its own
-      // meanwhile.
+      // The constructor only checks that `navigator.gpu` exists, so it gets an empty one for that time.
       const restoreNavigator = define({ navigator: { gpu: {} } });
       let backend: Webgpu.WebGPUBackend;
       try {
@@ -130,7 +129,7 @@ export class Tfjs {
     return this.tf.version_core;
   }
 
-  /** Submits what is recorded: it keeps up to 15 dispatches back. */
+  /** Submits the recorded dispatches, of which the backend holds back up to 15. */
   flush(): void {
     this.backend.ensureCommandEncoderReady();
     this.backend.endComputePassEncoder();
@@ -145,12 +144,12 @@ export class Tfjs {
     return (await this.engine.wait(tensor.data())) as Float32Array;
   }
 
-  /** Device memory that it holds, in bytes: buffers in use and buffers kept for later. */
+  /** Bytes of its device memory: buffers in use and unused buffers in its pool. */
   get allocatedBytes(): number {
     return this.backend.memory().numBytesAllocatedInGPU;
   }
 
-  /** Frees its buffers and takes its globals away. */
+  /** Frees its buffers and restores the globals. */
   close(): void {
     this.tf.disposeVariables();
     this.tf.removeBackend('webgpu');

@@ -6,10 +6,10 @@ import type { Tfjs } from './backend.js';
 import { difference, flopsOf, type Layer, ours, PASSES, type Pass, theirs } from './layers.js';
 import { type RaceOptions, race } from './race.js';
 
-/** Largest difference of the results, relative to the largest value, at which both count as the same computation. */
+/** Largest difference between results of the same computation, relative to the largest value. */
 export const TOLERANCE = 1e-3;
 
-/** One pass of one layer. Wall-clock times in milliseconds; GFLOP/s and shares of the peak from the median. */
+/** One pass of one layer with wall-clock times in milliseconds. Rates and shares of the peak are computed from medians. */
 export interface LayerRow {
   layer: string;
   pass: Pass;
@@ -18,13 +18,13 @@ export interface LayerRow {
   variant: string;
   ours: Times;
   tfjs: Times;
-  /** How many times faster ours is, wall clock against wall clock. */
+  /** TensorFlow.js's median wall-clock time over ours. */
   ratio: number;
-  /** Ours by GPU timestamps, in milliseconds; absent where the device has none. */
+  /** Our time in milliseconds by GPU timestamps; absent if the device has none. */
   gpuMs?: number;
   /** 10⁹ operations a second of multiply-adds in registers, measured in turn with ours. */
   peak?: number;
-  /** Share of that peak, ours by GPU timestamps where there are any. */
+  /** Share of that peak; ours by GPU timestamps if the device has them. */
   share?: number;
   tfjsShare?: number;
   /** Largest difference of the two results, relative to the largest value. */
@@ -49,14 +49,15 @@ export interface LayerReport {
 }
 
 export interface LayerOptions extends RaceOptions {
-  /** What to time. */
+  /** The passes to time. */
   chosen: readonly { layer: Layer; pass: Pass }[];
   /** Called after each row. */
   progress?(row: LayerRow): void;
 }
 
 /**
- * Computes one pass of a layer on both sides and gives the largest relative difference; throws beyond the tolerance.
+ * Computes one pass of a layer with both libraries and returns the largest relative difference. Throws `Error` if it
+ * exceeds the tolerance.
  */
 export async function agree(engine: Engine, tfjs: Tfjs, layer: Layer, pass: Pass): Promise<number> {
   const [a, b] = [await ours(engine, layer, pass), theirs(tfjs, layer, pass)];
@@ -73,19 +74,19 @@ function check(got: Float32Array, want: Float32Array, what: string): number {
   if (found <= TOLERANCE) return found;
   throw new Error(
     `${what}: the results differ by ${found.toExponential(1)} of the largest value, more than ${TOLERANCE}; ` +
-      'times of different computations cannot be compared',
+      'times of different computations are not comparable',
   );
 }
 
-/** Times every layer and pass against TensorFlow.js, after a check that both give the same numbers. */
+/** Times the chosen passes in both libraries, after a check that both give the same numbers. */
 export async function compareLayers(engine: Engine, tfjs: Tfjs, options: LayerOptions): Promise<LayerReport> {
   const timestamps = engine.device.features.has('timestamp-query');
   const work = timestamps ? await PeakWork.create(engine) : undefined;
   const times = work && (await measure(engine, work.work));
-  const leaders = times && work.leaders(times);
+  const fastest = times && work.fastest(times);
   const rows: LayerRow[] = [];
   for (const { layer, pass } of options.chosen) {
-    const row = await compareOne(engine, tfjs, layer, pass, options, leaders);
+    const row = await compareOne(engine, tfjs, layer, pass, options, fastest);
     rows.push(row);
     options.progress?.(row);
   }
@@ -107,7 +108,7 @@ async function compareOne(
   try {
     const differs = check(await a.result(), await b.result(), `${layer.name}, ${pass}`);
     const [mine, other] = (await race(engine, [a.run, b.run], options)) as [Times, Times];
-    // The peaks of this moment: a machine that slows down for a while slows down both
+    // Measure the peaks with every row, so that a temporary slowdown of the machine affects both numbers of a share.
     const [gpu, ...times] = peaks ? await measure(engine, [{ dispatches: a.plan.steps }, ...peaks.work]) : [];
     const gflop = flopsOf(layer) / 1e9;
     const peak = peaks?.peaks(times).gflops;
@@ -186,6 +187,6 @@ export function layerText({ rows, summary, peaks }: LayerReport): string {
     ? `\nmeasured peaks: ${peaks.gflops.toFixed(0)} GFLOP/s multiply-add, ${peaks.gbs.toFixed(1)} GB/s copy`
     : '';
   return `${table([HEAD, ...cells])}\n\n${lines.join('\n')}${peak}
-Times are wall clock, median (least–most); ratio is tfjs ÷ ours.
-GPU ms, GFLOP/s and share of peak are ours by GPU timestamps.`;
+Times are wall clock, as median (minimum–maximum); the ratio is tfjs ÷ ours.
+GPU ms, GFLOP/s and the share of the peak are ours by GPU timestamps.`;
 }

@@ -5,13 +5,13 @@ import type { DropoutAttrs } from '../../src/kernels/dropout/dropout.js';
 import type { Mode } from '../../src/kernels/instanceNorm/view.js';
 import type { SliceAttrs } from '../../src/kernels/slice/slice.js';
 
-/** How TensorFlow.js computes a result of an op of ours, the first unless the rule says so, from the op's attributes and arguments in order. */
+/** Computes result number `result` of a node with TensorFlow.js; `args` are its arguments in order. */
 type Rule = (tf: typeof Core, args: readonly Core.Tensor[], node: Node, result: number) => Core.Tensor;
 
-/** Rules for any result; the others know the first alone. */
+/** Ops whose rules compute every result; the other rules compute the first result only. */
 const EVERY_RESULT = new Set(['splitBatch']);
 
-/** The one padding of all four sides; TensorFlow.js's faster ways take no other. */
+/** The padding, which must be equal on all sides, because TensorFlow.js's faster kernels do not support another. */
 function padOf({ pad }: ConvAttrs): number {
   const [side] = pad;
   if (pad.some((p) => p !== side)) throw new Error(`padding ${pad} is not the same on all sides`);
@@ -71,9 +71,8 @@ const RULES: Readonly<Record<string, Rule>> = {
 };
 
 /**
- * Computes tensors of a graph of ours with TensorFlow.js, eagerly and op by op, so that both compute the same network
- * by construction. `known` gives the leaves, and any other tensor that is not to be computed again; results are added
- * to it.
+ * Computes a tensor of our graph with TensorFlow.js, eagerly and op by op, so that both libraries compute the same network.
+ * `known` holds the values of the leaves and of all tensors computed so far; results are added to it.
  */
 export function interpret(tf: typeof Core, wanted: Tensor, known: Map<Tensor, Core.Tensor>): Core.Tensor {
   const found = known.get(wanted);
@@ -82,7 +81,7 @@ export function interpret(tf: typeof Core, wanted: Tensor, known: Map<Tensor, Co
   const index = Object.keys(node.outputs).indexOf(wanted.result);
   const rule = RULES[node.op.name];
   if (!rule || (index !== 0 && !EVERY_RESULT.has(node.op.name)))
-    throw new Error(`no rule says how TensorFlow.js computes ${node.op.name} (${wanted})`);
+    throw new Error(`there is no rule to compute ${node.op.name} (${wanted}) with TensorFlow.js`);
   // The state of the random generator is not an argument of TensorFlow.js's dropout.
   const args = Object.values(node.inputs).slice(0, node.op.name === 'dropout' ? 1 : undefined);
   const values = args.map((t) => interpret(tf, t, known));

@@ -15,7 +15,7 @@ import type { Tfjs } from './backend.js';
 type Shape4 = readonly [number, number, number, number];
 
 /**
- * A convolution without bias; x is [N, H, W, Cin], w is [KH, KW, Cin, Cout], or [KH, KW, Cout, Cin] when transposed.
+ * A convolution without bias; x is [N, H, W, Cin], and w is [KH, KW, Cin, Cout], or [KH, KW, Cout, Cin] if transposed.
  */
 export interface Layer {
   readonly name: string;
@@ -48,8 +48,8 @@ export const LAYERS: readonly Layer[] = [
 ];
 
 /**
- * The passes that a filter leaves, by its words as in `pose-gan bench`. Throws `UsageError` with the list when it
- * leaves none.
+ * The passes that a filter selects, with the rules of `pose-gan bench`. Throws `UsageError` that lists all if it selects
+ * none.
  */
 export function chosen(filter = ''): { layer: Layer; pass: Pass }[] {
   const all = LAYERS.flatMap((layer) => PASSES.map((pass) => ({ layer, pass })));
@@ -57,10 +57,10 @@ export function chosen(filter = ''): { layer: Layer; pass: Pass }[] {
   const found = all.filter(({ layer, pass }) => selects(filter, room(layer), layer.name, pass, 'tfjs'));
   if (found.length) return found;
   const names = all.map(({ layer, pass }) => `${layer.name}, ${pass}`).join('\n');
-  throw new UsageError(`no layer and pass has the words of --filter "${filter}"; there are\n${names}`);
+  throw new UsageError(`no layer and pass matches --filter "${filter}"; choose among\n${names}`);
 }
 
-/** Operations of any pass of a layer: a multiply and an add per tap, channel pair and window. */
+/** Operations of any pass of a layer: one multiply and one add per tap, channel pair and window. */
 export function flopsOf(l: Layer): number {
   const [n, h, w] = l.transposed ? l.x : outputShape(l);
   return 2 * n * h * w * sizeOf(l.w);
@@ -76,14 +76,14 @@ function outputShape(l: Layer): Shape4 {
   return symbols(l).y.shape as Shape4;
 }
 
-/** Image, weights and upstream gradient: standard normal, the same for both sides. */
+/** Image, weights and upstream gradient: standard normal values, the same for both libraries. */
 function valuesFor(l: Layer): Record<'x' | 'w' | 'gy', TensorData> {
   const values = (shape: Shape, seed: number) => valuesOf({ shape }, seed);
   return { x: values(l.x, 1), w: values(l.w, 2), gy: values(outputShape(l), 3) };
 }
 
 /** One pass of a layer, ready to run. */
-export interface Contender {
+export interface Candidate {
   /** Submits one run. */
   run(): void;
   /** Runs once and reads the result. */
@@ -91,8 +91,8 @@ export interface Contender {
   destroy(): void;
 }
 
-/** A pass on our engine: a plan of that one op, each by the variant that the engine chooses. */
-export async function ours(engine: Engine, l: Layer, pass: Pass): Promise<Contender & { plan: Plan }> {
+/** A pass on our engine: a plan of that op with the variant that the engine chooses. */
+export async function ours(engine: Engine, l: Layer, pass: Pass): Promise<Candidate & { plan: Plan }> {
   const { x, w, y } = symbols(l);
   const gradient = () => vectorJacobian([y], [input('gy', y.shape)], [pass === 'input gradient' ? x : w])[0] as Tensor;
   const plan = await compile(engine, { result: pass === 'forward' ? y : gradient() });
@@ -109,8 +109,8 @@ export async function ours(engine: Engine, l: Layer, pass: Pass): Promise<Conten
   };
 }
 
-/** The same pass by the ops that TensorFlow.js's own gradients of these two convolutions call. */
-export function theirs(tfjs: Tfjs, l: Layer, pass: Pass): Contender {
+/** The same pass with the ops that TensorFlow.js's own gradients of these two convolutions call. */
+export function theirs(tfjs: Tfjs, l: Layer, pass: Pass): Candidate {
   const { tf } = tfjs;
   const values = valuesFor(l);
   const y = outputShape(l);
@@ -120,7 +120,7 @@ export function theirs(tfjs: Tfjs, l: Layer, pass: Pass): Contender {
   const convolve = (image: Core.Tensor4D): Core.Tensor => tf.conv2d(image, w, l.stride, l.pad);
   const transpose = (image: Core.Tensor4D, shape: Shape4): Core.Tensor =>
     tf.conv2dTranspose(image, w, [...shape], l.stride, l.pad);
-  // image is what the windows slide over, windows has one pixel per window
+  // The windows slide over `image`, and `windows` has one pixel per window.
   const weightGradient = (image: Core.Tensor4D, windows: Core.Tensor4D): Core.Tensor =>
     tf
       .engine()
@@ -141,7 +141,7 @@ export function theirs(tfjs: Tfjs, l: Layer, pass: Pass): Contender {
         'weight gradient': () => weightGradient(x, gy),
       };
   return {
-    // The result is given back and the command submitted at once: each run writes the same buffer, as ours does.
+    // Free the result and submit the commands at once, so that every run writes the same buffer, as ours does.
     run: () => {
       passes[pass]().dispose();
       tfjs.flush();
@@ -160,17 +160,17 @@ export function theirs(tfjs: Tfjs, l: Layer, pass: Pass): Contender {
 }
 
 /**
- * Largest difference of two results, relative to the largest value. Infinite when their lengths differ, when one is
- * not finite, and when all that is wanted is 0, as it is where nothing was computed.
+ * Largest difference of two results, relative to the largest value. It is infinite if their lengths differ, if one is not
+ * finite, or if `want` is all zeros, as it is if nothing was computed.
  */
 export function difference(got: Float32Array, want: Float32Array): number {
   if (got.length !== want.length) return Number.POSITIVE_INFINITY;
-  let [most, scale] = [0, 0];
+  let [max, scale] = [0, 0];
   for (const [i, v] of want.entries()) {
     const d = Math.abs((got[i] as number) - v);
     if (!(d < Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
-    most = Math.max(most, d);
+    max = Math.max(max, d);
     scale = Math.max(scale, Math.abs(v));
   }
-  return scale === 0 ? Number.POSITIVE_INFINITY : most / scale;
+  return scale === 0 ? Number.POSITIVE_INFINITY : max / scale;
 }

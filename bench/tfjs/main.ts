@@ -7,24 +7,24 @@ import { chosen } from './layers.js';
 import { compareNetwork, type NetworkReport, networkText } from './network.js';
 
 export interface AgainstOptions {
-  /** A whole training iteration instead of single layers. */
+  /** Whether to time a whole training iteration instead of single layers. */
   network?: boolean;
-  /** Only layers and passes that have all these words in their names. */
+  /** Words that select layers and passes, as in `pose-gan bench`. */
   filter?: string;
-  /** Samples of each side; 5 when absent, 2 for the network. */
+  /** Number of samples of each library. Default: 5, or 2 for the network. */
   samples?: number;
-  /** Milliseconds that a sample lasts at least about; 400 on an adapter on the CPU and 50 on a GPU when absent. */
+  /** Approximate minimum length of a sample in milliseconds. Default: 400 on an adapter on the CPU, 50 on a GPU. */
   sampleMs?: number;
   progress?(line: string): void;
 }
 
-/** What was measured, by which version of this library and when (ISO 8601). */
+/** The measurements, with the version of this library and the date (ISO 8601). */
 export type AgainstReport = { readonly library: string; readonly date: string } & (LayerReport | NetworkReport);
 
 /**
- * Times our kernels against TensorFlow.js's WebGPU backend on the device of `engine`, in this process, in turn. Gives
- * the report as JSON can hold it, and as text. Throws `UsageError` when TensorFlow.js is not installed or nothing is
- * left to time.
+ * Times our kernels and those of TensorFlow.js's WebGPU backend in turn, in this process and on the device of `engine`.
+ * Returns the report as a value for JSON and as text. Throws `UsageError` if TensorFlow.js is not installed or the filter
+ * selects nothing.
  */
 export async function againstTfjs(
   engine: Engine,

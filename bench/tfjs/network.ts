@@ -28,29 +28,29 @@ export interface NetworkReport {
   ours: Times;
   tfjsTimes: Times;
   ratio: number;
-  /** Device memory in bytes: all that our plan allocates, and all that TensorFlow.js's buffer pool holds. */
+  /** Device memory in bytes: what our plan allocates, and what TensorFlow.js's buffer pool holds. */
   oursMemory: MemoryReport;
   tfjsBytes: number;
-  /** Largest relative difference of any loss or parameter gradient in the check beforehand. */
+  /** Largest relative difference of a loss or parameter gradient in the check before the timing. */
   difference: number;
 }
 
 /**
- * A configuration that both can compute: skips without deformation and the L1 loss, since TensorFlow.js has neither the
- * deformable skip nor the nearest-neighbour search; no noise; all else as the preset has it.
+ * The preset's configuration, changed so that both libraries can compute it: with plain skips and the L1 loss, because
+ * TensorFlow.js has neither the deformable skip nor the nearest-neighbour search, and without noise.
  */
 export function comparable(preset: Preset, size: Size, width = 1): ModelConfig {
   const config = modelConfig({ preset, size, width });
   return { ...config, noise: 0, skip: 'plain', loss: { kind: 'l1', weight: 100, window: 1 } };
 }
 
-/** One training iteration as a graph, from images and heat maps, with the parameter sets it trains. */
+/** The graph of one training iteration on images and heat maps, with the parameter sets that it trains. */
 interface Iteration {
   readonly config: ModelConfig;
   readonly graph: TrainingStep;
   readonly sets: Readonly<Record<'generator' | 'discriminator', ParameterSet>>;
   readonly inputs: readonly Tensor[];
-  /** Values of the inputs: standard normal, cut to [−1, 1]. */
+  /** Values of the inputs: standard normal, clamped to [−1, 1]. */
   readonly feeds: Readonly<Record<string, TensorData>>;
 }
 
@@ -73,7 +73,7 @@ function iteration(config: ModelConfig, seed = 1): Iteration {
 
 type Named = Record<string, Core.Tensor>;
 
-/** The same iteration in TensorFlow.js: its ops, its gradients, its Adam. */
+/** The same iteration with the ops, gradients and Adam of TensorFlow.js. */
 class TfjsIteration {
   readonly #variables: Readonly<Record<'generator' | 'discriminator', Map<Tensor, Core.Variable>>>;
   readonly #optimizers: Readonly<Record<'generator' | 'discriminator', Core.AdamOptimizer>>;
@@ -100,15 +100,15 @@ class TfjsIteration {
     };
   }
 
-  /** Losses and gradients by name as `ours` gives them. */
+  /** Losses and gradients, under the names of our graph. */
   gradients(): { losses: Named; gradients: Named } {
-    return this.#twice(() => {});
+    return this.#bothNets(() => {});
   }
 
   /** One iteration with both updates. */
   step(): void {
     this.tfjs.tf.tidy(() => {
-      this.#twice((net, gradients) => {
+      this.#bothNets((net, gradients) => {
         const named = Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
         this.#optimizers[net].applyGradients(named);
       });
@@ -117,10 +117,10 @@ class TfjsIteration {
   }
 
   /**
-   * Gradients of G with D on top, then of D for the image that G made. The order is the other way round than ours, for
-   * so the generator runs forward once here as well; the operations are the same.
+   * The gradients of G through D, then those of D for the image that G made. Our graph computes those of D first. With this
+   * order, the generator runs forward only once here too; the operations are the same.
    */
-  #twice(use: (net: 'generator' | 'discriminator', gradients: Named) => void): { losses: Named; gradients: Named } {
+  #bothNets(use: (net: 'generator' | 'discriminator', gradients: Named) => void): { losses: Named; gradients: Named } {
     const { tf } = this.tfjs;
     const { graph, config, inputs, feeds } = this.of;
     const leaves = new Map<Tensor, Core.Tensor>([
@@ -157,8 +157,8 @@ class TfjsIteration {
 }
 
 /**
- * Compares every loss and every parameter gradient of one iteration; throws beyond the tolerance. No dropout: the
- * masks differ.
+ * Compares every loss and every parameter gradient of one iteration, without dropout, because the masks differ. Throws
+ * `Error` if a difference exceeds the tolerance.
  */
 export async function agreeOnNetwork(engine: Engine, tfjs: Tfjs, config: ModelConfig): Promise<number> {
   const it = iteration({ ...config, dropoutRate: 0 });
@@ -174,27 +174,26 @@ export async function agreeOnNetwork(engine: Engine, tfjs: Tfjs, config: ModelCo
   plan.run(it.feeds);
   const theirs = new TfjsIteration(tfjs, it).gradients();
   const results: Named = { ...theirs.losses, ...theirs.gradients };
-  let most = 0;
+  let max = 0;
   for (const name of Object.keys(wanted)) {
     const other = results[name];
-    if (!other) throw new Error(`TensorFlow.js gives no ${name}`);
+    if (!other) throw new Error(`TensorFlow.js does not compute ${name}`);
     const found = difference(await plan.read(name), await tfjs.read(other));
     if (!(found <= TOLERANCE))
       throw new Error(
         `${name} differs by ${found.toExponential(1)} of its largest value, more than ${TOLERANCE}; ` +
-          'times of different networks cannot be compared',
+          'times of different networks are not comparable',
       );
-    most = Math.max(most, found);
+    max = Math.max(max, found);
     other.dispose();
   }
   plan.destroy();
   tfjs.tf.disposeVariables();
-  return most;
+  return max;
 }
 
 /**
- * Times a whole training iteration at the preset's full width against TensorFlow.js, after a check on a narrow
- * network.
+ * Times a whole training iteration at the preset's full width in both libraries, after a check on a narrow network.
  */
 export async function compareNetwork(
   engine: Engine,

@@ -2,26 +2,25 @@ import type { Engine } from '../../src/gpu/engine.js';
 import { summarise, type Times } from '../../src/gpu/measure.js';
 
 export interface RaceOptions {
-  /** Samples of each side; runs before them warm up and are not counted. */
+  /** Number of samples of each side, not counting the runs that warm up. */
   samples: number;
   /**
-   * A sample repeats the run until it lasts about this many milliseconds, so that the wait at its end weighs little.
+   * A sample repeats the run until it lasts about this many milliseconds, so that the wait at its end matters little.
    */
   sampleMs: number;
   /** Called after each sample and warm-up run: the number of the side and the milliseconds of one run. */
   sampled?(side: number, ms: number): void;
 }
 
-/** Most repeats within a sample. */
+/** Largest number of repetitions in a sample. */
 const MAX_REPEATS = 1000;
 
-/** A first run this long, in milliseconds, is not repeated to learn the time without compilation. */
-const LONG = 2000;
+/** A shorter first run, in milliseconds, is repeated to measure the time without compilation. */
+const LONG_RUN_MS = 2000;
 
 /**
- * Wall-clock time of several pieces of work in turn: one sample of each, then the next of each, so that a drift of the
- * machine meets all alike. A side's `run` submits one run; a sample lasts from the first submission until the queue is
- * empty.
+ * Wall-clock times of several functions, each of which submits one run. They take turns, one sample at a time, so that a
+ * drift of the machine's speed affects all of them. A sample lasts from the first submission until the queue is empty.
  */
 export async function race(
   engine: Engine,
@@ -40,7 +39,7 @@ export async function race(
   for (const [i, run] of sides.entries()) {
     const first = await time(run, 1);
     sampled?.(i, first);
-    const once = first < LONG ? await time(run, 1) : first;
+    const once = first < LONG_RUN_MS ? await time(run, 1) : first;
     firsts.push(first);
     repeats.push(Math.max(1, Math.min(MAX_REPEATS, Math.round(sampleMs / once))));
   }

@@ -12,7 +12,7 @@ import type { CaseGraph } from './cases.js';
 import { checkFeeds, checkGraph, expectedOf, type Layout, nmse, type Prepared, prepare } from './check-case.js';
 import { type OpUse, variantsOf } from './ops.js';
 
-/** How far results are from the float64 oracle: the worst of several. `null` stands for results that are not finite. */
+/** How far results are from the float64 oracle, the worst of several; `null` if some are not finite. */
 export interface Deviation {
   /** Σ(a − b)² / Σb². */
   readonly nmse: number | null;
@@ -23,12 +23,12 @@ export interface Deviation {
 /** The deviation of `got` from `want`. */
 export function deviation(got: ArrayLike<number>, want: ArrayLike<number>): Deviation {
   const mean = nmse(got, want);
-  let [apart, largest] = [0, 0];
+  let [maxError, maxValue] = [0, 0];
   for (let i = 0; i < want.length; i++) {
-    apart = Math.max(apart, Math.abs((got[i] as number) - (want[i] as number)));
-    largest = Math.max(largest, Math.abs(want[i] as number));
+    maxError = Math.max(maxError, Math.abs((got[i] as number) - (want[i] as number)));
+    maxValue = Math.max(maxValue, Math.abs(want[i] as number));
   }
-  const max = apart === 0 ? 0 : apart / largest;
+  const max = maxError === 0 ? 0 : maxError / maxValue;
   return { nmse: Number.isFinite(mean) ? mean : null, max: Number.isFinite(max) ? max : null };
 }
 
@@ -38,8 +38,8 @@ export function worst(list: readonly Deviation[]): Deviation {
   return list.reduce((a, b) => ({ nmse: larger(a.nmse, b.nmse), max: larger(a.max, b.max) }), { nmse: 0, max: 0 });
 }
 
-/** Outputs that an op takes part in, and whose value is known. */
-function concerned(
+/** Outputs that depend on an op and whose value is known. */
+function outputsUsing(
   outputs: Readonly<Record<string, Tensor>>,
   op: Op,
   expected: Readonly<Record<string, ArrayLike<number>>>,
@@ -49,10 +49,10 @@ function concerned(
   );
 }
 
-/** A result of a plan that has run. */
+/** Reads a result of a plan that has run. */
 const readBack = (plan: Plan, t: Tensor): Promise<TensorData> => (t.dtype === 'u32' ? plan.readUint(t) : plan.read(t));
 
-/** What the room's oracle makes of a case, by the names of the outputs of its `caseGraph`. */
+/** The results of the room's oracle for a case, by the names of the outputs of its `caseGraph`. */
 export function oracleResults(room: Room, c: Case, { feeds }: CaseGraph): Record<string, Float64Array> {
   const wide = (name: string, shape: readonly number[]): Nd => ({ shape, data: new Float64Array(feeds[name] ?? []) });
   const inputs = Object.fromEntries(Object.entries(c.inputs).map(([n, { shape }]) => [n, wide(n, shape)]));
@@ -64,20 +64,20 @@ export function oracleResults(room: Room, c: Case, { feeds }: CaseGraph): Record
   return Object.fromEntries([...Object.entries(results), ...prefixed].map(([n, y]) => [n, y.data]));
 }
 
-/** The results of a plan that `op` takes part in, beside the expected ones; nothing when none of those is known. */
+/** The deviation of a plan's outputs that depend on `op` from the expected ones; `undefined` if none of those is known. */
 export async function deviationOf(
   plan: Plan,
   op: Op,
   expected: Readonly<Record<string, ArrayLike<number>>>,
 ): Promise<Deviation | undefined> {
-  const names = concerned(plan.outputs, op, expected);
+  const names = outputsUsing(plan.outputs, op, expected);
   const found: Deviation[] = [];
   for (const name of names)
     found.push(deviation(await readBack(plan, plan.outputs[name] as Tensor), expected[name] as ArrayLike<number>));
   return found.length ? worst(found) : undefined;
 }
 
-/** Every result of a plan that `op` takes part in. */
+/** Every output of a plan that depends on `op`. */
 export async function resultsOf(plan: Plan, op: Op): Promise<Record<string, TensorData>> {
   const found: Record<string, TensorData> = {};
   for (const [name, t] of Object.entries(plan.outputs))
@@ -88,8 +88,8 @@ export async function resultsOf(plan: Plan, op: Op): Promise<Record<string, Tens
 const PLAIN: Layout = { name: 'plain', margin: 0, gap: 0 };
 
 /**
- * The deviation of one variant over small awkward cases, on those that it fits; nothing when it fits none. `prepared`
- * may keep the oracle's results from one variant to the next.
+ * The deviation of one variant over those small cases that it can run; `undefined` if it can run none. `prepared`
+ * may cache the oracle's results between variants.
  */
 export async function deviationOnCases(
   engine: Engine,
@@ -112,8 +112,8 @@ export async function deviationOnCases(
     try {
       plan.run(checkFeeds(p, PLAIN, plan));
       const expected = Object.fromEntries(Object.keys(graph).map((name) => [name, expectedOf(p, name).data]));
-      const off = await deviationOf(plan, op, expected);
-      if (off) found.push(off);
+      const measured = await deviationOf(plan, op, expected);
+      if (measured) found.push(measured);
     } finally {
       plan.destroy();
     }

@@ -6,9 +6,9 @@ import type { Step } from '../compiler/bind.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Phase } from '../model/training.js';
 
-/** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; nothing for what is not a parameter. */
+/** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; `undefined` for what is not a parameter. */
 function parameterLayer({ node, name }: Tensor): string | undefined {
-  // A layer may use its weights with channels of zeros added.
+  // A layer may pad its weights with channels of zeros.
   const padded = node.op.name === 'padChannels' ? node.inputs.x : undefined;
   if (padded) return parameterLayer(padded);
   if (!isOf(leaf, node) || node.attrs.source !== 'parameter') return undefined;
@@ -17,7 +17,7 @@ function parameterLayer({ node, name }: Tensor): string | undefined {
   return layer.startsWith(`${attrs.set.name}.`) ? layer : `${attrs.set.name}/${layer}`;
 }
 
-/** Nodes that compute the gradient of a parameter, by its layer; the terms of a sum of gradients too. */
+/** The layer of every node that computes the gradient of a parameter, or a term of such a gradient. */
 function gradientLayers(updates: readonly Node[]): Map<Node, string> {
   const found = new Map<Node, string>();
   for (const { op, inputs, attrs } of updates) {
@@ -36,12 +36,12 @@ function gradientLayers(updates: readonly Node[]): Map<Node, string> {
   return found;
 }
 
-/** What no layer makes: heat maps, masks, copies of the images. */
+/** The name for steps of no layer: they make heat maps, masks and copies of the images. */
 const INPUTS = 'inputs';
 
 /**
- * The layer each step belongs to: that whose parameters its node reads or whose gradient it computes, else that of its first
- * argument which has one.
+ * The layer that each step belongs to: the one whose parameters its node reads or whose gradient it computes, otherwise
+ * that of the first argument which has a layer.
  */
 export function layersOf(steps: readonly Step[]): string[] {
   const layers = new Map<Node, string | undefined>();
@@ -56,7 +56,7 @@ export function layersOf(steps: readonly Step[]): string[] {
     layers.set(node, layer);
     return layer;
   };
-  /** A call that the compiler has added, such as a copy, belongs where the values that it reads come from. */
+  /** A call that the compiler has added, such as a copy, belongs to the layer that makes the values it reads. */
   const layerOfCall = ({ node, inputs }: LaunchedCall): string | undefined => {
     if (node) return layerOf(node);
     const sources = Object.values(inputs).filter((x) => x instanceof Tensor);
@@ -66,8 +66,8 @@ export function layersOf(steps: readonly Step[]): string[] {
 }
 
 /**
- * The phase each step belongs to. Updates are one of their own, and so is what comes after the last phase. Copies that the
- * compiler adds belong to the kernel they are made for, which follows them.
+ * The phase that each step belongs to. Updates form the phase `optimiser`, and steps after the last phase form `results`.
+ * A copy that the compiler adds belongs to the phase of the next kernel, because it is made for that kernel.
  */
 export function phasesOf(steps: readonly Step[], phases: readonly Phase[]): string[] {
   const names: string[] = [];

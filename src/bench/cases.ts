@@ -18,16 +18,16 @@ import type { Case, InputSpec, Room } from '../kernels/room.js';
 import { variantsOf } from './ops.js';
 
 /**
- * A case of a room as a graph with its inputs: the forward results and, where the room has a gradient, `g_NAME` of
- * every f32 input.
+ * A case of a room as a graph with its inputs. The outputs are the forward results and, if the room has a gradient,
+ * `g_NAME` of every f32 input.
  */
 export interface CaseGraph {
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Made when first asked for. */
+  /** Made on first use. */
   readonly feeds: Readonly<Record<string, TensorData>>;
 }
 
-/** Values of an input: the case's own, or standard normal; the same on every call. */
+/** Values of an input: the case's own or standard normal ones, equal on every call. */
 export function valuesOf(spec: InputSpec, seed = 1): TensorData {
   const random = testRandom(seed);
   const n = spec.shape.reduce((a, b) => a * b, 1);
@@ -36,7 +36,7 @@ export function valuesOf(spec: InputSpec, seed = 1): TensorData {
   return values;
 }
 
-/** Graph and values of a case: the same on every call. */
+/** Graph and values of a case, equal on every call. */
 export function caseGraph(room: Room, c: Case): CaseGraph {
   const specs: [string, InputSpec, number][] = [];
   const leaves: Record<string, Tensor> = {};
@@ -69,14 +69,14 @@ export function caseGraph(room: Room, c: Case): CaseGraph {
       );
       if (g) outputs[`g_${name}`] = g;
     } catch {
-      // An input without a gradient (joints, transforms).
+      // This input has no gradient (joints, transforms).
     }
   }
   return graph;
 }
 
 /** One op of a case computed by one variant, ready to be timed. */
-export interface Contender {
+export interface Candidate {
   readonly op: string;
   readonly variant: string;
   readonly plan: Plan;
@@ -89,33 +89,33 @@ export interface Contender {
   readonly first: FirstUse;
 }
 
-/** What a kernel costs before its pipelines are there; nothing to compile where an earlier case had them already. */
+/** What the first use of a kernel costs. Pipelines that an earlier case compiled are not counted again. */
 export interface FirstUse {
   /** Pipelines that had to be compiled. */
   readonly pipelines: number;
   /** Milliseconds to compile them. */
   readonly compileMs: number;
   /**
-   * Milliseconds of the first run by GPU timestamps, without them that of the whole case by the wall clock; some
-   * adapters compile in it.
+   * Milliseconds of the first run, which includes compilation on some adapters. Without GPU timestamps, it is the time of
+   * the whole case by the wall clock.
    */
   readonly runMs: number;
 }
 
-/** Inputs of a plan among those of a case. */
+/** The feeds of a case that a plan has inputs for. */
 const feedsOf = (plan: Plan, { feeds }: CaseGraph) =>
   Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
 
 /**
- * Plans the case once for every variant of every op in it that `wanted` lets through and runs each once, so that all
- * inputs of the ops hold what they hold in the case. `destroy` frees them.
+ * Compiles the case once for every variant of every op in it that `wanted` accepts, and runs each plan once, so that the
+ * inputs of the op have the values of the case. `destroy` frees the plans.
  */
-export async function contenders(
+export async function candidatesOf(
   engine: Engine,
   graph: CaseGraph,
   wanted: (op: string, variant: string) => boolean = () => true,
-): Promise<{ list: Contender[]; destroy(): void }> {
-  const list: Contender[] = [];
+): Promise<{ list: Candidate[]; destroy(): void }> {
+  const list: Candidate[] = [];
   const destroy = () => {
     for (const c of list) c.plan.destroy();
   };
@@ -123,7 +123,7 @@ export async function contenders(
     for (const op of new Set(nodesOf(Object.values(graph.outputs)).map((n) => n.op)))
       for (const variant of variantsOf(op, engine)) {
         if (!wanted(op.name, variant.name)) continue;
-        const found = await contender(engine, graph, op, variant);
+        const found = await candidateOf(engine, graph, op, variant);
         if (found) list.push(found);
       }
     return { list, destroy };
@@ -134,9 +134,15 @@ export async function contenders(
 }
 
 /**
- * The case with one op computed by one variant, its own or another, wherever that fits; nothing when it fits nowhere.
+ * The case with one op computed by one variant, which need not be one of the op's own, in every call that it can run;
+ * `undefined` if it can run none.
  */
-export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Variant): Promise<Contender | undefined> {
+export async function candidateOf(
+  engine: Engine,
+  graph: CaseGraph,
+  op: Op,
+  of: Variant,
+): Promise<Candidate | undefined> {
   const variant = of.name;
   const options: CompileOptions = {
     retain: 'all',
@@ -165,7 +171,7 @@ export async function contender(engine: Engine, graph: CaseGraph, op: Op, of: Va
   }
 }
 
-/** Runs a plan; how long its steps that are `mine` took. */
+/** Runs a plan and returns the milliseconds of its steps that are `mine`. */
 async function firstRun(
   engine: Engine,
   plan: Plan,
@@ -183,15 +189,15 @@ async function firstRun(
 }
 
 /**
- * Runs a contender's case once more with what is left in scratch, but with the results of its op overwritten: a kernel that only
- * pretends to compute again shows. The whole case runs, because copies of arguments may have made way for others since.
+ * Runs a candidate's case once more with stale scratch and with the results of its op overwritten, which exposes a kernel
+ * that does not compute them again. The whole case runs, because other tensors may have overwritten copies of arguments.
  */
-export async function runAgain({ plan, steps }: Contender): Promise<void> {
+export async function runAgain({ plan, steps }: Candidate): Promise<void> {
   await makeStale(plan, [...new Set(steps.map((s) => s.call))]);
   plan.run();
 }
 
-/** Operations and bytes of several calls. */
+/** Operations and bytes of several calls together. */
 export function totalCost(calls: readonly KernelCall[]): { flops: number; bytes: number } {
   const costs = calls.map(costOf);
   const sum = (of: 'flops' | 'bytes') => costs.reduce((total, cost) => total + cost[of], 0);

@@ -17,7 +17,7 @@ import { type Nd, nd, testNormal, testRandom } from '../kernels/oracle.js';
 import type { Case, InputSpec, Room } from '../kernels/room.js';
 import { slice } from '../kernels/slice/slice.js';
 
-/** A case with its data and what the oracle makes of it. */
+/** A case with its data and the oracle's results. */
 export interface Prepared {
   readonly room: Room;
   readonly c: Case;
@@ -26,16 +26,19 @@ export interface Prepared {
   readonly expected: Readonly<Record<string, Nd>>;
   /** Upstream gradients by result. */
   readonly gy: Readonly<Record<string, Nd>>;
-  /** Gradients by input; none where the room has no backward pass. */
+  /** Gradients by input; empty if the room has no backward pass. */
   readonly gradients: Readonly<Record<string, Nd>>;
 }
 
-/** Where a check lays its tensors: numbers of elements left free, which no kernel may read or write. */
+/** How a check lays out its tensors: how many elements it leaves free, which no kernel may read or write. */
 export interface Layout {
   readonly name: string;
-  /** Channels beside an f32 input, NaN: so many before it and behind it, there some more where that makes whole vec4s; 0 for none. */
+  /**
+   * Channels of NaN before and after an f32 input, 0 for none. If it is a multiple of 4, more follow the input until the
+   * row consists of whole vec4s.
+   */
   readonly margin: number | ((input: string) => number);
-  /** Channels between the rows of strided results and before them, sentinels. */
+  /** Channels of sentinels before the first row of strided results and between their rows. */
   readonly gap: number;
 }
 
@@ -59,7 +62,7 @@ function upstream(results: Record<string, Nd>, seed: number): Record<string, Nd>
   );
 }
 
-/** The same data on every call; values are what f32 holds. */
+/** Makes the data of a case, equal on every call. All values are exact in f32. */
 export function prepare(room: Room, c: Case): Prepared {
   const inputs = data(c.inputs, 7);
   const expected = room.forward(inputs, c.attrs);
@@ -67,13 +70,13 @@ export function prepare(room: Room, c: Case): Prepared {
   return { room, c, inputs, expected, gy, gradients: room.backward?.(inputs, c.attrs, gy) ?? {} };
 }
 
-/** Channels of an input with its margins: where the margin is a multiple of 4, so are they, whatever the case's own channels are. */
+/** Channels of an input with its margins, rounded up to a multiple of 4 if the margin is one. */
 const wideChannels = (channels: number, margin: number): number => {
   const wide = channels + 2 * margin;
   return margin && margin % 4 === 0 ? 4 * Math.ceil(wide / 4) : wide;
 };
 
-/** With a margin, an f32 input is the middle of a wider one, so that kernels read it at an offset and with a stride. */
+/** With a margin, an f32 input is a slice of a wider one, so that kernels read it at an offset and with a stride. */
 function leafOf(name: string, { shape, dtype }: InputSpec, margin: number): Tensor {
   if (dtype === 'u32' || !margin) return input(name, shape, dtype);
   const channels = shape[shape.length - 1] ?? 1;
@@ -88,7 +91,7 @@ export function caseLeaves(c: Pick<Case, 'inputs'>, layout: Layout): Record<stri
   return Object.fromEntries(Object.entries(c.inputs).map(([n, s]) => [n, leafOf(n, s, marginOf(layout, n))]));
 }
 
-/** The results of a prepared case by name, and its gradients as `g_NAME` of the inputs that have one. */
+/** The results of a prepared case by name, and the gradient of every input that has one as `g_NAME`. */
 export function checkGraph({ room, c, expected, gradients }: Prepared, layout: Layout): Record<string, Tensor> {
   const leaves = caseLeaves(c, layout);
   const results = room.build(leaves, c.attrs);
@@ -106,7 +109,7 @@ export function checkGraph({ room, c, expected, gradients }: Prepared, layout: L
   return outputs;
 }
 
-/** Plans a graph such that its results lie as a layout says. */
+/** Compiles a graph with its results laid out as `layout` says. */
 export function compileCase(
   engine: Engine,
   outputs: Readonly<Record<string, Tensor>>,
@@ -116,7 +119,7 @@ export function compileCase(
   return compileWithRedzones(engine, { ...options, outputs }, gap, options);
 }
 
-/** The launches that `compileCase` would plan. */
+/** The calls that `compileCase` would plan. */
 export function plannedCase(
   engine: Engine,
   outputs: Readonly<Record<string, Tensor>>,
@@ -126,7 +129,7 @@ export function plannedCase(
   return plannedWithRedzones(engine, { ...options, outputs }, gap, options);
 }
 
-/** What an output of `checkGraph` must be. */
+/** The expected values of an output of `checkGraph`. */
 export function expectedOf(p: Prepared, output: string): Nd {
   return (output.startsWith('g_') && !(output in p.expected) ? p.gradients[output.slice(2)] : p.expected[output]) as Nd;
 }
@@ -140,7 +143,7 @@ function toDevice(x: Nd, dtype: InputSpec['dtype'], margin: number): TensorData 
   return wide;
 }
 
-/** What to run a plan of `checkGraph` with. */
+/** The feeds for a plan of `checkGraph`. */
 export function checkFeeds(p: Prepared, layout: Layout, plan: Plan): Record<string, TensorData> {
   const feeds: Record<string, TensorData> = {};
   for (const [n, x] of Object.entries(p.inputs)) feeds[n] = toDevice(x, p.c.inputs[n]?.dtype, marginOf(layout, n));
@@ -148,22 +151,22 @@ export function checkFeeds(p: Prepared, layout: Layout, plan: Plan): Record<stri
   return Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
 }
 
-/** What one run of a plan gave. */
+/** The outcome of one run of a plan. */
 export interface RunResult {
-  /** What memory held before. */
+  /** What memory held before the run. */
   readonly filling: Filling;
   readonly outputs: Readonly<Record<string, TensorData>>;
-  /** `tensor @ element` outside every result that was overwritten. */
+  /** Elements outside every result that were overwritten, as `tensor @ element`. */
   readonly outside: readonly string[];
 }
 
 /**
- * What memory holds before each run of a check. The first two runs begin alike; the third finds scratch as the second has left it,
- * and finite numbers where its results will be.
+ * What memory holds before each run of a check. It is the same before the first two runs. Before the third, scratch holds
+ * what the second run left, and the results hold finite numbers.
  */
 const FILLINGS: readonly Filling[] = [{}, {}, { values: 'stale', scratch: () => 'kept' }];
 
-/** Runs a plan of `compileCase` once for each filling of its memory. */
+/** Runs a plan of `compileCase` once for every filling of its memory. */
 export async function runFilled(
   plan: Plan,
   feeds: Readonly<Record<string, TensorData>>,
@@ -182,15 +185,15 @@ export async function runFilled(
 }
 
 /**
- * Elements of an output that hold what they were filled with after each of these runs. In a single run a NaN that was computed from
- * the filling can look like it.
+ * Elements of an output that hold the filling after every one of these runs. Give several runs: in a single one, a NaN that was
+ * computed from the filling can be equal to it.
  */
 export function untouched(runs: readonly RunResult[], output: string): number[] {
   const bits = runs.map((r) => new Uint32Array((r.outputs[output] as TensorData).buffer));
   return [...(bits[0]?.keys() ?? [])].filter((i) => runs.every((r, k) => isFilling(bits[k]?.[i], r.filling)));
 }
 
-/** Elements whose bits differ. */
+/** Indices of the elements whose bits differ. */
 export function changedBits(a: TensorData, b: TensorData): number[] {
   const words = (x: TensorData) => new Uint32Array(x.buffer, x.byteOffset, x.length);
   const [left, right] = [words(a), words(b)];
@@ -198,8 +201,8 @@ export function changedBits(a: TensorData, b: TensorData): number[] {
 }
 
 /**
- * Normalised mean squared error Σ(a−b)² / Σb² over the finite b. Where b is NaN or infinite, a must be the same: the error is
- * infinite otherwise, and where a is not finite but b is.
+ * Normalised mean squared error Σ(a−b)² / Σb² over the finite b. It is infinite if a is not equal to b where b is NaN or
+ * infinite, or if a is not finite where b is.
  */
 export function nmse(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;

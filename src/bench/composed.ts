@@ -10,22 +10,22 @@ import type { Case, Room, Values } from '../kernels/room.js';
 import { type CaseGraph, caseGraph } from './cases.js';
 import { nmse } from './check-case.js';
 
-/** An op beside its composition of simpler ops, planned alike and timed in turn. */
-interface Contest {
-  readonly fused: Contestant;
-  readonly composed: Contestant;
-  /** How many times longer the composition takes, by the medians. */
+/** An op and its composition of simpler ops, compiled with the same options and timed in turn. */
+interface PlanComparison {
+  readonly fused: MeasuredPlan;
+  readonly composed: MeasuredPlan;
+  /** Median time of the composition over that of the fused op. */
   readonly timeRatio: number;
-  /** How many times more intermediates it keeps. */
+  /** Bytes of intermediates of the composition over those of the fused op. */
   readonly memoryRatio: number;
-  /** Largest Σ(a − b)² / Σ b² between their results, fused ones b; they compute the same but for rounding. */
+  /** Largest Σ(a − b)² / Σ b² between their results, which differ by rounding; b are those of the fused op. */
   readonly difference: number;
 }
 
-interface Contestant {
+interface MeasuredPlan {
   readonly times: Times;
   readonly dispatches: number;
-  /** Bytes of pooled intermediates and results, and of all that its plan allocates (inputs included). */
+  /** Bytes of pooled intermediates and results; `peak` is the bytes of all that the plan allocates, inputs included. */
   readonly activations: number;
   readonly peak: number;
 }
@@ -33,17 +33,17 @@ interface Contestant {
 export interface ComposedComparison {
   readonly room: string;
   readonly case: string;
-  /** What the composition is made of. */
+  /** The ops that the composition consists of. */
   readonly what: string;
-  readonly forward: Contest;
-  /** Forward and backward in one plan, as in training; absent for ops without gradient. */
-  readonly training?: Contest;
+  readonly forward: PlanComparison;
+  /** Forward and backward pass in one plan, as in training; absent for ops without gradient. */
+  readonly training?: PlanComparison;
 }
 
-/** The composition of a case as a graph, with gradients for the inputs named in `wanted` and the case's own feeds. */
+/** The composition of a case as a graph, with the gradients of the inputs named in `wanted` and the case's own feeds. */
 export function composedGraph(room: Room, c: Case, feeds: CaseGraph['feeds'], wanted: readonly string[]): CaseGraph {
   const { composed } = room;
-  if (!composed) throw new UsageError(`${room.name} has no composition; rooms with one set \`composed\``);
+  if (!composed) throw new UsageError(`${room.name} has no composition; choose a room that sets \`composed\``);
   const given: Record<string, Values> = {};
   for (const [name, { shape }] of Object.entries(c.inputs)) given[name] = { shape, data: feeds[name] as TensorData };
   const values = composed.inputs?.(given, c.attrs) ?? given;
@@ -70,8 +70,8 @@ export function composedGraph(room: Room, c: Case, feeds: CaseGraph['feeds'], wa
 }
 
 /**
- * Times the op of a case against its composition, forward alone and with the backward pass, on the same values; whole plans,
- * in turn. Throws `UsageError` when the room has no composition.
+ * Times the op of a case and its composition on the same values, as whole plans in turn: the forward pass alone, and with
+ * the backward pass. Throws `UsageError` if the room has no composition.
  */
 export async function composedComparison(
   engine: Engine,
@@ -82,8 +82,8 @@ export async function composedComparison(
   const fused = caseGraph(room, c);
   const wanted = Object.keys(fused.outputs).flatMap((n) => (n.startsWith('g_') ? [n.slice(2)] : []));
   const composed = composedGraph(room, c, fused.feeds, wanted);
-  const forward = await contest(engine, forwardOf(fused), forwardOf(composed), options);
-  const training = wanted.length ? await contest(engine, fused, composed, options) : undefined;
+  const forward = await comparePlans(engine, forwardOf(fused), forwardOf(composed), options);
+  const training = wanted.length ? await comparePlans(engine, fused, composed, options) : undefined;
   return { room: room.name, case: c.name, what: room.composed?.what ?? '', forward, training };
 }
 
@@ -91,7 +91,12 @@ function forwardOf({ outputs, feeds }: CaseGraph): CaseGraph {
   return { outputs: Object.fromEntries(Object.entries(outputs).filter(([n]) => !n.startsWith('g_'))), feeds };
 }
 
-async function contest(engine: Engine, a: CaseGraph, b: CaseGraph, options: MeasureOptions): Promise<Contest> {
+async function comparePlans(
+  engine: Engine,
+  a: CaseGraph,
+  b: CaseGraph,
+  options: MeasureOptions,
+): Promise<PlanComparison> {
   const plans: Plan[] = [];
   try {
     for (const { outputs, feeds } of [a, b]) {
@@ -108,10 +113,10 @@ async function contest(engine: Engine, a: CaseGraph, b: CaseGraph, options: Meas
       plans.map((p) => ({ dispatches: p.steps })),
       options,
     );
-    const [fused, composed] = plans.map((p, i): Contestant => {
+    const [fused, composed] = plans.map((p, i): MeasuredPlan => {
       const { activations, peak } = p.memory();
       return { times: times[i] as Times, dispatches: p.steps.length, activations, peak };
-    }) as [Contestant, Contestant];
+    }) as [MeasuredPlan, MeasuredPlan];
     return {
       fused,
       composed,

@@ -9,23 +9,23 @@ import { caseNodes, type KnownOp, knownOp, plainCall, reference, traitsOf, varia
 import { caseName } from './user-check.js';
 import { namedVariant, namesOf } from './user-kernel.js';
 
-/** What a kernel for an op is bound to, and what it is launched with. All of it is read from the op itself. */
+/** The interface of a kernel for an op: the tensors it is bound to and the values it is launched with, read from the op. */
 export interface Contract {
   readonly op: string;
-  /** The comment at the head of the plainest kernel. */
+  /** The comment at the head of the reference kernel, the plainest one. */
   readonly formula: string;
   readonly tensors: readonly ContractTensor[];
   /** The case that the sample values come from. */
   readonly sample: string;
-  /** Names that the op's launch gives to every kernel. */
+  /** Names that every kernel of the op gets. */
   readonly names: readonly ContractName[];
-  /** Names that only kernels launched like one of our variants get, scratch buffers among them. */
+  /** Names that a kernel gets only if it is launched like one of our variants, scratch buffers included. */
   readonly others: readonly (ContractName & { readonly variants: readonly string[] })[];
-  /** Everything that an expression may use, on the sample case. */
+  /** All names that an expression may use, with their values on the sample case. */
   readonly expressions: Readonly<Record<string, number>>;
   readonly variants: readonly ContractVariant[];
   readonly device: ContractDevice;
-  /** A complete kernel: our plainest. */
+  /** The source of a complete kernel: the reference. */
   readonly example: string;
 }
 
@@ -33,10 +33,10 @@ interface ContractTensor {
   readonly name: string;
   readonly kind: 'argument' | 'optional argument' | 'result';
   readonly dtype: string;
-  /** Dimensions, the last contiguous. */
+  /** Letters of the dimensions, of which the last is contiguous. */
   readonly layout: string;
   readonly shape: readonly number[];
-  /** Whether it may be a channel range of something wider. */
+  /** Whether it may be a channel range of a wider tensor. */
   readonly strided: boolean;
 }
 
@@ -44,14 +44,14 @@ export interface ContractName {
   readonly name: string;
   readonly kind: 'param' | 'override' | 'scratch';
   readonly type?: ShaderParam['type'];
-  /** On the sample case. */
+  /** Its value on the sample case. */
   readonly value?: number;
   readonly meaning: string;
 }
 
 interface ContractVariant {
   readonly name: string;
-  /** Labels of its kernels, in the order of their dispatches on the sample case. */
+  /** Labels of its kernels in the order of their dispatches on the sample case. */
   readonly kernels: readonly string[];
   readonly workgroups: readonly (readonly [number, number, number])[];
   /** Why it does not run on the sample case. */
@@ -78,7 +78,7 @@ const LIMITS = [
   'maxComputeWorkgroupsPerDimension',
 ] as const;
 
-/** The call that shows most: with every optional argument and as many fitting variants as there is. */
+/** The call with the most optional arguments and, among those, with the most variants that can run it. */
 function sampleCall({ op, uses }: KnownOp, device: DeviceTraits): { call: Call; name: string } {
   let best: { call: Call; name: string; score: number } | undefined;
   for (const use of uses.slice(0, 32)) {
@@ -99,8 +99,8 @@ function* callsOf({ op, uses }: KnownOp, device: DeviceTraits): Generator<Call> 
     for (const node of caseNodes(use.room, use.c).all) if (node.op === op) yield plainCall(node, device);
 }
 
-/** What one variant's launches give by name, over all calls that it fits. */
-function gives(variant: Variant, calls: readonly Call[]): Map<string, Omit<ContractName, 'meaning'>> {
+/** The names that a variant's launches give values to, over all calls that it can run. */
+function namesGivenBy(variant: Variant, calls: readonly Call[]): Map<string, Omit<ContractName, 'meaning'>> {
   const found = new Map<string, Omit<ContractName, 'meaning'>>();
   for (const call of calls) {
     const launch = variant.launch(call);
@@ -109,7 +109,7 @@ function gives(variant: Variant, calls: readonly Call[]): Map<string, Omit<Contr
     const types = new Map(dispatches.flatMap((d) => d.shader.params).map((p) => [p.name, p.type]));
     for (const d of dispatches) {
       for (const name of [...Object.keys(d.params ?? {}), ...d.shader.params.map((p) => p.name)])
-        if (!placed(name)) found.set(name, { name, kind: 'param', type: types.get(name) });
+        if (!isLayoutParam(name)) found.set(name, { name, kind: 'param', type: types.get(name) });
       for (const { name } of d.shader.overrides) found.set(name, { name, kind: 'override' });
     }
     for (const name of Object.keys(scratch)) found.set(name, { name, kind: 'scratch' });
@@ -117,37 +117,37 @@ function gives(variant: Variant, calls: readonly Call[]): Map<string, Omit<Contr
   return found;
 }
 
-/** Whether a name says where a tensor lies, which holds for all tensors alike. */
-const placed = (name: string) => /_(offset|stride)$/.test(name);
+/** Whether a name is the offset or stride of a tensor, which every tensor has. */
+const isLayoutParam = (name: string) => /_(offset|stride)$/.test(name);
 
-/** How to get a shader's source as it was written, where the build has taken comments and indentation out of it. */
-export type Written = (code: string) => string;
+/** Finds the original source of a shader from which the build has removed comments and indentation. */
+export type OriginalSource = (code: string) => string;
 
-/** The contract of an op. Throws `UsageError` that lists the ops when there is none of this name. */
+/** The contract of an op. Throws `UsageError` that lists the ops if there is none of this name. */
 export function contractOf(
   engine: Engine,
   rooms: readonly Room[],
   name: string,
-  written: Written = (code) => code,
+  original: OriginalSource = (code) => code,
 ): Contract {
   const known = knownOp(rooms, name);
   const { op } = known;
   const device = traitsOf(engine);
   const { call, name: sample } = sampleCall(known, device);
   const calls = [...callsOf(known, device)];
-  const source = written((shadersOf(reference(op), call)[0] as Shader).code);
+  const source = original((shadersOf(reference(op), call)[0] as Shader).code);
   const expressions = namesOf(op, call);
-  const say = (n: Omit<ContractName, 'meaning'>): ContractName => ({
+  const complete = (n: Omit<ContractName, 'meaning'>): ContractName => ({
     ...n,
     value: expressions[n.name],
     meaning: meaningOf(op, n.name) ?? '',
   });
-  const own = new Map([...gives(reference(op), calls)].filter(([, n]) => n.kind !== 'scratch'));
+  const own = new Map([...namesGivenBy(reference(op), calls)].filter(([, n]) => n.kind !== 'scratch'));
   const others = new Map<string, ContractName & { variants: string[] }>();
   for (const variant of variantsOf(op, device))
-    for (const [n, what] of gives(variant, calls)) {
+    for (const [n, what] of namesGivenBy(variant, calls)) {
       if (own.has(n)) continue;
-      const entry = others.get(n) ?? { ...say(what), variants: [] };
+      const entry = others.get(n) ?? { ...complete(what), variants: [] };
       entry.variants.push(variant.name);
       others.set(n, entry);
     }
@@ -156,7 +156,7 @@ export function contractOf(
     formula: header(source),
     tensors: tensorsOf(op, call),
     sample,
-    names: [...own.values()].map(say),
+    names: [...own.values()].map(complete),
     others: [...others.values()],
     expressions,
     variants: variantsOf(op, device).map((v) => describe(v, call)),
@@ -171,7 +171,7 @@ export function contractOf(
   };
 }
 
-/** What the room says that a name of the op's launches means. */
+/** The room's explanation of a name in the op's launches. */
 export function meaningOf(op: Op, name: string): string | undefined {
   return terms.get(op.name)?.names[name];
 }
@@ -197,21 +197,21 @@ function describe(variant: Variant, call: Call): ContractVariant {
   };
 }
 
-/** The kernels of a variant, each once. */
+/** The kernels of a variant without repetitions. */
 function shadersOf(variant: Variant, call: Call): Shader[] {
   const all = launchOf(variant, call).dispatches.map((d) => d.shader);
   return all.filter((s, i) => all.findIndex((other) => other.label === s.label) === i);
 }
 
 /**
- * The sources of one of our variants in the order of its dispatches, each once: of `like`, the plainest when absent.
- * Throws `UsageError` when it runs in no case on this adapter.
+ * The sources of our variant `like` in the order of its dispatches, without repetitions. Default: the reference.
+ * Throws `UsageError` if it runs in no case on this adapter.
  */
 export function exampleSources(
   engine: Engine,
   rooms: readonly Room[],
   name: string,
-  { like, written = (code) => code }: { like?: string; written?: Written } = {},
+  { like, original = (code) => code }: { like?: string; original?: OriginalSource } = {},
 ): { readonly label: string; readonly code: string }[] {
   const known = knownOp(rooms, name);
   const variant = like === undefined ? reference(known.op) : namedVariant(known.op, like, engine);
@@ -223,18 +223,18 @@ export function exampleSources(
       `${name}/${variant.name} runs in no case on this adapter (${refusalOf(variant, calls[0] as Call)}); ` +
         `its source is in shaders/`,
     );
-  return shadersOf(variant, call).map(({ label, code }) => ({ label, code: `${written(code).trimEnd()}\n` }));
+  return shadersOf(variant, call).map(({ label, code }) => ({ label, code: `${original(code).trimEnd()}\n` }));
 }
 
 /**
- * One of `exampleSources`; `part` counts them from 1. Throws `UsageError` when there are several and `part` does not say
- * which.
+ * One of `exampleSources`, number `part` from 1. Throws `UsageError` if `part` is absent although there are several, or
+ * if there is no such source.
  */
 export function exampleSource(
   engine: Engine,
   rooms: readonly Room[],
   name: string,
-  { part, ...options }: { like?: string; part?: number; written?: Written } = {},
+  { part, ...options }: { like?: string; part?: number; original?: OriginalSource } = {},
 ): string {
   const sources = exampleSources(engine, rooms, name, options);
   const variant = `${name}/${options.like ?? reference(knownOp(rooms, name).op).name}`;

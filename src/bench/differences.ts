@@ -1,11 +1,11 @@
 import { terms } from '../kernels/rooms.js';
 import { nmse } from './check-case.js';
 
-/** How results differ from what they should be. */
+/** How results differ from the expected ones. */
 export interface Differences {
-  /** Of the first element that differs. */
+  /** Index of the first element that differs; `got` and `expected` are its values. */
   readonly index: number;
-  /** `null` where it is not finite or was never written. */
+  /** `null` if it is not finite or was never written. */
   readonly got: number | null;
   readonly expected: number;
   readonly differing: number;
@@ -14,13 +14,12 @@ export interface Differences {
   readonly nmse: number | null;
 }
 
-/** How much further than √tolerance of the root mean square a single element may be off: where errors are no noise. */
+/** A single element counts as wrong if its error is more than this many times √tolerance · (root mean square of the results). */
 const OUTLIER = 10;
 
 /**
- * Where results differ. Integers must be equal. Of others the NMSE must be within the tolerance, and no single
- * element may hide
- * among many right ones.
+ * Where results differ. Integers must be equal. For other numbers the NMSE must be within the tolerance, and so must every
+ * element by itself (see `OUTLIER`), because a single wrong one hardly changes the NMSE of many.
  */
 export function differences(
   got: ArrayLike<number>,
@@ -30,31 +29,31 @@ export function differences(
   const error = nmse(got, want);
   let squares = 0;
   for (const v of want) squares += v * v;
-  // With NMSE over the tolerance, some element is off by more than this without the factor.
+  // If the NMSE exceeds the tolerance, the error of at least one element exceeds the slack without the factor.
   const factor = got instanceof Uint32Array ? 0 : error <= tolerance ? OUTLIER : 1;
   const slack = factor * Math.sqrt((tolerance * squares) / want.length);
-  const apart = (i: number) => Math.abs((got[i] as number) - (want[i] as number));
+  const errorAt = (i: number) => Math.abs((got[i] as number) - (want[i] as number));
   const bad: number[] = [];
-  let most = 0;
+  let maxError = 0;
   for (let i = 0; i < want.length; i++) {
-    if (apart(i) <= slack) continue;
+    if (errorAt(i) <= slack) continue;
     bad.push(i);
-    most = Math.max(most, apart(i));
+    maxError = Math.max(maxError, errorAt(i));
   }
   const index = bad[0];
   if (index === undefined) return { nmse: error, bad };
   const finite = (v: number | undefined) => (Number.isFinite(v) ? (v as number) : null);
   const found: Differences = {
     ...{ index, got: finite(got[index]), expected: want[index] as number },
-    ...{ differing: bad.length, total: want.length, maxError: finite(most), nmse: finite(error) },
+    ...{ differing: bad.length, total: want.length, maxError: finite(maxError), nmse: finite(error) },
   };
   return { nmse: error, bad, found };
 }
 
-/** Index letters of dimensions, as the heads of the shaders have them. */
+/** Index letters of dimensions, as in the comments at the heads of the shaders. */
 const INDICES: Readonly<Record<string, string>> = { H: 'i', W: 'j', Ho: 'i', Wo: 'j', KH: 'u', KW: 'v' };
 
-/** Letters of a result's dimensions: those of the op's own, else those of the argument whose gradient it is. */
+/** Index letters of a result's dimensions; a gradient has those of its argument. */
 export function lettersOf(op: string, output: string): string[] {
   const layout = terms.get(op)?.layout ?? {};
   const word = layout[output] ?? layout[output.replace(/^g_/, '')] ?? layout[output.replace('_', '')] ?? '';
@@ -62,7 +61,7 @@ export function lettersOf(op: string, output: string): string[] {
   return dimensions.map((w) => INDICES[w] ?? w.toLowerCase());
 }
 
-/** Index by dimension, named by the dimensions' letters. */
+/** Splits an index into one index per dimension, named by the dimensions' letters. */
 export function coordinates(
   index: number,
   shape: readonly number[],

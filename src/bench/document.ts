@@ -15,16 +15,16 @@ export interface BenchRow {
   readonly case: string;
   readonly op: string;
   readonly variant: string;
-  /** Whether the engine chooses this variant here by itself. */
+  /** Whether the engine chooses this variant by default. */
   readonly chosen: boolean;
-  /** Operations and bytes of the op, as any implementation must at least do and move. */
+  /** Operations of the op and bytes it moves, the minimum for any implementation. */
   readonly flops: number;
   readonly bytes: number;
   /** Why the variant was not timed; then `speed` and `first` are absent. */
   readonly untimed?: string;
   readonly speed?: Speed;
   readonly first?: FirstUse;
-  /** Distance from the float64 oracle; absent only where the variant failed. */
+  /** Distance from the float64 oracle; absent only if the variant failed. */
   readonly error?: RowError;
 }
 
@@ -35,26 +35,26 @@ export interface Speed {
   readonly gflops: number;
   /** 10⁹ bytes a second. */
   readonly gbs: number;
-  /** What the adapter did at most, measured in turn with this row. */
+  /** Peaks of the adapter, measured in turn with this row. */
   readonly peaks: Peaks;
   readonly share: { readonly flops: number; readonly bytes: number; readonly roof: number };
-  /** Set where the share of the roof is more than the adapter's measured peaks allow, see `SUSPECT`. */
+  /** Set if the share of the roof is above `SUSPECT`: more than the adapter's measured peaks allow. */
   readonly suspect?: true;
 }
 
-/** A share of the roof above this cannot be explained by the scatter of a measurement. */
+/** The scatter of measurements cannot explain a share of the roof above this. */
 export const SUSPECT = 1.05;
 
 export interface RowError extends Deviation {
   /**
-   * What was held against the oracle: the results of this case, or those of small ones where this is too much for it.
+   * What was compared with the oracle: the results of this case, or those of small ones if the oracle would be too slow.
    */
   readonly oracle: 'this case' | 'cases';
   /** Number of small cases. */
   readonly cases?: number;
   /**
-   * With `cases`: Σ(a − b)² / Σb² of the results of this case, b being those of the plainest variant that was timed;
-   * absent on that one itself.
+   * With `cases`: Σ(a − b)² / Σb² of the results of this case, where b are those of the plainest variant that was timed;
+   * absent for that variant itself.
    */
   readonly beside?: { readonly variant: string; readonly nmse: number | null };
 }
@@ -68,17 +68,17 @@ export interface BenchDocument {
   /** ISO 8601. */
   readonly date: string;
   readonly adapter: BenchAdapter;
-  /** The machine, in the words of whoever ran it: platform, cpus, node or browser. */
+  /** Facts about the machine: platform, cpus, node or browser. */
   readonly host: Readonly<Record<string, string | number>>;
   readonly samples: number;
-  /** How times were taken; by fine GPU timestamps when absent, as in older documents. */
+  /** How times were taken; absent in older documents, which used fine GPU timestamps. */
   readonly timing?: Timing;
-  /** Before the first case. */
+  /** Peaks of the adapter before the first case. */
   readonly peaks: Peaks;
   /** Whether all cases were run. */
   readonly complete: boolean;
   readonly rows: readonly BenchRow[];
-  /** Fused ops beside the same written in simpler ones. */
+  /** Comparisons of fused ops with their compositions of simpler ops. */
   readonly composed: readonly ComposedComparison[];
 }
 
@@ -87,7 +87,7 @@ export interface BenchAdapter {
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
-  /** The adapter's own line, which in Dawn names the driver and its version. */
+  /** The adapter's own description, which in Dawn names the driver and its version. */
   readonly description: string;
   readonly software: boolean;
   readonly subgroupSize: number;
@@ -106,7 +106,7 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const;
 
-/** What a document says of the device. */
+/** The description of the device in a document. */
 export function describe(engine: Engine): BenchAdapter {
   const { device, adapter, adapterName, software, subgroupSize } = engine;
   return {
@@ -116,7 +116,7 @@ export function describe(engine: Engine): BenchAdapter {
   };
 }
 
-/** The document of what was measured so far. `date` is now when absent. */
+/** The document of what was measured so far. `date` defaults to now. */
 export function benchDocument(
   adapter: BenchAdapter,
   parts: Pick<BenchDocument, 'host' | 'samples' | 'timing' | 'peaks' | 'complete' | 'rows' | 'composed'> & {
@@ -128,35 +128,35 @@ export function benchDocument(
   return { ...head, adapter, host, samples, timing, peaks, complete, rows, composed };
 }
 
-/** Reads a document; `name` is that of its file. Throws `UsageError` for anything else. */
+/** Reads a document; `name` is the name of its file. Throws `UsageError` if the text is not such a document. */
 export function parseBench(text: string, name: string): BenchDocument {
   const found = parseJson(text, name) as Partial<BenchDocument> | null;
   if (found?.format !== FORMAT)
     throw new UsageError(`${name} is not a benchmark; give a file that pose-gan bench --out wrote`);
   if (found.version !== FORMAT_VERSION)
     throw new UsageError(
-      `${name} is a benchmark of format ${found.version}, this version reads ${FORMAT_VERSION}: measure again`,
+      `${name} is a benchmark of format ${found.version}, but this version reads format ${FORMAT_VERSION}; measure again`,
     );
   const rows: unknown = found.rows;
-  const whole = (r: Partial<BenchRow> | null) =>
+  const isComplete = (r: Partial<BenchRow> | null) =>
     r &&
     [r.room, r.case, r.op, r.variant].every((t) => typeof t === 'string') &&
     (!r.speed || typeof r.speed.times?.median === 'number');
-  if (!Array.isArray(rows) || !rows.every(whole) || typeof found.adapter?.name !== 'string')
-    throw new UsageError(`${name} is a benchmark without adapter or whole rows; it may have been edited`);
+  if (!Array.isArray(rows) || !rows.every(isComplete) || typeof found.adapter?.name !== 'string')
+    throw new UsageError(`${name} is a benchmark without an adapter or with incomplete rows; measure again`);
   return found as BenchDocument;
 }
 
 export interface Comparison {
-  /** Rows on both sides; `ratio` is the old time by the new, above 1 where the new is faster. */
+  /** Rows of both benchmarks; `ratio` is old time / new time, above 1 if the new one is faster. */
   readonly rows: readonly { readonly now: BenchRow; readonly before: BenchRow; readonly ratio: number }[];
-  /** Geometric means of the ratios: of all rows, and of what the engine chose then and chooses now. */
+  /** Geometric mean of all ratios; `chosenMean` compares the variant that the engine chose then with that it chooses now. */
   readonly mean: number | null;
   readonly chosenMean: number | null;
-  /** Rows timed on one side alone. */
+  /** Rows that only one of the benchmarks has timed. */
   readonly onlyBefore: readonly string[];
   readonly onlyNow: readonly string[];
-  /** What else differs: adapter, driver, machine. */
+  /** Differences of adapter, driver and machine. */
   readonly differences: readonly string[];
 }
 
@@ -164,7 +164,7 @@ const nameOf = (r: BenchRow) => `${r.room}: ${r.case}: ${r.op}/${r.variant}`;
 const median = (r: BenchRow) => r.speed?.times.median ?? Number.NaN;
 const meanOf = (ratios: readonly number[]) => (ratios.length ? geometricMean(ratios) : null);
 
-/** Two benchmarks row by row. Where `within` is given, rows of `before` outside of it are left out. */
+/** Compares two benchmarks row by row. Skips rows for which `within` is false. */
 export function compareBench(
   before: BenchDocument,
   now: BenchDocument,

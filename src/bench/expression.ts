@@ -1,31 +1,30 @@
 import { UsageError } from '../gpu/errors.js';
 
 /**
- * Arithmetic over named numbers, for what a kernel author says of a launch: `ceil(y.rows * y.channels / 64)`.
- * Numbers, names
- * (`N`, `y.rows`, `y[0]`), `+ - * / %`, comparisons, `&& || !` (true is 1, false 0), parentheses and
- * `ceil floor round abs sqrt min max`. Division is exact. Nothing else can be said, and nothing is evaluated as code.
+ * Arithmetic over named numbers, with which a kernel author describes a launch: `ceil(y.rows * y.channels / 64)`. It has
+ * numbers, names (`N`, `y.rows`, `y[0]`), `+ - * / %`, comparisons, `&& || !` (true is 1, false is 0), parentheses and
+ * the functions `ceil floor round abs sqrt min max`. Division is not rounded. Nothing is evaluated as JavaScript.
  */
 export interface Expression {
   readonly text: string;
-  /** Throws `UsageError` with the place of an unknown name or of a division by zero. */
+  /** Throws `UsageError` with the column of an unknown name or of a division by zero. */
   evaluate(values: Readonly<Record<string, number>>): number;
 }
 
 type Values = Readonly<Record<string, number>>;
 type Term = { readonly at: number; readonly value: (values: Values) => number; readonly grid?: readonly [Term, Term] };
 
-const FUNCTIONS: Readonly<Record<string, { least: number; most: number; of: (...x: number[]) => number }>> = {
-  ceil: { least: 1, most: 1, of: Math.ceil },
-  floor: { least: 1, most: 1, of: Math.floor },
-  round: { least: 1, most: 1, of: Math.round },
-  abs: { least: 1, most: 1, of: Math.abs },
-  sqrt: { least: 1, most: 1, of: Math.sqrt },
-  min: { least: 1, most: Number.POSITIVE_INFINITY, of: Math.min },
-  max: { least: 1, most: Number.POSITIVE_INFINITY, of: Math.max },
+const FUNCTIONS: Readonly<Record<string, { min: number; max: number; of: (...x: number[]) => number }>> = {
+  ceil: { min: 1, max: 1, of: Math.ceil },
+  floor: { min: 1, max: 1, of: Math.floor },
+  round: { min: 1, max: 1, of: Math.round },
+  abs: { min: 1, max: 1, of: Math.abs },
+  sqrt: { min: 1, max: 1, of: Math.sqrt },
+  min: { min: 1, max: Number.POSITIVE_INFINITY, of: Math.min },
+  max: { min: 1, max: Number.POSITIVE_INFINITY, of: Math.max },
 };
 
-/** Binary operators by how tightly they bind, the loosest first. */
+/** Binary operators by precedence, the lowest first. */
 const LEVELS: readonly Readonly<Record<string, (a: number, b: number) => number>>[] = [
   { '||': (a, b) => Number(a !== 0 || b !== 0) },
   { '&&': (a, b) => Number(a !== 0 && b !== 0) },
@@ -50,12 +49,12 @@ interface Token {
 const TOKEN =
   /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|([\p{XID_Start}_]\p{XID_Continue}*(?:\.[A-Za-z_]\w*|\[\d+\])*)|(\|\||&&|[=!<>]=|[-+*/%()<>!,=]))/uy;
 
-/** Characters of a text that an error shows. */
+/** Number of characters of a text that an error shows. */
 const EXCERPT = 120;
 
 /** An error that shows the text with a caret below column `at` (from 0). */
-function wrong(option: string, text: string, at: number, message: string): UsageError {
-  // A long text is shown around the place alone.
+function errorAt(option: string, text: string, at: number, message: string): UsageError {
+  // Only an excerpt around the column is shown of a long text.
   const from = Math.max(0, at - EXCERPT / 2);
   const shown = text.slice(from, from + EXCERPT).replace(/\s/g, ' ');
   return new UsageError(`${option}: ${message}\n  ${shown}\n  ${' '.repeat(at - from)}^`);
@@ -65,7 +64,7 @@ class Parser {
   readonly #tokens: Token[] = [];
   #next = 0;
 
-  /** `option` names what the text was given for, in errors. */
+  /** Errors name the command-line option `option`. */
   constructor(
     private readonly option: string,
     private readonly text: string,
@@ -75,7 +74,7 @@ class Parser {
       const m = TOKEN.exec(text);
       if (!m) {
         const bad = at + (/^\s*/.exec(text.slice(at))?.[0].length ?? 0);
-        throw this.wrong(bad, `unexpected "${text[bad]}" at column ${bad + 1}`);
+        throw this.errorAt(bad, `unexpected "${text[bad]}" at column ${bad + 1}`);
       }
       const [all, number, name, sign] = m;
       const found = number ?? name ?? sign ?? '';
@@ -85,8 +84,8 @@ class Parser {
     }
   }
 
-  wrong(at: number, message: string): UsageError {
-    return wrong(this.option, this.text, at, message);
+  errorAt(at: number, message: string): UsageError {
+    return errorAt(this.option, this.text, at, message);
   }
 
   peek(): Token {
@@ -103,14 +102,14 @@ class Parser {
   unexpected(wanted: string): UsageError {
     const { kind, text, at } = this.peek();
     const what = kind === 'end' ? 'it ends too early' : `unexpected "${text}"`;
-    return this.wrong(at, `${what} at column ${at + 1}; ${wanted} is missing`);
+    return this.errorAt(at, `${what} at column ${at + 1}; ${wanted} is missing`);
   }
 
   end(): void {
     if (this.peek().kind !== 'end') throw this.unexpected('an operator');
   }
 
-  /** A name, before `=`; one of a component or an element only where `parts` of something are named. */
+  /** A name, as before `=`. With `parts` it may be that of a component or an element. */
   name(parts: boolean): Token {
     const token = this.peek();
     if (token.kind !== 'name' || (!parts && /[.[]/.test(token.text))) throw this.unexpected('a name');
@@ -131,7 +130,7 @@ class Parser {
       const divides = text === '/' || text === '%';
       const value = (v: Values) => {
         const [x, y] = [a.value(v), b.value(v)];
-        if (divides && y === 0) throw this.wrong(at, `division by zero at column ${at + 1}`);
+        if (divides && y === 0) throw this.errorAt(at, `division by zero at column ${at + 1}`);
         return apply(x, y);
       };
       left = { at, value };
@@ -165,7 +164,7 @@ class Parser {
     const value = (v: Values) => {
       const found = Object.hasOwn(v, text) ? v[text] : undefined;
       if (found === undefined)
-        throw this.wrong(at, `there is no ${text} here; there are ${Object.keys(v).sort().join(', ')}`);
+        throw this.errorAt(at, `there is no number ${text}; use one of ${Object.keys(v).sort().join(', ')}`);
       return found;
     };
     return { at, value };
@@ -179,17 +178,16 @@ class Parser {
     const [count, size] = args;
     if (name === 'grid') {
       if (args.length !== 2 || !count || !size)
-        throw this.wrong(at, 'grid takes two arguments: how many invocations, and how many a workgroup has');
+        throw this.errorAt(at, 'grid takes two arguments: the number of invocations and the size of a workgroup');
       const value = () => {
-        throw this.wrong(at, 'grid gives three numbers; it can only stand alone, as in --workgroups "grid(a, 64)"');
+        throw this.errorAt(at, 'grid gives three numbers, so it must stand alone, as in --workgroups "grid(a, 64)"');
       };
       return { at, grid: [count, size], value };
     }
     const f = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-    if (!f)
-      throw this.wrong(at, `there is no function ${name}; there are ${Object.keys(FUNCTIONS).join(', ')} and grid`);
-    if (args.length < f.least || args.length > f.most)
-      throw this.wrong(at, `${name} takes ${f.most === 1 ? 'one argument' : 'arguments'}, got ${args.length}`);
+    if (!f) throw this.errorAt(at, `there is no function ${name}; use ${Object.keys(FUNCTIONS).join(', ')} or grid`);
+    if (args.length < f.min || args.length > f.max)
+      throw this.errorAt(at, `${name} takes ${f.max === 1 ? 'one argument' : 'arguments'}, got ${args.length}`);
     return { at, value: (v) => f.of(...args.map((a) => a.value(v))) };
   }
 
@@ -201,7 +199,7 @@ class Parser {
   }
 }
 
-/** Parses one expression; `option` names it in errors. Throws `UsageError` with the column and a caret. */
+/** Parses the expression given for `option`. Throws `UsageError` with the column and a caret. */
 export function parseExpression(option: string, text: string): Expression {
   const parser = new Parser(option, text);
   const { value } = parser.expression();
@@ -210,8 +208,8 @@ export function parseExpression(option: string, text: string): Expression {
 }
 
 /**
- * Parses `NAME=expression, NAME=expression`, or nothing. With `parts` a name may be that of a component or an element, as `v.x` or
- * `list[0]`.
+ * Parses `NAME=expression, NAME=expression`; the text may be empty. With `parts` a name may be that of a component or an
+ * element, such as `v.x` or `list[0]`.
  */
 export function parseAssignments(option: string, text: string, parts = false): Map<string, Expression> {
   const parser = new Parser(option, text);
@@ -219,7 +217,7 @@ export function parseAssignments(option: string, text: string, parts = false): M
   if (parser.peek().kind === 'end') return found;
   do {
     const { text: name, at } = parser.name(parts);
-    if (found.has(name)) throw parser.wrong(at, `${name} is given twice`);
+    if (found.has(name)) throw parser.errorAt(at, `${name} is given twice`);
     if (!parser.take('=')) throw parser.unexpected('"="');
     found.set(name, { text: name, evaluate: parser.expression().value });
   } while (parser.take(','));
@@ -229,23 +227,24 @@ export function parseAssignments(option: string, text: string, parts = false): M
 
 export interface WorkgroupCount {
   /**
-   * Counts in x, y and z for one call. `fold` is how the engine folds `grid(invocations, size)` into two dimensions.
+   * Counts in x, y and z for one call. `fold` turns `grid(invocations, size)` into counts, in two dimensions if necessary.
    */
   evaluate(values: Values, fold: (count: number, size: number) => [number, number, number]): [number, number, number];
 }
 
-/** Parses workgroup counts: one to three expressions (1 where missing), or `grid(invocations, size)`. */
-export function parseWorkgroups(option: string, text: string, most: number): WorkgroupCount {
+/** Parses workgroup counts: one to three expressions (the others are 1), or `grid(invocations, size)`. No count may exceed `max`. */
+export function parseWorkgroups(option: string, text: string, max: number): WorkgroupCount {
   const parser = new Parser(option, text);
   const list = parser.list();
   const [first, ...more] = list;
-  if (list.length > 3) throw parser.wrong((list[3] as Term).at, `there are ${list.length} counts; x, y and z are all`);
+  if (list.length > 3)
+    throw parser.errorAt((list[3] as Term).at, `there are ${list.length} counts; give at most three, for x, y and z`);
   const grid = first?.grid;
   const counted = (v: Values, term: Term, name: string) => {
     const n = term.value(v);
-    if (Number.isInteger(n) && n >= 1 && n <= most) return n;
-    const advice = !Number.isInteger(n) && n > 0 ? '; wrap it in ceil( )' : n > most ? `; fold it with grid( )` : '';
-    throw parser.wrong(term.at, `${name} must be a whole number from 1 to ${most}, it is ${n}${advice}`);
+    if (Number.isInteger(n) && n >= 1 && n <= max) return n;
+    const advice = !Number.isInteger(n) && n > 0 ? '; wrap it in ceil( )' : n > max ? `; fold it with grid( )` : '';
+    throw parser.errorAt(term.at, `${name} must be a whole number from 1 to ${max}, but it is ${n}${advice}`);
   };
   return {
     evaluate: (v, fold) => {

@@ -4,19 +4,16 @@ import { expectedOf, type Layout, nmse, type Prepared, untouched } from './check
 import type { Failure, Run } from './user-check.js';
 import type { UserKernel } from './user-kernel.js';
 
-/** How a case went in another layout, and where the arguments and results of the op lay there. */
+/** Whether a case passes in another layout, and offset and stride of the op's arguments and results in that layout. */
 export interface Retry {
   readonly passes: boolean;
   readonly places: Readonly<Record<string, string>>;
 }
 
-/** An oracle slower than this in milliseconds is not asked again. */
-const PATIENCE = 300;
+/** Milliseconds that the oracle may take if it is to run once for every misreading of an argument. */
+const MAX_ORACLE_MS = 300;
 
-/**
- * What a wrong result looks like, the most certain first: each hint was tested on the numbers. `retry` runs the case in
- * another layout.
- */
+/** Explanations of a wrong result, each tested on the numbers. `retry` runs the case in another layout. */
 export async function hints(
   kernel: UserKernel,
   { p, run, failure }: { p: Prepared; run: Run; failure: Failure },
@@ -28,11 +25,11 @@ export async function hints(
   const strided = await misplaced(kernel, p, run.layout, retry);
   if (strided.length) return strided;
   const never = untouched(run.runs.slice(failure.run - 1), failure.output);
-  if (never.length) return [flat(run, failure, never) ?? missing(run, never, want.data.length)];
-  const related = values(got, want);
+  if (never.length) return [strideIgnored(run, failure, never) ?? missing(run, never, want.data.length)];
+  const related = relations(got, want);
   if (related.length) return related;
-  const misread = readings(p, failure.output, got);
-  return misread.length ? misread : where(got, want, failure);
+  const misread = misreadings(p, failure.output, got);
+  return misread.length ? misread : patterns(got, want, failure);
 }
 
 function outside(run: Run, failure: Failure): string[] {
@@ -47,15 +44,15 @@ function outside(run: Run, failure: Failure): string[] {
           ? 'before its first element'
           : row >= a.rows
             ? `after its last row (as row ${row}; there are ${a.rows})`
-            : `behind row ${row} (as channel ${channel}; there are ${a.channels})`;
-      return [`${name} was written ${place}: is every invocation beyond the end turned away?`];
+            : `after the end of row ${row} (as channel ${channel}; there are ${a.channels})`;
+      return [`${name} was written ${place}. Does every invocation past the end return early?`];
     }
   }
   return [];
 }
 
-/** Whether what is missing is what a kernel leaves out that writes the rows of a result one right after the other. */
-function flat({ steps }: Run, { output }: Failure, never: readonly number[]): string | undefined {
+/** A hint if the missing elements are those that a kernel misses by writing rows without gaps between them. */
+function strideIgnored({ steps }: Run, { output }: Failure, never: readonly number[]): string | undefined {
   for (const { call } of steps) {
     const a = call.kernel.call.arg[output];
     if (!a || a.stride === a.channels) continue;
@@ -63,8 +60,8 @@ function flat({ steps }: Run, { output }: Failure, never: readonly number[]): st
     const left = [...Array(a.rows * a.channels).keys()].filter(beyond);
     if (left.length === never.length && left.every((v, i) => v === never[i]))
       return (
-        `rows of ${output} are ${output}_stride = ${a.stride} apart, not ${a.channels}: ` +
-        'as if the stride were ignored'
+        `rows of ${output} begin every ${output}_stride = ${a.stride} elements, not every ${a.channels}; ` +
+        'the kernel seems to ignore the stride'
       );
   }
   return undefined;
@@ -75,11 +72,11 @@ function missing(run: Run, never: readonly number[], total: number): string {
   const groups = run.steps.map((s) => s.workgroups.join('×')).join(', then ');
   const which = never.length === total ? 'nothing was' : `${never.length} of ${total} elements were never`;
   const tail = never.at(-1) === total - 1 && never.length === total - first;
-  const advice = tail ? `are ${groups} workgroups enough?` : 'is every element covered by some invocation?';
-  return `${which} written${tail && first > 0 ? `, all from element ${first} on` : ''}: ${advice}`;
+  const advice = tail ? `Are ${groups} workgroups enough?` : 'Does an invocation write every element?';
+  return `${which} written${tail && first > 0 ? `, all from element ${first} on` : ''}. ${advice}`;
 }
 
-/** Which strided arguments or results the kernel does not read or write where they are: each is tried alone. */
+/** The arguments or results whose offset or stride the kernel ignores, found by making each of them strided alone. */
 async function misplaced(
   { shaders }: UserKernel,
   p: Prepared,
@@ -91,24 +88,24 @@ async function misplaced(
   const alone: Layout[] = leaves.map((name) => ({ name, margin: (n) => (n === name ? margin : 0), gap: 0 }));
   const fields = shaders.flatMap((s) => s.params.map((f) => f.name));
   const found = new Set<string>();
-  const { places: usual } = await retry({ name: 'plain', margin: 0, gap: 0 });
+  const { places: contiguous } = await retry({ name: 'plain', margin: 0, gap: 0 });
   for (const layout of [...alone, { name: 'results', margin: 0, gap }]) {
     const { passes, places } = await retry(layout);
     if (passes) continue;
-    for (const name of Object.keys(places).filter((n) => places[n] !== usual[n])) {
+    for (const name of Object.keys(places).filter((n) => places[n] !== contiguous[n])) {
       const lacking = ['offset', 'stride'].map((f) => `${name}_${f}`).filter((f) => !fields.includes(f));
       found.add(
-        `right when ${name} lies by itself, wrong when it is a channel range of something wider: element (row r, ` +
-          `channel c) is at ${name}_offset + r · ${name}_stride + c` +
-          (lacking.length ? `; struct Params has no ${lacking.join(' and no ')}` : ''),
+        `the results are right if ${name} is contiguous, but wrong if it is a channel range of a wider tensor. Its element ` +
+          `(row r, channel c) is at ${name}_offset + r · ${name}_stride + c` +
+          (lacking.length ? `, but struct Params has no ${lacking.join(' and no ')}` : ''),
       );
     }
   }
   return [...found];
 }
 
-/** Relations between what came out and what should have. */
-function values(got: ArrayLike<number>, want: Nd): string[] {
+/** Simple relations between the actual and the expected values. */
+function relations(got: ArrayLike<number>, want: Nd): string[] {
   const close = (f: (i: number) => number) => {
     const other = want.data.map((_, i) => f(i));
     return nmse(got, other) <= 1e-6;
@@ -123,21 +120,21 @@ function values(got: ArrayLike<number>, want: Nd): string[] {
   for (let a = 0; a < rank; a++)
     for (let b = a + 1; b < rank; b++) {
       if (want.shape[a] === 1 || want.shape[b] === 1) continue;
-      if (nmse(got, stored(want, exchanged(rank, a, b))) <= 1e-6)
-        return [`dimensions ${a} and ${b} of the result are stored in each other's place`];
+      if (nmse(got, permuted(want, swapped(rank, a, b))) <= 1e-6)
+        return [`dimensions ${a} and ${b} of the result are swapped`];
     }
-  if (rank === 4 && nmse(got, stored(want, [0, 3, 1, 2])) <= 1e-6)
-    return ['the result is stored as NCHW; it has to be NHWC'];
+  if (rank === 4 && nmse(got, permuted(want, [0, 3, 1, 2])) <= 1e-6)
+    return ['the result is stored as NCHW, but it must be NHWC'];
   return [];
 }
 
-/** The dimensions 0, 1, … with two in each other's place. */
-function exchanged(rank: number, a: number, b: number): number[] {
+/** The dimensions 0, 1, … with two of them swapped. */
+function swapped(rank: number, a: number, b: number): number[] {
   return Array.from({ length: rank }, (_, d) => (d === a ? b : d === b ? a : d));
 }
 
-/** The elements of x in the order in which they would lie if its dimensions came in `order`. */
-function stored(x: Nd, order: readonly number[]): Float64Array {
+/** The elements of x with its dimensions in `order`. */
+function permuted(x: Nd, order: readonly number[]): Float64Array {
   const strides = x.shape.map((_, d) => x.shape.slice(d + 1).reduce((p, n) => p * n, 1));
   return Float64Array.from(x.data, (_, i) => {
     let [rest, k] = [i, 0];
@@ -150,16 +147,16 @@ function stored(x: Nd, order: readonly number[]): Float64Array {
   });
 }
 
-/** Ways to misread an argument, each with what the oracle then gives. */
+/** Ways to misread an argument: `of` makes the values that the kernel would read. */
 const MISREADINGS: readonly { says: (name: string) => string; of: (x: Nd) => Nd | undefined }[] = [
-  { says: (n) => `as if ${n} were all zeros: is it used?`, of: (x) => nd(x.shape) },
-  { says: (n) => `as if ${n} had the opposite sign`, of: (x) => nd(x.shape, (i) => -(x.data[i] as number)) },
+  { says: (n) => `${n} were all zeros. Does the kernel use it?`, of: (x) => nd(x.shape) },
+  { says: (n) => `${n} had the opposite sign`, of: (x) => nd(x.shape, (i) => -(x.data[i] as number)) },
   {
-    says: (n) => `as if the last two dimensions of ${n} were stored in each other's place`,
+    says: (n) => `the last two dimensions of ${n} were swapped`,
     of: transposed,
   },
   {
-    says: (n) => `as if the first two dimensions of ${n} ran backwards`,
+    says: (n) => `the first two dimensions of ${n} ran backwards`,
     of: (x) => {
       const [a = 1, b = 1, ...rest] = x.shape;
       const inner = rest.reduce((p, d) => p * d, 1);
@@ -169,16 +166,16 @@ const MISREADINGS: readonly { says: (name: string) => string; of: (x: Nd) => Nd 
   },
 ];
 
-/** x read as if its last two dimensions were stored in each other's place. */
+/** x read as if its last two dimensions were swapped. */
 function transposed(x: Nd): Nd | undefined {
   const rank = x.shape.length;
   if (rank < 2) return undefined;
-  const order = exchanged(rank, rank - 2, rank - 1);
-  return { shape: x.shape, data: stored({ shape: order.map((d) => x.shape[d] as number), data: x.data }, order) };
+  const order = swapped(rank, rank - 2, rank - 1);
+  return { shape: x.shape, data: permuted({ shape: order.map((d) => x.shape[d] as number), data: x.data }, order) };
 }
 
-/** Whether the result is right for a misread argument. */
-function readings(p: Prepared, output: string, got: ArrayLike<number>): string[] {
+/** A hint if the result is right for a misread argument. */
+function misreadings(p: Prepared, output: string, got: ArrayLike<number>): string[] {
   const { room, c } = p;
   const outcome = (inputs: Prepared['inputs'], gy: Prepared['gy']) => {
     if (output in p.expected) return room.forward(inputs, c.attrs)[output];
@@ -186,7 +183,7 @@ function readings(p: Prepared, output: string, got: ArrayLike<number>): string[]
   };
   const begin = performance.now();
   outcome(p.inputs, p.gy);
-  if (performance.now() - begin > PATIENCE) return [];
+  if (performance.now() - begin > MAX_ORACLE_MS) return [];
   const sources = [
     ...Object.keys(p.inputs).map((name) => ({ name, gradient: false })),
     ...(output in p.expected ? [] : Object.keys(p.gy).map((name) => ({ name, gradient: true }))),
@@ -199,14 +196,15 @@ function readings(p: Prepared, output: string, got: ArrayLike<number>): string[]
       const other = gradient
         ? outcome(p.inputs, { ...p.gy, [name]: changed })
         : outcome({ ...p.inputs, [name]: changed }, p.gy);
-      if (other && nmse(got, other.data) <= 1e-6) return [says(gradient ? `the gradient of ${name}` : name)];
+      if (other && nmse(got, other.data) <= 1e-6)
+        return [`the result is as if ${says(gradient ? `the gradient of ${name}` : name)}`];
     }
   }
   return [];
 }
 
-/** Where the wrong elements are, if that says something. */
-function where(got: ArrayLike<number>, want: Nd, { differing, total }: Failure): string[] {
+/** Typical patterns in which elements are wrong. */
+function patterns(got: ArrayLike<number>, want: Nd, { differing, total }: Failure): string[] {
   const [, H = 1, W = 1] = want.shape;
   const C = want.shape.at(-1) ?? 1;
   const scale = Math.sqrt(want.data.reduce((s, v) => s + v * v, 0) / want.data.length);
@@ -218,7 +216,7 @@ function where(got: ArrayLike<number>, want: Nd, { differing, total }: Failure):
   if (want.data.some((_, i) => Number.isNaN(got[i]))) found.push('some elements are NaN');
   const rest = C - (C % 4);
   if (C % 4 && rest && right.every((r, i) => r || i % C >= rest))
-    found.push(`only the last ${C % 4} of ${C} channels are wrong: the remainder of groups of 4`);
+    found.push(`only the last ${C % 4} of ${C} channels are wrong; check the channels that remain after groups of 4`);
   if (want.shape.length === 4 && H > 2 && W > 2) {
     const inside = (i: number) => {
       const pixel = Math.floor(i / C);
@@ -226,10 +224,10 @@ function where(got: ArrayLike<number>, want: Nd, { differing, total }: Failure):
       return row > 0 && row < H - 1 && col > 0 && col < W - 1;
     };
     if (right.every((r, i) => r || !inside(i)))
-      found.push('only pixels at the border of the image are wrong: padding?');
+      found.push('only pixels at the border of the image are wrong; check the padding');
   }
   const first = right.indexOf(false);
   if (first > 0 && differing === total - first && !found.length)
-    found.push(`everything before element ${first} is right, nothing after it`);
+    found.push(`every element before element ${first} is right, and every element from it on is wrong`);
   return found;
 }

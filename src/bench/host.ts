@@ -2,25 +2,25 @@ import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { HostTimes, Plan } from '../compiler/plan.js';
 import { summarise, type Times } from '../gpu/measure.js';
 
-/** What the host does for an iteration. All times in milliseconds. */
+/** What the host does in an iteration, in milliseconds. */
 export interface HostProfile {
-  /** The call `plan.run`, and its parts: writing inputs, recording commands, submitting them. */
+  /** The call `plan.run`; its parts `inputs`, `recording` and `submission` write inputs, record commands and submit them. */
   readonly run: Times;
   readonly inputs: Times;
   readonly recording: Times;
   readonly submission: Times;
-  /** Asking for the smallest output; the wait for it is not counted. */
+  /** The call that requests the smallest output, without the wait for it. */
   readonly readBack: Times;
-  /** Recording commands alone, while the device rests. */
+  /** Recording of commands while the device is idle. */
   readonly recordingAtRest: Times;
 }
 
-/** Recordings before those that count. */
+/** Number of recordings before the measured ones. */
 const WARM_UP = 300;
 
 type Run = HostTimes & { readonly readBack: number };
 
-/** Times the host in runs as training makes them: each asks for its losses, and the next does not wait for them. */
+/** Times the host in runs like those of training: each run requests its losses, and the next one does not wait for them. */
 export class HostClock {
   #runs: Run[] = [];
   readonly #output: Tensor;
@@ -32,7 +32,7 @@ export class HostClock {
     this.#output = Object.values(plan.outputs).sort((a, b) => a.size - b.size)[0] as Tensor;
   }
 
-  /** Runs the plan; resolves when its output is there. */
+  /** Runs the plan; resolves when its output has arrived. */
   async run(): Promise<void> {
     const times = this.plan.runTimed(this.feeds);
     const begin = performance.now();
@@ -42,19 +42,19 @@ export class HostClock {
   }
 
   /**
-   * Records commands as often as it takes until JavaScript's compiler has done its best with that code: a training run of thousands
-   * of iterations spends a moment before that, a profile of a few would be nothing else.
+   * Records commands so often that JavaScript's compiler has optimised that code. A training run reaches this state soon,
+   * but a profile of a few iterations would measure unoptimised code only.
    */
   warmUp(): void {
     for (let i = 0; i < WARM_UP; i++) this.plan.encode().finish();
   }
 
-  /** Leaves out the runs so far. */
-  forget(): void {
+  /** Discards the runs so far. */
+  reset(): void {
     this.#runs = [];
   }
 
-  /** The runs since then, and so many recordings more. */
+  /** The profile of the runs since the last `reset`, and of `recordings` recordings that it makes now. */
   profile(recordings: number): HostProfile {
     const atRest = Array.from({ length: recordings }, () => {
       const begin = performance.now();

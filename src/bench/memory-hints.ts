@@ -3,8 +3,8 @@ import type { Filling } from '../compiler/redzones.js';
 import type { Failure, Run } from './user-check.js';
 
 /**
- * What a failure has to do with what memory held before the run. Every hint was tried: `passes` tells whether the case is right,
- * and the same, after runs with these fillings.
+ * Explains failures that depend on what memory held before the run. Every hint is tested with `passes`, which resolves to
+ * whether runs with these fillings give the right results, and the same bits in every run.
  */
 export async function memoryHints(
   op: Op,
@@ -17,50 +17,51 @@ export async function memoryHints(
   const results = Object.keys(op.results);
   const own = new Set(steps.flatMap(({ call }) => Object.keys(call.kernel.launch.scratch ?? {})));
   const scratch = [...own].filter((name) => !results.includes(name));
-  if (run === 1) return atFirst(scratch, kind, output, passes);
+  if (run === 1) return firstRunHints(scratch, kind, output, passes);
   if (kind === 'changing' && (await passes([{}, {}, { values: 'stale', scratch: () => 'kept' }]))) return [RACE];
-  const mark = kind === 'unwritten' ? ', and computes nothing when it finds what an earlier run left' : '';
-  const names = await blamed(scratch, (name) => passes([{}, { scratch: (n) => (n === name ? 'kept' : 'pattern') }]));
+  const mark = kind === 'unwritten' ? ', and computes nothing if it finds what an earlier run left' : '';
+  const names = await failing(scratch, (name) => passes([{}, { scratch: (n) => (n === name ? 'kept' : 'pattern') }]));
   if (names.length)
     return [
-      `right only in the first run: it reads the scratch ${names.join(', ')} before it has written it${mark}. ` +
-        'Scratch holds what earlier work left; clear it at the start of every run',
+      `the results are right only in the first run: the kernel reads the scratch ${names.join(', ')} before it writes it${mark}. ` +
+        'Scratch holds what earlier work left, so clear it at the start of every run',
     ];
   if (!(await passes([{}, { values: 'stale' }])))
     return [
-      `it reads its own result before it has written it${mark}. A result holds what earlier work left: write it, do not add to it`,
+      `the kernel reads its own result before it writes it${mark}. A result holds what earlier work left, so write to it and do not add to it`,
     ];
   return [RACE];
 }
 
 const RACE =
-  'runs that begin alike end differently, so invocations race: a workgroupBarrier() is missing, several invocations write one ' +
-  'element, or atomic sums of f32 come in another order (--allow-nondeterminism permits different bits)';
+  'runs with the same memory give different results, so invocations race: a workgroupBarrier() is missing, several invocations ' +
+  'write one element, or atomic sums of f32 are added in another order (--allow-nondeterminism permits different bits)';
 
-/** What makes a first run wrong that finds NaN in all memory. */
-async function atFirst(
+/** Why the first run is wrong, which finds NaN in all memory. */
+async function firstRunHints(
   scratch: readonly string[],
   kind: Failure['kind'],
   output: string,
   passes: (fillings: readonly Filling[]) => Promise<boolean>,
 ): Promise<string[]> {
   if (scratch.length && (await passes([{ scratch: () => 'zero' }]))) {
-    const alone = await blamed(scratch, (name) => passes([{ scratch: (n) => (n === name ? 'pattern' : 'zero') }]));
+    const alone = await failing(scratch, (name) => passes([{ scratch: (n) => (n === name ? 'pattern' : 'zero') }]));
     const names = alone.length ? alone : scratch;
     return [
-      `right only where the scratch ${names.join(', ')} holds zeros at the start: it is read before it is written. ` +
-        'Nothing clears scratch; do so in the kernel, or in a dispatch before it',
+      `the results are right only if the scratch ${names.join(', ')} holds zeros at the start: the kernel reads it before it ` +
+        'writes it. The engine does not clear scratch; clear it in the kernel or in a dispatch before it',
     ];
   }
   if (kind === 'wrong' && (await passes([{ values: 'zero' }])))
     return [
-      `right only where ${output} holds zeros at the start: the kernel reads or adds to its own result. Write it instead`,
+      `the results are right only if ${output} holds zeros at the start: the kernel reads or adds to its own result. ` +
+        'Write to it without reading it',
     ];
   return [];
 }
 
-/** The names for which a try fails. */
-async function blamed(names: readonly string[], passes: (name: string) => Promise<boolean>): Promise<string[]> {
+/** The names for which `passes` is false. */
+async function failing(names: readonly string[], passes: (name: string) => Promise<boolean>): Promise<string[]> {
   const found: string[] = [];
   for (const name of names) if (!(await passes(name))) found.push(name);
   return found;

@@ -11,14 +11,14 @@ import { PoseGanError, UsageError } from '../gpu/errors.js';
 import type { Case, Room } from '../kernels/room.js';
 import { caseLeaves } from './check-case.js';
 
-/** A case whose graph applies an op, in the op's own forward pass or in the gradient of another. */
+/** A case whose graph applies an op, in the forward pass or in the gradient of another op. */
 export interface OpUse {
   readonly room: Room;
   readonly c: Case;
   readonly forward: boolean;
 }
 
-/** An op and the cases that apply it, those of its own room first. */
+/** An op and the cases that apply it; those of its own room come first. */
 export interface KnownOp {
   readonly op: Op;
   readonly uses: readonly OpUse[];
@@ -37,7 +37,7 @@ export function caseNodes(room: Room, c: Case): { forward: Node[]; all: Node[] }
     try {
       return vectorJacobian(ys, gys, [x]);
     } catch (error) {
-      // Inputs without a gradient: joints, transforms.
+      // This input has no gradient (joints, transforms).
       if (error instanceof PoseGanError) return [];
       throw error;
     }
@@ -48,7 +48,7 @@ export function caseNodes(room: Room, c: Case): { forward: Node[]; all: Node[] }
 const indices = new WeakMap<readonly Room[], ReadonlyMap<string, KnownOp>>();
 
 /**
- * Every op with kernels that some case of these rooms applies, by name. Leaves and views have none; Adam has no room.
+ * Every op with kernels that a case of these rooms applies, by name. Leaves and views have no kernels, and Adam has no room.
  */
 export function knownOps(rooms: readonly Room[]): ReadonlyMap<string, KnownOp> {
   const known = indices.get(rooms);
@@ -72,15 +72,15 @@ export function knownOps(rooms: readonly Room[]): ReadonlyMap<string, KnownOp> {
   return found;
 }
 
-/** The op of this name. Throws `UsageError` that lists all. */
+/** The op of this name. Throws `UsageError` that lists the ops if there is none. */
 export function knownOp(rooms: readonly Room[], name: string): KnownOp {
   const all = knownOps(rooms);
   const found = all.get(name);
-  if (!found) throw new UsageError(`there is no op ${name}; there are ${[...all.keys()].sort().join(', ')}`);
+  if (!found) throw new UsageError(`there is no op ${name}; choose one of ${[...all.keys()].sort().join(', ')}`);
   return found;
 }
 
-/** What a kernel of this device knows when it is launched. */
+/** What kernels know of the device when they are launched. */
 export function traitsOf({ device, software, subgroupSize }: Engine): DeviceTraits {
   return { limits: device.limits, features: device.features as ReadonlySet<string>, software, subgroupSize };
 }
@@ -90,7 +90,7 @@ function argOf(t: Tensor): Arg {
   return { shape: t.shape, dtype: t.dtype, offset: 0, stride: channels, rows: rowsOf(t.shape), channels };
 }
 
-/** The call of a node whose tensors all lie by themselves. */
+/** The call of a node whose tensors are all contiguous. */
 export function plainCall(node: Node, device: DeviceTraits): Call {
   const arg: Record<string, Arg> = {};
   for (const [name, t] of Object.entries({ ...node.inputs, ...node.outputs })) {
@@ -108,19 +108,22 @@ export async function loadRooms(rooms: readonly Room[]): Promise<void> {
 
 const KINDS: readonly Where[] = [{ software: false }, { software: true }];
 
-/** The variants of an op on a kind of device, or those of both kinds, each name once. `loadRooms` must have been awaited. */
+/**
+ * The variants of an op on a kind of device; by default those of both kinds, each name once. Await `loadRooms` before the
+ * first call.
+ */
 export function variantsOf(op: Op, where?: Where): readonly Variant[] {
   if (!op.kernels) return [];
   const all = (where ? [where] : KINDS).flatMap((kind) => kernelsOf(op, kind).variants);
   return all.filter((v, i) => all.findIndex((other) => other.name === v.name) === i);
 }
 
-/** The kernel that other kernels are compared with: the plainest, which runs every call. */
+/** The kernel that other kernels are compared with: the plainest one, which runs every call. */
 export function reference(op: Op): Variant {
   return kernelsOf(op, { software: false }).reference;
 }
 
-/** The variants that the benchmark times without being asked: what the rule may choose and what is worth timing, and the plainest. */
+/** The variants that the benchmark times by default: the rule's choice, the candidates for tuning, and the reference. */
 export function worthTiming(
   { candidates, choose, variants, reference: plain }: Kernels,
   call: Call,

@@ -3,32 +3,32 @@ import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import { measure, type Times, type Work } from '../gpu/measure.js';
 import type { Shader } from '../gpu/shader.js';
 
-/** What an adapter can do at most, as measured: the roofline. */
+/** The highest measured rates of an adapter, which define the roofline. */
 export interface Peaks {
-  /** 10⁹ f32 operations a second; a multiply-add counts two. */
+  /** 10⁹ f32 operations a second; a multiply-add counts as two. */
   gflops: number;
-  /** 10⁹ bytes a second, each byte read and each byte written counted. */
+  /** 10⁹ bytes a second; every byte read and every byte written counts. */
   gbs: number;
 }
 
-/** Links of a chain in one turn of the loop. */
-const LINKS = 16;
+/** Multiply-adds of a chain in one iteration of the loop. */
+const UNROLL = 16;
 
-/** A kernel whose buffers are bound by their numbers, in `PeakWork.create`. */
+/** A kernel whose buffers `PeakWork.create` binds by their numbers. */
 const probe = (label: string, code: string): Shader => ({
   ...{ label, code, entryPoint: 'main' },
   ...{ bindings: [], params: [], paramBytes: 0, overrides: [], enables: [] },
 });
 
 /**
- * Chains a = a·b + c in each invocation, independent of one another: 2 · chains · LINKS · turns operations. b is below
- * 1, so that the values stay finite; the sum is stored, so that no chain can be left out.
+ * A kernel that runs `count` independent chains a = a·b + c in each invocation: 2 · count · UNROLL · iterations operations.
+ * b is below 1, so the values stay finite. The sum is stored, so a compiler cannot remove a chain.
  */
 function chainsOf(count: number): Shader {
   const each = (text: (i: number) => string, between = ' ') =>
     Array.from({ length: count }, (_, i) => text(i)).join(between);
   const code = `
-struct Params { turns: u32, b: f32, c: f32 }
+struct Params { iterations: u32, b: f32, c: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(64)
@@ -37,8 +37,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let c = p.c;
   let s = f32(id.x) * 1e-6;
   ${each((i) => `var a${i} = s + ${i / 10};`)}
-  for (var i = 0u; i < p.turns; i++) {
-    ${`${each((i) => `a${i} = fma(a${i}, b, c);`)}\n`.repeat(LINKS)}
+  for (var i = 0u; i < p.iterations; i++) {
+    ${`${each((i) => `a${i} = fma(a${i}, b, c);`)}\n`.repeat(UNROLL)}
   }
   y[id.x] = ${each((i) => `a${i}`, ' + ')};
 }`;
@@ -46,7 +46,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }
 
 /**
- * Too few chains leave the adapter waiting for results, too many do not fit its registers: which is best depends on it.
+ * Numbers of chains to try. With too few the adapter waits for results, and too many do not fit its registers; the best
+ * number depends on the adapter.
  */
 const CHAINS = [6, 8, 9, 10, 12, 16];
 
@@ -62,7 +63,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 }`,
 );
 
-/** Pieces of work whose operations and bytes are known, and what to make of their times. */
+/** Kernels and copies with known numbers of operations and bytes, from whose times it computes the peaks. */
 export class PeakWork {
   readonly #buffers: readonly GPUBuffer[];
 
@@ -77,10 +78,10 @@ export class PeakWork {
   static async create(engine: Engine): Promise<PeakWork> {
     const { STORAGE, COPY_SRC, COPY_DST, UNIFORM } = GPU_BUFFER;
     const invocations = engine.software ? 2048 : 2 ** 20;
-    const turns = engine.software ? 512 : 256;
+    const iterations = engine.software ? 512 : 256;
     const bytes = Math.min(engine.software ? 2 ** 25 : 2 ** 28, engine.device.limits.maxStorageBufferBindingSize);
     const params = engine.buffer('peaks/params', 16, UNIFORM | COPY_DST);
-    engine.write(params, 0, Uint32Array.of(turns));
+    engine.write(params, 0, Uint32Array.of(iterations));
     engine.write(params, 4, Float32Array.of(0.5, 0.25));
     const sums = engine.buffer('peaks/sums', 4 * invocations, STORAGE);
     const from = engine.buffer('peaks/from', bytes, STORAGE | COPY_SRC);
@@ -99,12 +100,12 @@ export class PeakWork {
     const moved = { flops: 0, bytes: 2 * bytes };
     return new PeakWork(
       [...chains, shaderCopy, command],
-      [...CHAINS.map((n) => ({ flops: 2 * n * LINKS * turns * invocations, bytes: 0 })), moved, moved],
+      [...CHAINS.map((n) => ({ flops: 2 * n * UNROLL * iterations * invocations, bytes: 0 })), moved, moved],
       [params, sums, from, to],
     );
   }
 
-  /** The best of each kind, from the median times of `work`. */
+  /** The highest rates, from the median times of `work`. */
   peaks(times: readonly Times[]): Peaks {
     const best = (of: 'flops' | 'bytes') =>
       Math.max(...this.amounts.map((a, i) => a[of] / (times[i] as Times).median / 1e6));
@@ -112,10 +113,10 @@ export class PeakWork {
   }
 
   /**
-   * The pieces of work that came within a tenth of the best of their kind, which are enough to follow the adapter's
-   * pace. They share this one's buffers and are gone with it.
+   * The work that reached 90 % of a peak, which is enough to follow changes of the adapter's speed. The result shares the
+   * buffers of this object and is valid until it is destroyed.
    */
-  leaders(times: readonly Times[]): PeakWork {
+  fastest(times: readonly Times[]): PeakWork {
     const { gflops, gbs } = this.peaks(times);
     const near = this.amounts.map(
       ({ flops, bytes }, i) => Math.max(flops / gflops, bytes / gbs) / (times[i] as Times).median / 1e6 > 0.9,
@@ -133,7 +134,8 @@ export class PeakWork {
 }
 
 /**
- * Measures the adapter: an f32 multiply-add loop in registers, and copies of a large buffer by command and by shader.
+ * Measures the peaks of an adapter: with an f32 multiply-add loop in registers, and with copies of a large buffer by command
+ * and by shader.
  */
 export async function measurePeaks(engine: Engine): Promise<Peaks> {
   const work = await PeakWork.create(engine);

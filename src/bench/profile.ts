@@ -16,18 +16,18 @@ interface ProfiledDispatch {
   readonly step: Step;
   readonly layer: string;
   readonly phase: string;
-  /** Of the first result of its node. */
+  /** Shape of the first result of its node. */
   readonly shape: Shape | undefined;
   /** Median time in milliseconds. */
   readonly ms: number;
-  /** Operations and bytes of the whole node, at its first dispatch; 0 at the others. */
+  /** Operations and bytes of the whole node; 0 at all dispatches of a node but the first. */
   readonly flops: number;
   readonly bytes: number;
   /** Bytes of the intermediates that are alive when it runs. */
   readonly liveBytes: number;
 }
 
-/** Device memory of a plan in bytes, with the optimiser's moments apart from the weights. */
+/** Device memory of a plan in bytes. `weights` does not include the optimiser's moments. */
 interface ProfiledMemory {
   readonly peak: number;
   readonly weights: number;
@@ -41,32 +41,32 @@ interface ProfiledMemory {
   readonly ratio: number;
 }
 
-/** Where the time of a plan's run goes. All times in milliseconds. */
+/** Where the time of a plan's run goes, in milliseconds. */
 export interface Profile {
   readonly dispatches: readonly ProfiledDispatch[];
-  /** Sum over the dispatches. */
+  /** Sum of the times of the dispatches. */
   readonly ms: number;
-  /** From submission to the last result: runs with two timestamps per dispatch, and runs without any. */
+  /** From submission to the last result: `profiled` for runs with two timestamps per dispatch, `whole` for runs without. */
   readonly profiled: Times;
   readonly whole: Times;
   readonly host: HostProfile;
   readonly memory: ProfiledMemory;
-  /** The profiled run of median length; its dispatches are those of `dispatches`, in order. */
+  /** The profiled run of median length; its dispatches are in the order of `dispatches`. */
   readonly recording: Recording;
 }
 
 export interface ProfileOptions {
-  /** Stretches of the plan (`trainer.phases`). */
+  /** Phases of the plan (`trainer.phases`). */
   readonly phases?: readonly Phase[];
-  /** Profiled runs, and as many without timestamps between. */
+  /** Number of profiled runs, and of runs without timestamps that alternate with them. */
   readonly runs?: number;
-  /** Runs that are timed in one queue on a GPU, and recordings of commands at rest. */
+  /** Number of runs that are queued together on a GPU, and of recordings of commands while the device is idle. */
   readonly hostRuns?: number;
-  /** Called after every run with how many of how many are done. */
+  /** Called after every run with the number of runs done and of all runs. */
   readonly onRun?: (done: number, total: number) => void;
 }
 
-/** Work that has no formula of its own is counted by what it reads and writes. */
+/** Operations and bytes of a call, at its first step. An op without a cost formula counts as the bytes that it reads and writes. */
 function costOf({ call, first }: Step): { flops: number; bytes: number } {
   if (!first) return { flops: 0, bytes: 0 };
   if (call.op.cost) return costOfCall(call);
@@ -74,8 +74,8 @@ function costOf({ call, first }: Step): { flops: number; bytes: number } {
 }
 
 /**
- * Profiles a plan: a run to warm up, then in turn runs with a timestamp pair around every dispatch and runs as they are. All are
- * real runs: a training plan trains. Throws `AdapterError` on a device without `timestamp-query`.
+ * Profiles a plan: after a run to warm up, runs with a pair of timestamps around every dispatch alternate with runs without.
+ * All are real runs, so a training plan trains. Throws `AdapterError` on a device without `timestamp-query`.
  */
 export async function profilePlan(
   engine: Engine,
@@ -93,7 +93,7 @@ export async function profilePlan(
   await host.run();
   host.warmUp();
   onRun(1, total);
-  host.forget();
+  host.reset();
   for (let i = 0; i < runs; i++) {
     let begin = performance.now();
     recordings.push(await plan.record(feeds));
@@ -105,9 +105,9 @@ export async function profilePlan(
     whole.push(performance.now() - begin);
     onRun(2 * i + 3, total);
   }
-  // A GPU takes a queue of runs; on a CPU adapter they would take its cores from the host.
+  // Queue the runs on a GPU only: an adapter on the CPU would compete with the host for its cores.
   if (!engine.software) {
-    host.forget();
+    host.reset();
     await Promise.all(Array.from({ length: hostRuns }, () => host.run()));
     await engine.idle();
   }
@@ -160,23 +160,23 @@ function memoryOf(plan: Plan): ProfiledMemory {
   return { peak, weights, gradients, moments, activations, largestLiveSet, inputs, textures, ratio };
 }
 
-/** What dispatches can be added up by. */
+/** Properties by which dispatches can be grouped. */
 export const GROUPINGS = ['kernel', 'op', 'layer', 'phase'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
-/** Dispatches that have something in common. */
+/** The sums over the dispatches of one kernel, op, layer or phase. */
 export interface ProfileGroup {
   readonly name: string;
-  /** Kernel launches, and the dispatches they consist of. */
+  /** Number of kernel calls, and of the dispatches they consist of. */
   readonly calls: number;
   readonly dispatches: number;
   readonly ms: number;
-  /** Part of the sum over all dispatches. */
+  /** `ms` over the sum of all dispatches. */
   readonly share: number;
-  /** 10⁹ operations and bytes a second; absent where none are counted. */
+  /** 10⁹ operations and bytes a second; absent if none are counted. */
   readonly gflops?: number;
   readonly gbs?: number;
-  /** Part of the roofline: of what the adapter's peaks allow for this mix of operations and bytes. */
+  /** Share of the speed that the roofline allows for this mix of operations and bytes. */
   readonly ofRoof?: number;
 }
 
@@ -187,7 +187,7 @@ const KEYS: Readonly<Record<Grouping, (d: ProfiledDispatch) => string>> = {
   phase: ({ phase }) => phase,
 };
 
-/** Adds up a profile's dispatches: the longest group first, phases in their order. */
+/** Adds up a profile's dispatches by group. The longest group comes first, but phases stay in their order. */
 export function groupBy({ dispatches, ms: total }: Profile, by: Grouping, peaks?: Peaks): ProfileGroup[] {
   const groups = new Map<string, ProfiledDispatch[]>();
   for (const d of dispatches) {

@@ -89,7 +89,7 @@ function composedSection(list: readonly ComposedComparison[]): string {
     }),
   );
   const head = ['op', 'case', 'fused ms', 'composed ms', 'ratio', 'fused MiB', 'composed MiB', 'ratio'];
-  return `<section><h2>Fused against composed of simpler ops</h2>${table(head, rows)}</section>`;
+  return `<section><h2>Fused ops and their compositions of simpler ops</h2>${table(head, rows)}</section>`;
 }
 
 function comparisonSection(comparison: Comparison | undefined): string {
@@ -107,18 +107,18 @@ function comparisonSection(comparison: Comparison | undefined): string {
     ),
   );
   const [all, chosen] = [mean, chosenMean].map((m) => `${m?.toFixed(2) ?? '–'}×`);
-  const means = `Geometric mean ${all}; of what the engine chooses ${chosen}.`;
+  const means = `The geometric mean is ${all}, and ${chosen} for the variants that the engine chooses.`;
   const notes = [
     ...differences,
-    ...onlyBefore.map((n) => `only before: ${n}`),
-    ...onlyNow.map((n) => `only now: ${n}`),
+    ...onlyBefore.map((n) => `timed only before: ${n}`),
+    ...onlyNow.map((n) => `timed only now: ${n}`),
   ];
   const list = notes.length ? `<ul class="quiet">${notes.map((n) => `<li>${html(n)}</li>`).join('')}</ul>` : '';
   const head = ['kernel', 'case', 'ms before', 'ms now', 'before / now'];
-  return `<section><h2>Compared</h2><p>${html(means)}</p>${list}${table(head, cells)}</section>`;
+  return `<section><h2>Comparison with the older benchmark</h2><p>${html(means)}</p>${list}${table(head, cells)}</section>`;
 }
 
-/** A benchmark as one HTML file that needs nothing else: a roofline plot and a table of each room. */
+/** A benchmark as one self-contained HTML file with a roofline plot and a table for each room. */
 export function benchReport(doc: BenchDocument, comparison?: Comparison): string {
   const { adapter, peaks, rows } = doc;
   const rooms = [...new Set(rows.map((r) => r.room))];
@@ -141,9 +141,9 @@ export function benchReport(doc: BenchDocument, comparison?: Comparison): string
 webgpu-pose-gan ${html(doc.library)}${doc.complete ? '' : ', stopped before the end'}</p>
 <p>Measured peaks: ${threeDigits(peaks.gflops)} GFLOP/s (f32 multiply-add), ${threeDigits(peaks.gbs)} GB/s (copy).</p>${clock}
 ${rooflinePlot(rows, peaks)}
-<p class="quiet">★ and filled: what the engine chooses by itself. Times are medians of up to ${doc.samples} samples,
-taken in turn with the peaks; shares are of the peaks measured at that moment.
-Error: Σ(a − b)² / Σb² against float64.</p>
+<p class="quiet">A star and a filled mark show what the engine chooses by default. Times are medians of up to ${doc.samples} samples.
+The peaks are measured in turn with each row, and its shares refer to them.
+The error is Σ(a − b)² / Σb² against a float64 reference.</p>
 ${comparisonSection(comparison)}
 ${sections.join('\n')}
 ${composedSection(doc.composed)}

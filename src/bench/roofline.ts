@@ -2,17 +2,17 @@ import type { BenchRow } from './document.js';
 import type { Peaks } from './peaks.js';
 import { threeDigits } from './text.js';
 
-/** Text as HTML. */
+/** Escapes a text for HTML. */
 export const escapeHtml = (text: string) =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 
 /**
- * Least time that the adapter's peaks allow, as operations a second over operations a byte: min(peak, intensity ·
- * bandwidth).
+ * The highest speed in 10⁹ operations a second that the peaks allow at an intensity in operations a byte:
+ * min(peak, intensity · bandwidth).
  */
 export const roofAt = (peaks: Peaks, intensity: number) => Math.min(peaks.gflops, intensity * peaks.gbs);
 
-/** Two logarithmic axes: decades from `low` to `high` over a length of pixels. */
+/** A logarithmic axis from 10^`low` to 10^`high`; `at` is the pixel of a value. */
 export interface Axis {
   readonly low: number;
   readonly high: number;
@@ -25,7 +25,7 @@ function axis(values: readonly number[], from: number, to: number): Axis {
   return { low, high, at: (value) => from + ((Math.log10(value) - low) / (high - low)) * (to - from) };
 }
 
-/** A row that has operations and bytes, and so a place in the plot. */
+/** A row of the benchmark as a dot of the plot. */
 export interface Dot {
   readonly row: BenchRow;
   /** Operations a byte. */
@@ -33,6 +33,7 @@ export interface Dot {
   readonly gflops: number;
 }
 
+/** The dots of all rows that were timed and count both operations and bytes. */
 export function dotsOf(rows: readonly BenchRow[]): Dot[] {
   return rows.flatMap((row) =>
     row.speed && row.flops > 0 && row.bytes > 0
@@ -41,19 +42,23 @@ export function dotsOf(rows: readonly BenchRow[]): Dot[] {
   );
 }
 
-/** Pixels of the plot. */
+/** Size of the plot in pixels. */
 export interface PlotSize {
   readonly width: number;
   readonly height: number;
-  /** Above the frame, where the text of a mark appears. */
+  /** Space above the frame, where the text of a mark appears. */
   readonly top: number;
 }
 
-const WIDE: PlotSize = { width: 860, height: 460, top: 46 };
+const DEFAULT_SIZE: PlotSize = { width: 860, height: 460, top: 46 };
 const MARGIN = { left: 64, right: 16, bottom: 44 };
 
-/** The axes that hold these dots and the ridge of the roof, where both peaks meet. */
-export function axesOf(dots: readonly Dot[], peaks: Peaks, { width, height, top } = WIDE): { x: Axis; y: Axis } {
+/** Axes that show these dots and the ridge of the roof, the point where its two lines meet. */
+export function axesOf(
+  dots: readonly Dot[],
+  peaks: Peaks,
+  { width, height, top } = DEFAULT_SIZE,
+): { x: Axis; y: Axis } {
   const { left, right, bottom } = MARGIN;
   const ridge = peaks.gflops / peaks.gbs;
   return {
@@ -62,7 +67,7 @@ export function axesOf(dots: readonly Dot[], peaks: Peaks, { width, height, top 
   };
 }
 
-/** Colour and shape of an op: ten colours, then the same in the next shape. */
+/** Colour and shape of an op: ten colours in the first shape, then the same colours in the next. */
 const styleOf = (index: number) => ({
   colour: index % 10,
   shape: SHAPES[Math.floor(index / 10) % 4] ?? 'circle',
@@ -95,12 +100,12 @@ function gridLines({ x, y }: { x: Axis; y: Axis }, { width, height, top }: PlotS
   return lines.join('\n');
 }
 
-/** The two roofs, drawn from the left edge to the ridge and from there to the right, and how high they are. */
+/** The two lines of the roof with their labels: from the left edge to the ridge, and from there to the right edge. */
 function roofLines({ x, y }: { x: Axis; y: Axis }, peaks: Peaks): string {
   const ridge = peaks.gflops / peaks.gbs;
   const at = (i: number) => ({ x: x.at(i), y: y.at(roofAt(peaks, i)) });
   const text = ({ x, y }: { x: number; y: number }) => `${x.toFixed(1)} ${y.toFixed(1)}`;
-  // The sloping roof enters the plot at the lower edge when that is right of the left edge.
+  // A steep line enters the plot through the lower edge instead of the left one.
   const [start, top, end] = [at(Math.max(10 ** x.low, 10 ** y.low / peaks.gbs)), at(ridge), at(10 ** x.high)];
   const angle = (Math.atan2(top.y - start.y, top.x - start.x) * 180) / Math.PI;
   const along = { x: (start.x + top.x) / 2, y: (start.y + top.y) / 2 };
@@ -110,7 +115,7 @@ ${threeDigits(peaks.gbs)} GB/s</text>
 <text x="${(end.x - 6).toFixed(1)}" y="${(end.y - 7).toFixed(1)}" text-anchor="end">${threeDigits(peaks.gflops)} GFLOP/s</text>`;
 }
 
-/** What a mark stands for: the kernel, its case, and where it lies. */
+/** Text of a mark: the kernel, its case, and its numbers. */
 export function dotText({ row, intensity, gflops }: Dot): { name: string; what: string; numbers: string } {
   const share = ((row.speed?.share.roof ?? 0) * 100).toFixed(1);
   return {
@@ -121,11 +126,11 @@ export function dotText({ row, intensity, gflops }: Dot): { name: string; what: 
 }
 
 /**
- * The roofline plot as SVG, to be styled by `PLOT_STYLE`: operations a byte to the right, 10⁹ operations a second
- * upwards, both logarithmic, a mark for every row that has both, filled where the engine chooses it. A mark has the
- * index of its row as `data-row`. Empty when no row has both.
+ * The roofline plot as SVG for the style sheet `PLOT_STYLE`. Both axes are logarithmic: operations a byte to the right and
+ * 10⁹ operations a second upwards. Every row that has both gets a mark with its index as `data-row`; the mark is filled if
+ * the engine chooses the variant by default. Returns '' if no row has both.
  */
-export function rooflinePlot(rows: readonly BenchRow[], peaks: Peaks, size: PlotSize = WIDE): string {
+export function rooflinePlot(rows: readonly BenchRow[], peaks: Peaks, size: PlotSize = DEFAULT_SIZE): string {
   const dots = dotsOf(rows);
   if (!dots.length) return '';
   const { width, height } = size;
@@ -160,7 +165,7 @@ ${marks.join('\n')}
 </svg></div><ul class="legend">${legend.join('')}</ul></figure>`;
 }
 
-/** Colours of ops on light and on dark. */
+/** Colours of ops on a light and on a dark background. */
 const COLOURS: readonly (readonly [light: string, dark: string])[] = [
   ['#1f6fb4', '#6db3f2'],
   ['#c4570a', '#ff9d4d'],
@@ -174,7 +179,7 @@ const COLOURS: readonly (readonly [light: string, dark: string])[] = [
   ['#0c7c88', '#5fd4e0'],
 ];
 
-/** Style sheet of `rooflinePlot`; light and dark follow `color-scheme`. */
+/** Style sheet of `rooflinePlot`; its colours follow `color-scheme`. */
 export const PLOT_STYLE = `.roofline{margin:1rem 0}.roofline .wide{overflow-x:auto}
 .plot{display:block;width:100%;max-width:56rem;height:auto}
 .roofline text{font-size:12px;fill:light-dark(#5b6475,#9aa3b5)}

@@ -11,7 +11,7 @@ import { DeviceLostError, PoseGanError, UsageError } from '../gpu/errors.js';
 import { measure, type Times } from '../gpu/measure.js';
 import type { Case, Room } from '../kernels/room.js';
 import { deviation, deviationOf, deviationOnCases, oracleResults, resultsOf, worst } from './accuracy.js';
-import { type CaseGraph, type Contender, caseGraph, contenders, runAgain, totalCost } from './cases.js';
+import { type Candidate, type CaseGraph, candidatesOf, caseGraph, runAgain, totalCost } from './cases.js';
 import { type Prepared, prepare } from './check-case.js';
 import { type ComposedComparison, composedComparison } from './composed.js';
 import { type BenchRow, type RowError, type Speed, SUSPECT } from './document.js';
@@ -19,38 +19,39 @@ import { knownOps, loadRooms, type OpUse, variantsOf } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
 
 export interface SuiteOptions {
-  /** Only what matches: see `selects`. */
+  /** Words that select cases and kernels, see `selects`. */
   filter?: string;
-  /** Only the cases of rooms of these names; of all when absent. */
+  /** Names of the rooms whose cases run. Default: all rooms. */
   only?: readonly string[];
-  /** Samples of each variant; fewer of those that take long. */
+  /** Number of samples of each variant; slow variants get fewer. */
   samples?: number;
   /**
-   * Longest run of a variant in milliseconds. One that at its best speed in the cases before would take longer is not
-   * timed, unless the engine chooses it.
+   * Longest run of a variant in milliseconds. A variant that would take longer at the best speed it has reached so far is
+   * not timed, unless the engine chooses it.
    */
   longestRun?: number;
   /**
-   * Operations and elements of a case up to which it is held against the oracle itself; small cases stand in beyond.
+   * Largest number of operations and elements of a case whose results are compared with the oracle's. For larger cases the
+   * variant runs small ones instead.
    */
   oracleLimit?: number;
 }
 
-/** All samples of one variant together last about so long at most. */
+/** Approximate limit for the time of all samples of one variant together. */
 const BUDGET_MS = 1500;
 
-/** A case of the benchmark. */
-export interface Selected {
+/** A case of the benchmark with the kernels to time. */
+export interface SelectedCase {
   readonly room: Room;
   readonly c: Case;
   readonly kernels: readonly { readonly op: string; readonly variant: string }[];
-  /** Whether the op is timed beside its composition of simpler ones, too. */
+  /** Whether to compare the op with its composition of simpler ones. */
   readonly composed: boolean;
 }
 
 /**
- * Whether a row is meant by a filter: each of its words is part of the room, case, op or variant, in any case; x means
- * ×.
+ * Whether a filter selects a row: every word of the filter is part of the room, case, op or variant. Upper and lower case
+ * are the same, and so are x and ×.
  */
 export function selects(filter: string, room: string, name: string, op: string, variant: string): boolean {
   const plain = (text: string) => text.toLowerCase().replace(/×/g, 'x');
@@ -61,13 +62,18 @@ export function selects(filter: string, room: string, name: string, op: string, 
 }
 
 /**
- * The cases that a filter leaves of the rooms named in `only`, else of all. Throws `UsageError` that lists the rooms when
- * none is left.
+ * The cases that a filter selects in the rooms named in `only`, by default in all. Throws `UsageError` that lists the rooms
+ * if it selects none.
  */
-export function selected(rooms: readonly Room[], filter = '', only?: readonly string[], where?: Where): Selected[] {
-  const meant = rooms.filter((room) => !only || only.includes(room.name));
-  const found = meant.flatMap((room) =>
-    (room.bench ?? []).map((c): Selected => {
+export function selectedCases(
+  rooms: readonly Room[],
+  filter = '',
+  only?: readonly string[],
+  where?: Where,
+): SelectedCase[] {
+  const searched = rooms.filter((room) => !only || only.includes(room.name));
+  const found = searched.flatMap((room) =>
+    (room.bench ?? []).map((c): SelectedCase => {
       const ops = opsOf(caseGraph(room, c));
       const kernels = ops.flatMap((op) => variantsOf(op, where).map((v) => ({ op: op.name, variant: v.name })));
       return {
@@ -80,8 +86,8 @@ export function selected(rooms: readonly Room[], filter = '', only?: readonly st
   const left = found.filter((s) => s.kernels.length || s.composed);
   if (!left.length)
     throw new UsageError(
-      `nothing is called "${filter}"; give words of an op, case or variant. Rooms with cases are ` +
-        meant
+      `no case or kernel matches "${filter}"; give words of an op, case or variant. Rooms with cases are ` +
+        searched
           .filter((r) => r.bench?.length)
           .map((r) => r.name)
           .join(', '),
@@ -94,46 +100,46 @@ function opsOf({ outputs }: CaseGraph): Op[] {
   return [...ops].filter((op) => op.kernels);
 }
 
-/** What the suite finds of one case. */
+/** The results of one case. */
 export interface CaseResult {
-  readonly selected: Selected;
+  readonly selected: SelectedCase;
   readonly rows: readonly BenchRow[];
   readonly composed?: ComposedComparison;
 }
 
 /**
- * Every variant of every op on the bench cases of rooms, timed in turn with the adapter's peaks and held against the
- * oracle.
+ * Times every variant of every op on the bench cases of rooms, in turn with the adapter's peaks, and compares its results
+ * with the oracle's.
  */
 export class Suite {
-  /** Operations, or bytes where there are none, per millisecond: the best that a variant has reached so far. */
+  /** The best speed of every variant so far, in operations per millisecond, or in bytes if it counts no operations. */
   readonly #best = new Map<string, number>();
   readonly #prepared = new Map<Case, Prepared>();
-  readonly #onCases = new Map<string, Promise<RowError | undefined>>();
+  readonly #errorsOnCases = new Map<string, Promise<RowError | undefined>>();
 
   private constructor(
     readonly engine: Engine,
     private readonly rooms: readonly Room[],
-    readonly cases: readonly Selected[],
+    readonly cases: readonly SelectedCase[],
     private readonly options: Required<Omit<SuiteOptions, 'filter' | 'only'>>,
-    /** The adapter at its best, before the first case. */
+    /** Peaks of the adapter before the first case. */
     readonly peaks: Peaks,
-    private readonly peakWork: { all: PeakWork; leaders: PeakWork },
-    /** How times are taken here. */
+    private readonly peakWork: { all: PeakWork; fastest: PeakWork },
+    /** How times are taken on this device. */
     readonly timing: Timing,
   ) {}
 
-  /** Measures the peaks. Throws `UsageError` for a filter that leaves nothing. */
+  /** Selects the cases and measures the peaks. Throws `UsageError` for a filter that selects nothing. */
   static async open(engine: Engine, rooms: readonly Room[], options: SuiteOptions = {}): Promise<Suite> {
     const { filter, only, samples = 7, longestRun = 500, oracleLimit = 3e7 } = options;
     if (!Number.isInteger(samples) || samples < 1)
       throw new UsageError(`the number of samples must be an integer of at least 1, got ${samples}`);
     await loadRooms(rooms);
-    const cases = selected(rooms, filter, only, engine);
+    const cases = selectedCases(rooms, filter, only, engine);
     const all = await PeakWork.create(engine);
     try {
       const times = await measure(engine, all.work, { samples });
-      const peakWork = { all, leaders: all.leaders(times) };
+      const peakWork = { all, fastest: all.fastest(times) };
       const { source, stepMs } = await clockOf(engine);
       const measured = { samples, longestRun, oracleLimit };
       return new Suite(engine, rooms, cases, measured, all.peaks(times), peakWork, { source, stepMs });
@@ -143,8 +149,8 @@ export class Suite {
     }
   }
 
-  /** One case; `onRows` hears of the rows of each of its ops as they are done. */
-  async run(s: Selected, onRows?: (rows: readonly BenchRow[]) => void): Promise<CaseResult> {
+  /** Runs one case. Calls `onRows` with the rows of each of its ops when they are done. */
+  async run(s: SelectedCase, onRows?: (rows: readonly BenchRow[]) => void): Promise<CaseResult> {
     const { room, c } = s;
     const { engine } = this;
     const graph = caseGraph(room, c);
@@ -172,9 +178,9 @@ export class Suite {
     this.peakWork.all.destroy();
   }
 
-  /** The variants of one op of a case; only their plans are alive at once. */
+  /** Times the variants of one op of a case. Frees their plans at the end. */
   async #op(
-    { room, c }: Selected,
+    { room, c }: SelectedCase,
     graph: CaseGraph,
     op: Op,
     calls: readonly LaunchedCall[],
@@ -184,7 +190,7 @@ export class Suite {
     const { engine } = this;
     const cost = totalCost(calls);
     const rows = new Map<string, BenchRow>();
-    const running: Contender[] = [];
+    const running: Candidate[] = [];
     const plans: { destroy(): void }[] = [];
     try {
       for (const v of [...variantsOf(op, engine)].reverse()) {
@@ -199,33 +205,34 @@ export class Suite {
           continue;
         }
         try {
-          const found = await contenders(engine, graph, (o, v) => o === op.name && v === variant);
+          const found = await candidatesOf(engine, graph, (o, v) => o === op.name && v === variant);
           plans.push(found);
-          const [contender] = found.list;
-          if (!contender) throw new UsageError(`${op.name}/${variant} was planned, but runs nowhere`);
-          running.push(contender);
+          const [candidate] = found.list;
+          if (!candidate)
+            throw new UsageError(`${op.name}/${variant} fits a call of the case, but its plan does not use it`);
+          running.push(candidate);
         } catch (error) {
           if (!(error instanceof PoseGanError) || error instanceof DeviceLostError) throw error;
           rows.set(variant, { ...row, untimed: `failed: ${error.message}` });
         }
       }
       if (!running.length) return [...rows.values()].reverse();
-      const work = [...running.map((r) => r.work), ...this.peakWork.leaders.work];
+      const work = [...running.map((r) => r.work), ...this.peakWork.fastest.work];
       const times = await measure(engine, work, { samples: this.options.samples, budgetMs: BUDGET_MS });
-      const peaks = this.peakWork.leaders.peaks(times.slice(running.length));
-      // The plainest variants are the first here: where the oracle is too slow, the others are held against the very first.
+      const peaks = this.peakWork.fastest.peaks(times.slice(running.length));
+      // The plainest variant is the first here. If the oracle is too slow, the other variants are compared with it.
       let plainest: Results | undefined;
-      for (const [i, contender] of running.entries()) {
-        const { variant, flops, bytes, first } = contender;
-        // What is judged is what comes of a run after those that were timed.
-        await runAgain(contender);
-        let error = expected && (await this.#errorHere(contender, op, expected));
+      for (const [i, candidate] of running.entries()) {
+        const { variant, flops, bytes, first } = candidate;
+        // The results to check come from a run after those that were timed.
+        await runAgain(candidate);
+        let error = expected && (await this.#errorHere(candidate, op, expected));
         if (!error) {
           error = await this.#errorOnCases(room, op, variant);
-          const results = await resultsOf(contender.plan, op);
+          const results = await resultsOf(candidate.plan, op);
           if (plainest) error = error && { ...error, beside: beside(results, plainest) };
           else plainest = { variant, results };
-          error ??= await this.#errorHere(contender, op, oracleResults(room, c, graph));
+          error ??= await this.#errorHere(candidate, op, oracleResults(room, c, graph));
         }
         const speed = speedOf(times[i] as Times, flops, bytes, peaks);
         const rate = (flops || bytes) / speed.times.median;
@@ -239,7 +246,7 @@ export class Suite {
     return [...rows.values()].reverse();
   }
 
-  /** Why a variant that is not chosen is not worth the wait. */
+  /** The reason not to time a variant that is not chosen, if it is too slow. */
   #tooLong(op: string, variant: string, { flops, bytes }: { flops: number; bytes: number }): string | undefined {
     const rate = this.#best.get(`${op}/${variant}`);
     const ms = rate ? (flops || bytes) / rate : 0;
@@ -248,7 +255,7 @@ export class Suite {
   }
 
   async #errorHere(
-    { plan }: Contender,
+    { plan }: Candidate,
     op: Op,
     expected: Readonly<Record<string, Float64Array>>,
   ): Promise<RowError | undefined> {
@@ -262,17 +269,17 @@ export class Suite {
     return found;
   }
 
-  /** On the cases of this room, or, when the variant fits none, on those of all. */
+  /** The error of a variant on the small cases of this room or, if it can run none of them, on those of all rooms. */
   #errorOnCases(room: Room, op: Op, variant: string): Promise<RowError | undefined> {
     const key = `${room.name}: ${op.name}/${variant}`;
-    let found = this.#onCases.get(key);
+    let found = this.#errorsOnCases.get(key);
     if (!found) {
       const uses = knownOps(this.rooms).get(op.name)?.uses ?? [];
       const on = (of: typeof uses) => deviationOnCases(this.engine, of, op, variant, (u) => this.#prepare(u));
       found = on(uses.filter((u) => u.room === room))
         .then((own) => own ?? on(uses))
         .then((all) => all && { ...all, oracle: 'cases' });
-      this.#onCases.set(key, found);
+      this.#errorsOnCases.set(key, found);
     }
     return found;
   }
@@ -288,7 +295,7 @@ function beside(got: Results['results'], { variant, results }: Results): RowErro
   return { variant, nmse: worst(all).nmse };
 }
 
-/** Rates of a run and their shares of the peaks; the roof is the least time that either peak allows. */
+/** Rates of a run and their shares of the peaks; `share.roof` is the larger share, which limits the speed. */
 export function speedOf(times: Times, flops: number, bytes: number, peaks: Peaks): Speed {
   const gflops = flops / times.median / 1e6;
   const gbs = bytes / times.median / 1e6;

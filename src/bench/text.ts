@@ -2,7 +2,7 @@ import { table } from '../compiler/plan-text.js';
 import { type BenchRow, type Comparison, type Speed, SUSPECT } from './document.js';
 import type { CaseResult } from './suite.js';
 
-/** A number to three digits, without exponent where that is short. */
+/** A number to three digits; very small ones have an exponent. */
 export function threeDigits(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
@@ -10,28 +10,28 @@ export function threeDigits(value: number): string {
   return size === 0 || size >= 1e-4 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
 }
 
-/** A share of the roof, and that it is suspect where it is more than the adapter's peaks allow. */
+/** A share of the roof, marked as suspect if it is more than the adapter's peaks allow. */
 export const roofText = ({ roof }: Speed['share']) => `${percent(roof)}${roof > SUSPECT ? ' suspect' : ''}`;
 
 export const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-/** Error of a row against the oracle, and on what. */
+/** Error of a row against the oracle, and the cases on which it was measured. */
 export function errorText({ error }: BenchRow): string {
   if (!error) return '–';
   const value = (e: number | null) => (e === null ? 'not finite' : e === 0 ? '0' : e.toExponential(0));
   const small = error.oracle === 'cases' ? ` (${error.cases} small case${error.cases === 1 ? '' : 's'})` : '';
   const { beside } = error;
-  const apart = beside && far(beside.nmse) ? `, here ${value(beside.nmse)} beside ${beside.variant}` : '';
-  return `${value(error.nmse)}${small}${apart}`;
+  const here = beside && isWrong(beside.nmse) ? `, here ${value(beside.nmse)} against ${beside.variant}` : '';
+  return `${value(error.nmse)}${small}${here}`;
 }
 
-/** Σ(a − b)² / Σb² above which a row is pointed out; the tests of the rooms allow 1e-7 on small cases. */
-const WRONG = 1e-6;
-const far = (e: number | null) => e === null || e > WRONG;
+/** Largest Σ(a − b)² / Σb² that rounding explains; the tests of the rooms allow 1e-7 on small cases. */
+const MAX_ERROR = 1e-6;
+const isWrong = (e: number | null) => e === null || e > MAX_ERROR;
 
 /** Rows whose results are further from the reference than rounding explains. */
 export function suspicious(rows: readonly BenchRow[]): BenchRow[] {
-  return rows.filter(({ error }) => error && (far(error.nmse) || (error.beside && far(error.beside.nmse))));
+  return rows.filter(({ error }) => error && (isWrong(error.nmse) || (error.beside && isWrong(error.beside.nmse))));
 }
 
 const HEAD = ['op', 'variant', 'ms', 'quartiles', 'GFLOP/s', 'GB/s', 'of peak', 'of roof', 'first ms', 'error'];
@@ -53,28 +53,28 @@ function cells(r: BenchRow): string[] {
   ];
 }
 
-/** One case as a table; an asterisk marks what the engine chooses by itself. */
+/** One case as a table; an asterisk marks what the engine chooses by default. */
 export function caseText({ selected, rows, composed }: CaseResult): string {
   const lines = [`${selected.room.name}: ${selected.c.name}`];
   if (rows.length) lines.push(table([HEAD, ...rows.map(cells)]));
   for (const pass of ['forward', 'training'] as const) {
-    const contest = composed?.[pass];
-    if (!contest) continue;
-    const { fused, composed: simple, timeRatio, memoryRatio } = contest;
+    const comparison = composed?.[pass];
+    if (!comparison) continue;
+    const { fused, composed: simple, timeRatio, memoryRatio } = comparison;
     lines.push(
-      `${pass}, fused ${threeDigits(fused.times.median)} ms, ` +
-        `composed of simpler ops ${threeDigits(simple.times.median)} ms: ` +
-        `${threeDigits(timeRatio)}× the time, ${threeDigits(memoryRatio)}× the memory`,
+      `${pass}: the fused op takes ${threeDigits(fused.times.median)} ms, ` +
+        `its composition of simpler ops ${threeDigits(simple.times.median)} ms: ` +
+        `${threeDigits(timeRatio)}× the time and ${threeDigits(memoryRatio)}× the memory`,
     );
   }
   return lines.join('\n');
 }
 
-/** What changed since an older benchmark: its time by the new one for every row of both. */
+/** The comparison with an older benchmark: old time / new time for every row of both. */
 export function comparisonText({ rows, mean, chosenMean, onlyBefore, onlyNow, differences }: Comparison): string {
   const ratio = (r: number | null) => (r === null ? '–' : `${r.toFixed(2)}×`);
   const lines: string[] = [];
-  if (differences.length) lines.push('NOT ALIKE:', ...differences.map((d) => `  ${d}`));
+  if (differences.length) lines.push('The conditions DIFFER:', ...differences.map((d) => `  ${d}`));
   if (rows.length)
     lines.push(
       table([
@@ -90,8 +90,8 @@ export function comparisonText({ rows, mean, chosenMean, onlyBefore, onlyNow, di
       ]),
     );
   lines.push(
-    `geometric mean of ${rows.length} rows: ${ratio(mean)}; ` +
-      `of what the engine chose then and chooses now: ${ratio(chosenMean)} (above 1: faster now)`,
+    `geometric mean over ${rows.length} rows: ${ratio(mean)}; for the variants that the engine chose then and chooses now: ` +
+      `${ratio(chosenMean)} (a ratio above 1 means that the new benchmark is faster)`,
   );
   for (const [when, names] of [
     ['before', onlyBefore],

@@ -1,10 +1,10 @@
 import type { Span } from '../gpu/profiler.js';
 import type { Profile } from './profile.js';
 
-/** An event of the Trace Event Format, as chrome://tracing and Perfetto read it; times in microseconds. */
+/** An event of the Trace Event Format, which chrome://tracing and Perfetto read; times are in microseconds. */
 export interface TraceEvent {
   readonly name: string;
-  /** X: a stretch of time; C: a counter; M: the name of a track. */
+  /** X: an interval of time; C: a counter; M: the name of a track. */
   readonly ph: 'X' | 'C' | 'M';
   readonly pid: number;
   readonly tid?: number;
@@ -22,30 +22,31 @@ export interface Trace {
 
 const HOST = 1;
 const PHASES = 2;
-/** Dispatches that overlap, which a GPU may do, go to GPU, GPU + 1, … */
+/** The first track of dispatches; dispatches that overlap on the GPU go to the tracks GPU + 1, GPU + 2, … */
 const GPU = 3;
 
 /**
- * The profile's recording as a trace: every dispatch on the track "GPU" with its own begin and end, phases above them, what the
- * host did, and the intermediates alive. The two clocks have no known relation; the GPU's is set so that the first dispatch
- * begins where the host's submission returns.
+ * The profile's recording as a trace: every dispatch on a track "GPU" with its begin and end, the phases, the work of the
+ * host, and the size of the live intermediates. WebGPU does not relate the GPU's clock to the host's, so the first dispatch
+ * is put where the host's submission returns.
  *
- * @param about Facts to keep with it, as the adapter's name.
+ * @param about Facts to store in the trace, such as the adapter's name.
  */
 export function traceOf(profile: Profile, about: Readonly<Record<string, string>>): Trace {
   const { host, dispatches } = profile.recording;
   const zero = host[0]?.begin ?? 0;
   const start = (host.find((h) => h.name === 'submit')?.end ?? zero) - zero;
   const at = ({ begin, end }: Span, from = 0) => ({ ts: 1000 * (begin + from), dur: 1000 * (end - begin) });
-  const lanes: number[] = [];
+  /** End of the last dispatch on every GPU track. */
+  const tracks: number[] = [];
   const events = dispatches.map((span, i): TraceEvent => {
     const { step, layer, phase, shape } = profile.dispatches[i] as Profile['dispatches'][number];
-    const place = lanes.findIndex((end) => end <= span.begin);
-    const lane = place < 0 ? lanes.length : place;
-    lanes[lane] = span.end;
+    const free = tracks.findIndex((end) => end <= span.begin);
+    const track = free < 0 ? tracks.length : free;
+    tracks[track] = span.end;
     const dims = shape ? `[${shape.join('×')}]` : '';
     return {
-      ...{ name: `${step.shader}${dims}`, cat: phase, ph: 'X', pid: 1, tid: GPU + lane, ...at(span, start) },
+      ...{ name: `${step.shader}${dims}`, cat: phase, ph: 'X', pid: 1, tid: GPU + track, ...at(span, start) },
       args: {
         ...{ op: step.call.op.name, variant: step.call.kernel.variant.name, layer, phase, shape: dims, dispatch: i },
         workgroups: step.workgroups.join('×'),
@@ -62,12 +63,12 @@ export function traceOf(profile: Profile, about: Readonly<Record<string, string>
     otherData: about,
     traceEvents: [
       { name: 'process_name', ph: 'M', pid: 1, args: { name: `pose-gan on ${about.adapter ?? 'an unnamed adapter'}` } },
-      ...[...name(HOST, 'host'), ...name(PHASES, 'phase'), ...lanes.flatMap((_, i) => name(GPU + i, 'GPU'))],
+      ...[...name(HOST, 'host'), ...name(PHASES, 'phase'), ...tracks.flatMap((_, i) => name(GPU + i, 'GPU'))],
       ...host.map((h): TraceEvent => {
         const span = at({ begin: h.begin - zero, end: h.end - zero });
         return { name: h.name, cat: 'host', ph: 'X', pid: 1, tid: HOST, ...span, args: {} };
       }),
-      ...stretches(profile).map(
+      ...phaseSpans(profile).map(
         ({ name: phase, ...span }): TraceEvent => ({
           ...{ name: phase, cat: 'phase', ph: 'X', pid: 1, tid: PHASES, ...at(span, start) },
           args: {},
@@ -84,7 +85,7 @@ export function traceOf(profile: Profile, about: Readonly<Record<string, string>
   };
 }
 
-/** Operations, bytes and rates of the call a dispatch belongs to, in this recording. */
+/** Bytes of the call that a dispatch belongs to, and its rate in this recording if it counts operations. */
 function ratesOf({ dispatches, recording }: Profile, i: number): Record<string, number> {
   const { step } = dispatches[i] as Profile['dispatches'][number];
   let [ms, flops, bytes] = [0, 0, 0];
@@ -98,8 +99,8 @@ function ratesOf({ dispatches, recording }: Profile, i: number): Record<string, 
   return { bytes, ...(flops && ms > 0 ? { 'GFLOP/s': flops / ms / 1e6 } : {}) };
 }
 
-/** Neighbouring dispatches of one phase as one stretch. */
-function stretches({ dispatches, recording }: Profile): (Span & { name: string })[] {
+/** Consecutive dispatches of one phase as one span. */
+function phaseSpans({ dispatches, recording }: Profile): (Span & { name: string })[] {
   const found: { name: string; begin: number; end: number }[] = [];
   for (const [i, { phase }] of dispatches.entries()) {
     const { begin = 0, end = 0 } = recording.dispatches[i] ?? {};

@@ -26,33 +26,33 @@ import { memoryHints } from './memory-hints.js';
 import type { OpUse } from './ops.js';
 import type { UserKernel } from './user-kernel.js';
 
-/** Largest error of a right kernel, as for our own. */
+/** Largest NMSE of a right result; our own kernels are held to it as well. */
 export const MAX_NMSE = 1e-7;
 
 export interface CheckOptions {
-  /** Only cases whose room and name contain this. */
+  /** Run only cases whose room and name contain this text. */
   readonly cases?: string;
-  /** Largest NMSE of a right result; 1e-7 when absent, as for our own kernels. Integers must be equal. */
+  /** Largest NMSE of a right result. Default: 1e-7, as for our own kernels. Integers must be equal. */
   readonly tolerance?: number;
-  /** Whether a kernel may give other bits from run to run. */
+  /** Whether runs of a kernel may give different bits. */
   readonly allowNondeterminism?: boolean;
-  /** Milliseconds that one case may take; 30 000 when absent. */
+  /** Milliseconds that one case may take. Default: 30 000. */
   readonly timeoutMs?: number;
   /** Called before each case. */
   onCase?(done: number, total: number, name: string): void;
 }
 
-/** What a kernel got wrong in one case. */
+/** The error of a kernel in one case. */
 export interface Failure extends Differences {
   readonly case: string;
   readonly layout: string;
   /** `changing`: right within the tolerance, but with other bits than in the first run. */
   readonly kind: 'wrong' | 'unwritten' | 'wrote outside' | 'changing';
-  /** The first of the three runs that shows it. */
+  /** The first of the three runs that fails. */
   readonly run: number;
-  /** The result or gradient that shows it. */
+  /** The result or gradient that is wrong, or the tensor next to which the kernel wrote. */
   readonly output: string;
-  /** The first element that differs, by dimension. */
+  /** Index of the first element that differs in every dimension. */
   readonly coordinates: Readonly<Record<string, number>>;
   readonly shape: readonly number[];
 }
@@ -61,21 +61,21 @@ export interface CheckResult {
   readonly passed: boolean;
   /** Names of the cases that ran. */
   readonly cases: readonly string[];
-  /** How many of them ran in each layout. */
+  /** Number of cases that ran in each layout. */
   readonly layouts: readonly { readonly name: string; readonly cases: number }[];
   readonly refused: readonly { readonly case: string; readonly reason: string }[];
-  /** The largest error of what passed. */
+  /** Largest NMSE of the results that passed. */
   readonly worst: number;
   /** Whether all runs gave the same bits. */
   readonly deterministic: boolean;
-  /** In the first layout in which there are any. */
+  /** Failures in the first layout that has any. */
   readonly failures: readonly Failure[];
-  /** What they look like, by the first with enough elements to tell. */
+  /** Explanations of the first failure whose result has enough elements to show a pattern. */
   readonly looksLike: readonly string[];
 }
 
-/** Elements from which on a result shows a pattern rather than a coincidence. */
-const TELLING = 30;
+/** Number of elements of a result that show a pattern; fewer may agree with one by chance. */
+const PATTERN_ELEMENTS = 30;
 
 const PLAIN: Layout = { name: 'plain', margin: 0, gap: 0 };
 const STRIDED: readonly Layout[] = [
@@ -83,14 +83,14 @@ const STRIDED: readonly Layout[] = [
   { name: 'strided oddly', margin: 3, gap: 3 },
 ];
 
-/** What the runs of a case gave. */
+/** The runs of a case in one layout. */
 export interface Run {
   readonly layout: Layout;
   readonly steps: readonly Step[];
   readonly runs: readonly RunResult[];
 }
 
-interface Judgement {
+interface Criteria {
   readonly tolerance: number;
   readonly allowNondeterminism: boolean;
 }
@@ -100,10 +100,10 @@ export const caseName = ({ room, c }: { room: { name: string }; c: { name: strin
 const isStrided = ({ args, results }: Op) => Object.values({ ...args, ...results }).some((spec) => spec.strided);
 
 /**
- * Runs a kernel on the awkward cases of its op against the float64 oracle: as a plan lays them, then with more strides and offsets,
- * NaN beside the arguments and around the results. Every case runs three times, see `FILLINGS`; every run must be right, and have
- * the bits of the first. Throws `ShaderError` with line and caret, `UsageError` for what the launch got wrong, `GpuValidationError`
- * naming the dispatch, `KernelTimeoutError` and `DeviceLostError`.
+ * Runs a kernel on the small cases of its op and compares it with the float64 oracle: first in the layout of an
+ * ordinary plan, then with more strides and offsets and with NaN around arguments and results. Every case runs three times, see `FILLINGS`; every
+ * run must be right and have the bits of the first. Throws `ShaderError` with line and caret, `UsageError` for a wrong
+ * launch, `GpuValidationError` that names the dispatch, `KernelTimeoutError` and `DeviceLostError`.
  */
 export async function checkKernel(
   engine: Engine,
@@ -114,7 +114,7 @@ export async function checkKernel(
   const wanted = uses.filter((u) => caseName(u).includes(options.cases ?? ''));
   if (!wanted.length)
     throw new UsageError(
-      `no case of ${op.name} contains "${options.cases}"; there are\n${uses.map((u) => `  ${caseName(u)}`).join('\n')}`,
+      `no case of ${op.name} contains "${options.cases}"; its cases are\n${uses.map((u) => `  ${caseName(u)}`).join('\n')}`,
     );
   const layouts = isStrided(op) ? [PLAIN, ...STRIDED] : [PLAIN];
   const total = wanted.length * layouts.length;
@@ -123,10 +123,10 @@ export async function checkKernel(
   const refused = new Map<string, string>();
   const failures: Failure[] = [];
   const { tolerance = MAX_NMSE, allowNondeterminism = false, timeoutMs } = options;
-  const judgement = { tolerance, allowNondeterminism };
+  const criteria = { tolerance, allowNondeterminism };
   const state = { worst: 0, deterministic: true };
   const prepared = new Map<OpUse, Prepared>();
-  let telling: { p: Prepared; run: Run; failure: Failure } | undefined;
+  let explained: { p: Prepared; run: Run; failure: Failure } | undefined;
   for (const [l, layout] of layouts.entries()) {
     if (failures.length) break;
     for (const [i, use] of wanted.entries()) {
@@ -142,11 +142,11 @@ export async function checkKernel(
       ran.add(name);
       counts[l] = (counts[l] ?? 0) + 1;
       state.deterministic &&= run.runs.every((r) => sameBits(r, run.runs[0] as RunResult));
-      const found = judge(p, run, op.name, judgement, state);
+      const found = judge(p, run, op.name, criteria, state);
       if (!found) continue;
       failures.push(found);
-      const told = telling?.failure.total ?? -1;
-      if (told < TELLING && found.total > told) telling = { p, run, failure: found };
+      const elements = explained?.failure.total ?? -1;
+      if (elements < PATTERN_ELEMENTS && found.total > elements) explained = { p, run, failure: found };
     }
   }
   if (!ran.size) {
@@ -163,12 +163,12 @@ export async function checkKernel(
     const { runs } = again;
     const last = { ...again, runs: runs.slice(-1) };
     const same = runs.every((r) => sameBits(r, runs[0] as RunResult));
-    return { passes: same && !judge(p, last, op.name, judgement), places };
+    return { passes: same && !judge(p, last, op.name, criteria), places };
   };
-  const looksLike = async ({ p, run, failure }: NonNullable<typeof telling>) => {
+  const looksLike = async ({ p, run, failure }: NonNullable<typeof explained>) => {
     const passes = async (fillings: readonly Filling[]) => (await retry(p, run.layout, fillings)).passes;
-    const remembered = await memoryHints(op, run, failure, passes);
-    return remembered.length ? remembered : hints(kernel, { p, run, failure }, (layout) => retry(p, layout));
+    const ofMemory = await memoryHints(op, run, failure, passes);
+    return ofMemory.length ? ofMemory : hints(kernel, { p, run, failure }, (layout) => retry(p, layout));
   };
   return {
     passed: !failures.length,
@@ -177,18 +177,18 @@ export async function checkKernel(
     refused: [...refused].map(([name, reason]) => ({ case: name, reason })),
     ...state,
     failures,
-    looksLike: telling ? await looksLike(telling) : [],
+    looksLike: explained ? await looksLike(explained) : [],
   };
 }
 
-/** Rejects with `KernelTimeoutError` when `promise` takes longer than `ms`. */
-export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+/** Rejects with `KernelTimeoutError` if `promise` takes longer than `ms`. */
+export async function withTimeout<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(
         new KernelTimeoutError(
-          `${what} did not finish in ${ms / 1000} s: a loop without end, or far too slow (--timeout gives it longer)`,
+          `${what} did not finish in ${ms / 1000} s: it has an endless loop or is far too slow (--timeout allows more time)`,
         ),
       );
     }, ms);
@@ -196,7 +196,7 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Says which kernel and case an error comes from. */
+/** Adds to an error which kernel and case it comes from. */
 export function explain(error: unknown, kernel: UserKernel, name: string): unknown {
   if (error instanceof UsageError) return new UsageError(`${error.message}\n  (in the case ${name})`);
   if (error instanceof GpuValidationError) {
@@ -208,17 +208,17 @@ export function explain(error: unknown, kernel: UserKernel, name: string): unkno
   if (error instanceof DeviceLostError)
     return new PoseGanError(
       `${kernel.name} lost the device on ${name} (${error.message.replace(/\. Open.*/, '')}): ` +
-        'an endless loop, or a dispatch longer than the driver allows',
+        'it has an endless loop, or a dispatch takes longer than the driver allows',
     );
   return error;
 }
 
-/** Outputs that the op takes part in: the others say nothing of its kernel. */
-function concerned(outputs: Readonly<Record<string, Tensor>>, op: string): Record<string, Tensor> {
+/** Outputs that depend on the op; its kernel does not affect the others. */
+function outputsUsing(outputs: Readonly<Record<string, Tensor>>, op: string): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(outputs).filter(([, t]) => nodesOf([t]).some((n) => n.op.name === op)));
 }
 
-/** Runs a case with the kernel in the place of ours; the reason when it refuses all of its calls. */
+/** Runs a case with the kernel instead of ours; returns the reason if the kernel refuses all calls of the case. */
 async function runCase(
   engine: Engine,
   kernel: UserKernel,
@@ -238,14 +238,14 @@ async function runCase(
     return !reason;
   };
   try {
-    plan = await compileCase(engine, concerned(checkGraph(p, layout), op.name), layout, {
+    plan = await compileCase(engine, outputsUsing(checkGraph(p, layout), op.name), layout, {
       retain: 'all',
       variant: (o, call) => (o === op.name && fits(call) ? variant : undefined),
     });
     const steps = plan.steps.filter(({ call }) => call.op.name === op.name && call.kernel.variant === variant);
     if (!steps.length) return refused;
     const finished = runFilled(plan, checkFeeds(p, layout, plan), fillings);
-    const runs = await within(timeoutMs, `${kernel.name} on ${name} (${layout.name})`, finished);
+    const runs = await withTimeout(timeoutMs, `${kernel.name} on ${name} (${layout.name})`, finished);
     return { layout, steps, runs };
   } catch (error) {
     throw explain(error, kernel, name);
@@ -257,12 +257,15 @@ async function runCase(
 const sameBits = (a: RunResult, b: RunResult) =>
   Object.entries(a.outputs).every(([name, x]) => !changedBits(x, b.outputs[name] as TensorData).length);
 
-/** The first run with an output that is not what the oracle says, or not what it was, or with memory that was overwritten. */
+/**
+ * The first failure: an output that differs from the oracle's or from the first run's, or an overwritten element outside
+ * the results. Updates `state.worst`.
+ */
 function judge(
   p: Prepared,
   { layout, runs }: Run,
   op: string,
-  { tolerance, allowNondeterminism }: Judgement,
+  { tolerance, allowNondeterminism }: Criteria,
   state?: { worst: number },
 ): Failure | undefined {
   const at = { case: caseName(p), layout: layout.name };

@@ -15,16 +15,16 @@ import {
 import { type KnownOp, knownOp, loadRooms, reference, variantsOf } from './ops.js';
 import { readKernel } from './user-source.js';
 
-/** One WGSL source of a kernel author; several make a kernel of several dispatches, in order. */
+/** A kernel author's WGSL source. Several sources make a kernel of several dispatches, in their order. */
 export interface KernelSource {
-  /** File name, for errors. */
+  /** File name for error messages. */
   readonly name: string;
   readonly code: string;
-  /** Entry point; needed where there are several `@compute` functions. */
+  /** Entry point; required if there are several `@compute` functions. */
   readonly entry?: string;
-  /** `ceil(y.rows / 64), O` or `grid(y.rows * y.channels, 64)`; those of `like` when absent. */
+  /** `ceil(y.rows / 64), O` or `grid(y.rows * y.channels, 64)`. Default: the workgroups of `like`. */
   readonly workgroups?: string;
-  /** Numbers of the uniform variable that are not the op's own: `NAME=expression, …`. */
+  /** Fields of the uniform variable that the op does not define: `NAME=expression, …`. */
   readonly params?: string;
   /** Override constants: `NAME=expression, …`. */
   readonly constants?: string;
@@ -33,19 +33,19 @@ export interface KernelSource {
 export interface KernelOptions {
   readonly op: string;
   readonly sources: readonly KernelSource[];
-  /** One of the op's variants whose launch the sources take over: workgroups, params, constants, scratch. */
+  /** One of the op's variants whose workgroups, params, constants and scratch the sources are launched with. */
   readonly like?: string;
-  /** Scratch buffers and their numbers of 4-byte elements: `NAME=expression, …`. */
+  /** Scratch buffers and their sizes in 4-byte elements: `NAME=expression, …`. */
   readonly scratch?: string;
-  /** A condition; calls for which it is 0 are refused. */
+  /** A condition; the kernel refuses calls for which it is 0. */
   readonly require?: string;
 }
 
-/** A kernel author's kernel as one more variant of an op. */
+/** A kernel author's kernel as an additional variant of an op. */
 export interface UserKernel {
   readonly known: KnownOp;
   readonly variant: Variant;
-  /** What the errors call it. */
+  /** Its name in error messages. */
   readonly name: string;
   readonly shaders: readonly Shader[];
 }
@@ -57,12 +57,12 @@ interface Part {
   readonly constants: ReadonlyMap<string, Expression>;
 }
 
-/** Elements of the buffer that stands for a result that a call does not have. */
-const ABSENT = 16;
+/** Number of elements of the dummy buffer for a result that a call does not have. */
+const DUMMY_ELEMENTS = 16;
 
 /**
- * Reads the sources and checks all that can be known without running them: that they compile, the interface, the names, the
- * expressions, the features. Throws `UsageError`, `ShaderError`, or `AdapterError` for a feature that the device lacks.
+ * Reads the sources and checks all that is possible without running them: that they compile, their interface, names,
+ * expressions and features. Throws `UsageError`, `ShaderError`, or `AdapterError` for a feature that the device lacks.
  */
 export async function userKernel(engine: Engine, rooms: readonly Room[], options: KernelOptions): Promise<UserKernel> {
   const known = knownOp(rooms, options.op);
@@ -70,33 +70,33 @@ export async function userKernel(engine: Engine, rooms: readonly Room[], options
   const { op } = known;
   if (!options.sources.length) throw new UsageError('no kernel was given');
   const like = options.like === undefined ? undefined : namedVariant(op, options.like, engine);
-  const most = engine.device.limits.maxComputeWorkgroupsPerDimension;
+  const maxCount = engine.device.limits.maxComputeWorkgroupsPerDimension;
   const parts: Part[] = [];
   for (const source of options.sources) {
     const shader = await readKernel(engine, source.name, source.code, source.entry);
     if (source.workgroups === undefined && !like)
       throw new UsageError(
-        `${source.name}: how many workgroups? Give --workgroups, as in --workgroups "grid(y.rows * y.channels, 64)", ` +
+        `${source.name}: the number of workgroups is missing. Give --workgroups, as in --workgroups "grid(y.rows * y.channels, 64)", ` +
           `or --like ${reference(op).name} to launch it like that variant of ${op.name}`,
       );
     const constants = parseNames('--constants', source.constants);
     const overrides = shader.overrides.map((o) => o.name);
-    const stranger = [...constants.keys()].find((n) => !overrides.includes(n));
-    if (stranger)
+    const unknown = [...constants.keys()].find((n) => !overrides.includes(n));
+    if (unknown)
       throw new UsageError(
-        `--constants: ${source.name} has no override ${stranger}; it has ${overrides.join(', ') || 'none'}`,
+        `--constants: ${source.name} has no override ${unknown}; it has ${overrides.join(', ') || 'none'}`,
       );
     const params = parseNames('--params', source.params, true);
     const unused = [...params.keys()].find((n) => !shader.params.some((p) => p.name === n));
     if (unused)
       throw new UsageError(
-        `--params: the uniform variable of ${source.name} has no number ${unused}; ` +
+        `--params: the uniform variable of ${source.name} has no field ${unused}; ` +
           `it has ${shader.params.map((p) => p.name).join(', ') || 'none'}`,
       );
     const { workgroups } = source;
     parts.push({
       ...{ shader, params, constants },
-      workgroups: workgroups === undefined ? undefined : parseWorkgroups('--workgroups', workgroups, most),
+      workgroups: workgroups === undefined ? undefined : parseWorkgroups('--workgroups', workgroups, maxCount),
     });
   }
   const scratch = parseNames('--scratch', options.scratch);
@@ -107,14 +107,14 @@ export async function userKernel(engine: Engine, rooms: readonly Room[], options
   const variant: Variant = {
     name,
     launch: (call) => {
-      const theirs = like?.launch(call);
-      if (typeof theirs === 'string') return `${like?.name} cannot run it: ${theirs}`;
-      const kernels = theirs && labelsOf(theirs);
+      const template = like?.launch(call);
+      if (typeof template === 'string') return `${like?.name} cannot run it: ${template}`;
+      const kernels = template && labelsOf(template);
       if (kernels && kernels.length !== parts.length)
-        return `${like?.name} has ${kernels.length} kernels here (${kernels.join(', ')}), you gave ${parts.length}`;
+        return `${like?.name} has ${kernels.length} kernels here (${kernels.join(', ')}), but you gave ${parts.length}`;
       const names = namesOf(op, call, like);
       if (condition?.evaluate(names) === 0) return `not ${condition.text}`;
-      return launch(op, parts, scratch, theirs, call, names);
+      return launch(op, parts, scratch, template, call, names);
     },
   };
   return { known, variant, name, shaders: parts.map((p) => p.shader) };
@@ -124,7 +124,7 @@ function parseNames(option: string, text = '', parts = false): ReadonlyMap<strin
   return parseAssignments(option, text, parts);
 }
 
-/** The variant of an op by name, of those for a kind of device. Throws `UsageError` that lists them. */
+/** The variant of this name among those of an op for a kind of device. Throws `UsageError` that lists them if there is none. */
 export function namedVariant(op: Op, name: string, where: Where): Variant {
   const variants = variantsOf(op, where);
   const found = variants.find((v) => v.name === name);
@@ -148,8 +148,8 @@ function checkBindings(op: Op, parts: readonly Part[], scratch: ReadonlyMap<stri
       const known = args.includes(name) || results.includes(name) || scratch.has(name) || like;
       if (!known)
         throw new UsageError(
-          `${shader.label}: variable ${name} is nothing that ${op.name} binds. Its arguments are ${args.join(', ')}, ` +
-            `its results ${results.join(', ')}; for a buffer of your own add --scratch "${name}=ELEMENTS"`,
+          `${shader.label}: the variable ${name} is neither an argument (${args.join(', ')}) nor a result ` +
+            `(${results.join(', ')}) of ${op.name}. For a buffer of your own add --scratch "${name}=ELEMENTS"`,
         );
     }
   }
@@ -161,8 +161,8 @@ function checkBindings(op: Op, parts: readonly Part[], scratch: ReadonlyMap<stri
     );
 }
 
-/** What the launch of one of our variants gives, all dispatches together; the first that gives a name wins. */
-function given(launch: Launch | undefined): {
+/** Params and constants of all dispatches of a launch. If several dispatches give a name, the first one counts. */
+function valuesOf(launch: Launch | undefined): {
   params: Record<string, number>;
   constants: Record<string, number>;
 } {
@@ -173,12 +173,12 @@ function given(launch: Launch | undefined): {
   };
 }
 
-/** Every name that an expression may use for a call: the launch's numbers, and the shape and place of every tensor. */
+/** Every name that an expression may use for a call: the launch's numbers, and shape, offset and stride of every tensor. */
 export function namesOf(op: Op, call: Call, like?: Variant): Record<string, number> {
-  const base = given(launchOf(reference(op), call));
+  const base = valuesOf(launchOf(reference(op), call));
   const launch = like?.launch(call);
-  const theirs = typeof launch === 'string' ? undefined : given(launch);
-  const names: Record<string, number> = { ...base.params, ...base.constants, ...theirs?.params, ...theirs?.constants };
+  const own = typeof launch === 'string' ? undefined : valuesOf(launch);
+  const names: Record<string, number> = { ...base.params, ...base.constants, ...own?.params, ...own?.constants };
   for (const name of Object.keys(names)) if (/_(offset|stride)$/.test(name)) delete names[name];
   for (const name of Object.keys({ ...op.args, ...op.results })) {
     const a = call.arg[name];
@@ -192,36 +192,36 @@ export function namesOf(op: Op, call: Call, like?: Variant): Record<string, numb
   return names;
 }
 
-/** The kernels of a launch in order; one that is dispatched several times counts once. */
+/** Labels of the kernels of a launch in order; a kernel that is dispatched several times counts once. */
 const labelsOf = ({ dispatches }: Launch) => [...new Set(dispatches.map((d) => d.shader.label))];
 
-/** The launch of the sources: like a variant of ours with other shaders, or with workgroups of their own. */
+/** The launch of the sources: that of our variant (`template`) with other shaders, or one with workgroups of their own. */
 function launch(
   op: Op,
   parts: readonly Part[],
   scratch: ReadonlyMap<string, Expression>,
-  theirs: Launch | undefined,
+  template: Launch | undefined,
   call: Call,
   names: Readonly<Record<string, number>>,
 ): Launch {
   const base = launchOf(reference(op), call);
-  const labels = theirs ? labelsOf(theirs) : [];
+  const labels = template ? labelsOf(template) : [];
   const dispatches = parts.flatMap((part, i): Dispatch[] => {
-    const models = theirs?.dispatches.filter((d) => d.shader.label === labels[i]) ?? [];
+    const models = template?.dispatches.filter((d) => d.shader.label === labels[i]) ?? [];
     const own = [...part.constants].map(([name, e]): [string, number] => [name, e.evaluate(names)]);
     const counted = part.workgroups?.evaluate({ ...names, ...Object.fromEntries(own) }, grid);
     if (counted) return [dispatchOf(op, part, call, names, [...models.slice(0, 1), ...base.dispatches], counted)];
     return models.map((m) => dispatchOf(op, part, call, names, [m, ...base.dispatches], m.workgroups));
   });
-  const sizes: Record<string, number> = { ...theirs?.scratch };
+  const sizes: Record<string, number> = { ...template?.scratch };
   for (const [name, size] of scratch) sizes[name] = wholeNumber(`--scratch ${name}`, size.evaluate(names), 1);
-  for (const name of Object.keys(op.results)) if (!call.arg[name]) sizes[name] ??= ABSENT;
+  for (const name of Object.keys(op.results)) if (!call.arg[name]) sizes[name] ??= DUMMY_ELEMENTS;
   return { dispatches, scratch: sizes };
 }
 
-function wholeNumber(what: string, value: number, least: number): number {
-  if (!Number.isInteger(value) || value < least)
-    throw new UsageError(`${what} must be a whole number of at least ${least}, it is ${value}; wrap it in ceil( )`);
+function wholeNumber(what: string, value: number, min: number): number {
+  if (!Number.isInteger(value) || value < min)
+    throw new UsageError(`${what} must be a whole number of at least ${min}, but it is ${value}; wrap it in ceil( )`);
   return value;
 }
 
@@ -233,22 +233,22 @@ function dispatchOf(
   models: readonly Dispatch[],
   workgroups: readonly [number, number, number],
 ): Dispatch {
-  const from = given({ dispatches: models });
+  const from = valuesOf({ dispatches: models });
   const absent = Object.keys(op.args).filter((a) => !call.arg[a]);
   const params: Record<string, number> = {};
   for (const { name, type } of shader.params) {
-    const place = /^(.*)_(?:offset|stride)$/.exec(name)?.[1] ?? '';
+    const tensor = /^(.*)_(?:offset|stride)$/.exec(name)?.[1] ?? '';
     const expression = own.get(name);
     const value = expression ? expression.evaluate(names) : from.params[name];
     if (value === undefined) {
-      if (call.arg[place]) continue;
-      if (!absent.includes(place))
+      if (call.arg[tensor]) continue;
+      if (!absent.includes(tensor))
         throw new UsageError(
-          `${shader.label}: nothing gives the number ${name} a value. ${op.name} gives ` +
+          `${shader.label}: the field ${name} has no value. ${op.name} gives values to ` +
             `${Object.keys(names)
               .filter((n) => /^\w+$/.test(n) && n !== 'subgroup_size')
-              .join(', ')}, and _offset and _stride of its arguments ` +
-            `and results; for a number of your own add --params "${name}=EXPRESSION"`,
+              .join(', ')} and to _offset and _stride of its arguments ` +
+            `and results. For a field of your own add --params "${name}=EXPRESSION"`,
         );
     }
     params[name] = value ?? 0;

@@ -7,13 +7,13 @@ import { type Shader, shader } from '../gpu/shader.js';
 const FEATURES: Readonly<Record<string, string>> = { f16: 'shader-f16', subgroups: 'subgroups' };
 
 /**
- * Reads a kernel author's WGSL: the interface of the entry point of their choice. Whether the text is right is for the device's
- * compiler to say, so it is asked first. Throws `ShaderError` with line and caret, `AdapterError` for a feature that the device
- * lacks, and `UsageError` that names the file for what the engine cannot bind.
+ * Reads the interface of an entry point in a kernel author's WGSL. The device's compiler checks the text first. Throws
+ * `ShaderError` with line and caret, `AdapterError` for a feature that the device lacks, and `UsageError` that names the file
+ * for an interface that the engine cannot bind.
  */
 export async function readKernel(engine: Engine, file: string, text: string, entry?: string): Promise<Shader> {
   const { parseWgsl } = await import('../gpu/wgsl.js');
-  // Editors of some systems begin a file with a byte order mark, which is not part of WGSL.
+  // Some editors begin a file with a byte order mark, which is not part of WGSL.
   const code = text.replace(/^\uFEFF/, '');
   refuseImports(file, code);
   const label = entry === undefined ? file : `${file} (${entry})`;
@@ -31,7 +31,7 @@ export async function readKernel(engine: Engine, file: string, text: string, ent
   if (parsed.problem)
     throw new UsageError(
       `${parsed.problem}. The device's compiler accepts the file, but the parser that reads its interface does not; ` +
-        'write this line in another way',
+        'write this line differently',
     );
   return shader(label, parsed.source(entry));
 }

@@ -5,22 +5,22 @@ import { percent, roofText, threeDigits } from './text.js';
 import type { CheckResult, Failure } from './user-check.js';
 import type { TimedCase, TimedFailure, TimedRow, TimeResult } from './user-time.js';
 
-/** Cases that are named beside the first. */
-const NAMED = 5;
+/** Largest number of cases that a list names. */
+const MAX_NAMED = 5;
 
 const number = (v: number | null) => (v === null ? 'not a number' : String(Number(v.toPrecision(6))));
 
-/** All digits of a number, where two differ in the last. */
+/** All digits of a number, for numbers that differ in the last one. */
 const digits = (v: number | null) => (v === null ? 'not a number' : String(v));
 
-/** How many elements differ, and by how much. */
+/** The number of elements that differ, and their errors. */
 export function differencesText(d: Differences): string {
-  const most = d.maxError === null ? '' : `, by ${threeDigits(d.maxError)} at most`;
+  const max = d.maxError === null ? '' : `, by ${threeDigits(d.maxError)} at most`;
   const error = d.nmse === null ? '' : `; NMSE ${d.nmse.toExponential(1)}`;
-  return `${d.differing} of ${d.total} elements differ${most}${error}`;
+  return `${d.differing} of ${d.total} elements differ${max}${error}`;
 }
 
-/** The first element that differs, what it is, and what it should be. */
+/** The first element that differs, and its actual and expected value. */
 export function elementText(f: Failure): { element: string; got: string; expected: string } {
   const where = Object.entries(f.coordinates).map(([letter, i]) => `${letter}=${i}`);
   return {
@@ -30,7 +30,7 @@ export function elementText(f: Failure): { element: string; got: string; expecte
   };
 }
 
-/** In which layout and run a failure shows. */
+/** The layout and run in which a failure appears. */
 export function whereText({ layout, run }: Failure): string {
   return run === 1 ? layout : `${layout}; right in the first run, not in the ${run === 2 ? 'second' : 'third'}`;
 }
@@ -45,7 +45,7 @@ function failureText(f: Failure): string {
   return `${head}\n    ${element}: ${found}, expected ${expected}\n    ${differencesText(f)}`;
 }
 
-/** What a check found: right, or the first case that is wrong, its first wrong element, and what it looks like. */
+/** The result of a check: success, or the first wrong case with its first wrong element and an explanation. */
 export function checkText(r: CheckResult, tolerance: number): string {
   const lines: string[] = [];
   const [first, ...rest] = r.failures;
@@ -58,14 +58,14 @@ export function checkText(r: CheckResult, tolerance: number): string {
   else {
     lines.push(`WRONG on ${r.failures.length} cases of ${r.cases.length}; the first:`, failureText(first));
     for (const hint of r.looksLike) lines.push(`  looks like: ${hint}`);
-    if (rest.length) lines.push('  also wrong:', ...rest.slice(0, NAMED).map((f) => `    ${f.case}`));
-    if (rest.length > NAMED) lines.push(`    and ${rest.length - NAMED} more`);
+    if (rest.length) lines.push('  also wrong:', ...rest.slice(0, MAX_NAMED).map((f) => `    ${f.case}`));
+    if (rest.length > MAX_NAMED) lines.push(`    and ${rest.length - MAX_NAMED} more`);
   }
-  if (!r.deterministic) lines.push('note: runs gave different bits; ours never do');
+  if (!r.deterministic) lines.push('note: runs gave different bits; our kernels always give the same');
   for (const reason of new Set(r.refused.map((c) => c.reason))) {
     const of = r.refused.filter((c) => c.reason === reason).map((c) => c.case);
-    lines.push(`refused ${of.length} (${reason}):`, ...of.slice(0, NAMED).map((name) => `  ${name}`));
-    if (of.length > NAMED) lines.push(`  and ${of.length - NAMED} more`);
+    lines.push(`refused ${of.length} (${reason}):`, ...of.slice(0, MAX_NAMED).map((name) => `  ${name}`));
+    if (of.length > MAX_NAMED) lines.push(`  and ${of.length - MAX_NAMED} more`);
   }
   return lines.join('\n');
 }
@@ -101,43 +101,44 @@ function cells({ variant, yours, chosen, speed, first, error, ratio }: TimedRow,
 
 const WHEN = {
   first: 'on this size',
-  again: 'on this size when it runs again, over other results: it does not compute them anew',
+  again:
+    'on this size in a second run that began with other values in its results: the kernel does not compute them again',
 };
 
-/** What is wrong with results of a timed kernel. */
+/** What is wrong with the results of a timed kernel. */
 export function wrongText({ kind, when, result, index, got, expected, ...d }: TimedFailure): string {
-  const other = kind === 'changing' ? 'the first run' : 'ours';
+  const other = kind === 'changing' ? 'the first run gave' : 'our kernel gives';
   const differing = differencesText({ index, got, expected, ...d });
   return `${WHEN[when]}: ${result}, element ${index}: got ${digits(got)}, ${other} ${digits(expected)}; ${differing}`;
 }
 
-/** One timed case as a table: the author's kernel first, an asterisk at what the engine would choose. */
+/** One timed case as a table: the author's kernel comes first, and an asterisk marks what the engine would choose. */
 export function timedText({ case: name, rows, wrong, flops }: TimedCase): string {
   const lines = [name, table([HEAD, ...rows.map((r) => cells(r, flops))])];
   if (wrong) lines.push(`WRONG ${wrongText(wrong)}`);
   return lines.join('\n');
 }
 
-/** How the author's kernel stands beside ours over all timed cases: no line, or two. */
+/** How the author's kernel compares with ours over all timed cases; empty if nothing was timed. */
 export function standingText({ mean, cases }: Pick<TimeResult, 'mean' | 'cases'>): string[] {
   const lines: string[] = [];
   const ratio = (r: number) => (r >= 1 ? `${r.toFixed(2)}× as fast as` : `${(1 / r).toFixed(2)}× slower than`);
   const count = `${cases.length} ${cases.length === 1 ? 'case' : 'cases'}`;
   if (mean.chosen !== null)
-    lines.push(`yours is ${ratio(mean.chosen)} what the engine chooses (geometric mean of ${count})`);
-  if (mean.fastest !== null) lines.push(`yours is ${ratio(mean.fastest)} the fastest of ours`);
+    lines.push(`your kernel is ${ratio(mean.chosen)} what the engine chooses (geometric mean of ${count})`);
+  if (mean.fastest !== null) lines.push(`your kernel is ${ratio(mean.fastest)} the fastest of ours`);
   return lines;
 }
 
-/** What all timed cases together say. */
+/** The summary of all timed cases. */
 export function meanText(time: TimeResult): string {
   const { peaks, cases, refused } = time;
   const lines = [
-    `* what the engine chooses by itself. Peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`,
+    `* marks what the engine chooses by default. Peaks: ${threeDigits(peaks.gflops)} GFLOP/s, ${threeDigits(peaks.gbs)} GB/s`,
     ...standingText(time),
   ];
   for (const r of refused) lines.push(`refused: ${r.case}: ${r.reason}`);
-  if (!cases.length) lines.push('nothing was timed: it refuses every case');
+  if (!cases.length) lines.push('nothing was timed, because the kernel refuses every case');
   return lines.join('\n');
 }
 
@@ -150,15 +151,15 @@ const indent = (text: string) =>
     .map((l) => (l ? `  ${l}` : l))
     .join('\n');
 
-/** How variables are declared, and what for. */
+/** Declarations of variables and their meanings. */
 function bindings(argument: string, result: string, texels: number): string[][] {
   return [
-    [`var<storage, read> ${argument}: array<f32>`, 'an argument; array<vec4f> where channels, stride and offset are'],
+    [`var<storage, read> ${argument}: array<f32>`, 'an argument; array<vec4f> if channels, stride and offset are'],
     ['', 'multiples of 4'],
     [`var ${argument}: texture_2d<f32>`, `the same as texels of four values, ${texels} to a row: element e is in`],
     ['', `texel t = e / 4 at (t % ${texels}, t / ${texels}); textureLoad only`],
     [`var ${argument}: texture_storage_2d<rgba32float, read>`, 'the same texture'],
-    [`var<storage, read_write> ${result}: array<f32>`, 'a result; every element has to be written, nothing beside it'],
+    [`var<storage, read_write> ${result}: array<f32>`, 'a result; write all of its elements and nothing else'],
     ['var<storage, read_write> NAME: array<…>', 'a buffer of your own: --scratch "NAME=ELEMENTS" (4 bytes each)'],
     ['var<uniform> p: Params', 'with struct Params { NAME: u32, … }: u32, i32 or f32, of the names below'],
   ];
@@ -192,14 +193,14 @@ export function contractText(c: Contract): string {
     'Variables are bound by name, in group 0 and at any binding:',
     indent(table(bindings(some, result, c.device.texels))),
     '',
-    'Element (row r, channel c) of a tensor is at NAME_offset + r · NAME_stride + c. A strided one may be a channel range',
-    'of something wider, or have rows that begin at whole vec4s: stride > channels. The others are contiguous. Offsets may',
-    'not be 0.',
+    'Element (row r, channel c) of a tensor is at NAME_offset + r · NAME_stride + c. A strided tensor may be a channel range',
+    'of a wider one, or have rows that begin at whole vec4s; then stride > channels. The others are contiguous. An offset',
+    'need not be 0.',
     ...(optional.length
-      ? [`${optional.join(', ')} may be left out: then NAME.channels is 0, and its variable is bound to a dummy.`]
+      ? [`${optional.join(', ')} may be absent; then NAME.channels is 0, and the variable is bound to a dummy buffer.`]
       : []),
     '',
-    'Fields of struct Params and override constants that every launch gives, with their values on that case',
+    'Fields of struct Params and override constants that every launch sets, with their values on that case',
     indent(
       table([
         ...c.names.map((n) => [n.name, type(n), value(n), n.meaning]),
@@ -211,18 +212,19 @@ export function contractText(c: Contract): string {
     ...(c.others.length
       ? [
           '',
-          'What launches like one of our variants give besides, with --like VARIANT',
+          'Names that --like VARIANT sets in addition, for the variants in the last column',
           indent(table(c.others.map((n) => [n.name, type(n), n.meaning, n.variants.join(', ')]))),
         ]
       : []),
     '',
-    'Expressions (--workgroups, --params, --constants, --scratch, --require) know + - * / % ( ) < <= == != >= > && ||',
-    '!, ceil floor round abs sqrt min max, and these names, with their values on that case',
+    'Expressions (--workgroups, --params, --constants, --scratch, --require) may use + - * / % ( ) < <= == != >= > && ||',
+    '!, ceil floor round abs sqrt min max, and these names, which have these values on that case',
     indent(wrap(Object.entries(c.expressions).map(([n, v]) => `${n}=${Number(v.toPrecision(6))}`))),
-    'Workgroups: "X, Y, Z" (1 where left out), or "grid(INVOCATIONS, SIZE)": as many as it takes, folded into x and y',
-    'where x is not enough; then index = id.y * groups.x * SIZE + id.x with @builtin(num_workgroups) groups, as below.',
+    'Workgroups: "X, Y, Z" (Y and Z default to 1), or "grid(INVOCATIONS, SIZE)" for enough workgroups of SIZE invocations. If',
+    'x is not enough, grid folds them into x and y; then index = id.y * groups.x * SIZE + id.x with',
+    '@builtin(num_workgroups) groups, as below.',
     '',
-    'Our variants on that case (--like takes over the launch of one; --example --like prints its source)',
+    'Our variants on that case (--like VARIANT copies its launch; --example --like VARIANT prints its source)',
     indent(
       table(
         c.variants.map((v) => [
@@ -247,7 +249,7 @@ export function contractText(c: Contract): string {
     ),
     '',
     parts.length > 1
-      ? `A complete kernel in ${parts.length} parts, our ${reference}; here the first. Save and run them:`
+      ? `A complete kernel in ${parts.length} parts, our ${reference}; the first part is shown below. Save and run them:`
       : `A complete kernel, our ${reference}. Save and run it:`,
     ...parts.map(
       (part) => `  pose-gan bench --contract ${c.op} --example${part && ` --part ${part}`} > my${part}.wgsl`,

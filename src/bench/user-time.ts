@@ -9,32 +9,32 @@ import { UsageError } from '../gpu/errors.js';
 import { geometricMean, measure, type Times } from '../gpu/measure.js';
 import type { Case, Room } from '../kernels/room.js';
 import { resultsOf } from './accuracy.js';
-import { type CaseGraph, type Contender, caseGraph, contender, type FirstUse, runAgain } from './cases.js';
+import { type Candidate, type CaseGraph, candidateOf, caseGraph, type FirstUse, runAgain } from './cases.js';
 import { changedBits } from './check-case.js';
 import { type Differences, differences } from './differences.js';
 import type { Speed } from './document.js';
 import { reference, worthTiming } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
 import { selects, speedOf } from './suite.js';
-import { caseName, explain, MAX_NMSE, within } from './user-check.js';
+import { caseName, explain, MAX_NMSE, withTimeout } from './user-check.js';
 import { namedVariant, type UserKernel } from './user-kernel.js';
 
 export interface TimeOptions {
-  /** Words of the room or the case. */
+  /** Words of the room or the case, see `selects`. */
   readonly filter?: string;
-  /** Only the case of this name, `room: case`. */
+  /** Time only the case of this name, `room: case`. */
   readonly layer?: string;
-  /** Samples of each variant, 7 when absent; fewer of those that take long. */
+  /** Number of samples of each variant; slow variants get fewer. Default: 7. */
   readonly samples?: number;
-  /** Which of our variants to time beside it; when absent, those that suit the device, and the plainest. */
+  /** Names of our variants to compare with. Default: those worth timing on the device, and the reference. */
   readonly variants?: readonly string[];
-  /** Milliseconds that the first run on a case may take; 120 000 when absent. */
+  /** Milliseconds that the first run on a case may take. Default: 120 000. */
   readonly timeoutMs?: number;
   readonly tolerance?: number;
-  /** Whether a kernel may give other bits from run to run. */
+  /** Whether runs of a kernel may give different bits. */
   readonly allowNondeterminism?: boolean;
   onCase?(done: number, total: number, name: string): void;
-  /** Called with every case that is done. */
+  /** Called with the result of every case. */
   onResult?(result: TimedCase): void;
 }
 
@@ -42,21 +42,21 @@ export interface TimeOptions {
 export interface TimedRow {
   readonly variant: string;
   readonly yours: boolean;
-  /** Whether the engine would choose it here by itself. */
+  /** Whether the engine would choose it by default. */
   readonly chosen: boolean;
   readonly speed: Speed;
   readonly first: FirstUse;
-  /** NMSE against the op's plainest kernel on this case; `null` when not finite, absent for that kernel itself. */
+  /** NMSE against the op's reference kernel on this case; `null` if not finite, absent for the reference itself. */
   readonly error?: number | null;
-  /** Its time by the author's: above 1 the author's is faster. */
+  /** Its time / the time of the author's kernel; above 1 the author's is faster. */
   readonly ratio: number;
 }
 
-/** Results of the author's that differ from ours, or, when `changing`, from those of the first run. */
+/** Results of the author's kernel that differ from ours or, if `changing`, from those of its first run. */
 export interface TimedFailure extends Differences {
   readonly kind: 'wrong' | 'changing';
   readonly result: string;
-  /** After the `first` run, or when the kernel ran `again`, over other results, once it had been timed. */
+  /** The run that gave them: the `first`, or one `again` after the timing, over overwritten results. */
   readonly when: 'first' | 'again';
 }
 
@@ -74,11 +74,11 @@ export interface TimeResult {
   readonly peaks: Peaks;
   readonly cases: readonly TimedCase[];
   readonly refused: readonly { readonly case: string; readonly reason: string }[];
-  /** Geometric mean over the cases of `ratio`, for what the engine chooses and for the fastest of ours. */
+  /** Geometric mean of `ratio` over the cases, for the variant that the engine chooses and for the fastest of ours. */
   readonly mean: { readonly chosen: number | null; readonly fastest: number | null };
 }
 
-/** All samples of one variant together last about so long at most. */
+/** Approximate limit for the time of all samples of one variant together. */
 const BUDGET_MS = 1500;
 
 interface BenchUse {
@@ -87,8 +87,8 @@ interface BenchUse {
 }
 
 /**
- * The cases to time an op on: the model's layers of its own room, else of rooms whose gradient it is, else the largest
- * small one.
+ * The cases to time an op on: the model's layers in rooms that apply it in the forward pass, otherwise those in rooms that
+ * apply it in a gradient, otherwise its largest small case. A filter selects among all layers.
  */
 export function benchCases({ known }: Pick<UserKernel, 'known'>, filter = ''): BenchUse[] {
   const rooms = [...new Set(known.uses.map((u) => u.room))];
@@ -102,12 +102,12 @@ export function benchCases({ known }: Pick<UserKernel, 'known'>, filter = ''): B
   const found = list.filter(({ room, c }) => selects(filter, room.name, c.name, '', ''));
   if (!found.length)
     throw new UsageError(
-      `no case to time ${known.op.name} on contains "${filter}"; there are\n${list.map((u) => `  ${caseName(u)}`).join('\n')}`,
+      `no case to time ${known.op.name} on contains "${filter}"; the cases are\n${list.map((u) => `  ${caseName(u)}`).join('\n')}`,
     );
   return found;
 }
 
-/** The graph of a case up to the results of one op; the names of those results say which. */
+/** The graph of a case up to the results of one op, which are its outputs. */
 function graphOf({ room, c }: BenchUse, op: Op): CaseGraph {
   const whole = caseGraph(room, c);
   const outputs: Record<string, Tensor> = {};
@@ -119,9 +119,8 @@ function graphOf({ room, c }: BenchUse, op: Op): CaseGraph {
 }
 
 /**
- * Times a kernel beside our variants and the adapter's peaks, all in turn, and holds its results against our plainest
- * kernel's
- * on every case. Check it with `checkKernel` first. Throws as that does.
+ * Times a kernel, our variants and the adapter's peaks in turn, and compares the kernel's results with those of our
+ * reference kernel on every case. Check the kernel with `checkKernel` first; this function throws the same errors.
  */
 export async function timeKernel(engine: Engine, kernel: UserKernel, options: TimeOptions = {}): Promise<TimeResult> {
   const { op } = kernel.known;
@@ -135,10 +134,10 @@ export async function timeKernel(engine: Engine, kernel: UserKernel, options: Ti
   const peakWork = await PeakWork.create(engine);
   try {
     const before = await measure(engine, peakWork.work, { samples: Math.min(samples, 7) });
-    const leaders = peakWork.leaders(before);
+    const fastest = peakWork.fastest(before);
     for (const [i, use] of uses.entries()) {
       options.onCase?.(i, uses.length, caseName(use));
-      const found = await timeCase(engine, kernel, ours, use, leaders, options);
+      const found = await timeCase(engine, kernel, ours, use, fastest, options);
       if (typeof found === 'string') refused.push({ case: caseName(use), reason: found });
       else {
         cases.push(found);
@@ -163,42 +162,42 @@ export async function timeKernel(engine: Engine, kernel: UserKernel, options: Ti
   }
 }
 
-/** One case; the reason when the kernel refuses it. */
+/** Times one case; returns the reason if the kernel refuses it. */
 async function timeCase(
   engine: Engine,
   kernel: UserKernel,
   ours: readonly Variant[] | undefined,
   use: BenchUse,
-  leaders: PeakWork,
+  peakWork: PeakWork,
   { samples = 7, timeoutMs = 120_000, tolerance = MAX_NMSE, allowNondeterminism = false }: TimeOptions,
 ): Promise<TimedCase | string> {
   const { op } = kernel.known;
   const graph = graphOf(use, op);
-  const running: Contender[] = [];
+  const running: Candidate[] = [];
   try {
     const planned = (await plannedCalls(engine, graph.outputs, { retain: 'all' })).filter((p) => p.op === op);
     const reasons = planned.map((p) => refusalOf(kernel.variant, p.kernel.call));
     if (reasons.every((r) => r)) return reasons[0] as string;
     const name = caseName(use);
-    const first = contender(engine, graph, op, kernel.variant);
-    const mine = await within(timeoutMs, `${kernel.name} on ${name}`, first).catch((error: unknown) => {
+    const first = candidateOf(engine, graph, op, kernel.variant);
+    const mine = await withTimeout(timeoutMs, `${kernel.name} on ${name}`, first).catch((error: unknown) => {
       throw explain(error, kernel, name);
     });
-    if (!mine) return 'it runs nowhere in this case';
+    if (!mine) return 'the plan of this case does not use it';
     running.push(mine);
     const kernels = kernelsOf(op, engine);
     const suited = new Set(planned.flatMap((p) => worthTiming(kernels, p.kernel.call)));
     for (const variant of ours ?? kernels.variants.filter((v) => suited.has(v))) {
-      const found = await contender(engine, graph, op, variant);
+      const found = await candidateOf(engine, graph, op, variant);
       if (found) running.push(found);
     }
-    const firstly = await resultsOf(mine.plan, op);
-    const work = [...running.map((r) => r.work), ...leaders.work];
+    const firstResults = await resultsOf(mine.plan, op);
+    const work = [...running.map((r) => r.work), ...peakWork.work];
     const times = await measure(engine, work, { samples, budgetMs: BUDGET_MS });
     for (const r of running) await runAgain(r);
     const { list, want, mine: again } = await compared(running, op, tolerance);
-    const wrong = firstWrong({ first: firstly, again }, want, tolerance, allowNondeterminism);
-    const peaks = leaders.peaks(times.slice(running.length));
+    const wrong = firstWrong({ first: firstResults, again }, want, tolerance, allowNondeterminism);
+    const peaks = peakWork.peaks(times.slice(running.length));
     const yours = (times[0] as Times).median;
     return {
       ...{ case: name, flops: mine.flops, bytes: mine.bytes, wrong },
@@ -219,15 +218,15 @@ async function timeCase(
 
 type Results = Readonly<Record<string, TensorData>>;
 
-/** Results of all, the author's first, against those of the plainest kernel that runs. */
+/** Compares the results of all candidates, of which the author's is the first, with those of the plainest kernel that runs. */
 async function compared(
-  running: readonly Contender[],
+  running: readonly Candidate[],
   op: Op,
   tolerance: number,
 ): Promise<{ list: (number | null | undefined)[]; want: Results; mine: Results }> {
   const plainest = running.findIndex((r, i) => i > 0 && r.variant === reference(op).name);
   const against = plainest < 0 ? running.length - 1 : plainest;
-  const want = await resultsOf((running[against] as Contender).plan, op);
+  const want = await resultsOf((running[against] as Candidate).plan, op);
   const list: (number | null | undefined)[] = [];
   let mine = want;
   for (const [i, { plan }] of running.entries()) {
@@ -240,7 +239,7 @@ async function compared(
   return { list, want, mine };
 }
 
-/** The first results of the author's that are not ours, or have other bits than those of the first run. */
+/** The first results of the author's kernel that differ from ours, or in their bits from those of the first run. */
 function firstWrong(
   got: { readonly first: Results; readonly again: Results },
   want: Results,

@@ -8,7 +8,7 @@ import type { Engine } from '../gpu/engine.js';
 import { KernelTimeoutError, UsageError } from '../gpu/errors.js';
 import { rooms } from '../kernels/rooms.js';
 import { readText } from '../node/files.js';
-import { importedInto, writtenSource } from '../node/shader-sources.js';
+import { importedInto, originalSource } from '../node/shader-sources.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
@@ -180,11 +180,11 @@ async function contract(values: Values): Promise<number> {
   try {
     if (values.example) {
       const part = values.part === undefined ? undefined : whole(values, 'part', 1, 1);
-      const options = { like: text(values, 'like'), part, written: writtenSource };
+      const options = { like: text(values, 'like'), part, original: originalSource };
       sayLayout(exampleSource(engine, rooms, op, options));
       return 0;
     }
-    const found = contractOf(engine, rooms, op, writtenSource);
+    const found = contractOf(engine, rooms, op, originalSource);
     if (values.json) sayJson(found);
     else sayLayout(contractText(found));
     return 0;

@@ -10,7 +10,7 @@ import {
 } from '../bench/document.js';
 import { loadRooms } from '../bench/ops.js';
 import { benchReport } from '../bench/report.js';
-import { Suite, selected, selects } from '../bench/suite.js';
+import { Suite, selectedCases, selects } from '../bench/suite.js';
 import { caseText, comparisonText, suspicious, threeDigits } from '../bench/text.js';
 import { isFine, timingText } from '../gpu/clock.js';
 import type { Engine } from '../gpu/engine.js';
@@ -38,7 +38,7 @@ function host(): Record<string, string | number> {
 
 /** The cases and kernels that would be timed. */
 function list(filter: string | undefined, json: boolean): number {
-  const cases = selected(rooms, filter).map(({ room, c, kernels, composed }) => {
+  const cases = selectedCases(rooms, filter).map(({ room, c, kernels, composed }) => {
     const names = kernels.map((k) => `${k.op}/${k.variant}`);
     return { room: room.name, case: c.name, kernels: composed ? [...names, 'composed'] : names };
   });
@@ -60,7 +60,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const [out, page] = [output(values, 'out', 'file'), output(values, 'html', 'file')];
   const old = text(values, 'compare');
   const before = old ? parseBench(readText(old, 'benchmark'), old) : undefined;
-  selected(rooms, filter);
+  selectedCases(rooms, filter);
   // The benchmark marks the choices of the engine's rule, so a user's tuning is not loaded.
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   try {

@@ -65,7 +65,7 @@ function read(): Map<string, string> {
  * A shader's source as it was written, with comments and with the parts that it imports. If no shipped file is the same shader, it
  * returns the source itself.
  */
-export function writtenSource(code: string): string {
+export function originalSource(code: string): string {
   sources ??= read();
   const written = sources.get(normalised(code));
   const body = BODY.exec(code)?.[1];

@@ -1,7 +1,7 @@
 import { contractOf, exampleSources } from '../../../src/bench/contract.js';
 import { describe } from '../../../src/bench/document.js';
 import { knownOps, loadRooms, reference, variantsOf } from '../../../src/bench/ops.js';
-import { Suite, selected } from '../../../src/bench/suite.js';
+import { Suite, selectedCases } from '../../../src/bench/suite.js';
 import { caseName, checkKernel } from '../../../src/bench/user-check.js';
 import { userKernel } from '../../../src/bench/user-kernel.js';
 import { benchCases, timeKernel } from '../../../src/bench/user-time.js';
@@ -33,12 +33,12 @@ async function catalogue(): Promise<Catalogue> {
     reference: reference(known.op).name,
     layers: benchCases({ known }).map(caseName),
   }));
-  const names = [...new Set(selected(rooms, '', undefined, gpu).map((s) => s.room.name))];
+  const names = [...new Set(selectedCases(rooms, '', undefined, gpu).map((s) => s.room.name))];
   return {
     adapter: describe(gpu),
     timing: { source, stepMs },
     rooms: names.map((name) => {
-      const own = selected(rooms, '', [name], gpu);
+      const own = selectedCases(rooms, '', [name], gpu);
       return { name, cases: own.length, kernels: own.reduce((n, s) => n + s.kernels.length, 0) };
     }),
     ops: ops.sort((a, b) => (a.name < b.name ? -1 : 1)),
