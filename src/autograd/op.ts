@@ -80,6 +80,11 @@ export interface Op<A = unknown, X extends Specs = Specs, Y extends Specs = Spec
   readonly epilogue?: string & keyof Y;
   /** Whether kernels write that statement out many times, so that what is put there is compiled as often. */
   readonly unrolled?: boolean;
+  /**
+   * On ops that only give a value another shape: the argument and the result, which have the same elements in the same order. Where
+   * they lie without gaps, both are the same memory, and no kernel runs.
+   */
+  readonly reshapes?: readonly [argument: string & keyof X, result: string & keyof Y];
   /** On ops that take every element by itself: what they do to it, so that the kernel that makes the element can do it too. */
   readonly pointwise?: Pointwise<A>;
   /**

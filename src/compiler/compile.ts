@@ -58,8 +58,10 @@ export async function runPasses(
   await loadKernels(ops, target.device);
   // An activation over a concatenation moves to its parts, whose kernels can do it.
   const distributed = fusion ? after('distribute', fusion.distribute(lowered)) : lowered;
+  // Elementwise ops over reshapes move before them.
+  const hoisted = fusion ? after('hoist', fusion.hoist(distributed)) : distributed;
   // Elementwise ops move into the kernels that make their operands.
-  const fused = fusion ? after('fuse', fusion.fuse(distributed, target)) : distributed;
+  const fused = fusion ? after('fuse', fusion.fuse(hoisted, target)) : hoisted;
   // Every value gets its place; concatenations and slices become ranges of other values.
   const placed = after('place', place(fused, target));
   checkMemory(placed, target.device.limits);

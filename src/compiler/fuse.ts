@@ -52,7 +52,9 @@ class Fuser {
     this.#position = new Map(this.#calls.map((call, i) => [call, i]));
     for (const [i, call] of this.#calls.entries())
       for (const value of Object.values(call.outputs)) {
-        this.#made.set(value, i);
+        // A view under another shape is there as soon as what it is a view of.
+        const source = call.op.kind === 'view' && call.op.reshapes && call.inputs[call.op.reshapes[0]];
+        this.#made.set(value, source ? present(this.#made.get(source)) : i);
         this.#makers.set(value, call);
       }
   }

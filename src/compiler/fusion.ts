@@ -2,3 +2,4 @@
 export { distribute } from './distribute.js';
 export { extend } from './extend.js';
 export { fuse } from './fuse.js';
+export { hoist } from './hoist.js';

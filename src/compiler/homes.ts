@@ -69,8 +69,14 @@ export function findHomes(
     );
   };
 
-  const join = (call: KernelCall, part: Value, home: Home) => {
+  const join = (call: KernelCall, part: Value, home: Home): void => {
     const maker = makers.get(part)?.call;
+    const reshaped = maker?.op.kind === 'view' && maker.op.reshapes && maker.inputs[maker.op.reshapes[0]];
+    if (reshaped) {
+      // What is reshaped can itself lie there, so that its maker writes into it.
+      join(call, reshaped, home);
+      return;
+    }
     const isFree = maker?.op.kind !== 'leaf' && !links.has(part);
     const isRange = maker !== undefined && rangesOf(maker).some((r) => r.part === part);
     if (isFree && !isRange && (isSlot(home) || isStrided(part))) links.set(part, { home, call, reads: false });

@@ -29,6 +29,9 @@ export function place(calls: readonly KernelCall[], target: Target): readonly Pl
 
 const copy: Op = copyOp;
 
+/** Whether the rows of a value lie one behind the other. */
+const isDense = ({ shape }: Value, { stride }: View): boolean => stride === channelsOf(shape) || rowsOf(shape) === 1;
+
 /** What an update says of itself. */
 function updateOf({ op, attrs }: KernelCall): Update {
   const found = op.update?.(attrs);
@@ -59,7 +62,7 @@ class Placer {
         this.#copy(part, this.#viewOf(part), this.#inHome(part, to));
       if (kind === 'update') this.#update(call);
       else if (kind === 'keep') this.#add(call, (_, value) => this.#viewOf(value));
-      else if (!kind) this.#add(call, (name, value) => this.#argument(call, name, value));
+      else if (!kind && !this.#isInPlace(call)) this.#add(call, (name, value) => this.#argument(call, name, value));
     }
     return this.#placed;
   }
@@ -84,6 +87,16 @@ class Placer {
       this.#views.set(value, denseView({ label, kind: attrs.source, elements: align(sizeOf(value.shape)) }, value));
     }
     this.#add(call, (_, v) => this.#viewOf(v));
+  }
+
+  /** Whether the result of a reshape is the memory of its argument, which lies without gaps. Checks let the kernel run. */
+  #isInPlace({ op, inputs, outputs }: KernelCall): boolean {
+    if (!op.reshapes || this.target.redzone !== undefined) return false;
+    const [x, y] = [present(inputs[op.reshapes[0]]), present(outputs[op.reshapes[1]])];
+    const view = this.#viewOf(x);
+    if (this.#homes.of.has(y) || !isDense(x, view)) return false;
+    this.#views.set(y, denseView(view.allocation, y, view.offset));
+    return true;
   }
 
   #copy(value: Value, from: View, to: View): void {
@@ -129,8 +142,7 @@ class Placer {
   /** A value where a kernel that takes no distance between rows can bind it. */
   #dense(value: Value): View {
     const view = this.#viewOf(value);
-    const isDense = view.stride === channelsOf(value.shape) || rowsOf(value.shape) === 1;
-    if (isDense && view.offset % ALIGN === 0) return view;
+    if (isDense(value, view) && view.offset % ALIGN === 0) return view;
     // Checks bind it by a range of its buffer, as parameters are.
     const offset = this.target.redzone === undefined ? 0 : ALIGN;
     const elements = offset + align(sizeOf(value.shape));
