@@ -7,10 +7,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installPacked } from '../scripts/packed.mjs';
 
-const COMPILERS = {
-  '5.7': createRequire(resolve('test/oldest-typescript/package.json')).resolve('typescript/bin/tsc'),
-  '6.0': createRequire(import.meta.url).resolve('typescript/bin/tsc'),
-};
+/** Packages that have these versions of TypeScript. */
+const COMPILERS = { '5.7': 'test/oldest-typescript/package.json', '6.0': 'package.json' };
 const MODULES = { bundler: 'esnext', nodenext: 'nodenext' };
 
 /** Names no object of WebGPU, so that it needs no declarations of WebGPU. */
@@ -21,7 +19,7 @@ import { open } from 'webgpu-pose-gan/node';
 
 const engine = await open({ adapter: 'swiftshader', tuning: false });
 const net = new ParameterSet('net');
-const w = net.add('w', [3, 3, 1, 1], () => 0);
+const w = net.parameter('w', [3, 3, 1, 1], () => 0);
 const plan: Plan = await compile(engine, { y: conv2d(input('x', [1, 8, 8, 1]), w, { pad: 1 }) });
 plan.run({ x: new Float32Array(64) });
 export const y: Float32Array | Uint32Array = await plan.read('y');
@@ -107,7 +105,10 @@ async function complaints(version: keyof typeof COMPILERS): Promise<string[]> {
       }
       projects.push(folder);
     }
-  const run = promisify(execFile)(process.execPath, [COMPILERS[version], '-b', '--pretty', 'false', ...projects]);
+  const { resolve: find } = createRequire(resolve(COMPILERS[version]));
+  expect(JSON.parse(readFileSync(find('typescript/package.json'), 'utf8')).version).toMatch(`${version}.`);
+  const args = [find('typescript/bin/tsc'), '-b', '--pretty', 'false', ...projects];
+  const run = promisify(execFile)(process.execPath, args);
   const { stdout } = await run.catch((failure: { stdout: string }) => failure);
   // A compiler that did not start complains of nothing.
   expect(compiled.filter((file) => !existsSync(file))).toEqual([]);
