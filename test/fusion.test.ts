@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vectorJacobian } from '../src/autograd/gradients.js';
-import { refusalOf } from '../src/autograd/kernel.js';
 import { input } from '../src/autograd/leaves.js';
 import { ParameterSet } from '../src/autograd/parameters.js';
 import type { Tensor, TensorData } from '../src/autograd/tensor.js';
 import { checkFeeds, checkGraph, compileCase, plannedCase, prepare } from '../src/bench/check-case.js';
 import { loadRooms } from '../src/bench/ops.js';
 import { compile } from '../src/compiler/compile.js';
+import { refusalOf } from '../src/compiler/kernel-call.js';
 import { kernelsOf as loadedKernels } from '../src/compiler/load.js';
 import type { CompileOptions } from '../src/compiler/options.js';
 import type { Plan } from '../src/compiler/plan.js';

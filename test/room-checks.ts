@@ -1,4 +1,4 @@
-import { type Call, refusalOf } from '../src/autograd/kernel.js';
+import type { Call } from '../src/autograd/kernel.js';
 import type { TensorData } from '../src/autograd/tensor.js';
 import {
   caseLeaves,
@@ -14,6 +14,7 @@ import {
   prepare,
   runFilled,
 } from '../src/bench/check-case.js';
+import { refusalOf } from '../src/compiler/kernel-call.js';
 import { kernelsOf, loadKernels } from '../src/compiler/load.js';
 import { nodesOf } from '../src/compiler/lower.js';
 import type { CompileOptions } from '../src/compiler/options.js';

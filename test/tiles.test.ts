@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Call, type DeviceTraits, launchOf, refusalOf } from '../src/autograd/kernel.js';
+import type { Call, DeviceTraits } from '../src/autograd/kernel.js';
 import { input } from '../src/autograd/leaves.js';
 import type { Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { loadRooms } from '../src/bench/ops.js';
 import type { LaunchedCall } from '../src/compiler/kernel-call.js';
+import { launchOf, refusalOf } from '../src/compiler/kernel-call.js';
 import { kernelsOf } from '../src/compiler/load.js';
 import { candidates } from '../src/compiler/shape-class.js';
 import { chooseVariant } from '../src/compiler/variants.js';

@@ -1,12 +1,13 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { gradients } from '../src/autograd/gradients.js';
-import { type Kernels, type Launch, launchOf, type Variant } from '../src/autograd/kernel.js';
+import type { Kernels, Launch, Variant } from '../src/autograd/kernel.js';
 import { input } from '../src/autograd/leaves.js';
 import { node as applied, type Op } from '../src/autograd/op.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { loadRooms } from '../src/bench/ops.js';
 import { compile, plannedCalls } from '../src/compiler/compile.js';
 import type { LaunchedCall } from '../src/compiler/kernel-call.js';
+import { launchOf } from '../src/compiler/kernel-call.js';
 import { kernelsOf, loadKernels } from '../src/compiler/load.js';
 import type { CompileOptions } from '../src/compiler/options.js';
 import { candidates, shapeClass } from '../src/compiler/shape-class.js';

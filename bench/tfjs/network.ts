@@ -94,9 +94,10 @@ class TfjsIteration {
     const { generator, discriminator } = of.sets;
     this.#variables = { generator: variables(generator), discriminator: variables(discriminator) };
     const { generatorAdam: g, discriminatorAdam: d } = of.graph;
+    const rate = of.config.learningRate;
     this.#optimizers = {
-      generator: tf.train.adam(g.learningRate, g.beta1, g.beta2, g.epsilon),
-      discriminator: tf.train.adam(d.learningRate, d.beta1, d.beta2, d.epsilon),
+      generator: tf.train.adam(rate, g.beta1, g.beta2, g.epsilon),
+      discriminator: tf.train.adam(rate, d.beta1, d.beta2, d.epsilon),
     };
   }
 

@@ -1,6 +1,8 @@
-// Adam (Kingma & Ba 2015, algorithm 1) over a whole slab of parameters, four elements per invocation:
+// Adam (Kingma & Ba 2015, algorithm 1) over a range of a slab of parameters, four elements per invocation:
 //   m ← β₁m + (1 − β₁)g,   v ← β₂v + (1 − β₂)g²,   w ← w − α m̂ / (√v̂ + ε)
-// with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). hyper = [α/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ), β₁, 1 − β₁, β₂, 1 − β₂, ε, 0].
+// with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). hyper = [α/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ), β₁, 1 − β₁, β₂, 1 − β₂, ε, d].
+// Weight decay λ: where DECAY is 1, g ← g + λw first, and d = λ; where it is 2 (AdamW), w ← (1 − αλ)w first, and d = 1 − αλ.
+override DECAY: u32 = 0u;
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;
@@ -13,10 +15,13 @@ struct Params { count: u32 }
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
   if (i >= p.count / 4u) { return; }
-  let g = gradients[i];
+  var g = gradients[i];
+  var w = weights[i];
+  if (DECAY == 1u) { g += hyper[7] * w; }
+  if (DECAY == 2u) { w *= hyper[7]; }
   let first = hyper[2] * m[i] + hyper[3] * g;
   let second = hyper[4] * v[i] + hyper[5] * g * g;
   m[i] = first;
   v[i] = second;
-  weights[i] -= hyper[0] * first / (sqrt(second) * hyper[1] + hyper[6]);
+  weights[i] = w - hyper[0] * first / (sqrt(second) * hyper[1] + hyper[6]);
 }

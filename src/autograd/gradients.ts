@@ -20,8 +20,13 @@ export const accumulateOp = defineOp({
  */
 export function gradients(...args: [y: Tensor, xs: readonly Tensor[]]): Tensor[] {
   const [y, xs] = checked('gradients', { y: TENSOR, xs: TENSORS }, args);
+  return expectAll([y], xs, reachedGradients(y, xs));
+}
+
+/** `gradients`, undefined for every x that y does not depend on. */
+export function reachedGradients(y: Tensor, xs: readonly Tensor[]): (Tensor | undefined)[] {
   if (y.size !== 1) throw new ShapeError('gradients', `the differentiated value must be a scalar, got ${y}`);
-  return vectorJacobian([y], [constant([1], y.shape, 'one')], xs);
+  return backward([y], [constant([1], y.shape, 'one')], xs);
 }
 
 /** Gradient of Σᵢ ⟨ysᵢ, gysᵢ⟩ with respect to each of `xs`. */
@@ -31,17 +36,18 @@ export function vectorJacobian(
   const op = 'vectorJacobian';
   const [ys, gys, xs] = checked(op, { ys: TENSORS, gys: TENSORS, xs: TENSORS }, args);
   if (ys.length !== gys.length) throw new ShapeError(op, `${ys.length} ys need as many gys, got ${gys.length}`);
+  for (const [i, y] of ys.entries()) expectShape(op, `gys.${i}`, present(gys[i]), y.shape, `the shape of ${y}`);
+  return expectAll(ys, xs, backward(ys, gys, xs));
+}
+
+function backward(ys: readonly Tensor[], gys: readonly Tensor[], xs: readonly Tensor[]): (Tensor | undefined)[] {
   const nodes = dependents(ys, xs);
   const sums = new Map<Tensor, Tensor>();
   const accumulate = (t: Tensor, g: Tensor) => {
     const sum = sums.get(t);
     sums.set(t, sum ? apply(accumulateOp, { a: sum, b: g }, null, 'add').y : g);
   };
-  for (const [i, y] of ys.entries()) {
-    const gy = present(gys[i]);
-    expectShape(op, `gys.${i}`, gy, y.shape, `the shape of ${y}`);
-    accumulate(y, gy);
-  }
+  for (const [i, y] of ys.entries()) accumulate(y, present(gys[i]));
   for (const node of [...nodes].sort((a, b) => b.id - a.id)) {
     const { op, inputs, outputs, attrs } = node;
     const gs = mapValues(outputs, (y) => sums.get(y));
@@ -55,9 +61,12 @@ export function vectorJacobian(
       if (g && needs[name]) accumulate(x, g);
     }
   }
-  return xs.map((x) => {
-    const g = sums.get(x);
-    if (!g) throw new ShapeError('gradients', `${x} does not take part in ${ys.join(', ')}`);
+  return xs.map((x) => sums.get(x));
+}
+
+function expectAll(ys: readonly Tensor[], xs: readonly Tensor[], found: readonly (Tensor | undefined)[]): Tensor[] {
+  return found.map((g, i) => {
+    if (!g) throw new ShapeError('gradients', `${xs[i]} does not take part in ${ys.join(', ')}`);
     return g;
   });
 }

@@ -1,6 +1,5 @@
-import { UsageError } from '../gpu/errors.js';
 import type { Shader } from '../gpu/shader.js';
-import type { Shape, TensorType } from './tensor.js';
+import type { TensorType } from './tensor.js';
 
 /** An argument as a kernel sees it: element (row r, channel c) is at `offset + r * stride + c`. */
 export interface Arg extends TensorType {
@@ -110,22 +109,4 @@ export function grid(count: number, size: number): [number, number, number] {
   if (groups <= max) return [groups, 1, 1];
   const y = Math.ceil(groups / max);
   return [Math.ceil(groups / y), y, 1];
-}
-
-/** A readable label: `conv2d/tile[4×64×32×128]`, `conv2d+relu/tile[4×64×32×128]`. */
-export function label(op: string, variant: string, shape: Shape | undefined): string {
-  return `${op}/${variant}${shape ? `[${shape.join('×')}]` : ''}`;
-}
-
-/** Why a variant cannot run a call; nothing when it can. */
-export function refusalOf<C>(variant: Variant<C>, call: C): string | undefined {
-  const launch = variant.launch(call);
-  return typeof launch === 'string' ? launch : undefined;
-}
-
-/** The dispatches of a variant that can run a call. Throws `UsageError` with the reason where it cannot. */
-export function launchOf<C>(variant: Variant<C>, call: C): Launch {
-  const launch = variant.launch(call);
-  if (typeof launch === 'string') throw new UsageError(`${variant.name} cannot run here: ${launch}`);
-  return launch;
 }

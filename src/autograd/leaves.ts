@@ -15,7 +15,7 @@ import {
 
 /** Where the values of a leaf come from. */
 export type LeafAttrs = { shape: Shape; dtype: DType } & (
-  | { source: 'input'; name: string; feed?: () => TensorData }
+  | { source: 'input'; name: string; feed?: Feed }
   | { source: 'constant'; data: TensorData }
   | { source: 'parameter'; set: ParameterSet; name: string }
 );
@@ -40,8 +40,15 @@ export function input(...args: [name: string, shape: Shape, dtype?: DType]): Ten
   return makeLeaf({ source: 'input', name, shape, dtype }, name);
 }
 
-/** A small value that `feed` computes on the host once per run: a step count, a learning rate. */
-export function fedInput(name: string, shape: Shape, dtype: DType, feed: () => TensorData): Tensor {
+/** Gives a small input that the host computes for every run: a step count, a learning rate. */
+export interface Feed {
+  /** The value of the next run. May throw; then nothing runs. */
+  value(): TensorData;
+  /** Called once a run has its value. */
+  advance(): void;
+}
+
+export function fedInput(name: string, shape: Shape, dtype: DType, feed: Feed): Tensor {
   return makeLeaf({ source: 'input', name, shape, dtype, feed }, name);
 }
 

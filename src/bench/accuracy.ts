@@ -1,7 +1,7 @@
-import { refusalOf } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
+import { refusalOf } from '../compiler/kernel-call.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { CompileOptions } from '../compiler/options.js';
 import type { Plan } from '../compiler/plan.js';

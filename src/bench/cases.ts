@@ -1,5 +1,5 @@
 import { vectorJacobian } from '../autograd/gradients.js';
-import { refusalOf, type Variant } from '../autograd/kernel.js';
+import type { Variant } from '../autograd/kernel.js';
 import { input } from '../autograd/leaves.js';
 import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
@@ -7,6 +7,7 @@ import type { Step } from '../compiler/bind.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
 import { costOf } from '../compiler/cost.js';
 import type { KernelCall } from '../compiler/kernel-call.js';
+import { refusalOf } from '../compiler/kernel-call.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { CompileOptions } from '../compiler/options.js';
 import type { Plan } from '../compiler/plan.js';

@@ -1,5 +1,6 @@
-import { type Call, type DeviceTraits, launchOf, refusalOf, type Variant } from '../autograd/kernel.js';
+import type { Call, DeviceTraits, Variant } from '../autograd/kernel.js';
 import type { Op, ValueSpec } from '../autograd/op.js';
+import { launchOf, refusalOf } from '../compiler/kernel-call.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { type Shader, type ShaderParam, TEXELS } from '../gpu/shader.js';

@@ -1,8 +1,8 @@
-import { refusalOf } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { TensorData } from '../autograd/tensor.js';
 import { plannedCalls } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
+import { refusalOf } from '../compiler/kernel-call.js';
 import type { Where } from '../compiler/load.js';
 import { nodesOf } from '../compiler/lower.js';
 import { clockOf, type Timing } from '../gpu/clock.js';

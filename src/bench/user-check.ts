@@ -1,7 +1,8 @@
-import { type Call, refusalOf } from '../autograd/kernel.js';
+import type { Call } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import type { Step } from '../compiler/bind.js';
+import { refusalOf } from '../compiler/kernel-call.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Plan } from '../compiler/plan.js';
 import type { Filling } from '../compiler/redzones.js';

@@ -1,5 +1,6 @@
-import { type Call, type Dispatch, grid, type Launch, launchOf, type Variant } from '../autograd/kernel.js';
+import { type Call, type Dispatch, grid, type Launch, type Variant } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
+import { launchOf } from '../compiler/kernel-call.js';
 import type { Where } from '../compiler/load.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';

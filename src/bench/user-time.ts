@@ -1,7 +1,8 @@
-import { refusalOf, type Variant } from '../autograd/kernel.js';
+import type { Variant } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { Tensor, TensorData } from '../autograd/tensor.js';
 import { plannedCalls } from '../compiler/compile.js';
+import { refusalOf } from '../compiler/kernel-call.js';
 import { kernelsOf } from '../compiler/load.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';

@@ -1,4 +1,4 @@
-import { type Arg, type Call, label } from '../autograd/kernel.js';
+import type { Arg, Call } from '../autograd/kernel.js';
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
 import { ALIGN, align } from '../gpu/parameter-storage.js';
 import { present } from '../present.js';
@@ -7,6 +7,7 @@ import {
   isRepeated,
   type KernelCall,
   type LaunchedCall,
+  label,
   type PlacedCall,
   type Target,
   type Value,

@@ -1,7 +1,8 @@
 import type { Call, DeviceTraits, Launch, Variant } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { ParameterSet } from '../autograd/parameters.js';
-import { channelsOf, type Node, rowsOf, type TensorType } from '../autograd/tensor.js';
+import { channelsOf, type Node, rowsOf, type Shape, type TensorType } from '../autograd/tensor.js';
+import { UsageError } from '../gpu/errors.js';
 import type { Tuning } from '../gpu/tuner.js';
 
 /**
@@ -195,4 +196,22 @@ export function denseView(allocation: Allocation, value: Value, offset = 0): Vie
 /** The elements of an allocation from the first to the last of a view. */
 export function extentOf({ stride }: View, { shape }: TensorType): number {
   return (rowsOf(shape) - 1) * stride + channelsOf(shape);
+}
+
+/** A readable label: `conv2d/tile[4×64×32×128]`, `conv2d+relu/tile[4×64×32×128]`. */
+export function label(op: string, variant: string, shape: Shape | undefined): string {
+  return `${op}/${variant}${shape ? `[${shape.join('×')}]` : ''}`;
+}
+
+/** Why a variant cannot run a call; nothing when it can. */
+export function refusalOf<C>(variant: Variant<C>, call: C): string | undefined {
+  const launch = variant.launch(call);
+  return typeof launch === 'string' ? launch : undefined;
+}
+
+/** The dispatches of a variant that can run a call. Throws `UsageError` with the reason where it cannot. */
+export function launchOf<C>(variant: Variant<C>, call: C): Launch {
+  const launch = variant.launch(call);
+  if (typeof launch === 'string') throw new UsageError(`${variant.name} cannot run here: ${launch}`);
+  return launch;
 }

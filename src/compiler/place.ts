@@ -1,5 +1,6 @@
 import { leaf } from '../autograd/leaves.js';
 import { isOf, type Op, type Update } from '../autograd/op.js';
+import { gradientName } from '../autograd/optimizer.js';
 import { channelsOf, rowsOf, sizeOf } from '../autograd/tensor.js';
 import { UsageError } from '../gpu/errors.js';
 import { ALIGN, align } from '../gpu/parameter-storage.js';
@@ -21,7 +22,8 @@ import { Slabs } from './slabs.js';
 
 /**
  * Says where every value lies. Views vanish: what they name lies in something else already. Copies are put in where a value cannot
- * lie where it is wanted, or where a kernel is faster on rows that begin at whole vec4s. An update becomes one call a slab.
+ * lie where it is wanted, or where a kernel is faster on rows that begin at whole vec4s. An update becomes one call a slab, if every
+ * parameter has a gradient.
  */
 export function place(calls: readonly KernelCall[], target: Target): readonly PlacedCall[] {
   return new Placer(calls, target).run();
@@ -164,30 +166,29 @@ class Placer {
     return to;
   }
 
-  /** The gradients that an update reads, which come last among its arguments, and where it wants them. */
+  /** The gradients that an update reads, and where it wants them. */
   #slots(call: KernelCall): { gradient: Value; slot: GradientSlot }[] {
     const { set } = updateOf(call);
-    const gradients = Object.values(call.inputs).slice(-set.names.length);
-    return set.names.map((name, i) => ({
-      ...{ gradient: present(gradients[i]), slot: this.#slabs.slot(set, name, 'gradient') },
-    }));
+    return set.names.flatMap((name) => {
+      const gradient = call.inputs[gradientName(name)];
+      return gradient ? [{ gradient, slot: this.#slabs.slot(set, name, 'gradient') }] : [];
+    });
   }
 
-  /** One call per slab: the whole group of parameters at once. */
+  /** One call for every stretch of a slab in which each parameter has a gradient. */
   #update(call: KernelCall): void {
     const { op, node, attrs, inputs } = call;
     const { set, state } = updateOf(call);
-    const further = Object.entries(inputs).slice(0, -set.names.length);
-    for (const [i, gradients] of this.#slabs.of(set, 'gradient').entries()) {
-      const parameters = (of: typeof set) => present(this.#slabs.of(of, 'parameter')[i]);
+    const further = Object.entries(inputs).filter(([name]) => op.args[name]);
+    for (const { gradients, from, to } of stretchesOf(this.#slots(call))) {
+      const parameters = (of: typeof set) => present(this.#slabs.of(of, 'parameter')[gradients.slab?.index ?? 0]);
       const slabs: Record<string, Allocation> = { weights: parameters(set), gradients };
       for (const [name, of] of Object.entries(state)) slabs[name] = parameters(of);
       const values: Record<string, Value> = {};
       const buffers: Record<string, View> = {};
       for (const [name, allocation] of Object.entries(slabs)) {
-        const { label, elements } = allocation;
-        values[name] = { name: label, shape: [elements], dtype: 'f32' };
-        buffers[name] = { allocation, offset: 0, stride: elements };
+        values[name] = { name: allocation.label, shape: [to - from], dtype: 'f32' };
+        buffers[name] = { allocation, offset: from, stride: to - from };
       }
       for (const [name, value] of further) {
         values[name] = value;
@@ -206,4 +207,24 @@ class Placer {
       updated.add(set);
     }
   }
+}
+
+/** Elements [from, to) of a slab of gradients. */
+interface Stretch {
+  readonly gradients: Allocation;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Joins the places of gradients that lie side by side. */
+function stretchesOf(slots: readonly { readonly gradient: Value; readonly slot: GradientSlot }[]): readonly Stretch[] {
+  const found: Stretch[] = [];
+  for (const { gradient, slot } of slots) {
+    const to = slot.offset + align(sizeOf(gradient.shape));
+    const last = found.at(-1);
+    const follows = last?.gradients === slot.allocation && last.to === slot.offset;
+    if (follows) found.pop();
+    found.push({ gradients: slot.allocation, from: follows ? last.from : slot.offset, to });
+  }
+  return found;
 }

@@ -57,12 +57,13 @@ export class PlanInputs {
   write(queue: GPUQueue, given: Readonly<Record<string, TensorData>>): void {
     // An input that computes its value may throw, which must happen before anything is written.
     const all = [...this.#inputs].map(([name, { attrs, buffer }]) => {
-      return [name, attrs.feed ? attrs.feed() : Object.hasOwn(given, name) && given[name], buffer] as const;
+      return [name, attrs.feed ? attrs.feed.value() : Object.hasOwn(given, name) && given[name], buffer] as const;
     });
     for (const [name, data, buffer] of all) {
       if (!data) continue;
       queue.writeBuffer(buffer, 0, unshared(data));
       this.#given.add(name);
     }
+    for (const { attrs } of this.#inputs.values()) attrs.feed?.advance();
   }
 }

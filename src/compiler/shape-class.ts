@@ -1,8 +1,9 @@
-import { type Arg, type Call, refusalOf, type Variant, vec4Ready } from '../autograd/kernel.js';
+import { type Arg, type Call, type Variant, vec4Ready } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
 import type { Shader } from '../gpu/shader.js';
 import type { Tuning } from '../gpu/tuner.js';
 import { hashText } from '../hash.js';
+import { refusalOf } from './kernel-call.js';
 import { kernelsOf } from './load.js';
 
 /**

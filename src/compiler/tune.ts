@@ -1,4 +1,4 @@
-import { label, launchOf, type Variant } from '../autograd/kernel.js';
+import type { Variant } from '../autograd/kernel.js';
 import { COUNT, checked, FUNCTION, type Kinds, listOf, OBJECT, POSITIVE } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
 import { ENGINE, type Engine, GPU_BUFFER } from '../gpu/engine.js';
@@ -11,6 +11,7 @@ import { type Choice, Tuning } from '../gpu/tuner.js';
 import { present } from '../present.js';
 import { bind, type Step } from './bind.js';
 import type { BufferSpec, LaunchedCall, View } from './kernel-call.js';
+import { label, launchOf } from './kernel-call.js';
 import { checkLimits } from './limits.js';
 import { candidates, shapeClass } from './shape-class.js';
 

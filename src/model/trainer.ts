@@ -75,7 +75,8 @@ function checkComplete(storage: ParameterStorage, values: ReadonlyMap<string, Fl
 }
 
 function momentsOf({ generatorAdam: g, discriminatorAdam: d }: TrainingStep) {
-  return { 'generator.m': g.m, 'generator.v': g.v, 'discriminator.m': d.m, 'discriminator.v': d.v } as const;
+  const [ofG, ofD] = [g.state, d.state];
+  return { 'generator.m': ofG.m, 'generator.v': ofG.v, 'discriminator.m': ofD.m, 'discriminator.v': ofD.v } as const;
 }
 
 /** All values that training changes, under the names that its files use. */

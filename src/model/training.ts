@@ -15,6 +15,9 @@ import { discriminator, discriminatorInput } from './discriminator.js';
 import { type GeneratorInputs, generator } from './generator.js';
 import type { Vgg } from './vgg.js';
 
+/** Adam's decay of the first moment (paper, Section 4). */
+const BETA1 = 0.5;
+
 /** The graph inputs of one training iteration. */
 export interface Batch extends GeneratorInputs {
   /** The real image in the target pose [N, H, W, 3]. */
@@ -64,7 +67,7 @@ export function trainingStep(
   const n = real.shape[0] as number;
   const [logitsReal, logitsFake] = splitBatch(judge(concatBatch([real, fake])), [n, n]) as [Tensor, Tensor];
   const lossD = add(bceWithLogits(logitsReal, 1), bceWithLogits(logitsFake, 0));
-  const discriminatorAdam = new Adam(d.set, { learningRate: config.learningRate });
+  const discriminatorAdam = new Adam(d.set, { learningRate: config.learningRate, beta1: BETA1 });
   const gradientsD = gradients(lossD, d.set.tensors);
   const updateD = discriminatorAdam.apply(gradientsD);
 
@@ -73,7 +76,7 @@ export function trainingStep(
   const adversarial = bceWithLogits(judge(discriminatorInput({ ...batch, image: generated })), 1);
   const reconstruction = distance(config, vgg, generated, batch.target);
   const lossG = add(adversarial, scale(reconstruction, config.loss.weight));
-  const generatorAdam = new Adam(g.set, { learningRate: config.learningRate });
+  const generatorAdam = new Adam(g.set, { learningRate: config.learningRate, beta1: BETA1 });
   const gradientsG = gradients(lossG, g.set.tensors);
   const updateG = generatorAdam.apply(gradientsG);
 

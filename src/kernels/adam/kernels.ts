@@ -2,24 +2,29 @@ import scalarSource from '../../../shaders/adam/scalar.wgsl';
 import vec4Source from '../../../shaders/adam/vec4.wgsl';
 import { grid, type Kernels, type Variant } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
-import type { AdamCall } from './adam.js';
+import type { AdamCall, Decay } from './adam.js';
 
 const scalar = shader('adam/scalar', scalarSource);
 const vec4 = shader('adam/vec4', vec4Source);
 
+/** By which the kernels know how weights decay. */
+const DECAY: Readonly<Record<Decay, number>> = { none: 0, coupled: 1, decoupled: 2 };
+
 const vec4Variant: Variant<AdamCall> = {
   name: 'vec4',
-  launch: ({ arg: { weights } }) => {
+  launch: ({ arg: { weights }, attrs }) => {
     const count = weights.channels;
-    return { dispatches: [{ shader: vec4, params: { count }, workgroups: grid(count / 4, 64) }] };
+    const constants = { DECAY: DECAY[attrs.rule] };
+    return { dispatches: [{ shader: vec4, constants, params: { count }, workgroups: grid(count / 4, 64) }] };
   },
 };
 
 const reference: Variant<AdamCall> = {
   name: 'naive',
-  launch: ({ arg: { weights } }) => {
+  launch: ({ arg: { weights }, attrs }) => {
     const count = weights.channels;
-    return { dispatches: [{ shader: scalar, params: { count }, workgroups: grid(count, 64) }] };
+    const constants = { DECAY: DECAY[attrs.rule] };
+    return { dispatches: [{ shader: scalar, constants, params: { count }, workgroups: grid(count, 64) }] };
   },
 };
 

@@ -20,10 +20,9 @@ export class Random {
   /** `seed` is an integer in [0, 2⁵³). Throws `UsageError` otherwise. */
   constructor(...args: [seed: number]) {
     [this.seed] = checked('new Random', { seed: NATURAL }, args);
-    this.state = fedInput(`random ${instances++}`, [4], 'u32', () => {
-      const state = Uint32Array.of(...words(this.seed), ...words(this.#step));
-      this.#step++;
-      return state;
+    this.state = fedInput(`random ${instances++}`, [4], 'u32', {
+      value: () => Uint32Array.of(...words(this.seed), ...words(this.#step)),
+      advance: () => this.#step++,
     });
   }
 

@@ -1,0 +1,26 @@
+// Stochastic gradient descent with momentum μ over a range of a slab of parameters, four elements per invocation:
+//   v ← μv + (1 − τ)g,   w ← w − αv
+// with dampening τ, 0 in the first step; with Nesterov's momentum, w ← w − α(g + μv). hyper = [α, λ, μ, 1 − τ].
+// Where DECAY is set, weights decay: g ← g + λw first.
+override DECAY: bool = false;
+override NESTEROV: bool = false;
+struct Params { count: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> hyper: array<f32>;
+@group(0) @binding(2) var<storage, read> gradients: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> velocity: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count / 4u) { return; }
+  var g = gradients[i];
+  let w = weights[i];
+  if (DECAY) { g += hyper[1] * w; }
+  let v = hyper[2] * velocity[i] + hyper[3] * g;
+  velocity[i] = v;
+  var step = v;
+  if (NESTEROV) { step = g + hyper[2] * v; }
+  weights[i] = w - hyper[0] * step;
+}

@@ -1,0 +1,99 @@
+import { anyOf, checked, FUNCTION, type Kind, type Kinds, NATURAL, numeric } from '../gpu/arguments.js';
+import { ShapeError, UsageError } from '../gpu/errors.js';
+import { reachedGradients } from './gradients.js';
+import { fedInput } from './leaves.js';
+import { type f32, node, type Op, type Update } from './op.js';
+import { ParameterSet } from './parameters.js';
+import { expectShape, type Node, TENSOR, Tensor } from './tensor.js';
+
+/** The size of a step: a number, or a function of the number of updates made before, such as `cosineDecaySchedule`. */
+export type LearningRate = number | ((step: number) => number);
+
+const RATE = /* @__PURE__ */ numeric('a number of 0 or more', (v) => v >= 0);
+export const OPTIMIZER_OPTIONS: Kinds = {
+  'learningRate?': /* @__PURE__ */ anyOf(RATE, FUNCTION),
+  'weightDecay?': RATE,
+};
+const GRADIENT: Kind = ['a Tensor, or undefined', (v) => v === undefined || v instanceof Tensor];
+
+/** Attributes of an update; `rule` says which kernel it needs. */
+export interface UpdateAttrs<R = unknown> extends Update {
+  readonly rule: R;
+}
+
+/** The argument of an update with the gradient of a parameter; absent for a parameter that is left alone. */
+export const gradientName = (parameter: string) => `gradient of ${parameter}`;
+
+/**
+ * Trains the parameters of a set. All optimisers have this class in common: one has an op (`defineUpdate`), sets for what it
+ * remembers of every parameter, and the numbers that its kernel takes for step t = 1, 2, ….
+ */
+export abstract class Optimizer<S extends string = string, R = unknown> {
+  learningRate: LearningRate;
+  /** The number of updates made so far. Set it, and write `state`, to go on from a snapshot. */
+  step = 0;
+  /** What is remembered of every parameter, by kernel argument: sets like the trained one, to be read and written like weights. */
+  readonly state: Readonly<Record<S, ParameterSet>>;
+
+  constructor(
+    /** The parameters that are trained. */
+    readonly set: ParameterSet,
+    private readonly op: Op<UpdateAttrs<R>, { readonly hyper: typeof f32 }, Record<never, never>>,
+    private readonly rule: R,
+    learningRate: LearningRate,
+    state: readonly S[],
+  ) {
+    if (set.names.length === 0) throw new UsageError(`${op.name}: parameter set ${set.name} is empty`);
+    set.close();
+    this.learningRate = learningRate;
+    this.state = Object.fromEntries(state.map((name) => [name, zerosLike(set, name)])) as Record<S, ParameterSet>;
+  }
+
+  /** The numbers that the kernel takes, at most 8: step t with this learning rate. */
+  protected abstract hyper(learningRate: number, t: number): readonly number[];
+
+  /**
+   * The update that lowers the scalar `loss`; give it to `compile(…, { update: [optimizer.minimize(loss)] })`. A parameter that
+   * `loss` does not depend on is left alone: neither its values nor its state change. Throws `UsageError` if it depends on none.
+   */
+  minimize(...given: [loss: Tensor]): Node {
+    const [loss] = checked(`${this.op.name}.minimize`, { loss: TENSOR }, given);
+    return this.apply(reachedGradients(loss, this.set.tensors));
+  }
+
+  /** The update for given gradients, one per parameter in order; a parameter whose gradient is undefined is left alone. */
+  apply(...given: [gradients: readonly (Tensor | undefined)[]]): Node {
+    const { set, op, state, rule } = this;
+    const [gradients] = checked(`${op.name}.apply`, { gradients: ['a list', Array.isArray, GRADIENT] }, given);
+    if (gradients.length !== set.names.length)
+      throw new ShapeError(op.name, `${gradients.length} gradients for ${set.names.length} parameters`);
+    if (gradients.every((g) => !g))
+      throw new UsageError(
+        `${op.name}: no parameter of set ${set.name} gets a gradient; it has ${set.names.join(', ')}`,
+      );
+    const feed = { value: () => this.#numbers(), advance: () => this.step++ };
+    const inputs: Record<string, Tensor> = { hyper: fedInput(`${op.name} ${set.name}`, [8], 'f32', feed) };
+    for (const [i, name] of set.names.entries()) {
+      const gradient = gradients[i];
+      if (!gradient) continue;
+      expectShape(op.name, `the gradient of ${name}`, gradient, set.get(name).shape, 'the shape of the parameter');
+      inputs[gradientName(name)] = gradient;
+    }
+    return node(op, inputs, { set, state, rule });
+  }
+
+  #numbers(): Float32Array {
+    const { step, learningRate: given } = this;
+    const learningRate = typeof given === 'function' ? given(step) : given;
+    checked(this.op.name, { step: NATURAL, learningRate: RATE }, [step, learningRate]);
+    const numbers = new Float32Array(8);
+    numbers.set(this.hyper(learningRate, step + 1));
+    return numbers;
+  }
+}
+
+function zerosLike(set: ParameterSet, name: string): ParameterSet {
+  const zeros = new ParameterSet(`${set.name}.${name}`);
+  for (const n of set.names) zeros.parameter(n, set.get(n).shape, () => 0);
+  return zeros;
+}

@@ -1,0 +1,67 @@
+import { type LearningRate, OPTIMIZER_OPTIONS, Optimizer } from '../../autograd/optimizer.js';
+import { PARAMETERS, type ParameterSet } from '../../autograd/parameters.js';
+import { BOOLEAN, checked, FRACTION, type Kinds, NUMBER } from '../../gpu/arguments.js';
+import { UsageError } from '../../gpu/errors.js';
+import { defineUpdate, type UpdateCall } from '../update.js';
+
+export interface SGDOptions {
+  /** Step size α: a number, or a function of the number of updates made before. Default: 1e-3. */
+  learningRate?: LearningRate;
+  /** The part μ of the velocity that a step keeps. Default: 0, which keeps no velocity. */
+  momentum?: number;
+  /** Whether a step looks ahead along the velocity (Nesterov's momentum). Default: false. */
+  nesterov?: boolean;
+  /** Weight decay λ, which adds λw to the gradient. Default: 0. */
+  weightDecay?: number;
+  /** The part τ of the gradient that does not enter the velocity, after the first step. Default: 0. */
+  dampening?: number;
+}
+
+export interface SGDRule {
+  readonly momentum: boolean;
+  readonly nesterov: boolean;
+  readonly decay: boolean;
+}
+
+export type SGDCall = UpdateCall<SGDRule, 'velocity'>;
+
+const sgdOp = defineUpdate<SGDRule, 'velocity'>({
+  name: 'sgd',
+  kernels: () => import('./kernels.js'),
+  cost: ({ attrs, arg: { weights } }) => {
+    const { momentum } = attrs.rule;
+    return { flops: (momentum ? 5 : 2) * weights.channels, bytes: (momentum ? 20 : 12) * weights.channels };
+  },
+});
+
+const OPTIONS: Kinds = {
+  ...OPTIMIZER_OPTIONS,
+  ...{ 'momentum?': FRACTION, 'nesterov?': BOOLEAN, 'dampening?': NUMBER },
+};
+
+/**
+ * Stochastic gradient descent for one parameter set, all of it in one dispatch per slab, as PyTorch defines it:
+ * v ← μv + (1 − τ)g and w ← w − αv, or w ← w − α(g + μv) with Nesterov's momentum (Sutskever et al. 2013); v ← g in the first step.
+ * With momentum, v is the parameter set `state.velocity`.
+ */
+export class SGD extends Optimizer<'velocity', SGDRule> {
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly weightDecay: number;
+
+  constructor(...given: [set: ParameterSet, options?: SGDOptions]) {
+    const [set, options = {}] = checked('new SGD', { set: PARAMETERS, 'options?': OPTIONS }, given);
+    const { learningRate = 1e-3, momentum = 0, nesterov = false, weightDecay = 0, dampening = 0 } = options;
+    if (nesterov && (momentum === 0 || dampening !== 0))
+      throw new UsageError(`new SGD: nesterov needs a momentum and no dampening, got ${momentum} and ${dampening}`);
+    const rule = { momentum: momentum > 0, nesterov, decay: weightDecay > 0 };
+    super(set, sgdOp, rule, learningRate, momentum > 0 ? ['velocity'] : []);
+    this.momentum = momentum;
+    this.dampening = dampening;
+    this.weightDecay = weightDecay;
+  }
+
+  protected override hyper(learningRate: number, t: number): readonly number[] {
+    return [learningRate, this.weightDecay, this.momentum, t === 1 ? 1 : 1 - this.dampening];
+  }
+}
