@@ -5,7 +5,7 @@ import { constant } from './leaves.js';
 import { apply, defineOp, strided } from './op.js';
 import { expectShape, type Node, TENSOR, TENSORS, type Tensor } from './tensor.js';
 
-/** y = a + b: the sum of the gradients that a value gets from two uses. The compiler runs it as the elementwise op. */
+/** y = a + b, the sum of the gradients that a value receives from two of its uses. The compiler runs it as the elementwise op `add`. */
 export const accumulateOp = defineOp({
   name: 'accumulate',
   args: { a: strided, b: strided },
@@ -29,7 +29,7 @@ export function reachedGradients(y: Tensor, xs: readonly Tensor[]): (Tensor | un
   return backward([y], [constant([1], y.shape, 'one')], xs);
 }
 
-/** Gradient of Σᵢ ⟨ysᵢ, gysᵢ⟩ with respect to each of `xs`. */
+/** The gradient of Σᵢ ⟨ysᵢ, gysᵢ⟩ with respect to each of `xs`. */
 export function vectorJacobian(
   ...args: [ys: readonly Tensor[], gys: readonly Tensor[], xs: readonly Tensor[]]
 ): Tensor[] {
@@ -75,7 +75,7 @@ function mapValues<T, U>(of: Readonly<Record<string, T>>, f: (value: T) => U): R
   return Object.fromEntries(Object.entries(of).map(([name, value]) => [name, f(value)]));
 }
 
-/** Nodes on a path from `xs` to `ys`. */
+/** The nodes on the paths from `xs` to `ys`. */
 function dependents(ys: readonly Tensor[], xs: readonly Tensor[]): Set<Node> {
   const wanted = new Set(xs);
   const reaches = new Map<Node, boolean>();

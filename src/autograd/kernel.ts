@@ -9,10 +9,10 @@ export interface Arg extends TensorType {
   readonly channels: number;
 }
 
-/** What is known when a kernel is chosen and launched: `V` says which arguments and results the op has. */
+/** What is known when a kernel is chosen and launched. `V` lists the op's arguments and results by name. */
 export interface Call<A = unknown, V = Readonly<Record<string, Arg>>> {
   readonly attrs: A;
-  /** Arguments and results by name; a left-out argument is absent. */
+  /** The arguments and results by name. An optional argument that was left out is absent. */
   readonly arg: V;
   readonly device: DeviceTraits;
 }
@@ -20,55 +20,55 @@ export interface Call<A = unknown, V = Readonly<Record<string, Arg>>> {
 export interface DeviceTraits {
   readonly limits: GPUSupportedLimits;
   readonly features: ReadonlySet<string>;
-  /** Runs on the CPU: barriers and workgroup memory are dear, registers cheap. */
+  /** Whether the adapter runs on the CPU, where barriers and workgroup memory are slow and registers are cheap. */
   readonly software: boolean;
-  /** Lanes of a subgroup, where the device has the feature and only one size; 0 otherwise. */
+  /** The lanes of a subgroup if the device has subgroups of one size only, else 0. */
   readonly subgroupSize: number;
 }
 
-/** The kernels of an op. An op's `kernels.ts` exports them; they are loaded when a graph with the op is first compiled. */
+/** The kernels of an op. Its `kernels.ts` exports them, and they are loaded when a graph with the op is first compiled. */
 export interface Kernels<C = Call> {
-  /** All ways to compute the op. */
+  /** Every way to compute the op. */
   readonly variants: readonly Variant<C>[];
-  /** The plainest of them, which runs every call. Tests and benchmark compare the others with it. */
+  /** The plainest variant, which can run every call. The tests and the benchmark compare the others with it. */
   readonly reference: Variant<C>;
-  /** The rule: which variant runs a call when nothing was timed, and why. The variant must be able to run it. */
+  /** The op's rule: the variant that runs a call when nothing was timed, and the reason. The variant must be able to run it. */
   choose(call: C): KernelChoice<C>;
-  /** The variants that are worth timing for a call; all that can run it but the reference, when absent. */
+  /** The variants that are worth timing for a call. Without this function, they are all that can run it except the reference. */
   candidates?(call: C): readonly Variant<C>[];
-  /** WGSL of the functions that the op's `pointwise.random` calls. */
+  /** The WGSL of the functions that the op's `pointwise.random` calls. */
   readonly functions?: string;
 }
 
 export interface KernelChoice<C = Call> {
   readonly variant: Variant<C>;
-  /** In words, for `plan.explain()`: "the channels are multiples of 4". */
+  /** The reason in words, such as "the channels are multiples of 4", which `plan.explain()` prints. */
   readonly reason: string;
 }
 
 /** One way to compute an op. */
 export interface Variant<C = Call> {
   readonly name: string;
-  /** The dispatches that compute the call, or in words why this variant cannot run it. */
+  /** Returns the dispatches that compute the call, or says in words why this variant cannot run it. */
   launch(call: C): Launch | string;
 }
 
-/** Dispatches that together compute one node, in order, with scratch buffers that live only between them. */
+/** The dispatches that together compute one call, in order, and the scratch buffers that they pass values in. */
 export interface Launch {
   readonly dispatches: readonly Dispatch[];
-  /** Scratch buffers by name: number of 4-byte elements. */
+  /** The number of 4-byte elements of each scratch buffer, by name. */
   readonly scratch?: Readonly<Record<string, number>>;
 }
 
 export interface Dispatch {
   readonly shader: Shader;
   readonly constants?: Readonly<Record<string, number>>;
-  /** Values for `struct Params` besides the `…_offset` and `…_stride` that the engine fills in. */
+  /** The values of `struct Params`, without the fields `…_offset` and `…_stride`, which the engine fills in. */
   readonly params?: Readonly<Record<string, number>>;
   readonly workgroups: readonly [number, number, number];
 }
 
-/** The kernels of an op that has only one. */
+/** The kernels of an op that has only one kernel. */
 export function onlyKernel<C>(variant: Variant<C>): Kernels<C> {
   return {
     variants: [variant],
@@ -77,7 +77,7 @@ export function onlyKernel<C>(variant: Variant<C>): Kernels<C> {
   };
 }
 
-/** The kernels of an op that has two: one by groups of four channels, and one that runs every call. */
+/** The kernels of an op that has two: one takes four channels at once, the other can run every call. */
 export function vec4OrScalar<A, V extends Readonly<Record<string, Arg | undefined>>>(
   vec4: Variant<Call<A, V>>,
   scalar: Variant<Call<A, V>>,
@@ -97,12 +97,12 @@ export function vec4OrScalar<A, V extends Readonly<Record<string, Arg | undefine
 /** Why kernels that access four channels at once cannot run a call. */
 export const NEEDS_VEC4 = 'channels, strides and offsets must be multiples of 4';
 
-/** Whether vec4 loads along the channels of these arguments stay aligned. */
+/** Whether every load of four channels of these arguments is aligned to 16 bytes. */
 export function vec4Ready(...args: (Arg | undefined)[]): boolean {
   return args.every((a) => !a || (a.channels % 4 === 0 && a.stride % 4 === 0 && a.offset % 4 === 0));
 }
 
-/** Workgroups for `count` invocations of `size` each, folded into two dimensions where one is not enough. */
+/** The number of workgroups of `size` invocations that `count` invocations need, in two dimensions where one is too small. */
 export function grid(count: number, size: number): [number, number, number] {
   const groups = Math.max(1, Math.ceil(count / size));
   const max = 65535;

@@ -33,18 +33,18 @@ export function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
   return apply(leaf, {}, attrs, name).value;
 }
 
-/** A value given at every `plan.run({ name: data })`; it keeps the last one given. Images are [N, H, W, C]. */
+/** A value that is given to `plan.run({ name: data })`. Without a new value, a run uses the last one. Images are [N, H, W, C]. */
 export function input(...args: [name: string, shape: Shape, dtype?: DType]): Tensor {
   const kinds = { name: STRING, shape: SHAPE, 'dtype?': oneOf('f32', 'u32') };
   const [name, shape, dtype = 'f32'] = checked('input', kinds, args);
   return makeLeaf({ source: 'input', name, shape, dtype }, name);
 }
 
-/** Gives a small input that the host computes for every run: a step count, a learning rate. */
+/** The source of a small input that the host computes for every run, such as a step count or a learning rate. */
 export interface Feed {
-  /** The value of the next run. May throw; then nothing runs. */
+  /** The value for the next run. It may throw, and then nothing runs. */
   value(): TensorData;
-  /** Called once a run has its value. */
+  /** Is called once a run has taken its value. */
   advance(): void;
 }
 
@@ -52,10 +52,10 @@ export function fedInput(name: string, shape: Shape, dtype: DType, feed: Feed): 
   return makeLeaf({ source: 'input', name, shape, dtype, feed }, name);
 }
 
-/** Unlike sizes, values may be infinite. */
+/** Values may be infinite, unlike sizes. */
 const NUMERALS: Kind = ['a list of numbers', (v) => Array.isArray(v) && [...v].every((x) => typeof x === 'number')];
 
-/** A fixed value. */
+/** A value that never changes, given as an array or a list of numbers in row-major order. */
 export function constant(...args: [data: TensorData | readonly number[], shape: Shape, name?: string]): Tensor {
   const kinds = { data: anyOf(F32, U32, NUMERALS), shape: SHAPE, 'name?': STRING };
   const [data, shape, name = 'constant'] = checked('constant', kinds, args);

@@ -6,17 +6,17 @@ import { type DType, Node, Tensor, type TensorType } from './tensor.js';
 
 /** What an argument or a result of an op may be. */
 export interface ValueSpec {
-  /** Element type; either one when absent. */
+  /** The element type. Without it, the value may have either type. */
   readonly dtype?: DType;
-  /** All kernels take any distance between its rows, so that a concatenation or slice needs no copy. */
+  /** All kernels of the op accept any distance between its rows, so that a concatenation or slice needs no copy. */
   readonly strided?: boolean;
-  /** Kernels read each of its rows many times: it is worth copying to rows that begin at whole vec4s. */
+  /** Kernels read each of its rows many times, so that it pays to copy it to rows that are aligned to 16 bytes. */
   readonly aligned?: boolean;
-  /** An argument may be left out; a result may be missing for some attributes. */
+  /** An optional argument may be left out. An optional result may be missing, which depends on the attributes. */
   readonly optional?: boolean;
 }
 
-/** Arguments or results by name; the names are also those of the variables in the op's shaders. */
+/** Arguments or results by name. The variables in the op's shaders have the same names. */
 export type Specs = Readonly<Record<string, ValueSpec>>;
 
 export const any = {} as const;
@@ -28,15 +28,15 @@ export const optional = { dtype: 'f32', optional: true } as const;
 
 type OptionalNames<S> = { [K in keyof S]: S[K] extends { optional: true } ? K : never }[keyof S];
 
-/** A `T` for every name of `S`; those that are optional may be absent. */
+/** A `T` for every name in `S`. Those of optional arguments or results may be absent. */
 export type Values<S, T> = { readonly [K in Exclude<keyof S, OptionalNames<S>>]: T } & {
   readonly [K in OptionalNames<S>]?: T;
 };
 
-/** A call of an op with these attributes, arguments and results, as its kernels know it. */
+/** A call of an op with these attributes, arguments and results, as the op's kernels see it. */
 export type CallOf<A, X extends Specs, Y extends Specs> = Call<A, Values<X & Y, Arg>>;
 
-/** The gradients of an op's results. An op with one result is only asked where there is one; of several, some may be absent. */
+/** The gradients of an op's results. Where the op has several results, some of them may have none. */
 type ResultGradients<Y> = {
   readonly [K in keyof Y]: string extends keyof Y
     ? Tensor | undefined
@@ -49,52 +49,52 @@ type ResultGradients<Y> = {
 interface Backward<A, X extends Specs, Y extends Specs> {
   readonly attrs: A;
   readonly outputs: Values<Y, Tensor>;
-  /** Which arguments need a gradient; what is made for others is not used. */
+  /** Which arguments need a gradient. A gradient for any other argument is ignored. */
   readonly needs: Readonly<Record<keyof X, boolean>>;
 }
 
 /**
- * An op: its arguments and results, its shape rule, its gradient written in ops, and where its kernels are. Make one with
- * `defineOp`, which types all of it by the names in `args` and `results`.
+ * An op: its arguments and results, its shape rule, its gradient written in other ops, and where its kernels are. `defineOp` makes
+ * one, and types all of it by the names in `args` and `results`.
  */
 export interface Op<A = unknown, X extends Specs = Specs, Y extends Specs = Specs> {
   readonly name: string;
   readonly args: X;
   readonly results: Y;
-  /** Shapes of the results. Throws `ShapeError` naming the op, the argument and both shapes. */
+  /** The types of the results. Throws a `ShapeError` that names the op, the argument, and both shapes. */
   infer(inputs: Values<X, TensorType>, attrs: A): Values<Y, TensorType>;
-  /** Gradients of the arguments, given those of the results. Absent on ops that cannot be differentiated. */
+  /** The gradients of the arguments, given those of the results. An op without this function cannot be differentiated. */
   gradient?(
     inputs: Values<X, Tensor>,
     gradients: ResultGradients<Y>,
     node: Backward<A, X, Y>,
   ): { readonly [K in keyof X]?: Tensor };
-  /** Loads the kernels, once a graph with the op is compiled. Absent on leaves and views, which none runs. */
+  /** Loads the kernels when a graph with the op is first compiled. Leaves and views have none. */
   kernels?(): Promise<{ readonly kernels: Kernels<CallOf<A, X, Y>> }>;
-  /** Floating-point operations and bytes that any implementation must move; for the benchmark. */
+  /** The floating-point operations of a call, and the bytes that every implementation must move. The benchmark needs them. */
   cost?(call: CallOf<A, X, Y>): Cost;
   /**
-   * The result on which later elementwise work can be done before it is stored: every kernel stores each element of it once, by
-   * a statement `y[index] = value;`, and reads it nowhere.
+   * The result on which kernels can do elementwise work of later ops before they store it. Every kernel stores each element of it
+   * once, by a statement `y[index] = value;`, and never reads it.
    */
   readonly epilogue?: string & keyof Y;
-  /** Whether kernels write that statement out many times, so that what is put there is compiled as often. */
+  /** Whether kernels contain that statement many times, so that work that is put there is also compiled many times. */
   readonly unrolled?: boolean;
   /**
-   * On ops that only give a value another shape: the argument and the result, which have the same elements in the same order. Where
-   * they lie without gaps, both are the same memory, and no kernel runs.
+   * On ops that only give a value another shape, the argument and the result, which have the same elements in the same order. If both
+   * can be stored without gaps, they share their memory, and no kernel runs.
    */
   readonly reshapes?: readonly [argument: string & keyof X, result: string & keyof Y];
-  /** On ops that take every element by itself: what they do to it, so that the kernel that makes the element can do it too. */
+  /** What an elementwise op does to each element, so that the kernel that computes the operand can do it too. */
   readonly pointwise?: Pointwise<A>;
   /**
-   * Set on ops that the compiler treats by itself: leaves, views, parameter updates, and what stands at the end of a plan for all
-   * that is kept.
+   * Marks the ops that the compiler treats in its own way: leaves, views, parameter updates, and the call at the end of a plan that
+   * reads all that is kept.
    */
   readonly kind?: 'leaf' | 'view' | 'update' | 'keep';
-  /** For views: which value is which range of which other one. No kernel runs, unless a part cannot lie there. */
+  /** On views, says which value is which range of which other value. No kernel runs, unless a part cannot lie in that range. */
   view?(inputs: Values<X, TensorType>, outputs: Values<Y, TensorType>, attrs: A): readonly NamedRange[];
-  /** For updates: whose parameters are updated, and their state by kernel argument name. */
+  /** On updates, says whose parameters are updated, and which parameter sets hold the optimiser's state. */
   update?(attrs: A): Update;
 }
 
@@ -103,19 +103,19 @@ export interface Cost {
   readonly bytes: number;
 }
 
-/** An elementwise op as WGSL: y[i] = f(a[i], b[i], …). */
+/** An elementwise op y[i] = f(a[i], b[i], …) as WGSL. */
 export interface Pointwise<A = unknown> {
-  /** Arguments whose element it takes; in `body` they are f32. */
+  /** The arguments whose elements it takes. In `body` they are numbers of type f32. */
   readonly operands: readonly string[];
-  /** Body of a WGSL function that returns the element of the result. */
+  /** The body of a WGSL function that returns an element of the result. */
   readonly body: string;
-  /** Constants of the body by name. */
+  /** The constants in the body, by name. */
   numbers?(attrs: A): Readonly<Record<string, PointwiseNumber>>;
-  /** Where the body takes a random `word`: element i has word i % 4 of the four that `words` makes for quad = i / 4. */
+  /** Where the body needs a random `word`: element i gets word i % 4 of the four words that `words` makes for quad = i / 4. */
   readonly random?: {
     /** The argument that holds the generator's state, u32 [4]. */
     readonly state: string;
-    /** WGSL expression in `quad`, `state` (vec4u) and the numbers; the functions that it calls come with the op's kernels. */
+    /** A WGSL expression in `quad`, `state` (vec4u) and the numbers. The functions that it calls come with the op's kernels. */
     readonly words: string;
   };
 }
@@ -127,27 +127,27 @@ export interface PointwiseNumber {
 
 /** `part` is rows [row, row + n) and channels [channel, channel + c) of `whole`, for a part of n rows and c channels; both default to 0. */
 export interface NamedRange {
-  /** Names of an argument and a result. */
+  /** The names of an argument and a result. */
   readonly part: string;
   readonly whole: string;
   readonly row?: number;
   readonly channel?: number;
 }
 
-/** What an update op (Adam) tells the compiler: whose parameters, and its per-parameter state by kernel argument name. */
+/** What an update tells the compiler: the set that it updates, and the sets of its state by the names of the kernel's arguments. */
 export interface Update {
   readonly set: ParameterSet;
   readonly state: Readonly<Record<string, ParameterSet>>;
 }
 
-/** Types an op by the names of its arguments and results. */
+/** Returns the op, typed by the names of its arguments and results. */
 /* @__NO_SIDE_EFFECTS__ */ export function defineOp<A, const X extends Specs, const Y extends Specs>(
   op: Op<A, X, Y>,
 ): Op<A, X, Y> {
   return op;
 }
 
-/** Whether a call or node is one of this op, so that its attributes are the op's. */
+/** Whether a call or a node applies this op, which tells the type of its attributes. */
 export function isOf<A, X extends Specs, Y extends Specs>(
   op: Op<A, X, Y>,
   node: { readonly op: unknown; readonly attrs: unknown },
@@ -155,7 +155,7 @@ export function isOf<A, X extends Specs, Y extends Specs>(
   return node.op === op;
 }
 
-/** Records one application of an op after checking its arguments; gives the results by name. */
+/** Checks the arguments of an op, records one application of it, and returns the results by name. */
 export function apply<A, X extends Specs, Y extends Specs>(
   op: Op<A, X, Y>,
   inputs: { readonly [K in keyof Values<X, Tensor>]: Values<X, Tensor>[K] | undefined },
@@ -175,7 +175,7 @@ export function apply<A, X extends Specs, Y extends Specs>(
   return node(op, checked, attrs, name).outputs as unknown as Values<Y, Tensor>;
 }
 
-/** `apply` without its checks: an update has a gradient for each parameter among its inputs besides the arguments. */
+/** `apply` without its checks. An update needs it, since its inputs are the op's arguments and a gradient for each parameter. */
 export function node<A, X extends Specs, Y extends Specs>(
   op: Op<A, X, Y>,
   inputs: Readonly<Record<string, Tensor>>,

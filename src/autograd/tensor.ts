@@ -6,7 +6,7 @@ export type Shape = readonly number[];
 export type DType = 'f32' | 'u32';
 export type TensorData = Float32Array | Uint32Array;
 
-/** Shape and element type. Images are NHWC; every tensor is `rows × channels`, channels being the last dimension. */
+/** Shape and element type. Images are NHWC. Every tensor is seen as `rows × channels`, where channels are the last dimension. */
 export interface TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
@@ -14,12 +14,12 @@ export interface TensorType {
 
 let nextId = 0;
 
-/** A value of the graph: one result of one node. It holds no data; a plan gives it storage. */
+/** A value of the graph, which is one result of one node. It holds no data; a plan gives it storage. */
 export class Tensor implements TensorType {
   readonly id = nextId++;
   constructor(
     readonly node: Node,
-    /** Which result of the node it is. */
+    /** The name of the node's result. */
     readonly result: string,
     readonly shape: Shape,
     readonly dtype: DType,
@@ -35,7 +35,7 @@ export class Tensor implements TensorType {
   }
 }
 
-/** A graph's value as an argument of a function. */
+/** A tensor as an argument of a public function. */
 export const TENSOR: Kind = ['a Tensor', (v) => v instanceof Tensor];
 export const TENSORS: Kind = ['a list of Tensors', Array.isArray, TENSOR];
 export const SHAPE = NUMBERS;
@@ -43,11 +43,11 @@ export const SHAPE = NUMBERS;
 /** One application of an op. Nodes are numbered in the order they were made, which is the order in which a plan runs them. */
 export class Node {
   readonly id = nextId++;
-  /** By result name. */
+  /** The results by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   constructor(
     readonly op: Op,
-    /** By argument name; an optional argument that was left out is absent. */
+    /** The arguments by name. An optional argument that was left out is absent. */
     readonly inputs: Readonly<Record<string, Tensor>>,
     readonly attrs: unknown,
     types: Readonly<Record<string, TensorType>>,
@@ -66,12 +66,12 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** Number of rows: the product of all dimensions but the last. */
+/** The number of rows, which is the product of all dimensions but the last. */
 export function rowsOf(shape: Shape): number {
   return sizeOf(shape.slice(0, -1));
 }
 
-/** Number of channels: the last dimension. */
+/** The number of channels, which is the last dimension. */
 export function channelsOf(shape: Shape): number {
   return shape[shape.length - 1] ?? 1;
 }
@@ -84,14 +84,14 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** The four dimensions of an NHWC argument; anything else is an error naming op and argument. */
+/** The four dimensions of an NHWC argument. Throws a `ShapeError` that names the op and the argument for any other shape. */
 export function nhwc(op: string, arg: string, type: TensorType): [number, number, number, number] {
   if (type.shape.length !== 4)
     throw new ShapeError(op, `${arg} must be [batch, height, width, channels], got ${formatShape(type.shape)}`);
   return type.shape as unknown as [number, number, number, number];
 }
 
-/** Throws unless `type` has exactly this shape; `why` says where the shape comes from. */
+/** Throws a `ShapeError` unless `type` has exactly this shape. `why` says where the shape comes from. */
 export function expectShape(op: string, arg: string, type: TensorType, shape: Shape, why: string): void {
   if (!sameShape(type.shape, shape))
     throw new ShapeError(op, `${arg} must be ${formatShape(shape)} (${why}), got ${formatShape(type.shape)}`);

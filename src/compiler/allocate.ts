@@ -10,7 +10,7 @@ import {
   type View,
 } from './kernel-call.js';
 
-/** First and last position in the list of calls at which something touches an allocation. */
+/** The first and the last position in the list of calls at which a call reads or writes an allocation. */
 export interface Lifetime {
   readonly allocation: Allocation;
   readonly first: number;
@@ -18,12 +18,12 @@ export interface Lifetime {
 }
 
 /**
- * Gives every allocation its buffer. Values and temporaries whose lifetimes do not overlap take turns in one; everything else, and
- * what is kept for reading, has a buffer of its own.
+ * Gives every allocation its buffer. Values and scratch whose lifetimes do not overlap share one. Everything else, and all that is
+ * kept for reading, has a buffer of its own.
  */
 export function allocate(calls: readonly PlacedCall[], target: Target): readonly PlacedCall[] {
   const lifetimes = lifetimesOf(calls);
-  // Checks look at what every tensor's surroundings hold in the end.
+  // Checks inspect the surroundings of every tensor after a run, so then nothing may share a buffer.
   const turns = target.redzone === undefined ? takeTurns(lifetimes) : lifetimes.map((lifetime) => [lifetime]);
   const textured = readAsTextures(calls);
   const buffers = new Map<Allocation, BufferSpec>();
@@ -41,7 +41,7 @@ export function allocate(calls: readonly PlacedCall[], target: Target): readonly
   }));
 }
 
-/** The lifetimes of all that may share buffers: values in the order in which they are first touched, then scratch. */
+/** The lifetimes of all allocations that may share buffers: values in the order of their first use, then scratch. */
 export function lifetimesOf(calls: readonly PlacedCall[]): readonly Lifetime[] {
   const found = new Map<Allocation, Lifetime>();
   const scratch = new Set<Allocation>();
@@ -49,7 +49,7 @@ export function lifetimesOf(calls: readonly PlacedCall[]): readonly Lifetime[] {
     for (const [name, { allocation }] of Object.entries(buffers)) {
       if (!isPooled(allocation)) continue;
       if (!(name in inputs) && !(name in outputs)) scratch.add(allocation);
-      // What is kept has its storage to itself from the start, since the next run begins while it is still to be read.
+      // A kept value may be read while the next run begins, so its storage is never shared.
       const [first, last] = op.kind === 'keep' ? [0, Number.POSITIVE_INFINITY] : [i, i];
       const known = found.get(allocation) ?? { first, last };
       found.set(allocation, { allocation, first: Math.min(known.first, first), last: Math.max(known.last, last) });
@@ -61,8 +61,8 @@ export function lifetimesOf(calls: readonly PlacedCall[]): readonly Lifetime[] {
 const overlap = (a: Lifetime, b: Lifetime) => a.first <= b.last && b.first <= a.last;
 
 /**
- * Groups allocations that can share a buffer: the largest first, each into the smallest group none of whose lifetimes overlaps its own
- * ("greedy by size", Pisarchyk & Lee 2020, arXiv 2001.03288, algorithm 2).
+ * Groups allocations that can share a buffer. The largest are assigned first, each to the smallest group in which no lifetime overlaps
+ * its own ("greedy by size", Pisarchyk & Lee 2020, arXiv 2001.03288, algorithm 2).
  */
 function takeTurns(lifetimes: readonly Lifetime[]): readonly (readonly Lifetime[])[] {
   const sizeOf = (l: Lifetime) => l.allocation.elements;
@@ -77,12 +77,12 @@ function takeTurns(lifetimes: readonly Lifetime[]): readonly (readonly Lifetime[
   return groups;
 }
 
-/** The least number of elements that any sharing could reach: the largest sum of allocations that are alive at once. */
+/** A lower bound of every assignment: the largest sum of elements that are alive at one position. */
 export function largestLiveSet(lifetimes: readonly Lifetime[], calls: number): number {
   return Math.max(0, ...liveElements(lifetimes, calls));
 }
 
-/** Elements that are alive at each position in the list of calls. */
+/** The number of elements that are alive at each position in the list of calls. */
 export function liveElements(lifetimes: readonly Lifetime[], calls: number): number[] {
   const change = new Float64Array(calls + 1);
   for (const { allocation, first, last } of lifetimes) {
@@ -97,7 +97,7 @@ export function liveElements(lifetimes: readonly Lifetime[], calls: number): num
   });
 }
 
-/** Allocations that some kernel reads from a texture, into which whole rows are copied. */
+/** The allocations that some kernel reads from a texture. Only whole rows can be copied there. */
 function readAsTextures(calls: readonly PlacedCall[]): ReadonlySet<Allocation> {
   const found = new Set<Allocation>();
   for (const call of calls) {

@@ -10,19 +10,19 @@ import { bindsRange, kernelArguments } from './choose.js';
 import { type BufferSpec, isLaunched, type LaunchedCall, type PlacedCall } from './kernel-call.js';
 import { loadSoftware } from './software.js';
 
-/** One dispatch of a plan, ready to be recorded. */
+/** One dispatch of a plan with everything that is needed to record it. */
 export interface Step {
-  /** The call that it does, or does a part of. */
+  /** The call that it belongs to. */
   readonly call: LaunchedCall;
-  /** Whether it is the first dispatch of its call; what a call costs is counted there. */
+  /** Whether it is the first dispatch of its call. The cost of a call is counted there. */
   readonly first: boolean;
   readonly shader: string;
   readonly workgroups: readonly [number, number, number];
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
-  /** What it binds, by variable. */
+  /** The buffers that it binds, with the names of its variables. */
   readonly bindings: readonly StepBinding[];
-  /** What to bring into textures before it, for it and for later ones. */
+  /** The copies into textures that are made before it, for it and for later steps. */
   readonly uploads: readonly TextureUpload[];
 }
 
@@ -34,10 +34,10 @@ interface StepBinding {
 
 /** The GPU buffer of every buffer of a plan. */
 export type Buffers = ReadonlyMap<BufferSpec, GPUBuffer>;
-/** Makes a buffer of so many 4-byte elements that belongs to the plan. */
+/** Makes a buffer of `elements` 4-byte elements that the plan frees when it is destroyed. */
 export type MakeBuffer = (name: string, elements: number, usage?: number) => GPUBuffer;
 
-/** Pipelines, uniform values, textures and bind groups of every dispatch, in order. */
+/** Makes the pipelines, uniform values, textures and bind groups of every dispatch, in order. */
 export async function bind(
   engine: Engine,
   calls: readonly PlacedCall[],
@@ -51,7 +51,7 @@ export async function bind(
   const pipelines = await Promise.all(flat.map(({ dispatch }) => engine.pipeline(dispatch.shader, dispatch.constants)));
   const params = uniformValues(engine, flat, make, outcomes);
   const users = flat.map(textureUser);
-  // Only kernels for software adapters read textures.
+  // Only kernels for adapters that run on the CPU read textures.
   const textured = users.some(({ reads }) => reads.length) ? await (await loadSoftware?.())?.textures() : undefined;
   const { rows, uses } = textured?.planTextures(users) ?? { rows: [], uses: [] };
   const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height, outcomes)) : [];
@@ -97,7 +97,7 @@ interface CallDispatch {
   readonly dispatch: Dispatch;
 }
 
-/** Writes the numbers of every dispatch into one buffer; where that of dispatch i lies there. */
+/** Writes the numbers of every dispatch into one buffer. Returns the range of dispatch i. */
 function uniformValues(
   engine: Engine,
   flat: readonly CallDispatch[],
@@ -121,7 +121,7 @@ function uniformValues(
   return (i) => ({ buffer, offset: unit * i, size: sizes[i] });
 }
 
-/** The bytes that a variable is bound to: a value's own, or the whole allocation that it is a part of. */
+/** The bytes that a variable is bound to: those of the value, or the whole allocation that the value is a part of. */
 function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string): Read | undefined {
   const view = buffers[name];
   if (!view) return undefined;
@@ -132,7 +132,7 @@ function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string): Read
   return { buffer, offset: 0, bytes: 4 * allocation.elements };
 }
 
-/** Checks that every variable of a dispatch has its storage, unless it may be left out, and says what it reads from textures. */
+/** Checks that every variable of a dispatch has storage or may be left out. Returns what the dispatch reads from textures. */
 function textureUser({ call, dispatch: { shader } }: CallDispatch): TextureUser<BufferSpec> {
   const reads: Read[] = [];
   const writes: BufferSpec[] = [];

@@ -15,7 +15,7 @@ import {
 } from './kernel-call.js';
 import { chooseVariant } from './variants.js';
 
-/** Gives every call that computes something its kernel, and the kernel its scratch memory. */
+/** Chooses the kernel of every call that computes something, and allocates the kernel's scratch memory. */
 export function choose(calls: readonly PlacedCall[], target: Target): readonly PlacedCall[] {
   return calls.map((call) => (call.op.kind === 'leaf' || call.op.kind === 'keep' ? call : launched(call, target)));
 }
@@ -38,7 +38,7 @@ function launched(call: PlacedCall, target: Target): LaunchedCall {
   };
 }
 
-/** All arguments and results of a call as its kernel sees them. */
+/** All arguments and results of a call, as its kernel sees them. */
 export function kernelArguments(call: PlacedCall): Readonly<Record<string, Arg>> {
   return Object.fromEntries(
     Object.entries({ ...call.inputs, ...call.outputs }).map(([name, value]) => {
@@ -55,15 +55,15 @@ function argumentOf(value: Value, view: View): Arg {
 }
 
 /**
- * Whether a value is bound by its own byte range, so that its kernel sees offset 0. Slabs are: one dispatch may write two parameters
- * of one slab, which WebGPU allows only for ranges that do not overlap.
+ * Whether a value is bound by its own byte range, so that its kernel sees offset 0. Values in slabs are bound in this way, because one
+ * dispatch may write two parameters of one slab, which WebGPU allows only for ranges that do not overlap.
  */
 export function bindsRange({ shape }: Value, { allocation, offset, stride }: View): boolean {
   const isDense = (stride === channelsOf(shape) || rowsOf(shape) === 1) && offset % ALIGN === 0;
   return isDense && (!isPooled(allocation) || offset > 0);
 }
 
-/** The call as the op's own kernels know it. */
+/** The call without the arguments and results of its epilogue, which the op's own kernels do not know. */
 function withoutEpilogue({ op, epilogue }: KernelCall, call: Call): Call {
   const added = new Set(epilogue.flatMap((step) => [...step.operands, step.state, step.stores]));
   added.delete(op.epilogue);

@@ -2,8 +2,8 @@ import { present } from '../present.js';
 import { type KernelCall, makersOf, rangesOf, readersOf, type Value } from './kernel-call.js';
 
 /**
- * f([a | b]) = [f(a) | f(b)]: an elementwise op over a concatenation that nothing else reads becomes one over each part, where
- * `fuse` can then give it to the kernel that makes the part.
+ * f([a | b]) = [f(a) | f(b)]: replaces an elementwise op over a concatenation by one over each part, if nothing else reads the
+ * concatenation. `fuse` can then move it into the kernel that makes the part.
  */
 export function distribute(calls: readonly KernelCall[]): readonly KernelCall[] {
   const readers = readersOf(calls);
@@ -23,7 +23,7 @@ export function distribute(calls: readonly KernelCall[]): readonly KernelCall[] 
     rangesOf(makerOf(whole)).some(({ part }) => readOnce(part) && (isConcat(part) ? helps(part) : canTakeWork(part)));
 
   const removed = new Set<KernelCall>();
-  /** New calls by the position of the call that they stand behind. */
+  /** The new calls, by the position of the call that they follow. */
   const added = new Map<number, KernelCall[]>();
   const add = (call: KernelCall, at: number): Value => {
     added.set(at, [...(added.get(at) ?? []), call]);
@@ -36,7 +36,7 @@ export function distribute(calls: readonly KernelCall[]): readonly KernelCall[] 
     if (!op.pointwise || op.pointwise.random || more.length || !x) continue;
     if (!isConcat(x) || !readOnce(x) || !helps(x)) continue;
     const [result = ''] = Object.keys(op.results);
-    /** f of a value: of each part by itself if it is a concatenation. `whole` is the value to make, where there is one already. */
+    /** Applies f to a value, or to each part if the value is a concatenation. `whole` is the result, if it exists already. */
     const applied = (value: Value, whole?: Value): Value => {
       const maker = makerOf(value);
       const name = `${op.name} ${value.name}`;

@@ -39,7 +39,7 @@ function withEpilogue(launch: Launch, call: Call, { op, epilogue }: KernelCall):
 
 const numberName = (k: number, name: string) => `fused${k}_${name}`;
 
-/** The numbers of a step that its body or its random words use. */
+/** The numbers of a step that occur in its body or in its random words. */
 function usedNumbers({ op, attrs }: EpilogueStep): [string, PointwiseNumber][] {
   const { body = '', random, numbers } = op.pointwise ?? {};
   const text = `${body} ${random?.words ?? ''}`;
@@ -47,8 +47,8 @@ function usedNumbers({ op, attrs }: EpilogueStep): [string, PointwiseNumber][] {
 }
 
 /**
- * What a kernel does with each value v0 that it stores, one element or four: the steps make v1, v2, … in turn. The element's row and
- * channel follow from the index that it is stored at.
+ * Writes the code that a kernel runs on each value v0, one element or four, before it stores it. The steps compute v1, v2, … in turn.
+ * The row and the channel of the element follow from the index at which it is stored.
  */
 class StoreCode {
   readonly #p: string;
@@ -84,7 +84,7 @@ class StoreCode {
       `let at = ${strided ? `${at} - ${this.#p}.${result}_offset` : at};`,
       ...(divided ? [`let row = at / ${stride};`, `let column = at % ${stride};`] : []),
       ...this.#body,
-      // The kernel's own variable takes the first value that anything reads.
+      // The kernel's own variable stores the first value that a later call reads.
       `return v${1 + epilogue.findIndex((step) => step.stores === result)};`,
     ];
     const store = lines.map((l) => `  ${l}`).join('\n');
@@ -113,7 +113,7 @@ class StoreCode {
     this.#body.push(`let v${k} = ${this.#wide ? `vec4f(${all})` : lane('', `[${this.#element} % 4u]`)};`);
   }
 
-  /** The four random words of the element's quad. */
+  /** Computes the four random words of the element's group of four. */
   #words(functions: string, words: string, name: string, k: number, lets: string): void {
     this.#variables.push({ name, access: 'read', type: 'array<u32>' });
     this.#shared.add(functions);
@@ -129,7 +129,7 @@ class StoreCode {
     return stride === channels ? 'at' : `(row * ${this.#p}.fused_channels + column)`;
   }
 
-  /** Declares a variable that has the element at `NAME_at`; whether it holds vectors of four. */
+  /** Declares a variable whose element is at `NAME_at`. Returns whether the variable holds vectors of four. */
   #variable(name: string, access: 'read' | 'read_write'): boolean {
     const arg = present(this.call.arg[name]);
     const vectors = this.#wide && vec4Ready(arg);
@@ -142,7 +142,7 @@ class StoreCode {
   /** Where the element lies in an argument or result: one value stands for all elements, and a vector for every row. */
   #place(name: string, arg: Arg): string {
     if (this.#isOne(arg)) return '0u';
-    // Where rows are as far apart as the result's, the place in one follows from that in the other without a division.
+    // If the rows are as far apart as those of the result, the index needs no division.
     if (arg.stride === this.stored.stride) return 'at';
     return arg.stride ? `row * ${this.#p}.${name}_stride + column` : 'column';
   }

@@ -10,25 +10,25 @@ import {
   type Values,
 } from './kernel-call.js';
 
-/** What a kernel may do besides its own work: more would not fit into its bindings or numbers. */
+/** The most steps of an epilogue. More would not fit into the bindings and numbers of a kernel. */
 const MOST_STEPS = 8;
 
 /**
- * Gives elementwise ops to the kernels that make their operands, where that saves reading a value back: conv → bias → activation,
- * norm → dropout → activation, gradient of a convolution → gradient of an activation → sum. Nothing is computed twice, no value is
- * kept longer than before, and no result changes a bit.
+ * Moves elementwise ops into the kernels that make their operands, if that saves reading a value back. Examples are conv → bias →
+ * activation, norm → dropout → activation, and the gradient of a convolution → the gradient of an activation → a sum. Nothing is
+ * computed twice, no value is kept longer than before, and no result changes a bit.
  */
 export function fuse(calls: readonly KernelCall[], target: Target): readonly KernelCall[] {
   return new Fuser(calls, target).run();
 }
 
-/** The value on which a kernel can do further elementwise work before it stores it. */
+/** The result on which the kernels of a call can do elementwise work before they store it, if there is one. */
 function extensibleResult({ op, outputs }: KernelCall): Value | undefined {
   const value = op.epilogue === undefined ? undefined : outputs[op.epilogue];
   return value?.dtype === 'f32' ? value : undefined;
 }
 
-/** Names of what step k of an epilogue adds to the arguments and results of its call. */
+/** The names of the arguments and of the result that step k of an epilogue adds to its call. */
 const operandName = (k: number, name: string) => `fused${k}_${name}`;
 const resultName = (k: number) => `fused${k}_result`;
 
@@ -36,7 +36,7 @@ class Fuser {
   readonly #calls: readonly KernelCall[];
   readonly #readers: ReadonlyMap<Value, readonly KernelCall[]>;
   readonly #position: ReadonlyMap<KernelCall, number>;
-  /** The position at which a value is made; moves forward when an earlier kernel comes to make it. */
+  /** The position at which a value is made. It decreases when an earlier kernel takes over its computation. */
   readonly #made = new Map<Value, number>();
   readonly #makers = new Map<Value, KernelCall>();
   readonly #merged = new Set<KernelCall>();
@@ -45,7 +45,7 @@ class Fuser {
     calls: readonly KernelCall[],
     private readonly target: Target,
   ) {
-    // Leaves are there from the start.
+    // The values of leaves exist before the first call.
     const isLeaf = ({ op }: KernelCall) => op.kind === 'leaf';
     this.#calls = [...calls.filter(isLeaf), ...calls.filter((c) => !isLeaf(c))];
     this.#readers = readersOf(calls);
@@ -70,13 +70,13 @@ class Fuser {
     return this.#calls.filter((call) => !this.#merged.has(call)).map((call) => fused.get(call) ?? call);
   }
 
-  /** One call in place of several: it runs as `first`, whose kernel does the others' work before it stores an element. */
+  /** Replaces several calls by one, in which the kernel of `first` also does the work of the others. */
   #fused(first: KernelCall, result: Value, merged: readonly KernelCall[]): KernelCall {
     const inside = new Set(merged);
     const values = [result, ...merged.map(resultOf)];
     const isRead = (value: Value) => (this.#readers.get(value) ?? []).some((reader) => !inside.has(reader));
     const stored = values.flatMap((value, k) => (isRead(value) ? [k] : []));
-    // The first value that is stored goes where the kernel stores its own result; the others get variables of their own.
+    // The kernel's own variable stores the first of these values. Each further one gets a variable of its own.
     const name = present(first.op.epilogue);
     const variableOf = new Map(stored.map((k, i) => [k, i === 0 ? name : resultName(k)]));
     const numbers = new Map(values.map((value, k) => [value, k]));
@@ -91,7 +91,7 @@ class Fuser {
     return { ...first, inputs, outputs, epilogue };
   }
 
-  /** The elementwise calls that the kernel of `first` can do besides, in order. */
+  /** The elementwise calls whose work the kernel of `first` can take over, in order. */
   #mergeable(first: KernelCall, result: Value): KernelCall[] {
     const at = this.#at(first);
     const values = new Map<Value, number>([[result, 0]]);
@@ -131,7 +131,7 @@ class Fuser {
     return present(this.#position.get(call));
   }
 
-  /** Whether all that a call reads is among `values`, or made before position `at` and not changed by an update since. */
+  /** Whether everything that a call reads is in `values`, or is made before position `at` and not updated since. */
   #isReady(call: KernelCall, values: ReadonlyMap<Value, number>, at: number): boolean {
     const updated = this.#calls.slice(at, this.#at(call)).some(({ op }) => op.kind === 'update');
     return Object.values(call.inputs).every((x) => {
@@ -140,14 +140,14 @@ class Fuser {
     });
   }
 
-  /** Whether a call's result lies in one buffer with one of `others`: WebGPU lets no kernel read and write one buffer. */
+  /** Whether the result of a call shares a buffer with one of `others`. WebGPU forbids a kernel to read and write one buffer. */
   #sharesBuffer(call: KernelCall, others: readonly Value[]): boolean {
     const result = resultOf(call);
     const home = this.#home(result);
     return home !== result && others.some((x) => this.#home(x) === home);
   }
 
-  /** The value whose buffer a concatenation or slice puts another into. */
+  /** The value whose buffer holds another value because of a concatenation or slice. */
   #home(value: Value): Value {
     const from = this.#makers.get(value);
     const whole =
@@ -156,7 +156,7 @@ class Fuser {
     return whole ? this.#home(whole) : value;
   }
 
-  /** Whether nothing runs between position `at` and a call, so that its result takes memory no earlier than before. */
+  /** Whether nothing runs between position `at` and a call. Only then is the memory of its result not needed earlier than before. */
   #follows(call: KernelCall, at: number, inside: ReadonlySet<KernelCall>): boolean {
     return this.#calls
       .slice(at + 1, this.#at(call))
@@ -168,7 +168,7 @@ function resultOf({ outputs }: KernelCall): Value {
   return present(Object.values(outputs)[0]);
 }
 
-/** An elementwise call as step k of an epilogue whose values are numbered; `further` is what it reads besides, by argument name. */
+/** Makes an elementwise call step k of an epilogue. `numbers` are those of the epilogue's values, and `further` all else that it reads. */
 function stepOf(
   { op, attrs, inputs }: KernelCall,
   k: number,

@@ -8,18 +8,18 @@ import {
   type Value,
 } from './kernel-call.js';
 
-/** A place in a gradient slab, where an update reads the gradient of one parameter. */
+/** The place in a gradient slab from which an update reads the gradient of one parameter. */
 export interface GradientSlot {
   readonly allocation: Allocation;
   readonly offset: number;
 }
 
-/** What a value lies in: a range of another value, or a place in a gradient slab. */
+/** What a value is stored in: a range of another value, or a place in a gradient slab. */
 export type Home = Pick<Range, 'whole' | 'row' | 'channel'> | GradientSlot;
 
-/** A copy that is needed because a value cannot lie where a view or an update wants to find it. */
+/** A copy that is needed because a value cannot be stored where a view or an update needs it. */
 interface PartCopy {
-  /** The view or update: the copy is made when it is reached. */
+  /** The view or update. The copy is made just before it. */
   readonly call: KernelCall;
   readonly part: Value;
   readonly to: Home;
@@ -27,29 +27,28 @@ interface PartCopy {
 
 interface Link {
   readonly home: Home;
-  /** The view or update that asks for it. */
+  /** The view or update that needs the value there. */
   readonly call: KernelCall;
-  /** A slice or detached value reads its whole, so that it can lie nowhere else. */
+  /** Whether the value is a slice of a whole that exists already, so that it cannot be stored anywhere else. */
   readonly reads: boolean;
 }
 
 export interface Homes {
-  /** What a value lies in; absent for one with an allocation of its own. */
+  /** What each value is stored in. Values with an allocation of their own are absent. */
   readonly of: ReadonlyMap<Value, Home>;
   readonly copies: readonly PartCopy[];
-  /** Whether the maker and every reader of a value, through slices too, take any distance between its rows. */
+  /** Whether the call that makes a value, and all that read it or slices of it, accept any distance between its rows. */
   isStrided(value: Value): boolean;
 }
 
 const isSlot = (home: Home): home is GradientSlot => 'allocation' in home;
 
 /**
- * Decides which values lie in others. The parts of a concatenation become channel ranges that their makers write into, a slice
- * becomes a channel range that its readers read from, and the gradient of a parameter is written straight into the optimiser's
- * slab. Where that is impossible (a leaf, a value in two concatenations, a kernel that would read and write one buffer) a copy is
- * listed.
+ * Decides which values are stored in others. The kernels that make the parts of a concatenation write into channel ranges of it, those
+ * that read a slice read a channel range, and the gradient of a parameter is written straight into the optimiser's slab. Where that is
+ * impossible (for a leaf, a value in two concatenations, or a kernel that would read and write one buffer), a copy is listed.
  *
- * @param slots For each update, the gradients that it reads and where it wants them.
+ * @param slots The gradients that an update reads, and where it needs them.
  */
 export function findHomes(
   calls: readonly KernelCall[],
@@ -83,7 +82,7 @@ export function findHomes(
     else copies.push({ call, part, to: home });
   };
 
-  // Later concatenations first, so that one inside another has its place when its parts are placed.
+  // Later concatenations come first, so that one inside another has its place before its own parts.
   for (const call of [...calls].reverse()) {
     if (call.op.kind === 'update') for (const { gradient, slot } of slots(call)) join(call, gradient, slot);
     const made = Object.values(call.outputs);
@@ -104,9 +103,9 @@ function usesOf(calls: readonly KernelCall[]): Map<Value, { call: KernelCall; na
   return uses;
 }
 
-/** No kernel may read and write one buffer, nor write one by two variables: gives up the homes that would make it so. */
+/** Gives up the homes with which a kernel would read and write one buffer, or write one buffer by two variables. */
 function separate(calls: readonly KernelCall[], links: Map<Value, Link>, copies: PartCopy[]): void {
-  /** What two values in one buffer have in common. */
+  /** The outermost value, or the slab, that a value is stored in. It is the same for two values in one buffer. */
   const bufferOf = (value: Value): Value | Allocation => {
     const home = links.get(value)?.home;
     if (!home) return value;
@@ -128,13 +127,13 @@ function separate(calls: readonly KernelCall[], links: Map<Value, Link>, copies:
           changed = true;
         }
         const buffer = bufferOf(value);
-        // Two gradients of one slab may be written at once, since each is bound by a range of its own.
+        // A kernel may write two gradients of one slab, because each is bound by a range of its own.
         if (!('elements' in buffer)) taken.add(buffer);
       }
     }
     for (const { part, to } of copies) {
       if (bufferOf(part) !== (isSlot(to) ? to.allocation : bufferOf(to.whole))) continue;
-      // The copy would read and write one buffer: the nearest value on the way there that can lie elsewhere does.
+      // This copy would read and write one buffer, so the nearest value around it that can be stored elsewhere gives up its home.
       for (let value: Value | undefined = part; value; ) {
         const link: Link | undefined = links.get(value);
         if (!link) break;

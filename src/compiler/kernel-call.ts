@@ -6,8 +6,8 @@ import { UsageError } from '../gpu/errors.js';
 import type { Tuning } from '../gpu/tuner.js';
 
 /**
- * A value that calls pass on to each other. The graph's tensors are values; passes make further ones. Two values are the same only
- * if they are the same object.
+ * A value that one call makes and others read. The tensors of the graph are values, and passes make further ones. Two values are the
+ * same only if they are the same object.
  */
 export interface Value extends TensorType {
   readonly name: string;
@@ -16,66 +16,66 @@ export interface Value extends TensorType {
 export type Values = Readonly<Record<string, Value>>;
 
 /**
- * The compiler's one intermediate form: an op applied to values, and, as the passes go on, where the values lie and which kernel
- * does the work. Every pass makes new calls from those of the pass before and changes none.
+ * The compiler's one intermediate form: an op applied to values. Later passes add where the values are stored and which kernel does the
+ * work. Every pass makes new calls from those of the pass before it, and changes none.
  */
 export interface KernelCall {
   readonly op: Op;
-  /** The node of the graph that it comes from, with a fused call the first; none for a call that a pass has added. */
+  /** The node of the graph that the call comes from: of a fused call, the first. A call that a pass has added has none. */
   readonly node?: Node;
   /** The op's attributes, such as a stride or a slope. */
   readonly attrs: unknown;
-  /** Values by argument name. An optional argument that was left out is absent. */
+  /** The values by argument name. An optional argument that was left out is absent. */
   readonly inputs: Values;
-  /** Values by result name. */
+  /** The values by result name. */
   readonly outputs: Values;
-  /** Elementwise ops that the kernel applies to every element before it stores it, in order; set by `fuse`. */
+  /** The elementwise ops that the kernel applies to every element before it stores it, in order. `fuse` sets it. */
   readonly epilogue: readonly EpilogueStep[];
-  /** Where each argument and result lies, by name; set by `place`, and for scratch by `choose`. */
+  /** Where each argument and result is stored, by name. `place` sets it, and `choose` adds the kernel's scratch. */
   readonly buffers?: Readonly<Record<string, View>>;
-  /** How the work is done; set by `choose`. */
+  /** The kernel that does the work. `choose` sets it. */
   readonly kernel?: Kernel;
 }
 
 /**
- * One elementwise op that a kernel applies to each element v₀ that it has computed: step k makes vₖ. A step reads values of earlier
- * steps and elements of further arguments.
+ * One elementwise op that a kernel applies to each element v₀ that it has computed. Step k makes vₖ from values of earlier steps and
+ * from elements of further arguments.
  */
 export interface EpilogueStep {
   readonly op: Op;
   readonly attrs: unknown;
-  /** For each operand of the op: the number of an earlier value (0 is the kernel's own), or the name of an argument of the call. */
+  /** Each operand of the op, as the number of an earlier value (0 is the kernel's own) or the name of an argument of the call. */
   readonly operands: readonly (number | string)[];
   /** The argument of the call that holds the state of the op's random generator, if it draws from one. */
   readonly state?: string;
-  /** The result of the call that takes the step's value; absent when nothing but later steps reads the value. */
+  /** The result of the call that stores the step's value. Absent if only later steps read the value. */
   readonly stores?: string;
 }
 
-/** A stretch of device memory that one or several values share. */
+/** A part of device memory in which one or several values are stored. */
 export interface Allocation {
   readonly label: string;
   /**
-   * `pool`: a value; `scratch`: a temporary of one call; both may take turns in one buffer with others. `input`, `constant`:
-   * a leaf's own buffer. `parameter`, `gradient`: a slab of a parameter set, or of the gradients of one.
+   * What it is for. `pool` is a value and `scratch` a temporary of one call; allocations of these kinds may share buffers. `input` and
+   * `constant` are the buffers of leaves. `parameter` and `gradient` are slabs of a parameter set, or of its gradients.
    */
   readonly kind: 'pool' | 'scratch' | 'input' | 'constant' | 'parameter' | 'gradient';
-  /** Number of 4-byte elements. */
+  /** The number of 4-byte elements. */
   readonly elements: number;
-  /** The set and the index of its slab, for parameters and gradients. */
+  /** For parameters and gradients, the set and the index of its slab. */
   readonly slab?: { readonly set: ParameterSet; readonly index: number };
 }
 
-/** Where a value lies: element (row r, channel c) is at `offset + r · stride + c` of the allocation. */
+/** Where a value is stored: element (row r, channel c) is at `offset + r · stride + c` of the allocation. */
 export interface View {
   readonly allocation: Allocation;
   readonly offset: number;
   readonly stride: number;
-  /** The buffer that holds the allocation; set by `allocate`. */
+  /** The buffer that holds the allocation. `allocate` sets it. */
   readonly buffer?: BufferSpec;
 }
 
-/** A buffer of the plan, which one allocation has to itself or several take turns in. */
+/** A buffer of the plan. It holds one allocation, or several one after the other. */
 export interface BufferSpec {
   readonly label: string;
   readonly kind: Allocation['kind'];
@@ -86,31 +86,31 @@ export interface BufferSpec {
 /** The kernel that runs a call. */
 interface Kernel {
   readonly variant: Variant;
-  /** Why this one, in words. */
+  /** The reason for this choice, in words. */
   readonly reason: string;
-  /** What the kernel was asked to do: the op's own arguments, without those of the epilogue. */
+  /** The call that the kernel was chosen for: it has the op's own arguments, without those of the epilogue. */
   readonly call: Call;
   readonly launch: Launch;
-  /** `conv2d+relu/tiled64x64[4×64×32×128]`. */
+  /** The ops, the variant and the shape of the result: `conv2d+relu/tiled64x64[4×64×32×128]`. */
   readonly label: string;
 }
 
 /** A call after `place`. */
 export type PlacedCall = KernelCall & { readonly buffers: Readonly<Record<string, View>> };
-/** A call after `choose`, if a kernel does it: leaves and kept values have none. */
+/** A call after `choose` that has a kernel. Leaves and the call that reads kept values have none. */
 export type LaunchedCall = PlacedCall & { readonly kernel: Kernel };
 
-/** What the passes know besides the calls. */
+/** What the passes need to know besides the calls. */
 export interface Target {
   readonly device: DeviceTraits;
-  /** Whether a kernel with many stores takes so long to compile that it is given only work that binds nothing more. */
+  /** Whether kernels with many stores compile so slowly that they take over only work that needs no further binding. */
   readonly slowCompiler: boolean;
-  /** Whether arguments that kernels read many times are copied to rows that begin at whole vec4s. */
+  /** Whether `aligned` arguments are copied to rows that are aligned to 16 bytes. */
   readonly alignRows: boolean;
-  /** Chooses a kernel by name, or gives one that the op does not list; where it returns nothing, `tuning` or else the op's rule does. */
+  /** Returns the name of a kernel, or a kernel that the op does not list. If it returns nothing, `tuning` or the op's rule chooses. */
   readonly variant?: (op: string, call: Call) => string | Variant | undefined;
   readonly tuning?: Tuning;
-  /** Elements left free around every tensor and between its rows, for checks that look whether a kernel writes there. */
+  /** The number of elements left free around every tensor and between its rows, so that checks find writes out of bounds. */
   readonly redzone?: number;
 }
 
@@ -118,17 +118,17 @@ export function isLaunched(call: KernelCall): call is LaunchedCall {
   return call.kernel !== undefined;
 }
 
-/** Whether allocations of this kind take turns in shared buffers. */
+/** Whether allocations of this kind may share buffers. */
 export function isPooled({ kind }: Pick<Allocation, 'kind'>): boolean {
   return kind === 'pool' || kind === 'scratch';
 }
 
-/** `name[2×3×4]`. */
+/** The name and the shape of a value: `x[2×3×4]`. */
 export function describeValue({ name, shape }: Value): string {
   return `${name}[${shape.join('×')}]`;
 }
 
-/** Which calls read each value, in order, one entry per argument. */
+/** The calls that read each value, in order. A call that reads it by two arguments occurs twice. */
 export function readersOf(calls: readonly KernelCall[]): ReadonlyMap<Value, readonly KernelCall[]> {
   const readers = new Map<Value, KernelCall[]>();
   for (const call of calls)
@@ -140,7 +140,7 @@ export function readersOf(calls: readonly KernelCall[]): ReadonlyMap<Value, read
   return readers;
 }
 
-/** The call that makes each value, and under which name. */
+/** The call that makes each value, and the name of its result. */
 export function makersOf(
   calls: readonly KernelCall[],
 ): ReadonlyMap<Value, { readonly call: KernelCall; readonly name: string }> {
@@ -149,16 +149,16 @@ export function makersOf(
   return makers;
 }
 
-/** A value that is a range of rows and channels of another one. */
+/** A value that is a range of rows and channels of another value. */
 export interface Range {
   readonly part: Value;
   readonly whole: Value;
-  /** First row and first channel of the part in the whole. */
+  /** The first row and the first channel of the part in the whole. */
   readonly row: number;
   readonly channel: number;
 }
 
-/** The ranges that a view states; none for a call that is no view. */
+/** The ranges that a view states. A call of another op has none. */
 export function rangesOf({ op, inputs, outputs, attrs }: KernelCall): readonly Range[] {
   const value = (name: string) => {
     const found = inputs[name] ?? outputs[name];
@@ -170,10 +170,10 @@ export function rangesOf({ op, inputs, outputs, attrs }: KernelCall): readonly R
   }));
 }
 
-/** Whether the kernels of a call take any distance between the rows of an argument or result. */
+/** Whether the kernels of a call accept any distance between the rows of an argument or result. */
 export function takesStride({ op, epilogue }: KernelCall, name: string): boolean {
   if (op.kind === 'view' || op.kind === 'keep' || (op.args[name] ?? op.results[name])?.strided) return true;
-  // What an epilogue adds does; the op's own result that it stores to does not for that.
+  // The code of an epilogue accepts any stride. The op's own result keeps its own rule, although an epilogue stores to it.
   return epilogue.some(({ stores, operands }) => operands.includes(name) || (stores === name && name !== op.epilogue));
 }
 
@@ -188,12 +188,12 @@ export function isRepeated(
   return isOperand === true && Object.values(outputs).some(({ shape }) => rowsOf(shape) > 1);
 }
 
-/** The view of a value whose rows lie one behind the other. */
+/** The view of a value that has no gaps between its rows. */
 export function denseView(allocation: Allocation, value: Value, offset = 0): View {
   return { allocation, offset, stride: channelsOf(value.shape) };
 }
 
-/** The elements of an allocation from the first to the last of a view. */
+/** The number of elements from the first to the last of a view, gaps included. */
 export function extentOf({ stride }: View, { shape }: TensorType): number {
   return (rowsOf(shape) - 1) * stride + channelsOf(shape);
 }

@@ -12,7 +12,7 @@ const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupSource, (label,
   storingTo(label, source, 'y', 'partials'),
 );
 
-/** Bytes of a tile's weights that the second core cache keeps for the next tile of pixels. */
+/** The bytes of a tile's weights that a core's second-level cache keeps until the next tile of pixels. */
 const CACHE_BYTES = 2 ** 19;
 
 const tapsOf = ({ arg: { w } }: Conv2dCall): number => {
@@ -20,21 +20,24 @@ const tapsOf = ({ arg: { w } }: Conv2dCall): number => {
   return KH * KW;
 };
 
-/** Taps whose weights for `columns` channels fit the cache. */
+/** The number of taps whose weights for `columns` channels fit into that cache. */
 const cachedTaps = ({ arg: { w } }: Conv2dCall, columns: number): number =>
   Math.max(1, Math.floor(CACHE_BYTES / (4 * (w.shape[2] ?? 1) * columns)));
 
-/** Taps per chunk, of which there are at least two; half of what fits, as rows a power of two apart leave sets of a cache unused. */
+/**
+ * The number of taps per chunk, for at least two chunks. It is half of what fits, because rows that are a power of two apart use only
+ * some of the cache's sets.
+ */
 const tapsPerChunk = (call: Conv2dCall): number =>
   Math.max(1, Math.floor(Math.min(cachedTaps(call, 64), tapsOf(call)) / 2));
 
-/** Why the kernels for subgroups cannot run a call; nothing when they can. */
+/** Says why the kernels for subgroups cannot run a call; `undefined` if they can. */
 const refusal = ({ device, arg: { x, w, y, bias } }: Conv2dCall): string | undefined =>
   rejectsSubgroups(device) ??
   (texelRows(x) ? undefined : 'stride and offset of x must be multiples of 4') ??
   (vec4Ready(w, y, bias) ? undefined : 'output channels, stride and offset of y must be multiples of 4');
 
-/** A kernel for subgroups with a tile of 32 pixels × so many output channels, and so many taps a workgroup. */
+/** The dispatch of a kernel for subgroups, for tiles of 32 pixels × `columns` output channels and `taps` taps a workgroup. */
 function tile(call: Conv2dCall, kernel: typeof subgroup, columns: number, taps: number): Dispatch {
   const { rows: pixels, channels } = call.arg.y;
   const LANES = call.device.subgroupSize;
@@ -55,8 +58,8 @@ const wide = subgroupVariant(64);
 const narrow = subgroupVariant(32);
 
 /**
- * The same on chunks of taps, which are then added in order: a tile's weights stay in the cache for the next tile of pixels, where
- * there are several.
+ * The same kernel on chunks of taps, whose results are then added in order. If there are several tiles of pixels, the weights of a chunk
+ * stay in the cache from one tile to the next.
  */
 const split: Variant<Conv2dCall> = {
   name: 'subgroupSplit',
@@ -65,9 +68,9 @@ const split: Variant<Conv2dCall> = {
     if (refused) return refused;
     const taps = tapsPerChunk(call);
     const chunks = Math.ceil(tapsOf(call) / taps);
-    if (chunks < 2) return 'there is one tap';
+    if (chunks < 2) return 'the kernel has only one tap';
     const { rows, channels } = call.arg.y;
-    if (chunks * rows * channels > scratchLimit(call.device)) return 'no room to split';
+    if (chunks * rows * channels > scratchLimit(call.device)) return 'the partial sums do not fit into scratch memory';
     return splitLaunch(call, chunks, tile(call, subgroupSplit, 64, taps));
   },
 };

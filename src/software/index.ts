@@ -9,8 +9,8 @@ import { nearestNeighbourDistanceOp } from '../kernels/nearestNeighbourDistance/
 import { sumOp } from '../kernels/sum/sum.js';
 
 /**
- * What exists for adapters that run on the CPU alone. There a barrier costs as much as 500 multiply-adds, and an array of registers
- * lies in memory as long as a loop indexes it.
+ * What exists only for adapters that run on the CPU. On these, a barrier takes as long as 500 multiply-adds, and an array of registers
+ * is kept in memory if a loop indexes it.
  */
 
 type Load = () => Promise<{ readonly kernels: Kernels }>;

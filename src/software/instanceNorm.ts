@@ -3,10 +3,10 @@ import type { InstanceNormCall } from '../kernels/instanceNorm/instanceNorm.js';
 import { chunked, oneUpTo, reference, small, tree } from '../kernels/instanceNorm/kernels.js';
 import { firstOf } from './offers.js';
 
-/** More vectors than on a GPU: what a workgroup leaves to others costs a CPU another dispatch. */
+/** The most vectors for one dispatch. It is larger than on a GPU, because a further dispatch costs a CPU more. */
 const one = oneUpTo(16384);
 
-/** Without trees, at whose barriers a CPU waits long. */
+/** The kernels without trees, because a CPU waits long at their barriers. */
 export const kernels: Kernels<InstanceNormCall> = firstOf(
   { variants: [small, one, tree, chunked, reference], reference },
   [

@@ -3,7 +3,7 @@ import type { InstanceNormGradientCall } from '../kernels/instanceNorm/gradient.
 import { chunked, kernels as forGpus, small } from '../kernels/instanceNorm/gradientKernels.js';
 import { firstOf } from './offers.js';
 
-/** Without trees, at whose barriers a CPU waits long. */
+/** The kernels without trees, because a CPU waits long at their barriers. */
 export const kernels: Kernels<InstanceNormGradientCall> = firstOf(
   forGpus,
   [

@@ -31,14 +31,14 @@ const subgroup: Variant<NearestNeighbourCall> = {
   },
 };
 
-/** Without tiles, at whose barriers a CPU waits long. */
+/** The kernels without tiles, because a CPU waits long at their barriers. */
 export const kernels: Kernels<NearestNeighbourCall> = firstOf(
   { variants: [tile, subgroup, registers, reference], reference },
   [
     {
       variant: subgroup,
       reason: 'the lanes of a subgroup share what they read of the window',
-      // The smallest window's halo takes half of 4 lanes.
+      // With 4 lanes, the margin of even the smallest window would occupy half of them.
       suits: ({ device }) => device.subgroupSize >= 8,
     },
     { variant: registers, reason: 'the window is too wide for a subgroup, or there are none of 8 lanes' },

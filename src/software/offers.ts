@@ -2,13 +2,13 @@ import type { KernelChoice, Kernels, Variant } from '../autograd/kernel.js';
 
 /** A variant that may be chosen on a CPU, and why. */
 export interface Offer<C> extends KernelChoice<C> {
-  /** Whether the variant is worth taking for a call that it can run; always, when absent. */
+  /** Whether the variant is worth choosing for a call that it can run. Without this function it always is. */
   suits?(call: C): boolean;
 }
 
 /**
- * Kernels whose rule chooses the first of `offers` that suits a call and can run it, else `last`, which runs every call. All offers
- * that suit a call and can run it are candidates, and so is `last` unless it is the reference.
+ * Kernels whose rule chooses the first of `offers` that suits a call and can run it, or `last`, which can run every call. The candidates
+ * for timing are all offers that suit the call and can run it, and `last`, unless it is the reference.
  */
 export function firstOf<C>(
   { variants, reference }: Pick<Kernels<C>, 'variants' | 'reference'>,
