@@ -82,3 +82,17 @@ export {
   uniform,
   zeros,
 } from './nets/initializers.js';
+export {
+  type CosineDecayOptions,
+  constantSchedule,
+  cosineDecaySchedule,
+  type ExponentialDecayOptions,
+  exponentialDecay,
+  type LinearScheduleOptions,
+  linearSchedule,
+  type PiecewiseConstantOptions,
+  piecewiseConstantSchedule,
+  type Schedule,
+  type WarmupCosineDecayOptions,
+  warmupCosineDecaySchedule,
+} from './nets/schedules.js';
