@@ -66,7 +66,8 @@ export { type FlattenOptions, flatten, reshape } from './kernels/reshape/reshape
 export { SGD, type SGDOptions } from './kernels/sgd/sgd.js';
 export { shift2d } from './kernels/shift2d/shift2d.js';
 export { detach, slice } from './kernels/slice/slice.js';
-export { broadcast, mean, type Over, sum } from './kernels/sum/sum.js';
+export { broadcast, mean, sum } from './kernels/sum/sum.js';
+export type { Over } from './kernels/sum/view.js';
 export { tile } from './kernels/tile/tile.js';
 export {
   constantValue,

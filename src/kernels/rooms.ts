@@ -2,8 +2,6 @@ import type { FixtureReader, Room, Terms } from './room.js';
 
 interface RoomModule {
   readonly rooms: readonly Room[];
-  /** Readers of reference files that belong to no room of the list (an op that updates in place). */
-  readonly fixtures?: Readonly<Record<string, FixtureReader>>;
   /** By op. */
   readonly terms?: Readonly<Record<string, Terms>>;
 }
@@ -15,7 +13,7 @@ export const rooms: readonly Room[] = Object.values(found).flatMap((m) => m.room
 
 /** Readers of reference files by the op they name. */
 export const fixtureReaders: ReadonlyMap<string, FixtureReader> = new Map(
-  [...Object.values(found), ...rooms].flatMap((m) => Object.entries(m.fixtures ?? {})),
+  rooms.flatMap((room) => Object.entries(room.fixtures ?? {})),
 );
 
 /** Layout and names of every op's kernels, for `pose-gan bench --contract`. */

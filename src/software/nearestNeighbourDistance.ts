@@ -2,12 +2,12 @@ import subgroupSource from '../../shaders/software/nearestNeighbourDistance.wgsl
 import { grid, type Kernels, NEEDS_VEC4, type Variant, vec4Ready } from '../autograd/kernel.js';
 import { shader } from '../gpu/shader.js';
 import { reference, registers, tile } from '../kernels/nearestNeighbourDistance/kernels.js';
-import { type NearestNeighbourCall, name } from '../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
+import type { NearestNeighbourCall } from '../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
 import { ranges } from '../kernels/nearestNeighbourDistance/ranges.js';
 import { firstOf } from './offers.js';
 import { rejectsSubgroups } from './subgroup.js';
 
-const subgroupShader = shader(`${name}/subgroup`, subgroupSource);
+const subgroupShader = shader('nearestNeighbourDistance/subgroup', subgroupSource);
 
 const subgroup: Variant<NearestNeighbourCall> = {
   name: 'subgroup',

@@ -16,6 +16,7 @@ import {
 } from '../kernels/room.js';
 import { fixtureReaders } from '../kernels/rooms.js';
 
+import { adam } from './adam.js';
 import { geometry } from './geometry.js';
 import { training } from './training.js';
 
@@ -42,8 +43,8 @@ export async function verifyFile(engine: Engine, name: string, bytes: Uint8Array
   }
 }
 
-/** Readers of files that check more than one op. */
-const otherReaders: Readonly<Record<string, FixtureReader>> = { training, geometry };
+/** Readers of files that do more than apply one op to inputs. */
+const otherReaders: Readonly<Record<string, FixtureReader>> = { adam, training, geometry };
 
 /** A JSON file holds part geometry. A safetensors file names its op, or its preset if it holds whole training steps. */
 function parse(name: string, bytes: Uint8Array): FixtureFile {

@@ -15,13 +15,9 @@ import {
   UnsupportedFixture,
 } from '../room.js';
 import { composedDeformableSkip } from './composed.js';
-import {
-  type DeformableSkipAttrs,
-  deformableSkip,
-  deformableSkipGradientOp,
-  deformableSkipOp,
-} from './deformableSkip.js';
+import { deformableSkip, deformableSkipGradientOp, deformableSkipOp } from './deformableSkip.js';
 import { deform, deformBackward } from './oracle.js';
+import type { DeformableSkipAttrs } from './settings.js';
 
 const { args } = deformableSkipOp;
 

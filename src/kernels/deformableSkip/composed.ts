@@ -3,7 +3,7 @@ import { affineWarp } from '../affineWarp/affineWarp.js';
 import { add, maximum, mul, scale } from '../elementwise/elementwise.js';
 import { reshape } from '../reshape/reshape.js';
 import { type Composition, input, type Values } from '../room.js';
-import type { DeformableSkipAttrs } from './deformableSkip.js';
+import type { DeformableSkipAttrs } from './settings.js';
 
 const partsOf = (inputs: Readonly<Record<string, unknown>>) =>
   Object.keys(inputs).filter((name) => name.startsWith('affine')).length;

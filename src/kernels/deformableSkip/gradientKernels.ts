@@ -5,7 +5,8 @@ import spansSource from '../../../shaders/deformableSkip/spans.wgsl';
 import { grid, type Kernels, type Launch, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';
-import { type DeformableSkipGradientCall, quadsOf, settings } from './deformableSkip.js';
+import type { DeformableSkipGradientCall } from './deformableSkip.js';
+import { quadsOf, settings } from './settings.js';
 
 const naive = shader('deformableSkipGradient/naive', naiveSource);
 const fast = writtenOut('deformableSkipGradient/fast', fastSource);

@@ -4,7 +4,8 @@ import reachSource from '../../../shaders/deformableSkip/reach.wgsl';
 import { grid, type Kernels, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
 import { writtenOut } from '../../gpu/unroll.js';
-import { type DeformableSkipAttrs, type DeformableSkipCall, quadsOf, settings } from './deformableSkip.js';
+import type { DeformableSkipCall } from './deformableSkip.js';
+import { type DeformableSkipAttrs, quadsOf, settings } from './settings.js';
 
 const naive = shader('deformableSkip/naive', naiveSource);
 const fast = writtenOut('deformableSkip/fast', fastSource);

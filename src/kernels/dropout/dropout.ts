@@ -11,6 +11,7 @@ import {
 } from '../../autograd/tensor.js';
 import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
+import { mask } from './mask.js';
 import { RANDOM, type Random } from './random.js';
 
 function checkState(op: string, { shape }: TensorType): void {
@@ -60,9 +61,6 @@ export const dropoutOp = defineOp({
 });
 
 const applyDropout = (x: Tensor, state: Tensor, attrs: DropoutAttrs): Tensor => apply(dropoutOp, { x, state }, attrs).y;
-
-/** An element stays, times `factor`, where a random number of 24 bits is at least `threshold`. */
-export const mask = ({ rate }: DropoutAttrs) => ({ threshold: Math.round(rate * 2 ** 24), factor: 1 / (1 - rate) });
 
 export interface NoiseAttrs {
   stream: number;

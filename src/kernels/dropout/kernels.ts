@@ -2,7 +2,8 @@ import naiveSource from '../../../shaders/dropout/naive.wgsl';
 import vec4Source from '../../../shaders/dropout/vec4.wgsl';
 import { grid, type Kernels, type Launch, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { functionsOf, type Shader, shader } from '../../gpu/shader.js';
-import { type DropoutCall, mask } from './dropout.js';
+import type { DropoutCall } from './dropout.js';
+import { mask } from './mask.js';
 
 const naive = shader('dropout/naive', naiveSource);
 const vec4 = shader('dropout/vec4', vec4Source);

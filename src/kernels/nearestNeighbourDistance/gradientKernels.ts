@@ -2,10 +2,10 @@ import naiveSource from '../../../shaders/nearestNeighbourDistance/gradient-naiv
 import vec4Source from '../../../shaders/nearestNeighbourDistance/gradient-vec4.wgsl';
 import { grid, type Kernels, type Launch, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { type Shader, shader } from '../../gpu/shader.js';
-import { type NearestNeighbourGradientCall, name } from './nearestNeighbourDistance.js';
+import type { NearestNeighbourGradientCall } from './nearestNeighbourDistance.js';
 
-const naive = shader(`${name}Gradient/naive`, naiveSource);
-const vec4 = shader(`${name}Gradient/vec4`, vec4Source);
+const naive = shader('nearestNeighbourDistanceGradient/naive', naiveSource);
+const vec4 = shader('nearestNeighbourDistanceGradient/vec4', vec4Source);
 
 /** A launch with one invocation for every `step` channels of the result. */
 function launch({ arg: { gx }, attrs }: NearestNeighbourGradientCall, kernel: Shader, step: number): Launch {

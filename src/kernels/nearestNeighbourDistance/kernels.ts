@@ -3,12 +3,12 @@ import registersSource from '../../../shaders/nearestNeighbourDistance/registers
 import tileSource from '../../../shaders/nearestNeighbourDistance/tile.wgsl';
 import { type Dispatch, grid, type Kernels, NEEDS_VEC4, type Variant, vec4Ready } from '../../autograd/kernel.js';
 import { type Shader, shader } from '../../gpu/shader.js';
-import { type NearestNeighbourCall, name } from './nearestNeighbourDistance.js';
+import type { NearestNeighbourCall } from './nearestNeighbourDistance.js';
 import { ranges } from './ranges.js';
 
-const naive = shader(`${name}/naive`, naiveSource);
-const registersShader = shader(`${name}/registers`, registersSource);
-const tileShader = shader(`${name}/tile`, tileSource);
+const naive = shader('nearestNeighbourDistance/naive', naiveSource);
+const registersShader = shader('nearestNeighbourDistance/registers', registersSource);
+const tileShader = shader('nearestNeighbourDistance/tile', tileSource);
 
 function perPixel({ arg: { generated } }: NearestNeighbourCall, kernel: Shader, constants: Record<string, number>) {
   const [, height = 0, width = 0, channels = 0] = generated.shape;

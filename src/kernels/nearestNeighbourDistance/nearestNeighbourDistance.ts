@@ -7,7 +7,7 @@ export interface NearestNeighbourAttrs {
   window: number;
 }
 
-export const name = 'nearestNeighbourDistance';
+const name = 'nearestNeighbourDistance';
 
 const ODD = /* @__PURE__ */ numeric('an odd number of pixels', (v) => v > 0 && v % 2 === 1);
 

@@ -2,7 +2,8 @@ import earlySource from '../../../shaders/partMasks/early.wgsl';
 import naiveSource from '../../../shaders/partMasks/naive.wgsl';
 import { grid, type Kernels, type Variant } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
-import { type PartMasksCall, sizes } from './partMasks.js';
+import type { PartMasksCall } from './partMasks.js';
+import { sizes } from './sizes.js';
 
 const naive = shader('partMasks/naive', naiveSource);
 const earlyShader = shader('partMasks/early', earlySource);

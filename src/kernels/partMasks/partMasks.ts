@@ -2,6 +2,7 @@ import { apply, type CallOf, defineOp, f32, u32 } from '../../autograd/op.js';
 import { formatShape, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { COUNT, checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
+import { sizes } from './sizes.js';
 
 export interface Attrs {
   height: number;
@@ -13,11 +14,6 @@ const args = { planes: f32 };
 const results = { y: u32 };
 
 export type PartMasksCall = CallOf<Attrs, typeof args, typeof results>;
-
-export function sizes({ arg: { planes }, attrs: { height, width, scale } }: PartMasksCall) {
-  const [n = 0, parts = 0] = planes.shape;
-  return { n, parts, height, width, scale };
-}
 
 export const partMasksOp = defineOp({
   name: 'partMasks',

@@ -2,7 +2,8 @@ import broadcastSource from '../../../shaders/sum/broadcast.wgsl';
 import broadcastVec4Source from '../../../shaders/sum/broadcast-vec4.wgsl';
 import { grid, type Kernels, type Launch, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { type Shader, shader } from '../../gpu/shader.js';
-import { type BroadcastCall, viewOf } from './sum.js';
+import type { BroadcastCall } from './sum.js';
+import { viewOf } from './view.js';
 
 const naive = shader('broadcast/naive', broadcastSource);
 const vec4 = shader('broadcast/vec4', broadcastVec4Source);

@@ -2,7 +2,8 @@ import type { Shape } from '../../autograd/tensor.js';
 import { testNormal } from '../oracle.js';
 import { type OpCase, type OpRefusal, type Room, room, type Terms, termsOf } from '../room.js';
 import * as oracle from './oracle.js';
-import { broadcast, broadcastOp, mean, type Over, sum, sumOp } from './sum.js';
+import { broadcast, broadcastOp, mean, sum, sumOp } from './sum.js';
+import type { Over } from './view.js';
 
 interface Attrs {
   over: Over;

@@ -4,7 +4,8 @@ import treeSource from '../../../shaders/sum/tree.wgsl';
 import { grid, type KernelChoice, type Kernels, type Variant } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
 import { chunksFor, combine, TREE_TERMS, treeChunksFor, treeCombine } from './reduction.js';
-import { type SumCall, type View, viewOf } from './sum.js';
+import type { SumCall } from './sum.js';
+import { type View, viewOf } from './view.js';
 
 const naive = shader('sum/naive', naiveSource);
 const partial = shader('sum/partial', partialSource);

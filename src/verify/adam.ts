@@ -1,14 +1,11 @@
-import { input } from '../../autograd/leaves.js';
-import { ParameterSet } from '../../autograd/parameters.js';
-import { compile } from '../../compiler/compile.js';
-import type { Comparison, FixtureReader, Room } from '../room.js';
-import { Adam } from './adam.js';
+import { input } from '../autograd/leaves.js';
+import { ParameterSet } from '../autograd/parameters.js';
+import { compile } from '../compiler/compile.js';
+import { Adam } from '../kernels/adam/adam.js';
+import type { Comparison, FixtureReader } from '../kernels/room.js';
 
-/** Adam updates in place, so it has no case for the generic suite; test/adam.test.ts checks it. */
-export const rooms: readonly Room[] = [];
-
-/** `grads` [steps, n] applied to `w0` [n] must give `weights` [steps, n]. */
-const adam: FixtureReader = (file) => ({
+/** Reads files in which Adam applies `grads` [steps, n] to `w0` [n], which must give `weights` [steps, n]. */
+export const adam: FixtureReader = (file) => ({
   check: async (engine) => {
     const { lr, beta1, beta2, eps } = file.attrs;
     const [steps = 0, n = 0] = file.tensor('grads').shape;
@@ -32,5 +29,3 @@ const adam: FixtureReader = (file) => ({
     return results;
   },
 });
-
-export const fixtures: Readonly<Record<string, FixtureReader>> = { adam };
