@@ -268,8 +268,8 @@ test('an unknown option is refused by every function that takes options, which n
   expect(known).toMatchObject({
     'affineWarp.2': 'scale',
     'compile.2': 'update, retain, variant, align, fuse',
-    'conv2d.2': 'stride, pad, bias',
-    'convTranspose2d.2': 'stride, pad, bias, outputPad',
+    'conv2d.2': 'stride, pad, bias, dilation',
+    'convTranspose2d.2': 'stride, pad, bias, dilation, outputPad',
     'deformableSkip.3': 'aggregate, identity, maskOn, scale',
     'heNormal.1': 'groups, mode',
     'flatten.1': 'start',
@@ -294,9 +294,9 @@ test('an unknown option is refused by every function that takes options, which n
 test.each<[string, () => unknown, RegExp]>([
   ['a skeleton of two files', () => plain(model.parseSkeleton)(skeleton, 'a.json', 'b.json'), /no argument "b.json"/],
   [
-    'dilation',
-    () => plain(node.conv2d)(x, w, { padding: 2, dilation: 2 }),
-    /options cannot have "padding" \(did you mean pad\?\), "dilation"; known are stride, pad, bias/,
+    'two unknown options',
+    () => plain(node.conv2d)(x, w, { padding: 2, filters: 2 }),
+    /options cannot have "padding" \(did you mean pad\?\), "filters"; known are stride, pad, bias, dilation/,
   ],
   ['lr', () => made(node.Adam)(trained(), { lr: 0.01 }), /"lr" \(did you mean learningRate\?\)/],
   ['a slip', () => plain(node.conv2d)(x, w, { stirde: 2 }), /"stirde" \(did you mean stride\?\)/],
@@ -316,11 +316,11 @@ test.each<[string, () => unknown, RegExp]>([
   ['a number beyond f32', () => node.sub(1e39, x), /^sub: a must be a Tensor or a finite number, got 1e\+39\. Usage/],
   ['NaN', () => node.leakyRelu(x, Number.NaN), /slope must be a finite number, got NaN/],
   ['beyond f32', () => node.addScalar(x, 1e39), /k must be a finite number, got 1e\+39/],
-  ['null', () => plain(node.conv2d)(x, w, null), /options must be an object of stride, pad, bias, got null/],
+  ['null', () => plain(node.conv2d)(x, w, null), /options must be an object of stride, pad, bias, dilation, got null/],
   [
     'a bias in place of options',
     () => plain(node.conv2d)(x, w, vector),
-    /options must be an object of stride, pad, bias, got Tensor/,
+    /options must be an object of stride, pad, bias, dilation, got Tensor/,
   ],
   [
     'an array for a tensor',

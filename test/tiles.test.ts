@@ -60,6 +60,7 @@ const weights = (x: Sizes, gy: Sizes, kernel: number, stride: number) =>
   conv2dWeightGradient(input('x', x), input('gy', gy), [kernel, kernel], {
     stride: [stride, stride],
     pad: [1, 1, 1, 1],
+    dilation: [1, 1],
   });
 
 describe('without a tuning, a GPU', () => {

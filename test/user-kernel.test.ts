@@ -62,6 +62,20 @@ describe('a right kernel passes', () => {
     expect(result.worst).toBeLessThanOrEqual(1e-7);
   });
 
+  test('without a dilation, on the calls that have none', async () => {
+    const undilated = changed(/ \* p\.d[hw]|dh: u32, dw: u32, /g, '');
+    const { passed, cases, refused } = await check(undilated, 'conv2d: ');
+    expect(passed).toBe(true);
+    expect(cases.filter((name) => name.includes('dilation'))).toEqual([]);
+    const reasons = new Set(refused.map((r) => r.reason));
+    expect([...reasons].sort()).toEqual([
+      'it does not read dh, which is 2 here',
+      'it does not read dh, which is 3 here',
+      'it does not read dh, which is 4 here',
+      'it does not read dh, which is 6 here',
+    ]);
+  });
+
   test('in two dispatches, with a scratch buffer and numbers of its own', async () => {
     const first = conv
       .replace('var<storage, read_write> y', 'var<storage, read_write> half')

@@ -33,7 +33,7 @@ function torchvisionFeatures(tensors: Tensors, rgb: ArrayLike<number>, h: number
     [0.485, 0.456, 0.406],
     [0.229, 0.224, 0.225],
   ];
-  const window = { stride: [1, 1], pad: [1, 1, 1, 1] } as const;
+  const window = { stride: [1, 1], pad: [1, 1, 1, 1], dilation: [1, 1] } as const;
   const run = (x: Nd, layer: number): Nd => {
     const { shape, data } = tensors.get(`features.${layer}.weight`) as { shape: number[]; data: Float32Array };
     const bias = tensors.get(`features.${layer}.bias`)?.data ?? new Float32Array();

@@ -1,11 +1,11 @@
-// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o]
 // x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
 // Both numbers of channels are multiples of 4. An invocation holds 8 pixels × 8 output channels in registers and takes
 // four input channels a step: f being the matrix with columns w[u, v, c…c+3, o…o+3], a += f · x[c…c+3] is all products
 // of a step in one expression. No barrier, no workgroup memory.
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32, biased: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -40,11 +40,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var b4 = vec4f(); var b5 = vec4f(); var b6 = vec4f(); var b7 = vec4f();
   for (var u = 0u; u < p.KH; u++) {
     for (var v = 0u; v < p.KW; v++) {
-      let m = inside(near, u, v);
-      let n = inside(far, u, v);
+      let m = inside(near, u * p.dh, v * p.dw);
+      let n = inside(far, u * p.dh, v * p.dw);
       if (!any(m | n)) { continue; }
-      let s = address(near, u, v, m) / 4u;
-      let t = address(far, u, v, n) / 4u;
+      let s = address(near, u * p.dh, v * p.dw, m) / 4u;
+      let t = address(far, u * p.dh, v * p.dw, n) / 4u;
       var k = (p.w_offset + (u * p.KW + v) * p.C * p.O + o) / 4u;
       for (var c = 0u; c < p.C / 4u; c++) {
         let l = k + second;

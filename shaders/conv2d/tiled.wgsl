@@ -1,4 +1,4 @@
-// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o]
 // x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
 // This is the product of a matrix of pixels × K, never stored, and one of K × output channels, K = taps × C. A
 // workgroup makes M pixels × N channels, an invocation 8 pixels × WIDTH channels. A step is eight input channels of one
@@ -9,7 +9,7 @@
 
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32, chunk: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32, biased: u32, chunk: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -65,8 +65,10 @@ fn main(
     var x0 = vec4f(); var x1 = vec4f(); var w0 = vec4f(); var w1 = vec4f();
     if (s < end) {
       if (s == start || c == 0u) {
-        within = (pixel < vec2u(p.pixels)) & (i + u < vec2u(p.H)) & (j + v < vec2u(p.W));
-        at = p.x_offset + ((image + i + u) * p.W + j + v) * p.x_stride + 4u * (t % 2u);
+        let h = i + u * p.dh;
+        let l = j + v * p.dw;
+        within = (pixel < vec2u(p.pixels)) & (h < vec2u(p.H)) & (l < vec2u(p.W));
+        at = p.x_offset + ((image + h) * p.W + l) * p.x_stride + 4u * (t % 2u);
       }
       let d = c + 4u * (t % 2u);
       if (within.x & (d < p.C)) { x0 = x4(at.x + c, p.C - d); }

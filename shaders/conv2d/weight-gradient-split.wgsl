@@ -1,10 +1,10 @@
-// partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
+// partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o]
 // over all j and the z-th chunk of the rows r = n·Ho + i of gy, x being 0 outside the image; the chunks are added
 // afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy.
 // An invocation holds 8 c × 8 o of one tap in registers, two pixels a step, each 16 loads for 64 multiply-adds. The tap
 // being fixed, the pixels inside the image are a range of j.
 struct Params {
-  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,
+  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
   rows: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -32,8 +32,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (tap >= p.KH * p.KW) { return; }
   let c = index / across % down * 8u;
   let o = index % across * 8u;
-  let u = tap / p.KW;
-  let v = tap % p.KW;
+  // Rows and columns from tap (0, 0) to this one.
+  let u = tap / p.KW * p.dh;
+  let v = tap % p.KW * p.dw;
   let c0 = min(vec4u(0, 1, 2, 3), vec4u(p.C - 1u - c));
   let c1 = min(vec4u(4, 5, 6, 7), vec4u(p.C - 1u - c));
   let o0 = min(vec4u(0, 1, 2, 3), vec4u(p.O - 1u - o));

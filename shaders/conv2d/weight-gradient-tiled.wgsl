@@ -1,4 +1,4 @@
-// partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
+// partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o]
 // over the z-th chunk of the pixels k = (n·Ho + i)·Wo + j of gy, x being 0 outside the image; the chunks are added
 // afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy.
 // This is the product of a matrix of (tap, c) × pixels, never stored, and one of pixels × o. A workgroup makes
@@ -7,7 +7,7 @@
 // #import tile-size
 
 struct Params {
-  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,
+  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
   chunk: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -46,8 +46,8 @@ fn main(
   let quad = t % (M / 4u);
   let row = min(first + 4u * quad + SPREAD, vec4u(rows - 1u));
   let c = row % p.C;
-  let u = row / p.C / p.KW - p.top;
-  let v = row / p.C % p.KW - p.left;
+  let u = row / p.C / p.KW * p.dh - p.top;
+  let v = row / p.C % p.KW * p.dw - p.left;
   // And of gy: four o of one pixel, or of two.
   let kg = t / (N / 4u);
   let og = t % (N / 4u);

@@ -1,13 +1,13 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
 // n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
-// Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
-// quotient of (f + top) / sh; likewise along the columns.
+// Output rows of one phase, i = f + sh·r, share their taps, u = first + step·t and h = at + r − back·t, t = 0, 1, …;
+// likewise along the columns.
 // The number of input channels is a multiple of 4. An invocation holds 8 pixels of one phase × 8 output channels in
 // registers and takes four input channels a step: g being the matrix with columns w[u, v, o…o+3, c…c+3],
 // a += x[c…c+3] · g is all products of a step in one expression. No barrier, no workgroup memory.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, gh: u32, gw: u32, ih: u32, iw: u32, uh: u32, uw: u32, bh: u32, bw: u32, top: u32, left: u32, biased: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -16,6 +16,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
+// #import phase-taps
 // #import phase-pixels
 
 @compute @workgroup_size(32)
@@ -28,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let far = pixels(first + 4u);
   if (near.n.x >= p.N) { return; }
   let f = vec2u(id.z / p.sw, id.z % p.sw);
-  let a = vec2u((f.x + p.top) % p.sh, (f.y + p.left) % p.sw);
+  let a = taps(f);
   let quads = p.C / 4u;
   let e = min(vec4u(0, 1, 2, 3), vec4u(p.O - 1u - o)) * quads;
   let d = min(vec4u(4, 5, 6, 7), vec4u(p.O - 1u - o)) * quads;
@@ -36,10 +37,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f();
   var b4 = vec4f(); var b5 = vec4f(); var b6 = vec4f(); var b7 = vec4f();
-  var h = (f.x + p.top) / p.sh;
-  for (var u = a.x; u < p.KH; u += p.sh) {
-    var l = (f.y + p.left) / p.sw;
-    for (var v = a.y; v < p.KW; v += p.sw) {
+  var h = a.at.x;
+  for (var u = a.first.x; u < p.KH; u += p.uh) {
+    var l = a.at.y;
+    for (var v = a.first.y; v < p.KW; v += p.uw) {
       let m = inside(near, h, l);
       let n = inside(far, h, l);
       let s = address(near, h, l, m) / 4u;
@@ -59,9 +60,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         let x7 = select(vec4f(), x[t.w + c], n.w); a7 += x7 * g; b7 += x7 * z;
         k++;
       }
-      l--;
+      l -= p.bw;
     }
-    h--;
+    h -= p.bh;
   }
   let i = f.x + p.sh * near.r;
   let j = f.y + p.sw * near.s;

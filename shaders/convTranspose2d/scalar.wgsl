@@ -1,12 +1,12 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
 // n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
-// Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
-// quotient of (f + top) / sh; likewise along the columns.
+// Output rows of one phase, i = f + sh·r, share their taps, u = first + step·t and h = at + r − back·t, t = 0, 1, …;
+// likewise along the columns.
 // Any number of channels. An invocation holds 8 pixels of one phase × 4 output channels in registers: 12 loads for 32
 // multiply-adds. No barrier, no workgroup memory.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, gh: u32, gw: u32, ih: u32, iw: u32, uh: u32, uw: u32, bh: u32, bw: u32, top: u32, left: u32, biased: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -15,6 +15,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
+// #import phase-taps
 // #import phase-pixels
 
 @compute @workgroup_size(32)
@@ -27,14 +28,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let far = pixels(first + 4u);
   if (near.n.x >= p.N) { return; }
   let f = vec2u(id.z / p.sw, id.z % p.sw);
-  let a = vec2u((f.x + p.top) % p.sh, (f.y + p.left) % p.sw);
+  let a = taps(f);
   let next = min(vec3u(1, 2, 3), vec3u(p.O - 1u - o)) * p.C;
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
   var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
-  var h = (f.x + p.top) / p.sh;
-  for (var u = a.x; u < p.KH; u += p.sh) {
-    var l = (f.y + p.left) / p.sw;
-    for (var v = a.y; v < p.KW; v += p.sw) {
+  var h = a.at.x;
+  for (var u = a.first.x; u < p.KH; u += p.uh) {
+    var l = a.at.y;
+    for (var v = a.first.y; v < p.KW; v += p.uw) {
       let m = inside(near, h, l);
       let n = inside(far, h, l);
       let s = address(near, h, l, m);
@@ -52,9 +53,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         a6 += select(0.0, x[t.z + c], n.z) * g;
         a7 += select(0.0, x[t.w + c], n.w) * g;
       }
-      l--;
+      l -= p.bw;
     }
-    h--;
+    h -= p.bh;
   }
   let i = f.x + p.sh * near.r;
   let j = f.y + p.sw * near.s;

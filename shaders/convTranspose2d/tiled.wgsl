@@ -1,7 +1,7 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
 // n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
-// Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
-// quotient of (f + top) / sh; likewise along the columns.
+// Output rows of one phase, i = f + sh·r, share their taps, u = first + step·t and h = at + r − back·t, t = 0, 1, …;
+// likewise along the columns.
 // So each phase is the product of a matrix of its pixels × K and one of K × output channels, K = the phase's taps × C.
 // A workgroup makes M pixels × N channels, an invocation 8 pixels × WIDTH channels. A step is eight input channels of
 // one tap; while it is multiplied the next is on its way from storage to registers and then to the other half of
@@ -11,7 +11,7 @@
 
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32, chunk: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, gh: u32, gw: u32, ih: u32, iw: u32, uh: u32, uw: u32, bh: u32, bw: u32, top: u32, left: u32, biased: u32, chunk: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -26,6 +26,7 @@ var<workgroup> xs: array<array<array<array<vec4f, 2>, ROWS>, 8>, 2>;
 var<workgroup> ws: array<array<array<array<array<vec4f, COLUMNS>, HALVES>, 4>, 2>, 2>;
 
 // #import tile-access
+// #import phase-taps
 
 @compute @workgroup_size(T)
 fn main(
@@ -35,17 +36,16 @@ fn main(
 ) {
   // Pixels of a phase: images, rows, columns.
   let size = vec3u(p.N, (p.Ho + p.sh - 1u) / p.sh, (p.Wo + p.sw - 1u) / p.sw);
-  let count = size.x * size.y * size.z;
+  let pixels = size.x * size.y * size.z;
   let tile = group.y * groups.x + group.x;
   let across = (p.O + N - 1u) / N;
   let first = tile / across * M;
-  if (first >= count) { return; }
-  let stride = vec2u(p.sh, p.sw);
+  if (first >= pixels) { return; }
   let phase = group.z % (p.sh * p.sw);
   let block = group.z / (p.sh * p.sw);
   let f = vec2u(phase / p.sw, phase % p.sw);
-  let begin = f + vec2u(p.top, p.left);
-  let taps = (vec2u(p.KH, p.KW) + stride - 1u - begin % stride) / stride;
+  let a = taps(f);
+  let count = (vec2u(p.KH, p.KW) + vec2u(p.uh, p.uw) - 1u - a.first) / vec2u(p.uh, p.uw);
   // Where this invocation multiplies: 32 neighbours share 4 rows and 8 columns.
   let column = t % 8u + t / 32u % (COLUMNS / 8u) * 8u;
   let r = t / 8u % 4u + t / 32u / (COLUMNS / 8u) * 4u;
@@ -55,17 +55,17 @@ fn main(
   let slot = t / 2u + vec2u(0u, T / 2u);
   let pixel = first + slot;
   let n = pixel / (size.y * size.z);
-  let h = pixel / size.z % size.y + begin.x / p.sh;
-  let l = pixel % size.z + begin.y / p.sw;
+  let h = pixel / size.z % size.y + a.at.x;
+  let l = pixel % size.z + a.at.y;
   let k = slot / (N / 4u);
   let quad = slot.x % (N / 4u);
   let o = tile % across * N + 4u * quad + k;
   let steps = (p.C + 7u) / 8u;
   let start = block * p.chunk;
-  let end = min(start + p.chunk, taps.x * taps.y * steps);
+  let end = min(start + p.chunk, count.x * count.y * steps);
   var c = start % steps * 8u;
   // A phase may have no taps at all.
-  var tap = vec2u(start / steps / max(taps.y, 1u), start / steps % max(taps.y, 1u));
+  var tap = vec2u(start / steps / max(count.y, 1u), start / steps % max(count.y, 1u));
   var n0 = vec4f(); var n1 = vec4f(); var n2 = vec4f(); var n3 = vec4f();
   var n4 = vec4f(); var n5 = vec4f(); var n6 = vec4f(); var n7 = vec4f();
   var m0 = vec4f(); var m1 = vec4f(); var m2 = vec4f(); var m3 = vec4f();
@@ -78,10 +78,12 @@ fn main(
     if (s < end) {
       if (s == start || c == 0u) {
         // Above and left of the image the position wraps to a large number, so that one comparison checks both ends.
-        within = (n < vec2u(p.N)) & (h - tap.x < vec2u(p.H)) & (l - tap.y < vec2u(p.W));
-        at = p.x_offset + ((n * p.H + h - tap.x) * p.W + l - tap.y) * p.x_stride + 4u * q;
-        let a = begin % stride + stride * tap;
-        origin = p.w_offset + ((a.x * p.KW + a.y) * p.O + o) * p.C + 4u * q;
+        let row = h - tap.x * p.bh;
+        let col = l - tap.y * p.bw;
+        within = (n < vec2u(p.N)) & (row < vec2u(p.H)) & (col < vec2u(p.W));
+        at = p.x_offset + ((n * p.H + row) * p.W + col) * p.x_stride + 4u * q;
+        let uv = a.first + vec2u(p.uh, p.uw) * tap;
+        origin = p.w_offset + ((uv.x * p.KW + uv.y) * p.O + o) * p.C + 4u * q;
       }
       let d = c + 4u * q;
       if (within.x & (d < p.C)) { x0 = x4(at.x + c, p.C - d); }
@@ -92,7 +94,7 @@ fn main(
       if (c >= p.C) {
         c = 0u;
         tap.y++;
-        if (tap.y == taps.y) { tap = vec2u(tap.x + 1u, 0u); }
+        if (tap.y == count.y) { tap = vec2u(tap.x + 1u, 0u); }
       }
     }
     if (s > start) {
@@ -123,7 +125,7 @@ fn main(
   }
   let e = tile % across * N + 4u * column;
   // A loop, since activations that are put into the store would else be there 16 times.
-  for (var m = first + r; m < min(first + M, count); m += ROWS) {
+  for (var m = first + r; m < min(first + M, pixels); m += ROWS) {
     let i = f.x + p.sh * (m / size.z % size.y);
     let j = f.y + p.sw * (m % size.z);
     if (i < p.Ho && j < p.Wo) {

@@ -6,7 +6,10 @@ fn origin(first: u32) -> Origin {
   let row = min(first + vec4u(0, 1, 2, 3), vec4u(p.pixels - 1u));
   return Origin(row / (p.Ho * p.Wo) * p.H, row / p.Wo % p.Ho * p.sh - p.top, row % p.Wo * p.sw - p.left);
 }
-fn inside(a: Origin, u: u32, v: u32) -> vec4<bool> { return (a.i + u < vec4u(p.H)) & (a.j + v < vec4u(p.W)); }
-fn address(a: Origin, u: u32, v: u32, within: vec4<bool>) -> vec4u {
-  return select(vec4u(), p.x_offset + ((a.image + a.i + u) * p.W + a.j + v) * p.x_stride, within);
+// Those of the pixels `down` rows and `right` columns from tap (0, 0).
+fn inside(a: Origin, down: u32, right: u32) -> vec4<bool> {
+  return (a.i + down < vec4u(p.H)) & (a.j + right < vec4u(p.W));
+}
+fn address(a: Origin, down: u32, right: u32, within: vec4<bool>) -> vec4u {
+  return select(vec4u(), p.x_offset + ((a.image + a.i + down) * p.W + a.j + right) * p.x_stride, within);
 }

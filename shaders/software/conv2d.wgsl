@@ -1,4 +1,4 @@
-// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o]
+// y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o]
 // x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel, o a multiple of 4.
 // One subgroup of LANES makes ROWS pixels × 4·LANES·QUADS output channels. A lane holds QUADS times four neighbouring
 // channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are then spread to
@@ -16,7 +16,7 @@ const QUADS = 2u;
 const GROUPS = ROWS / LANES;
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32, taps: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32, biased: u32, taps: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -67,8 +67,10 @@ fn main(
   }
   let first = group.z * p.taps;
   let end = min(first + p.taps, p.KH * p.KW);
-  var u = first / p.KW;
-  var v = first % p.KW;
+  // Rows and columns from tap (0, 0) to the current one.
+  var u = first / p.KW * p.dh;
+  var v = first % p.KW * p.dw;
+  let across = p.KW * p.dw;
   var c = 0u;
   var a = array<vec4f, ROWS * QUADS>();
   for (var tap = first; tap < end; tap += u32(c == 0u)) {
@@ -95,10 +97,10 @@ fn main(
     c += 4u;
     let over = c >= p.C;
     c = select(c, 0u, over);
-    v += u32(over);
-    let below = v == p.KW;
+    v += select(0u, p.dw, over);
+    let below = v == across;
     v = select(v, 0u, below);
-    u += u32(below);
+    u += select(0u, p.dh, below);
   }
   for (var i = 0u; i < ROWS * QUADS; i++) { done[i] = a[i]; }
   for (var i = 0u; i != ROWS * QUADS; i++) {

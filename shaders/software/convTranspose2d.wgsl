@@ -1,7 +1,7 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u − top, j = l·sw + v − left
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
 // n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel, c a multiple of 4.
-// Output rows of one phase, i = f + sh·r, share their taps: u = a + sh·t and h = q + r − t, a and q being remainder and
-// quotient of (f + top) / sh; likewise along the columns.
+// Output rows of one phase, i = f + sh·r, share their taps, u = first + step·t and h = at + r − back·t, t = 0, 1, …;
+// likewise along the columns.
 // One subgroup of LANES makes ROWS pixels of one phase × 4·LANES·QUADS output channels. A lane holds QUADS times four
 // neighbouring channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are
 // then spread to all lanes from its register: no workgroup memory, no barrier. Operands come from textures.
@@ -16,7 +16,7 @@ const QUADS = 2u;
 const GROUPS = ROWS / LANES;
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
-  sh: u32, sw: u32, top: u32, left: u32, biased: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, gh: u32, gw: u32, ih: u32, iw: u32, uh: u32, uw: u32, bh: u32, bw: u32, top: u32, left: u32, biased: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -26,6 +26,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
 // #import texels
+// #import phase-taps
 fn w_at(t: u32) -> vec4f { return textureLoad(w, texel(t), 0); }
 
 // Image, and row and column counted within the phase.
@@ -61,7 +62,7 @@ fn main(
   let first = index % bands * ROWS;
   let o = index / bands * 4u * LANES * QUADS + 4u * lane;
   let f = vec2u(group.z / p.sw, group.z % p.sw);
-  let a = vec2u((f.x + p.top) % p.sh, (f.y + p.left) % p.sw);
+  let a = taps(f);
   let quads = p.C / 4u;
   var place = array<vec3u, GROUPS>();
   for (var g = 0u; g < GROUPS; g++) { place[g] = pixel(first + lane + g * LANES); }
@@ -76,11 +77,10 @@ fn main(
     rows[q] = p.w_offset / 4u + min(o + 4u * LANES * q + vec4u(0, 1, 2, 3), vec4u(p.O - 1u)) * quads;
   }
   // Above and left of the image h and l have wrapped to large numbers, so that one comparison checks both ends.
-  let corner = vec2u((f.x + p.top) / p.sh, (f.y + p.left) / p.sw);
-  var h = corner.x;
-  var l = corner.y;
-  var u = select(a.x, p.KH, a.y >= p.KW);
-  var v = a.y;
+  var h = a.at.x;
+  var l = a.at.y;
+  var u = select(a.first.x, p.KH, a.first.y >= p.KW);
+  var v = a.first.y;
   var c = 0u;
   var t = array<vec4f, ROWS * QUADS>();
   while (u < p.KH) {
@@ -102,13 +102,13 @@ fn main(
     c++;
     let over = c == quads;
     c = select(c, 0u, over);
-    v += select(0u, p.sw, over);
-    l -= u32(over);
+    v += select(0u, p.uw, over);
+    l -= select(0u, p.bw, over);
     let below = v >= p.KW;
-    v = select(v, a.y, below);
-    l = select(l, corner.y, below);
-    u += select(0u, p.sh, below);
-    h -= u32(below);
+    v = select(v, a.first.y, below);
+    l = select(l, a.at.y, below);
+    u += select(0u, p.uh, below);
+    h -= select(0u, p.bh, below);
   }
   for (var i = 0u; i < ROWS * QUADS; i++) { done[i] = t[i]; }
   for (var i = 0u; i != ROWS * QUADS; i++) { put(first + i / QUADS, f, o + i % QUADS * 4u * LANES, done[i]); }

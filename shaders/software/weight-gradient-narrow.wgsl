@@ -1,4 +1,4 @@
-// partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j + v − left, c] · gy[n, i, j, o]
+// partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j + v − left, c] · gy[n, i, j, o]
 // over all j and the z-th chunk of the rows r = n·Ho + i of gy, x being 0 outside the image; the chunks are added
 // afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy, which has 4; KW is WIDTH.
 // One subgroup of LANES makes 4·LANES c × 4 o of the taps of one row. A lane holds four neighbouring c, of which it reads
@@ -11,7 +11,7 @@ const LANES = 8u;
 const WIDTH = 3u;
 const STEP = 6u;
 struct Params {
-  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,
+  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
   rows: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -39,7 +39,7 @@ fn main(
   var a = array<vec4f, 4u * WIDTH>();
   for (var r = group.z * p.rows; r < min((group.z + 1u) * p.rows, p.N * p.Ho); r++) {
     // Above the image h wraps to a large number, as j does left of it, so that one comparison checks both ends.
-    let h = r % p.Ho * p.sh + u - p.top;
+    let h = r % p.Ho * p.sh + u * p.dh - p.top;
     if (h >= p.H) { continue; }
     let line = (r / p.Ho * p.H + h) * p.W;
     for (var l = 0u; l < p.W; l += STEP) {

@@ -1,4 +1,4 @@
-// partials[z, u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
+// partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o]
 // over the z-th chunk of the rows n·Ho + i of gy and all j, x being 0 outside the image; the chunks are added afterwards
 // in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy, o a multiple of 4.
 // One subgroup of LANES makes 4·LANES·BLOCKS c × 4·LANES·QUADS o of one tap, four pixels a step. A lane holds QUADS times
@@ -15,7 +15,7 @@ const BLOCKS = 1u;
 const QUADS = 2u;
 const OUTSIDE = 0xffffffffu;
 struct Params {
-  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, top: u32, left: u32,
+  N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
   rows: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -46,8 +46,9 @@ fn main(
   if (tap >= p.KH * p.KW) { return; }
   let c = index / across % down * 4u * LANES * BLOCKS;
   let o = index % across * 4u * LANES * QUADS + 4u * lane;
-  let u = tap / p.KW;
-  let v = tap % p.KW;
+  // Rows and columns from tap (0, 0) to this one.
+  let u = tap / p.KW * p.dh;
+  let v = tap % p.KW * p.dw;
   var column = array<u32, QUADS>();
   for (var q = 0u; q < QUADS; q++) { column[q] = min(o / 4u + q * LANES, p.O / 4u - 1u); }
   var channel = array<u32, BLOCKS>();

@@ -6,6 +6,7 @@ import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Shader } from '../gpu/shader.js';
 import type { Room } from '../kernels/room.js';
+import { terms } from '../kernels/rooms.js';
 import {
   type Expression,
   parseAssignments,
@@ -115,6 +116,8 @@ export async function userKernel(engine: Engine, rooms: readonly Room[], options
         return `${like?.name} has ${kernels.length} kernels here (${kernels.join(', ')}), but you gave ${parts.length}`;
       const names = namesOf(op, call, like);
       if (condition?.evaluate(names) === 0) return `not ${condition.text}`;
+      const unread = unreadOf(op, parts, names);
+      if (unread !== undefined) return `it does not read ${unread}, which is ${names[unread]} here`;
       return launch(op, parts, scratch, template, call, names);
     },
   };
@@ -191,6 +194,15 @@ export function namesOf(op: Op, call: Call, like?: Variant): Record<string, numb
   }
   names.subgroup_size = call.device.subgroupSize;
   return names;
+}
+
+/** A number that the kernels of all parts leave unread, although the call needs it. */
+function unreadOf(op: Op, parts: readonly Part[], names: Readonly<Record<string, number>>): string | undefined {
+  const needed = Object.entries(terms.get(op.name)?.unread ?? {}).filter(([name, value]) => names[name] !== value);
+  const reads = ({ shader, params, constants }: Part, name: string) =>
+    shader.params.some((p) => p.name === name) ||
+    [...params.values(), ...constants.values()].some(({ text }) => new RegExp(`\\b${name}\\b`).test(text));
+  return needed.find(([name]) => !parts.some((part) => reads(part, name)))?.[0];
 }
 
 /** Labels of the kernels of a launch in order; a kernel that is dispatched several times counts once. */

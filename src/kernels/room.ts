@@ -98,6 +98,8 @@ export interface Terms {
   readonly layout: Readonly<Record<string, string>>;
   /** What the fields of `struct Params`, override constants and scratch buffers of the op's kernels mean, by name. */
   readonly names: Readonly<Record<string, string>>;
+  /** Numbers that a kernel need not read, and their values in the only calls that it then runs. */
+  readonly unread?: Readonly<Record<string, number>>;
 }
 
 export interface Case<A = unknown> {

@@ -68,12 +68,13 @@ const fourChannels: Variant<WeightGradientCall> = {
   name: 'subgroupNarrow',
   launch: (call) => {
     const { x, gy } = call.arg;
-    const { kernel, stride } = call.attrs;
+    const { kernel, stride, dilation } = call.attrs;
     const refused = refusal(call);
     if (refused) return refused;
     if (gy.channels !== 4 || !vec4Ready(gy)) return 'gy must have 4 channels, and its rows be aligned';
     const [height, WIDTH] = kernel;
-    if (stride[1] !== 1 || WIDTH > 4) return 'the kernel must be at most 4 wide, with stride 1';
+    if (stride[1] !== 1 || dilation[1] !== 1 || WIDTH > 4)
+      return 'the kernel must be at most 4 wide, with stride and dilation 1 across';
     const LANES = call.device.subgroupSize;
     const constants = { LANES, WIDTH, STEP: LANES + 1 - WIDTH };
     return launchCached(call, subgroupNarrow(constants), height * Math.ceil(x.channels / (4 * LANES)));

@@ -21,12 +21,14 @@ type Sides = readonly [number, number, number, number];
 interface Attrs {
   readonly stride?: number | readonly [number, number];
   readonly pad?: number | Sides;
+  readonly dilation?: number | readonly [number, number];
 }
 
-function windowOf({ stride = 1, pad = 0 }: Attrs): oracle.Window {
+function windowOf({ stride = 1, pad = 0, dilation = 1 }: Attrs): oracle.Window {
   return {
     stride: typeof stride === 'number' ? [stride, stride] : stride,
     pad: typeof pad === 'number' ? [pad, pad, pad, pad] : pad,
+    dilation: typeof dilation === 'number' ? [dilation, dilation] : dilation,
   };
 }
 
@@ -34,8 +36,9 @@ type Shape4 = readonly [number, number, number, number];
 
 /** A case named by its shapes; w is [KH, KW, Cin, Cout]. */
 function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): OpCase<Attrs, typeof conv2dOp.args> {
-  const { stride, pad } = windowOf(attrs);
-  const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${bias ? ' + bias' : ''}${note}`;
+  const { stride, pad, dilation } = windowOf(attrs);
+  const more = `${attrs.dilation ? ` dilation ${dilation}` : ''}${bias ? ' + bias' : ''}${note}`;
+  const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${more}`;
   return { name, attrs, inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[3]] } }) } };
 }
 
@@ -67,6 +70,11 @@ const conv2dRoom: Room = room(conv2dOp, {
     layer([19, 2, 1, 8], [3, 3, 8, 8], { stride: 2, pad: 1 }, true, ', one pixel an image'),
     layer([13, 2, 3, 6], [2, 2, 6, 8], {}, false, ', two pixels an image'),
     layer([1, 13, 9, 60], [1, 2, 60, 124], { pad: [0, 1, 0, 0] }, true, ', the largest tiles'),
+    layer([2, 9, 7, 3], [3, 3, 3, 5], { pad: 2, dilation: 2 }, true),
+    layer([1, 11, 13, 8], [3, 2, 8, 12], { stride: [3, 2], pad: [1, 2, 3, 0], dilation: [2, 3] }),
+    layer([3, 12, 11, 4], [2, 3, 4, 8], { stride: [2, 4], pad: 1, dilation: [4, 2] }, true, ', common divisors'),
+    layer([1, 5, 9, 40], [3, 3, 40, 36], { pad: [6, 0, 4, 7], dilation: [6, 4] }, true, ', taps beyond the image'),
+    layer([1, 6, 13, 36], [2, 3, 36, 4], { pad: [1, 0, 0, 1], dilation: [3, 1] }, false, ', four channels'),
   ],
   refuses: [
     {
@@ -104,6 +112,16 @@ const conv2dRoom: Room = room(conv2dOp, {
       attrs: { pad: -1 },
       error: /pad must be an integer of at least 0/,
     },
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
+      attrs: { dilation: [1, 0] },
+      error: /dilation must be an integer of at least 1 or two of them, got 1,0/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
+      attrs: { dilation: [1, 2] },
+      error: /w \[3, 3, 3, 8\] with dilation \[1, 2\] is larger than x \[1, 4, 4, 3\] with pad \[0, 0, 0, 0\]/,
+    },
   ],
   bench: [
     layer([4, 128, 64, 21], [3, 3, 21, 64], { pad: 1 }),
@@ -114,6 +132,7 @@ const conv2dRoom: Room = room(conv2dOp, {
     layer([4, 8, 4, 512], [4, 4, 512, 512], { stride: 2, pad: 1 }),
     layer([4, 128, 64, 64], [3, 3, 64, 64], { pad: 1 }, true),
     layer([2, 256, 256, 64], [3, 3, 64, 64], { pad: 1 }, true),
+    layer([1, 19, 19, 512], [3, 3, 512, 1024], { pad: 6, dilation: 6 }, true),
   ],
   fixtures: { conv2d: readTorch, Conv: readOnnx },
 });
@@ -126,26 +145,26 @@ export function sizesOf({ attrs }: FixtureFile, name: string): number | readonly
   throw new Error(`attribute ${name} must be a number or a list of numbers, got ${shown(value)}`);
 }
 
-/** Stride and padding of a reference file, by the names that its origin gives to both; 1 and 0 where the file has none. */
-export function windowIn(file: FixtureFile, stride: string, pad: string): oracle.Window {
+/** The window of a reference file, by the names that its origin gives to stride, padding and dilation; 1, 0 and 1 by default. */
+export function windowIn(file: FixtureFile, stride: string, pad: string, dilation: string): oracle.Window {
   return {
     stride: pair(file.op, stride, sizesOf(file, stride) ?? 1, 1),
     pad: sides(file.op, sizesOf(file, pad) ?? 0),
+    dilation: pair(file.op, dilation, sizesOf(file, dilation) ?? 1, 1),
   };
 }
 
-/** Stride and padding of an ONNX file. Throws `UnsupportedFixture` for what the convolutions here do not do. */
+/** The window of an ONNX file. Throws `UnsupportedFixture` for what the convolutions here do not do. */
 export function windowInOnnx(file: FixtureFile): oracle.Window {
   const { group = 1, auto_pad = 'NOTSET' } = file.attrs;
-  if ([sizesOf(file, 'dilations') ?? 1].flat().some((d) => d !== 1)) throw new UnsupportedFixture('dilated windows');
   if (group !== 1) throw new UnsupportedFixture('groups of channels');
   if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
   if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
-  return windowIn(file, 'strides', 'pads');
+  return windowIn(file, 'strides', 'pads', 'dilations');
 }
 
 function readTorch(file: FixtureFile): FixtureRun {
-  const window = windowIn(file, 'stride', 'pad');
+  const window = windowIn(file, 'stride', 'pad', 'dilation');
   const biased = file.has('b');
   return fixtureRun(conv2dOp, {
     inputs: {
@@ -182,7 +201,7 @@ interface WeightAttrs extends oracle.Window {
 }
 
 function weights(x: Shape4, gy: Shape4, attrs: WeightAttrs): OpCase<WeightAttrs, typeof conv2dWeightGradientOp.args> {
-  const name = `${x.join('×')} * ${gy.join('×')} kernel ${attrs.kernel} stride ${attrs.stride} pad ${attrs.pad}`;
+  const name = `${x.join('×')} * ${gy.join('×')} kernel ${attrs.kernel} stride ${attrs.stride} pad ${attrs.pad} dilation ${attrs.dilation}`;
   return { name, attrs, inputs: { x: { shape: x }, gy: { shape: gy } } };
 }
 
@@ -192,21 +211,25 @@ const weightGradientRoom: Room = room(conv2dWeightGradientOp, {
   forward: ({ x, gy }, attrs) => ({ gw: oracle.weightGradient(x, gy, attrs.kernel, attrs) }),
   backward: ({ x, gy }, attrs, { gw: g }) => oracle.weightGradientBackward(x, gy, g, attrs),
   cases: [
-    weights([1, 1, 1, 1], [1, 1, 1, 1], { kernel: [1, 1], stride: [1, 1], pad: [0, 0, 0, 0] }),
-    weights([3, 7, 5, 3], [3, 4, 2, 5], { kernel: [3, 4], stride: [2, 3], pad: [1, 1, 2, 3] }),
-    weights([1, 4, 3, 9], [1, 3, 4, 17], { kernel: [2, 2], stride: [1, 1], pad: [0, 1, 0, 1] }),
-    weights([1, 2, 7, 4], [1, 1, 3, 8], { kernel: [4, 4], stride: [2, 2], pad: [1, 1, 1, 1] }),
+    weights([1, 1, 1, 1], [1, 1, 1, 1], { kernel: [1, 1], stride: [1, 1], pad: [0, 0, 0, 0], dilation: [1, 1] }),
+    weights([3, 7, 5, 3], [3, 4, 2, 5], { kernel: [3, 4], stride: [2, 3], pad: [1, 1, 2, 3], dilation: [1, 1] }),
+    weights([1, 4, 3, 9], [1, 3, 4, 17], { kernel: [2, 2], stride: [1, 1], pad: [0, 1, 0, 1], dilation: [1, 1] }),
+    weights([2, 9, 8, 5], [2, 3, 5, 6], { kernel: [3, 2], stride: [2, 1], pad: [0, 1, 1, 0], dilation: [2, 4] }),
+    weights([1, 2, 7, 4], [1, 1, 3, 8], { kernel: [4, 4], stride: [2, 2], pad: [1, 1, 1, 1], dilation: [1, 1] }),
   ],
   refuses: [
     {
       inputs: { x: { shape: [1, 4, 4, 3] }, gy: { shape: [1, 3, 4, 5] } },
-      attrs: { kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1] },
+      attrs: { kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1], dilation: [1, 1] },
       error: /gy must be \[1, 4, 4, 5\] \(the result for x \[1, 4, 4, 3\] and kernel \[3, 3\]\), got \[1, 3, 4, 5\]/,
     },
   ],
 });
 
 export const rooms: readonly Room[] = [conv2dRoom, weightGradientRoom];
+
+/** Kernels that read no dilation run calls without one. */
+export const UNDILATED = { dh: 1, dw: 1 };
 
 /** Names that conv2d and convTranspose2d share. */
 export const convNames = {
@@ -222,6 +245,8 @@ export const convNames = {
   KW: 'kernel width',
   sh: 'stride, vertical',
   sw: 'stride, horizontal',
+  dh: 'distance of neighbouring taps in rows of x; a kernel that does not read it runs calls where it is 1',
+  dw: 'distance of neighbouring taps in columns of x; a kernel that does not read it runs calls where it is 1',
   top: 'padding above',
   left: 'padding on the left',
   biased: '1 where bias is given, else 0',
@@ -236,9 +261,11 @@ export const terms: Readonly<Record<string, Terms>> = {
   conv2d: termsOf(conv2dOp, {
     layout: { x: 'N H W C', w: 'KH KW C O', bias: 'O', y: 'N Ho Wo O' },
     names: convNames,
+    unread: UNDILATED,
   }),
   conv2dWeightGradient: termsOf(conv2dWeightGradientOp, {
     layout: { x: 'N H W C', gy: 'N Ho Wo O', gw: 'KH KW C O' },
+    unread: UNDILATED,
     names: {
       ...convNames,
       Ho: 'height of gy',

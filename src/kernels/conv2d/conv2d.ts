@@ -2,10 +2,19 @@ import { aligned, apply, type CallOf, defineOp, f32, optional, strided } from '.
 import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
+import { transposed } from '../convTranspose2d/convTranspose2d.js';
 import { biasGradient } from './biasGradient.js';
 import { conv2dWeightGradient } from './conv2dWeightGradient.js';
-import { CONV, type ConvAttrs, type ConvOptions, convAttrs, convCost, convSize, leftOver } from './convolution.js';
+import {
+  CONV,
+  type ConvAttrs,
+  type ConvOptions,
+  convAttrs,
+  convCost,
+  convSize,
+  dilated,
+  leftOver,
+} from './convolution.js';
 
 const args = { x: aligned, w: f32, bias: optional };
 const results = { y: strided };
@@ -34,14 +43,14 @@ export const conv2dOp = defineOp({
     if (!size)
       throw new ShapeError(
         'conv2d',
-        `w ${formatShape(shape)} is larger than x ${image} with pad ${formatShape(attrs.pad)}`,
+        `w ${formatShape(shape)}${dilated(attrs)} is larger than x ${image} with pad ${formatShape(attrs.pad)}`,
       );
     return { y: { shape: [N, ...size, O], dtype: 'f32' } };
   },
-  // y[i] = Σ_u x[i·s + u − top] · w[u] + b
-  //   ⇒  gx[h] = Σ_u gy[(h + top − u)/s] · w[u],  gw[u] = Σ_i x[i·s + u − top] · gy[i],  gb = Σ_i gy[i]
+  // y[i] = Σ_u x[i·s + u·d − top] · w[u] + b
+  //   ⇒  gx[h] = Σ_u gy[(h + top − u·d)/s] · w[u],  gw[u] = Σ_i x[i·s + u·d − top] · gy[i],  gb = Σ_i gy[i]
   gradient: ({ x, w }, { y: gy }, { attrs, needs }) => ({
-    x: needs.x ? convTranspose2d(gy, w, { ...attrs, outputPad: leftOver(x, w, gy, attrs) }) : undefined,
+    x: needs.x ? transposed(gy, w, { ...attrs, outputPad: leftOver(x, w, gy, attrs) }) : undefined,
     w: needs.w ? conv2dWeightGradient(x, gy, w.shape.slice(0, 2), attrs) : undefined,
     bias: needs.bias ? biasGradient(gy) : undefined,
   }),
@@ -49,13 +58,19 @@ export const conv2dOp = defineOp({
   cost: (call) => convCost(call.arg, call.arg.y, call.arg.w),
 });
 
+/** `conv2d` without bias, of attributes that are checked. */
+export function convolve(x: Tensor, w: Tensor, attrs: ConvAttrs): Tensor {
+  return apply(conv2dOp, { x, w, bias: undefined }, attrs).y;
+}
+
 /**
  * Convolution (cross-correlation, as in PyTorch), summed over the taps u, v and channels c, x being 0 outside:
- * y[n, i, j, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · w[u, v, c, o] + bias[o].
+ * y[n, i, j, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o].
  *
  * x [N, H, W, Cin], w [KH, KW, Cin, Cout], bias [Cout]; the result is [N, Ho, Wo, Cout] with
- * Ho = ⌊(H + top + bottom − KH) / sh⌋ + 1. Throws `ShapeError` when shapes disagree, the kernel is larger than the
- * padded image, or stride and pad are no such integers.
+ * Ho = ⌊(H + top + bottom − dh·(KH − 1) − 1) / sh⌋ + 1. `dilation` [dh, dw] is the distance in pixels of neighbouring taps.
+ * Throws `ShapeError` when shapes disagree, the kernel is larger than the padded image, or stride, pad and dilation are no such
+ * integers.
  *
  * The blocks CN of the paper (Siarohin et al. 2018, §4): 3×3 pad 1, or 4×4 stride 2 pad 1.
  */

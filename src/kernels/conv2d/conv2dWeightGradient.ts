@@ -1,8 +1,8 @@
 import { aligned, apply, type CallOf, defineOp, f32, strided } from '../../autograd/op.js';
 import { formatShape, nhwc, type Shape, type Tensor } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { convTranspose2d } from '../convTranspose2d/convTranspose2d.js';
-import { conv2d } from './conv2d.js';
+import { transposed } from '../convTranspose2d/convTranspose2d.js';
+import { convolve } from './conv2d.js';
 import { type ConvAttrs, convCost, convSize, leftOver } from './convolution.js';
 
 export interface WeightGradientAttrs extends ConvAttrs {
@@ -34,11 +34,11 @@ export const conv2dWeightGradientOp = defineOp({
     return { gw: { shape: [...attrs.kernel, C, O], dtype: 'f32' } };
   },
   // gw is linear in x and in gy: the convolution of x with g, and its input gradient
-  gradient: ({ x, gy }, { gw: g }, { attrs: { stride, pad }, needs }) => {
-    const attrs = { stride, pad };
+  gradient: ({ x, gy }, { gw: g }, { attrs: { stride, pad, dilation }, needs }) => {
+    const attrs = { stride, pad, dilation };
     return {
-      x: needs.x ? convTranspose2d(gy, g, { ...attrs, outputPad: leftOver(x, g, gy, attrs) }) : undefined,
-      gy: needs.gy ? conv2d(x, g, attrs) : undefined,
+      x: needs.x ? transposed(gy, g, { ...attrs, outputPad: leftOver(x, g, gy, attrs) }) : undefined,
+      gy: needs.gy ? convolve(x, g, attrs) : undefined,
     };
   },
   kernels: () => import('./weightGradientKernels.js'),
@@ -46,11 +46,12 @@ export const conv2dWeightGradientOp = defineOp({
 });
 
 /**
- * Gradient of a convolution's weights: gw[u, v, c, o] = Σ x[n, i·sh + u − top, j·sw + v − left, c] · gy[n, i, j, o]
+ * Gradient of a convolution's weights: gw[u, v, c, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o]
  * over all pixels n, i, j of gy. x [N, H, W, Cx] is the image the windows slide over, gy [N, Ho, Wo, Cg] has one pixel
  * per window; the result is [KH, KW, Cx, Cg]. For a transposed convolution x and gy change places.
  */
-export function conv2dWeightGradient(x: Tensor, gy: Tensor, kernel: Shape, { stride, pad }: ConvAttrs): Tensor {
+export function conv2dWeightGradient(x: Tensor, gy: Tensor, kernel: Shape, attrs: ConvAttrs): Tensor {
   const [KH = 0, KW = 0] = kernel;
-  return apply(conv2dWeightGradientOp, { x, gy }, { kernel: [KH, KW], stride, pad }).gw;
+  const { stride, pad, dilation } = attrs;
+  return apply(conv2dWeightGradientOp, { x, gy }, { kernel: [KH, KW], stride, pad, dilation }).gw;
 }

@@ -4,7 +4,7 @@ import { TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { type Kinds, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
-/** What conv2d, convTranspose2d and their gradients share: stride, padding and sizes. */
+/** What conv2d, convTranspose2d and their gradients share: stride, padding, dilation and sizes. */
 
 export interface ConvOptions {
   /** Pixels from one window to the next, or [vertical, horizontal]; 1 when absent. */
@@ -13,14 +13,17 @@ export interface ConvOptions {
   pad?: number | readonly [number, number, number, number];
   /** One value per output channel. */
   bias?: Tensor;
+  /** Pixels from one tap of the kernel to the next, or [vertical, horizontal]. Default: 1. */
+  dilation?: number | readonly [number, number];
 }
 
-export const CONV: Kinds = { 'stride?': SIZES, 'pad?': SIZES, 'bias?': TENSOR };
+export const CONV: Kinds = { 'stride?': SIZES, 'pad?': SIZES, 'bias?': TENSOR, 'dilation?': SIZES };
 
 export interface ConvAttrs {
   readonly stride: readonly [number, number];
   /** Top, left, bottom, right. */
   readonly pad: readonly [number, number, number, number];
+  readonly dilation: readonly [number, number];
 }
 
 const isCount = (least: number) => (n: number) => Number.isInteger(n) && n >= least;
@@ -43,28 +46,51 @@ export function sides(op: string, pad: number | readonly number[]): [number, num
   return [top, left, bottom, right];
 }
 
-export function convAttrs(op: string, { stride = 1, pad = 0 }: ConvOptions): ConvAttrs {
-  return { stride: pair(op, 'stride', stride, 1), pad: sides(op, pad) };
+export function convAttrs(op: string, { stride = 1, pad = 0, dilation = 1 }: ConvOptions): ConvAttrs {
+  return {
+    ...{ stride: pair(op, 'stride', stride, 1), pad: sides(op, pad) },
+    dilation: pair(op, 'dilation', dilation, 1),
+  };
+}
+
+/** The dilation of a kernel for an error; nothing where there is none. */
+export function dilated({ dilation: [dh, dw] }: ConvAttrs): string {
+  return dh === 1 && dw === 1 ? '' : ` with dilation [${dh}, ${dw}]`;
+}
+
+/** Pixels from the first tap of a kernel to the last, along each axis. */
+function spanOf([KH = 0, KW = 0]: readonly number[], { dilation: [dh, dw] }: ConvAttrs): [number, number] {
+  return [dh * (KH - 1), dw * (KW - 1)];
 }
 
 /** Height and width of a convolution's result; `undefined` when the kernel is larger than the padded image. */
 export function convSize(
   [H = 0, W = 0]: readonly number[],
-  [KH = 0, KW = 0]: readonly number[],
-  { stride: [sh, sw], pad: [top, left, bottom, right] }: ConvAttrs,
+  kernel: readonly number[],
+  attrs: ConvAttrs,
 ): [number, number] | undefined {
-  const height = H + top + bottom - KH;
-  const width = W + left + right - KW;
+  const {
+    stride: [sh, sw],
+    pad: [top, left, bottom, right],
+  } = attrs;
+  const [down, across] = spanOf(kernel, attrs);
+  const height = H + top + bottom - down - 1;
+  const width = W + left + right - across - 1;
   return height < 0 || width < 0 ? undefined : [Math.floor(height / sh) + 1, Math.floor(width / sw) + 1];
 }
 
 /** Height and width of a transposed convolution's result, before output padding; may be below 1. */
 export function transposedSize(
   [H = 0, W = 0]: readonly number[],
-  [KH = 0, KW = 0]: readonly number[],
-  { stride: [sh, sw], pad: [top, left, bottom, right] }: ConvAttrs,
+  kernel: readonly number[],
+  attrs: ConvAttrs,
 ): [number, number] {
-  return [(H - 1) * sh - top - bottom + KH, (W - 1) * sw - left - right + KW];
+  const {
+    stride: [sh, sw],
+    pad: [top, left, bottom, right],
+  } = attrs;
+  const [down, across] = spanOf(kernel, attrs);
+  return [(H - 1) * sh - top - bottom + down + 1, (W - 1) * sw - left - right + across + 1];
 }
 
 /** Rows and columns of x that no window of a convolution reaches: the output padding of its input gradient. */

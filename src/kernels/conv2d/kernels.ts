@@ -15,6 +15,7 @@ const registers = shader('conv2d/registers', registersSource);
 const tiled = tiledVariants<Conv2dCall>({
   op: 'conv2d',
   source: tiledSource,
+  params: convParams,
   product: ({ arg: { w, y } }) => {
     const [KH = 0, KW = 0, C = 0] = w.shape;
     return { rows: y.rows, columns: y.channels, steps: KH * KW * Math.ceil(C / 8), copies: 1 };

@@ -14,9 +14,10 @@ export function convParams({ attrs, arg: { x, w, y, bias } }: ConvCall) {
   const [, Ho = 0, Wo = 0, O = 0] = y.shape;
   const [KH = 0, KW = 0] = w.shape;
   const [sh, sw] = attrs.stride;
+  const [dh, dw] = attrs.dilation;
   const [top, left] = attrs.pad;
   const optional = { biased: bias ? 1 : 0, bias_offset: bias?.offset ?? 0 };
-  return { N, pixels: N * Ho * Wo, H, W, C, Ho, Wo, O, KH, KW, sh, sw, top, left, ...optional };
+  return { N, pixels: N * Ho * Wo, H, W, C, Ho, Wo, O, KH, KW, sh, sw, dh, dw, top, left, ...optional };
 }
 
 /** A kernel that stores to a variable of another name: the same kernel writes a result or, when split, its scratch. */

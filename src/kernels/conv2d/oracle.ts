@@ -4,6 +4,7 @@ export interface Window {
   readonly stride: readonly [number, number];
   /** Top, left, bottom, right. */
   readonly pad: readonly [number, number, number, number];
+  readonly dilation: readonly [number, number];
 }
 
 const channelsOf = ({ shape }: Nd): number => shape[shape.length - 1] ?? 1;
@@ -15,23 +16,26 @@ const channelsOf = ({ shape }: Nd): number => shape[shape.length - 1] ?? 1;
 function windows(
   [N = 0, Ho = 0, Wo = 0]: readonly number[],
   [KH = 0, KW = 0]: readonly number[],
-  { stride, pad }: Window,
+  { stride, pad, dilation }: Window,
   visit: (n: number, i: number, j: number, u: number, v: number, h: number, l: number) => void,
 ): void {
   for (let n = 0; n < N; n++)
     for (let i = 0; i < Ho; i++)
       for (let j = 0; j < Wo; j++)
         for (let u = 0; u < KH; u++)
-          for (let v = 0; v < KW; v++) visit(n, i, j, u, v, i * stride[0] + u - pad[0], j * stride[1] + v - pad[1]);
+          for (let v = 0; v < KW; v++) {
+            const h = i * stride[0] + u * dilation[0] - pad[0];
+            visit(n, i, j, u, v, h, j * stride[1] + v * dilation[1] - pad[1]);
+          }
 }
 
-/** y[n, i, j, o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u, v, c, o] + bias[o]. */
+/** y[n, i, j, o] = Σ x[n, i·s + u·d − top, j·s + v·d − left, c] · w[u, v, c, o] + bias[o]. */
 export function conv2d(x: Nd, w: Nd, bias: Nd | undefined, window: Window): Nd {
   const [N = 0, H = 0, W = 0, C = 0] = x.shape;
   const [KH = 0, KW = 0, , O = 0] = w.shape;
-  const { stride, pad } = window;
-  const Ho = Math.floor((H + pad[0] + pad[2] - KH) / stride[0]) + 1;
-  const Wo = Math.floor((W + pad[1] + pad[3] - KW) / stride[1]) + 1;
+  const { stride, pad, dilation } = window;
+  const Ho = Math.floor((H + pad[0] + pad[2] - dilation[0] * (KH - 1) - 1) / stride[0]) + 1;
+  const Wo = Math.floor((W + pad[1] + pad[3] - dilation[1] * (KW - 1) - 1) / stride[1]) + 1;
   const y = nd([N, Ho, Wo, O], (k) => bias?.data[k % O] ?? 0);
   windows(y.shape, w.shape, window, (n, i, j, u, v, h, l) => {
     if (h < 0 || l < 0 || h >= H || l >= W) return;
@@ -67,7 +71,7 @@ export function conv2dBackward(x: Nd, w: Nd, gy: Nd, window: Window): { x: Nd; w
   return { x: gx, w: gw, bias: biasGradient(gy) };
 }
 
-/** gw[u, v, c, o] = Σ x[n, i·s + u − top, j·s + v − left, c] · gy[n, i, j, o]. */
+/** gw[u, v, c, o] = Σ x[n, i·s + u·d − top, j·s + v·d − left, c] · gy[n, i, j, o]. */
 export function weightGradient(x: Nd, gy: Nd, kernel: readonly [number, number], window: Window): Nd {
   const [C, O] = [channelsOf(x), channelsOf(gy)];
   const gw = nd([...kernel, C, O]);

@@ -1,6 +1,6 @@
 import { type DeviceTraits, grid, type KernelChoice, type Variant } from '../../autograd/kernel.js';
 import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
-import { type ConvCall, convParams, scratchLimit, splitLaunch, storingTo } from './launch.js';
+import { type ConvCall, scratchLimit, splitLaunch, storingTo } from './launch.js';
 
 /**
  * The tiled kernels of the convolution family are one product of matrices each, cut into tiles: a workgroup makes m rows
@@ -167,6 +167,8 @@ export interface TiledConvolution<C> {
   readonly op: string;
   /** Plain WGSL of the 128 × 128 tile. */
   readonly source: ShaderSource;
+  /** The numbers of the kernel but `chunk`. */
+  params(call: C): Readonly<Record<string, number>>;
   product(call: C): Omit<Product, 'room'>;
   /** Arguments to access value by value, because their rows are no multiples of four. */
   scalar(call: C): readonly string[];
@@ -201,7 +203,7 @@ export function tiledVariants<C extends ConvCall>({ op, source, ...of }: TiledCo
     const [across, down] = grid(groupsOf(t, { ...product, copies: 1 }), 1);
     return {
       shader: (splits > 1 ? part : whole)(t, of.scalar(call)),
-      params: { ...convParams(call), chunk },
+      params: { ...of.params(call), chunk },
       workgroups: [across, down, splits * product.copies] as const,
     };
   };

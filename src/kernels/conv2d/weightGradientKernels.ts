@@ -34,12 +34,12 @@ const split: SplitKernel = {
   whole: storingTo('conv2dWeightGradient/whole', splitSource, 'partials', 'gw'),
 };
 
-function params({ attrs: { kernel, stride, pad }, arg: { x, gy } }: WeightGradientCall) {
+function params({ attrs: { kernel, stride, pad, dilation }, arg: { x, gy } }: WeightGradientCall) {
   const [N = 0, H = 0, W = 0, C = 0] = x.shape;
   const [, Ho = 0, Wo = 0, O = 0] = gy.shape;
   return {
     ...{ N, H, W, C, Ho, Wo, O, KH: kernel[0], KW: kernel[1] },
-    ...{ sh: stride[0], sw: stride[1], top: pad[0], left: pad[1] },
+    ...{ sh: stride[0], sw: stride[1], dh: dilation[0], dw: dilation[1], top: pad[0], left: pad[1] },
   };
 }
 

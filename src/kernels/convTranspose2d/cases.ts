@@ -1,4 +1,4 @@
-import { convNames, sizesOf, windowIn, windowInOnnx } from '../conv2d/cases.js';
+import { convNames, sizesOf, UNDILATED, windowIn, windowInOnnx } from '../conv2d/cases.js';
 import { pair } from '../conv2d/convolution.js';
 import { iohwToHwoi, nchwToNhwc } from '../layout.js';
 import {
@@ -18,13 +18,15 @@ import * as oracle from './oracle.js';
 interface Attrs {
   readonly stride?: number | readonly [number, number];
   readonly pad?: number | readonly [number, number, number, number];
+  readonly dilation?: number | readonly [number, number];
   readonly outputPad?: number | readonly [number, number];
 }
 
-function windowOf({ stride = 1, pad = 0, outputPad = 0 }: Attrs): oracle.TransposedWindow {
+function windowOf({ stride = 1, pad = 0, dilation = 1, outputPad = 0 }: Attrs): oracle.TransposedWindow {
   return {
     stride: typeof stride === 'number' ? [stride, stride] : stride,
     pad: typeof pad === 'number' ? [pad, pad, pad, pad] : pad,
+    dilation: typeof dilation === 'number' ? [dilation, dilation] : dilation,
     outputPad: typeof outputPad === 'number' ? [outputPad, outputPad] : outputPad,
   };
 }
@@ -39,8 +41,9 @@ function layer(
   bias = false,
   note = '',
 ): OpCase<Attrs, typeof convTranspose2dOp.args> {
-  const { stride, pad, outputPad } = windowOf(attrs);
-  const extra = attrs.outputPad ? ` output pad ${outputPad}` : '';
+  const { stride, pad, dilation, outputPad } = windowOf(attrs);
+  const spread = attrs.dilation ? ` dilation ${dilation}` : '';
+  const extra = `${spread}${attrs.outputPad ? ` output pad ${outputPad}` : ''}`;
   const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${extra}${bias ? ' + bias' : ''}${note}`;
   return { name, attrs, inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[2]] } }) } };
 }
@@ -71,6 +74,10 @@ export const rooms: readonly Room[] = [
       layer([1, 3, 2, 2], [3, 3, 64, 2], { pad: 1 }, false, ', long reduction of the gradient'),
       layer([1, 2, 2, 192], [3, 3, 4, 192], { stride: 2 }, false, ', long reduction, phases of 4, 2, 2 and 1 taps'),
       layer([1, 13, 8, 60], [1, 2, 100, 60], {}, true, ', the largest tiles'),
+      layer([2, 5, 4, 3], [3, 3, 5, 3], { pad: 2, dilation: 2 }, true),
+      layer([1, 4, 5, 8], [3, 4, 6, 8], { stride: [3, 2], pad: [1, 2, 3, 0], dilation: [2, 3] }, true, ', every phase'),
+      layer([2, 3, 4, 4], [2, 3, 8, 4], { stride: [2, 4], pad: 1, dilation: [4, 2] }, false, ', phases without taps'),
+      layer([1, 3, 4, 4], [2, 3, 36, 4], { stride: [1, 2], dilation: [3, 5], outputPad: [2, 3] }, true, ', output pad'),
     ],
     refuses: [
       {
@@ -94,6 +101,11 @@ export const rooms: readonly Room[] = [
         error: /outputPad \[0,2\] must be less than stride \[2,2\]/,
       },
       {
+        inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [4, 4, 8, 3] } },
+        attrs: { ...doubling, dilation: [3, 1], outputPad: 2 },
+        error: /outputPad \[2,2\] must be less than stride \[2,2\] or dilation \[3,1\]/,
+      },
+      {
         inputs: { x: { shape: [1, 1, 2, 3] }, w: { shape: [2, 2, 8, 3] } },
         attrs: doubling,
         error: /x \[1, 1, 2, 3\] and w \[2, 2, 8, 3\] with pad \[1, 1, 1, 1\] leave 0 × 2 pixels/,
@@ -105,7 +117,8 @@ export const rooms: readonly Room[] = [
 ];
 
 function readTorch(file: FixtureFile): FixtureRun {
-  const window = windowIn(file, 'stride', 'pad');
+  const window = windowIn(file, 'stride', 'pad', 'dilation');
+  const outputPad = pair(file.op, 'output_padding', sizesOf(file, 'output_padding') ?? 0, 0);
   const biased = file.has('b');
   return fixtureRun(convTranspose2dOp, {
     inputs: {
@@ -113,7 +126,7 @@ function readTorch(file: FixtureFile): FixtureRun {
       w: iohwToHwoi(file.tensor('w')),
       ...(biased && { bias: file.tensor('b') }),
     },
-    build: ({ x, w, bias }) => ({ y: convTranspose2d(x, w, { ...window, bias }) }),
+    build: ({ x, w, bias }) => ({ y: convTranspose2d(x, w, { ...window, outputPad, bias }) }),
     expected: {
       y: nchwToNhwc(file.tensor('y')),
       g_x: nchwToNhwc(file.tensor('g_x')),
@@ -142,6 +155,17 @@ function readOnnx(file: FixtureFile): FixtureRun {
 export const terms: Readonly<Record<string, Terms>> = {
   convTranspose2d: termsOf(convTranspose2dOp, {
     layout: { x: 'N H W C', w: 'KH KW O C', bias: 'O', y: 'N Ho Wo O' },
-    names: convNames,
+    unread: UNDILATED,
+    names: {
+      ...convNames,
+      gh: 'greatest common divisor of sh and dh',
+      gw: 'greatest common divisor of sw and dw',
+      ih: 'inverse of bh modulo uh; 0 for the modulus 1',
+      iw: 'inverse of bw modulo uw; 0 for the modulus 1',
+      uh: 'rows of the kernel between neighbouring taps of a phase: sh / gh',
+      uw: 'columns of the kernel between neighbouring taps of a phase: sw / gw',
+      bh: 'rows of x between them: dh / gh',
+      bw: 'columns of x between them: dw / gw',
+    },
   }),
 };

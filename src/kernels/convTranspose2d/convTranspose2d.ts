@@ -3,7 +3,7 @@ import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autog
 import { checked, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { biasGradient } from '../conv2d/biasGradient.js';
-import { conv2d } from '../conv2d/conv2d.js';
+import { convolve } from '../conv2d/conv2d.js';
 import { conv2dWeightGradient } from '../conv2d/conv2dWeightGradient.js';
 import {
   CONV,
@@ -16,7 +16,7 @@ import {
 } from '../conv2d/convolution.js';
 
 export interface ConvTransposeOptions extends ConvOptions {
-  /** Rows and columns added below and on the right, less than the stride, or [vertical, horizontal]; 0 when absent. */
+  /** Rows and columns added below and on the right, less than the stride or the dilation, or [vertical, horizontal]. Default: 0. */
   outputPad?: number | readonly [number, number];
 }
 
@@ -57,24 +57,38 @@ export const convTranspose2dOp = defineOp({
       );
     return { y: { shape: [N, ...size, O], dtype: 'f32' } };
   },
-  // y[h·s + u − top] += x[h] · w[u], from b
-  //   ⇒  gx[h] = Σ_u gy[h·s + u − top] · w[u],  gw[u] = Σ_h gy[h·s + u − top] · x[h],  gb = Σ_i gy[i]
-  gradient: ({ x, w }, { y: gy }, { attrs: { stride, pad }, needs }) => ({
-    x: needs.x ? conv2d(gy, w, { stride, pad }) : undefined,
-    w: needs.w ? conv2dWeightGradient(gy, x, w.shape.slice(0, 2), { stride, pad }) : undefined,
-    bias: needs.bias ? biasGradient(gy) : undefined,
-  }),
+  // y[h·s + u·d − top] += x[h] · w[u], from b
+  //   ⇒  gx[h] = Σ_u gy[h·s + u·d − top] · w[u],  gw[u] = Σ_h gy[h·s + u·d − top] · x[h],  gb = Σ_i gy[i]
+  gradient: ({ x, w }, { y: gy }, { attrs, needs }) => {
+    const window = windowOf(attrs);
+    return {
+      x: needs.x ? convolve(gy, w, window) : undefined,
+      w: needs.w ? conv2dWeightGradient(gy, x, w.shape.slice(0, 2), window) : undefined,
+      bias: needs.bias ? biasGradient(gy) : undefined,
+    };
+  },
   kernels: () => import('./kernels.js'),
   cost: (call) => convCost(call.arg, call.arg.x, call.arg.w),
 });
 
+/** The convolution that a transposed one is the adjoint of: what the output padding adds is padding that it does not have. */
+function windowOf({ stride, pad, dilation, outputPad }: ConvTransposeAttrs): ConvAttrs {
+  const [top, left, bottom, right] = pad;
+  return { stride, pad: [top, left, bottom - outputPad[0], right - outputPad[1]], dilation };
+}
+
+/** `convTranspose2d` without bias, of attributes that are checked. */
+export function transposed(x: Tensor, w: Tensor, attrs: ConvTransposeAttrs): Tensor {
+  return apply(convTranspose2dOp, { x, w, bias: undefined }, attrs).y;
+}
+
 /**
  * Transposed convolution, the adjoint of `conv2d`: every pixel x[n, h, l] adds x · w[u, v] to
- * y[n, h·sh + u − top, l·sw + v − left], which starts from the bias; what falls outside is cut off.
+ * y[n, h·sh + u·dh − top, l·sw + v·dw − left], which starts from the bias; what falls outside is cut off.
  *
  * x [N, H, W, Cin], w [KH, KW, Cout, Cin] (PyTorch's IOHW permuted by 2, 3, 1, 0), bias [Cout]; the result is
- * [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + KH + outputPad. Throws `ShapeError` when shapes disagree, the
- * output padding is not less than the stride, or nothing is left.
+ * [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + dh·(KH − 1) + 1 + outputPad. Throws `ShapeError` when shapes disagree,
+ * the output padding is less than neither stride nor dilation, or nothing is left.
  *
  * The decoder blocks of the paper (Siarohin et al. 2018, §4): 4×4 stride 2 pad 1, which doubles the size.
  */
@@ -84,7 +98,12 @@ export function convTranspose2d(...given: [x: Tensor, w: Tensor, options?: ConvT
   const [x, w, options = {}] = checked(op, kinds, given);
   const attrs = convAttrs(op, options);
   const outputPad = pair(op, 'outputPad', options.outputPad ?? 0, 0);
-  if (outputPad[0] >= attrs.stride[0] || outputPad[1] >= attrs.stride[1])
-    throw new ShapeError(op, `outputPad [${outputPad}] must be less than stride [${attrs.stride}]`);
+  const { stride, dilation } = attrs;
+  const fits = (of: number, axis: 0 | 1) => of < stride[axis] || of < dilation[axis];
+  if (!fits(outputPad[0], 0) || !fits(outputPad[1], 1))
+    throw new ShapeError(
+      op,
+      `outputPad [${outputPad}] must be less than stride [${stride}]${dilation.some((d) => d > 1) ? ` or dilation [${dilation}]` : ''}`,
+    );
   return apply(convTranspose2dOp, { x, w, bias: options.bias }, { ...attrs, outputPad }).y;
 }

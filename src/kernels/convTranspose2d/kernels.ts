@@ -4,9 +4,9 @@ import scalarSource from '../../../shaders/convTranspose2d/scalar.wgsl';
 import tiledSource from '../../../shaders/convTranspose2d/tiled.wgsl';
 import { grid, type Kernels, type Variant, vec4Ready } from '../../autograd/kernel.js';
 import { type Shader, shader } from '../../gpu/shader.js';
-import { convParams } from '../conv2d/launch.js';
 import { MOST_PHASES, TOO_MANY_PHASES, tiledVariants } from '../conv2d/tiles.js';
 import type { ConvTranspose2dCall } from './convTranspose2d.js';
+import { tapSteps, transposedParams } from './launch.js';
 
 const naive = shader('convTranspose2d/naive', naiveSource);
 const scalar = shader('convTranspose2d/scalar', scalarSource);
@@ -30,13 +30,14 @@ export const quadsRefusal = (call: ConvTranspose2dCall): string | undefined =>
 const tiled = tiledVariants<ConvTranspose2dCall>({
   op: 'convTranspose2d',
   source: tiledSource,
+  params: transposedParams,
   product: (call) => {
     const { x, w, y } = call.arg;
     const [KH = 0, KW = 0] = w.shape;
-    const [sh, sw] = call.attrs.stride;
+    const [down, across] = tapSteps(call);
     const { pixels, count } = phases(call);
     // Terms of the phase that has most.
-    const steps = Math.ceil(KH / sh) * Math.ceil(KW / sw) * Math.ceil(x.channels / 8);
+    const steps = Math.ceil(KH / down) * Math.ceil(KW / across) * Math.ceil(x.channels / 8);
     return { rows: pixels, columns: y.channels, steps, copies: count };
   },
   scalar: ({ arg: { x, w, y, bias } }) => [
@@ -49,7 +50,7 @@ const tiled = tiledVariants<ConvTranspose2dCall>({
 export function byPhases(call: ConvTranspose2dCall, of: Shader, rows: number, columns: number, size: number) {
   const { pixels, count } = phases(call);
   const [across, down] = grid(Math.ceil(pixels / rows) * Math.ceil(call.arg.y.channels / columns), size);
-  return { shader: of, params: convParams(call), workgroups: [across, down, count] as const };
+  return { shader: of, params: transposedParams(call), workgroups: [across, down, count] as const };
 }
 
 export const registersVariant: Variant<ConvTranspose2dCall> = {
@@ -66,7 +67,7 @@ const reference: Variant<ConvTranspose2dCall> = {
   name: 'naive',
   launch: (call) => {
     const { rows, channels } = call.arg.y;
-    return { dispatches: [{ shader: naive, params: convParams(call), workgroups: grid(rows * channels, 64) }] };
+    return { dispatches: [{ shader: naive, params: transposedParams(call), workgroups: grid(rows * channels, 64) }] };
   },
 };
 

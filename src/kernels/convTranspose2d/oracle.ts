@@ -5,6 +5,7 @@ export interface TransposedWindow {
   readonly stride: readonly [number, number];
   /** Top, left, bottom, right. */
   readonly pad: readonly [number, number, number, number];
+  readonly dilation: readonly [number, number];
   readonly outputPad: readonly [number, number];
 }
 
@@ -15,7 +16,7 @@ export interface TransposedWindow {
 function scatter(
   [N = 0, H = 0, W = 0, C = 0]: readonly number[],
   [KH = 0, KW = 0, O = 0]: readonly number[],
-  { stride, pad }: TransposedWindow,
+  { stride, pad, dilation }: TransposedWindow,
   visit: (n: number, h: number, l: number, c: number, u: number, v: number, o: number, i: number, j: number) => void,
 ): void {
   for (let n = 0; n < N; n++)
@@ -23,19 +24,19 @@ function scatter(
       for (let l = 0; l < W; l++)
         for (let u = 0; u < KH; u++)
           for (let v = 0; v < KW; v++) {
-            const i = h * stride[0] + u - pad[0];
-            const j = l * stride[1] + v - pad[1];
+            const i = h * stride[0] + u * dilation[0] - pad[0];
+            const j = l * stride[1] + v * dilation[1] - pad[1];
             for (let c = 0; c < C; c++) for (let o = 0; o < O; o++) visit(n, h, l, c, u, v, o, i, j);
           }
 }
 
-/** y[n, h·s + u − top, l·s + v − left, o] += x[n, h, l, c] · w[u, v, o, c], starting from the bias. */
+/** y[n, h·s + u·d − top, l·s + v·d − left, o] += x[n, h, l, c] · w[u, v, o, c], starting from the bias. */
 export function convTranspose2d(x: Nd, w: Nd, bias: Nd | undefined, window: TransposedWindow): Nd {
   const [N = 0, H = 0, W = 0] = x.shape;
   const [KH = 0, KW = 0, O = 0] = w.shape;
-  const { stride, pad, outputPad } = window;
-  const Ho = (H - 1) * stride[0] - pad[0] - pad[2] + KH + outputPad[0];
-  const Wo = (W - 1) * stride[1] - pad[1] - pad[3] + KW + outputPad[1];
+  const { stride, pad, dilation, outputPad } = window;
+  const Ho = (H - 1) * stride[0] - pad[0] - pad[2] + dilation[0] * (KH - 1) + 1 + outputPad[0];
+  const Wo = (W - 1) * stride[1] - pad[1] - pad[3] + dilation[1] * (KW - 1) + 1 + outputPad[1];
   const y = nd([N, Ho, Wo, O], (k) => bias?.data[k % O] ?? 0);
   scatter(x.shape, w.shape, window, (n, h, l, c, u, v, o, i, j) =>
     add4(y, n, i, j, o, at4(x, n, h, l, c) * at4(w, u, v, o, c)),
