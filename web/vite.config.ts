@@ -7,15 +7,15 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 export default defineConfig({
   root: here,
-  // Every address is relative, so that the folder works wherever it is put.
+  // All addresses are relative, so that the built folder works at any address.
   base: './',
   build: {
     ...{ outDir: resolve(here, '../build/web'), emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },
-    // How long a plugin took is no warning.
+    // The times of plugins are not worth a warning.
     rolldownOptions: { checks: { pluginTimings: false } },
   },
   plugins: [viteWgsl],
   worker: { format: 'es', plugins: () => [viteWgsl], rolldownOptions: { checks: { pluginTimings: false } } },
-  // The library lies beside this folder.
+  // The library is next to this folder.
   server: { fs: { allow: [resolve(here, '..')] } },
 });

@@ -40,7 +40,7 @@ async function finished(): Promise<string> {
 async function benchL1(): Promise<void> {
   await button('None').click();
   await page.getByRole('checkbox', { name: 'l1', exact: true }).check();
-  await page.getByLabel('Only with the words').fill('images');
+  await page.getByLabel('Filter').fill('images');
   await page.getByLabel('Samples').fill('2');
   await button('Run').click();
   await button('Stop').waitFor();
@@ -92,7 +92,9 @@ describe('benchmark', () => {
     const chooser = page.getByLabel('Compare with an older run…');
     await chooser.setInputFiles(older);
     await page.locator('.comparison').getByText('older.json').waitFor();
-    expect(await page.locator('.comparison').textContent()).toMatch(/older\.json, 4 rows: geometric mean 0\.50×/);
+    expect(await page.locator('.comparison').textContent()).toMatch(
+      /older\.json, 4 rows: the geometric mean is 0\.50×/,
+    );
     expect(await column(11)).toEqual(['0.50×', '0.50×', '0.50×', '0.50×']);
     await chooser.setInputFiles({ ...older, name: 'other.json', buffer: json({ rows: [] }) });
     await page
@@ -111,7 +113,7 @@ describe('benchmark', () => {
   });
 
   test('a filter that leaves nothing is an error in words', async () => {
-    await page.getByLabel('Only with the words').fill('nothing like it');
+    await page.getByLabel('Filter').fill('nothing like it');
     await button('Run').click();
     await page.locator('.bench .error:visible').waitFor();
     expect(await page.locator('.bench .error').textContent()).toMatch(/no case or kernel matches "nothing like it"/);
@@ -124,7 +126,7 @@ describe('a kernel of one’s own', () => {
   beforeEach(async () => {
     await tab('Your own kernel').click();
     await page.getByLabel('Op', { exact: true }).selectOption('l1Gradient');
-    await page.getByRole('heading', { name: /kernel for l1Gradient/ }).waitFor();
+    await page.getByRole('heading', { name: /Interface of a kernel for l1Gradient/ }).waitFor();
     await expect.poll(() => editor().inputValue()).toContain('@compute');
   });
 
@@ -149,7 +151,7 @@ describe('a kernel of one’s own', () => {
     const names = (await page.locator('.found tbody td:first-child').allTextContents()).map((v) => v.trim());
     expect(names[0]).toBe('→ yours');
     expect(names).toContain('naive ★');
-    expect(await found()).toMatch(/Yours is [\d.]+× (as fast as|slower than) what the engine chooses/);
+    expect(await found()).toMatch(/Your kernel is [\d.]+× (as fast as|slower than) what the engine chooses/);
     expect(await page.locator('.contract').textContent()).toMatch(/var<storage, read_write> \w+: array<f32>/);
   });
 
@@ -182,7 +184,7 @@ describe('a kernel of one’s own', () => {
   });
 
   test('launch and bindings are checked in the words of the page', async () => {
-    await page.getByLabel('Launch').selectOption({ label: 'by its own workgroups' });
+    await page.getByLabel('Launch').selectOption({ label: 'with its own workgroups' });
     await button('Check').click();
     const error = page.locator('.own .error');
     await error.and(page.locator(':visible')).waitFor();
@@ -207,7 +209,9 @@ describe('a kernel of one’s own', () => {
     await button('Check').click();
     await page.locator('.own .error:visible').waitFor();
     expect(await page.locator('.own .error').textContent()).toMatch(/did not finish in 30 s: it has an endless loop/);
-    expect(await page.locator('.own .progress').innerText()).toMatch(/let go of it\. .*close this tab/);
+    expect(await page.locator('.own .progress').innerText()).toMatch(
+      /no longer waits for the kernel\. .*close this tab/,
+    );
 
     await button('Check').click();
     await button('Stop').waitFor();
@@ -249,7 +253,7 @@ test('every control has a name, and nothing is wider than a phone', async () => 
     const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
     expect(wide).toBe(false);
   }
-  await page.getByRole('heading', { name: /kernel for/ }).waitFor();
+  await page.getByRole('heading', { name: /Interface of a kernel for/ }).waitFor();
   const nameless = await page.evaluate(() =>
     [...document.querySelectorAll<HTMLInputElement>('main input, main select, main textarea, main button')]
       .filter((e) => !e.labels?.length && !e.textContent?.trim() && !e.getAttribute('aria-label'))

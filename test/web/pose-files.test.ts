@@ -99,11 +99,11 @@ describe('one’s own picture', () => {
       if (p) await click([p[0], p[1]]);
       else await page.keyboard.press('m');
     }
-    expect(await prompt.textContent()).toMatch(/^All joints are answered/);
+    expect(await prompt.textContent()).toMatch(/^All joints are done/);
     await button('Use this person').click();
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('clicked.png');
     // Its own pose is what was clicked.
-    await page.getByRole('button', { name: 'The person’s own' }).click();
+    await page.getByRole('button', { name: 'The person’s pose' }).click();
     expect(await page.getByRole('button', { name: 'Put nose back' }).isVisible()).toBe(true);
     const [x, y] = await on.place('left hip');
     const [wantX, wantY] = own[11] ?? [0, 0];
@@ -137,7 +137,9 @@ test('a list of poses is played', async () => {
 
 test('files that are of no use are refused in words, and nothing is lost', async () => {
   const before = await on.still();
-  expect(await on.refusal(textFile('notes.txt', 'hello'))).toMatch(/^notes\.txt is of no use here\. A picture \(\.png/);
+  expect(await on.refusal(textFile('notes.txt', 'hello'))).toMatch(
+    /^notes\.txt cannot be used here\. Give a picture \(\.png/,
+  );
   expect(await on.refusal(textFile('broken.safetensors', 'hello, world'))).toMatch(
     /^broken\.safetensors is not a checkpoint of pose-gan: it is a text that begins "hello, world"/,
   );
@@ -192,7 +194,7 @@ test('a checkpoint brings its own skeleton and size, and the app’s own comes b
   await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
   expect(await on.still()).toEqual(moved);
 
-  await page.getByRole('button', { name: 'Back to the app’s own' }).click();
+  await page.getByRole('button', { name: 'Back to the app’s model' }).click();
   await expect.poll(() => page.locator('#model-facts').textContent()).toMatch(/^person\.safetensors/);
   await expect.poll(() => page.locator('.stage-generated .waiting').count(), { timeout: SLOW }).toBe(0);
   expect((await on.generated()).length).toBe(128 * 64 * 3);

@@ -20,7 +20,7 @@ export const textFile = (name: string, text: string): TestFile => ({
   ...{ name, mimeType: 'text/plain', buffer: Buffer.from(text) },
 });
 
-/** What a visitor sees of the Pose page, and does to it. */
+/** What a user sees of the Pose page, and does to it. */
 export class PosePage {
   constructor(readonly page: Page) {}
 
@@ -72,7 +72,7 @@ export class PosePage {
     return [Number(x), Number(y)];
   }
 
-  /** Drops files on the page as a visitor does. */
+  /** Drops files on the page as a user does. */
   async drop(...files: TestFile[]): Promise<void> {
     const transfer = await this.page.evaluateHandle(
       (given) => {

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { blank } from '../../src/data/image.js';
 import { LAMP } from '../../src/data/synth-lamp.js';
 import { PERSON, type Pose } from '../../src/pose/skeleton.js';
-import { bonesOf, hangingFrom, sidesOf } from '../../web/src/pose/bones.js';
+import { bonesOf, descendantsOf, sidesOf } from '../../web/src/pose/bones.js';
 import { poseOfPicture, posesIn, sortFiles } from '../../web/src/pose/files.js';
-import { cut, frameAround, personOf } from '../../web/src/pose/framing.js';
+import { crop, frameAround, personOf } from '../../web/src/pose/framing.js';
 import { libraryFor } from '../../web/src/pose/library.js';
 import { tour, walkFrames } from '../../web/src/pose/player.js';
 import { standing } from '../person.js';
@@ -25,17 +25,17 @@ describe('stick figures', () => {
     expect(bones.find((b) => b.to === index('nose') || b.from === index('nose'))?.side).toBe('middle');
   });
 
-  test('what hangs from a joint', () => {
-    const hanging = hangingFrom(PERSON);
-    expect(hanging[index('right_shoulder')]).toEqual([index('right_elbow'), index('right_wrist')]);
-    expect(hanging[index('nose')]?.map((i) => PERSON.joints[i])).toEqual([
+  test('the joints that follow a joint', () => {
+    const descendants = descendantsOf(PERSON);
+    expect(descendants[index('right_shoulder')]).toEqual([index('right_elbow'), index('right_wrist')]);
+    expect(descendants[index('nose')]?.map((i) => PERSON.joints[i])).toEqual([
       'right_eye',
       'left_eye',
       'right_ear',
       'left_ear',
     ]);
-    expect(hanging[index('left_wrist')]).toEqual([]);
-    const lamp = hangingFrom(LAMP)[LAMP.joints.indexOf('hinge')]?.map((i) => LAMP.joints[i]);
+    expect(descendants[index('left_wrist')]).toEqual([]);
+    const lamp = descendantsOf(LAMP)[LAMP.joints.indexOf('hinge')]?.map((i) => LAMP.joints[i]);
     expect(lamp).toContain('elbow');
     expect(lamp).toContain('head');
   });
@@ -74,7 +74,7 @@ describe('the part of a picture that a model is shown', () => {
   test('goes on with the outermost pixels beyond the border', () => {
     const image = blank(2, 1);
     image.data.set([10, 20, 30, 40, 50, 60]);
-    const wide = cut(image, { left: -1, top: -1, width: 4, height: 2 });
+    const wide = crop(image, { left: -1, top: -1, width: 4, height: 2 });
     const row = [10, 20, 30, 10, 20, 30, 40, 50, 60, 40, 50, 60];
     expect([...wide.data]).toEqual([...row, ...row]);
   });
@@ -126,7 +126,7 @@ describe('files', () => {
     expect(sortFiles([csv, png])).toEqual({ picture: png, poses: csv });
     expect(sortFiles([net])).toEqual({ checkpoint: net });
     expect(() => sortFiles([net, png])).toThrow(/the checkpoint n\.safetensors first/);
-    expect(() => sortFiles([file('a.doc')])).toThrow(/a\.doc is of no use here/);
+    expect(() => sortFiles([file('a.doc')])).toThrow(/a\.doc cannot be used here/);
   });
 
   test('of poses: an array, an object or a list of them', async () => {
@@ -148,7 +148,9 @@ describe('files', () => {
     const wide = new File([Uint8Array.of(0xff, 0xfe, 0x5b, 0)], 'wide.json');
     await expect(posesIn(wide, PERSON)).rejects.toThrow(/cannot read the poses wide\.json: it is a text in UTF-16/);
     const list = file('list.json', JSON.stringify([named, named]));
-    await expect(poseOfPicture(list, 'a.png', PERSON)).rejects.toThrow(/list\.json is a list of 2 poses; a\.png needs/);
+    await expect(poseOfPicture(list, 'a.png', PERSON)).rejects.toThrow(
+      /list\.json is a list of 2 poses, but a\.png needs/,
+    );
     await expect(posesIn(file('bad.json', '{'), PERSON)).rejects.toThrow(/cannot read the poses bad\.json/);
   });
 });

@@ -27,7 +27,7 @@ describe('a picture', () => {
     console.log(`first generated picture ${((ms ?? 0) / 1000).toFixed(1)} s after the page was opened`);
     expect(new Set(await on.generated()).size).toBeGreaterThan(50);
     expect(await page.locator('#status').textContent()).toBe('Ready.');
-    expect(await page.locator('#aside').textContent()).toMatch(/^first picture after [\d.]+ s$/);
+    expect(await page.locator('#status-detail').textContent()).toMatch(/^first picture after [\d.]+ s$/);
     expect(await page.title()).toBe('Pose · Pose GAN');
     expect(await page.locator('nav a[aria-current="page"]').textContent()).toBe('Pose');
     await expect.poll(() => page.getByRole('group', { name: 'Poses' }).getByRole('button').count()).toBe(12);
@@ -126,7 +126,7 @@ describe('a picture', () => {
 test('looking inside draws every stage, and a part of the legend is picked out', async () => {
   await page.getByText('Look inside').click();
   const inside = page.locator('.inside');
-  await inside.getByText('What the decoder is given').waitFor();
+  await inside.getByText('Inputs of the decoder').waitFor();
   await page.locator('details .inside:not([aria-busy])').waitFor();
   expect(await inside.locator('.tiles.wide figure').count()).toBe(PERSON.parts.length);
   expect(await inside.locator('.regions polygon').count()).toBeGreaterThan(10);
@@ -171,7 +171,7 @@ test('coming back from another page finds everything as it was', async () => {
 describe('a lost device is told and another opened', () => {
   const told = async () => {
     const status = () => page.locator('#status').textContent();
-    await expect.poll(status, { timeout: SLOW }).toMatch(/device was lost; another was opened/);
+    await expect.poll(status, { timeout: SLOW }).toMatch(/device was lost\. Another was opened/);
     expect(await page.locator('#messages').textContent()).toBe('');
     await page.locator('#status').evaluate((line) => {
       line.textContent = '';

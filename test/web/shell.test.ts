@@ -25,11 +25,11 @@ describe('without an adapter the page says what to switch on', () => {
       'Chromium',
       undefined,
       'In Chrome, Edge and other Chromium browsers',
-      /Linux with another GPU start it with --enable-unsafe-webgpu .*Vulkan/,
+      /Linux with another GPU, start the browser with --enable-unsafe-webgpu .*Vulkan/,
     ],
-    ['Firefox', FIREFOX, 'In Firefox', /Linux.* Nightly.*about:config.*dom\.webgpu\.enabled/],
+    ['Firefox', FIREFOX, 'In Firefox', /Linux.* Nightly.*dom\.webgpu\.enabled.*about:config/],
     ['Safari', SAFARI, 'In Safari, and all browsers on iPhone and iPad', /Safari 26/],
-    ['Chrome on an iPhone', CHROME_IOS, 'In Safari, and all browsers on iPhone and iPad', /iOS.* 18: .*Feature Flags/],
+    ['Chrome on an iPhone', CHROME_IOS, 'In Safari, and all browsers on iPhone and iPad', /iOS.* 18, .*Feature Flags/],
   ] as const)('%s', async (_, userAgent, heading, advice) => {
     const { page, complaints } = await app.page('pose', userAgent ? { userAgent } : {}, noGpu);
     await page.getByRole('heading', { name: 'No GPU for this page' }).waitFor();
@@ -112,7 +112,7 @@ test('a page looks the same whichever were opened before: no stylesheet reaches 
   await page.context().close();
 });
 
-test('the theme is the system’s until the visitor chooses, and is kept', async () => {
+test('the theme is the system’s until the user chooses, and is kept', async () => {
   const { page } = await app.page('kernels', { colorScheme: 'dark' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const dark = await ground();

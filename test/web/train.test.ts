@@ -95,7 +95,7 @@ test('learns at the smallest size while the page answers; what it saves is a run
   await page.locator('#resume').click();
   await until(() => iteration(page)).toBeGreaterThan(savedAt);
   await page.locator('#stop').click();
-  await page.getByRole('button', { name: 'Go on' }).waitFor();
+  await page.getByRole('button', { name: 'Continue' }).waitFor();
   rows = await heard.rows();
   expect(rows.map((r) => r.step)).toEqual(rows.map((_, i) => i + 1));
   const losses = rows.map((r) => r.reconstruction);
@@ -138,22 +138,22 @@ test('the command line goes on with the saved files as the page says, with the i
 test('loaded again, a run goes on bit for bit; a reload offers it', async () => {
   const { page, complaints, heard } = await opened();
   await page.locator('#checkpoint').setInputFiles(readdirSync(saved).map((n) => join(saved, n)));
-  await page.getByText(`goes on after iteration ${savedAt}, exactly`).waitFor();
+  await page.getByText(`continues exactly after iteration ${savedAt}`).waitFor();
   expect(await page.getByLabel('Batch').isDisabled()).toBe(true);
   expect(await page.getByLabel('People', { exact: true }).inputValue()).toBe('3');
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await until(() => iteration(page)).toBeGreaterThan(savedAt);
   await page.locator('#stop').click();
-  await page.getByRole('button', { name: 'Go on' }).waitFor();
+  await page.getByRole('button', { name: 'Continue' }).waitFor();
   const [first] = await heard.rows();
   const { seconds: _, ...now } = first ?? { seconds: 0 };
   expect(rows[savedAt]).toMatchObject(now);
   const at = await iteration(page);
 
   await page.reload();
-  await page.getByText(`has kept a run at iteration ${at}`).waitFor();
+  await page.getByText(`has saved a run at iteration ${at}`).waitFor();
   await page.getByRole('button', { name: 'Load it' }).click();
-  await page.getByText(`goes on after iteration ${at}, exactly`).waitFor();
+  await page.getByText(`continues exactly after iteration ${at}`).waitFor();
   await page.getByRole('button', { name: 'Begin a new run instead' }).click();
   expect(await page.locator('#start').innerText()).toBe('Start');
 
@@ -225,7 +225,7 @@ test('a lost device is said and replaced, and the run goes on from its last snap
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
   await heard.loseDevice();
-  const said = page.getByText(/GPU device was lost .* training goes on from iteration \d+/);
+  const said = page.getByText(/GPU device was lost .* Training continues on a new one from iteration \d+/);
   await said.waitFor();
   const from = Number(/from iteration (\d+)/.exec(await said.innerText())?.[1]);
   await until(() => iteration(page)).toBeGreaterThanOrEqual(8);

@@ -1,30 +1,30 @@
 import { h, replace } from './dom.js';
 import { recall, remember } from './remember.js';
 
-/** What the shell gives to its pages. */
+/** The services that the frame gives to its pages. */
 export interface AppContext {
-  /** One line at the foot of the page, also read out; empty clears it. For progress and for what just happened. */
+  /** Shows progress, or what has just happened, in a line at the foot of the page; screen readers read it. Empty clears it. */
   status(text: string): void;
-  /** A note at the right of that line that is not read out: rates, times. */
-  aside(text: string): void;
-  /** A message above the page that stays until it is dismissed, by the visitor or by what is returned. */
+  /** Shows rates or times at the right of that line; screen readers do not read them. */
+  statusDetail(text: string): void;
+  /** Shows a message above the page until the user dismisses it or the returned function is called. */
   notify(text: string, kind?: 'error' | 'note'): () => void;
-  /** The adapter of this browser; pages are only shown where there is one. */
+  /** The adapter of this browser. Without one, no page is shown. */
   readonly adapter: PageAdapter;
   readonly theme: 'light' | 'dark';
-  /** Calls when the theme changes, for what is drawn on a canvas; returns what ends it. */
+  /** Calls the listener when the theme changes, so that a canvas can be redrawn; returns a function that removes it. */
   onTheme(listener: () => void): () => void;
-  /** A colour of style.css under the current theme, as a canvas takes it: `colour('--accent')`. */
+  /** A colour of style.css under the current theme in a form for a canvas, such as `colour('--accent')`. */
   colour(variable: string): string;
 }
 
 export interface PageAdapter {
   readonly name: string;
-  /** Runs on the CPU. */
+  /** Whether it runs on the CPU. */
   readonly software: boolean;
 }
 
-/** A page: fills `root` and returns what ends it. */
+/** Fills `root` with a page and returns a function that removes its listeners. */
 export type Mount = (root: HTMLElement, app: AppContext) => () => void;
 
 const THEMES = ['light', 'dark'] as const;
@@ -36,7 +36,7 @@ const byId = (id: string): HTMLElement => {
   return found;
 };
 
-/** Light or dark: as the system says until the visitor chooses. */
+/** The light or dark theme: that of the system until the user chooses one. */
 function themes(button: HTMLElement) {
   const system = matchMedia('(prefers-color-scheme: dark)');
   const listeners = new Set<() => void>();
@@ -63,12 +63,12 @@ function themes(button: HTMLElement) {
   return { current, listeners };
 }
 
-/** The shell around the pages. */
+/** The frame around the pages. */
 export function shell(): { context: (adapter: PageAdapter) => AppContext; main: HTMLElement; status(t: string): void } {
   const theme = themes(byId('theme'));
   const messages = byId('messages');
   const statusLine = byId('status');
-  const asideLine = byId('aside');
+  const detailLine = byId('status-detail');
   const status = (text: string) => {
     if (statusLine.textContent !== text) statusLine.textContent = text;
   };
@@ -93,8 +93,8 @@ export function shell(): { context: (adapter: PageAdapter) => AppContext; main: 
       status,
       notify,
       adapter,
-      aside: (text) => {
-        asideLine.textContent = text;
+      statusDetail: (text) => {
+        detailLine.textContent = text;
       },
       get theme() {
         return theme.current();
@@ -104,7 +104,7 @@ export function shell(): { context: (adapter: PageAdapter) => AppContext; main: 
         return () => theme.listeners.delete(listener);
       },
       colour: (variable) => {
-        // Only an element has one of the two that light-dark() gives.
+        // Only the computed style of an element says which of the two colours of light-dark() applies.
         const probe = h('span', { style: `color: var(${variable})`, hidden: true });
         document.body.append(probe);
         const { color } = getComputedStyle(probe);

@@ -1,11 +1,14 @@
 export type Child = Node | string | number | null | undefined | false | readonly Child[];
 
-/** Attributes by name; `true` sets an empty one, `false`, null and undefined leave it out. Functions listen: `onclick`. */
+/**
+ * Attributes by name. `true` sets an empty attribute; `false`, null and undefined set none. A function such as `onclick` becomes
+ * an event listener.
+ */
 export type Props = Readonly<Record<string, string | number | boolean | null | undefined | ((event: never) => void)>>;
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** An element of HTML: `h('button', { type: 'button', onclick: play }, 'Play')`. */
+/** Makes an HTML element: `h('button', { type: 'button', onclick: play }, 'Play')`. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   props: Props = {},
@@ -14,7 +17,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return fill(document.createElement(tag), props, children);
 }
 
-/** An element of SVG. */
+/** Makes an SVG element. */
 export function svg<K extends keyof SVGElementTagNameMap>(
   tag: K,
   props: Props = {},
@@ -33,7 +36,7 @@ function fill<E extends Element>(element: E, props: Props, children: readonly Ch
   return element;
 }
 
-/** Puts these in place of everything that is in an element. */
+/** Replaces the content of an element. */
 export function replace(element: Element, ...children: Child[]): void {
   element.replaceChildren(...nodes(children));
 }
@@ -48,13 +51,13 @@ function nodes(children: readonly Child[]): (Node | string)[] {
 
 let ids = 0;
 
-/** An id that no other element has, to tie a label to its control. */
+/** An id that no other element has, to connect a label with its control. */
 export function freshId(prefix = 'f'): string {
   ids++;
   return `${prefix}${ids}`;
 }
 
-/** A control under its label. */
+/** A control with its label above it and an optional hint below it. */
 export function field(label: Child, control: HTMLElement, hint?: Child): HTMLElement {
   if (!control.id) control.id = freshId();
   const describedBy = hint ? `${control.id}-hint` : undefined;
@@ -68,21 +71,24 @@ export function field(label: Child, control: HTMLElement, hint?: Child): HTMLEle
   );
 }
 
-/** Hands bytes or text to the visitor as a file. */
+/** Saves bytes or text as a file of the user. */
 export function download(name: string, content: BlobPart, type = 'application/octet-stream'): void {
   const url = URL.createObjectURL(new Blob([content], { type }));
   h('a', { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Lets files be dropped on an element; it has the class `dropping` while some hover over it. Returns what undoes it. */
+/**
+ * Accepts files that are dropped on an element, which has the class `dropping` while files are dragged over it. Returns a
+ * function that undoes this.
+ */
 export function dropTarget(element: HTMLElement, onFiles: (files: File[], transfer: DataTransfer) => void): () => void {
   const stop = new AbortController();
   const { signal } = stop;
-  let inside = 0;
+  let depth = 0;
   const hover = (by: number) => {
-    inside = Math.max(0, inside + by);
-    element.classList.toggle('dropping', inside > 0);
+    depth = Math.max(0, depth + by);
+    element.classList.toggle('dropping', depth > 0);
   };
   const carriesFiles = (e: DragEvent) => e.dataTransfer?.types.includes('Files') ?? false;
   element.addEventListener('dragenter', (e) => carriesFiles(e) && hover(1), { signal });
@@ -93,7 +99,7 @@ export function dropTarget(element: HTMLElement, onFiles: (files: File[], transf
     (e) => {
       if (!e.dataTransfer || !carriesFiles(e)) return;
       e.preventDefault();
-      hover(-inside);
+      hover(-depth);
       onFiles([...e.dataTransfer.files], e.dataTransfer);
     },
     { signal },

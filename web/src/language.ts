@@ -1,4 +1,4 @@
-function known(language: string): boolean {
+function isSupported(language: string): boolean {
   try {
     return Intl.NumberFormat.supportedLocalesOf(language).length > 0;
   } catch {
@@ -7,11 +7,11 @@ function known(language: string): boolean {
 }
 
 /**
- * Sees to it that the browser's language is one that Intl knows: uPlot formats numbers in it and does not load under
- * another, as `en-US@posix`, which Chromium takes from the system.
+ * Replaces the browser's language if Intl does not support it. Chromium may take one such as `en-US@posix` from the system,
+ * and uPlot, which formats numbers in it, then fails to load.
  */
-export function nameLanguage(): void {
-  if (known(navigator.language)) return;
-  const value = navigator.languages.find(known) ?? 'en';
+export function ensureSupportedLanguage(): void {
+  if (isSupported(navigator.language)) return;
+  const value = navigator.languages.find(isSupported) ?? 'en';
   Object.defineProperty(navigator, 'language', { value, configurable: true });
 }

@@ -1,7 +1,7 @@
 import { describeAdapter, isSoftware } from '../../src/gpu/engine.js';
 import { type Mount, type PageAdapter, shell } from './app.js';
 import { h, replace } from './dom.js';
-import { nameLanguage } from './language.js';
+import { ensureSupportedLanguage } from './language.js';
 import { noAdapter } from './no-adapter.js';
 
 interface Page {
@@ -9,7 +9,7 @@ interface Page {
   readonly load: () => Promise<{ mount: Mount }>;
 }
 
-/** Pages by the name behind `#`, the first one first; each is loaded when it is opened. */
+/** Pages by the name after `#`. A page is loaded when it is opened. */
 const pages = new Map<string, Page>([
   ['pose', { title: 'Pose', load: () => import('./pose/page.js') }],
   ['train', { title: 'Train', load: () => import('./train/page.js') }],
@@ -19,7 +19,7 @@ const pages = new Map<string, Page>([
 const app = shell();
 let adapter: PageAdapter | undefined;
 let leave: () => void = () => {};
-/** Counts visits, so that a page that loads late does not replace the one that was opened meanwhile. */
+/** Counts visits, so that a page that loads late does not replace a page that was opened in the meantime. */
 let visit = 0;
 
 async function findAdapter(): Promise<PageAdapter | undefined> {
@@ -29,8 +29,8 @@ async function findAdapter(): Promise<PageAdapter | undefined> {
 }
 
 async function show(): Promise<void> {
-  const asked = location.hash.slice(1);
-  const name = pages.has(asked) ? asked : 'pose';
+  const hash = location.hash.slice(1);
+  const name = pages.has(hash) ? hash : 'pose';
   const page = pages.get(name);
   visit++;
   const mine = visit;
@@ -50,7 +50,7 @@ async function show(): Promise<void> {
   }
   const context = app.context(adapter);
   context.status('');
-  context.aside('');
+  context.statusDetail('');
   try {
     const { mount } = await page.load();
     if (mine === visit) leave = mount(root, context);
@@ -59,11 +59,11 @@ async function show(): Promise<void> {
   }
 }
 
-// The address is the page's; the link to its content must not change it.
+// The hash of the address names the page, so the link to the page's content must not change it.
 document.querySelector('.skip')?.addEventListener('click', (event) => {
   event.preventDefault();
   app.main.focus();
 });
-nameLanguage();
+ensureSupportedLanguage();
 addEventListener('hashchange', () => void show());
 void show();

@@ -11,8 +11,8 @@ interface Browser {
 const code = (text: string) => h('code', {}, text);
 
 /**
- * Edge and Chrome both say Chrome, and all but Firefox say Safari: the first that matches counts. On iPhones and iPads all
- * of them are Safari inside, and say so.
+ * The first browser that matches counts: the user agents of Edge and Chrome both contain Chrome, and those of all browsers but
+ * Firefox contain Safari. On iPhones and iPads all browsers use Safari's engine and match Safari.
  */
 const browsers: readonly Browser[] = [
   {
@@ -20,17 +20,17 @@ const browsers: readonly Browser[] = [
     matches: (ua) => /Firefox\//.test(ua),
     steps: () => [
       [
-        'Update Firefox: it has WebGPU from version 141 on Windows and 145 on Macs with Apple processors ' +
-          '(147 where macOS is older than 26).',
+        'Update Firefox. It has WebGPU since version 141 on Windows and 145 on Macs with Apple processors ' +
+          '(147 if macOS is older than 26).',
       ],
       [
-        'On Linux, Android and Macs with Intel processors take Firefox Nightly; in ',
-        code('about:config'),
-        ', ',
+        'On Linux, Android and Macs with Intel processors use Firefox Nightly, and set ',
         code('dom.webgpu.enabled'),
-        ' has to be true.',
+        ' to true in ',
+        code('about:config'),
+        '.',
       ],
-      [code('about:support'), ' says under Graphics what it found.'],
+      [code('about:support'), ' shows under Graphics what Firefox found.'],
     ],
   },
   {
@@ -38,38 +38,38 @@ const browsers: readonly Browser[] = [
     matches: (ua) => /Chrom(e|ium)\//.test(ua),
     steps: () => [
       [
-        'Update the browser: WebGPU came with version 113 on Windows, macOS and ChromeOS, with 121 on Android 12 and later, ' +
-          'and on Linux with 144 for Intel and 147 for NVIDIA.',
+        'Update the browser. It has WebGPU since version 113 on Windows, macOS and ChromeOS, since 121 on Android 12 and later, ' +
+          'and on Linux since 144 with Intel and 147 with NVIDIA GPUs.',
       ],
       [
-        'On a computer switch graphics acceleration on in ',
+        'On a computer, switch on graphics acceleration in ',
         code('chrome://settings/system'),
-        ' and start the browser again.',
+        ' and restart the browser.',
       ],
       [
-        'On Linux with another GPU start it with ',
+        'On Linux with another GPU, start the browser with ',
         code('--enable-unsafe-webgpu --ozone-platform=x11 --use-angle=vulkan --enable-features=Vulkan,VulkanFromANGLE'),
         '.',
       ],
-      ['On Windows with an ARM processor enable ', code('chrome://flags/#enable-unsafe-webgpu'), '.'],
+      ['On Windows with an ARM processor, enable ', code('chrome://flags/#enable-unsafe-webgpu'), '.'],
       [
-        'Without a GPU, a slow one can be made by the CPU: start it with ',
+        'Without a GPU, the browser can emulate one slowly on the CPU; start it with ',
         code('--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader'),
         '.',
       ],
-      [code('chrome://gpu'), ' says what it found.'],
+      [code('chrome://gpu'), ' shows what the browser found.'],
     ],
   },
   {
     name: 'Safari, and all browsers on iPhone and iPad',
     matches: (ua) => /Safari\//.test(ua),
     steps: () => [
-      ['Update to macOS, iOS or iPadOS 26: Safari 26 there has WebGPU.'],
+      ['Update to macOS, iOS or iPadOS 26, whose Safari 26 has WebGPU.'],
       [
-        'Safari 18 on a Mac: Settings, Advanced, switch on “Show features for web developers”; then Settings, Feature Flags, ' +
-          'WebGPU.',
+        'In Safari 18 on a Mac, switch on “Show features for web developers” under Settings, Advanced. Then switch on WebGPU ' +
+          'under Settings, Feature Flags.',
       ],
-      ['iOS or iPadOS 18: in the app Settings, Apps, Safari, Advanced, Feature Flags, WebGPU.'],
+      ['On iOS or iPadOS 18, switch on WebGPU in the app Settings under Apps, Safari, Advanced, Feature Flags.'],
     ],
   },
 ];
@@ -81,18 +81,18 @@ const list = (browser: Browser) =>
     browser.steps().map((step) => h('li', {}, ...step)),
   );
 
-/** What went wrong, as far as a page can know. */
+/** The reason why there is no adapter, as far as a page can know it. */
 function reason(): string {
   if (!isSecureContext)
     return (
-      `Browsers keep WebGPU from pages that are not secure, and ${location.origin} is not. ` +
+      `Browsers give WebGPU only to secure pages, and ${location.origin} is not secure. ` +
       'Open this page over https: or from localhost.'
     );
   if (!('gpu' in navigator) || !navigator.gpu) return 'This browser has no WebGPU, or it is switched off.';
   return 'This browser has WebGPU, but it offers no GPU to this page.';
 }
 
-/** The page that is shown where there is no adapter: what to switch on in this browser. */
+/** Shows a page that says how to switch on WebGPU in this browser. */
 export function noAdapter(root: HTMLElement, again: () => void): void {
   const own = browsers.find((b) => b.matches(navigator.userAgent));
   const others = browsers.filter((b) => b !== own);
@@ -102,7 +102,7 @@ export function noAdapter(root: HTMLElement, again: () => void): void {
       'section',
       { class: 'card narrow' },
       h('h1', {}, 'No GPU for this page'),
-      h('p', {}, `Everything here is computed on your GPU through WebGPU. ${reason()}`),
+      h('p', {}, `This app computes everything on your GPU with WebGPU. ${reason()}`),
       own && isSecureContext ? [h('h2', {}, `In ${own.name}`), list(own)] : null,
       h(
         'details',

@@ -2,7 +2,7 @@ import type { Image } from '../../src/data/image.js';
 import { sizeProblem } from '../../src/data/image-checks.js';
 import { brokenImage, OtherFormat, wholeHeader } from '../../src/data/image-header.js';
 
-/** Shows an image on a canvas of its own size. */
+/** Shows an image on a canvas, which gets its size. */
 export function paint(canvas: HTMLCanvasElement, { width, height, data }: Image): void {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
@@ -12,10 +12,10 @@ export function paint(canvas: HTMLCanvasElement, { width, height, data }: Image)
 }
 
 /**
- * A picture that a visitor gives: PNG and JPEG are checked before the browser decodes them, other formats are left to the
- * browser. `UsageError` that names the file and what it is.
+ * Reads a user's picture. Checks PNG and JPEG before the browser decodes them; leaves other formats to the browser. Throws
+ * `UsageError` that names the file and its format.
  */
-export async function visitorsPicture(file: File, most: number): Promise<{ image: Image; scale: number }> {
+export async function readPicture(file: File, maxSide: number): Promise<{ image: Image; scale: number }> {
   let other: OtherFormat | undefined;
   try {
     wholeHeader(new Uint8Array(await file.arrayBuffer()));
@@ -23,19 +23,19 @@ export async function visitorsPicture(file: File, most: number): Promise<{ image
     if (!(error instanceof OtherFormat)) throw brokenImage(file.name, error);
     other = error;
   }
-  return decodePicture(file, most).catch((error) => {
+  return decodePicture(file, maxSide).catch((error) => {
     throw brokenImage(file.name, other ?? error);
   });
 }
 
 /**
- * 8-bit RGB as the browser decodes it: upright by its Exif orientation, without colour management; transparency lies on
- * white. A picture whose longer side is over `most` pixels is made that small. Rejects with an `Error` when it is not a picture that
- * this browser knows.
+ * Decodes a picture to 8-bit RGB with the browser: upright by its Exif orientation, without colour management, and with white
+ * behind transparency. If its longer side exceeds `maxSide` pixels, it is shrunk by `scale` to that size. Rejects with `Error`
+ * if the browser cannot decode it.
  */
 export async function decodePicture(
   file: Blob,
-  most = Number.POSITIVE_INFINITY,
+  maxSide = Number.POSITIVE_INFINITY,
 ): Promise<{ image: Image; scale: number }> {
   const options = { colorSpaceConversion: 'none', imageOrientation: 'from-image' } as const;
   const bitmap = await createImageBitmap(file, options).catch(() => {
@@ -46,10 +46,10 @@ export async function decodePicture(
     bitmap.close();
     throw new Error(problem);
   }
-  const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
+  const scale = Math.min(1, maxSide / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-  if (!context) throw new Error('this browser gives no canvas to decode it on');
+  if (!context) throw new Error('this browser has no canvas to decode it on');
   context.fillStyle = '#fff';
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0, width, height);

@@ -1,8 +1,8 @@
-/** What the app keeps in this browser from one visit to the next; nothing where that is not allowed. */
+/** Values that the app stores in this browser between visits, if the browser allows it. */
 
 const PREFIX = 'webgpu-pose-gan ';
 
-/** What was remembered under this name. */
+/** The value stored under this name, or `fallback` if there is none. */
 export function recall<T>(name: string, fallback: T): T {
   try {
     const text = localStorage.getItem(PREFIX + name);
@@ -12,11 +12,11 @@ export function recall<T>(name: string, fallback: T): T {
   }
 }
 
-/** Keeps a value that JSON can hold. */
+/** Stores a value that can be written as JSON. */
 export function remember(name: string, value: unknown): void {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // Full, or switched off: then it is forgotten.
+    // The storage is full or switched off, so the value is not stored.
   }
 }

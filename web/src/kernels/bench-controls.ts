@@ -1,14 +1,14 @@
 import { field, h } from '../dom.js';
 import { recall, remember } from '../remember.js';
 import { counted } from '../words.js';
-import type { BenchAsk, Catalogue } from './protocol.js';
+import type { BenchRequest, Catalogue } from './protocol.js';
 
-export type Choice = BenchAsk;
+export type Choice = BenchRequest;
 
-/** Which rooms a first visitor is offered: a quick one where the CPU plays the GPU. */
-const FIRST = { software: ['relu'], gpu: ['conv2d'] };
+/** The rooms selected on the first visit; a software adapter gets a quick one. */
+const DEFAULT_ROOMS = { software: ['relu'], gpu: ['conv2d'] };
 
-/** What to benchmark: rooms, words, samples. */
+/** The form that selects rooms, a filter and the number of samples. */
 export class BenchControls {
   readonly element: HTMLFormElement;
   readonly #rooms: ReadonlyMap<string, HTMLInputElement>;
@@ -24,7 +24,9 @@ export class BenchControls {
     { run, stop }: { run(choice: Choice): void; stop(): void },
   ) {
     const { rooms, adapter } = catalogue;
-    const first = recall<Partial<Choice>>('kernels bench', { only: adapter.software ? FIRST.software : FIRST.gpu });
+    const first = recall<Partial<Choice>>('kernels bench', {
+      only: adapter.software ? DEFAULT_ROOMS.software : DEFAULT_ROOMS.gpu,
+    });
     const changed = () => this.#changed();
     this.#rooms = new Map(
       rooms.map(({ name }) => [
@@ -63,8 +65,8 @@ export class BenchControls {
       h(
         'div',
         { class: 'fields' },
-        field('Only with the words', this.#filter, 'of a case, op or kernel: 4x16x8 naive'),
-        field('Samples', this.#samples, 'of each kernel'),
+        field('Filter', this.#filter, 'words of a case, op or kernel, such as 4x16x8 naive'),
+        field('Samples', this.#samples, 'for each kernel'),
       ),
       h('div', { class: 'row' }, this.#run, this.#stop),
     );
@@ -91,8 +93,8 @@ export class BenchControls {
     const chosen = this.catalogue.rooms.filter((r) => choice.only.includes(r.name));
     const sum = (of: 'cases' | 'kernels') => chosen.reduce((n, r) => n + r[of], 0);
     const what = `${counted(sum('cases'), 'case')}, up to ${counted(sum('kernels'), 'kernel')}`;
-    const left = choice.filter ? `${what}, of which those with all of the words` : what;
-    this.#count.textContent = chosen.length ? left : 'Choose at least one op.';
+    const text = choice.filter ? `${what} before the filter` : what;
+    this.#count.textContent = chosen.length ? text : 'Choose at least one op.';
     this.#run.disabled = !chosen.length;
   }
 

@@ -22,7 +22,7 @@ import type { Session } from './session.js';
 import { Status } from './status.js';
 import { ResultsTable } from './table.js';
 
-/** The benchmark of rooms on this adapter: what to run, the roofline plot, the table, and an older run beside it. */
+/** The benchmark on this adapter: its form, the roofline plot, the table of results, and the comparison with an older run. */
 export class BenchView {
   readonly element: HTMLElement;
   readonly #controls: BenchControls;
@@ -32,7 +32,7 @@ export class BenchView {
   readonly #peaksLine = h('p', { class: 'peaks', hidden: true });
   readonly #notes = h('div', { class: 'comparison' });
   readonly #composedBox = h('div');
-  readonly #results = h('section', { class: 'card', 'aria-label': 'What was measured', hidden: true });
+  readonly #results = h('section', { class: 'card', 'aria-label': 'Results', hidden: true });
   readonly #chosenOnly = h('input', { type: 'checkbox', onchange: () => this.#show() });
   readonly #file = h('input', { type: 'file', accept: '.json,application/json' });
   readonly #undrop: () => void;
@@ -61,17 +61,22 @@ export class BenchView {
     });
     const save = h('button', { type: 'button', onclick: () => this.#save() }, 'Download JSON');
     const compare = h('label', { class: 'button file' }, 'Compare with an older run…', this.#file);
-    const chosen = h('label', { class: 'check' }, this.#chosenOnly, 'only what the engine chooses (★)');
+    const chosen = h('label', { class: 'check' }, this.#chosenOnly, 'show only what the engine chooses (★)');
     this.#results.append(
       ...[this.#peaksLine, this.#plot.element],
       h('div', { class: 'row spread' }, chosen, save),
       ...[this.#table.element, this.#composedBox],
     );
-    const hint = 'Or drop its JSON on this page; that of pose-gan bench --out will do.';
+    const hint = 'You can also drop its JSON file on this page. Files of pose-gan bench --out work too.';
     this.element = h(
       'div',
       { class: 'bench' },
-      h('section', { class: 'card', 'aria-label': 'What to time' }, this.#controls.element, this.#status.element),
+      h(
+        'section',
+        { class: 'card', 'aria-label': 'Settings of the benchmark' },
+        this.#controls.element,
+        this.#status.element,
+      ),
       h('div', { class: 'row' }, compare, h('span', { class: 'hint' }, hint)),
       this.#notes,
       this.#results,
@@ -93,7 +98,7 @@ export class BenchView {
     this.#date = new Date().toISOString();
     this.#results.hidden = true;
     this.#controls.busy(true);
-    this.#status.say('Measuring what this adapter can do at most…', 0);
+    this.#status.say('Measuring the peaks of this adapter…', 0);
     const begin = performance.now();
     try {
       await this.session.call('bench', choice, (e) => this.#event(e));
@@ -134,14 +139,14 @@ export class BenchView {
     this.#results.hidden = !doc;
     this.#notes.replaceChildren();
     const { only, filter } = this.#choice;
-    const meant = (r: BenchRow) => only.includes(r.room) && selects(filter, r.room, r.case, r.op, r.variant);
-    const comparison = doc && this.#before && compareBench(this.#before.doc, doc, meant);
+    const isSelected = (r: BenchRow) => only.includes(r.room) && selects(filter, r.room, r.case, r.op, r.variant);
+    const comparison = doc && this.#before && compareBench(this.#before.doc, doc, isSelected);
     if (this.#before) {
-      const forget = () => {
+      const remove = () => {
         this.#before = undefined;
         this.#show();
       };
-      this.#notes.append(...comparisonNotes(this.#before.name, comparison, forget));
+      this.#notes.append(...comparisonNotes(this.#before.name, comparison, remove));
     }
     if (!doc) return;
     const { gflops, gbs } = doc.peaks;

@@ -22,14 +22,14 @@ function table(
 
 const part = (title: string, ...content: (HTMLElement | string)[]) => [h('h3', {}, title), ...content];
 
-/** Further down, for whom it concerns. */
+/** A part that is folded at first. */
 const more = (title: string, ...content: (HTMLElement | string)[]) =>
   h('details', {}, h('summary', {}, title), ...content);
 
 const type = (n: ContractName) =>
   n.kind === 'param' ? (n.type ?? (Number.isInteger(n.value) ? 'u32' : 'f32')) : n.kind;
 
-/** What a kernel of an op is bound to and launched with, beside the editor. */
+/** The interface of a kernel for an op: its bindings and its launch. */
 export function contractView(c: Contract): HTMLElement {
   const optional = c.tensors.filter((t) => t.kind === 'optional argument').map((t) => t.name);
   const tensors = c.tensors.map((t) => [
@@ -41,11 +41,14 @@ export function contractView(c: Contract): HTMLElement {
   const [some = 'x'] = c.tensors.map((t) => t.name);
   const result = c.tensors.find((t) => t.kind === 'result')?.name ?? 'y';
   const bindings = [
-    [`var<storage, read> ${some}: array<f32>`, 'an argument; array<vec4f> where channels, stride and offset allow'],
+    [
+      `var<storage, read> ${some}: array<f32>`,
+      'an argument; array<vec4f> if channels, stride and offset are multiples of 4',
+    ],
     [`var ${some}: texture_2d<f32>`, `the same as texels of four values, ${c.device.texels} to a row`],
     [`var ${some}: texture_storage_2d<rgba32float, read>`, 'the same texture'],
-    [`var<storage, read_write> ${result}: array<f32>`, 'a result; write every element, and nothing beside it'],
-    ['var<uniform> p: Params', 'struct Params with fields of the names below'],
+    [`var<storage, read_write> ${result}: array<f32>`, 'a result; write all of its elements and nothing else'],
+    ['var<uniform> p: Params', 'struct Params, whose fields have the names below'],
   ];
   const value = (n: ContractName) => (n.value === undefined ? '' : String(n.value));
   const names = [
@@ -70,23 +73,27 @@ export function contractView(c: Contract): HTMLElement {
   return h(
     'div',
     { class: 'contract' },
-    h('h2', {}, `What a kernel for ${c.op} gets, and what it must give`),
+    h('h2', {}, `Interface of a kernel for ${c.op}`),
     h('pre', { class: 'formula' }, c.formula),
     ...part(
       'Arguments and results',
-      h('p', { class: 'hint' }, `Shapes of the case ${c.sample}.`),
+      h('p', { class: 'hint' }, `The shapes are those of the case ${c.sample}.`),
       table('arguments and results', ['name', 'what', 'layout', 'shape'], tensors),
       h(
         'p',
         { class: 'hint' },
-        ...['Element (row r, channel c) is at ', code('NAME_offset + r * NAME_stride + c'), '. A strided one may be'],
-        ' a channel range of something wider; the others are contiguous. Offsets may not be 0.',
-        optional.length ? ` Left out, ${optional.join(', ')} has NAME.channels 0.` : '',
+        ...['Element (row r, channel c) is at ', code('NAME_offset + r * NAME_stride + c'), '. A strided'],
+        ' tensor may be a channel range of a wider one; the others are contiguous. An offset need not be 0.',
+        optional.length ? ` If ${optional.join(' or ')} is absent, its NAME.channels is 0.` : '',
       ),
     ),
     ...part(
       'Bindings',
-      h('p', { class: 'hint' }, 'By name, in group 0, at any binding.'),
+      h(
+        'p',
+        { class: 'hint' },
+        'Variables are bound by name. They must be in group 0; the number of the binding does not matter.',
+      ),
       h(
         'dl',
         { class: 'bindings' },
@@ -99,17 +106,26 @@ export function contractView(c: Contract): HTMLElement {
       h(
         'p',
         { class: 'hint' },
-        ...[code('X, Y, Z'), ', or ', code('grid(INVOCATIONS, SIZE)'), ': as many as it takes, folded into x and y '],
-        ...['where x is not enough; then ', code('index = id.y * groups.x * SIZE + id.x'), ' with '],
+        ...[
+          code('X, Y, Z'),
+          ', or ',
+          code('grid(INVOCATIONS, SIZE)'),
+          ' for enough workgroups of SIZE invocations. If x is ',
+        ],
+        ...['not enough, grid folds them into x and y; then ', code('index = id.y * groups.x * SIZE + id.x'), ' with '],
         ...[code('@builtin(num_workgroups) groups'), '.'],
       ),
-      h('p', { class: 'hint' }, '+ - * / % ( ) < <= == != >= > && || !, ceil floor round abs sqrt min max, and'),
+      h(
+        'p',
+        { class: 'hint' },
+        'Expressions may use + - * / % ( ) < <= == != >= > && || !, ceil floor round abs sqrt min max, and these names:',
+      ),
       h('p', { class: 'expressions' }, ...expressions.flatMap((e) => [code(e), ' '])),
     ),
     more('Our kernels and their workgroups', table('our kernels', ['kernel', 'workgroups here'], variants)),
     others.length
       ? more(
-          'What launches like one of ours give besides',
+          'Further names, for a launch like one of our kernels',
           table('further names', ['name', 'type', 'meaning', 'kernels'], others),
         )
       : null,

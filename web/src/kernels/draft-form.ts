@@ -5,7 +5,7 @@ import type { OpEntry } from './protocol.js';
 
 type Typed = 'workgroups' | 'entry' | 'params' | 'constants';
 
-/** Editor and launch of a kernel; a kernel of several dispatches has a part for each. */
+/** The editor and the launch settings of a kernel, with one part for each of its dispatches. */
 export class DraftForm {
   readonly element: HTMLElement;
   readonly #editor = new Editor('Kernel (WGSL)', () => this.#typed());
@@ -41,20 +41,20 @@ export class DraftForm {
       h(
         'details',
         {},
-        h('summary', {}, 'More: own params, overrides, scratch buffers, refusals, several dispatches'),
+        h('summary', {}, 'More: your own params, overrides and scratch buffers, conditions, several dispatches'),
         h(
           'div',
           { class: 'launch' },
           field('Params', inputs.params, 'values of fields of your own in struct Params'),
           field('Constants', inputs.constants, 'values of override constants'),
-          field('Scratch', inputs.scratch, 'buffers of your own and their numbers of 4-byte elements'),
-          field('Require', inputs.require, 'calls for which this is false are refused'),
+          field('Scratch', inputs.scratch, 'buffers of your own with their sizes in 4-byte elements'),
+          field('Require', inputs.require, 'the kernel refuses calls for which this is false'),
           field('Entry point', inputs.entry),
           h(
             'div',
             { class: 'row' },
             h('button', { type: 'button', onclick: () => this.#add() }, 'Add a dispatch'),
-            h('button', { type: 'button', onclick: () => this.#remove() }, 'Remove this one'),
+            h('button', { type: 'button', onclick: () => this.#remove() }, 'Remove this dispatch'),
           ),
         ),
       ),
@@ -65,18 +65,18 @@ export class DraftForm {
     return this.#draft;
   }
 
-  /** Shows a kernel of an op. `undoable` puts the code in as if typed, where that is a single source for another. */
+  /** Shows a kernel of an op. With `undoable`, one single source replaces another in a way that the browser can undo. */
   show(op: OpEntry, draft: Draft, undoable = false): void {
-    const kept = undoable && draft.parts.length === 1 && this.#draft.parts.length === 1;
+    const canUndo = undoable && draft.parts.length === 1 && this.#draft.parts.length === 1;
     this.#draft = structuredClone(draft);
     this.#at = 0;
     const options = op.variants.map((v) => h('option', { value: v }, `like our ${v}`));
-    replace(this.#like, h('option', { value: '' }, 'by its own workgroups'), options);
+    replace(this.#like, h('option', { value: '' }, 'with its own workgroups'), options);
     this.#like.value = op.variants.includes(draft.like) ? draft.like : '';
-    this.#fill(kept);
+    this.#fill(canUndo);
   }
 
-  /** Marks a line of a part; no part takes the mark away. */
+  /** Marks a line of a part; without a part, removes the mark. */
   mark(part: number | undefined, line?: number, column = 1): void {
     if (part === undefined || line === undefined) {
       this.#editor.mark(undefined);
@@ -102,7 +102,7 @@ export class DraftForm {
     this.onChange(this.#draft);
   }
 
-  #fill(typed = false): void {
+  #fill(canUndo = false): void {
     const part = this.#part();
     for (const name of ['workgroups', 'entry', 'params', 'constants'] as const) this.#inputs[name].value = part[name];
     this.#inputs.scratch.value = this.#draft.scratch;
@@ -119,14 +119,14 @@ export class DraftForm {
         ),
       ),
     );
-    if (typed) this.#editor.replace(part.code);
+    if (canUndo) this.#editor.replace(part.code);
     else this.#editor.value = part.code;
     this.#hint();
   }
 
   #hint(): void {
     this.#inputs.workgroups.placeholder = this.#like.value
-      ? `as many as our ${this.#like.value}`
+      ? `the workgroups of our ${this.#like.value}`
       : 'grid(y.rows * y.channels, 64)';
   }
 

@@ -2,7 +2,7 @@ import type { KernelOptions } from '../../../src/bench/user-kernel.js';
 import { recall, remember } from '../remember.js';
 import type { Sources } from './protocol.js';
 
-/** One source of a kernel, as typed. */
+/** One source of a kernel as the user typed it. */
 export interface Part {
   code: string;
   workgroups: string;
@@ -11,10 +11,10 @@ export interface Part {
   constants: string;
 }
 
-/** A kernel as typed; kept for every op. */
+/** A kernel as the user typed it. The browser stores one for every op. */
 export interface Draft {
   parts: Part[];
-  /** Our variant whose launch it takes over; empty for none. */
+  /** Our variant whose launch it copies; empty for none. */
   like: string;
   scratch: string;
   require: string;
@@ -24,12 +24,12 @@ const part = (code: string): Part => ({ code, workgroups: '', entry: '', params:
 
 export const emptyPart = () => part('');
 
-/** One of our variants, to begin with. */
+/** A draft that begins with one of our variants. */
 export function draftOf(sources: Sources, variant: string): Draft {
   return { parts: sources.map((s) => part(s.code)), like: variant, scratch: '', require: '' };
 }
 
-/** What was typed for an op the last time, if that can be read. */
+/** The last draft for an op, if it can be read. */
 export function recallDraft(op: string): Draft | undefined {
   const found = recall<Partial<Draft> | undefined>(`kernels draft ${op}`, undefined);
   if (!Array.isArray(found?.parts) || !found.parts.length) return undefined;
@@ -45,10 +45,10 @@ export function recallDraft(op: string): Draft | undefined {
 
 export const rememberDraft = (op: string, draft: Draft) => remember(`kernels draft ${op}`, draft);
 
-/** What the sources of a draft are called in tables and errors. */
+/** The name of a draft's source in tables and errors. */
 export const partName = (i: number, count: number) => (count > 1 ? `part ${i + 1}` : 'yours');
 
-/** A draft as the library wants it; fields left empty are absent. */
+/** A draft as options of the library; empty fields are absent. */
 export function kernelOf(op: string, { parts, like, scratch, require }: Draft): KernelOptions {
   const given = (text: string) => text.trim() || undefined;
   return {

@@ -3,8 +3,8 @@ import { freshId, h } from '../dom.js';
 const INDENT = '  ';
 
 /**
- * A text area for code: line numbers, a mark beside a wrong line, Tab that indents. Esc lets the next Tab leave it, so
- * that it is not a trap for the keyboard.
+ * A text area for code with line numbers and a mark at a wrong line, in which Tab indents. After Esc, Tab leaves it, so that
+ * keyboard users are not trapped.
  */
 export class Editor {
   readonly element: HTMLElement;
@@ -34,7 +34,11 @@ export class Editor {
       { class: 'code' },
       h('label', { for: id }, label),
       h('div', { class: 'editor' }, this.#numbers, this.#area),
-      h('p', { class: 'hint', id: `${id}-keys` }, 'Tab indents, Shift Tab the other way; Esc and then Tab leaves.'),
+      h(
+        'p',
+        { class: 'hint', id: `${id}-keys` },
+        'Tab indents and Shift+Tab unindents. To leave the editor, press Esc and then Tab.',
+      ),
     );
     this.#number();
   }
@@ -43,14 +47,14 @@ export class Editor {
     return this.#area.value;
   }
 
-  /** Shows another text; what was there is gone. */
+  /** Shows another text, which discards the old one and its undo history. */
   set value(text: string) {
     this.#area.value = text;
     this.#wrong = undefined;
     this.#number();
   }
 
-  /** Puts a text in the place of all, as if it was typed: the browser's undo brings the old one back. */
+  /** Replaces the text as if the user had typed it, so that the browser's undo restores the old one. */
   replace(text: string): void {
     this.#area.focus();
     this.#area.select();
@@ -59,13 +63,13 @@ export class Editor {
     this.#area.scrollTop = 0;
   }
 
-  /** Marks a line, from 1; nothing without one. */
+  /** Marks a line, counted from 1; `undefined` removes the mark. */
   mark(line: number | undefined): void {
     this.#wrong = line;
     this.#number();
   }
 
-  /** Puts the cursor there; line and column from 1. */
+  /** Moves the cursor to a line and column, both counted from 1. */
   goTo(line: number, column: number): void {
     const lines = this.#area.value.split('\n');
     const at = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0) + column - 1;
@@ -99,7 +103,7 @@ export class Editor {
     }
   }
 
-  /** The lines of the selection, or, without one, the place of the cursor. */
+  /** Indents the lines of the selection, or inserts an indent at the cursor if nothing is selected. */
   #indent(back: boolean): void {
     const { selectionStart: from, selectionEnd: to, value } = this.#area;
     if (from === to && !back) {
@@ -107,7 +111,7 @@ export class Editor {
       return;
     }
     const begin = value.lastIndexOf('\n', from - 1) + 1;
-    // A selection that ends at the begin of a line does not mean that line.
+    // A selection that ends at the beginning of a line does not include that line.
     const last = to > from && value[to - 1] === '\n' ? to - 1 : to;
     const end = value.indexOf('\n', last) < 0 ? value.length : value.indexOf('\n', last);
     const lines = value.slice(begin, end).split('\n');
@@ -119,7 +123,7 @@ export class Editor {
   }
 
   #insert(text: string): void {
-    // The only way to change a text area that its undo knows of; where it is gone, the text still changes.
+    // This deprecated command is the only change of a text area that the browser can undo. Without it, set the text directly.
     if (document.execCommand('insertText', false, text)) return;
     const { selectionStart: from, selectionEnd: to } = this.#area;
     this.#area.setRangeText(text, from, to, 'end');

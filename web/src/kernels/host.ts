@@ -1,4 +1,4 @@
-/** What of the machine a time depends on, as far as a browser tells. */
+/** The facts about the machine that a browser reveals and that affect times. */
 export function hostOf(): Record<string, string | number> {
   const { userAgent, hardwareConcurrency, platform } = navigator;
   const [, name = 'unknown', version = ''] =

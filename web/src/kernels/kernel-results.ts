@@ -7,21 +7,21 @@ import { h } from '../dom.js';
 import { counted } from '../words.js';
 import { scrolling } from './bench-parts.js';
 import { SPEED, speedCell } from './columns.js';
-import type { KernelAnswer } from './protocol.js';
+import type { KernelResult } from './protocol.js';
 
-/** Cases that are named; the others are counted. */
-const NAMED = 5;
+/** Largest number of cases that a list names. */
+const MAX_NAMED = 5;
 
 function names(list: readonly string[]): HTMLElement {
-  const more = list.length - NAMED;
-  const shown = list.slice(0, NAMED).map((n) => h('li', {}, n));
+  const more = list.length - MAX_NAMED;
+  const shown = list.slice(0, MAX_NAMED).map((n) => h('li', {}, n));
   return h('ul', { class: 'hint' }, ...shown, more > 0 && h('li', {}, `and ${more} more`));
 }
 
 const verdict = (right: boolean, text: string) =>
   h('p', { class: `verdict ${right ? 'good' : 'bad'}` }, h('strong', {}, right ? '✓ Right' : '✗ Wrong'), ` ${text}`);
 
-/** What a check found: that it is right, or where it is wrong first and what that looks like. */
+/** The result of a check: success, or the first error with its explanation. */
 export function checkView(r: CheckResult, tolerance: number): HTMLElement {
   const [first, ...rest] = r.failures;
   const where = r.layouts.length > 1 ? ` (${r.layouts.map((x) => `${x.cases} ${x.name}`).join(', ')})` : '';
@@ -43,7 +43,7 @@ export function checkView(r: CheckResult, tolerance: number): HTMLElement {
     rest.length
       ? h('details', {}, h('summary', {}, `Also wrong: ${rest.length}`), names(rest.map((f) => f.case)))
       : null,
-    r.deterministic ? null : h('p', {}, 'Runs gave different bits; ours never do.'),
+    r.deterministic ? null : h('p', {}, 'Runs gave different bits; our kernels always give the same.'),
     ...refusals,
   );
 }
@@ -62,17 +62,17 @@ function failureView(f: Failure, looksLike: readonly string[]): HTMLElement {
           fact('First element', element),
           fact('Expected', expected),
           fact('Got', got),
-          fact('In all', differencesText(f)),
+          fact('Total', differencesText(f)),
         ],
     looksLike.map((hint) => fact('Looks like', hint)),
   );
 }
 
 const HEAD: readonly [name: string, title: string][] = [
-  ['variant', 'your kernel (→), and ours; ★ is what the engine chooses by itself'],
+  ['variant', '→ marks your kernel, and ★ what the engine chooses by default'],
   ...SPEED.map(({ name, title }): [string, string] => [name, title]),
-  ['error', 'Σ(a − b)² / Σb² against our plainest kernel on this size'],
-  ['time / yours', 'above 1 yours is faster'],
+  ['error', 'Σ(a − b)² / Σb² against our reference kernel on this size'],
+  ['time / yours', 'above 1 means that your kernel is faster'],
 ];
 
 function timedRow(r: TimedRow, flops: number): HTMLElement {
@@ -89,7 +89,7 @@ function timedRow(r: TimedRow, flops: number): HTMLElement {
   );
 }
 
-/** One timed case: the author's kernel first, ours beside it. */
+/** One timed case; the user's kernel comes first. */
 export function timedView(c: TimedCase): HTMLElement {
   const head = HEAD.map(([name, title], i) => h('th', { scope: 'col', title, class: i ? 'num' : '' }, name));
   const rows = c.rows.map((r) => timedRow(r, c.flops));
@@ -106,8 +106,8 @@ export function timedView(c: TimedCase): HTMLElement {
 const peaksText = ({ gflops, gbs }: Peaks) =>
   `Measured peaks: ${threeDigits(gflops)} GFLOP/s (multiply-add), ${threeDigits(gbs)} GB/s (copy).`;
 
-/** What all timed cases together say. */
-export function meanView({ time }: KernelAnswer): HTMLElement[] {
+/** The summary of all timed cases. */
+export function meanView({ time }: KernelResult): HTMLElement[] {
   if (!time) return [];
   const text = standingText(time).join('; ');
   return [

@@ -12,10 +12,10 @@ import type { Catalogue, KernelEvent, OpEntry } from './protocol.js';
 import type { Session } from './session.js';
 import { Status } from './status.js';
 
-/** Samples of each kernel. */
+/** Number of samples of each kernel. */
 const SAMPLES = 7;
 
-/** A kernel of the visitor's for an op: the contract, the editor, the check and the times beside ours. */
+/** The user's kernel for an op: its contract, the editor, the check, and the times of it and of our kernels. */
 export class KernelView {
   readonly element: HTMLElement;
   readonly #status: Status;
@@ -24,7 +24,7 @@ export class KernelView {
   readonly #from = h('select');
   readonly #layer = h('select');
   readonly #contract = h('div', { 'aria-busy': 'true' });
-  readonly #found = h('section', { class: 'card found', 'aria-label': 'What was found' });
+  readonly #found = h('section', { class: 'card found', 'aria-label': 'Results' });
   readonly #check = h('button', { type: 'button', onclick: () => void this.#run(true) }, 'Check');
   readonly #time = h(
     'button',
@@ -55,7 +55,7 @@ export class KernelView {
           'div',
           { class: 'launch' },
           field('Op', this.#op),
-          field('Begin with', h('div', { class: 'row nowrap' }, this.#from, load)),
+          field('Start from', h('div', { class: 'row nowrap' }, this.#from, load)),
         ),
         this.#form.element,
         h('div', { class: 'row go' }, ...[this.#check, this.#time, this.#stop], field('Time on', this.#layer)),
@@ -73,7 +73,7 @@ export class KernelView {
     return this.#ops.get(this.#op.value) as OpEntry;
   }
 
-  /** Another op: its contract, and the kernel that was last typed for it, else our plainest. */
+  /** Shows another op with its contract and the user's last kernel for it, or our reference if there is none. */
   async #choose(name: string): Promise<void> {
     remember('kernels op', name);
     const op = this.#entry();
@@ -82,7 +82,7 @@ export class KernelView {
       this.#from,
       [...op.variants]
         .reverse()
-        .map((v) => h('option', { value: v }, v === op.reference ? `our ${v} (plainest)` : `our ${v}`)),
+        .map((v) => h('option', { value: v }, v === op.reference ? `our ${v} (reference)` : `our ${v}`)),
     );
     const all = op.layers.length > 1 && h('option', { value: '' }, `all ${op.layers.length} layers`);
     replace(
@@ -101,7 +101,7 @@ export class KernelView {
     }
   }
 
-  /** One of our kernels into the editor. */
+  /** Loads one of our kernels into the editor. */
   async #load(variant: string, typed = true): Promise<void> {
     const op = this.#entry();
     try {
@@ -109,7 +109,7 @@ export class KernelView {
       if (this.#entry() !== op) return;
       this.#form.show(op, draftOf(sources, variant), typed);
       rememberDraft(op.name, this.#form.draft);
-      if (typed) this.app.status(`The editor holds our ${variant} now; undo brings back what was there.`);
+      if (typed) this.app.status(`The editor now shows our ${variant}. Undo restores the text before.`);
     } catch (error) {
       this.#status.fail(error);
     }
@@ -131,10 +131,10 @@ export class KernelView {
     this.#status.begin('Checking…');
     try {
       const kernel = kernelOf(this.#entry().name, draft);
-      const ask = { kernel, layer: this.#layer.value, samples: SAMPLES, checkOnly };
-      const answer = await this.session.call('kernel', ask, (e) => this.#event(e));
-      this.#found.append(...meanView(answer));
-      const { check, time } = answer;
+      const params = { kernel, layer: this.#layer.value, samples: SAMPLES, checkOnly };
+      const result = await this.session.call('kernel', params, (e) => this.#event(e));
+      this.#found.append(...meanView(result));
+      const { check, time } = result;
       const right = check.passed
         ? `right on ${counted(check.cases.length, 'case')}`
         : `wrong on ${counted(check.failures.length, 'case')}`;
@@ -156,7 +156,7 @@ export class KernelView {
     if (e.kind !== 'progress') this.#found.scrollIntoView({ block: 'nearest' });
   }
 
-  /** Shows the line that does not compile, as the error names it: `part 2[SIZE=64]: line 3:14: …`. */
+  /** Marks the line that does not compile. The error names it, as in `part 2[SIZE=64]: line 3:14: …`. */
   #locate(error: unknown, parts: number): void {
     if (!(error instanceof WorkerFailure) || error.name !== 'ShaderError') return;
     const [, source = '', line, column] = /^(.*?): line (\d+):(\d+): /.exec(error.message) ?? [];
@@ -167,7 +167,7 @@ export class KernelView {
   }
 }
 
-/** The ops of each room together. */
+/** The options of all ops, grouped by room. */
 function groups(ops: readonly OpEntry[]): HTMLElement[] {
   const rooms = [...new Set(ops.map((o) => o.room))].sort();
   return rooms.map((room) => {

@@ -15,7 +15,7 @@ const TABS = [
   ['own', 'Your own kernel'],
 ] as const;
 
-/** The Kernels page: the benchmark on this adapter, and a kernel of the visitor's beside ours. */
+/** The Kernels page: the benchmark on this adapter, and the user's own kernel. */
 export const mount: Mount = (root, app) => {
   const session = new Session();
   let leave = () => session.stop();
@@ -25,9 +25,9 @@ export const mount: Mount = (root, app) => {
     h(
       'p',
       { class: 'lead' },
-      'Every step of the network is a kernel written by hand in WGSL. Here they run on your own adapter: how fast ' +
-        'each is, what share that is of the most this adapter can do, and how far the results are from the exact ones. ' +
-        'Or write a kernel yourself, have it checked, and see it beside ours.',
+      'Every step of the network is a kernel written by hand in WGSL. This page runs the kernels on your adapter and shows ' +
+        'how fast each one is, what share of the adapter’s peak that is, and how far the results are from exact ones. ' +
+        'You can also write a kernel yourself, check it, and compare it with ours.',
     ),
   );
   app.status('Opening the adapter in a worker…');
@@ -57,11 +57,11 @@ function about({ adapter, timing }: Catalogue): string {
     adapter.features.includes('shader-f16') ? 'f16' : 'no f16',
     adapter.features.includes('subgroups') ? `subgroups of ${adapter.subgroupSize || 'several sizes'}` : 'no subgroups',
   ];
-  const software = adapter.software ? ' It runs on the CPU, so that shares say more than times.' : '';
+  const software = adapter.software ? ' It runs on the CPU, so shares of the peak tell more than times.' : '';
   return `${adapter.name}: ${features.join(', ')}. ${timingText(timing)}${software}`;
 }
 
-/** Two panels behind two tabs; arrow keys change between them. */
+/** Two tabs with their panels; the arrow keys switch between them. */
 function tabs(panels: Readonly<Record<(typeof TABS)[number][0], HTMLElement>>): HTMLElement[] {
   const buttons = TABS.map(([id, title]) =>
     h(

@@ -3,9 +3,10 @@ import type { Peaks } from '../../../src/bench/peaks.js';
 import { dotsOf, dotText, PLOT_STYLE, rooflinePlot } from '../../../src/bench/roofline.js';
 import { h } from '../dom.js';
 
-const HINT = 'Point at a mark to see what it is, or use the arrow keys in the plot; a click or Enter shows its row.';
+const HINT =
+  'Point at a mark to see its kernel, or use the arrow keys in the plot. A click or Enter shows its row in the table.';
 
-/** The roofline plot of the report, as wide as the page has room, with one tab stop and what a mark is beneath it. */
+/** The report's roofline plot, fitted to the width of the page, with one tab stop and a text about the current mark. */
 export class RooflineFigure {
   readonly element: HTMLElement;
   readonly #drawing = h('div', { class: 'drawing' });
@@ -17,15 +18,15 @@ export class RooflineFigure {
 
   constructor(private readonly onChoose: (row: BenchRow) => void) {
     const about =
-      'Each mark is a kernel on a layer: to the right the more operations a byte, upwards the faster. ' +
-      'The line is the most that the measured peaks allow. Filled: what the engine chooses.';
+      'Each mark is a kernel on a layer. Marks further right have more operations a byte, and higher ones are faster. ' +
+      'The line is the limit that the measured peaks set. Filled marks are what the engine chooses.';
     const style = h('style', {}, PLOT_STYLE);
     const beside = h('div', { class: 'stack' }, h('p', { class: 'hint' }, about), this.#readout);
     this.element = h('div', { class: 'figure', hidden: true }, style, this.#drawing, beside);
     this.#drawing.addEventListener('keydown', (e) => this.#key(e));
     for (const kind of ['focusin', 'pointerover'])
-      this.#drawing.addEventListener(kind, (e) => this.#tell(rowOf(e.target, this.#rows)));
-    this.#drawing.addEventListener('pointerleave', () => this.#tell(undefined));
+      this.#drawing.addEventListener(kind, (e) => this.#describe(rowOf(e.target, this.#rows)));
+    this.#drawing.addEventListener('pointerleave', () => this.#describe(undefined));
     this.#drawing.addEventListener('click', (e) => this.#choose(e.target));
     this.#resized = new ResizeObserver(() => {
       if (Math.abs(this.#drawing.clientWidth - this.#width) > 8) this.#draw();
@@ -50,13 +51,13 @@ export class RooflineFigure {
     this.#width = this.#drawing.clientWidth;
     const width = Math.min(860, Math.max(340, this.#width || 860));
     const size = { width, height: Math.round(Math.min(420, 180 + 0.3 * width)), top: 12 };
-    // The plot escapes all text that is not its own.
+    // This is safe, because the plot escapes the names in it.
     this.#drawing.innerHTML = rooflinePlot(this.#rows, this.#peaks, size);
     const dots = this.#dots();
-    const kept = dots.find((d) => d.dataset.row === focused);
+    const same = dots.find((d) => d.dataset.row === focused);
     for (const [i, d] of dots.entries())
-      d.setAttribute('tabindex', d === (kept ?? dots[0]) || (!kept && !i) ? '0' : '-1');
-    kept?.focus();
+      d.setAttribute('tabindex', d === (same ?? dots[0]) || (!same && !i) ? '0' : '-1');
+    same?.focus();
   }
 
   /** The marks from left to right. */
@@ -88,7 +89,7 @@ export class RooflineFigure {
     if (row) this.onChoose(row);
   }
 
-  #tell(row: BenchRow | undefined): void {
+  #describe(row: BenchRow | undefined): void {
     const [dot] = row ? dotsOf([row]) : [];
     if (!dot) {
       this.#readout.textContent = HINT;

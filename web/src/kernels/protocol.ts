@@ -7,12 +7,12 @@ import type { KernelOptions } from '../../../src/bench/user-kernel.js';
 import type { TimedCase, TimeResult } from '../../../src/bench/user-time.js';
 import type { Timing } from '../../../src/gpu/clock.js';
 
-/** What there is to time and to write kernels for. */
+/** The adapter, and the rooms and ops that can be timed. */
 export interface Catalogue {
   readonly adapter: BenchAdapter;
   readonly timing: Timing;
   readonly rooms: readonly RoomEntry[];
-  /** Those of a room's own name first. */
+  /** All ops by name. */
   readonly ops: readonly OpEntry[];
 }
 
@@ -24,16 +24,16 @@ interface RoomEntry {
 
 export interface OpEntry {
   readonly name: string;
-  /** The room that it belongs to. */
+  /** The room to which it belongs. */
   readonly room: string;
   readonly variants: readonly string[];
   /** The plainest variant. */
   readonly reference: string;
-  /** Cases that it can be timed on. */
+  /** Cases on which it can be timed. */
   readonly layers: readonly string[];
 }
 
-export interface BenchAsk {
+export interface BenchRequest {
   readonly only: readonly string[];
   readonly filter: string;
   readonly samples: number;
@@ -45,12 +45,12 @@ export type BenchEvent =
   | { readonly kind: 'rows'; readonly rows: readonly BenchRow[] }
   | { readonly kind: 'composed'; readonly composed: ComposedComparison };
 
-export interface KernelAsk {
+export interface KernelRequest {
   readonly kernel: KernelOptions;
-  /** The case to time on; all when empty. */
+  /** The case to time; empty for all. */
   readonly layer: string;
   readonly samples: number;
-  /** Only check. */
+  /** Whether to check the kernel without timing it. */
   readonly checkOnly: boolean;
 }
 
@@ -65,22 +65,22 @@ export type KernelEvent =
   | { readonly kind: 'checked'; readonly check: CheckResult }
   | { readonly kind: 'timed'; readonly timed: TimedCase };
 
-export interface KernelAnswer {
+export interface KernelResult {
   readonly check: CheckResult;
   readonly time?: TimeResult;
 }
 
-/** The sources of one of our variants, in the order of its dispatches. */
+/** The sources of one of our variants in the order of its dispatches. */
 export type Sources = readonly { readonly label: string; readonly code: string }[];
 
-/** What the page can ask its worker: the request, what is reported meanwhile, the answer. */
+/** The calls of the page to its worker. */
 export type Calls = {
-  open: { ask: Record<string, never>; event: never; answer: Catalogue };
-  bench: { ask: BenchAsk; event: BenchEvent; answer: null };
-  contract: { ask: { op: string }; event: never; answer: Contract };
-  sources: { ask: { op: string; variant: string }; event: never; answer: Sources };
-  kernel: { ask: KernelAsk; event: KernelEvent; answer: KernelAnswer };
+  open: { params: Record<string, never>; event: never; result: Catalogue };
+  bench: { params: BenchRequest; event: BenchEvent; result: null };
+  contract: { params: { op: string }; event: never; result: Contract };
+  sources: { params: { op: string; variant: string }; event: never; result: Sources };
+  kernel: { params: KernelRequest; event: KernelEvent; result: KernelResult };
 };
 
-/** Said once, when the worker has loaded its modules: what is sent to it before is lost. */
-export type News = 'ready';
+/** The worker sends this once it has loaded its modules. It does not receive messages that are sent before. */
+export type Notice = 'ready';

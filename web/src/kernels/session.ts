@@ -1,7 +1,7 @@
 import { Calls as Rpc, WorkerFailure } from '../rpc.js';
-import type { Calls, News } from './protocol.js';
+import type { Calls, Notice } from './protocol.js';
 
-/** A call that was given up because the worker was stopped. */
+/** The error of a call whose worker was stopped. */
 export class Stopped extends Error {
   constructor() {
     super('stopped');
@@ -10,16 +10,16 @@ export class Stopped extends Error {
 
 interface Running {
   readonly worker: Worker;
-  readonly calls: Rpc<Calls, News>;
-  /** When the worker has loaded its modules: what is sent to it before is lost. */
+  readonly calls: Rpc<Calls, Notice>;
+  /** Resolves when the worker has loaded its modules. It does not receive messages that are sent before. */
   readonly ready: Promise<void>;
-  /** What a stop rejects. */
+  /** Aborts the running calls. */
   readonly stopped: AbortController;
 }
 
 /**
- * The page's end of the worker. `stop` ends it at once, whatever it is doing; the next call starts another. What the GPU
- * was given it still has: a kernel without end runs on until the system ends it.
+ * The page's connection to its worker. `stop` ends the worker at once, and the next call starts another. It cannot stop the
+ * GPU: an endless kernel runs on until the system ends it.
  */
 export class Session {
   #running: Running | undefined;
@@ -27,21 +27,21 @@ export class Session {
   /** Rejects with `WorkerFailure`, or with `Stopped`. */
   async call<K extends keyof Calls & string>(
     call: K,
-    ask: Calls[K]['ask'],
+    params: Calls[K]['params'],
     onEvent: (event: Calls[K]['event']) => void = () => {},
-  ): Promise<Calls[K]['answer']> {
+  ): Promise<Calls[K]['result']> {
     const { calls, ready, stopped } = this.#start();
     const { signal } = stopped;
     const report = (event: Calls[K]['event']) => {
       if (!signal.aborted) onEvent(event);
     };
-    const given = new Promise<never>((_, reject) => {
+    const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new Stopped()));
     });
     try {
-      return await Promise.race([ready.then(() => calls.call(call, ask, report)), given]);
+      return await Promise.race([ready.then(() => calls.call(call, params, report)), aborted]);
     } catch (error) {
-      // A lost or busy device, or a worker that failed, is of no more use; the next call opens another.
+      // A lost or busy device or a failed worker cannot be used again, so the next call starts another worker.
       const { name } = error as Error;
       if (error instanceof WorkerFailure && /^(DeviceLost|KernelTimeout|Adapter|)Error$/.test(name)) this.stop();
       throw error;
@@ -64,7 +64,7 @@ export class Session {
         reject(new WorkerFailure({ name: 'Error', message: e.message || 'the worker’s script does not load' }));
       });
     });
-    const calls = new Rpc<Calls, News>(worker, () => loaded());
+    const calls = new Rpc<Calls, Notice>(worker, () => loaded());
     this.#running = { worker, calls, ready, stopped: new AbortController() };
     return this.#running;
   }

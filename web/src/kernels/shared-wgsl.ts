@@ -3,7 +3,7 @@ import { withImports } from '../../../src/gpu/imports.js';
 
 const FILES = import.meta.glob<string>('../../../shaders/shared/*.wgsl', { query: '?raw', import: 'default' });
 
-/** A kernel as typed, with the shared parts that it imports by `// #import NAME`, each on the line of its import. */
+/** Inserts the shared functions that a kernel imports with `// #import NAME`, each on the line of its import. */
 export async function imported(kernel: KernelOptions): Promise<KernelOptions> {
   if (!kernel.sources.some(({ code }) => code.includes('#import'))) return kernel;
   const parts = Object.entries(FILES).map(

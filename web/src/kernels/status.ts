@@ -3,35 +3,35 @@ import { h } from '../dom.js';
 import { WorkerFailure } from '../rpc.js';
 import { Stopped } from './session.js';
 
-/** How long the GPU may leave a page without an answer until the page says so, in milliseconds. */
-const SILENCE = 15_000;
+/** Milliseconds without an answer from the GPU after which the page says so. */
+const SILENCE_MS = 15_000;
 
-/** What a visitor can do about a kernel that no browser can end: systems end it on a GPU, nothing does where the CPU is one. */
+/** Advice about an endless kernel, which a browser cannot stop. The system stops it on a GPU, but not on a software adapter. */
 const ADVICE =
-  'If the page stops answering or the next check does not begin, close this tab, or the whole browser where that is not ' +
-  'enough; what you typed is kept.';
+  'If the page stops answering or the next check does not begin, close this tab. If that is not enough, close the whole ' +
+  'browser. What you typed is saved.';
 
-/** What is going on: text in the line at the foot of the page, a bar while it is known how far it is, and errors. */
+/** Shows progress in the status line and in a bar, and errors. */
 export class Status {
   readonly element: HTMLElement;
   readonly #bar = h('progress', { max: 1, 'aria-label': 'progress', hidden: true });
   readonly #error = h('pre', { class: 'error', role: 'alert', hidden: true });
-  readonly #advice = h('p', { hidden: true }, `The page has let go of it. ${ADVICE}`);
+  readonly #advice = h('p', { hidden: true }, `The page no longer waits for the kernel. ${ADVICE}`);
   #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly app: Pick<AppContext, 'status'>) {
     this.element = h('div', { class: 'progress' }, this.#bar, this.#error, this.#advice);
   }
 
-  /** Says what begins, and that the GPU does not answer when nothing follows. */
+  /** Shows what begins. If nothing follows, says that the GPU does not answer. */
   begin(text: string): void {
     this.say(text, 0);
     this.#silence = setTimeout(() => {
-      this.app.status(`${text} The GPU has not answered yet; a kernel without end may keep it busy. ${ADVICE}`);
-    }, SILENCE);
+      this.app.status(`${text} The GPU has not answered yet; an endless kernel may keep it busy. ${ADVICE}`);
+    }, SILENCE_MS);
   }
 
-  /** `share` of the work done; no bar without it. */
+  /** Shows a text, and a bar if `share`, the part of the work that is done, is given. */
   say(text: string, share?: number): void {
     clearTimeout(this.#silence);
     this.app.status(text);
@@ -41,7 +41,7 @@ export class Status {
     this.#advice.hidden = true;
   }
 
-  /** What went wrong; a stop is not an error. */
+  /** Shows an error. A stop by the user is not one. */
   fail(error: unknown): void {
     if (error instanceof Stopped) {
       this.say('Stopped.');
@@ -57,7 +57,7 @@ export class Status {
 
 const isKnown = (error: unknown) => error instanceof Error && error.name.endsWith('Error') && error.name !== 'Error';
 
-/** What the command calls by an option has a field here. */
+/** The fields of this page for options of the command. */
 const FIELDS: Readonly<Record<string, string>> = {
   workgroups: 'Workgroups',
   like: 'Launch',
@@ -68,10 +68,10 @@ const FIELDS: Readonly<Record<string, string>> = {
   adapter: 'another browser or device',
 };
 
-/** A message of the library in the words of this page. */
+/** Replaces options of the command in a message of the library by the fields of this page. */
 export function inPage(message: string): string {
   return message
-    .replace(/ \(--timeout gives it longer\)/, '')
+    .replace(/ \(--timeout allows more time\)/, '')
     .replace(/Choose another with --adapter; pose-gan doctor lists them\.?/, '')
     .replace(/pose-gan bench --contract \w+/g, 'the contract beside the editor')
     .replace(/--(\w+) "([^"]*)"/g, (all, option: string, value: string) =>

@@ -10,27 +10,31 @@ interface Column {
   readonly value: (row: BenchRow) => string | number;
 }
 
-/** The old time by the new, for rows that an older benchmark has too. */
+/** Old time / new time of the rows that an older benchmark has too. */
 export type Ratios = ReadonlyMap<BenchRow, number>;
 
 function columnsOf(ratios: Ratios | undefined): Column[] {
   const text = (name: string, title: string, value: Column['value']) => ({ name, title, number: false, value });
   return [
-    text('op', 'what is computed', (r) => r.op),
-    text('case', 'on which shapes: a layer of the model', caseOf),
-    text('variant', 'by which kernel; ★ is what the engine chooses by itself', (r) => r.variant),
+    text('op', 'the operation', (r) => r.op),
+    text('case', 'the shapes, which are those of a layer of the model', caseOf),
+    text('variant', 'the kernel; ★ marks what the engine chooses by default', (r) => r.variant),
     ...SPEED.map(({ name, title, value }) => ({
       ...{ name, title, number: true },
       value: (r: BenchRow) => (r.speed ? value(r.speed, r.flops) : Number.NaN),
     })),
     {
-      ...{ name: 'error', title: 'Σ(a − b)² / Σb² against the same in float64', number: true },
+      ...{ name: 'error', title: 'Σ(a − b)² / Σb² against a float64 reference', number: true },
       value: (r) => r.error?.nmse ?? Number.NaN,
     },
     ...(ratios
       ? [
           {
-            ...{ name: 'before / now', title: 'old time by new: above 1 it is faster now', number: true },
+            ...{
+              name: 'before / now',
+              title: 'old time / new time; above 1 means that this run is faster',
+              number: true,
+            },
             value: (r: BenchRow) => ratios.get(r) ?? Number.NaN,
           },
         ]
@@ -38,7 +42,7 @@ function columnsOf(ratios: Ratios | undefined): Column[] {
   ];
 }
 
-/** Sorts by a column; what has no value there comes last either way. */
+/** Sorts by a column. Rows without a value in it come last in both directions. */
 function sorted(rows: readonly BenchRow[], value: Column['value'], descending: boolean): BenchRow[] {
   const sign = descending ? -1 : 1;
   const missing = (v: string | number) => typeof v === 'number' && !Number.isFinite(v);
@@ -49,7 +53,7 @@ function sorted(rows: readonly BenchRow[], value: Column['value'], descending: b
   });
 }
 
-/** The benchmark's rows as a table that sorts by any column; at first in the order in which they were measured. */
+/** The benchmark's rows as a table that can be sorted by any column. At first they are in the order of measurement. */
 export class ResultsTable {
   readonly element: HTMLElement;
   readonly #head = h('tr');
@@ -121,7 +125,7 @@ export class ResultsTable {
     );
   }
 
-  /** Numbers from the largest, words from A; then the other way round; then as measured. */
+  /** Sorts numbers from the largest and words from A; a second click reverses that, and a third restores the first order. */
   #sortBy({ name, number }: Column): void {
     const first = number;
     if (this.#sort?.name !== name) this.#sort = { name, descending: first };

@@ -10,14 +10,14 @@ import { clockOf } from '../../../src/gpu/clock.js';
 import type { Engine } from '../../../src/gpu/engine.js';
 import { rooms } from '../../../src/kernels/rooms.js';
 import { serve } from '../rpc.js';
-import type { BenchAsk, Calls, Catalogue, KernelAnswer, KernelAsk, News } from './protocol.js';
+import type { BenchRequest, Calls, Catalogue, KernelRequest, KernelResult, Notice } from './protocol.js';
 import { imported } from './shared-wgsl.js';
 
-/** The benchmark of the Kernels page, in a worker so that the page never waits. */
+/** The worker of the Kernels page, which runs kernels without blocking the page. */
 
 let opened: Promise<Engine> | undefined;
 
-/** The engine with the choices of its rule: what was tuned in this browser is not part of a benchmark. */
+/** The engine without the tuning of this browser, so that benchmarks are comparable. */
 function engine(): Promise<Engine> {
   opened ??= loadRooms(rooms).then(() => open({ tuning: false, label: 'kernels' }));
   return opened;
@@ -45,7 +45,10 @@ async function catalogue(): Promise<Catalogue> {
   };
 }
 
-async function bench({ only, filter, samples }: BenchAsk, report: (e: Calls['bench']['event']) => void): Promise<null> {
+async function bench(
+  { only, filter, samples }: BenchRequest,
+  report: (e: Calls['bench']['event']) => void,
+): Promise<null> {
   const suite = await Suite.open(await engine(), rooms, { only, filter, samples });
   try {
     report({ kind: 'peaks', peaks: suite.peaks, cases: suite.cases.length });
@@ -60,30 +63,30 @@ async function bench({ only, filter, samples }: BenchAsk, report: (e: Calls['ben
   }
 }
 
-/** Milliseconds that a run of somebody's kernel may take while it is checked, and while it is timed. */
-const PATIENCE = { check: 30_000, time: 120_000 };
+/** Milliseconds that a user's kernel may take in a check of one case, and in its first run on a case to time. */
+const TIMEOUT_MS = { check: 30_000, time: 120_000 };
 
-async function kernel(ask: KernelAsk, report: (e: Calls['kernel']['event']) => void): Promise<KernelAnswer> {
+async function kernel(params: KernelRequest, report: (e: Calls['kernel']['event']) => void): Promise<KernelResult> {
   const gpu = await engine();
   const progress = (what: 'check' | 'time') => (done: number, total: number, name: string) =>
     report({ kind: 'progress', what, done, total, name });
-  const mine = await userKernel(gpu, rooms, await imported(ask.kernel));
-  const check = await checkKernel(gpu, mine, { timeoutMs: PATIENCE.check, onCase: progress('check') });
+  const mine = await userKernel(gpu, rooms, await imported(params.kernel));
+  const check = await checkKernel(gpu, mine, { timeoutMs: TIMEOUT_MS.check, onCase: progress('check') });
   report({ kind: 'checked', check });
-  if (!check.passed || ask.checkOnly) return { check };
+  if (!check.passed || params.checkOnly) return { check };
   const time = await timeKernel(gpu, mine, {
-    ...{ samples: ask.samples, layer: ask.layer || undefined, timeoutMs: PATIENCE.time },
+    ...{ samples: params.samples, layer: params.layer || undefined, timeoutMs: TIMEOUT_MS.time },
     onCase: progress('time'),
     onResult: (timed) => report({ kind: 'timed', timed }),
   });
   return { check, time };
 }
 
-const tell = serve<Calls, News>({
+const notify = serve<Calls, Notice>({
   open: catalogue,
   bench,
   kernel,
   contract: async ({ op }) => contractOf(await engine(), rooms, op),
   sources: async ({ op, variant }) => exampleSources(await engine(), rooms, op, { like: variant }),
 });
-tell('ready');
+notify('ready');

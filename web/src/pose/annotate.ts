@@ -6,20 +6,23 @@ import { paint } from '../picture.js';
 import { readable, sidesOf } from './bones.js';
 import { PoseEditor } from './editor.js';
 
-/** How far an arrow key moves the cross, of the picture's height, and with Shift. */
+/** How far an arrow key moves the cross without and with Shift, as shares of the picture's height. */
 const STEP = { fine: 0.005, coarse: 0.05 };
 
 /**
- * Asks the visitor to click the joints of a picture one after the other. Resolves with the pose in the picture's pixels, or with
- * nothing when it was given up. The dialog goes with the page it is in.
+ * Asks the user to click the joints of a picture one after the other. Resolves with the pose in the picture's pixels, or with
+ * `undefined` if the user cancels. The dialog is removed together with `page`.
  */
 export function annotate(page: Element, image: Image, name: string, skeleton: Skeleton): Promise<Pose | undefined> {
   return new Promise((resolve) => new Annotator(image, name, skeleton, resolve).open(page));
 }
 
+/** Clamps a coordinate to the pixels 0 … size − 1. */
+const clamp = (value: number, size: number) => Math.max(0, Math.min(size - 1, value));
+
 class Annotator {
   readonly #joints: (Point | null | undefined)[];
-  /** The order in which joints were answered, for undo. */
+  /** The joints in the order in which they were placed or marked as missing, for undo. */
   readonly #order: number[] = [];
   #current = 0;
   #cross: Point;
@@ -27,7 +30,7 @@ class Annotator {
   readonly #prompt = h('p', { class: 'prompt', 'aria-live': 'polite' });
   readonly #list = h('ol', { class: 'joint-list', 'aria-label': 'Joints' });
   readonly #undo = h('button', { type: 'button', onclick: () => this.#undoLast() }, 'Undo');
-  readonly #missing = h('button', { type: 'button', onclick: () => this.#answer(null) }, 'Missing');
+  readonly #missing = h('button', { type: 'button', onclick: () => this.#place(null) }, 'Missing');
   readonly #done = h('button', { type: 'button', class: 'primary', onclick: () => this.#finish() }, 'Use this person');
   readonly #mark = svg('path', { class: 'cross', 'aria-hidden': 'true' });
   readonly #dialog: HTMLDialogElement;
@@ -42,12 +45,12 @@ class Annotator {
     this.#joints = skeleton.joints.map(() => undefined);
     this.#cross = [width / 2, height / 2];
     this.#editor = new PoseEditor({
-      ...{ skeleton, width, height, label: 'Joints on the picture; once all are placed they can be moved' },
+      ...{ skeleton, width, height, label: 'Joints on the picture, which can be moved once all are placed' },
       onChange: (pose) => {
         for (const [i, p] of pose.entries()) if (this.#joints[i] !== undefined) this.#joints[i] = p;
         this.#show();
       },
-      onClick: (at) => this.#answer(at),
+      onClick: (at) => this.#place(at),
       placing: () => this.#current < skeleton.joints.length,
     });
     this.#editor.element.append(this.#mark);
@@ -58,7 +61,7 @@ class Annotator {
       'div',
       {
         ...{ class: 'stage-picture annotate-picture', style: `--proportion: ${width / height}`, tabindex: 0 },
-        ...{ role: 'application', 'aria-label': 'Picture: arrows move the cross, Enter places the joint there' },
+        ...{ role: 'application', 'aria-label': 'Picture: arrow keys move the cross, Enter places the joint at it' },
         onkeydown: (e: KeyboardEvent) => this.#key(e),
       },
       canvas,
@@ -84,8 +87,11 @@ class Annotator {
           h(
             'p',
             { class: 'hint' },
-            hasSides ? 'Right and left are the person’s own: facing you, the right hand is on your left. ' : '',
-            'Keys: M missing, Z undo; arrows and Enter on the picture place a joint.',
+            hasSides
+              ? 'Right and left are those of the person: if they face you, their right hand is on your left. '
+              : '',
+            'Press M if a joint is missing and Z to undo. On the picture, move the cross with the arrow keys and press Enter to ' +
+              'place a joint.',
           ),
           this.#list,
           h(
@@ -119,12 +125,11 @@ class Annotator {
     return this.skeleton.trunk.joints.includes(this.skeleton.joints[joint] ?? '');
   }
 
-  #answer(at: Point | null): void {
+  #place(at: Point | null): void {
     const joint = this.#current;
     if (joint >= this.#joints.length || (!at && this.#needed(joint))) return;
     const { width, height } = this.image;
-    const inside = (v: number, most: number) => Math.max(0, Math.min(most - 1, v));
-    this.#joints[joint] = at && [inside(at[0], width), inside(at[1], height)];
+    this.#joints[joint] = at && [clamp(at[0], width), clamp(at[1], height)];
     this.#order.push(joint);
     this.#next();
   }
@@ -156,17 +161,15 @@ class Annotator {
     const count = h('span', { class: 'muted' }, ` · ${Math.min(joints.length, answered + 1)} of ${joints.length}`);
     replace(
       this.#prompt,
-      name
-        ? ['Click the ', h('strong', {}, readable(name)), count]
-        : 'All joints are answered. Drag one to correct it.',
+      name ? ['Click the ', h('strong', {}, readable(name)), count] : 'All joints are done. Drag one to correct it.',
     );
     this.#undo.disabled = !this.#order.length;
     this.#missing.disabled = !name || this.#needed(this.#current);
     this.#missing.title =
-      name && this.#needed(this.#current) ? 'Parts take their size from this joint: it is needed' : '';
+      name && this.#needed(this.#current) ? 'This joint is required, because it sets the size of the body parts' : '';
     const lacking = joints.filter((_, i) => this.#needed(i) && !this.#joints[i]);
     this.#done.disabled = lacking.length > 0;
-    this.#done.title = lacking.length ? `Still needed: ${lacking.map(readable).join(', ')}` : '';
+    this.#done.title = lacking.length ? `Still required: ${lacking.map(readable).join(', ')}` : '';
     replace(
       this.#list,
       joints.map((joint, i) => {
@@ -177,7 +180,7 @@ class Annotator {
           { type: 'button', class: 'quiet', disabled: state === undefined, onclick: () => this.#again(i) },
           readable(joint),
         );
-        if (state !== undefined) button.title = `Answer ${readable(joint)} again`;
+        if (state !== undefined) button.title = `Place ${readable(joint)} again`;
         return h('li', { 'aria-current': i === this.#current ? 'step' : false }, button, h('span', {}, text));
       }),
     );
@@ -193,24 +196,23 @@ class Annotator {
   #shortcut(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.toLowerCase();
-    if (key === 'm') this.#answer(null);
+    if (key === 'm') this.#place(null);
     else if (key === 'z') this.#undoLast();
     else return;
     event.preventDefault();
   }
 
   #key(event: KeyboardEvent): void {
-    // Joints in the picture have keys of their own.
+    // The joints in the picture handle their own keys.
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
     const by = (event.shiftKey ? STEP.coarse : STEP.fine) * this.image.height;
     const [dx, dy] = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, -by], ArrowDown: [0, by] }[event.key] ?? [
       0, 0,
     ];
-    if (event.key === 'Enter') this.#answer(this.#cross);
+    if (event.key === 'Enter') this.#place(this.#cross);
     else if (dx || dy) {
       const { width, height } = this.image;
-      const inside = (v: number, most: number) => Math.max(0, Math.min(most - 1, v));
-      this.#cross = [inside(this.#cross[0] + (dx as number), width), inside(this.#cross[1] + (dy as number), height)];
+      this.#cross = [clamp(this.#cross[0] + (dx as number), width), clamp(this.#cross[1] + (dy as number), height)];
       this.#show();
     } else return;
     event.preventDefault();

@@ -1,7 +1,7 @@
 import type { Pose, Skeleton } from '../../../src/pose/skeleton.js';
 import { svg } from '../dom.js';
 
-/** A joint's side of the body, by the skeleton's own pairs: the first of a pair is `a`, a person's right. */
+/** A joint's side of the body, from the skeleton's mirror pairs: the first joint of a pair, a person's right one, is on side `a`. */
 export type Side = 'a' | 'b' | 'middle';
 
 export interface Bone {
@@ -15,7 +15,10 @@ export function sidesOf(skeleton: Skeleton): readonly Side[] {
   return skeleton.joints.map((name) => (first?.has(name) ? 'a' : second?.has(name) ? 'b' : 'middle'));
 }
 
-/** The lines of a stick figure: limbs and trunk sides, and of the outline what ties the rest to them without a ring. */
+/**
+ * The lines of a stick figure: all limbs and sides of the trunk, and those lines of the outline that connect further joints
+ * without closing a loop.
+ */
 export function bonesOf(skeleton: Skeleton): readonly Bone[] {
   const index = new Map(skeleton.joints.map((name, i) => [name, i]));
   const sides = sidesOf(skeleton);
@@ -35,33 +38,36 @@ export function bonesOf(skeleton: Skeleton): readonly Bone[] {
   return bones;
 }
 
-/** For each joint those that hang from it: along the limbs, and on the first joint of a box its others. */
-export function hangingFrom(skeleton: Skeleton): readonly (readonly number[])[] {
+/**
+ * The joints that follow each joint when its limb is moved. The end of a limb follows its beginning, and the other joints of a
+ * box follow its first.
+ */
+export function descendantsOf(skeleton: Skeleton): readonly (readonly number[])[] {
   const index = new Map(skeleton.joints.map((name, i) => [name, i]));
-  const next = new Map<number, number[]>();
-  const tie = (from: string, to: string) => {
-    const [a, b] = [index.get(from), index.get(to)];
-    if (a !== undefined && b !== undefined) next.set(a, [...(next.get(a) ?? []), b]);
+  const children = new Map<number, number[]>();
+  const addChild = (parent: string, child: string) => {
+    const [a, b] = [index.get(parent), index.get(child)];
+    if (a !== undefined && b !== undefined) children.set(a, [...(children.get(a) ?? []), b]);
   };
   for (const part of skeleton.parts) {
-    if (part.kind === 'limb') tie(part.from, part.to);
-    if (part.kind === 'box') for (const joint of part.joints.slice(1)) tie(part.joints[0] as string, joint);
+    if (part.kind === 'limb') addChild(part.from, part.to);
+    if (part.kind === 'box') for (const joint of part.joints.slice(1)) addChild(part.joints[0] as string, joint);
   }
   return skeleton.joints.map((_, joint) => {
     const seen = new Set<number>([joint]);
-    for (const j of seen) for (const k of next.get(j) ?? []) seen.add(k);
+    for (const j of seen) for (const k of children.get(j) ?? []) seen.add(k);
     seen.delete(joint);
     return [...seen];
   });
 }
 
-/** `right_wrist` as it is read. */
+/** `right wrist` for `right_wrist`. */
 export const readable = (name: string) => name.replaceAll('_', ' ');
 
-/** The part of the plane that shows every pixel of an image whole: centres of pixels are at integers. */
+/** The view box that shows every pixel of an image whole, since the centres of pixels are at integers. */
 export const viewBox = (width: number, height: number) => `-0.5 -0.5 ${width} ${height}`;
 
-/** A small drawing of a pose in the size of its image. */
+/** A stick figure of a pose, in the coordinates of its image. */
 export function figure(skeleton: Skeleton, pose: Pose, width: number, height: number): SVGSVGElement {
   const lines = bonesOf(skeleton).flatMap(({ from, to, side }) => {
     const [a, b] = [pose[from], pose[to]];

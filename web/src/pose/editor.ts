@@ -1,29 +1,29 @@
 import type { Point } from '../../../src/pose/affine.js';
 import type { Pose, Skeleton } from '../../../src/pose/skeleton.js';
 import { svg } from '../dom.js';
-import { bonesOf, hangingFrom, readable, sidesOf, viewBox } from './bones.js';
+import { bonesOf, descendantsOf, readable, sidesOf, viewBox } from './bones.js';
 
 export interface EditorOptions {
   readonly skeleton: Skeleton;
-  /** Size of the picture that the pose is of, in pixels. */
+  /** Size of the picture in pixels. */
   readonly width: number;
   readonly height: number;
   readonly label: string;
-  /** Called whenever the visitor has changed the pose. */
+  /** Called whenever the user has changed the pose. */
   readonly onChange: (pose: Pose) => void;
-  /** Called with what there is to say about the joint in hand; empty when there is none. */
+  /** Called with a description of the current joint; empty if there is none. */
   readonly onHint?: (text: string) => void;
-  /** Whether what hangs from a joint moves with it. */
-  readonly carries?: () => boolean;
-  /** Called with a click beside all joints. */
+  /** Whether the whole limb moves with a joint. */
+  readonly movesLimb?: () => boolean;
+  /** Called with the point of a click that does not hit a joint. */
   readonly onClick?: (at: Point) => void;
-  /** Whether clicks mean places, even beside a joint. */
+  /** Whether every click places a joint, even next to another. */
   readonly placing?: () => boolean;
 }
 
-/** CSS pixels around a joint that still take hold of it. */
-const REACH = 22;
-/** Pixels that an arrow key moves a joint, and with Shift. */
+/** Distance in CSS pixels from which a joint can be grabbed. */
+const GRAB_RADIUS = 22;
+/** Pixels that an arrow key moves a joint, without and with Shift. */
 const STEP = { fine: 1, coarse: 5 };
 
 const ARROWS: Readonly<Record<string, Point>> = {
@@ -33,14 +33,14 @@ const ARROWS: Readonly<Record<string, Point>> = {
   ArrowDown: [0, 1],
 };
 
-/** A stick figure whose joints are moved by pointer or keyboard. */
+/** A stick figure whose joints can be moved with the pointer or the keyboard. */
 export class PoseEditor {
   readonly element: SVGSVGElement;
   readonly #bones: readonly (readonly [SVGLineElement, number, number])[];
   readonly #joints: readonly SVGGElement[];
-  readonly #hanging: readonly (readonly number[])[];
+  readonly #descendants: readonly (readonly number[])[];
   readonly #needed: readonly boolean[];
-  /** Where missing joints were last. */
+  /** The last positions of missing joints. */
   readonly #last = new Map<number, Point>();
   #pose: (Point | null)[];
   #held: { joint: number; offset: Point } | undefined;
@@ -50,7 +50,7 @@ export class PoseEditor {
     const unit = Math.max(width / 64, height / 128);
     const sides = sidesOf(skeleton);
     this.#pose = skeleton.joints.map(() => null);
-    this.#hanging = hangingFrom(skeleton);
+    this.#descendants = descendantsOf(skeleton);
     this.#needed = skeleton.joints.map((name) => skeleton.trunk.joints.includes(name));
     this.#bones = bonesOf(skeleton).map(({ from, to, side }) => [svg('line', { class: `bone ${side}` }), from, to]);
     this.#joints = skeleton.joints.map((_, i) =>
@@ -73,7 +73,7 @@ export class PoseEditor {
       {
         ...{ viewBox: viewBox(width, height), class: 'editor', role: 'group', 'aria-label': label },
         onpointerdown: (e: PointerEvent) => this.#down(e),
-        // A finger on a joint moves it; beside all joints it scrolls the page.
+        // A finger on a joint moves it. Elsewhere it scrolls the page.
         ontouchstart: (e: TouchEvent) => this.#held && e.preventDefault(),
         onpointermove: (e: PointerEvent) => this.#move(e),
         onpointerup: () => this.#up(),
@@ -89,7 +89,7 @@ export class PoseEditor {
     return this.#pose;
   }
 
-  /** Shows a pose; `onChange` is not called. */
+  /** Shows a pose without calling `onChange`. */
   set pose(pose: Pose) {
     this.#pose = [...pose];
     this.#draw();
@@ -100,14 +100,14 @@ export class PoseEditor {
     return this.#pose.flatMap((p, i) => (p ? [] : [i]));
   }
 
-  /** Whether a pose cannot be without this joint. */
+  /** Whether a pose must have this joint. */
   needs(joint: number): boolean {
     return this.#needed[joint] ?? false;
   }
 
-  /** Puts a missing joint where it was last, or else beside what it hangs from. */
+  /** Puts a missing joint back to its last position, or next to the joint that it follows. */
   restore(joint: number): void {
-    const from = this.#hanging.findIndex((joints) => joints.includes(joint));
+    const from = this.#descendants.findIndex((joints) => joints.includes(joint));
     const near = this.#pose[from] ?? this.#middle();
     const { width, height } = this.options;
     this.#change(joint, this.#last.get(joint) ?? [near[0] + 0.04 * width, near[1] + 0.04 * height], false);
@@ -115,28 +115,28 @@ export class PoseEditor {
   }
 
   #middle(): Point {
-    const there = this.#pose.filter((p) => p !== null);
+    const present = this.#pose.filter((p) => p !== null);
     const { width, height } = this.options;
-    if (!there.length) return [width / 2, height / 2];
-    const mean = (k: 0 | 1) => there.reduce((sum, p) => sum + p[k], 0) / there.length;
+    if (!present.length) return [width / 2, height / 2];
+    const mean = (k: 0 | 1) => present.reduce((sum, p) => sum + p[k], 0) / present.length;
     return [mean(0), mean(1)];
   }
 
-  #inside([x, y]: Point): Point {
+  #clamp([x, y]: Point): Point {
     const { width, height } = this.options;
     return [Math.max(0, Math.min(width - 1, x)), Math.max(0, Math.min(height - 1, y))];
   }
 
-  #change(joint: number, to: Point | null, carry: boolean): void {
+  #change(joint: number, to: Point | null, wholeLimb: boolean): void {
     const before = this.#pose[joint];
-    const place = to && this.#inside(to);
-    if (before && place && carry)
-      for (const j of this.#hanging[joint] ?? []) {
+    const after = to && this.#clamp(to);
+    if (before && after && wholeLimb)
+      for (const j of this.#descendants[joint] ?? []) {
         const p = this.#pose[j];
-        if (p) this.#pose[j] = this.#inside([p[0] + place[0] - before[0], p[1] + place[1] - before[1]]);
+        if (p) this.#pose[j] = this.#clamp([p[0] + after[0] - before[0], p[1] + after[1] - before[1]]);
       }
-    if (before && !place) this.#last.set(joint, before);
-    this.#pose[joint] = place;
+    if (before && !after) this.#last.set(joint, before);
+    this.#pose[joint] = after;
     this.#draw();
     this.#hint(joint);
     this.options.onChange([...this.#pose]);
@@ -179,7 +179,7 @@ export class PoseEditor {
     if (!p || event.ctrlKey || event.metaKey || event.altKey) return;
     if (arrow) {
       const by = event.shiftKey ? STEP.coarse : STEP.fine;
-      this.#change(joint, [p[0] + by * arrow[0], p[1] + by * arrow[1]], this.options.carries?.() ?? false);
+      this.#change(joint, [p[0] + by * arrow[0], p[1] + by * arrow[1]], this.options.movesLimb?.() ?? false);
     } else if (event.key === 'Delete' || event.key === 'Backspace') this.#remove(joint);
     else return;
     event.preventDefault();
@@ -188,7 +188,7 @@ export class PoseEditor {
   #remove(joint: number): void {
     if (this.#needed[joint]) {
       const name = readable(this.options.skeleton.joints[joint] ?? '');
-      this.options.onHint?.(`${name} cannot be missing: parts take their size from the trunk`);
+      this.options.onHint?.(`${name} cannot be missing, because the trunk sets the size of the body parts`);
       return;
     }
     const next = this.#joints.findIndex((_, j) => j > joint && this.#pose[j]);
@@ -196,21 +196,21 @@ export class PoseEditor {
     (this.#joints[next] ?? this.#joints.find((_, j) => this.#pose[j]))?.focus();
   }
 
-  /** A place on the screen in pixels of the picture. */
-  #place(event: PointerEvent): { at: Point; scale: number } {
+  /** The position of a pointer in pixels of the picture. */
+  #position(event: PointerEvent): { at: Point; scale: number } {
     const box = this.element.getBoundingClientRect();
     const scale = box.width / this.options.width;
     return { at: [(event.clientX - box.left) / scale - 0.5, (event.clientY - box.top) / scale - 0.5], scale };
   }
 
   #down(event: PointerEvent): void {
-    // One joint at a time, even with many fingers.
+    // Several fingers move one joint only.
     if (event.button !== 0 || !event.isPrimary || this.#held) return;
-    const { at, scale } = this.#place(event);
-    const distances = this.#pose.map((p) => (p ? Math.hypot(p[0] - at[0], p[1] - at[1]) * scale : REACH));
+    const { at, scale } = this.#position(event);
+    const distances = this.#pose.map((p) => (p ? Math.hypot(p[0] - at[0], p[1] - at[1]) * scale : GRAB_RADIUS));
     const joint = distances.indexOf(Math.min(...distances));
     const p = this.#pose[joint];
-    if (!p || (distances[joint] as number) >= REACH || this.options.placing?.()) {
+    if (!p || (distances[joint] as number) >= GRAB_RADIUS || this.options.placing?.()) {
       this.options.onClick?.(at);
       return;
     }
@@ -218,7 +218,7 @@ export class PoseEditor {
     this.#held = { joint, offset: [p[0] - at[0], p[1] - at[1]] };
     this.element.setPointerCapture(event.pointerId);
     this.element.classList.add('dragging');
-    // What is held is also what the keys then move.
+    // The keys then move the same joint.
     this.#joints[joint]?.focus({ preventScroll: true });
     this.#hint(joint);
   }
@@ -226,8 +226,8 @@ export class PoseEditor {
   #move(event: PointerEvent): void {
     if (!this.#held || !event.isPrimary) return;
     const { joint, offset } = this.#held;
-    const { at } = this.#place(event);
-    this.#change(joint, [at[0] + offset[0], at[1] + offset[1]], this.options.carries?.() ?? false);
+    const { at } = this.#position(event);
+    this.#change(joint, [at[0] + offset[0], at[1] + offset[1]], this.options.movesLimb?.() ?? false);
   }
 
   #up(): void {

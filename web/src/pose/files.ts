@@ -7,15 +7,15 @@ import { decodeText, MAX_BYTES } from '../../../src/data/text.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import type { Skeleton } from '../../../src/pose/skeleton.js';
 
-/** Files that belong together, by what they are. */
-export interface Given {
+/** The files that a user gives together, by their kind. */
+export interface GivenFiles {
   readonly checkpoint?: File;
   readonly picture?: File;
   /** An annotation table or a JSON file of poses. */
   readonly poses?: File;
 }
 
-type Kind = keyof Given;
+type Kind = keyof GivenFiles;
 
 const KINDS: Readonly<Record<Kind, { readonly what: string; readonly matches: (file: File) => boolean }>> = {
   checkpoint: { what: 'checkpoints', matches: ({ name }) => /\.safetensors$/i.test(name) },
@@ -26,15 +26,15 @@ const KINDS: Readonly<Record<Kind, { readonly what: string; readonly matches: (f
   poses: { what: 'files of poses', matches: ({ name }) => /\.(csv|json)$/i.test(name) },
 };
 
-/** Sorts what was dropped or chosen. `UsageError` for what the page cannot use. */
-export function sortFiles(files: readonly File[]): Given {
+/** Sorts dropped or chosen files by their kind. Throws `UsageError` for files that the page cannot use. */
+export function sortFiles(files: readonly File[]): GivenFiles {
   const given: { -readonly [K in Kind]?: File } = {};
   for (const file of files) {
     const kind = (Object.keys(KINDS) as Kind[]).find((k) => KINDS[k].matches(file));
     if (!kind)
       throw new UsageError(
-        `${file.name} is of no use here. A picture (.png, .jpg, .webp), its joints or a list of poses (.csv, .json), or a ` +
-          'checkpoint (.safetensors) is possible.',
+        `${file.name} cannot be used here. Give a picture (.png, .jpg, .webp), its joints or a list of poses (.csv, .json), ` +
+          'or a checkpoint (.safetensors).',
       );
     const before = given[kind];
     if (before)
@@ -42,15 +42,15 @@ export function sortFiles(files: readonly File[]): Given {
     given[kind] = file;
   }
   if (given.checkpoint && (given.picture || given.poses))
-    throw new UsageError(`give the checkpoint ${given.checkpoint.name} first, then the other files`);
+    throw new UsageError(`give the checkpoint ${given.checkpoint.name} first, and then the other files`);
   return given;
 }
 
 const isTable = (file: File) => /\.csv$/i.test(file.name);
 
-/** No more of a file is read than tells that it is too large. */
-const text = async (file: File, what: string, most = MAX_BYTES.text) =>
-  decodeText(new Uint8Array(await file.slice(0, most + 1).arrayBuffer()), file.name, what, most);
+/** Reads a text file, but of one that is too large only the bytes that show this. */
+const text = async (file: File, what: string, max = MAX_BYTES.text) =>
+  decodeText(new Uint8Array(await file.slice(0, max + 1).arrayBuffer()), file.name, what, max);
 
 const json = async (file: File) =>
   parseJson(await text(file, 'poses'), file.name, `cannot read the poses ${file.name}`);
@@ -58,10 +58,10 @@ const json = async (file: File) =>
 const tableOf = async (file: File, skeleton: Skeleton, onNote?: OnNote) =>
   parseAnnotations(await text(file, 'annotation table', MAX_BYTES.table), file.name, skeleton, { onNote });
 
-/** Told what was made of a file that its author should know. */
+/** Called with remarks about how a file was read. */
 export type OnNote = (text: string) => void;
 
-/** A list of poses rather than one: its first entry is a pose and no joint. */
+/** Whether a value is a list of poses instead of a single pose: its first entry is a pose, not a joint. */
 function isList(value: unknown): value is unknown[] {
   if (!Array.isArray(value) || !value.length) return false;
   const [first] = value;
@@ -72,7 +72,7 @@ function isList(value: unknown): value is unknown[] {
 
 const stem = (name: string) => name.replace(/\.[^.]*$/, '');
 
-/** The joints of a picture: its row in a table, or a JSON file of one pose. */
+/** The joints of a picture, from its row in a table or from a JSON file of one pose. */
 export async function poseOfPicture(
   file: File,
   picture: string,
@@ -90,7 +90,7 @@ export async function poseOfPicture(
   const value = await json(file);
   if (isList(value) && !keypointPictures(value, file.name))
     throw new UsageError(
-      `${file.name} is a list of ${value.length} poses; ${picture} needs a file with its own joints`,
+      `${file.name} is a list of ${value.length} poses, but ${picture} needs a file with its own joints`,
     );
   return { label: stem(picture), where: file.name, pose: parsePose(value, file.name, skeleton, { picture, onNote }) };
 }

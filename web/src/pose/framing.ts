@@ -2,7 +2,7 @@ import { type Image, resize } from '../../../src/data/image.js';
 import { checkTrunk, type ModelFrame, type NamedPose, withinPicture } from '../../../src/data/named-pose.js';
 import { type Pose, resizePose } from '../../../src/pose/skeleton.js';
 
-/** A picture and its pose, both of the model's size. */
+/** A picture and its pose in the model's size. */
 export interface Person {
   readonly label: string;
   readonly image: Image;
@@ -16,14 +16,14 @@ export interface Frame {
   readonly height: number;
 }
 
-/** Room around the joints, which end at eyes and ankles: of the height and of the width. */
-const ROOM = { height: 1.3, width: 1.35 };
-/** How much narrower or wider than the model's a picture may be to be taken whole. */
+/** Height and width of a frame over those of the joints, which reach only from the eyes to the ankles. */
+const MARGIN = { height: 1.3, width: 1.35 };
+/** Largest relative difference of proportions between a picture and the model at which the whole picture is used. */
 const TOLERANCE = 0.05;
 
 /**
- * The part of a picture [height, width] to show to a model: all of it where it has the model's proportions, else a part of those
- * proportions around the joints, which may reach over the border. Whole pixels.
+ * The part of a picture [height, width] to show to a model, in whole pixels. It is the whole picture if that has the model's
+ * proportions, otherwise a part with these proportions around the joints, which may extend beyond the border.
  */
 export function frameAround(
   pose: Pose,
@@ -36,21 +36,21 @@ export function frameAround(
     return { left: 0, top: 0, width, height };
   const span = (k: 0 | 1) => [Math.min(...joints.map((p) => p[k])), Math.max(...joints.map((p) => p[k]))] as const;
   const [[x0, x1], [y0, y1]] = [span(0), span(1)];
-  const tall = Math.max(8, ROOM.height * (y1 - y0), (ROOM.width * (x1 - x0)) / proportion);
+  const tall = Math.max(8, MARGIN.height * (y1 - y0), (MARGIN.width * (x1 - x0)) / proportion);
   const [frameHeight, frameWidth] = [Math.round(tall), Math.round(tall * proportion)];
-  const place = (middle: number, size: number, whole: number) =>
+  const startOf = (middle: number, size: number, whole: number) =>
     Math.round(size >= whole ? (whole - size) / 2 : Math.max(0, Math.min(whole - size, middle - size / 2)));
-  // The top of the head is above the eyes by more than the soles are below the ankles.
+  // The head reaches further above the eyes than the soles below the ankles.
   const middle = (y0 + y1) / 2 - 0.02 * tall;
   return {
     ...{ width: frameWidth, height: frameHeight },
-    left: place((x0 + x1) / 2, frameWidth, width),
-    top: place(middle, frameHeight, height),
+    left: startOf((x0 + x1) / 2, frameWidth, width),
+    top: startOf(middle, frameHeight, height),
   };
 }
 
-/** A part of an image; beyond the border its outermost pixels go on. */
-export function cut(image: Image, { left, top, width, height }: Frame): Image {
+/** Crops an image; beyond the border it repeats the outermost pixels. */
+export function crop(image: Image, { left, top, width, height }: Frame): Image {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
@@ -63,8 +63,8 @@ export function cut(image: Image, { left, top, width, height }: Frame): Image {
 }
 
 /**
- * A picture with its pose, in the picture's pixels, as a person for a model. `UsageError` when a joint lies outside the picture
- * or a trunk joint is missing.
+ * Makes a person for a model from a picture and its pose in the picture's pixels. Throws `UsageError` if a joint lies outside
+ * the picture or a trunk joint is missing.
  */
 export function personOf(label: string, image: Image, named: NamedPose, model: ModelFrame): Person {
   checkTrunk(named, model.skeleton);
@@ -74,7 +74,7 @@ export function personOf(label: string, image: Image, named: NamedPose, model: M
   const moved = pose.map((p) => p && ([p[0] - frame.left, p[1] - frame.top] as const));
   return {
     label,
-    image: resize(cut(image, frame), model.width, model.height),
+    image: resize(crop(image, frame), model.width, model.height),
     pose: resizePose(moved, [frame.height, frame.width], [model.height, model.width]),
   };
 }

@@ -5,10 +5,10 @@ import { heatImage, layerImage, mapImage, maskImage } from '../../../src/model/i
 import type { Skeleton } from '../../../src/pose/skeleton.js';
 import type { ChannelPicture, FeatureLevel, Inside } from './protocol.js';
 
-/** Channels of each kind that are shown of a level. */
-const SHOWN = 8;
+/** Number of channels of each kind to show of a level. */
+const MAX_SHOWN = 8;
 
-/** What was found inside of a model as pictures. */
+/** The pictures of an inspection of a model. */
 export function insideOf(found: Inspection, config: ModelConfig, skeleton: Skeleton, source: Image): Inside {
   const { height, width, maskOn } = config;
   const heat = (maps: Float32Array) => heatImage(maps, height, width, skeleton.joints.length);
@@ -36,7 +36,7 @@ function levelOf(maps: FeatureMaps, height: number, width: number): FeatureLevel
   };
 }
 
-/** The channels of [from, to) whose values are spread most, each from its least value to its largest. */
+/** Pictures of the channels in [from, to) whose values vary most; each is scaled from its smallest to its largest value. */
 function strongest(maps: FeatureMaps, height: number, width: number, from: number, to: number): ChannelPicture[] {
   const { channels, values } = maps;
   const pixels = height * width;
@@ -49,15 +49,15 @@ function strongest(maps: FeatureMaps, height: number, width: number, from: numbe
     .map((channel) => ({ channel, map: of(channel) }))
     .map(({ channel, map }) => ({ channel, map, spread: spread(map) }))
     .sort((a, b) => b.spread - a.spread)
-    .slice(0, SHOWN)
+    .slice(0, MAX_SHOWN)
     .map(({ channel, map }) => {
-      const least = map.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-      const most = map.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+      const min = map.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+      const max = map.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
       const image = mapImage(
-        map.map((v) => v - least),
+        map.map((v) => v - min),
         height,
         width,
-        Math.max(1e-9, most - least),
+        Math.max(1e-9, max - min),
       );
       return { channel: channel - from, image };
     });

@@ -10,10 +10,11 @@ import type { Person } from './framing.js';
 import type { ChannelPicture, FeatureLevel, Inside, Model } from './protocol.js';
 import type { Session } from './session.js';
 
-/** How long a pair has to rest before it is looked into, in milliseconds. */
-const REST = 400;
-/** Colour of the unwarped candidate on maps, and how strongly those are dimmed that are not asked for. */
+/** Milliseconds without a change after which a pair is inspected. */
+const DEBOUNCE_MS = 400;
+/** Colour of the unwarped candidate on maps. */
 const UNWARPED: Colour = [205, 205, 205];
+/** Brightness of the candidates that are not selected in the legend. */
 const DIMMED = 0.2;
 
 const css = (c: Colour) => `rgb(${c.join(' ')})`;
@@ -30,7 +31,7 @@ const tile = (image: Image, label: string, caption: Child = label, ...over: Chil
 const section = (title: string, text: string, ...children: Child[]) =>
   h('section', { class: 'stack' }, h('h3', {}, title), h('p', { class: 'hint' }, text), children);
 
-/** What was found of one pair, and that pair. */
+/** A pair and the results of its inspection. */
 interface Found {
   readonly inside: Inside;
   readonly model: Model;
@@ -39,7 +40,7 @@ interface Found {
   readonly generated: Image;
 }
 
-/** The part of the page that shows what the model makes of the pair on its way. Returns what ends it. */
+/** Shows the intermediate results of the model for the current pair. Returns a function that ends this. */
 export function insideView(session: Session, element: HTMLDetailsElement): () => void {
   const state = h('p', { class: 'hint', role: 'status' });
   const content = h('div', { class: 'inside' });
@@ -48,36 +49,36 @@ export function insideView(session: Session, element: HTMLDetailsElement): () =>
   let busy = false;
   let stale = true;
 
-  const look = async () => {
-    const { model, person, target, picture: made } = session;
-    if (!model || !person || !target || !made || busy) return;
+  const inspect = async () => {
+    const { model, person, target, picture: generated } = session;
+    if (!model || !person || !target || !generated || busy) return;
     busy = true;
     stale = false;
     content.setAttribute('aria-busy', 'true');
-    state.textContent = content.childElementCount ? 'Looking at the pair as it is now …' : 'Looking inside …';
+    state.textContent = content.childElementCount ? 'Updating …' : 'Looking inside …';
     try {
       const inside = await session.inspect();
       if (inside && model === session.model && element.open)
-        replace(content, views({ inside, model, person, target, generated: made.image }));
+        replace(content, views({ inside, model, person, target, generated: generated.image }));
       state.textContent = '';
     } catch (error) {
       state.textContent = (error as Error).message;
     }
     content.removeAttribute('aria-busy');
     busy = false;
-    if (stale) later();
+    if (stale) schedule();
   };
-  const later = () => {
+  const schedule = () => {
     stale = true;
     clearTimeout(timer);
-    if (element.open) timer = setTimeout(() => void look(), REST);
+    if (element.open) timer = setTimeout(() => void inspect(), DEBOUNCE_MS);
   };
   const toggled = () => {
-    if (element.open && stale) void look();
+    if (element.open && stale) void inspect();
   };
   element.addEventListener('toggle', toggled);
   const clear = session.on('model', () => replace(content));
-  const follow = session.on('picture', later);
+  const follow = session.on('picture', schedule);
   return () => {
     clear();
     follow();
@@ -94,7 +95,7 @@ function views(found: Found): Child[] {
   return [
     section(
       'Poses as the networks see them',
-      'Every joint is a blob on a map of its own (the largest of all maps is shown). Parts are regions around joints.',
+      'Every joint is a blob on its own map; the pictures show the maximum of all maps. Parts are regions around joints.',
       h(
         'div',
         { class: 'tiles' },
@@ -105,9 +106,9 @@ function views(found: Found): Child[] {
       ),
     ),
     section(
-      'Parts: mask and warp',
-      `Left the part’s mask, on the ${config.maskOn === 'source' ? 'person' : 'target'}; right the person’s picture moved by ` +
-        'the part’s own affine map. The network does this with features in place of pixels.',
+      'Masks and warps of the parts',
+      `The left picture of each part shows its mask on the ${config.maskOn === 'source' ? 'person' : 'target'}. The right one shows ` +
+        'the person’s picture moved by the part’s affine map. The network moves features instead of pixels.',
       h(
         'div',
         { class: 'tiles wide' },
@@ -161,7 +162,7 @@ function partTile(
 const swatch = (colour: Colour) =>
   h('span', { class: 'swatch', style: `background: ${css(colour)}`, 'aria-hidden': 'true' });
 
-/** The arg-max maps with a legend; a press on one of its entries shows where that one won. */
+/** The arg-max maps with a legend. A click on an entry of the legend shows where that candidate won. */
 function winners({ inside, model }: Found, colours: readonly Colour[]): HTMLElement {
   const { config, skeleton } = model;
   const names = [...(config.identity ? ['not moved'] : []), ...skeleton.parts.map((p) => readable(p.name))];
@@ -169,7 +170,7 @@ function winners({ inside, model }: Found, colours: readonly Colour[]): HTMLElem
   let lit: number | undefined;
   const dim = (c: Colour): Colour => [c[0] * DIMMED, c[1] * DIMMED, c[2] * DIMMED];
   const maps = inside.winners.map((w) => {
-    const label = inside.winnersOf === 'image' ? 'Of the picture itself' : `Level ${Math.log2(w.scale) + 1}`;
+    const label = inside.winnersOf === 'image' ? 'The picture itself' : `Level ${Math.log2(w.scale) + 1}`;
     const canvas = h('canvas', { class: 'pixels', role: 'img', 'aria-label': `Which part won, ${label}` });
     const box = h('div', { class: 'stage-picture', style: `--proportion: ${w.width / w.height}` }, canvas);
     const draw = () => {
@@ -202,8 +203,10 @@ function winners({ inside, model }: Found, colours: readonly Colour[]): HTMLElem
   return section(
     'Which part won each pixel',
     inside.winnersOf === 'image'
-      ? 'Where warps overlap, the largest value wins. This model takes no maxima of features: shown is the picture itself.'
-      : 'Where warps overlap, the largest feature wins; shown is who won most of a pixel’s channels. Percentages are of level 1.',
+      ? 'Where warps overlap, the largest value wins. This model does not take maxima of features, so the map shows the winners ' +
+          'for the picture itself.'
+      : 'Where warps overlap, the largest feature wins. The maps show the part that won most channels of each pixel. The ' +
+          'percentages are those of level 1.',
     h(
       'div',
       { class: 'tiles' },
@@ -228,8 +231,9 @@ function features(levels: readonly FeatureLevel[]): HTMLElement {
         )
       : null;
   return section(
-    'What the decoder is given',
-    'Skip features level by level: the channels that vary most, each from its least value (dark) to its largest (bright).',
+    'Inputs of the decoder',
+    'These are the skip features of each level: the channels that vary most, from their smallest value (dark) to their largest ' +
+      '(bright).',
     levels.map((level, i) => {
       const { image } = level.appearance[0] ?? level.pose[0] ?? { image: blank(1, 1) };
       return h(

@@ -1,16 +1,16 @@
 import { SYNTH_OBJECTS } from '../../../src/data/synth-object.js';
 import type { Skeleton } from '../../../src/pose/skeleton.js';
 
-/** A picture that the library draws. */
+/** A picture that the synthetic data generator can draw. */
 export interface Sample {
   readonly label: string;
   readonly identity: number;
   readonly index: number;
 }
 
-/** What the app can draw for a skeleton: somebody to show in another pose, and poses. */
+/** The sample people and sample poses for a skeleton. */
 export interface Library {
-  /** Of `SYNTH_OBJECTS`. */
+  /** A name of `SYNTH_OBJECTS`. */
   readonly object: string;
   readonly seed: number;
   readonly people: readonly Sample[];
@@ -19,7 +19,7 @@ export interface Library {
 
 const sample = (label: string, identity: number, index: number): Sample => ({ label, identity, index });
 
-/** Chosen by eye: all of the body to be seen, few joints hidden, of all kinds. None was trained on. */
+/** Chosen by eye for variety, with the whole body visible and few hidden joints. The app's model was not trained on them. */
 const PEOPLE: Library = {
   object: 'person',
   seed: 2026,
@@ -55,7 +55,7 @@ const libraries: Readonly<Record<string, Library>> = {
   lamp: { object: 'lamp', seed: 2026, people: numbered('Lamp', 6, () => 0), poses: numbered('Pose', 12, () => 1) },
 };
 
-/** What can be drawn with the joints of a skeleton; nothing for skeletons of one's own. */
+/** The library for the joints of a skeleton; `undefined` for other skeletons than those of the generator. */
 export function libraryFor(skeleton: Skeleton): Library | undefined {
   const same = (other: Skeleton) =>
     other.joints.length === skeleton.joints.length && other.joints.every((name, i) => name === skeleton.joints[i]);

@@ -10,7 +10,7 @@ import { stage } from './stage.js';
 
 let session: Session | undefined;
 
-/** The Pose page: a person in another pose, at once. */
+/** The Pose page: shows a person in another pose. */
 export function mount(root: HTMLElement, app: AppContext): () => void {
   const fresh = !session;
   session ??= new Session();
@@ -21,7 +21,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
     dismiss = app.notify(text);
     app.status('');
   };
-  own.voice = { status: app.status, error, note: (text) => void app.notify(text, 'note') };
+  own.messages = { status: app.status, error, note: (text) => void app.notify(text, 'note') };
 
   const take = (files: readonly File[]) => {
     if (!files.length) return;
@@ -35,7 +35,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   };
   const panel = posePanel(own, error);
   const person = personPanel(own, take);
-  const scene = stage(own, panel.carries, panel.pause);
+  const scene = stage(own, panel.movesLimb, panel.pause);
   const model = modelStrip(own, take, error);
   const details = h('details', { class: 'card' }, h('summary', {}, h('h2', { class: 'in-line' }, 'Look inside')));
   const endInside = insideView(own, details);
@@ -48,7 +48,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
       h(
         'p',
         { class: 'lead' },
-        'The network is shown one picture of a person. Move the joints of the target pose, and it draws that person in it.',
+        'The network gets one picture of a person. Move the joints of the target pose, and it draws the person in that pose.',
       ),
     ),
     h('div', { class: 'bench' }, person.element, scene.element, panel.element),
@@ -58,7 +58,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
 
   const showTime = () => {
     const ms = own.firstPictureMs;
-    app.aside(ms === undefined ? '' : `first picture after ${(ms / 1000).toFixed(1)} s`);
+    app.statusDetail(ms === undefined ? '' : `first picture after ${(ms / 1000).toFixed(1)} s`);
   };
   showTime();
   const ends = [
@@ -74,11 +74,11 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   if (fresh) void own.loadOwn().catch((e: Error) => error(e.message));
   return () => {
     for (const end of ends) end();
-    own.voice = { status: () => {}, error: () => {}, note: () => {} };
+    own.messages = { status: () => {}, error: () => {}, note: () => {} };
   };
 }
 
-/** Which model is at work, and the way to another. */
+/** Facts about the current model, and the controls to load another. */
 function modelStrip(session: Session, take: (files: File[]) => void, error: (text: string) => void) {
   const facts = h('p', { id: 'model-facts' }, 'Loading …');
   const back = h(
@@ -87,7 +87,7 @@ function modelStrip(session: Session, take: (files: File[]) => void, error: (tex
       type: 'button',
       onclick: () => void session.loadOwn().catch((e: Error) => error(e.message)),
     },
-    'Back to the app’s own',
+    'Back to the app’s model',
   );
   const input = h('input', {
     ...{ type: 'file', accept: '.safetensors', 'aria-describedby': 'model-facts' },

@@ -1,27 +1,27 @@
 import type { NamedPose } from '../../../src/data/named-pose.js';
 import { UsageError } from '../../../src/gpu/errors.js';
 import { h } from '../dom.js';
-import { paint, visitorsPicture } from '../picture.js';
+import { paint, readPicture } from '../picture.js';
 import { annotate } from './annotate.js';
 import { poseOfPicture } from './files.js';
 import { personOf } from './framing.js';
-import type { Drawn, Session } from './session.js';
+import type { DrawnSample, Session } from './session.js';
 import { thumbnails } from './thumbnails.js';
 
-/** Longest side of a picture to work on; the model's are smaller by far. */
-const MAX_PIXELS = 1600;
+/** Longest side in pixels to which pictures are shrunk; the model's pictures are far smaller. */
+const MAX_SIDE = 1600;
 
 /**
- * Takes a picture as the person. Its joints come from `poses`, or from the visitor's clicks. `UsageError` when picture or joints
- * are of no use.
+ * Uses a picture as the person. Its joints come from `poses` or from the user's clicks. Throws `UsageError` if the picture or
+ * its joints cannot be used.
  */
 export async function usePicture(page: Element, session: Session, file: File, poses: File | undefined): Promise<void> {
   const { frame } = session;
-  if (!frame) throw new UsageError('wait until the model is loaded, then give the picture once more');
-  const { image, scale } = await visitorsPicture(file, MAX_PIXELS);
+  if (!frame) throw new UsageError('the model is not loaded yet; wait, and then give the picture again');
+  const { image, scale } = await readPicture(file, MAX_SIDE);
   let named: NamedPose;
   if (poses) {
-    const found = await poseOfPicture(poses, file.name, frame.skeleton, (text) => session.voice.note(text));
+    const found = await poseOfPicture(poses, file.name, frame.skeleton, (text) => session.messages.note(text));
     named = { ...found, pose: found.pose.map((p) => p && ([p[0] * scale, p[1] * scale] as const)) };
   } else {
     const pose = await annotate(page, image, file.name, frame.skeleton);
@@ -31,13 +31,13 @@ export async function usePicture(page: Element, session: Session, file: File, po
   session.setPerson(personOf(file.name, image, named, frame));
 }
 
-/** Sample people to choose from, and the way to one's own picture. */
+/** The panel with sample people and the control for the user's own picture. */
 export function personPanel(
   session: Session,
   onFiles: (files: File[]) => void,
 ): { element: HTMLElement; end: () => void } {
   const box = h('div', { class: 'thumbs people', role: 'group', 'aria-label': 'Sample people' });
-  let mark: (chosen: Drawn | undefined) => void = () => {};
+  let mark: (chosen: DrawnSample | undefined) => void = () => {};
   const onPeople = () => {
     const thumbs = session.people.map((drawn) => {
       const content = h('canvas', { 'aria-hidden': 'true' });
@@ -61,13 +61,13 @@ export function personPanel(
   const element = h(
     'section',
     { class: 'card panel person-panel' },
-    h('h2', {}, 'Who'),
+    h('h2', {}, 'Choose a person'),
     box,
     h('label', { class: 'button file' }, 'Your own picture …', input),
     h(
       'p',
       { class: 'hint', id: 'own-picture-hint' },
-      'Or drop it anywhere on the page, with its joints (.csv, .json) if you have them; without them you click them.',
+      'You can also drop a picture anywhere on the page. Add a file of its joints (.csv, .json), or mark the joints yourself.',
     ),
   );
   return {

@@ -1,27 +1,28 @@
 import { fillMissing, walk } from '../../../src/pose/sequence.js';
 import type { Pose, Skeleton } from '../../../src/pose/skeleton.js';
 
-/** Frames from one pose of a list to the next, and of a cycle of walking. */
-const BETWEEN = 12;
-const WALK = 24;
+/** Frames from one pose of a list to the next. */
+const FRAMES_BETWEEN = 12;
+/** Frames of a cycle of walking. */
+const WALK_FRAMES = 24;
 
-/** A cycle of walking with the body of `pose`. `UsageError` for a skeleton that cannot walk. */
+/** A cycle of walking with the body of `pose`. Throws `UsageError` for a skeleton that cannot walk. */
 export function walkFrames(skeleton: Skeleton, pose: Pose, size: { height: number; width: number }): Pose[] {
-  return walk(skeleton, pose, WALK, size);
+  return walk(skeleton, pose, WALK_FRAMES, size);
 }
 
-/** From each pose to the next on straight lines, and from the last back to the first. */
+/** Frames that move the joints on straight lines from each pose to the next, and from the last back to the first. */
 export function tour(poses: readonly Pose[]): Pose[] {
   const [first] = poses;
   if (!first || poses.length < 2) return [...poses];
   const nothing: Pose = first.map(() => null);
   const keys = [...poses, first].flatMap((pose, i) =>
-    i ? [...new Array<Pose>(BETWEEN - 1).fill(nothing), pose] : [pose],
+    i ? [...new Array<Pose>(FRAMES_BETWEEN - 1).fill(nothing), pose] : [pose],
   );
   return fillMissing(keys).slice(0, -1);
 }
 
-/** Plays frames in a circle. */
+/** Plays frames in a loop. */
 export class Player {
   #frames: readonly Pose[] = [];
   #position = 0;
@@ -29,7 +30,7 @@ export class Player {
   #before = 0;
   framesPerSecond = 12;
 
-  /** `onFrame` is called for every new frame, `onChange` when it starts or stops. */
+  /** Calls `onFrame` for every new frame, and `onChange` when it starts or stops. */
   constructor(
     private readonly onFrame: (pose: Pose, index: number) => void,
     private readonly onChange: (playing: boolean) => void,
@@ -68,7 +69,7 @@ export class Player {
   }
 
   #tick(time: number): void {
-    // After a pause in which the page was not shown, go on from where it was.
+    // Limit the step, so that playing continues from the same frame after the page was hidden.
     const seconds = Math.min(0.25, Math.max(0, time - this.#before) / 1000);
     this.#before = time;
     const before = Math.floor(this.#position);

@@ -10,21 +10,21 @@ import { thumbnails } from './thumbnails.js';
 
 export interface PosePanel {
   readonly element: HTMLElement;
-  /** Whether what hangs from a joint moves with it. */
-  readonly carries: () => boolean;
+  /** Whether the whole limb moves with a joint. */
+  readonly movesLimb: () => boolean;
   readonly pause: () => void;
-  /** Takes poses from a file: one becomes the target, several a sequence. */
+  /** Reads poses from a file. A single pose becomes the target, and several become a sequence. */
   readonly useFile: (file: File) => Promise<void>;
   readonly end: () => void;
 }
 
 type Sequence = 'walk' | 'tour' | 'file';
 
-/** Poses to choose from, and sequences of them to play. */
+/** The panel with poses to choose from and sequences to play. */
 export function posePanel(session: Session, onError: (message: string) => void): PosePanel {
   let fromFile: { readonly name: string; readonly frames: readonly Pose[] } | undefined;
   const box = h('div', { class: 'thumbs poses', role: 'group', 'aria-label': 'Poses' });
-  const carry = h('input', { type: 'checkbox', checked: true });
+  const wholeLimb = h('input', { type: 'checkbox', checked: true });
   const select = h('select', { onchange: () => player.pause() });
   const speed = h('input', {
     ...{ type: 'range', min: 2, max: 30, value: 12 },
@@ -99,14 +99,14 @@ export function posePanel(session: Session, onError: (message: string) => void):
 
   const useFile = async (file: File) => {
     const { frame } = session;
-    if (!frame) throw new UsageError('wait until the model is loaded, then give the poses once more');
-    const named = await posesIn(file, frame.skeleton, (text) => session.voice.note(text));
+    if (!frame) throw new UsageError('the model is not loaded yet; wait, and then give the poses again');
+    const named = await posesIn(file, frame.skeleton, (text) => session.messages.note(text));
     const usable = named.map((n) => ({ ...n, pose: fitPose(n, [frame.height, frame.width], frame) }));
     const valid = usable.filter(({ pose }) => !trunkProblem(frame.skeleton, pose));
     const [first] = valid;
     if (!first) {
       for (const pose of named) checkTrunk(pose, frame.skeleton);
-      throw new UsageError(`no pose in ${file.name} has a trunk that gives its parts a size`);
+      throw new UsageError(`no pose in ${file.name} has a trunk, which sets the size of the body parts`);
     }
     player.pause();
     session.setTarget(first.pose);
@@ -131,22 +131,22 @@ export function posePanel(session: Session, onError: (message: string) => void):
   const element = h(
     'section',
     { class: 'card panel pose-panel' },
-    h('h2', {}, 'Pose'),
+    h('h2', {}, 'Choose a pose'),
     box,
     h(
       'div',
       { class: 'row' },
       h('button', { type: 'button', onclick: mirrored }, 'Mirror'),
-      h('button', { type: 'button', onclick: change(() => session.person?.pose) }, 'The person’s own'),
+      h('button', { type: 'button', onclick: change(() => session.person?.pose) }, 'The person’s pose'),
     ),
-    h('label', { class: 'check' }, carry, 'What hangs from a joint moves with it'),
+    h('label', { class: 'check' }, wholeLimb, 'Move the whole limb'),
     h('hr'),
     field('Sequence', select),
     h('div', { class: 'player' }, play, field('Speed', speed)),
   );
   return {
     element,
-    carries: () => carry.checked,
+    movesLimb: () => wholeLimb.checked,
     pause: () => player.pause(),
     useFile,
     end: () => {

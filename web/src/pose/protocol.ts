@@ -9,9 +9,9 @@ export interface Model {
   readonly name: string;
   readonly config: ModelConfig;
   readonly skeleton: Skeleton;
-  /** Iterations that it was trained for. */
+  /** Number of iterations that it was trained for. */
   readonly step: number;
-  /** Numbers that the generator has learnt. */
+  /** Number of trained values in the generator. */
   readonly parameters: number;
 }
 
@@ -19,17 +19,17 @@ export type ModelFile = { readonly name: string } & ({ readonly url: string } | 
 
 export interface Progress {
   readonly done: number;
-  /** 0 when the server does not tell. */
+  /** 0 if the server does not send the length. */
   readonly total: number;
 }
 
 export interface Generated {
   readonly image: Image;
-  /** Milliseconds from the pair to the pixels, in the worker, once the generator is compiled. */
+  /** Milliseconds that the worker took from the pair to the pixels, without compilation. */
   readonly ms: number;
 }
 
-/** One level's skip connection: its strongest channels as pictures, by falling spread of their values. */
+/** The skip connection of one level: pictures of the channels that vary most, in decreasing order of their variation. */
 export interface FeatureLevel {
   readonly scale: number;
   readonly appearance: readonly ChannelPicture[];
@@ -42,7 +42,7 @@ export interface ChannelPicture {
   readonly image: Image;
 }
 
-/** Which candidate won each pixel [height, width] of a level: 0 is the unwarped one where the model has it, then the parts. */
+/** The candidate that won each pixel [height, width] of a level: 0 is the unwarped one if the model has it; the parts follow. */
 interface Winners {
   readonly scale: number;
   readonly width: number;
@@ -50,11 +50,11 @@ interface Winners {
   readonly winner: Uint8Array;
 }
 
-/** What the model makes of a pair on the way. */
+/** Intermediate results of a model for a pair. */
 export interface Inside {
   readonly sourceHeat: Image;
   readonly targetHeat: Image;
-  /** By part: the picture that the masks lie on, dark outside; and the source picture under the part's map and mask. */
+  /** For each part: `masks` is the picture, darkened outside the mask; `warps` is the source picture under the part's map and mask. */
   readonly masks: readonly Image[];
   readonly warps: readonly Image[];
   readonly winners: readonly Winners[];
@@ -62,21 +62,21 @@ export interface Inside {
   readonly features: readonly FeatureLevel[];
 }
 
-interface DrawAsk extends SynthOptions {
+interface DrawRequest extends SynthOptions {
   /** One of `SYNTH_OBJECTS`. */
   readonly object: string;
 }
 
 export type PoseCalls = {
-  /** Loads a checkpoint and keeps it; the one before stays when it is of no use. */
-  load: { ask: ModelFile; event: Progress; answer: Model };
-  generate: { ask: PosePair; event: never; answer: Generated };
-  inspect: { ask: PosePair; event: never; answer: Inside };
-  draw: { ask: DrawAsk; event: never; answer: SynthPicture };
+  /** Loads a checkpoint. If it cannot be used, the one before stays loaded. */
+  load: { params: ModelFile; event: Progress; result: Model };
+  generate: { params: PosePair; event: never; result: Generated };
+  inspect: { params: PosePair; event: never; result: Inside };
+  draw: { params: DrawRequest; event: never; result: SynthPicture };
 };
 
-/** The device went away; the next call opens another. */
-export interface PoseNews {
+/** The device was lost; the next call opens another. */
+export interface PoseNotice {
   readonly kind: 'lost';
   readonly message: string;
 }

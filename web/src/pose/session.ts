@@ -5,51 +5,51 @@ import { isValid, type Pose } from '../../../src/pose/skeleton.js';
 import { Calls, WorkerFailure } from '../rpc.js';
 import type { Person } from './framing.js';
 import { type Library, libraryFor, type Sample } from './library.js';
-import type { Generated, Inside, Model, ModelFile, PoseCalls, PoseNews, Progress } from './protocol.js';
+import type { Generated, Inside, Model, ModelFile, PoseCalls, PoseNotice, Progress } from './protocol.js';
 
-/** A drawn picture of the library. */
-export interface Drawn extends SynthPicture {
+/** A drawn sample of the library. */
+export interface DrawnSample extends SynthPicture {
   readonly label: string;
 }
 
-/** What changed. */
+/** The part of the state that changed. */
 export type Change = 'model' | 'person' | 'target' | 'picture' | 'busy' | 'people' | 'poses';
 
-/** What the page shows the visitor besides its state. */
-export interface Voice {
+/** Messages to the user. */
+export interface Messages {
   status(text: string): void;
   error(text: string): void;
-  /** What was made of a file that its author should know. */
+  /** A remark about how a file was read. */
   note(text: string): void;
 }
 
 /** The checkpoint that comes with the app. */
 const OWN: ModelFile = { name: 'person.safetensors', url: new URL('person.safetensors', document.baseURI).href };
-/** Losses of the device within this time after which the page gives up. */
-const LOSSES = { most: 3, withinMs: 60_000 };
+/** Number of lost devices within a time that the page recovers from. */
+const MAX_LOSSES = { count: 3, withinMs: 60_000 };
 
-/** The state of the Pose page. It outlives the page, so that coming back finds everything as it was. */
+/** The state of the Pose page. It outlives the page, so that everything is unchanged when the user comes back. */
 export class Session {
   model: Model | undefined;
   /** Whether the model is the one that comes with the app. */
   own = true;
   library: Library | undefined;
-  people: Drawn[] = [];
-  poses: Drawn[] = [];
+  people: DrawnSample[] = [];
+  poses: DrawnSample[] = [];
   person: Person | undefined;
   target: Pose | undefined;
   picture: Generated | undefined;
   /** Milliseconds from the opening of the page to its first picture. */
   firstPictureMs: number | undefined;
-  voice: Voice = { status: () => {}, error: () => {}, note: () => {} };
+  messages: Messages = { status: () => {}, error: () => {}, note: () => {} };
 
-  readonly #calls = new Calls<PoseCalls, PoseNews>(
+  readonly #calls = new Calls<PoseCalls, PoseNotice>(
     new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'pose' }),
-    (news) => this.#lost(news),
+    (notice) => this.#lost(notice),
   );
   readonly #listeners = new Map<Change, Set<() => void>>();
   readonly #losses: number[] = [];
-  #wanted = false;
+  #requested = false;
   #busy = false;
   #recovering = false;
 
@@ -59,7 +59,7 @@ export class Session {
     return () => listeners.delete(listener);
   }
 
-  #tell(change: Change): void {
+  #emit(change: Change): void {
     for (const listener of this.#listeners.get(change) ?? []) listener();
   }
 
@@ -67,24 +67,24 @@ export class Session {
     return this.model && { ...this.model.config, skeleton: this.model.skeleton };
   }
 
-  /** The model that comes with the app. */
+  /** Loads the model that comes with the app. */
   async loadOwn(): Promise<void> {
     await this.#load(OWN);
     this.own = true;
-    this.#tell('model');
+    this.#emit('model');
   }
 
-  /** A checkpoint of the visitor's. Rejects with what is wrong with it; the model before stays. */
+  /** Loads a user's checkpoint. If it cannot be used, rejects with the reason and keeps the model before. */
   async loadFile(file: File): Promise<void> {
-    this.voice.status(`Reading ${file.name} …`);
+    this.messages.status(`Reading ${file.name} …`);
     await this.#load({ name: file.name, file });
     this.own = false;
-    this.#tell('model');
+    this.#emit('model');
   }
 
   async #load(file: ModelFile): Promise<void> {
     const before = this.model;
-    const model = await this.#calls.call('load', file, (p) => this.voice.status(progressText(file.name, p)));
+    const model = await this.#calls.call('load', file, (p) => this.messages.status(progressText(file.name, p)));
     this.model = model;
     this.picture = undefined;
     const { config, skeleton } = model;
@@ -93,41 +93,41 @@ export class Session {
       before.config.width === config.width &&
       JSON.stringify(before.skeleton) === JSON.stringify(skeleton);
     if (same) {
-      this.want();
+      this.requestPicture();
       return;
     }
     this.library = libraryFor(skeleton);
     [this.people, this.poses, this.person, this.target] = [[], [], undefined, undefined];
-    this.voice.status('Drawing sample people …');
-    void this.#drawLibrary(model).catch((error: Error) => this.voice.error(error.message));
+    this.messages.status('Drawing sample people …');
+    void this.#drawLibrary(model).catch((error: Error) => this.messages.error(error.message));
   }
 
-  /** Draws the first person and pose, asks for their picture, then draws the rest. */
+  /** Draws the first person and pose, requests their picture, and then draws the others. */
   async #drawLibrary(model: Model): Promise<void> {
     const library = this.library;
     if (!library) {
-      this.voice.status(
-        `The skeleton “${model.skeleton.name}” is not one that the app can draw: give a picture of your own.`,
+      this.messages.status(
+        `The app cannot draw samples for the skeleton “${model.skeleton.name}”; give a picture of your own.`,
       );
       return;
     }
     const { height, width } = model.config;
     const { object, seed } = library;
-    const draw = async ({ label, identity, index }: Sample, change: Change): Promise<Drawn | undefined> => {
-      // The app's model was trained in the studio; a pose of the library is a pose wherever it was taken
+    const draw = async ({ label, identity, index }: Sample, change: Change): Promise<DrawnSample | undefined> => {
+      // The app's model was trained on people in the studio. The place does not matter for a pose.
       const place = change === 'people' ? 'studio' : 'anywhere';
       const drawn = await this.#calls.call('draw', { object, seed, identity, index, height, width, place });
       return isValid(model.skeleton, drawn.pose) && model === this.model ? { label, ...drawn } : undefined;
     };
     const [people, poses] = [[...library.people], [...library.poses]];
-    const next = async (samples: Sample[], list: Drawn[], change: Change) => {
+    const next = async (samples: Sample[], list: DrawnSample[], change: Change) => {
       const sample = samples.shift();
       const drawn = sample && (await draw(sample, change));
       if (!drawn) return;
       list.push(drawn);
       if (change === 'people' && !this.person) this.choosePerson(drawn);
       if (change === 'poses' && !this.target) this.setTarget(drawn.pose);
-      this.#tell(change);
+      this.#emit(change);
     };
     while ((people.length || poses.length) && model === this.model) {
       await next(people, this.people, 'people');
@@ -135,26 +135,26 @@ export class Session {
     }
   }
 
-  choosePerson({ label, image, pose }: Drawn): void {
+  choosePerson({ label, image, pose }: DrawnSample): void {
     this.setPerson({ label, image, pose });
   }
 
   setPerson(person: Person): void {
     this.person = person;
-    // With nobody to borrow a pose from, the first is the person's own.
+    // Without a library of poses, the first target is the person's own pose.
     this.target ??= this.library ? undefined : person.pose;
-    this.#tell('person');
-    if (this.target) this.#tell('target');
-    this.want();
+    this.#emit('person');
+    if (this.target) this.#emit('target');
+    this.requestPicture();
   }
 
   setTarget(pose: Pose): void {
     this.target = pose;
-    this.#tell('target');
-    this.want();
+    this.#emit('target');
+    this.requestPicture();
   }
 
-  /** Looks inside of the model at the present pair; nothing where there is none. */
+  /** Inspects the model for the current pair; resolves with `undefined` if there is no pair. */
   async inspect(): Promise<Inside | undefined> {
     const pair = this.#pair();
     return pair && this.#calls.call('inspect', pair);
@@ -165,63 +165,64 @@ export class Session {
     return person && target && { image: person.image, pose: person.pose, target };
   }
 
-  /** Asks for the picture of the present pair: one is made at a time, and of all that are asked for meanwhile only the last. */
-  want(): void {
-    this.#wanted = true;
+  /** Requests the picture of the current pair. One is generated at a time; of several requests in that time only the last counts. */
+  requestPicture(): void {
+    this.#requested = true;
     if (!this.#busy) void this.#generate();
   }
 
   async #generate(): Promise<void> {
     this.#setBusy(true);
-    while (this.#wanted) {
-      this.#wanted = false;
+    while (this.#requested) {
+      this.#requested = false;
       const { model } = this;
       const pair = this.#pair();
       if (!model || !pair) break;
-      if (!this.picture && !this.#recovering) this.voice.status('Preparing the network …');
+      if (!this.picture && !this.#recovering) this.messages.status('Preparing the network …');
       try {
         const picture = await this.#calls.call('generate', pair);
-        // It may have been another model's.
+        // Another model may have been loaded in the meantime.
         if (model === this.model) this.#show(picture);
       } catch (error) {
-        // A lost device is reported by itself, and asked again from there.
+        // `#lost` reports a lost device and requests the picture again.
         const lost = error instanceof WorkerFailure && error.name === 'DeviceLostError';
-        if (!lost && model === this.model) this.voice.error((error as Error).message);
+        if (!lost && model === this.model) this.messages.error((error as Error).message);
       }
     }
     this.#setBusy(false);
   }
 
-  /** Whether a picture is being made. */
+  /** Whether a picture is being generated. */
   get busy(): boolean {
     return this.#busy;
   }
 
   #setBusy(busy: boolean): void {
     this.#busy = busy;
-    this.#tell('busy');
+    this.#emit('busy');
   }
 
   #show(picture: Generated): void {
     const first = !this.picture;
     this.picture = picture;
     this.firstPictureMs ??= performance.mark('first-picture').startTime;
-    if (first) this.voice.status('Ready.');
-    if (this.#recovering) this.voice.status('The GPU device was lost; another was opened, and the page goes on.');
+    if (first) this.messages.status('Ready.');
+    if (this.#recovering)
+      this.messages.status('The GPU device was lost. Another was opened, and the page works again.');
     this.#recovering = false;
-    this.#tell('picture');
+    this.#emit('picture');
   }
 
-  #lost({ message }: PoseNews): void {
+  #lost({ message }: PoseNotice): void {
     const now = performance.now();
     this.#losses.push(now);
-    if (this.#losses.filter((t) => now - t < LOSSES.withinMs).length > LOSSES.most) {
-      this.voice.error(`The GPU device was lost again and again (${message}). Reload the page to try once more.`);
+    if (this.#losses.filter((t) => now - t < MAX_LOSSES.withinMs).length > MAX_LOSSES.count) {
+      this.messages.error(`The GPU device was lost several times (${message}). Reload the page to try again.`);
       return;
     }
-    this.voice.status('The GPU device was lost. Opening another …');
+    this.messages.status('The GPU device was lost. Opening another …');
     this.#recovering = true;
-    this.want();
+    this.requestPicture();
   }
 }
 

@@ -9,10 +9,10 @@ export interface Stage {
   readonly dispose: () => void;
 }
 
-const EDIT_HINT = 'Drag a joint, or Tab to it and use the arrows.';
+const EDIT_HINT = 'Drag a joint, or press Tab to select one and move it with the arrow keys.';
 
-/** The three pictures: the person, the target pose to edit, and what the network makes of them. */
-export function stage(session: Session, carries: () => boolean, onEdit: () => void): Stage {
+/** The three pictures: the person, the target pose to edit, and the generated picture. */
+export function stage(session: Session, movesLimb: () => boolean, onEdit: () => void): Stage {
   const source = h('canvas', { role: 'img', 'aria-label': 'The person' });
   const generated = h('canvas', { id: 'generated', role: 'img', 'aria-label': 'Generated picture' });
   const sourceBox = h('div', { class: 'stage-picture' }, source);
@@ -28,7 +28,7 @@ export function stage(session: Session, carries: () => boolean, onEdit: () => vo
     const joints = session.model?.skeleton.joints ?? [];
     replace(
       missing,
-      editor?.missing.length ? h('span', { class: 'hint' }, 'Missing, put back:') : null,
+      editor?.missing.length ? h('span', { class: 'hint' }, 'Missing joints to put back:') : null,
       editor?.missing.map((joint) => {
         const name = readable(joints[joint] ?? '');
         const restore = () => editor?.restore(joint);
@@ -50,7 +50,7 @@ export function stage(session: Session, carries: () => boolean, onEdit: () => vo
     for (const box of [sourceBox, targetBox, generatedBox]) box.style.setProperty('--proportion', `${width / height}`);
     for (const canvas of [source, generated]) [canvas.width, canvas.height] = [width, height];
     editor = new PoseEditor({
-      ...{ skeleton: model.skeleton, width, height, label: 'Target pose: joints to move', carries },
+      ...{ skeleton: model.skeleton, width, height, label: 'Target pose with joints to move', movesLimb },
       onChange: (pose) => {
         onEdit();
         session.setTarget(pose);
@@ -119,7 +119,7 @@ export function stage(session: Session, carries: () => boolean, onEdit: () => vo
       h(
         'p',
         { class: 'sr-only', id: 'joint-keys' },
-        'Arrow keys move a joint by one pixel, with Shift by five; Delete makes it missing.',
+        'Arrow keys move a joint by one pixel, or by five with Shift. Delete removes it.',
       ),
     ),
     h(

@@ -6,7 +6,7 @@ export interface Thumb<T> {
   readonly content: Element;
 }
 
-/** Small pictures to choose from. Returns what marks the chosen one. */
+/** Shows small pictures to choose from. Returns a function that marks the chosen one. */
 export function thumbnails<T>(
   box: HTMLElement,
   thumbs: readonly Thumb<T>[],

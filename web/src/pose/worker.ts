@@ -11,9 +11,9 @@ import { generatorParameters, type PosePair, pairData } from '../../../src/model
 import { Generator } from '../../../src/model/trainer.js';
 import { serve } from '../rpc.js';
 import { insideOf } from './inside-pictures.js';
-import type { Generated, Inside, Model, ModelFile, PoseCalls, PoseNews, Progress } from './protocol.js';
+import type { Generated, Inside, Model, ModelFile, PoseCalls, PoseNotice, Progress } from './protocol.js';
 
-/** The generator of the Pose page, in a worker so that dragging never waits for it. */
+/** The worker of the Pose page, which runs the generator without blocking the page. */
 
 interface Loaded {
   readonly checkpoint: Checkpoint;
@@ -22,15 +22,15 @@ interface Loaded {
 
 let engine: Promise<Engine> | undefined;
 let loaded: Loaded | undefined;
-let made: { readonly of: Loaded; readonly on: Engine; readonly generator: Generator } | undefined;
+let compiled: { readonly of: Loaded; readonly on: Engine; readonly generator: Generator } | undefined;
 
-/** The open device; after it was lost, another. */
+/** The open device. If it was lost, opens another. */
 function device(): Promise<Engine> {
   engine ??= open({ label: 'pose' }).then(
     (opened) => {
       void opened.device.lost.then(({ reason, message }) => {
         engine = undefined;
-        tell({ kind: 'lost', message: message || reason });
+        notify({ kind: 'lost', message: message || reason });
       });
       return opened;
     },
@@ -47,41 +47,41 @@ function model(): Loaded {
   return loaded;
 }
 
-/** The last of the jobs on the device: one runs at a time, so that nothing is freed that another still uses. */
+/** The last queued job. Jobs on the device run one at a time, so that none frees what another still uses. */
 let last: Promise<unknown> = Promise.resolve();
 
-function inTurn<T>(job: () => Promise<T>): Promise<T> {
-  const mine = last.then(job, job);
-  last = mine.catch(() => {});
-  return mine;
+function enqueue<T>(job: () => Promise<T>): Promise<T> {
+  const result = last.then(job, job);
+  last = result.catch(() => {});
+  return result;
 }
 
-/** The compiled generator of a checkpoint; that of the one before is freed. Only in turn. */
+/** Compiles the generator of a checkpoint and frees the one before. Only for use in queued jobs. */
 async function generatorOf(wanted: Loaded): Promise<Generator> {
   const on = await device();
-  if (made?.of === wanted && made.on === on) return made.generator;
-  if (made) {
-    const { of, on: before, generator } = made;
-    made = undefined;
+  if (compiled?.of === wanted && compiled.on === on) return compiled.generator;
+  if (compiled) {
+    const { of, on: before, generator } = compiled;
+    compiled = undefined;
     generator.destroy();
     if (of !== wanted) ParameterStorage.of(before, of.parameters).destroy();
   }
   const { config } = wanted.checkpoint.info;
   const generator = await Generator.create(on, config, 1, { set: wanted.parameters });
-  made = { of: wanted, on, generator };
+  compiled = { of: wanted, on, generator };
   return generator;
 }
 
 async function load(file: ModelFile, report: (progress: Progress) => void): Promise<Model> {
-  // Both take their time; the device is needed either way.
+  // Open the device while the file loads.
   device().catch(() => {});
-  const bytes = 'url' in file ? await fetched(file, report) : new Uint8Array(await file.file.arrayBuffer());
+  const bytes = 'url' in file ? await fetchBytes(file, report) : new Uint8Array(await file.file.arrayBuffer());
   const checkpoint = checkpointOf(bytes, file.name);
   const parameters = generatorParameters(checkpoint);
   loaded = { checkpoint, parameters };
-  // It compiles while the page draws its first person; `generate` waits for it, and tells what went wrong.
+  // Compile the generator while the page draws its first person. `generate` waits for it and reports its errors.
   const wanted = loaded;
-  inTurn(() => generatorOf(wanted)).catch(() => {});
+  enqueue(() => generatorOf(wanted)).catch(() => {});
   const { config, skeleton, step } = checkpoint.info;
   return { name: file.name, config, skeleton, step, parameters: parameters.count };
 }
@@ -94,7 +94,7 @@ function checkpointOf(bytes: Uint8Array, name: string): Checkpoint {
   }
 }
 
-async function fetched(
+async function fetchBytes(
   { url, name }: { url: string; name: string },
   report: (progress: Progress) => void,
 ): Promise<Uint8Array> {
@@ -104,7 +104,7 @@ async function fetched(
   });
   if (!response.ok || !response.body)
     throw new UsageError(`${name} could not be fetched: the server answered ${response.status}. ${advice}`);
-  // What is compressed on the way is longer than its Content-Length says.
+  // If the server compresses the file, its Content-Length is not the length of the decoded bytes.
   const encoded = response.headers.get('content-encoding') !== null;
   const total = encoded ? 0 : Number(response.headers.get('content-length') ?? 0);
   const chunks: Uint8Array[] = [];
@@ -129,7 +129,7 @@ async function generate(pair: PosePair): Promise<Generated> {
   const { config, skeleton } = wanted.checkpoint.info;
   const net = await generatorOf(wanted);
   const begin = performance.now();
-  // The same noise for every picture, or it would flicker while a joint is dragged.
+  // Use the same noise for every picture, so that it does not flicker while a joint is dragged.
   net.random.step = 0;
   const values = await net.generate(pairData(config, skeleton, [pair]));
   return { image: fromTensor(values, config.width, config.height), ms: performance.now() - begin };
@@ -144,13 +144,13 @@ async function inspect(pair: PosePair): Promise<Inside> {
   return insideOf(found, config, skeleton, pair.image);
 }
 
-const tell = serve<PoseCalls, PoseNews>({
+const notify = serve<PoseCalls, PoseNotice>({
   load,
-  generate: (pair) => inTurn(() => generate(pair)),
-  inspect: (pair) => inTurn(() => inspect(pair)),
+  generate: (pair) => enqueue(() => generate(pair)),
+  inspect: (pair) => enqueue(() => inspect(pair)),
   draw: async ({ object, ...options }) => {
     const drawn = SYNTH_OBJECTS[object];
-    if (!drawn) throw new UsageError(`nothing draws a ${object}`);
+    if (!drawn) throw new UsageError(`there is no generator of pictures for the object ${object}`);
     return drawn.draw(options);
   },
 });

@@ -7,18 +7,18 @@ import { checkpointName, type RunFile, type RunFiles, STATE_FILE } from '../../.
 import { type StateInfo, stateFileInfo } from '../../../src/model/training-state.js';
 import type { Base, DataChoice, Settings } from './protocol.js';
 
-/** A run to go on with: its files, and what there is to say about it. */
+/** A run to continue, with its files and facts about it. */
 export interface LoadedBase {
   readonly checkpoint: Checkpoint;
-  /** The files with which it goes on exactly; absent when there are weights alone. */
+  /** The files with which it continues exactly; absent if there are only weights. */
   readonly snapshot?: RunFiles;
   readonly rows: readonly LogRow[];
   readonly about: Base;
 }
 
 /**
- * A run from the files of a snapshot: a checkpoint and its training state, or a checkpoint alone, of which the weights are taken.
- * `UsageError` when they are something else, do not belong together, or need features that a page does not have.
+ * Reads a run from a checkpoint and its training state, or only the weights from a checkpoint alone. Throws `UsageError` if the
+ * files are something else, do not belong together, or need features that a page does not have.
  */
 export function baseOf(files: readonly RunFile[], rows: readonly LogRow[] = [], when?: number): LoadedBase {
   const states = files.filter((f) => f.name.endsWith('.state.safetensors'));
@@ -27,15 +27,15 @@ export function baseOf(files: readonly RunFile[], rows: readonly LogRow[] = [], 
   if (!file)
     throw new UsageError(
       states[0]
-        ? `${states[0].name} is the training state beside a checkpoint; drop ${besideState(states[0].name)} with it`
-        : 'there is no checkpoint to load; drop checkpoint-….safetensors, and its .state.safetensors beside it to go on exactly',
+        ? `${states[0].name} is the training state of a checkpoint; drop ${checkpointOfState(states[0].name)} together with it`
+        : 'there is no checkpoint to load; drop checkpoint-….safetensors, together with its .state.safetensors to continue exactly',
     );
-  if (second) throw new UsageError(`one checkpoint can be loaded, there are ${file.name} and ${second.name}`);
+  if (second) throw new UsageError(`${file.name} and ${second.name} are both checkpoints; load one at a time`);
   const checkpoint = checkpointOf(file);
   const { info } = checkpoint;
   if (info.features === 'vgg19')
     throw new UsageError(
-      `${file.name} was trained with VGG-19 features, which this page does not have; go on with pose-gan train --resume`,
+      `${file.name} was trained with VGG-19 features, which this page does not have; continue with pose-gan train --resume`,
     );
   const state = states.find((s) => STATE_FILE.exec(s.name)?.[2] === checkpoint.fingerprint) ?? states[0];
   const stateInfo = state && stateFileInfo(state.bytes, state.name, checkpoint);
@@ -59,7 +59,7 @@ function checkpointOf({ bytes, name }: RunFile): Checkpoint {
   }
 }
 
-function besideState(name: string): string {
+function checkpointOfState(name: string): string {
   const step = STATE_FILE.exec(name)?.[1];
   return step ? checkpointName(Number(step)) : 'the checkpoint';
 }
@@ -70,7 +70,7 @@ function settingsOf({ info }: Checkpoint, state: StateInfo | undefined): Setting
   return { preset, size, ablation, width, learningRate, batch: state?.batch ?? batch, seed: info.seed };
 }
 
-/** The notes of a state file may be anything. */
+/** The data of a run from the notes of its state file, which may contain anything. */
 function dataOf(state: StateInfo | undefined): DataChoice | undefined {
   const data = state?.notes?.data as Partial<Record<string, unknown>> | undefined;
   if (data?.kind === 'synthetic' && Number.isInteger(data.people) && Number.isInteger(data.seed)) {

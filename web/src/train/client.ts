@@ -1,33 +1,33 @@
 import type { Image } from '../../../src/data/image.js';
 import type { LogRow } from '../../../src/model/iterate.js';
 import type { RunFile } from '../../../src/model/run-files.js';
-import type { Base, DataChoice, Extent, Phase, Report, Request, Rhythm, RunFacts, Settings } from './protocol.js';
+import type { Base, DataChoice, Extent, Intervals, Phase, Report, Request, RunFacts, Settings } from './protocol.js';
 
-/** A sample sheet and when it was drawn. */
+/** A sample sheet and the iteration after which it was drawn. */
 interface Sample {
   readonly step: number;
   readonly sheet: Image;
-  /** Size of its pictures; between them is a gap. */
+  /** Size of its pictures, which have gaps between them. */
   readonly tile: Extent;
 }
 
-/** What changed: everything that concerns it is in the state. */
+/** The part of the state that changed. */
 export type Change = Exclude<Report['type'], 'files' | 'note' | 'refused'>;
 
 export interface Events {
   readonly change: (what: Change) => void;
   readonly files: (files: readonly RunFile[]) => void;
-  /** Something to read: an error, or news that ends nothing. */
+  /** Shows a message to the user: an error, or a note. */
   readonly say: (message: string, kind: 'error' | 'note') => void;
 }
 
-/** All that the page shows. It outlives the page: training goes on while another is looked at. */
+/** All that the page shows. It outlives the page, because training continues while another page is open. */
 export interface TrainState {
   settings: Settings;
   data: DataChoice;
-  rhythm: Rhythm;
+  intervals: Intervals;
   phase: Phase;
-  /** Why a run failed. */
+  /** The reason why a run failed. */
   message: string | undefined;
   progress: { readonly what: string; readonly done: number; readonly total: number } | undefined;
   facts: RunFacts | undefined;
@@ -36,14 +36,14 @@ export interface TrainState {
   snapshot: number | undefined;
   folder: { readonly name: string; readonly names: readonly string[] } | undefined;
   base: Base | undefined;
-  kept: Base | undefined;
+  savedRun: Base | undefined;
 }
 
 const state: TrainState = {
-  // Small enough to learn something visible within a minute or two, as `pose-gan start` does.
+  // Like those of `pose-gan start`, these settings are small enough to learn something visible within a minute or two.
   settings: { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 8, batch: 4, learningRate: 1e-3, seed: 0 },
   data: { kind: 'synthetic', people: 40, seed: 0, place: 'studio' },
-  rhythm: { sampleEvery: 20, snapshotEvery: 100 },
+  intervals: { sampleEvery: 20, snapshotEvery: 100 },
   phase: 'idle',
   message: undefined,
   progress: undefined,
@@ -53,27 +53,27 @@ const state: TrainState = {
   snapshot: undefined,
   folder: undefined,
   base: undefined,
-  kept: undefined,
+  savedRun: undefined,
 };
 
-/** Bytes of sample sheets that are kept to look back at. */
-const SAMPLES_BYTES = 64 * 2 ** 20;
+/** Largest size in bytes of all stored sample sheets. */
+const MAX_SAMPLE_BYTES = 64 * 2 ** 20;
 
 let worker: Worker | undefined;
 let events: Events | undefined;
-/** What was said while the page was not shown. */
-let unsaid: [message: string, kind: 'error' | 'note'][] = [];
+/** Messages that arrived while another page was open. */
+let pendingMessages: [message: string, kind: 'error' | 'note'][] = [];
 
 function say(message: string, kind: 'error' | 'note'): void {
   if (events) events.say(message, kind);
-  else unsaid.push([message, kind]);
+  else pendingMessages.push([message, kind]);
 }
 
 function addSample(sample: Sample): void {
   state.samples = [...state.samples.filter((s) => s.step < sample.step), sample];
   const bytes = sample.sheet.data.byteLength;
-  // Every second one goes, so that what is left still spans the run.
-  if (state.samples.length * bytes > SAMPLES_BYTES) {
+  // Remove every second sheet, so that the others still span the run.
+  if (state.samples.length * bytes > MAX_SAMPLE_BYTES) {
     const last = state.samples.length - 1;
     state.samples = state.samples.filter((_, i) => i % 2 === 0 || i === last);
   }
@@ -120,8 +120,8 @@ function take(report: Report): void {
     case 'base':
       state.base = report.base;
       break;
-    case 'kept':
-      state.kept = report.base;
+    case 'saved run':
+      state.savedRun = report.base;
   }
   events?.change(report.type);
 }
@@ -140,19 +140,19 @@ function started(): Worker {
   return worker;
 }
 
-/** The page's side of training: one worker, one run at a time. */
+/** The page's side of training, with one worker and one run at a time. */
 export const training = {
   state: state as Readonly<TrainState>,
   send: (request: Request) => started().postMessage(request),
-  set(change: Partial<Pick<TrainState, 'settings' | 'data' | 'rhythm' | 'base' | 'kept'>>): void {
+  set(change: Partial<Pick<TrainState, 'settings' | 'data' | 'intervals' | 'base' | 'savedRun'>>): void {
     Object.assign(state, change);
   },
-  /** Shows what happens from now on; returns what ends it. */
+  /** Reports all events to a watcher, and first the pending messages; returns a function that ends this. */
   watch(watcher: Events): () => void {
     events = watcher;
     started();
-    for (const [message, kind] of unsaid) watcher.say(message, kind);
-    unsaid = [];
+    for (const [message, kind] of pendingMessages) watcher.say(message, kind);
+    pendingMessages = [];
     return () => {
       events = undefined;
     };

@@ -1,12 +1,12 @@
 import type { LogRow } from '../../../src/model/iterate.js';
 import type { Losses } from '../../../src/model/trainer.js';
 
-/** Points that a curve is drawn with at most: more could not be told apart. */
-const POINTS = 600;
-/** The smooth line is a mean over this share of the points. */
+/** Largest number of points of a curve; more could not be distinguished. */
+const MAX_POINTS = 600;
+/** Share of the points over which the smooth line is a moving mean. */
 const WINDOW = 1 / 40;
 
-/** A loss against iterations: means of as many iterations as a point stands for, and a moving mean of them. */
+/** Losses over iterations: `means` over the iterations of each point, and `smooth`, moving means of these. */
 export interface Curves {
   /** The last iteration of every point. */
   readonly steps: number[];
@@ -16,7 +16,7 @@ export interface Curves {
 
 /** The curves of a run's rows. */
 export function curvesOf(rows: readonly LogRow[]): Curves {
-  const size = Math.max(1, Math.ceil(rows.length / POINTS));
+  const size = Math.max(1, Math.ceil(rows.length / MAX_POINTS));
   const bins: (readonly LogRow[])[] = [];
   for (let at = 0; at < rows.length; at += size) bins.push(rows.slice(at, at + size));
   const each = <T>(of: (loss: keyof Losses) => T) => ({
@@ -33,7 +33,7 @@ export function curvesOf(rows: readonly LogRow[]): Curves {
   };
 }
 
-/** Means over the last `window` values, of as many as there are at the beginning. */
+/** Means over the last `window` values, or over fewer at the beginning. */
 function moving(values: readonly number[], window: number): number[] {
   let sum = 0;
   return values.map((value, i) => {
@@ -42,7 +42,7 @@ function moving(values: readonly number[], window: number): number[] {
   });
 }
 
-/** Iterations a second over the last seconds of a run; nothing before there are two. */
+/** Iterations a second over the last seconds of a run; `undefined` before the second iteration. */
 export function rateOf(rows: readonly LogRow[], seconds = 5): number | undefined {
   const last = rows.at(-1);
   if (!last) return undefined;

@@ -14,7 +14,7 @@ import { PERSON, parseSkeleton, type Skeleton } from '../../../src/pose/skeleton
 import { testPeople } from './command.js';
 import type { DataChoice } from './protocol.js';
 
-/** Both halves of a dataset; without a test half, samples come from the training half. */
+/** Both halves of a dataset. Without a test half, the samples come from the training half. */
 export interface Datasets {
   readonly train: Dataset;
   readonly test: Dataset | undefined;
@@ -25,23 +25,23 @@ export type OnProgress = (what: string, done: number, total: number) => void;
 
 const IMAGES_PER_PERSON = 8;
 const SYNTHETIC = 'synth';
-/** Milliseconds of drawing after which messages are heard. */
-const BREATH = 50;
+/** Milliseconds of drawing after which the worker handles messages. */
+const YIELD_MS = 50;
 
-/** The names D of a dropped folder. `UsageError` when there is none. */
+/** The names D of the datasets in a dropped folder. Throws `UsageError` if there is none. */
 export function namesIn(source: DataSource): string[] {
-  // A table without its images is a dataset too, about which the checks say what is missing.
+  // A table without its images counts as a dataset too; the checks then report what is missing.
   const tables = (source.list() ?? []).flatMap((e) => /^(.+)-annotation-(?:train|test)\.csv$/.exec(e)?.[1] ?? []);
   const names = [...new Set([...datasetNames(source), ...tables])].sort();
   if (!names.length)
     throw new UsageError(
-      `${source.folder} holds no dataset. One named D is the folder D-dataset with train (and test) in it, and beside it ` +
-        'D-annotation-train.csv and, if pairs are given, D-pairs-train.csv',
+      `${source.folder} holds no dataset. A dataset named D consists of the folder D-dataset with the folder train (and test) ` +
+        'in it, of D-annotation-train.csv and, if pairs are given, of D-pairs-train.csv',
     );
   return names;
 }
 
-/** The skeleton of a dropped dataset: the file that `pose-gan synth` writes for other objects, else the person. */
+/** The skeleton of a dropped dataset: that of its skeleton file, which `pose-gan synth` writes for other objects, or a person's. */
 export async function skeletonOf(source: DataSource, name: string): Promise<Skeleton> {
   const path = source.path(`${name}-skeleton.json`);
   if (!source.exists(path)) return PERSON;
@@ -50,8 +50,8 @@ export async function skeletonOf(source: DataSource, name: string): Promise<Skel
 }
 
 /**
- * Draws the synthetic people: those of `pose-gan synth --train-identities people --test-identities ⌈people / 6⌉ --place place`.
- * Messages are heard while it works; the signal ends it by throwing.
+ * Draws the people of `pose-gan synth --train-identities people --test-identities ⌈people / 6⌉ --place place`. The worker handles
+ * messages in the meantime. Rejects when the signal aborts.
  */
 export async function drawPeople(
   { people, seed, place }: Omit<Extract<DataChoice, { kind: 'synthetic' }>, 'kind'>,
@@ -66,17 +66,17 @@ export async function drawPeople(
     ...{ height, width, seed, place },
   };
   const total = synthTotal(options);
-  let breath = performance.now();
+  let lastYield = performance.now();
   return drawnSource(SYNTHETIC, options, async (done) => {
     signal.throwIfAborted();
-    if (performance.now() - breath < BREATH) return;
+    if (performance.now() - lastYield < YIELD_MS) return;
     onProgress('Drawing people', done, total);
     await new Promise((resolve) => setTimeout(resolve));
-    breath = performance.now();
+    lastYield = performance.now();
   });
 }
 
-/** Opens and checks both halves; errors are those of `pose-gan train`. */
+/** Opens and checks both halves. Throws the errors of `pose-gan train`. */
 export async function openBoth(
   source: DataSource,
   choice: DataChoice,

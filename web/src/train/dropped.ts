@@ -6,7 +6,7 @@ import { UsageError } from '../../../src/gpu/errors.js';
 import { decodePicture } from '../picture.js';
 import type { DroppedFile } from './protocol.js';
 
-/** A data folder that was dropped on the page. */
+/** The data source of a folder that was dropped on the page. */
 export function droppedSource(folder: string, files: readonly DroppedFile[]): DataSource {
   return filesSource(folder, new Map(files.map(({ path, file }) => [path, droppedFile(file)])));
 }
@@ -29,7 +29,7 @@ function droppedFile(file: File): StoredFile {
   };
 }
 
-/** A file may have been moved since it was dropped. */
+/** Reads a file, which may have been moved since it was dropped. */
 async function read(path: string, body: () => Promise<Uint8Array>): Promise<Uint8Array> {
   try {
     return await body();

@@ -1,18 +1,21 @@
 import type { DroppedFile } from './protocol.js';
 
-/** The files of a dropped or chosen folder, below the data folder in it. */
+/** The data folder in a dropped or chosen folder, with all files in it. */
 export interface DroppedFolder {
-  /** As errors name it. */
+  /** Its name in errors. */
   readonly name: string;
   readonly files: readonly DroppedFile[];
 }
 
 const UNNAMED = 'the dropped folder';
 
-/** What tells a data folder: an entry that is part of a dataset. */
+/** An entry that is part of a dataset, by which a data folder is recognised. */
 const PART = /^.+-dataset$|^.+-annotation-(?:train|test)\.csv$/;
 
-/** The data folder among files with their whole paths: the topmost folder that holds part of a dataset, or the one above all. */
+/**
+ * The data folder among files with full paths: the topmost folder that contains part of a dataset or, if there is none, the folder
+ * that contains all files.
+ */
 export function dataFolder(all: readonly DroppedFile[]): DroppedFolder {
   const files = all.filter(({ path }) => !path.split('/').some((name) => name.startsWith('.')));
   const roots = files.flatMap(({ path }) => {
@@ -41,7 +44,7 @@ export function chosenFiles(list: Iterable<File>): DroppedFile[] {
   return [...list].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
-/** What was dropped; must be called while the event lasts. */
+/** The dropped entries. Call it during the drop event. */
 export function droppedEntries(transfer: DataTransfer): FileSystemEntry[] {
   return [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
 }
@@ -60,7 +63,7 @@ const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.i
 
 const fileOf = (entry: FileSystemFileEntry) => new Promise<File>((resolve, reject) => entry.file(resolve, reject));
 
-/** A folder gives its entries a hundred at a time, and nothing at the end. */
+/** The entries of a folder, which the browser returns a hundred at a time, and an empty list at the end. */
 async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
   const reader = folder.createReader();
   const all: FileSystemEntry[] = [];

@@ -3,7 +3,7 @@ import type { Ablation, Preset, Size } from '../../../src/model/config.js';
 import { type Child, field, freshId, h, replace } from '../dom.js';
 import { type TrainState, training } from './client.js';
 import { chosenFiles } from './folder.js';
-import type { DataChoice, DroppedFile, Rhythm, Settings } from './protocol.js';
+import type { DataChoice, DroppedFile, Intervals, Settings } from './protocol.js';
 
 export interface FormEvents {
   start(): void;
@@ -13,7 +13,7 @@ export interface FormEvents {
   fresh(): void;
 }
 
-/** What the command line calls --resize. */
+/** The label for the option --resize of the command line. */
 export const FIT = 'Fit images of another size';
 
 const SIZES: Readonly<Record<Size, string>> = {
@@ -22,17 +22,17 @@ const SIZES: Readonly<Record<Size, string>> = {
   fashion: '256 × 256, for a strong GPU',
 };
 const PLACE_NAMES: Readonly<Record<Place, string>> = {
-  studio: 'studio: learnt sooner',
-  anywhere: 'anywhere: as real pictures are',
+  studio: 'studio (easier to learn)',
+  anywhere: 'anywhere (like real pictures)',
 };
-const PRESETS: Readonly<Record<Preset, string>> = { paper: 'as published', authors: 'as in the authors’ code' };
+const PRESETS: Readonly<Record<Preset, string>> = { paper: 'as in the paper', authors: 'as in the authors’ code' };
 const LOSSES: Readonly<Record<Ablation, string>> = {
   dsc: 'L1',
   full: 'nearest neighbour (full model)',
   perc: 'perceptual',
   mean: 'nearest neighbour, mean of warps',
   dropout: 'nearest neighbour, more dropout',
-  baseline: 'L1, skips not deformed (baseline)',
+  baseline: 'L1, plain skips (baseline)',
 };
 const WIDTHS: readonly (readonly [number, string])[] = [
   [1 / 16, '1/16'],
@@ -59,13 +59,13 @@ const check = (text: string) => {
   return { input, label: h('label', { class: 'check' }, input, text) };
 };
 
-/** A field whose words need both columns. */
+/** Makes a field span both columns. */
 function wide(element: HTMLElement): HTMLElement {
   element.classList.add('wide');
   return element;
 }
 
-/** What a run is made from, as a form. It is locked while one goes on, but for the rhythm. */
+/** The form with the settings of a run. During a run, only the intervals can be changed. */
 export function settingsForm(events: FormEvents): { root: HTMLElement; update(): void } {
   const { state } = training;
   const size = select(SIZES);
@@ -84,7 +84,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   const own = radio('data', 'folder', 'Your folder');
   const name = h('select', { id: 'dataset' });
   const resize = check(FIT);
-  const skipBad = check('Leave out what cannot be used');
+  const skipBad = check('Skip images that cannot be used');
   const directory = h('input', { type: 'file', webkitdirectory: true, id: 'folder' });
   const files = h('input', { type: 'file', accept: '.safetensors', multiple: true, id: 'checkpoint' });
   const folderName = h('p', {});
@@ -96,7 +96,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     field('People', people),
     field('Drawing seed', drawing),
     wide(field('Place', place)),
-    h('p', { class: 'hint' }, 'Eight pictures each, drawn here: the same that pose-gan synth writes.'),
+    h('p', { class: 'hint' }, 'The page draws eight pictures of each person, the same that pose-gan synth writes.'),
   );
   const datasetField = field('Dataset', name);
   const folderFields = h(
@@ -131,16 +131,16 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     field('Learning rate', rate),
     field('Seed', seed),
   );
-  const rhythmSet = h(
+  const intervalSet = h(
     'fieldset',
     { class: 'pair' },
-    h('legend', { class: 'sr-only' }, 'Rhythm'),
+    h('legend', { class: 'sr-only' }, 'Intervals'),
     field('Sample every', sampleEvery),
     field('Snapshot every', snapshotEvery),
     h(
       'p',
       { class: 'hint' },
-      'In iterations. A snapshot is what a run goes on from when the device or the page is lost.',
+      'Both are numbers of iterations. A run continues from its last snapshot if the device is lost or the page is closed.',
     ),
   );
   const fresh = h('button', { type: 'button', class: 'quiet', id: 'fresh' }, 'Begin a new run instead');
@@ -156,8 +156,8 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     { class: 'settings', id: 'settings', 'aria-label': 'Settings of the run' },
     section('Data', dataSet),
     section('Model', shapeSet, runSet),
-    section('While it trains', rhythmSet),
-    section('Go on with a run', loadSet),
+    section('During training', intervalSet),
+    section('Continue a run', loadSet),
   );
 
   const read = () => {
@@ -175,11 +175,11 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
       : { kind: 'folder', name: name.value, resize: resize.input.checked, skipBad: skipBad.input.checked };
     training.set({ settings, data });
   };
-  const readRhythm = () => {
+  const readIntervals = () => {
     if (!sampleEvery.checkValidity() || !snapshotEvery.checkValidity()) return;
-    const rhythm: Rhythm = { sampleEvery: sampleEvery.valueAsNumber, snapshotEvery: snapshotEvery.valueAsNumber };
-    training.set({ rhythm });
-    training.send({ type: 'rhythm', rhythm });
+    const intervals: Intervals = { sampleEvery: sampleEvery.valueAsNumber, snapshotEvery: snapshotEvery.valueAsNumber };
+    training.set({ intervals });
+    training.send({ type: 'intervals', intervals });
   };
   root.addEventListener('change', (e) => {
     if (e.target === directory) {
@@ -188,7 +188,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     } else if (e.target === files) {
       if (files.files?.length) events.load([...files.files]);
       files.value = '';
-    } else if (rhythmSet.contains(e.target as Node)) readRhythm();
+    } else if (intervalSet.contains(e.target as Node)) readIntervals();
     else {
       read();
       update();
@@ -205,9 +205,9 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     events.fresh();
   });
 
-  /** Shows the state; a control that has the focus keeps what is being typed. */
+  /** Shows the state, except in the focused control, in which the user may be typing. */
   const update = () => {
-    const { base, folder, data, rhythm, phase } = state;
+    const { base, folder, data, intervals, phase } = state;
     const busy = phase === 'preparing' || phase === 'running' || phase === 'paused';
     const shown = settingsOf(state);
     put(size, shown.size);
@@ -219,8 +219,8 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
     put(batch, String(shown.batch));
     put(rate, String(shown.learningRate));
     put(seed, String(shown.seed));
-    put(sampleEvery, String(rhythm.sampleEvery));
-    put(snapshotEvery, String(rhythm.snapshotEvery));
+    put(sampleEvery, String(intervals.sampleEvery));
+    put(snapshotEvery, String(intervals.snapshotEvery));
     synthetic.input.checked = data.kind === 'synthetic';
     own.input.checked = data.kind === 'folder';
     syntheticFields.hidden = data.kind !== 'synthetic';
@@ -245,7 +245,7 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
       ...(folder
         ? [h('strong', {}, folder.name), ` holds ${names.length === 1 ? 'one dataset' : `${names.length} datasets`}.`]
         : [
-            'Drop a folder here that holds ',
+            'Drop a folder here that contains ',
             h('code', {}, 'D-dataset'),
             ' and ',
             h('code', {}, 'D-annotation-train.csv'),
@@ -262,12 +262,12 @@ export function settingsForm(events: FormEvents): { root: HTMLElement; update():
   return { root, update };
 }
 
-/** The settings of the run that is under way, or would be started. */
+/** The settings of the current run, or of the run that would start next. */
 export function settingsOf({ base, settings }: Pick<TrainState, 'base' | 'settings'>): Settings {
   return base ? { ...settings, ...fixedBy(base) } : settings;
 }
 
-/** What a run that goes on does not leave open. */
+/** The settings that are fixed because a run is continued. */
 function fixedBy({ exact, settings }: { exact: boolean; settings: Settings }): Partial<Settings> {
   if (exact) return settings;
   const { preset, size, ablation, width } = settings;
@@ -280,11 +280,11 @@ function aboutBase(): Child[] {
     return [
       'Drop a checkpoint with its ',
       h('code', {}, '.state.safetensors'),
-      ' to go on exactly, or alone to begin with its weights.',
+      ' to continue the run exactly, or alone to begin a new run with its weights.',
     ];
   const { exact, name, step } = base;
   return exact
-    ? [h('strong', {}, name), ` goes on after iteration ${step}, exactly.`]
+    ? [h('strong', {}, name), ` continues exactly after iteration ${step}.`]
     : [h('strong', {}, name), ` (iteration ${step}) gives the weights that a new run begins with.`];
 }
 

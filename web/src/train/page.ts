@@ -11,7 +11,7 @@ import type { DroppedFile, Phase } from './protocol.js';
 import { sampleView } from './samples.js';
 
 /** Milliseconds between two updates of the numbers. */
-const PACE = 250;
+const UPDATE_MS = 250;
 
 const PHASES: Readonly<Record<Phase, string>> = {
   idle: '',
@@ -22,7 +22,7 @@ const PHASES: Readonly<Record<Phase, string>> = {
   failed: 'Failed',
 };
 
-/** The Train page: a run in a worker, its losses and samples. */
+/** The Train page: a run in a worker, with its losses and samples. */
 export function mount(root: HTMLElement, app: AppContext): () => void {
   const { state, send } = training;
   const form = settingsForm({
@@ -34,18 +34,18 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   const plots = lossPlots(app);
   const samples = sampleView();
   const controls = controlBar();
-  const offer = h('div', { class: 'card row spread', id: 'kept' });
-  let due: ReturnType<typeof setTimeout> | undefined;
+  const offer = h('div', { class: 'card row spread', id: 'saved-run' });
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let dismiss = () => {};
 
   function start() {
-    const { base, data, settings, rhythm } = state;
+    const { base, data, settings, intervals } = state;
     if (data.kind === 'folder' && !data.name) {
-      app.notify('No dataset is chosen: drop the folder that holds it, or choose it under “Your folder”.');
+      app.notify('No dataset is chosen. Drop the folder that contains it, or choose the folder under “Your folder”.');
       return;
     }
     const exact = base?.exact ? { ...base.settings } : settings;
-    send({ type: 'start', from: base ? 'base' : 'scratch', settings: exact, data, rhythm });
+    send({ type: 'start', from: base ? 'base' : 'scratch', settings: exact, data, intervals });
   }
 
   function takeFolder(files: readonly DroppedFile[]) {
@@ -56,7 +56,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   const undrop = dropTarget(root, (files, transfer) => {
     const entries = droppedEntries(transfer);
     if (['preparing', 'running', 'paused'].includes(state.phase)) {
-      app.notify('A run is under way; stop it before another is loaded or another folder is taken.', 'note');
+      app.notify('A run is in progress. Stop it before you load another run or another folder.', 'note');
       return;
     }
     if (files.length && files.every((f) => f.name.endsWith('.safetensors'))) send({ type: 'load', files });
@@ -66,20 +66,20 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
       );
   });
 
-  /** What a change concerns, shown at once; numbers at their own pace. */
+  /** Shows a change at once, but updates the numbers only every `UPDATE_MS`. */
   function show(what: Change) {
     if (what === 'datasets') chooseDataset();
     if (what === 'base' && state.base?.data) training.set({ data: usable(state.base.data) });
     if (what === 'row') {
       plots.update();
-      due ??= setTimeout(tick, PACE);
+      timer ??= setTimeout(tick, UPDATE_MS);
       return;
     }
     if (what === 'rewind') plots.update();
     if (what === 'sample' || what === 'rewind' || what === 'phase') samples.update();
-    if (what === 'kept') showOffer();
+    if (what === 'saved run') showOffer();
     if (what === 'phase') {
-      if (state.phase !== 'idle') training.set({ kept: undefined });
+      if (state.phase !== 'idle') training.set({ savedRun: undefined });
       showOffer();
       app.status(PHASES[state.phase]);
     }
@@ -87,7 +87,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
     controls.update();
   }
 
-  /** A folder is not remembered by the browser: one that a run was trained on must be dropped again. */
+  /** Removes the name of a folder that was not dropped in this visit: the browser does not store folders, so it must be dropped again. */
   function usable(data: typeof state.data): typeof state.data {
     return data.kind === 'folder' && !state.folder?.names.includes(data.name) ? { ...data, name: '' } : data;
   }
@@ -101,37 +101,39 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   }
 
   function tick() {
-    due = undefined;
+    timer = undefined;
     const rate = rateOf(state.rows);
-    app.aside(
+    app.statusDetail(
       rate && state.phase === 'running' ? `iteration ${state.rows.at(-1)?.step}, ${rate.toFixed(1)} a second` : '',
     );
     controls.update();
   }
 
   function showOffer() {
-    const { kept } = state;
-    offer.hidden = !kept;
-    if (!kept) return;
-    const when = kept.when ? new Date(kept.when).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }) : '';
-    const take = () => {
-      training.set({ kept: undefined });
-      send({ type: 'take kept' });
+    const { savedRun } = state;
+    offer.hidden = !savedRun;
+    if (!savedRun) return;
+    const when = savedRun.when
+      ? new Date(savedRun.when).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
+      : '';
+    const load = () => {
+      training.set({ savedRun: undefined });
+      send({ type: 'load saved run' });
       showOffer();
     };
-    const drop = () => {
-      training.set({ kept: undefined });
-      send({ type: 'forget kept' });
+    const discard = () => {
+      training.set({ savedRun: undefined });
+      send({ type: 'delete saved run' });
       showOffer();
     };
     replace(
       offer,
-      h('p', {}, `This browser has kept a run at iteration ${kept.step}${when ? `, of ${when}` : ''}.`),
+      h('p', {}, `This browser has saved a run at iteration ${savedRun.step}${when ? `, on ${when}` : ''}.`),
       h(
         'div',
         { class: 'row' },
-        h('button', { type: 'button', onclick: take }, 'Load it'),
-        h('button', { type: 'button', onclick: drop }, 'Discard'),
+        h('button', { type: 'button', onclick: load }, 'Load it'),
+        h('button', { type: 'button', onclick: discard }, 'Discard it'),
       ),
     );
   }
@@ -142,7 +144,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
       for (const { name, bytes } of files) download(name, bytes as Uint8Array<ArrayBuffer>);
       dismiss();
       dismiss = app.notify(
-        `Saved ${files.map((f) => f.name).join(' and ')}. With both in a folder RUN, the command line goes on with them:\n` +
+        `Saved ${files.map((f) => f.name).join(' and ')}. Put both files in a folder RUN to continue on the command line:\n` +
           resumeCommands(settingsOf(state), state.data).join('\n'),
         'note',
       );
@@ -155,7 +157,8 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
     h(
       'p',
       { class: 'lead' },
-      'Two networks learn to show a person in another pose: one draws, the other judges. All of it runs on this machine; nothing leaves the browser.',
+      'Two networks learn to show a person in another pose: one draws, and the other judges. Everything runs on this machine; no ' +
+        'data leave the browser.',
     ),
     offer,
     h(
@@ -170,7 +173,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
   controls.update();
   app.status(PHASES[state.phase]);
   return () => {
-    clearTimeout(due);
+    clearTimeout(timer);
     dismiss();
     unwatch();
     undrop();
@@ -181,7 +184,7 @@ export function mount(root: HTMLElement, app: AppContext): () => void {
 
 const bytes = (n: number) => (n >= 2 ** 30 ? `${(n / 2 ** 30).toFixed(2)} GiB` : `${(n / 2 ** 20).toFixed(1)} MiB`);
 
-/** What can be done with the run, and where it stands. */
+/** The buttons that control the run, and facts about its progress. */
 function controlBar(): { root: HTMLElement; update(): void } {
   const { state, send } = training;
   const button = (id: string, text: string, onclick: () => void, primary = false) =>
@@ -210,12 +213,12 @@ function controlBar(): { root: HTMLElement; update(): void } {
     const live = now === 'running' || now === 'paused';
     const focused = document.activeElement;
     start.hidden = live || now === 'preparing';
-    start.textContent = base?.exact ? 'Go on' : 'Start';
+    start.textContent = base?.exact ? 'Continue' : 'Start';
     pause.hidden = now !== 'running';
     resume.hidden = now !== 'paused';
     stop.hidden = !live && now !== 'preparing';
     save.hidden = !live && !base?.exact;
-    // Pressed and hidden: the focus goes to what has taken its place.
+    // If the pressed button is hidden now, move the focus to the one that replaces it.
     if (focused instanceof HTMLElement && focused.hidden && root.contains(focused))
       [start, pause, resume, stop].find((b) => !b.hidden)?.focus();
     phase.textContent = PHASES[now];

@@ -13,7 +13,7 @@ interface Line {
   readonly colour: string;
 }
 
-/** The reconstruction has a scale of its own: beside the others its fall would not be seen. */
+/** The reconstruction loss has its own plot, because its decrease would be invisible on the scale of the others. */
 const PLOTS: readonly { title: string; lines: readonly Line[] }[] = [
   {
     title: 'Reconstruction',
@@ -29,11 +29,12 @@ const PLOTS: readonly { title: string; lines: readonly Line[] }[] = [
 ];
 const HEIGHT = 210;
 /** Milliseconds between two drawings of the curves. */
-const PACE = 250;
+const UPDATE_MS = 250;
+/** Opacity of the curves that are not smoothed. */
 const FAINT = 0.28;
-/** The axis is never shorter than this many iterations. */
-const FIRST = 9;
-/** Iterations are whole: what may lie between two of their marks. */
+/** Shortest length of the axis in iterations. */
+const MIN_LENGTH = 9;
+/** Whole numbers of iterations between two marks of the axis. */
 const STEPS = Array.from({ length: 7 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 
 const digits = (v: number | null | undefined) => (v === null || v === undefined ? '–' : v.toPrecision(3));
@@ -42,7 +43,7 @@ const digits = (v: number | null | undefined) => (v === null || v === undefined 
 export function lossPlots(app: AppContext): { root: HTMLElement; update(): void; destroy(): void } {
   let log = recall<unknown>('train log scale', false) === true;
   let curves: Curves = curvesOf([]);
-  let due: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const toggle = h('input', { type: 'checkbox', id: 'log-scale', checked: log });
   const panels = PLOTS.map(panel);
   const root = h(
@@ -61,7 +62,7 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
     for (const p of panels) p.make(app, log, curves);
   };
   const draw = () => {
-    due = undefined;
+    timer = undefined;
     curves = curvesOf(training.state.rows);
     for (const p of panels) p.show(curves);
   };
@@ -74,7 +75,7 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
   const resized = new ResizeObserver(() => {
     for (const p of panels) p.fit();
   });
-  // The plots need the width that they will have.
+  // The plots need their final width, which they have after the layout.
   requestAnimationFrame(() => {
     if (!root.isConnected) return;
     curves = curvesOf(training.state.rows);
@@ -85,10 +86,10 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
   return {
     root,
     update: () => {
-      due ??= setTimeout(draw, PACE);
+      timer ??= setTimeout(draw, UPDATE_MS);
     },
     destroy: () => {
-      clearTimeout(due);
+      clearTimeout(timer);
       unwatch();
       resized.disconnect();
       for (const p of panels) p.destroy();
@@ -96,7 +97,7 @@ export function lossPlots(app: AppContext): { root: HTMLElement; update(): void;
   };
 }
 
-/** One plot under its title, beside which stand the values at the cursor, else the latest. */
+/** One plot with its title and the values at the cursor, or the latest values if the cursor is elsewhere. */
 function panel({ title, lines }: { title: string; lines: readonly Line[] }) {
   const holder = h('div', { class: 'plot', role: 'img' });
   const place = h('span', { class: 'muted' });
@@ -125,8 +126,8 @@ function panel({ title, lines }: { title: string; lines: readonly Line[] }) {
     plot?.setData(data());
     read();
     const last = curves.steps.at(-1);
-    const told = lines.map(({ loss, label }) => `${label} ${digits(curves.smooth[loss].at(-1))}`).join(', ');
-    holder.setAttribute('aria-label', last ? `${title} at iteration ${last}: ${told}` : `${title}: no losses yet`);
+    const values = lines.map(({ loss, label }) => `${label} ${digits(curves.smooth[loss].at(-1))}`).join(', ');
+    holder.setAttribute('aria-label', last ? `${title} at iteration ${last}: ${values}` : `${title}: no losses yet`);
   };
   return {
     ...{ root, holder, show },
@@ -159,9 +160,9 @@ function optionsFor(lines: readonly Line[], log: boolean, width: number, app: Ap
   };
   return {
     ...{ width, height: HEIGHT },
-    // Before the first iteration there is an empty frame with axes.
+    // Before the first iteration, show an empty frame with axes.
     scales: {
-      x: { time: false, range: (_, from, to) => [from ?? 1, Math.max(to ?? 0, (from ?? 1) + FIRST)] },
+      x: { time: false, range: (_, from, to) => [from ?? 1, Math.max(to ?? 0, (from ?? 1) + MIN_LENGTH)] },
       y: {
         ...(log ? { distr: 3, log: 2 } : { distr: 1 }),
         range: (_, from, to) => {

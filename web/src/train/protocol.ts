@@ -4,7 +4,7 @@ import type { Ablation, Preset, Size } from '../../../src/model/config.js';
 import type { LogRow } from '../../../src/model/iterate.js';
 import type { RunFile } from '../../../src/model/run-files.js';
 
-/** What a run is made from; it cannot be changed later. */
+/** Settings of a run that cannot be changed later. */
 export interface Settings {
   readonly preset: Preset;
   readonly size: Size;
@@ -14,12 +14,12 @@ export interface Settings {
   /** Pairs per iteration. */
   readonly batch: number;
   readonly learningRate: number;
-  /** Of weights, dropout, noise and order. */
+  /** Seed of weights, dropout, noise and order. */
   readonly seed: number;
 }
 
-/** Iterations between two sample sheets, and between two snapshots; can be changed while a run goes on. */
-export interface Rhythm {
+/** Iterations between two sample sheets and between two snapshots. They can be changed during a run. */
+export interface Intervals {
   readonly sampleEvery: number;
   readonly snapshotEvery: number;
 }
@@ -30,49 +30,49 @@ export type DataChoice =
   | { readonly kind: 'folder'; readonly name: string; readonly resize: boolean; readonly skipBad: boolean };
 
 export interface DroppedFile {
-  /** Below the data folder, with `/` between names. */
+  /** Path from the data folder, with `/` between names. */
   readonly path: string;
   readonly file: File;
 }
 
-/** A run that can be gone on with: one that was loaded, stopped, or kept by the browser. */
+/** A run that can be continued: one that was loaded, stopped, or saved by the browser. */
 export interface Base {
   readonly name: string;
   readonly step: number;
-  /** Whether there is a training state: without one, a new run begins from the weights. */
+  /** Whether there is a training state. Without one, a new run begins with the weights. */
   readonly exact: boolean;
   readonly settings: Settings;
-  /** What it was trained on, if that is known. */
+  /** The data that it was trained on, if known. */
   readonly data?: DataChoice;
-  /** When it was kept, in milliseconds since 1970; absent for files. */
+  /** When the browser saved it, in milliseconds since 1970; absent for loaded files. */
   readonly when?: number;
 }
 
 export type Request =
   | { readonly type: 'folder'; readonly folder: string; readonly files: readonly DroppedFile[] }
   | { readonly type: 'load'; readonly files: readonly File[] }
-  /** Makes the run that this browser has kept the base. */
-  | { readonly type: 'take kept' }
-  | { readonly type: 'forget kept' }
+  /** Makes the saved run of this browser the base. */
+  | { readonly type: 'load saved run' }
+  | { readonly type: 'delete saved run' }
   | {
       readonly type: 'start';
       readonly from: 'scratch' | 'base';
       readonly settings: Settings;
       readonly data: DataChoice;
-      readonly rhythm: Rhythm;
+      readonly intervals: Intervals;
     }
-  | { readonly type: 'rhythm'; readonly rhythm: Rhythm }
+  | { readonly type: 'intervals'; readonly intervals: Intervals }
   | { readonly type: 'pause' | 'resume' | 'stop' | 'sample' | 'save' };
 
-/** Where a run stands: `failed` and `stopped` ones can be gone on with from their last snapshot. */
+/** The phase of a run. A `failed` or `stopped` run can be continued from its last snapshot. */
 export type Phase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopped' | 'failed';
 
-/** Facts about the run under way. */
+/** Facts about the current run. */
 export interface RunFacts {
   readonly adapter: string;
-  /** Bytes on the device while an iteration runs. */
+  /** Bytes of device memory during an iteration. */
   readonly memory: number;
-  /** Pairs of the training half, and images in them. */
+  /** Numbers of pairs in the training half and of images in them. */
   readonly pairs: number;
   readonly images: number;
   readonly batch: number;
@@ -89,7 +89,7 @@ export type Report =
   | { readonly type: 'phase'; readonly phase: Phase; readonly message?: string }
   | { readonly type: 'progress'; readonly what: string; readonly done: number; readonly total: number }
   | { readonly type: 'facts'; readonly facts: RunFacts }
-  /** Rows after `step` are forgotten: a new run begins, or one goes on from a snapshot. */
+  /** Deletes all rows after `step`, because a new run begins or a run continues from a snapshot. */
   | { readonly type: 'rewind'; readonly step: number; readonly rows?: readonly LogRow[] }
   | { readonly type: 'row'; readonly row: LogRow }
   | { readonly type: 'sample'; readonly step: number; readonly sheet: Image; readonly tile: Extent }
@@ -97,8 +97,8 @@ export type Report =
   | { readonly type: 'files'; readonly files: readonly RunFile[] }
   | { readonly type: 'datasets'; readonly folder: string; readonly names: readonly string[] }
   | { readonly type: 'base'; readonly base: Base | undefined }
-  | { readonly type: 'kept'; readonly base: Base | undefined }
-  /** Something to tell that does not end the run. */
+  | { readonly type: 'saved run'; readonly base: Base | undefined }
+  /** A message that does not end the run. */
   | { readonly type: 'note'; readonly message: string }
-  /** What was asked could not be done; the run under way, if any, goes on. */
+  /** A request failed. The current run, if any, continues. */
   | { readonly type: 'refused'; readonly message: string };

@@ -4,16 +4,20 @@ import { counted } from '../words.js';
 import { training } from './client.js';
 
 const COLUMNS = ['Source', 'Pose', 'Target', 'Generated'];
-/** CSS pixels that a sheet is enlarged to at most, by whole factors. */
-const HEIGHT = 560;
+/** Largest height in CSS pixels to which a sheet is enlarged by a whole factor. */
+const MAX_HEIGHT = 560;
 
-/** The sample sheets of the run: the latest, and by a slider the earlier ones. */
+/** The sample sheets of the run: the latest one, and the earlier ones with a slider. */
 export function sampleView(): { root: HTMLElement; update(): void } {
-  const canvas = h('canvas', { class: 'pixels sheet', role: 'img', 'aria-label': 'No sample was drawn yet' });
+  const canvas = h('canvas', { class: 'pixels sheet', role: 'img', 'aria-label': 'There is no sample yet' });
   const heads = h('div', { class: 'heads', 'aria-hidden': 'true' }, ...COLUMNS.map((name) => h('span', {}, name)));
   const when = h('output', { class: 'hint' });
   const slider = h('input', { type: 'range', min: 0, max: 0, step: 1, 'aria-label': 'Look back at earlier samples' });
-  const empty = h('p', { class: 'muted' }, 'Generated pictures of people that are not trained on appear here.');
+  const empty = h(
+    'p',
+    { class: 'muted' },
+    'Generated pictures of people that the networks do not train on will appear here.',
+  );
   const body = h('div', { class: 'stack' });
   let following = true;
 
@@ -30,12 +34,12 @@ export function sampleView(): { root: HTMLElement; update(): void } {
       pixels.data.set(sheet.data.subarray(from, from + 3), to);
       pixels.data[to + 3] = 255;
     }
-    // What is between the pictures stays the page's own ground.
+    // Draw the pictures only, so that the gaps show the background of the page.
     const context = canvas.getContext('2d');
     const [across, down] = [tile.width + SHEET_GAP, tile.height + SHEET_GAP];
     for (let y = 0; y < sheet.height; y += down)
       for (let x = 0; x < sheet.width; x += across) context?.putImageData(pixels, 0, 0, x, y, tile.width, tile.height);
-    const scale = Math.max(1, Math.floor(HEIGHT / sheet.height));
+    const scale = Math.max(1, Math.floor(MAX_HEIGHT / sheet.height));
     canvas.style.width = `${scale * sheet.width}px`;
     heads.style.width = canvas.style.width;
     when.textContent = `After ${counted(step, 'iteration')}`;
@@ -64,7 +68,7 @@ export function sampleView(): { root: HTMLElement; update(): void } {
   const now = h(
     'button',
     { type: 'button', class: 'quiet', id: 'sample-now', onclick: () => training.send({ type: 'sample' }) },
-    'Draw now',
+    'Draw one now',
   );
   const root = h(
     'section',

@@ -14,9 +14,9 @@ import { Trainer } from '../../../src/model/trainer.js';
 import { fromStateFile } from '../../../src/model/training-state.js';
 import { Vgg } from '../../../src/model/vgg.js';
 import type { Datasets } from './datasets.js';
-import type { DataChoice, Report, Rhythm } from './protocol.js';
+import type { DataChoice, Intervals, Report } from './protocol.js';
 
-/** What a run is made of. */
+/** The model, the data and the settings of a run. */
 export interface RunSetup {
   readonly config: ModelConfig;
   readonly recipe: ConfigOptions;
@@ -25,41 +25,41 @@ export interface RunSetup {
   readonly batch: number;
   readonly choice: DataChoice;
   readonly data: Datasets;
-  /** Begins with the weights of a checkpoint that has no training state. */
+  /** A checkpoint without training state, with whose weights the run begins. */
   readonly weights?: Checkpoint;
 }
 
-/** One training run: its device, its snapshots, and what is asked of it while it goes on. */
+/** One training run with its device, its snapshots, and the requests that arrive during it. */
 export class Session {
-  /** Losses of every iteration done. */
+  /** Losses of every iteration so far. */
   rows: LogRow[];
-  /** The state that the run goes on from when its device is lost, or when it is asked to later. */
+  /** The state from which the run continues if its device is lost, or later. */
   snapshot: RunFiles | undefined;
-  #rhythm: Rhythm;
-  #wanted = { sample: false, save: false };
+  #intervals: Intervals;
+  #requested = { sample: false, save: false };
   #running = true;
   #stopped = false;
   #wake: () => void = () => {};
-  /** Called when there is a new snapshot. */
+  /** Tells the recovery that there is a new snapshot. */
   #saved: () => void = () => {};
-  /** Seconds that were trained before this part of the run. */
-  #before = 0;
+  /** Seconds of training before this part of the run. */
+  #secondsBefore = 0;
 
   constructor(
     readonly setup: RunSetup,
     from: { readonly snapshot?: RunFiles; readonly rows: readonly LogRow[] },
-    rhythm: Rhythm,
+    intervals: Intervals,
     private readonly report: (report: Report) => void,
     /** Called with every new snapshot. */
     private readonly onSnapshot: (session: Session) => void,
   ) {
     this.snapshot = from.snapshot;
     this.rows = [...from.rows];
-    this.#rhythm = rhythm;
+    this.#intervals = intervals;
   }
 
-  set rhythm(rhythm: Rhythm) {
-    this.#rhythm = rhythm;
+  set intervals(intervals: Intervals) {
+    this.#intervals = intervals;
   }
 
   pause(): void {
@@ -71,27 +71,27 @@ export class Session {
     this.#wake();
   }
 
-  /** Ends the run after the iteration under way, with a snapshot. */
+  /** Ends the run after the current iteration, with a snapshot. */
   stop(): void {
     this.#stopped = true;
     this.#wake();
   }
 
-  /** Draws a sample sheet, or sends the files, between two iterations; at once when the run is paused. */
-  want(what: 'sample' | 'save'): void {
-    this.#wanted[what] = true;
+  /** Requests a sample sheet, or the files, after the current iteration, or at once if the run is paused. */
+  request(what: 'sample' | 'save'): void {
+    this.#requested[what] = true;
     this.#wake();
   }
 
-  /** Trains until it is stopped. A lost device is opened again and the run goes on from its last snapshot, a few times in a row. */
+  /** Trains until it is stopped. If the device is lost, continues from the last snapshot on a new one, a few times in a row. */
   async run(): Promise<void> {
     await withRecovery(
       (saved) => this.#train(saved),
       ({ reason }) => {
-        const place = this.snapshot ? `iteration ${this.snapshot.step}` : 'the beginning';
+        const start = this.snapshot ? `iteration ${this.snapshot.step}` : 'the beginning';
         this.report({
           type: 'note',
-          message: `The GPU device was lost (${reason || 'unknown reason'}). A new one is opened, and training goes on from ${place}.`,
+          message: `The GPU device was lost (${reason || 'unknown reason'}). Training continues on a new one from ${start}.`,
         });
       },
     );
@@ -108,7 +108,7 @@ export class Session {
       const vgg = this.setup.features === 'filter bank' ? new Vgg(filterBank()) : undefined;
       const trainer = await Trainer.create(engine, { config, seed, batch, vgg });
       this.#restore(engine, trainer);
-      this.#before = this.rows.at(-1)?.seconds ?? 0;
+      this.#secondsBefore = this.rows.at(-1)?.seconds ?? 0;
       const shown = data.test ?? data.train;
       const geometry = config.geometry;
       const openSamples = (of: { batch: number; seed: number; ahead: number }) =>
@@ -140,7 +140,7 @@ export class Session {
       const { state, info } = fromStateFile(snapshot.state.bytes, snapshot.state.name, checkpoint, trainer.sets);
       if (info.orderSeed !== setup.seed || info.batch !== setup.batch)
         throw new UsageError(
-          `${snapshot.state.name} was made with batch ${info.batch} and seed ${info.orderSeed}; go on with the same ones`,
+          `${snapshot.state.name} was made with batch ${info.batch} and seed ${info.orderSeed}; continue it with the same batch and seed`,
         );
       trainer.restore(state);
     } else if (setup.weights) {
@@ -164,29 +164,29 @@ export class Session {
           more: () => this.#running && !this.#stopped,
           logged: () => true,
           onLosses: (step, losses) => {
-            const seconds = this.#before + (performance.now() - begun - idle) / 1000;
+            const seconds = this.#secondsBefore + (performance.now() - begun - idle) / 1000;
             const row = { step, seconds, ...losses };
             this.rows.push(row);
             this.report({ type: 'row', row });
           },
-          after: (step) => this.#due(step, trainer, sampler),
+          after: (step) => this.#pendingWork(step, trainer, sampler),
         });
         await this.#snapshot(trainer);
         continue;
       }
       this.report({ type: 'phase', phase: 'paused' });
       const since = performance.now();
-      await this.#until(() => this.#running || this.#stopped, trainer, sampler);
+      await this.#waitWhilePaused(trainer, sampler);
       idle += performance.now() - since;
     }
     await this.#snapshot(trainer);
   }
 
-  /** Waits while a run is paused, and does what is asked meanwhile. */
-  async #until(over: () => boolean, trainer: Trainer, sampler: Sampler): Promise<void> {
+  /** Waits while a run is paused, and handles requests. */
+  async #waitWhilePaused(trainer: Trainer, sampler: Sampler): Promise<void> {
     for (;;) {
-      await this.#due(0, trainer, sampler)?.();
-      if (over()) return;
+      await this.#pendingWork(0, trainer, sampler)?.();
+      if (this.#running || this.#stopped) return;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -194,23 +194,23 @@ export class Session {
     }
   }
 
-  /** What falls due after an iteration; after none, what was asked for. */
-  #due(step: number, trainer: Trainer, sampler: Sampler): (() => Promise<void>) | undefined {
-    const { sampleEvery, snapshotEvery } = this.#rhythm;
-    const { save } = this.#wanted;
-    const sample = this.#wanted.sample || (step > 0 && step % sampleEvery === 0);
+  /** The work to do after iteration `step`: requests and, unless `step` is 0, what the intervals demand. */
+  #pendingWork(step: number, trainer: Trainer, sampler: Sampler): (() => Promise<void>) | undefined {
+    const { sampleEvery, snapshotEvery } = this.#intervals;
+    const { save } = this.#requested;
+    const sample = this.#requested.sample || (step > 0 && step % sampleEvery === 0);
     const snapshot = save || (step > 0 && step % snapshotEvery === 0);
     if (!sample && !snapshot) return undefined;
-    // What is asked for stays asked for until it is done, as the device may be lost before.
+    // Keep each request until it is done, because the device may be lost before.
     return async () => {
       if (sample) {
         await this.#sample(trainer, sampler);
-        this.#wanted.sample = false;
+        this.#requested.sample = false;
       }
       if (snapshot) await this.#snapshot(trainer);
       if (save) {
         this.sendFiles();
-        this.#wanted.save = false;
+        this.#requested.save = false;
       }
     };
   }
@@ -234,7 +234,7 @@ export class Session {
     this.onSnapshot(this);
   }
 
-  /** Sends the last snapshot as the two files of a run. */
+  /** Sends the two files of the last snapshot to the page. */
   sendFiles(): void {
     const { snapshot } = this;
     if (snapshot) this.report({ type: 'files', files: [snapshot.checkpoint, snapshot.state] });

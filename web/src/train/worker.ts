@@ -6,40 +6,41 @@ import { PERSON } from '../../../src/pose/skeleton.js';
 import { baseOf, type LoadedBase } from './base.js';
 import { drawPeople, namesIn, openBoth, skeletonOf } from './datasets.js';
 import { droppedSource } from './dropped.js';
-import type { DataChoice, Phase, Report, Request, Rhythm, Settings } from './protocol.js';
+import type { DataChoice, Intervals, Phase, Report, Request, Settings } from './protocol.js';
 import { type RunSetup, Session } from './session.js';
-import { forget, type Kept, keep, kept } from './store.js';
+import { deleteSavedRun, loadSavedRun, type SavedRun, saveRun } from './store.js';
 
-/** Training in a worker: the page sends requests and draws what is reported. */
+/** The worker of the Train page, which handles requests of the page and sends it reports. */
 
 const report = (message: Report) => postMessage(message);
 
 let session: Session | undefined;
-/** Ends the preparation under way. */
+/** Ends the current preparation. */
 let preparing: AbortController | undefined;
 let folder: DataSource | undefined;
 let base: LoadedBase | undefined;
-let lastKept: Kept | undefined;
-let complained = false;
+let savedRun: SavedRun | undefined;
+/** Whether the user knows that the browser cannot save runs. */
+let warned = false;
 
 function setBase(next: LoadedBase | undefined): void {
   base = next;
   report({ type: 'base', base: next?.about });
 }
 
-function sayPhase(phase: Phase, message?: string): void {
+function reportPhase(phase: Phase, message?: string): void {
   report({ type: 'phase', phase, message });
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** A dropped skeleton, the drawn person's, or that of the run that goes on. */
+/** The skeleton of the data. Throws `UsageError` if the run to continue was trained on another. */
 async function skeletonFor(data: DataChoice, from: LoadedBase | undefined) {
   const own = data.kind === 'folder' && folder ? await skeletonOf(folder, data.name) : PERSON;
   const before = from?.checkpoint.info.skeleton;
   if (before && JSON.stringify(before) !== JSON.stringify(own))
     throw new UsageError(
-      `${from.checkpoint.name} was trained on the skeleton "${before.name}", this dataset has "${own.name}"; take the one it was trained on`,
+      `${from.checkpoint.name} was trained on the skeleton "${before.name}", but this dataset has "${own.name}"; choose a dataset with the skeleton of the run`,
     );
   return own;
 }
@@ -55,19 +56,20 @@ async function setUp(settings: Settings, choice: DataChoice, from: LoadedBase | 
   const progress = (what: string, done: number, total: number) => report({ type: 'progress', what, done, total });
   const drawn = choice.kind === 'synthetic';
   const source = drawn ? await drawPeople(choice, extent, progress, signal) : folder;
-  if (!source) throw new UsageError('no folder was dropped yet; drop the one that holds the dataset, or choose it');
+  if (!source) throw new UsageError('there is no data folder yet; drop or choose the folder that contains the dataset');
   const data = await openBoth(source, choice, skeleton, extent, progress, signal);
   const features: Features = config.loss.kind === 'l1' ? 'none' : 'filter bank';
   const weights = from && !from.snapshot ? from.checkpoint : undefined;
   return { config, recipe: old?.recipe ?? recipe, features, seed, batch, choice, data, weights } satisfies RunSetup;
 }
 
-/** Keeps a run for the next visit; where the browser does not allow it, says so once. */
-function keepSnapshot({ snapshot, rows, setup }: Session): void {
+/** Saves a run in the browser for the next visit. If the browser does not allow it, says so once. */
+function saveSnapshot({ snapshot, rows, setup }: Session): void {
   if (!snapshot) return;
-  keep({ files: snapshot, rows, data: setup.choice, when: Date.now() }).catch((error: unknown) => {
-    if (!complained) report({ type: 'note', message: `A reload will not find this run: ${messageOf(error)}` });
-    complained = true;
+  saveRun({ files: snapshot, rows, data: setup.choice, when: Date.now() }).catch((error: unknown) => {
+    if (!warned)
+      report({ type: 'note', message: `The browser cannot save this run for the next visit: ${messageOf(error)}` });
+    warned = true;
   });
 }
 
@@ -75,24 +77,24 @@ async function start(
   from: LoadedBase | undefined,
   settings: Settings,
   choice: DataChoice,
-  rhythm: Rhythm,
+  intervals: Intervals,
 ): Promise<void> {
-  if (session || preparing) throw new UsageError('a run is under way; stop it first');
+  if (session || preparing) throw new UsageError('a run is in progress; stop it first');
   const abort = new AbortController();
   preparing = abort;
-  sayPhase('preparing');
+  reportPhase('preparing');
   let run: Session | undefined;
   try {
     const setup = await setUp(settings, choice, from, abort.signal);
     abort.signal.throwIfAborted();
-    run = new Session(setup, { snapshot: from?.snapshot, rows: from?.rows ?? [] }, rhythm, report, keepSnapshot);
+    run = new Session(setup, { snapshot: from?.snapshot, rows: from?.rows ?? [] }, intervals, report, saveSnapshot);
     session = run;
     preparing = undefined;
     report({ type: 'rewind', step: 0, rows: run.rows });
     await run.run();
     endWith(run, 'stopped');
   } catch (error) {
-    if (abort.signal.aborted) sayPhase('idle');
+    if (abort.signal.aborted) reportPhase('idle');
     else endWith(run, 'failed', messageOf(error));
   } finally {
     session = undefined;
@@ -100,11 +102,11 @@ async function start(
   }
 }
 
-/** What the run left behind is what can be gone on with. */
+/** Makes the last snapshot of a run the base of the next one. */
 function endWith(run: Session | undefined, phase: Phase, message?: string): void {
   const { snapshot, rows } = run ?? {};
   if (snapshot && rows) setBase(baseOf([snapshot.checkpoint, snapshot.state], rows));
-  sayPhase(phase, message);
+  reportPhase(phase, message);
 }
 
 async function handle(request: Request): Promise<void> {
@@ -121,18 +123,18 @@ async function handle(request: Request): Promise<void> {
       setBase(baseOf(await Promise.all(files)));
       return;
     }
-    case 'take kept':
-      if (lastKept) setBase(baseOf([lastKept.files.checkpoint, lastKept.files.state], lastKept.rows, lastKept.when));
+    case 'load saved run':
+      if (savedRun) setBase(baseOf([savedRun.files.checkpoint, savedRun.files.state], savedRun.rows, savedRun.when));
       return;
-    case 'forget kept':
-      await forget();
+    case 'delete saved run':
+      await deleteSavedRun();
       return;
     case 'start':
-      if (request.from === 'base' && !base) throw new UsageError('there is no run to go on with');
-      await start(request.from === 'base' ? base : undefined, request.settings, request.data, request.rhythm);
+      if (request.from === 'base' && !base) throw new UsageError('there is no run to continue; load one first');
+      await start(request.from === 'base' ? base : undefined, request.settings, request.data, request.intervals);
       return;
-    case 'rhythm':
-      if (session) session.rhythm = request.rhythm;
+    case 'intervals':
+      if (session) session.intervals = request.intervals;
       return;
     case 'pause':
       session?.pause();
@@ -145,26 +147,26 @@ async function handle(request: Request): Promise<void> {
       session?.stop();
       return;
     case 'sample':
-      session?.want('sample');
+      session?.request('sample');
       return;
     case 'save':
-      if (session) session.want('save');
+      if (session) session.request('save');
       else if (base?.snapshot) report({ type: 'files', files: [base.snapshot.checkpoint, base.snapshot.state] });
   }
 }
 
-/** Tells the page about a run that the browser kept; one that cannot be read, by an older version say, is passed over. */
-async function offerKept(): Promise<void> {
-  const found = await kept().catch(() => undefined);
+/** Offers the page the run that the browser has saved. Ignores one that cannot be read, for example from an older version. */
+async function offerSavedRun(): Promise<void> {
+  const found = await loadSavedRun().catch(() => undefined);
   if (!found) return;
   try {
     const { about } = baseOf([found.files.checkpoint, found.files.state], found.rows, found.when);
-    lastKept = found;
-    report({ type: 'kept', base: about });
+    savedRun = found;
+    report({ type: 'saved run', base: about });
   } catch {}
 }
 
 addEventListener('message', ({ data }: MessageEvent<Request>) => {
   handle(data).catch((error: unknown) => report({ type: 'refused', message: messageOf(error) }));
 });
-void offerKept();
+void offerSavedRun();
