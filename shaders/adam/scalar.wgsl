@@ -1,7 +1,9 @@
-// Adam (Kingma & Ba 2015, algorithm 1) over a range of a slab of parameters, one element per invocation:
+// This is a step of Adam (Kingma & Ba 2015, algorithm 1) over a range of a slab of parameters, one element per
+// invocation:
 //   m ← β₁m + (1 − β₁)g,   v ← β₂v + (1 − β₂)g²,   w ← w − α m̂ / (√v̂ + ε)
 // with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). hyper = [α/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ), β₁, 1 − β₁, β₂, 1 − β₂, ε, d].
-// Weight decay λ: where DECAY is 1, g ← g + λw first, and d = λ; where it is 2 (AdamW), w ← (1 − αλ)w first, and d = 1 − αλ.
+// Weight decay λ comes first: where DECAY is 1, g ← g + λw, and d = λ; where it is 2 (AdamW), w ← (1 − αλ)w, and
+// d = 1 − αλ.
 override DECAY: u32 = 0u;
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

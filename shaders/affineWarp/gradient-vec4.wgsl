@@ -1,7 +1,7 @@
 // gx[n, p, c] = Σ_h Σ_q max(0, 1 − |T_x(q) − p_x|) · max(0, 1 − |T_y(q) − p_y|) · gy[n, h, q, c]
-// n image, p source pixel, h transform, q target pixel, four channels c an invocation: the adjoint of the warp as a
-// gather. The q that count are those that T = M q + t sends into the open 2×2 box around p; they lie in the image of
-// that box under T⁻¹.
+// This is the adjoint of the warp as a gather. Here n is the image, p the source pixel, h the transform, q the target
+// pixel and c the channel; an invocation computes four channels. Only those q count that T = M q + t sends into the
+// open 2×2 box around p, and they lie in the image of that box under T⁻¹.
 struct Params {
   count: u32, parts: u32, height: u32, width: u32, channels: u32, scale: f32,
   affine_offset: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,

@@ -1,6 +1,6 @@
 // y[n, h, q, c] = Σ_p max(0, 1 − |T_x(q) − p_x|) · max(0, 1 − |T_y(q) − p_y|) · x[n, p, c]
-// n image, h transform, q target pixel, p source pixel (the four nearest to T(q); outside the image x is 0), four
-// channels c an invocation.
+// Here n is the image, h the transform, q the target pixel, p one of the four source pixels nearest to T(q), and c the
+// channel; x is 0 outside the image. An invocation computes four channels.
 // T(q) = (a q_x + b q_y + c_s, d q_x + e q_y + f_s) on a grid s times coarser: c_s = [c + (s − 1)/2 · (a + b − 1)] / s.
 struct Params {
   count: u32, parts: u32, height: u32, width: u32, channels: u32, scale: f32,
@@ -32,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let size = vec2f(f32(p.width), f32(p.height));
   var value = vec4f();
   if (all(source > vec2f(-1.0)) && all(source < size)) {
-    // The clamp keeps the conversion to integers defined even where comparisons ignore NaN.
+    // The clamp keeps the conversion to integers defined even on adapters whose comparisons ignore NaN.
     let corner = floor(clamp(source, vec2f(-1.0), size));
     let w = source - corner;
     let at = vec2i(corner);

@@ -1,9 +1,10 @@
-// gx[n, a, b, c] = Σ gy[n, i, j, c] / size over the windows (i, j) that have the pixel (a, b). A gather: every input
-// pixel looks at the windows that cover it.
-// Window (i, j) has the pixels a = i·stride_h − top + (0 … kernel_h − 1), b = j·stride_w − left + (0 … kernel_w − 1).
-// Its size is the number of them between first_row and end_row, first_column and end_column. n = image, c = channel.
-// An invocation makes four channels of four neighbouring pixels. It adds up every column of windows once, and then adds
-// the column to those of the four sums whose pixels its windows have.
+// gx[n, a, b, c] = Σ gy[n, i, j, c] / size over the windows (i, j) that contain the pixel (a, b). Every input pixel
+// gathers from the windows that cover it.
+// Window (i, j) contains the pixels a = i·stride_h − top + (0 … kernel_h − 1),
+// b = j·stride_w − left + (0 … kernel_w − 1). Its size is the number of them between first_row and end_row,
+// first_column and end_column. Here n is the image and c the channel. An invocation computes four channels of four
+// neighbouring pixels. It sums each column of windows once, and adds that sum to each of the four pixels that the
+// windows contain.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
@@ -26,7 +27,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let b0 = 4u * (item / quads % strips);
   let line = item / quads / strips;
   let n = line / p.height;
-  // Windows (i, j) cover a where i·stride_h ≤ a + top < i·stride_h + kernel_h.
+  // Window (i, j) covers row a where i·stride_h ≤ a + top < i·stride_h + kernel_h.
   let a = i32(line % p.height) + p.top;
   let b = i32(b0) + p.left;
   let first_i = max(0, (a - p.kernel_h + p.stride_h) / p.stride_h);
@@ -41,7 +42,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       column += gy[at / 4u] / counted_rows(i * p.stride_h - p.top);
     }
     column /= counted_columns(j * p.stride_w - p.left);
-    // Left of a window the pixel's position in it wraps to a large number, so that one comparison checks both ends.
+    // Left of a window, the pixel's position in it wraps to a large number, so one comparison checks both ends.
     let k = u32(b - j * p.stride_w) + vec4u(0, 1, 2, 3) < vec4u(u32(p.kernel_w));
     s0 += select(vec4f(), column, k.x);
     s1 += select(vec4f(), column, k.y);

@@ -1,7 +1,8 @@
-// gx[n, a, b, c] = Σ gy[n, i, j, c] / size over the windows (i, j) that have the pixel (a, b). A gather: every input
-// pixel looks at the windows that cover it.
-// Window (i, j) has the pixels a = i·stride_h − top + (0 … kernel_h − 1), b = j·stride_w − left + (0 … kernel_w − 1).
-// Its size is the number of them between first_row and end_row, first_column and end_column. n = image, c = channel.
+// gx[n, a, b, c] = Σ gy[n, i, j, c] / size over the windows (i, j) that contain the pixel (a, b). Every input pixel
+// gathers from the windows that cover it.
+// Window (i, j) contains the pixels a = i·stride_h − top + (0 … kernel_h − 1),
+// b = j·stride_w − left + (0 … kernel_w − 1). Its size is the number of them between first_row and end_row,
+// first_column and end_column. Here n is the image and c the channel.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
@@ -23,7 +24,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let b = i32(row % p.width);
   let a = i32(row / p.width % p.height);
   let n = row / p.width / p.height;
-  // Windows (i, j) cover a where i·stride_h ≤ a + top < i·stride_h + kernel_h.
+  // Window (i, j) covers row a where i·stride_h ≤ a + top < i·stride_h + kernel_h.
   let first_i = max(0, (a + p.top - p.kernel_h + p.stride_h) / p.stride_h);
   let first_j = max(0, (b + p.left - p.kernel_w + p.stride_w) / p.stride_w);
   var sum = 0.0;

@@ -1,6 +1,7 @@
 // y[n, i, j, c] = Σ x[n, a, b, c] / size over the window (i, j): a = i·stride_h − top + (0 … kernel_h − 1),
 // b = j·stride_w − left + (0 … kernel_w − 1). Positions outside the image count as 0. The size of the window is the
-// number of its pixels between first_row and end_row, first_column and end_column. n = image, c = channel.
+// number of its pixels between first_row and end_row, first_column and end_column. Here n is the image and c the
+// channel.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,

@@ -1,8 +1,9 @@
 // y[n, i, j, c] = Σ x[n, a, b, c] / size over the window (i, j): a = i·stride_h − top + (0 … kernel_h − 1),
 // b = j·stride_w − left + (0 … kernel_w − 1). Positions outside the image count as 0. The size of the window is the
-// number of its pixels between first_row and end_row, first_column and end_column. n = image, c = channel.
-// An invocation makes four channels of four neighbouring pixels. It adds up every column of their windows once, and
-// then adds the column to those of the four sums whose windows have it.
+// number of its pixels between first_row and end_row, first_column and end_column. Here n is the image and c the
+// channel.
+// An invocation computes four channels of four neighbouring pixels. It sums each column of their windows once, and adds
+// that sum to each of the four pixels whose window contains the column.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
@@ -36,7 +37,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     for (var a = first; a < end; a++) {
       column += x[(p.x_offset + ((n * p.height + u32(a)) * p.width + u32(b)) * p.x_stride + c) / 4u];
     }
-    // Left of a window its position wraps to a large number, so that one comparison checks both ends.
+    // Left of a window, the position in it wraps to a large number, so one comparison checks both ends.
     let k = u32(b - b0) - vec4u(0, 1, 2, 3) * u32(p.stride_w) < vec4u(u32(p.kernel_w));
     s0 += select(vec4f(), column, k.x);
     s1 += select(vec4f(), column, k.y);

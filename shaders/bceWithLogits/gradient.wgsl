@@ -1,4 +1,4 @@
-// gx = gy/n · (σ(x) − label), x = logits, σ(x) = 1 / (1 + e⁻ˣ); factor = 1/n.
+// gx = gy/n · (σ(x) − label), where x are the logits and σ(x) = 1 / (1 + e⁻ˣ); factor = 1/n.
 struct Params {
   count: u32, channels: u32, factor: f32, label: f32,
   logits_offset: u32, logits_stride: u32, gx_offset: u32, gx_stride: u32,
@@ -10,8 +10,8 @@ struct Params {
 
 // #import nan
 
-// σ(x) − label = [(1 − label)·u − label·v] / (1 + e), e = e⁻|ˣ|, (u, v) = (1, e) for x ≥ 0 and (e, 1) for x < 0: nothing
-// overflows, and no digit is lost where σ(x) is near the label.
+// σ(x) − label is computed as [(1 − label)·u − label·v] / (1 + e), where e = e⁻|ˣ| and (u, v) is (1, e) for x ≥ 0 and
+// (e, 1) for x < 0. Nothing overflows, and no digit is lost where σ(x) is near the label.
 fn error_of(x: f32) -> f32 {
   let e = exp(-abs(x));
   let value = ((1.0 - p.label) * select(e, 1.0, x >= 0.0) - p.label * select(1.0, e, x >= 0.0)) / (1.0 + e);

@@ -1,5 +1,5 @@
-// y = 1/n · Σ_i [softplus(x_i) − label·x_i], x = logits, in one invocation; element i lies in row i / channels, channel
-// i % channels.
+// y = 1/n · Σ_i [softplus(x_i) − label·x_i], where x are the logits, in one invocation. Element i lies in row
+// i / channels, channel i % channels.
 struct Params { count: u32, channels: u32, factor: f32, label: f32, logits_offset: u32, logits_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;

@@ -1,5 +1,6 @@
-// partial[j] = Σ [softplus(x_i) − label·x_i] over i = j, j + chunks, …, x = logits: one invocation per partial sum.
-// Element i lies in row i / channels, channel i % channels; neighbouring invocations read neighbouring elements.
+// partial[j] = Σ [softplus(x_i) − label·x_i] over i = j, j + chunks, …, where x are the logits. One invocation computes
+// one partial sum. Element i lies in row i / channels, channel i % channels; neighbouring invocations read neighbouring
+// elements.
 struct Params { count: u32, chunks: u32, channels: u32, label: f32, logits_offset: u32, logits_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;

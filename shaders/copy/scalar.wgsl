@@ -1,4 +1,4 @@
-// y[r, c] = x[r, c], element by element. Values are moved as bits, whatever their type.
+// y[r, c] = x[r, c], element by element. Values of any type are copied as bits.
 struct Params { count: u32, channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;

@@ -1,4 +1,5 @@
-// y[r, c] = x[r, c], four channels at a time: channels, strides and offsets are multiples of 4. Values are moved as bits, whatever their type.
+// y[r, c] = x[r, c], four channels at a time: channels, strides and offsets are multiples of 4. Values of any type are
+// copied as bits.
 struct Params { count: u32, channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4u>;

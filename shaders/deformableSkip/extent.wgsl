@@ -1,9 +1,9 @@
-// Where part h's mask on the target reaches, from the spans of its rows, as (first column, first row, last column + 1,
-// last row + 1), empty where the mask is:
-//   extent[n, h, 0] the target pixels q that it covers;
-//   extent[n, h, 1] the source pixels p with |T_h q − p| < 1 for one of them, or more: T_h maps their box to a
-//     parallelogram around T_h(centre) of half sides |M| · half. Empty, too, where the map leads far away.
-// A workgroup per image and part: invocation i takes the rows i, i + 16, …, then halves are joined.
+// From the spans of its rows, the kernel finds how far part h's mask on the target reaches, as boxes (first column,
+// first row, last column + 1, last row + 1). They are empty where the mask is.
+// extent[n, h, 0] contains the target pixels q that the mask covers.
+// extent[n, h, 1] contains all source pixels p with |T_h q − p| < 1 for such a q. T_h maps their box to a
+// parallelogram around T_h(centre) of half sides |M| · half. The box is also empty where that lies outside.
+// One workgroup computes one part of one image. Invocation i takes the rows i, i + 16, …; then the boxes are joined.
 struct Params { parts: u32, height: u32, width: u32, scale: f32, affine_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> affine: array<f32>;
@@ -23,7 +23,7 @@ fn near(k: u32, box: vec4i) -> vec4i {
   let t = vec2f(map.x.z, map.y.z);
   let centre = 0.5 * vec2f(box.xy + box.zw - 1);
   let half = 0.5 * vec2f(box.zw - box.xy - 1);
-  // What rounding can move is added.
+  // The box is widened by what rounding can shift.
   let terms = abs(u) * (centre.x + half.x) + abs(v) * (centre.y + half.y) + abs(t);
   let side = 1.01 + abs(u) * half.x + abs(v) * half.y + 4e-6 * terms;
   let middle = u * centre.x + v * centre.y + t;

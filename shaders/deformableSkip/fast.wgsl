@@ -1,11 +1,13 @@
 // y[n, q, c] = max (or MEAN) over x[n, q, c] (where IDENTITY) and the candidates F_h[n, q, c] of all parts h:
 //   masks on the source: F_h[n, q, c] = Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c]
 //   masks on the target: F_h[n, q, c] = m_h[n, q] · Σ_p tent(T_h q − p) · x[n, p, c]
-// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
-// c channel: QUADS times four an invocation, fours C / QUADS apart. Only parts that reach q are sampled (`reach`, or
-// the mask of q). Of the others, all 0, only the first can be the first of the largest. winner[n, q, c / 4] holds, one
-// byte a channel, the largest candidate: the first NaN, if there is one. The engine writes the loops with constant bounds out in full.
-// Some software adapters run both sides of every branch and each loop at least once: few branches, no empty loops.
+// Here tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|), m_h is bit h of mask, n is the image, q the target pixel, p the
+// source pixel and c the channel. An invocation computes QUADS groups of four channels, C / QUADS channels apart. It
+// samples only the parts that reach q (`reach`, or the mask of q). The others all contribute 0; ties go to the lowest
+// index, so only the lowest of them can win, and it is compared last. winner[n, q, c / 4] holds, one byte per channel,
+// the index of the largest candidate, or of the first NaN if there is one. The engine unrolls loops with constant
+// bounds. Some software adapters run both sides of every branch and every loop at least once, so the kernel has few
+// branches and no empty loops.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;
@@ -25,7 +27,8 @@ struct Params {
 // #import affine
 // #import nan
 
-// Rows of the four pixels around T_h q and their weights, 0 outside the image and (masks on the source) the mask.
+// Taps hold the rows of the four pixels around T_h q and their weights. A weight is 0 outside the image and, with masks
+// on the source, outside the mask.
 struct Taps { row: vec4u, weight: vec4f }
 
 fn taps(n: u32, q: vec3f, h: u32) -> Taps {
@@ -33,7 +36,7 @@ fn taps(n: u32, q: vec3f, h: u32) -> Taps {
   let source = vec2f(dot(t.x, q), dot(t.y, q));
   let edge = vec2i(i32(p.width), i32(p.height)) - 1;
   let size = vec2f(edge + 1);
-  // All weights are 0 at (−1, −1). Comparisons that ignore NaN end there, too.
+  // All weights are 0 at (−1, −1), where NaN coordinates end up as well.
   let s = select(vec2f(-1.0), source, all(source > vec2f(-1.0)) && all(source < size));
   let corner = floor(s);
   let at = vec2i(corner);
@@ -63,7 +66,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let all_parts = (1u << p.parts) - 1u;
   var todo: u32;
   if (TARGET) { todo = mask[p.mask_offset + r] & all_parts; } else { todo = reach[r]; }
-  // The lowest bit that is 0 in `todo`, if it is a part's: the first part that contributes a plain 0.
+  // `absent` is the lowest bit of a part that is 0 in `todo`, that is, the first part that contributes a plain 0, or 0.
   let absent = ~todo & (todo + 1u) & all_parts;
   let first = p.x_offset / 4u + c;
   let stride = p.x_stride / 4u;
@@ -76,7 +79,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       nan[k] = are_nan(best[k]);
     }
   }
-  // Without x the first candidate is the largest so far, whatever its value is.
+  // Without x, the first candidate is the largest so far whatever its value is.
   let opening = select(firstTrailingBit(todo), 32u, IDENTITY);
   if (todo != 0u) {
     let q = vec3f(f32(r % p.width), f32(r / p.width % p.height), 1.0);

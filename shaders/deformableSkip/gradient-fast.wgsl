@@ -1,12 +1,14 @@
 // gx[n, p, c] = share_id(p, c) · gy[n, p, c] + Σ_h Σ_q tent(T_h q − p) · m_h · share_h(q, c) · gy[n, q, c]
-// n image, p source pixel, q target pixel, h part, c channel: QUADS times four an invocation, fours C / QUADS apart.
-// m_h = bit h of mask at p (masks on the source) or at q (TARGET); share of a candidate = [it is the winner at (q, c)],
-// or 1 / number of candidates (MEAN); the first term where IDENTITY.
-// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|): the q with |T_h q − p| < 1 lie in the image of a 2×2 box under
-// T_h⁻¹. With masks on the source only the parts that hold p are looked at; with masks on the target those that can
-// reach it: p is in their box extent[n, h, 1], [x, z) × [y, w), and q in that of their mask, extent[n, h, 0].
-// The engine writes the loops with constant bounds out in full. Some software adapters run both sides of every branch
-// and each loop at least once: few branches, no empty loops.
+// Here n is the image, p the source pixel, q the target pixel, h the part and c the channel. An invocation computes
+// QUADS groups of four channels, C / QUADS channels apart. m_h is bit h of mask at p (masks on the source) or at q
+// (TARGET). The share of a candidate is 1 if it is the winner at (q, c), else 0; with MEAN it is 1 / number of
+// candidates. The first term exists only with IDENTITY.
+// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|), so the q with |T_h q − p| < 1 lie in the image of a 2×2 box under
+// T_h⁻¹. With masks on the source, the kernel visits only the parts whose mask contains p. With masks on the target it
+// visits the parts that can reach p, those whose box extent[n, h, 1] = [x, z) × [y, w) contains it, and only the q in
+// the box of their mask, extent[n, h, 0].
+// The engine unrolls loops with constant bounds. Some software adapters run both sides of every branch and every loop
+// at least once, so the kernel has few branches and no empty loops.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;
@@ -25,8 +27,9 @@ struct Params {
 
 // #import affine
 
-// Target pixels [x, z) × [y, w) that hold every q with |T q − source| < 1: centre M⁻¹(source − t), half sides
-// (|e| + |b|, |d| + |a|) / |det M|, plus what rounding can move them. All of `span` where M is too close to singular.
+// Returns target pixels [x, z) × [y, w) of `span` that contain every q in it with |T q − source| < 1. The centre is
+// M⁻¹(source − t), and the half sides are (|e| + |b|, |d| + |a|) / |det M|, widened by what rounding can shift. The
+// result is all of `span` where M is too close to singular.
 fn preimage(t: Affine, source: vec2f, span: vec4i) -> vec4i {
   let ae = t.x.x * t.y.y;
   let bd = t.x.y * t.y.x;

@@ -1,8 +1,8 @@
 // gx[n, p, c] = share_id(p, c) · gy[n, p, c] + Σ_h Σ_q tent(T_h q − p) · m_h · share_h(q, c) · gy[n, q, c]
-// n image, p source pixel, q target pixel, h part, channel c.
-// m_h = bit h of mask at p (masks on the source) or at q (TARGET); share of a candidate = [it is the winner at (q, c)],
-// or 1 / number of candidates (MEAN); the first term where IDENTITY.
-// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|): the q with |T_h q − p| < 1 lie in the image of a 2×2 box under
+// Here n is the image, p the source pixel, q the target pixel, h the part and c the channel.
+// m_h is bit h of mask at p (masks on the source) or at q (TARGET). The share of a candidate is 1 if it is the winner
+// at (q, c), else 0; with MEAN it is 1 / number of candidates. The first term exists only with IDENTITY.
+// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|), so the q with |T_h q − p| < 1 lie in the image of a 2×2 box under
 // T_h⁻¹.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
@@ -20,7 +20,7 @@ struct Params {
 
 // #import preimage
 
-// Part of gy[r, c] that goes to candidate `index`.
+// Returns the part of gy[r, c] that goes to candidate `index`.
 fn share(r: u32, c: u32, index: u32) -> f32 {
   let g = gy[p.gy_offset + r * p.gy_stride + c];
   if (MEAN) { return g / f32(p.parts + u32(IDENTITY)); }

@@ -1,8 +1,9 @@
 // y[n, q, c] = max (or MEAN) over x[n, q, c] (where IDENTITY) and the candidates F_h[n, q, c] of all parts h:
 //   masks on the source: F_h[n, q, c] = Σ_p tent(T_h q − p) · m_h[n, p] · x[n, p, c]
 //   masks on the target: F_h[n, q, c] = m_h[n, q] · Σ_p tent(T_h q − p) · x[n, p, c]
-// tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|); m_h = bit h of mask; n image, q target pixel, p source pixel,
-// c channel. winner[n, q, c / 4] holds, one byte a channel, which candidate was the largest: the first of equals.
+// Here tent(v) = max(0, 1 − |v_x|) · max(0, 1 − |v_y|), m_h is bit h of mask, n is the image, q the target pixel, p the
+// source pixel and c the channel. winner[n, q, c / 4] holds, one byte per channel, the index of the largest candidate,
+// the first of equals.
 override MEAN: bool = false;
 override IDENTITY: bool = true;
 override TARGET: bool = false;
@@ -20,7 +21,7 @@ struct Params {
 // #import affine
 // #import nan
 
-// What a pixel adds; one of weight 0 is not looked at, be it NaN.
+// Returns what a pixel contributes. A pixel of weight 0 contributes 0 even if it is NaN.
 fn tap(image: u32, at: vec2i, c: u32, part: u32, weight: f32) -> f32 {
   if (weight == 0.0 || any(at < vec2i()) || any(at >= vec2i(i32(p.width), i32(p.height)))) { return 0.0; }
   let r = (image * p.height + u32(at.y)) * p.width + u32(at.x);
@@ -36,7 +37,7 @@ fn candidate(r: u32, c: u32, part: u32) -> f32 {
   let source = vec2f(dot(t.x, q), dot(t.y, q));
   let size = vec2f(f32(p.width), f32(p.height));
   if (!(all(source > vec2f(-1.0)) && all(source < size))) { return 0.0; }
-  // The clamp keeps the conversion to integers defined even where comparisons ignore NaN.
+  // The clamp keeps the conversion to integers defined even on adapters whose comparisons ignore NaN.
   let corner = floor(clamp(source, vec2f(-1.0), size));
   let w = source - corner;
   let at = vec2i(corner);
@@ -62,7 +63,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       if (IDENTITY && h == 0u) { value = x[p.x_offset + r * p.x_stride + c]; }
       else { value = candidate(r, c, h - u32(IDENTITY)); }
       sum += value;
-      // The first NaN wins. Comparisons may answer anything for NaN, so its bits decide.
+      // The first NaN wins. A WGSL comparison with NaN may give any result, so the bits decide.
       if (!found_nan && (h == 0u || value > best || is_nan(value))) { best = value; index = h; }
       found_nan |= is_nan(value);
     }

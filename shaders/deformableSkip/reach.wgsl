@@ -1,7 +1,7 @@
-// reach[n, q] = the set of parts h, one bit each, whose candidate at target pixel q is not 0 for want of pixels: some
-// tap of T_h(q) lies inside the image n and in part h's mask on the source grid. PIXELS neighbouring q of a row an
-// invocation, which share the maps. At a border the tap inside stands for the one outside.
-// The engine writes the loops with constant bounds out in full.
+// reach[n, q] = the set of parts h, one bit each, that reach target pixel q: some tap of T_h(q) lies inside the image n
+// and in part h's mask on the source grid. The candidates of all other parts are 0. An invocation computes PIXELS
+// neighbouring q of a row, which share the maps. At a border it reads the tap inside in place of the one outside.
+// The engine unrolls loops with constant bounds.
 const PIXELS = 4u;
 struct Params { count: u32, parts: u32, height: u32, width: u32, scale: f32, affine_offset: u32, mask_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,4 +1,5 @@
-// spans[n, i, h] = (first, last + 1) column of row i that part h's mask covers; (width, 0) where it covers none.
+// spans[n, i, h] = (first, last + 1), the columns of row i that part h's mask covers, or (width, 0) where it covers
+// none.
 struct Params { count: u32, parts: u32, width: u32, mask_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;

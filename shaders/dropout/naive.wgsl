@@ -1,5 +1,5 @@
-// y[r, c] = factor · x[r, c] where a random number of 24 bits is at least threshold, else 0: factor = 1 / (1 − rate),
-// threshold = 2²⁴·rate.
+// y[r, c] = factor · x[r, c] where a random number of 24 bits is at least threshold, else 0, where
+// factor = 1 / (1 − rate) and threshold = 2²⁴·rate.
 // Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step
 // high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
 struct Params {

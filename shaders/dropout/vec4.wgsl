@@ -1,5 +1,6 @@
-// y[r, c] = factor · x[r, c] where a random number of 24 bits is at least threshold, else 0, four channels at a time:
-// factor = 1 / (1 − rate), threshold = 2²⁴·rate; channels, strides and offsets are multiples of 4.
+// y[r, c] = factor · x[r, c] where a random number of 24 bits is at least threshold, else 0, where
+// factor = 1 / (1 − rate) and threshold = 2²⁴·rate. An invocation computes four channels; channels, strides and offsets
+// are multiples of 4.
 // Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step
 // high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
 struct Params {

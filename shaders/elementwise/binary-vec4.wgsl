@@ -1,5 +1,5 @@
 // y[r, c] = f(a[r, c], b[r, c]), four channels at a time; the body of f comes from the table of elementwise ops.
-// A vector [C] for every row has a stride of 0.
+// A vector [C] that is used for every row has a stride of 0.
 struct Params { count: u32, channels: u32, k: f32, a_offset: u32, a_stride: u32, b_offset: u32, b_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;

@@ -1,5 +1,7 @@
-// y[r, c] = f(a[r, c], b[r, c]); the body of f comes from the table of elementwise ops, k is the row's constant.
-// A vector [C] for every row has a stride of 0, and one value for every element a step of 0, too; otherwise steps are 1.
+// y[r, c] = f(a[r, c], b[r, c]); the body of f comes from the table of elementwise ops, and k is the constant of its
+// row there.
+// A vector [C] that is used for every row has a stride of 0. A single value also has a step of 0; otherwise steps are
+// 1.
 struct Params {
   count: u32, channels: u32, k: f32,
   a_offset: u32, a_stride: u32, a_step: u32, b_offset: u32, b_stride: u32, b_step: u32, y_offset: u32, y_stride: u32,

@@ -1,4 +1,4 @@
-// y[r, c] = f(x[r, c]); the body of f comes from the table of elementwise ops, k is the row's constant.
+// y[r, c] = f(x[r, c]); the body of f comes from the table of elementwise ops, and k is the constant of its row there.
 struct Params { count: u32, channels: u32, k: f32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

@@ -1,6 +1,7 @@
-// found[t] += how many values of range r, a stretch of tensor t, are NaN or infinite: those whose exponent bits are all
-// set. values are bits, so no compiler may assume that there are none. ranges[r] = (first value, last value + 1, t, 0);
-// the first is a multiple of 4. A workgroup per range; found is 0 before.
+// found[t] += the number of values in range r, a part of tensor t, that are NaN or infinite, which means that all their
+// exponent bits are set. The kernel reads the values as integers, because a compiler may assume that floats are finite.
+// ranges[r] = (first value, last value + 1, t, 0), and the first is a multiple of 4. One workgroup checks one range.
+// found must be 0 before.
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> ranges: array<vec4u>;
@@ -19,7 +20,7 @@ fn main(
   let range = ranges[r];
   var bad = vec4u();
   for (var i = range.x + 4u * me; i < range.y; i += 256u) {
-    // The last four may reach into the padding behind the tensor.
+    // The last four values may reach into the padding after the tensor.
     let inside = i + vec4u(0u, 1u, 2u, 3u) < vec4u(range.y);
     bad += vec4u(inside & ((values[i / 4u] & EXPONENT) == EXPONENT));
   }

@@ -1,5 +1,6 @@
 // y[n, row, col, j] = exp(−[(col − x)² + (row − y)²] / 2σ²) with (x, y) = joints[n, j]
-// n image, j joint; 0 where the joint is missing (x < 0 or y < 0), NaN where it is NaN; scale = −1 / 2σ².
+// Here n is the image and j the joint. y is 0 where the joint is missing (x < 0 or y < 0), and NaN where the joint is
+// NaN; scale = −1 / 2σ².
 struct Params {
   count: u32, joint_count: u32, height: u32, width: u32, scale: f32,
   joints_offset: u32, y_offset: u32, y_stride: u32,

@@ -1,6 +1,7 @@
 // y[n, row, col, j] = exp(−(row − y)² / 2σ²) · exp(−(col − x)² / 2σ²) with (x, y) = joints[n, j]
-// n image, j joint; 0 where the joint is missing (x < 0 or y < 0), NaN where it is NaN; scale = −1 / 2σ². An invocation computes COLUMNS
-// neighbouring columns of one row and joint: the joint is read and the factor of the row computed once for all.
+// Here n is the image and j the joint. y is 0 where the joint is missing (x < 0 or y < 0), and NaN where the joint is
+// NaN; scale = −1 / 2σ². An invocation computes COLUMNS neighbouring columns of one row and joint, so it reads the
+// joint and computes the factor of the row once for all of them.
 override COLUMNS: u32 = 8u;
 struct Params {
   count: u32, strips: u32, joint_count: u32, height: u32, width: u32, scale: f32,
@@ -18,7 +19,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= p.count) { return; }
   let j = i % p.joint_count;
   let strip = i / p.joint_count;
-  let line = strip / p.strips;  // row of all images together
+  let line = strip / p.strips;  // row counted over all images
   let row = line % p.height;
   let at = p.joints_offset + 2u * (line / p.height * p.joint_count + j);
   let joint = vec2f(joints[at], joints[at + 1u]);

@@ -1,4 +1,4 @@
-// y = γ_g·inverse·(x − μ) + β_g, four channels at a time: one invocation per chunk j of lane l in image n.
+// y = γ_g·inverse·(x − μ) + β_g, four channels at a time. One invocation computes chunk j of lane l in image n.
 // An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Chunk j of a lane is
 // m = j, j + chunks, j + 2·chunks, ….
 // stats[n, ·, g] = mean, inverse scale, coefficient k.

@@ -1,8 +1,9 @@
-// y = γ_g·inverse·(x − μ) + β_g, four channels at a time, from the mean and squares of the chunks: one invocation per
-// chunk j of lane l in image n. Vectors, lanes and chunks as in partial.wgsl.
-// Every invocation joins all chunks of its lane, which are few: with c_j elements, mean μ_j and squares S_j in chunk j
-// (Chan et al.) μ = μ_0 + Σ c_j (μ_j − μ_0) / Σ c_j and S = Σ S_j + c_j (μ_j − μ)², chunks in order; in sample mode the
-// four channels are joined the same way. stats[n, ·, g] = mean, inverse scale, coefficient k.
+// y = γ_g·inverse·(x − μ) + β_g, computed from the means and squares of the chunks, four channels at a time. One
+// invocation computes chunk j of lane l in image n. Vectors, lanes and chunks are those of partial.wgsl.
+// Every invocation combines all chunks of its lane in order, since they are few. If chunk j has c_j elements, the mean
+// μ_j and the sum of squared deviations S_j, then (Chan et al.) μ = μ_0 + Σ c_j (μ_j − μ_0) / Σ c_j and S = Σ S_j + c_j
+// (μ_j − μ)². In sample mode the four channels are combined the same way. stats[n, ·, g] = mean, inverse scale,
+// coefficient k.
 override WIDTH: u32 = 64u;
 struct Params {
   count: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, norm_groups: u32, sample: u32, epsilon: f32,

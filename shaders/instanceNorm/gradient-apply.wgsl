@@ -1,5 +1,5 @@
-// gx = γ_g·inverse·(gy − mean(gy) − (x − μ)·k·mean(gy·(x − μ))), means over the group of `size` elements, four channels
-// at a time: one invocation per chunk j of lane l in image n.
+// gx = γ_g·inverse·(gy − mean(gy) − (x − μ)·k·mean(gy·(x − μ))), four channels at a time. The means are over the group
+// of `size` elements. One invocation computes chunk j of lane l in image n.
 // An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Chunk j of a lane is
 // m = j, j + chunks, j + 2·chunks, ….
 // stats[n, ·, g] = mean, inverse scale, coefficient k; sums[n, ·, g] = Σ gy, Σ gy·(x − μ).
@@ -19,7 +19,7 @@ struct Params {
 // #import four-stats
 // #import four-gamma
 
-// The values of a lane's four channels, or four times that of the sample.
+// Returns sums[at … at + 3], those of a lane's four channels, or in sample mode four copies of sums[at].
 fn four_sums(at: u32) -> vec4f {
   if (p.sample == 1u) { return vec4f(sums[at]); }
   return vec4f(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]);

@@ -1,8 +1,9 @@
-// gx = γ_g·inverse·(gy − mean(gy) − (x − μ)·k·mean(gy·(x − μ))), means over the group of `size` elements, four channels
-// at a time, from the sums of the chunks: one invocation per chunk j of lane l in image n.
-// gγ_g = Σ_n inverse[n, g]·Σ gy·(x − μ), gβ_g = Σ_n Σ gy, by chunk 0 of image 0, images in order.
-// Vectors, lanes and chunks as in gradient-partial.wgsl. Every invocation adds up all chunks of its lane, which are few.
-// stats[n, ·, g] = mean, inverse scale, coefficient k.
+// gx = γ_g·inverse·(gy − mean(gy) − (x − μ)·k·mean(gy·(x − μ))), computed from the sums of the chunks, four channels at
+// a time. The means are over the group of `size` elements. One invocation computes chunk j of lane l in image n.
+// gγ_g = Σ_n inverse[n, g]·Σ gy·(x − μ), gβ_g = Σ_n Σ gy; the invocation of chunk 0 of image 0 adds the images in
+// order.
+// Vectors, lanes and chunks are those of gradient-partial.wgsl. Every invocation adds up all chunks of its lane, since
+// they are few. stats[n, ·, g] = mean, inverse scale, coefficient k.
 override WIDTH: u32 = 64u;
 struct Params {
   count: u32, images: u32, mid: u32, lanes: u32, chunks: u32, quads: u32, pixels: u32, norm_groups: u32, sample: u32,
@@ -21,7 +22,8 @@ struct Params {
 // #import norm-vectors
 // #import four-stats
 // #import four-gamma
-// Σ gy, Σ gy·(x − μ) of lane l in image n: four channels, or (sample mode) four times all of them.
+// Returns Σ gy and Σ gy·(x − μ) of lane l in image n for its four channels, or in sample mode four copies of their
+// totals.
 fn lane_sums(n: u32, l: u32) -> array<vec4f, 2> {
   var sum = vec4f();
   var product = vec4f();

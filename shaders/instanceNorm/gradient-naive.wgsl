@@ -1,9 +1,10 @@
-// gx = γ_g·inverse·(gy − mean(gy) − d·k·mean(gy·d)), d = x − μ, means over the group: one invocation per group.
-// Computed as γ_g·inverse·(r + leak·q·d) with q = Σ gy·d / Σ d², leak = 1 − k·σ² and the residual r = gy − mean(gy) − q·d.
-// In short groups r is small beside gy and mostly rounding, so it is made orthogonal to 1 and d once more.
-// A group g of image n is one channel (sample mode: all of them): its element m is at row n·pixels + m / width, channel
-// g·width + m % width, with width = 1 (sample mode: the channels). stats[n, ·, g] = mean, inverse scale, coefficient k.
-// sums[n, ·, g] = Σ gy, Σ gy·(x − μ): what the gradients of γ and β are made of.
+// gx = γ_g·inverse·(gy − mean(gy) − d·k·mean(gy·d)), where d = x − μ and the means are over the group. One invocation
+// computes one group. gx is computed as γ_g·inverse·(r + leak·q·d) with q = Σ gy·d / Σ d², leak = 1 − k·σ² and the
+// residual r = gy − mean(gy) − q·d. In short groups r is small beside gy and consists mostly of rounding errors, so the
+// kernel makes it orthogonal to 1 and d once more.
+// A group g of image n is one channel, or in sample mode all of them. Its element m is in row n·pixels + m / width and
+// channel g·width + m % width, where width is 1, or in sample mode the number of channels. stats[n, ·, g] = mean,
+// inverse scale, coefficient k. sums[n, ·, g] = Σ gy, Σ gy·(x − μ), from which the gradients of γ and β are computed.
 struct Params {
   count: u32, norm_groups: u32, size: u32, width: u32, pixels: u32, sample: u32, epsilon: f32,
   x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,

@@ -1,4 +1,5 @@
-// gγ_g = Σ_n inverse[n, g]·Σ gy·(x − μ), gβ_g = Σ_n Σ gy: one invocation per group, images in order.
+// gγ_g = Σ_n inverse[n, g]·Σ gy·(x − μ), gβ_g = Σ_n Σ gy. One invocation computes one group and adds the images in
+// order.
 // stats[n, ·, g] = mean, inverse scale, coefficient k; sums[n, ·, g] = Σ gy, Σ gy·(x − μ).
 struct Params { images: u32, norm_groups: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,8 +1,9 @@
-// gx = γ_c·s·(gy − mean(gy) − d·s²·mean(gy·d)), d = x − μ, s = 1/√(σ² + ε), means over few pixels: one invocation per
-// image n and four channels 4·l + (0 … 3), quads = channels / 4.
+// gx = γ_c·s·(gy − mean(gy) − d·s²·mean(gy·d)), where d = x − μ, s = 1/√(σ² + ε) and the means are over few pixels. One
+// invocation computes the four channels 4·l + (0 … 3) of image n; quads = channels / 4.
 // stats[n, ·, c] = μ, s, s²; sums[n, ·, c] = Σ gy, Σ gy·d.
-// Computed as γ_c·s·(r + ε·s²·q·d) with q = Σ gy·d / Σ d² and the residual r = gy − mean(gy) − q·d. In short groups r is
-// small beside gy and mostly rounding, so it is made orthogonal to 1 and d once more.
+// gx is computed as γ_c·s·(r + ε·s²·q·d) with q = Σ gy·d / Σ d² and the residual r = gy − mean(gy) − q·d. In short
+// groups r is small beside gy and consists mostly of rounding errors, so the kernel makes it orthogonal to 1 and d once
+// more.
 struct Params {
   count: u32, quads: u32, pixels: u32, epsilon: f32,
   x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,

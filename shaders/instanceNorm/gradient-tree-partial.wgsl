@@ -1,7 +1,8 @@
-// partial[n, j, l] = Σ gy, Σ gy·(x − μ) over each chunk j of lane l in image n, four channels at a time: a workgroup per
-// chunk and LANES lanes. Vectors and lanes as in shared/norm-vectors.wgsl; chunk j of a lane is ROWS neighbouring m of every
-// chunks · ROWS, so that a workgroup reads neighbouring memory. Invocation (l, i) sums every ROWS-th m of the chunk; then
-// halves are added, in a fixed order.
+// partial[n, j, l] = Σ gy, Σ gy·(x − μ) over each chunk j of lane l in image n, four channels at a time. One workgroup
+// computes one chunk of LANES lanes. Vectors and lanes are those of shared/norm-vectors.wgsl. Chunk j of a lane
+// consists of ROWS neighbouring vectors m out of every chunks · ROWS, so that a workgroup reads neighbouring memory.
+// Invocation (l, i) sums every ROWS-th m of the chunk; then the sums are added in a fixed order, the upper half to the
+// lower half in each step.
 // stats[n, ·, g] = mean, inverse scale, coefficient k.
 override LANES: u32 = 16u;
 override ROWS: u32 = 16u;  // a power of two

@@ -1,6 +1,6 @@
-// sums[n, ·, g] = Σ gy, Σ gy·(x − μ) over the group, from partial[n, j, l]: a workgroup per image n and lane l.
-// Invocation i adds the chunks i, i + 32, … in order, then halves are added. A lane has four groups of one channel
-// each, or (sample mode) the four channels are joined.
+// sums[n, ·, g] = Σ gy, Σ gy·(x − μ) over the group, computed from partial[n, j, l]. One workgroup computes lane l of
+// image n. Invocation i adds the chunks i, i + 32, … in order; then the sums are added, the upper half to the lower
+// half in each step. A lane has four groups of one channel each; in sample mode its four channels are added up.
 struct Params { lanes: u32, chunks: u32, norm_groups: u32, sample: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partial: array<vec4f>;

@@ -1,6 +1,7 @@
-// y = γ_g (x − μ)·inverse + β_g: one invocation per group, which holds `size` elements.
-// A group g of image n is one channel (sample mode: all of them): its element m is at row n·pixels + m / width, channel
-// g·width + m % width, with width = 1 (sample mode: the channels). stats[n, ·, g] = mean, inverse scale, coefficient k.
+// y = γ_g (x − μ)·inverse + β_g. One invocation computes one group, which has `size` elements.
+// A group g of image n is one channel, or in sample mode all of them. Its element m is in row n·pixels + m / width and
+// channel g·width + m % width, where width is 1, or in sample mode the number of channels. stats[n, ·, g] = mean,
+// inverse scale, coefficient k.
 struct Params {
   count: u32, norm_groups: u32, size: u32, width: u32, pixels: u32, sample: u32, epsilon: f32,
   x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
@@ -20,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (t >= p.count) { return; }
   let n = t / p.norm_groups;
   let g = t % p.norm_groups;
-  // Welford: mean and sum of squared deviations of the elements so far
+  // Welford's recurrence keeps the mean and the sum of squared deviations of the elements so far.
   var mean = 0.0;
   var squares = 0.0;
   for (var m = 0u; m < p.size; m++) {

@@ -1,9 +1,10 @@
-// y = γ_g·inverse·(x − μ) + β_g in one dispatch, four channels at a time: a workgroup per image n and LANES lanes.
-// An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Row i of the invocations
+// y = γ_g·inverse·(x − μ) + β_g in one dispatch, four channels at a time. One workgroup computes LANES lanes of image
+// n. An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Row i of the invocations
 // takes m = i, i + ROWS, i + 2·ROWS, ….
-// Each follows Welford's recurrence over its own; with c_i elements, mean μ_i and squares S_i of row i (Chan et al.)
-// μ = μ_0 + Σ c_i (μ_i − μ_0) / Σ c_i and S = Σ S_i + c_i (μ_i − μ)², rows in order; in sample mode the four channels
-// are joined the same way. stats[n, ·, g] = mean, inverse scale, coefficient k.
+// Each invocation applies Welford's recurrence to its elements. Then the rows are combined in order: if row i has c_i
+// elements, the mean μ_i and the sum of squared deviations S_i, then (Chan et al.) μ = μ_0 + Σ c_i (μ_i − μ_0) / Σ c_i
+// and S = Σ S_i + c_i (μ_i − μ)². In sample mode the four channels are combined the same way. stats[n, ·, g] = mean,
+// inverse scale, coefficient k.
 override LANES: u32 = 8u;
 override ROWS: u32 = 8u;
 struct Params {

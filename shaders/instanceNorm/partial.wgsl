@@ -1,5 +1,5 @@
-// Mean and sum of squared deviations of each chunk j of lane l in image n, by Welford's recurrence, four channels at a
-// time.
+// The kernel computes the mean and the sum of squared deviations of each chunk j of lane l in image n by Welford's
+// recurrence, four channels at a time.
 // An image is seen as mid × lanes vectors of four channels (shared/norm-vectors.wgsl). Chunk j of a lane is
 // m = j, j + chunks, j + 2·chunks, ….
 // partial[n, j, l] = mean, squares.

@@ -1,5 +1,5 @@
-// y = γ_c (x − μ) / √(σ² + ε) + β_c per channel over few pixels: one invocation per image n and four channels
-// 4·l + (0 … 3), quads = channels / 4. stats[n, ·, c] = mean, inverse scale, its square.
+// y = γ_c (x − μ) / √(σ² + ε) + β_c per channel over few pixels. One invocation computes the four channels
+// 4·l + (0 … 3) of image n; quads = channels / 4. stats[n, ·, c] = mean, inverse scale, its square.
 struct Params {
   count: u32, quads: u32, pixels: u32, epsilon: f32,
   x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
@@ -18,7 +18,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let l = t % p.quads;
   let n = t / p.quads;
   let at = 3u * n * p.quads + l;
-  // Welford: mean and sum of squared deviations of the pixels so far
+  // Welford's recurrence keeps the mean and the sum of squared deviations of the pixels so far.
   var mean = vec4f();
   var squares = vec4f();
   for (var m = 0u; m < p.pixels; m++) {

@@ -1,8 +1,10 @@
-// Mean and sum of squared deviations of each chunk j of lane l in image n, four channels at a time: a workgroup per
-// chunk and LANES lanes. Vectors and lanes as in shared/norm-vectors.wgsl; chunk j of a lane is ROWS neighbouring m of every
-// chunks · ROWS, so that a workgroup reads neighbouring memory.
-// Invocation (l, i) follows Welford's recurrence over every ROWS-th m of the chunk; then halves are joined, in a fixed
-// order (Chan et al.): with n_a, n_b elements, μ = μ_a + δ n_b / n and S = S_a + S_b + δ² n_a n_b / n, δ = μ_b − μ_a.
+// The kernel computes the mean and the sum of squared deviations of each chunk j of lane l in image n, four channels at
+// a time. One workgroup computes one chunk of LANES lanes. Vectors and lanes are those of shared/norm-vectors.wgsl.
+// Chunk j of a lane consists of ROWS neighbouring vectors m out of every chunks · ROWS, so that a workgroup reads
+// neighbouring memory.
+// Invocation (l, i) applies Welford's recurrence to every ROWS-th m of the chunk. Then the results are combined in a
+// fixed order, the upper half with the lower half in each step. Results a and b of n_a and n_b elements give
+// (Chan et al.) μ = μ_a + δ n_b / n and S = S_a + S_b + δ² n_a n_b / n, where n = n_a + n_b and δ = μ_b − μ_a.
 // partial[n, j, l] = mean, squares.
 override LANES: u32 = 16u;
 override ROWS: u32 = 16u;  // a power of two

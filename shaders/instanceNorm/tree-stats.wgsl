@@ -1,13 +1,14 @@
-// stats[n, ·, g] = mean, inverse scale, coefficient k, from the chunks of each lane: a workgroup per image n and lane l.
-// Chunk j is ROWS neighbouring m of every chunks · ROWS. Invocation i joins the chunks i, i + 32, … in order, then
-// halves are joined, as in tree-partial.wgsl; in sample mode the four channels are joined the same way.
+// stats[n, ·, g] = mean, inverse scale, coefficient k, computed from the chunks. One workgroup computes lane l of image
+// n. Chunk j consists of ROWS neighbouring vectors m out of every chunks · ROWS. Invocation i combines the chunks i,
+// i + 32, … in order; then the results are combined as in tree-partial.wgsl. In sample mode the four channels are
+// combined the same way.
 override ROWS: u32 = 16u;
 struct Params { mid: u32, lanes: u32, chunks: u32, norm_groups: u32, sample: u32, epsilon: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partial: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> stats: array<f32>;
 
-// Mean, squares and number of elements.
+// Moments hold the mean, the sum of squared deviations and the number of elements.
 struct Moments { mean: vec4f, squares: vec4f, count: f32 }
 var<workgroup> shared_moments: array<Moments, 32>;
 

@@ -1,4 +1,4 @@
-// y = 1/n · Σ_i |a_i − b_i| in one invocation; element i lies in row i / channels, channel i % channels.
+// One invocation computes y = 1/n · Σ_i |a_i − b_i|. Element i lies in row i / channels, channel i % channels.
 struct Params { count: u32, channels: u32, factor: f32, a_offset: u32, a_stride: u32, b_offset: u32, b_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;

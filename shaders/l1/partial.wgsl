@@ -1,4 +1,4 @@
-// partial[j] = Σ |a_i − b_i| over i = j, j + chunks, j + 2·chunks, …: one invocation per partial sum.
+// partial[j] = Σ |a_i − b_i| over i = j, j + chunks, j + 2·chunks, …. One invocation computes one partial sum.
 // Element i lies in row i / channels, channel i % channels; neighbouring invocations read neighbouring elements.
 struct Params { count: u32, chunks: u32, channels: u32, a_offset: u32, a_stride: u32, b_offset: u32, b_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,5 +1,6 @@
-// partial[j] = Σ |a_i − b_i| over chunk j: a workgroup per partial sum. Chunk j is 256 neighbouring i of every
-// chunks · 256; invocation k adds every 256th of them, then halves are added, in a fixed order.
+// partial[j] = Σ |a_i − b_i| over chunk j. One workgroup computes one partial sum. Chunk j consists of 256 neighbouring
+// elements i out of every chunks · 256. Invocation k adds every 256th of them; then tree_sum adds the sums of the
+// invocations.
 // Element i lies in row i / channels, channel i % channels.
 struct Params { count: u32, chunks: u32, channels: u32, a_offset: u32, a_stride: u32, b_offset: u32, b_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

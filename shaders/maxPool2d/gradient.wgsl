@@ -1,7 +1,7 @@
-// gx[n, a, b, c] = Σ of gy[n, i, j, c] over the windows (i, j) that pixel (a, b) wins: no earlier
-// pixel of the window is as large, no later one larger. A gather: every input pixel looks at the windows that cover it.
-// Window (i, j) has the pixels a = i·stride_h − top + (0 … kernel_h − 1), b = j·stride_w − left + (0 … kernel_w − 1);
-// positions outside the image are no candidates. n = image, c = channel.
+// gx[n, a, b, c] = Σ of gy[n, i, j, c] over the windows (i, j) that pixel (a, b) wins: no earlier pixel of the window
+// is as large, and no later one is larger. Every input pixel gathers from the windows that cover it. Window (i, j)
+// contains the pixels a = i·stride_h − top + (0 … kernel_h − 1), b = j·stride_w − left + (0 … kernel_w − 1); positions
+// outside the image are not candidates. Here n is the image and c the channel.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   kernel_h: i32, kernel_w: i32, stride_h: i32, stride_w: i32, top: i32, left: i32,
@@ -14,8 +14,8 @@ struct Params {
 
 // #import nan
 
-// Whether pixel (a, b) of image n, of value `value`, is the first maximum of the window that begins at (a0, b0), or its last NaN, as in
-// PyTorch. Comparisons may answer anything for NaN, so its bits decide.
+// Tells whether pixel (a, b) of image n, whose value is `value`, is the first maximum of the window that begins at
+// (a0, b0), or its last NaN, as in PyTorch. A WGSL comparison with NaN may give any result, so the bits decide.
 fn wins(value: f32, n: u32, a: i32, b: i32, a0: i32, b0: i32, c: u32) -> bool {
   var won = bool(true);
   for (var s = max(a0, 0); s < min(a0 + p.kernel_h, i32(p.height)); s++) {
@@ -40,7 +40,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let a = i32(row / p.width % p.height);
   let n = row / p.width / p.height;
   let value = x[p.x_offset + row * p.x_stride + c];
-  // windows (i, j) cover a where i·stride_h ≤ a + top < i·stride_h + kernel_h
+  // Window (i, j) covers row a where i·stride_h ≤ a + top < i·stride_h + kernel_h.
   let first_i = max(0, (a + p.top - p.kernel_h + p.stride_h) / p.stride_h);
   let first_j = max(0, (b + p.left - p.kernel_w + p.stride_w) / p.stride_w);
   var sum = f32();

@@ -1,5 +1,6 @@
 // gx[n, p, c] = gy[n, p] · sign(generated[n, p, c] − reference[n, q, c]), sign(0) = sign(NaN) = 0
-// n image, p pixel, c channel; q = the nearest pixel of the window around p (winner = its row · WINDOW + its column).
+// Here n is the image, p the pixel, c the channel, and q the nearest pixel of the window around p (winner = its
+// row · WINDOW + its column).
 override WINDOW: u32 = 3u;
 struct Params {
   count: u32, width: u32, channels: u32, generated_offset: u32, generated_stride: u32,
@@ -21,7 +22,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let r = i / p.channels;
   let c = i % p.channels;
   let k = winner[r];
-  // Row of q in [N·H·W]: the windows that win lie inside the image, so rows of pixels may be counted through.
+  // This is the row of q in [N·H·W]. It needs no check, because the nearest pixel always lies inside the image.
   let q = r + k / WINDOW * p.width + k % WINDOW - WINDOW / 2u * (p.width + 1u);
   let d = generated[p.generated_offset + r * p.generated_stride + c]
     - reference[p.reference_offset + q * p.reference_stride + c];

@@ -1,6 +1,7 @@
 // y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
-// n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
-// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
+// Here n is the image, p the pixel, c the channel, and q runs over the pixels of the WINDOW × WINDOW square around p
+// that are inside the image.
+// winner[n, p] = (row of q in the window) · WINDOW + (its column) for the nearest q, the first of equals.
 override WINDOW: i32 = 3;
 struct Params {
   start: u32, end: u32, height: u32, width: u32, channels: u32,

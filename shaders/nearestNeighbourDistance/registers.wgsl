@@ -1,8 +1,10 @@
 // y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
-// n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
-// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
-// An invocation keeps the distances of COLUMNS neighbouring q of one window row in registers, so that p's channels
-// are read once for all of them, four at a time. Columns outside the image are read at its edge and not compared.
+// Here n is the image, p the pixel, c the channel, and q runs over the pixels of the WINDOW × WINDOW square around p
+// that are inside the image.
+// winner[n, p] = (row of q in the window) · WINDOW + (its column) for the nearest q, the first of equals.
+// An invocation keeps the distances of COLUMNS neighbouring q of one window row in registers, so that it reads p's
+// channels once for all of them, four at a time. For columns outside the image it reads the edge pixel and ignores the
+// distance.
 override WINDOW: i32 = 3;
 override COLUMNS: i32 = 3;  // 1 to 5
 struct Params {
@@ -21,7 +23,7 @@ var<private> index: i32 = 0;
 
 // #import distance-rank
 
-// Candidate k of the window, in column `at` of the image.
+// Compares candidate k of the window, which is in column `at` of the image, with the best so far.
 fn compare(distance: f32, k: i32, at: i32) {
   if (at >= 0 && at < i32(p.width) && rank(distance) < best) { best = rank(distance); index = k; }
 }

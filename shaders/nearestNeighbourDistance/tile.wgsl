@@ -1,15 +1,16 @@
 // y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
-// n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
-// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
-// A workgroup computes COLS × ROWS pixels. Sixteen channels at a time it shares the reference of these pixels and the
-// halo around them: read along the channels, kept pixel by pixel, so that neighbouring invocations, which compare
-// neighbouring pixels, find theirs in different banks of the memory. Invocation (i, j, k) sums the distances of pixel
-// (i, j) to row k of its window; then one of each pixel takes the minimum.
+// Here n is the image, p the pixel, c the channel, and q runs over the pixels of the WINDOW × WINDOW square around p
+// that are inside the image.
+// winner[n, p] = (row of q in the window) · WINDOW + (its column) for the nearest q, the first of equals.
+// A workgroup computes COLS × ROWS pixels. It copies the reference of these pixels and the halo around them to
+// workgroup memory, sixteen channels at a time. It reads along the channels but stores pixel beside pixel, so that
+// neighbouring invocations, which compare neighbouring pixels, access different memory banks. Invocation (i, j, k) sums
+// the distances of pixel (i, j) to row k of its window; then one invocation per pixel takes the minimum.
 override WINDOW: u32 = 3u;
 override COLS: u32 = 8u;
 override ROWS: u32 = 8u;
-const QUADS = 4u;       // vec4 of channels shared at a time
-const MOST = 7u;        // largest WINDOW
+const QUADS = 4u;       // number of vec4s of channels copied at a time
+const MOST = 7u;        // the largest WINDOW
 struct Params {
   start: u32, end: u32, tiles_x: u32, tiles_y: u32, height: u32, width: u32, channels: u32,
   generated_offset: u32, generated_stride: u32, reference_offset: u32, reference_stride: u32,

@@ -1,6 +1,7 @@
-// Masks of convex parts as bits: bit h of y[n, i, j] is set iff a·x + b·y + c ≥ −0.001 for all four half-planes of part h, at the
-// pixel's place in the full-resolution image. One invocation a run of four pixels of a row: each half-plane is read once for
-// all of them, and a part that none of them can be in is left at its first half-plane.
+// The kernel draws masks of convex parts as bits. Bit h of y[n, i, j] is set iff a·x + b·y + c ≥ −0.001 for all four
+// half-planes of part h, at the pixel's place in the full-resolution image. One invocation computes four neighbouring
+// pixels of a row. It reads each half-plane once for all of them, and goes on to the next part as soon as all four
+// pixels are outside this one.
 struct Params { count: u32, width: u32, height: u32, runs: u32, parts: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> planes: array<f32>;

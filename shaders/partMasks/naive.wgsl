@@ -1,5 +1,6 @@
-// Masks of convex parts as bits: bit h of y[n, i, j] is set iff a·x + b·y + c ≥ −0.001 for all four half-planes of part h, at the
-// pixel's place (s·j + (s − 1)/2, s·i + (s − 1)/2) in the full-resolution image. One invocation a pixel.
+// The kernel draws masks of convex parts as bits. Bit h of y[n, i, j] is set iff a·x + b·y + c ≥ −0.001 for all four
+// half-planes of part h, at the pixel's place (s·j + (s − 1)/2, s·i + (s − 1)/2) in the full-resolution image. One
+// invocation computes one pixel.
 struct Params { count: u32, width: u32, pixels: u32, parts: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> planes: array<f32>;

@@ -1,5 +1,5 @@
-// y has the elements of x in the same order, in rows of another length: element i of each lies in its row i / channels,
-// channel i % channels. Values are moved as bits, whatever their type.
+// y has the elements of x in the same order, in rows of another length. Element i of either lies in its row
+// i / channels, channel i % channels. Values of any type are copied as bits.
 struct Params { count: u32, channels: u32, x_channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;

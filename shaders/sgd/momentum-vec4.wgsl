@@ -1,7 +1,8 @@
-// Stochastic gradient descent with momentum μ over a range of a slab of parameters, four elements per invocation:
+// This is a step of stochastic gradient descent with momentum μ over a range of a slab of parameters, four elements per
+// invocation:
 //   v ← μv + (1 − τ)g,   w ← w − αv
-// with dampening τ, 0 in the first step; with Nesterov's momentum, w ← w − α(g + μv). hyper = [α, λ, μ, 1 − τ].
-// Where DECAY is set, weights decay: g ← g + λw first.
+// where τ is the dampening, which is 0 in the first step. With Nesterov's momentum, w ← w − α(g + μv).
+// hyper = [α, λ, μ, 1 − τ]. Where DECAY is set, weights decay by g ← g + λw first.
 override DECAY: bool = false;
 override NESTEROV: bool = false;
 struct Params { count: u32 }

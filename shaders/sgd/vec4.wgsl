@@ -1,7 +1,7 @@
-// Stochastic gradient descent over a range of a slab of parameters, four elements per invocation:
+// This is a step of stochastic gradient descent over a range of a slab of parameters, four elements per invocation:
 //   w ← w − αg
 // hyper = [α, λ].
-// Where DECAY is set, weights decay: g ← g + λw first.
+// Where DECAY is set, weights decay by g ← g + λw first.
 override DECAY: bool = false;
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

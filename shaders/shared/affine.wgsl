@@ -1,5 +1,6 @@
-// The k-th affine map T(q) = (a q_x + b q_y + c, d q_x + e q_y + f), given in pixels of the full image, on a grid s times
-// coarser, s = scale: (a, b, c_s) and (d, e, f_s) with c_s = [c + (s − 1)/2 · (a + b − 1)] / s, f_s likewise.
+// The k-th affine map T(q) = (a q_x + b q_y + c, d q_x + e q_y + f) is given in pixels of the full image. transform
+// returns it for a grid that is s = scale times coarser, as (a, b, c_s) and (d, e, f_s) with
+// c_s = [c + (s − 1)/2 · (a + b − 1)] / s and f_s likewise.
 struct Affine { x: vec3f, y: vec3f }
 
 fn transform(k: u32) -> Affine {

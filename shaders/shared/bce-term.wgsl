@@ -1,9 +1,10 @@
-// What one logit x adds to the loss.
+// term(x) is what one logit x adds to the loss.
 // #import nan
 
-// max(x, 0) − label·x + log(1 + e), e = e⁻|ˣ|: softplus(x) − label·x without overflow or cancellation. The logarithm is
-// s·(1 + t/3 + t²/5 + …), s = 2e / (2 + e), t = s²/4 ≤ 1/9, in which no digit of a small e is lost. The first two are one
-// product, taken as 0 where its factor is: at an infinite x on the side of the label.
+// The term softplus(x) − label·x is computed as max(x, 0) − label·x + log(1 + e) with e = e⁻|ˣ|, which neither
+// overflows nor cancels. The logarithm is the series s·(1 + t/3 + t²/5 + …) with s = 2e / (2 + e) and t = s²/4 ≤ 1/9,
+// which keeps all digits of a small e. The first two terms are one product, factor·x. It is taken as 0 where the factor
+// is 0, so that an infinite x on the side of the label does not give NaN.
 fn term(x: f32) -> f32 {
   let e = exp(-abs(x));
   let s = e / (1.0 + 0.5 * e);

@@ -1,4 +1,4 @@
-// gamma[at …] of a lane's four channels, or four times that of the sample.
+// Returns gamma[at … at + 3], those of a lane's four channels, or in sample mode four copies of gamma[at].
 fn four_gamma(at: u32) -> vec4f {
   if (p.sample == 1u) { return vec4f(gamma[at]); }
   return vec4f(gamma[at], gamma[at + 1u], gamma[at + 2u], gamma[at + 3u]);

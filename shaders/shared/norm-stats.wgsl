@@ -1,7 +1,8 @@
-// The statistics of a lane of four channels, from the mean and variance of each.
+// norm_of computes the statistics of a lane of four channels from the mean and variance of each.
 // #import norm-scales
 
-// Mean, inverse scale and coefficient k. In sample mode the four channels are joined (Chan et al.), and all have the same.
+// A Norm holds the mean, the inverse scale and the coefficient k of the gradient. In sample mode the four channels are
+// combined (Chan et al.), and all have the same values.
 struct Norm { mean: vec4f, inverse: vec4f, k: vec4f }
 
 fn norm_of(mean: vec4f, variance: vec4f) -> Norm {
@@ -16,7 +17,8 @@ fn norm_of(mean: vec4f, variance: vec4f) -> Norm {
   return Norm(joint, s[0], s[1]);
 }
 
-// Stores them as those of lane l in image n: stats[n, ·, g], one group g a channel or (sample mode) one in all.
+// Stores the Norm of lane l in image n in stats[n, ·, g]. There is one group g per channel, or in sample mode a single
+// one.
 fn put_stats(n: u32, l: u32, norm: Norm) {
   for (var i = 0u; i < min(4u, p.norm_groups); i++) {
     let g = 4u * l + i;

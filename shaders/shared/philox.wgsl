@@ -1,7 +1,7 @@
-// Philox4x32-10, the counter-based generator of random numbers (Salmon et al. 2011).
+// This is Philox4x32-10, the counter-based generator of random numbers (Salmon et al. 2011).
 const ROUNDS = 10u;
 
-// High 32 bits of a·b from 16-bit halves: with a = a₁·2¹⁶ + a₀ and so on, none of these sums overflows.
+// Returns the high 32 bits of a·b, computed from 16-bit halves: with a = a₁·2¹⁶ + a₀, and b likewise, no sum overflows.
 fn multiply_high(a: u32, b: u32) -> u32 {
   let a0 = a & 0xffffu;
   let a1 = a >> 16u;
@@ -12,8 +12,8 @@ fn multiply_high(a: u32, b: u32) -> u32 {
   return a1 * b1 + (low >> 16u) + (middle >> 16u);
 }
 
-// Four random words for a counter under a key. A round multiplies two words, swaps and adds the key in, which moves on by a
-// Weyl sequence.
+// Returns four random words for a counter and a key. Each round multiplies two words, permutes the halves of the
+// products, and XORs in the other two words and the key. The key then advances by a constant (a Weyl sequence).
 fn philox(counter: vec4u, seed: vec2u) -> vec4u {
   var c = counter;
   var key = seed;

@@ -1,8 +1,10 @@
-// Which target pixels an affine map sends near a source pixel: where the adjoint of a warp gathers from.
+// The adjoint of a warp gathers from the target pixels that an affine map sends near a source pixel. preimage finds
+// them.
 // #import affine
 
-// Target pixels [lo, hi) that hold every q with |T q − source| < 1: centre M⁻¹(source − t), half sides
-// (|e| + |b|, |d| + |a|) / |det M|, plus what rounding can move them. The whole image where M is too close to singular.
+// The box of target pixels [lo, hi) contains every q with |T q − source| < 1. Its centre is M⁻¹(source − t) and its
+// half sides are (|e| + |b|, |d| + |a|) / |det M|, widened by what rounding can shift. It is the whole image where M is
+// too close to singular.
 struct Box { lo: vec2i, hi: vec2i }
 
 fn preimage(t: Affine, source: vec2f) -> Box {

@@ -1,5 +1,5 @@
-// The sign: 1, −1 or 0, which NaN has, too. For 0 < v ≤ ∞ the bits − 1 are less than 0x7f800000, for −∞ ≤ v < 0 the
-// bits − 0x80000001 are.
+// These functions return the sign of v as 1, −1 or 0; the sign of NaN is 0. They compare bits: bits − 1 is less than
+// 0x7f800000 for 0 < v ≤ ∞ alone, and bits − 0x80000001 is for −∞ ≤ v < 0 alone.
 fn sign_of(v: f32) -> f32 {
   let bits = bitcast<u32>(v);
   return f32(bits - 1u < 0x7f800000u) - f32(bits - 0x80000001u < 0x7f800000u);

@@ -1,11 +1,11 @@
-// Four values along the channels from element e, of which `left` exist.
-// Where rows are no multiples of four, src/kernels/conv2d/tiles.ts replaces these functions.
+// These functions read or write four neighbouring channels from element e on, of which the first `left` exist.
+// Where the length of a row is not a multiple of four, src/kernels/conv2d/tiles.ts replaces them.
 fn x4(e: u32, left: u32) -> vec4f { return x[e / 4u]; }
 fn w4(e: u32, left: u32) -> vec4f { return w[e / 4u]; }
 fn bias4(e: u32, left: u32) -> vec4f { return bias[e / 4u]; }
 fn setY(e: u32, left: u32, v: vec4f) { y[e / 4u] = v; }
 
-// sum + Σ_k v[k] · f[k]
+// Returns sum + Σ_k v[k] · f[k].
 fn plus(sum: vec4f, v: vec4f, f: mat4x4f) -> vec4f {
   return fma(vec4f(v.w), f[3], fma(vec4f(v.z), f[2], fma(vec4f(v.y), f[1], fma(vec4f(v.x), f[0], sum))));
 }

@@ -1,4 +1,5 @@
-// A tile of a product of matrices: a workgroup makes M rows × N columns, an invocation 8 rows × WIDTH columns, four or eight.
+// These are the sizes of a tile of a matrix product. A workgroup computes M rows × N columns, and an invocation
+// computes 8 rows × WIDTH columns, where WIDTH is 4 or 8.
 const M = 128u;
 const N = 128u;
 const WIDTH = 8u;

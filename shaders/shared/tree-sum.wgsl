@@ -1,5 +1,5 @@
-// The sum of one value of each of a workgroup's 256 invocations, in a fixed order: the upper half of what is left is added to
-// the lower, until one is left. Invocation 0 finds the sum in sums[0].
+// Adds up one value of each of a workgroup's 256 invocations in a fixed order: each step adds the upper half of the
+// remaining sums to the lower half. Invocation 0 then finds the total in sums[0].
 var<workgroup> sums: array<f32, 256>;
 
 fn tree_sum(me: u32, value: f32) {

@@ -1,4 +1,4 @@
-// Adjoint of a channel slice: y[r, c] = x[r, c − at] where at ≤ c < at + C, else 0.
+// This is the adjoint of a channel slice: y[r, c] = x[r, c − at] where at ≤ c < at + C, else 0.
 struct Params { count: u32, channels: u32, x_channels: u32, at: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

@@ -1,10 +1,11 @@
 // y[n, p] = min over q of Σ_c |generated[n, p, c] − reference[n, q, c]|
-// n image, p pixel, q the pixels inside the image of the WINDOW × WINDOW square around p, c channel.
-// winner[n, p] = (row of q in the window) · WINDOW + (its column): the first of equals.
-// A subgroup of LANES computes LANES − WINDOW + 1 pixels of one row. Lane l holds column left + l: of generated, which the
-// lanes near by take from its register, and of up to three rows of the reference, which it compares with all pixels that
-// have it in their window. So a column is read once for all of them. Columns and rows outside the image are read at its
-// edge and not compared.
+// Here n is the image, p the pixel, c the channel, and q runs over the pixels of the WINDOW × WINDOW square around p
+// that are inside the image.
+// winner[n, p] = (row of q in the window) · WINDOW + (its column) for the nearest q, the first of equals.
+// A subgroup of LANES computes LANES − WINDOW + 1 pixels of one row. Lane l holds column left + l of generated, which
+// nearby lanes take from its register, and of up to three rows of the reference, which it compares with all pixels that
+// have them in their window. So each column is read only once. For columns and rows outside the image it reads the edge
+// pixel and ignores the distance.
 enable subgroups;
 override WINDOW: i32 = 3;  // at most 5 and LANES
 override LANES: i32 = 8;
@@ -24,7 +25,7 @@ var<private> index: i32 = 0;
 
 // #import distance-rank
 
-// Candidate k of the window, in row `row` and column `col` of the image.
+// Compares candidate k of the window, which is in row `row` and column `col` of the image, with the best so far.
 fn compare(distance: f32, k: i32, row: i32, col: i32) {
   let inside = row >= 0 && row < i32(p.height) && col >= 0 && col < i32(p.width);
   if (inside && rank(distance) < best) { best = rank(distance); index = k; }
@@ -32,7 +33,7 @@ fn compare(distance: f32, k: i32, row: i32, col: i32) {
 
 fn l1(v: vec4f) -> f32 { return dot(abs(v), vec4f(1.0)); }
 
-// What another lane holds.
+// These functions return the value of another lane.
 fn quad_of(v: vec4f, lane: i32) -> vec4f { return subgroupShuffle(v, u32(lane & (LANES - 1))); }
 fn rows_of(v: vec3f, lane: i32) -> vec3f { return subgroupShuffle(v, u32(lane & (LANES - 1))); }
 
@@ -59,7 +60,8 @@ fn main(
       let line = u32(top + clamp(row + wr + i - half, 0, i32(p.height) - 1));
       f[i] = (p.reference_offset + (line * p.width + column) * p.reference_stride) / 4u;
     }
-    // d_k: this column as column k of the window, that is of the pixel half − k columns on, for three rows.
+    // d_k holds the distances for three rows with this column as column k of the window, which is that of the pixel
+    // half − k columns on.
     var d0 = vec3f();
     var d1 = vec3f();
     var d2 = vec3f();
@@ -74,7 +76,7 @@ fn main(
       if (WINDOW > 3) { d3 += distances(quad_of(v, lane + half - 3), r); }
       if (WINDOW > 4) { d4 += distances(quad_of(v, lane + half - 4), r); }
     }
-    // Back to the lanes of the pixels.
+    // The distances go back to the lanes of their pixels.
     let s = array(
       rows_of(d0, lane - half), rows_of(d1, lane - half + 1), rows_of(d2, lane - half + 2),
       rows_of(d3, lane - half + 3), rows_of(d4, lane - half + 4),

@@ -1,5 +1,5 @@
-// Adjoint of a sum, four channels at a time: y[o, m, k] = factor · x[o, k]; channels, stride and offset are multiples
-// of 4.
+// This is the adjoint of a sum, four channels at a time: y[o, m, k] = factor · x[o, k]; channels, stride and offset are
+// multiples of 4.
 // y is seen as outer × mid × inner. inner is 1 (the four elements share one value) or the channels (they have four).
 struct Params { count: u32, mid: u32, inner: u32, channels: u32, factor: f32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,4 +1,4 @@
-// Adjoint of a sum: y[o, m, k] = factor · x[o, k], element by element.
+// This is the adjoint of a sum: y[o, m, k] = factor · x[o, k], element by element.
 // y is seen as outer × mid × inner; its element i = (o·mid + m)·inner + k lies in row i / channels, channel i %
 // channels.
 struct Params { count: u32, mid: u32, inner: u32, channels: u32, factor: f32, y_offset: u32, y_stride: u32 }

@@ -1,4 +1,4 @@
-// y[o, k] = factor · Σ_j partial[o, j, k], j = 0 … chunks − 1 in this order: one invocation per result.
+// y[o, k] = factor · Σ_j partial[o, j, k], j = 0 … chunks − 1 in this order. One invocation computes one result.
 struct Params { count: u32, inner: u32, chunks: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partial: array<f32>;

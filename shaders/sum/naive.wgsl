@@ -1,5 +1,5 @@
-// y[o, k] = factor · Σ_m x[o, m, k]: one invocation per result.
-// x is seen as outer × mid × inner: o = outer, m = the reduced index, k = inner; its element i = (o·mid + m)·inner + k
+// y[o, k] = factor · Σ_m x[o, m, k]. One invocation computes one result.
+// x is seen as outer × mid × inner, with indices o, m and k; the sum runs over m. Element i = (o·mid + m)·inner + k
 // lies in row i / channels, channel i % channels.
 struct Params { count: u32, mid: u32, inner: u32, channels: u32, factor: f32, x_offset: u32, x_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,4 +1,4 @@
-// partial[o, j, k] = Σ x[o, m, k] over m = j, j + chunks, j + 2·chunks, …: one invocation per partial sum.
+// partial[o, j, k] = Σ x[o, m, k] over m = j, j + chunks, j + 2·chunks, …. One invocation computes one partial sum.
 // x is seen as outer × mid × inner (see naive.wgsl). Neighbouring invocations read neighbouring elements: along k, and
 // along m where inner is 1.
 struct Params { count: u32, mid: u32, inner: u32, chunks: u32, channels: u32, x_offset: u32, x_stride: u32 }

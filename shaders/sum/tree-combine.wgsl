@@ -1,5 +1,5 @@
-// y[o] = factor · Σ_j partial[o, j]: a workgroup per result. Invocation i adds every 256th, then halves are added, in a
-// fixed order.
+// y[o] = factor · Σ_j partial[o, j]. One workgroup computes one result. Invocation i adds every 256th partial sum; then
+// tree_sum adds the sums of the invocations.
 struct Params { chunks: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partial: array<f32>;

@@ -1,5 +1,6 @@
-// partial[o, j] = Σ x[o, m] over chunk j of m: a workgroup per partial sum. Chunk j is 256 neighbouring m of every
-// chunks · 256; invocation i adds every 256th of them, then halves are added, in a fixed order.
+// partial[o, j] = Σ x[o, m] over chunk j of m. One workgroup computes one partial sum. Chunk j consists of 256
+// neighbouring elements m out of every chunks · 256. Invocation i adds every 256th of them; then tree_sum adds the sums
+// of the invocations.
 // x is seen as outer × mid; its element i = o·mid + m lies in row i / channels, channel i % channels.
 struct Params { mid: u32, chunks: u32, channels: u32, x_offset: u32, x_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
