@@ -50,6 +50,8 @@ export { conv2d } from './kernels/conv2d/conv2d.js';
 export type { ConvOptions } from './kernels/conv2d/convolution.js';
 export { type ConvTransposeOptions, convTranspose2d } from './kernels/convTranspose2d/convTranspose2d.js';
 export { copy } from './kernels/copy/copy.js';
+export { type CrossEntropyOptions, crossEntropy } from './kernels/crossEntropy/crossEntropy.js';
+export type { Reduction } from './kernels/crossEntropy/reduction.js';
 export { deformableSkip } from './kernels/deformableSkip/deformableSkip.js';
 export { dropout, noise, uniformNoise } from './kernels/dropout/dropout.js';
 export { Random } from './kernels/dropout/random.js';
@@ -66,6 +68,7 @@ export { type FlattenOptions, flatten, reshape } from './kernels/reshape/reshape
 export { SGD, type SGDOptions } from './kernels/sgd/sgd.js';
 export { shift2d } from './kernels/shift2d/shift2d.js';
 export { detach, slice } from './kernels/slice/slice.js';
+export { logSoftmax, softmax } from './kernels/softmax/softmax.js';
 export { broadcast, mean, sum } from './kernels/sum/sum.js';
 export type { Over } from './kernels/sum/view.js';
 export { tile } from './kernels/tile/tile.js';

@@ -53,7 +53,7 @@ function rows(engine: node.Engine): Record<string, Row> {
   const each = (names: readonly string[], ...args: readonly unknown[]) =>
     Object.fromEntries(names.map((name) => [name, of(functions[name], ...args)]));
   return {
-    ...each([...Object.keys(unaryOps), 'copy', 'detach'], x),
+    ...each([...Object.keys(unaryOps), 'copy', 'detach', 'logSoftmax', 'softmax'], x),
     ...each([...Object.keys(binaryOps), 'l1'], x, y),
     addScalar: of(node.addScalar, x, 1),
     affineWarp: of(node.affineWarp, x, affine, {}),
@@ -81,6 +81,7 @@ function rows(engine: node.Engine): Record<string, Row> {
     constant: of(node.constant, [1, 2], [2], 'name'),
     conv2d: of(node.conv2d, x, w, {}),
     convTranspose2d: of(node.convTranspose2d, x, w, {}),
+    crossEntropy: of(node.crossEntropy, x, node.input('labels', [1, 4, 4], 'u32'), {}),
     deformableSkip: of(node.deformableSkip, x, affine, masks, {}),
     dropout: of(node.dropout, x, random, 0.5),
     flatten: of(node.flatten, x, {}),
@@ -270,6 +271,7 @@ test('an unknown option is refused by every function that takes options, which n
     'compile.2': 'update, retain, variant, align, fuse',
     'conv2d.2': 'stride, pad, bias, dilation',
     'convTranspose2d.2': 'stride, pad, bias, dilation, outputPad',
+    'crossEntropy.2': 'labelSmoothing, reduction',
     'deformableSkip.3': 'aggregate, identity, maskOn, scale',
     'heNormal.1': 'groups, mode',
     'flatten.1': 'start',

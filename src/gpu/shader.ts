@@ -72,6 +72,13 @@ export function shader(label: string, source: ShaderSource): Shader {
   return { ...source, label };
 }
 
+/** A shader with another variable in place of one: the same kernel reads or writes an argument, a result, or scratch. */
+export function withVariable(label: string, source: ShaderSource, from: string, to: string): Shader {
+  const code = source.code.replace(new RegExp(`(?<![.\\w])${from}\\b`, 'g'), to);
+  const bindings = source.bindings.map((b) => (b.name === from ? { ...b, name: to } : b));
+  return shader(label, { ...source, code, bindings });
+}
+
 /**
  * Reads a WGSL text. `entryPoint` chooses one of several compute functions. The first call loads the parser. Throws `UsageError`
  * with the reason if the engine cannot bind the text.

@@ -1,15 +1,16 @@
 import subgroupSource from '../../shaders/software/conv2d.wgsl';
 import { type Dispatch, grid, type Kernels, type Variant, vec4Ready } from '../autograd/kernel.js';
+import { withVariable } from '../gpu/shader.js';
 import type { Conv2dCall } from '../kernels/conv2d/conv2d.js';
 import { kernels as forGpus, registersVariant, scalarVariant } from '../kernels/conv2d/kernels.js';
-import { convParams, scratchLimit, splitLaunch, storingTo } from '../kernels/conv2d/launch.js';
+import { convParams, scratchLimit, splitLaunch } from '../kernels/conv2d/launch.js';
 import { firstOf } from './offers.js';
 import { rejectsSubgroups, texelRows } from './subgroup.js';
 import { writtenOut } from './unroll.js';
 
 const subgroup = writtenOut('conv2d/subgroup', subgroupSource);
 const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupSource, (label, source) =>
-  storingTo(label, source, 'y', 'partials'),
+  withVariable(label, source, 'y', 'partials'),
 );
 
 /** The bytes of a tile's weights that a core's second-level cache keeps until the next tile of pixels. */

@@ -1,9 +1,9 @@
 import subgroupSource from '../../shaders/software/weight-gradient.wgsl';
 import narrowSource from '../../shaders/software/weight-gradient-narrow.wgsl';
 import { type Kernels, type Launch, type Variant, vec4Ready } from '../autograd/kernel.js';
-import type { ShaderSource } from '../gpu/shader.js';
+import { type ShaderSource, withVariable } from '../gpu/shader.js';
 import type { WeightGradientCall } from '../kernels/conv2d/conv2dWeightGradient.js';
-import { storingTo } from '../kernels/conv2d/launch.js';
+
 import {
   kernels as forGpus,
   launchRows,
@@ -23,7 +23,7 @@ function splitKernel(
   source: ShaderSource,
 ): (constants: Readonly<Record<string, number>>) => SplitKernel {
   const split = writtenOut(label, source);
-  const whole = writtenOut(label, source, (name, text) => storingTo(name, text, 'partials', 'gw'));
+  const whole = writtenOut(label, source, (name, text) => withVariable(name, text, 'partials', 'gw'));
   return (constants) => ({ split: split(constants), whole: whole(constants) });
 }
 

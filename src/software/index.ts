@@ -2,11 +2,14 @@ import type { Kernels } from '../autograd/kernel.js';
 import { conv2dOp } from '../kernels/conv2d/conv2d.js';
 import { conv2dWeightGradientOp } from '../kernels/conv2d/conv2dWeightGradient.js';
 import { convTranspose2dOp } from '../kernels/convTranspose2d/convTranspose2d.js';
+import { crossEntropyGradientOp, crossEntropyOp } from '../kernels/crossEntropy/crossEntropy.js';
 import { instanceNormGradientOp } from '../kernels/instanceNorm/gradient.js';
 import { instanceNormOp } from '../kernels/instanceNorm/instanceNorm.js';
 import { l1Op } from '../kernels/l1/l1.js';
 import { nearestNeighbourDistanceOp } from '../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
+import { logSoftmaxGradientOp, logSoftmaxOp, softmaxGradientOp, softmaxOp } from '../kernels/softmax/softmax.js';
 import { sumOp } from '../kernels/sum/sum.js';
+import { plainest } from './offers.js';
 
 /**
  * What exists only for adapters that run on the CPU. On these, a barrier takes as long as 500 multiply-adds, and an array of registers
@@ -23,6 +26,12 @@ export function kernelsFor(op: unknown): Load | undefined {
 const byOp: ReadonlyMap<unknown, Load> = new Map<unknown, Load>([
   [l1Op, () => import('./l1.js')],
   [sumOp, () => import('./sum.js')],
+  [crossEntropyOp, () => import('./crossEntropy.js')],
+  [crossEntropyGradientOp, plainest(crossEntropyGradientOp)],
+  [softmaxOp, plainest(softmaxOp)],
+  [softmaxGradientOp, plainest(softmaxGradientOp)],
+  [logSoftmaxOp, plainest(logSoftmaxOp)],
+  [logSoftmaxGradientOp, plainest(logSoftmaxGradientOp)],
   [instanceNormOp, () => import('./instanceNorm.js')],
   [instanceNormGradientOp, () => import('./instanceNormGradient.js')],
   [nearestNeighbourDistanceOp, () => import('./nearestNeighbourDistance.js')],

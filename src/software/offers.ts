@@ -1,4 +1,5 @@
 import type { KernelChoice, Kernels, Variant } from '../autograd/kernel.js';
+import { present } from '../present.js';
 
 /** A variant that may be chosen on a CPU, and why. */
 export interface Offer<C> extends KernelChoice<C> {
@@ -30,3 +31,15 @@ export function firstOf<C>(
         .map((offer): Variant<C> => offer.variant),
   };
 }
+
+/** Why a kernel without workgroup memory is chosen. */
+export const NO_BARRIERS = 'a CPU waits long at the barriers of invocations that share a sum';
+
+/** Loads the kernels of an op whose plainest one, without barriers, is the one for a CPU. */
+export const plainest =
+  <C>(op: { kernels?(): Promise<{ readonly kernels: Kernels<C> }> }) =>
+  async (): Promise<{ readonly kernels: Kernels<C> }> => {
+    const { kernels } = present(await op.kernels?.());
+    const { reference: variant } = kernels;
+    return { kernels: { ...kernels, choose: () => ({ variant, reason: NO_BARRIERS }), candidates: () => [variant] } };
+  };

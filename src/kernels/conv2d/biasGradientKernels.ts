@@ -2,13 +2,12 @@ import naiveSource from '../../../shaders/conv2d/bias-gradient-naive.wgsl';
 import splitSource from '../../../shaders/conv2d/bias-gradient-split.wgsl';
 import sumSource from '../../../shaders/conv2d/gradient-sum.wgsl';
 import { grid, type Kernels, type Launch, type Variant } from '../../autograd/kernel.js';
-import { shader } from '../../gpu/shader.js';
+import { shader, withVariable } from '../../gpu/shader.js';
 import type { BiasGradientCall } from './biasGradient.js';
-import { storingTo } from './launch.js';
 
 const naive = shader('biasGradient/naive', naiveSource);
 const split = shader('biasGradient/split', splitSource);
-const sum = storingTo('biasGradient/sum', sumSource, 'total', 'gb');
+const sum = withVariable('biasGradient/sum', sumSource, 'total', 'gb');
 
 /** Rows per chunk: about the root of all rows, so that both dispatches are short, in whole steps of four. */
 const chunkOf = (rows: number) => 4 * Math.ceil(Math.sqrt(rows) / 4);

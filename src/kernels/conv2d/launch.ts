@@ -1,6 +1,6 @@
 import sumSource from '../../../shaders/conv2d/sum.wgsl';
 import { type Arg, type Call, type DeviceTraits, type Dispatch, grid, type Launch } from '../../autograd/kernel.js';
-import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
+import { shader } from '../../gpu/shader.js';
 import type { ConvAttrs } from './convolution.js';
 
 /** What the kernels of conv2d, convTranspose2d and their gradients share: launch numbers, split reductions. */
@@ -18,13 +18,6 @@ export function convParams({ attrs, arg: { x, w, y, bias } }: ConvCall) {
   const [top, left] = attrs.pad;
   const optional = { biased: bias ? 1 : 0, bias_offset: bias?.offset ?? 0 };
   return { N, pixels: N * Ho * Wo, H, W, C, Ho, Wo, O, KH, KW, sh, sw, dh, dw, top, left, ...optional };
-}
-
-/** A kernel that stores to a variable of another name: the same kernel writes a result or, when split, its scratch. */
-export function storingTo(label: string, source: ShaderSource, from: string, to: string): Shader {
-  const code = source.code.replace(new RegExp(`(?<![.\\w])${from}\\b`, 'g'), to);
-  const bindings = source.bindings.map((b) => (b.name === from ? { ...b, name: to } : b));
-  return shader(label, { ...source, code, bindings });
 }
 
 /** Largest scratch of a split reduction, in elements. */

@@ -1,6 +1,6 @@
 import { type DeviceTraits, grid, type KernelChoice, type Variant } from '../../autograd/kernel.js';
-import { type Shader, type ShaderSource, shader } from '../../gpu/shader.js';
-import { type ConvCall, scratchLimit, splitLaunch, storingTo } from './launch.js';
+import { type Shader, type ShaderSource, shader, withVariable } from '../../gpu/shader.js';
+import { type ConvCall, scratchLimit, splitLaunch } from './launch.js';
 
 /**
  * The tiled kernels of the convolution family are one product of matrices each, cut into tiles: a workgroup makes m rows
@@ -190,7 +190,7 @@ export const TOO_MANY_PHASES = 'too many phases';
 export function tiledVariants<C extends ConvCall>({ op, source, ...of }: TiledConvolution<C>): TiledKernels<C> {
   const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, withTile(source, t, scalar)));
   // A chunk stores to scratch: fused work belongs to the kernel that adds the chunks and stores y.
-  const part = kept((t, scalar) => storingTo(`${op}/splitK${t.name}`, withTile(source, t, scalar), 'y', 'partials'));
+  const part = kept((t, scalar) => withVariable(`${op}/splitK${t.name}`, withTile(source, t, scalar), 'y', 'partials'));
   const productOf = (call: C): Product => {
     const product = of.product(call);
     const { rows, channels } = call.arg.y;

@@ -3,9 +3,9 @@ import naiveSource from '../../../shaders/conv2d/weight-gradient-naive.wgsl';
 import splitSource from '../../../shaders/conv2d/weight-gradient-split.wgsl';
 import tiledSource from '../../../shaders/conv2d/weight-gradient-tiled.wgsl';
 import { grid, type Kernels, type Launch, type Variant, vec4Ready } from '../../autograd/kernel.js';
-import { type Shader, shader } from '../../gpu/shader.js';
+import { type Shader, shader, withVariable } from '../../gpu/shader.js';
 import type { WeightGradientCall } from './conv2dWeightGradient.js';
-import { scratchLimit, storingTo } from './launch.js';
+import { scratchLimit } from './launch.js';
 import {
   bestTile,
   describeBest,
@@ -21,7 +21,7 @@ import {
 } from './tiles.js';
 
 const naive = shader('conv2dWeightGradient/naive', naiveSource);
-const sum = storingTo('conv2dWeightGradient/sum', sumSource, 'total', 'gw');
+const sum = withVariable('conv2dWeightGradient/sum', sumSource, 'total', 'gw');
 
 /** A kernel twice: one that stores the sums of chunks to scratch, and one that stores whole sums to the result. */
 export interface SplitKernel {
@@ -31,7 +31,7 @@ export interface SplitKernel {
 
 const split: SplitKernel = {
   split: shader('conv2dWeightGradient/split', splitSource),
-  whole: storingTo('conv2dWeightGradient/whole', splitSource, 'partials', 'gw'),
+  whole: withVariable('conv2dWeightGradient/whole', splitSource, 'partials', 'gw'),
 };
 
 function params({ attrs: { kernel, stride, pad, dilation }, arg: { x, gy } }: WeightGradientCall) {
@@ -102,7 +102,7 @@ function product({ device, arg: { gy, gw } }: WeightGradientCall): Product {
 const tiled = kept((t, scalar) => shader(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar)));
 
 const tiledWhole = kept((t, scalar) =>
-  storingTo(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar), 'partials', 'gw'),
+  withVariable(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar), 'partials', 'gw'),
 );
 
 const tiledVariant = (t: Tile): Variant<WeightGradientCall> => ({

@@ -1,12 +1,20 @@
 import combineSource from '../../../shaders/sum/combine.wgsl';
+import partialSource from '../../../shaders/sum/partial.wgsl';
+import treeSource from '../../../shaders/sum/tree.wgsl';
 import treeCombineSource from '../../../shaders/sum/tree-combine.wgsl';
-import { type Dispatch, grid } from '../../autograd/kernel.js';
-import { shader } from '../../gpu/shader.js';
+import { type Dispatch, grid, type Launch } from '../../autograd/kernel.js';
+import { shader, withVariable } from '../../gpu/shader.js';
 
 /** What sums in two stages share, of whatever is summed: how many partial sums they make, and the stage that joins those. */
 
 const combineShader = shader('sum/combine', combineSource);
 const treeCombineShader = shader('sum/tree-combine', treeCombineSource);
+const ofTerms = {
+  combine: withVariable('sum/combine', combineSource, 'partial', 'terms'),
+  treeCombine: withVariable('sum/tree-combine', treeCombineSource, 'partial', 'terms'),
+  partial: withVariable('sum/partial', partialSource, 'x', 'terms'),
+  tree: withVariable('sum/tree', treeSource, 'x', 'terms'),
+};
 
 /** Partial sums per result that make both stages of a two-stage sum of `count` terms equally long. */
 export const chunksFor = (count: number): number => Math.ceil(Math.sqrt(count));
@@ -27,3 +35,34 @@ export const treeChunksFor = (count: number): number => Math.min(1024, Math.ceil
 export function treeCombine(outer: number, chunks: number, factor: number): Dispatch {
   return { shader: treeCombineShader, params: { chunks, factor }, workgroups: [outer, 1, 1] };
 }
+
+/** The sum of `count` values in scratch `terms` to result `y`. */
+export type Total = Pick<Launch, 'scratch' | 'dispatches'>;
+
+/** By workgroups that add in trees, in one stage or two. */
+export function totalByTree(count: number, factor: number): Total {
+  if (count < TREE_TERMS) return { dispatches: [{ ...treeCombine(1, count, factor), shader: ofTerms.treeCombine }] };
+  const chunks = treeChunksFor(count);
+  const params = { mid: count, chunks, channels: count, x_offset: 0, x_stride: count };
+  return {
+    scratch: { partial: chunks },
+    dispatches: [{ shader: ofTerms.tree, params, workgroups: [chunks, 1, 1] }, treeCombine(1, chunks, factor)],
+  };
+}
+
+/** Without trees: in one stage, or, of 1024 values and more, in two that are equally long. */
+export function totalBySplit(count: number, factor: number): Total {
+  if (count < 1024) return { dispatches: [totalInOrder(count, factor)] };
+  const chunks = chunksFor(count);
+  const params = { count: chunks, mid: count, inner: 1, chunks, channels: count, x_offset: 0, x_stride: count };
+  return {
+    scratch: { partial: chunks },
+    dispatches: [{ shader: ofTerms.partial, params, workgroups: grid(chunks, 64) }, combine(1, chunks, 1, factor)],
+  };
+}
+
+/** By one invocation. */
+export const totalInOrder = (count: number, factor: number): Dispatch => ({
+  ...combine(1, count, 1, factor),
+  shader: ofTerms.combine,
+});

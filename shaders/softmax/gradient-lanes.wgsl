@@ -1,0 +1,37 @@
+// gx[r, c] = y[r, c] · (gy[r, c] − s) with s = Σ_c y[r, c] · gy[r, c], or, if LOG, gy[r, c] − exp(y[r, c]) · s with
+// s = Σ_c gy[r, c]. LANES neighbouring invocations make a row; each takes every LANES-th channel.
+override LOG: bool = false;
+struct Params {
+  rows: u32, channels: u32, y_offset: u32, y_stride: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> y: array<f32>;
+@group(0) @binding(2) var<storage, read> gy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gx: array<f32>;
+
+// #import exp-log
+// #import lanes
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(local_invocation_index) me: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let row = ((group.y * groups.x + group.x) * 256u + me) / LANES;
+  let lane = me % LANES;
+  // Invocations beyond the last row go along, since all must reach the barriers.
+  let r = min(row, p.rows - 1u);
+  let row_y = p.y_offset + r * p.y_stride;
+  let row_gy = p.gy_offset + r * p.gy_stride;
+  let row_gx = p.gx_offset + r * p.gx_stride;
+  var s = 0.0;
+  for (var c = lane; c < p.channels; c += LANES) { s += gy[row_gy + c] * select(y[row_y + c], 1.0, LOG); }
+  s = lanes_sum(me, s);
+  if (row >= p.rows) { return; }
+  for (var c = lane; c < p.channels; c += LANES) {
+    let g = gy[row_gy + c];
+    let v = y[row_y + c];
+    gx[row_gx + c] = select(v * (g - s), g - exp_of(v) * s, LOG);
+  }
+}
