@@ -19,20 +19,20 @@ export function permute(x: Nd, axes: readonly number[]): Nd {
   );
 }
 
-/** PyTorch and ONNX images to device layout. */
+/** Converts images from the layout of PyTorch and ONNX to that of the device. */
 export const nchwToNhwc = (x: Nd): Nd => permute(x, [0, 2, 3, 1]);
-/** Device images to PyTorch layout. */
+/** Converts images from the layout of the device to that of PyTorch. */
 export const nhwcToNchw = (x: Nd): Nd => permute(x, [0, 3, 1, 2]);
-/** Convolution weights OIHW to device layout [kernel height, kernel width, in, out]. */
+/** Converts convolution weights OIHW to the device layout [kernel height, kernel width, in, out]. */
 export const oihwToHwio = (w: Nd): Nd => permute(w, [2, 3, 1, 0]);
-/** Transposed convolution weights IOHW to device layout [kernel height, kernel width, out, in]. */
+/** Converts transposed convolution weights IOHW to the device layout [kernel height, kernel width, out, in]. */
 export const iohwToHwoi = (w: Nd): Nd => permute(w, [2, 3, 1, 0]);
-/** Device convolution weights back to OIHW (or, transposed, IOHW). */
+/** Converts convolution weights from the device layout back to OIHW, and transposed ones to IOHW. */
 export const hwioToOihw = (w: Nd): Nd => permute(w, [3, 2, 0, 1]);
 
 /**
- * `hwioToOihw` of large 32-bit weights: [kernel height, kernel width, a, b] → [b, a, kernel height, kernel width]. The taps
- * are the inner loop, so that reads go along a few parallel rows and writes are contiguous.
+ * Does `hwioToOihw` for large 32-bit weights: [kernel height, kernel width, a, b] → [b, a, kernel height, kernel
+ * width]. The inner loop runs over the taps, so that reads follow a few parallel rows and writes are contiguous.
  */
 export function weightsToPyTorch(w: Float32Array, shape: readonly number[]): Float32Array<ArrayBuffer> {
   const [taps, a, b] = tapsOf(shape);
@@ -43,7 +43,7 @@ export function weightsToPyTorch(w: Float32Array, shape: readonly number[]): Flo
   return out;
 }
 
-/** The inverse; `shape` is that of the result, [kernel height, kernel width, a, b]. */
+/** Inverts `weightsToPyTorch`. `shape` is that of the result, [kernel height, kernel width, a, b]. */
 export function weightsFromPyTorch(w: Float32Array, shape: readonly number[]): Float32Array<ArrayBuffer> {
   const [taps, a, b] = tapsOf(shape);
   const out = new Float32Array(w.length);

@@ -1,6 +1,4 @@
-/**
- * What the float64 oracles share. An oracle is the maths of an op in plain loops; it imports nothing of the engine.
- */
+/** An array of the float64 oracles. An oracle computes an op in plain loops and imports nothing of the engine. */
 export interface Nd {
   readonly shape: readonly number[];
   readonly data: Float64Array;
@@ -12,7 +10,7 @@ export function nd(shape: readonly number[], fill?: (index: number) => number): 
   return { shape, data };
 }
 
-/** Element `i` in row-major order; NaN beyond the end, so that an oracle that reads there fails. */
+/** Returns element `i` in row-major order, or NaN beyond the end, so that an oracle that reads there fails its test. */
 export function at(x: Nd, i: number): number {
   return x.data[i] ?? Number.NaN;
 }
@@ -22,18 +20,18 @@ export function add(x: Nd, i: number, value: number): void {
   x.data[i] = at(x, i) + value;
 }
 
-/** Dimensions of a 4-D array. */
+/** Returns the dimensions of a 4-D array. */
 export function dims4({ shape }: Pick<Nd, 'shape'>): [number, number, number, number] {
   const [N = 0, H = 0, W = 0, C = 0] = shape;
   return [N, H, W, C];
 }
 
-/** The last dimension. */
+/** Returns the last dimension. */
 export function channelsOf({ shape }: Nd): number {
   return shape[shape.length - 1] ?? 1;
 }
 
-/** Element of a 4-D array; 0 outside. */
+/** Returns an element of a 4-D array, or 0 outside. */
 export function at4(x: Nd, n: number, i: number, j: number, c: number): number {
   const [, H, W, C] = dims4(x);
   if (i < 0 || j < 0 || i >= H || j >= W) return 0;
@@ -47,7 +45,7 @@ export function add4(x: Nd, n: number, i: number, j: number, c: number, value: n
   add(x, ((n * H + i) * W + j) * C + c, value);
 }
 
-/** Small reproducible generator for test data (mulberry32). */
+/** Makes a small reproducible generator of test data (mulberry32). */
 export function testRandom(seed: number): () => number {
   let a = seed >>> 0;
   return () => {
@@ -58,14 +56,14 @@ export function testRandom(seed: number): () => number {
   };
 }
 
-/** NaN and both infinities among test data. */
+/** Returns normal test data with some NaN and infinities of both signs. */
 export function testSpecial(_: number, random: () => number): number {
   return (
     [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY][Math.floor(40 * random())] ?? testNormal(random)
   );
 }
 
-/** Normally distributed test data. */
+/** Returns normally distributed test data. */
 export function testNormal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -4,39 +4,45 @@ import type { Engine } from '../gpu/engine.js';
 import type { Nd } from './oracle.js';
 
 /**
- * What a room's `cases.ts` says of an op, so that tests and benchmark can check and time it without knowing it. Each folder of
- * `src/kernels` exports `rooms` from its `cases.ts`; `rooms.ts` finds them.
+ * A room describes an op: its reference implementation, cases and refusals. With these the tests and the benchmark
+ * check and time any op in the same way. Each folder of `src/kernels` exports `rooms` from its `cases.ts`; `rooms.ts`
+ * finds them.
  */
 export interface Room<A = unknown> {
   readonly name: string;
-  /** The op through its public function. */
+  /** Applies the op through its public function. */
   build(inputs: Readonly<Record<string, Tensor>>, attrs: A): Record<string, Tensor>;
-  /** The same in float64 loops. */
+  /** Computes the same results in float64 loops. */
   forward(inputs: Readonly<Record<string, Nd>>, attrs: A): Record<string, Nd>;
-  /** Gradients of Σ ⟨result, gy⟩ for each input that has one, by input name; absent for ops without gradient. */
+  /**
+   * Computes the gradient of Σ ⟨result, gy⟩ for each input that has one, by input name. Ops without a gradient omit it.
+   */
   backward?(inputs: Readonly<Record<string, Nd>>, attrs: A, gy: Readonly<Record<string, Nd>>): Record<string, Nd>;
-  /** Small awkward shapes: primes, 1×1, one channel, batch 1 and 3. */
+  /** Small odd shapes: primes, 1×1, one channel, batches of 1 and 3. */
   readonly cases: readonly Case<A>[];
   /**
-   * Inputs with NaN and infinities: the library's own kernels let them through as the oracle does. WGSL promises nothing of
-   * them, so nobody else's kernel is held to it.
+   * Cases whose inputs contain NaN and infinities. The library's own kernels propagate them as the oracle does. WGSL
+   * does not guarantee that, so user kernels are not checked against these cases.
    */
   readonly nonFinite?: readonly Case<A>[];
-  /** Calls that must be refused while the graph is built, and what the error must say. */
+  /** Calls that must throw while the graph is built, and what the error must say. */
   readonly refuses: readonly Refusal<A>[];
   /** The model's real layers, for the benchmark. */
   readonly bench?: readonly Case<A>[];
-  /** The op written in simpler ones, which the benchmark holds it against. */
+  /** The op composed of simpler ops, which the benchmark compares it with. */
   readonly composed?: Composition<A>;
-  /** How to run reference files, by the `op` in their metadata (`conv2d`, ONNX's `Conv`). */
+  /** Readers of reference files, by the `op` in their metadata (`conv2d`, or `Conv` of ONNX). */
   readonly fixtures?: Readonly<Record<string, FixtureReader>>;
 }
 
-/** An op as a graph of simpler ops: the same results by the same names, and gradients through autograd. */
+/** A graph of simpler ops that computes the same results by the same names, with gradients through autograd. */
 export interface Composition<A = unknown> {
-  /** What it is made of, in a few words. */
+  /** Says in a few words what it is made of. */
   readonly what: string;
-  /** Its own f32 inputs, made from those of the room on the host; those of the room when absent. */
+  /**
+   * Makes f32 inputs of its own from those of the room, on the host. Without it the composition takes those of the
+   * room.
+   */
   inputs?(inputs: Readonly<Record<string, Values>>, attrs: A): Record<string, Values>;
   build(inputs: Readonly<Record<string, Tensor>>, attrs: A): Record<string, Tensor>;
 }
@@ -46,14 +52,17 @@ export interface Values {
   readonly data: ArrayLike<number>;
 }
 
-/** The input of this name; throws when there is none. */
+/** Returns the input of this name, and throws when there is none. */
 export function input<T>(inputs: Readonly<Record<string, T>>, name: string): T {
   const found = inputs[name];
   if (found === undefined) throw new Error(`there is no input ${name} among ${Object.keys(inputs).join(', ')}`);
   return found;
 }
 
-/** A reference file: inputs and results of one op, computed elsewhere, in the layout of its origin (PyTorch, ONNX: NCHW). */
+/**
+ * A reference file contains inputs and results of one op that another library computed, in that library's layout (NCHW
+ * for PyTorch and ONNX).
+ */
 export interface FixtureFile {
   readonly op: string;
   readonly attrs: Readonly<Record<string, unknown>>;
@@ -76,29 +85,41 @@ export interface FixtureRun {
   readonly upstream?: Readonly<Record<string, Nd>>;
 }
 
-/** A reference file that is no single graph: the reader runs it and gives results to compare, by name. */
+/** A reference file that is not a single graph. `check` runs it and returns what to compare, by name. */
 interface FixtureCheck {
   check(engine: Engine): Promise<Readonly<Record<string, Comparison>>>;
 }
 
-/** Values against reference values, within `tolerance` of the largest; or an error of another kind against its limit. */
+/**
+ * Either values that must equal reference values within `tolerance` times the largest of them, or an error of another
+ * kind and its limit.
+ */
 export type Comparison =
   | { readonly got: ArrayLike<number>; readonly want: ArrayLike<number>; readonly tolerance?: number }
   | { readonly error: number; readonly limit: number };
 
-/** Translates a reference file; throws `UnsupportedFixture` for what the op does not do. */
+/** Translates a reference file. Throws `UnsupportedFixture` if it needs something that the op does not support. */
 export type FixtureReader = (file: FixtureFile) => FixtureRun | FixtureCheck;
 
-/** Thrown by a fixture reader for a file that asks for what the op does not do; `verify` prints the reason. */
+/** A fixture reader throws this for a file that needs something the op does not support; `verify` prints the reason. */
 export class UnsupportedFixture extends Error {}
 
-/** What a kernel author must know of an op besides its shapes; `cases.ts` exports one for every op of its folder. */
+/**
+ * What the author of a kernel must know about an op besides its shapes. `cases.ts` exports one for every op of its
+ * folder.
+ */
 export interface Terms {
-  /** Dimensions of every argument and result, as in `N H W C`; the last is contiguous. */
+  /** The dimensions of every argument and result, such as `N H W C`. The last is contiguous. */
   readonly layout: Readonly<Record<string, string>>;
-  /** What the fields of `struct Params`, override constants and scratch buffers of the op's kernels mean, by name. */
+  /**
+   * The meaning of the fields of `struct Params`, the override constants and the scratch buffers of the op's kernels,
+   * by name.
+   */
   readonly names: Readonly<Record<string, string>>;
-  /** Numbers that a kernel need not read, and their values in the only calls that it then runs. */
+  /**
+   * Numbers that a kernel need not read. A kernel that does not read them runs only the calls in which they have these
+   * values.
+   */
   readonly unread?: Readonly<Record<string, number>>;
 }
 
@@ -106,14 +127,14 @@ export interface Case<A = unknown> {
   readonly name: string;
   readonly inputs: Readonly<Record<string, InputSpec>>;
   readonly attrs: A;
-  /** Values lie on a kink (ties), where finite differences say nothing. */
+  /** Values lie on a kink of the function (ties), where finite differences cannot check the gradient. */
   readonly kink?: boolean;
 }
 
 export interface InputSpec {
   readonly shape: Shape;
   readonly dtype?: DType;
-  /** Value of element i; standard normal when absent. */
+  /** Returns the value of element i. Values are standard normal without it. */
   readonly fill?: (index: number, random: () => number) => number;
 }
 
@@ -143,7 +164,10 @@ export interface OpRefusal<A, X extends Specs> extends Omit<Refusal<A>, 'inputs'
   readonly inputs: { readonly [K in keyof X]?: InputSpec };
 }
 
-/** Types a room by its op (or by anything that names arguments and results); rooms of all ops then stand in one list. */
+/**
+ * Checks the types of a room against its op, or against anything that names arguments and results, and erases them, so
+ * that rooms of all ops fit in one list.
+ */
 export function room<A, const X extends Specs, const Y extends Specs>(
   _op: { readonly args: X; readonly results: Y },
   typed: OpRoom<A, X, Y>,
@@ -151,18 +175,18 @@ export function room<A, const X extends Specs, const Y extends Specs>(
   return typed as unknown as Room;
 }
 
-/** A reference file's graph whose inputs are the arguments of an op. */
+/** A translated reference file whose inputs are the arguments of an op. */
 export interface OpFixtureRun<X extends Specs> extends Omit<FixtureRun, 'inputs' | 'build'> {
   readonly inputs: ByName<X, Nd>;
   build(inputs: ByName<X, Tensor>): Record<string, Tensor>;
 }
 
-/** Types a reference file's graph by its op. */
+/** Checks the types of a translated reference file against its op. */
 export function fixtureRun<const X extends Specs>(_op: { readonly args: X }, typed: OpFixtureRun<X>): FixtureRun {
   return typed as unknown as FixtureRun;
 }
 
-/** What a kernel author must know of an op, which must name every argument and result. */
+/** Checks that the layout in an op's terms names every argument and result. */
 export function termsOf<const X extends Specs, const Y extends Specs>(
   _op: { readonly args: X; readonly results: Y },
   typed: Omit<Terms, 'layout'> & { readonly layout: { readonly [K in keyof X | keyof Y]: string } },

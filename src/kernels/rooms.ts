@@ -6,12 +6,12 @@ interface RoomModule {
   readonly terms?: Readonly<Record<string, Terms>>;
 }
 
-/** Every room, found by its folder: a new op is tested and benched by adding one. */
+/** This finds every room by its folder, so a new op is tested and benchmarked as soon as it has one. */
 const found: Record<string, RoomModule> = import.meta.glob<RoomModule>('./*/cases.ts', { eager: true });
 
 export const rooms: readonly Room[] = Object.values(found).flatMap((m) => m.rooms);
 
-/** Readers of reference files by the op they name. */
+/** Readers of reference files, by the op that the files name. */
 export const fixtureReaders: ReadonlyMap<string, FixtureReader> = new Map(
   rooms.flatMap((room) => Object.entries(room.fixtures ?? {})),
 );

@@ -10,7 +10,7 @@ const one = oneUpTo(16384);
 export const kernels: Kernels<InstanceNormCall> = firstOf(
   { variants: [small, one, tree, chunked, reference], reference },
   [
-    { variant: small, reason: 'channels of few pixels: an invocation takes four of them' },
+    { variant: small, reason: 'the channels have few pixels, so one invocation takes four of them' },
     { variant: one, reason: 'a workgroup takes whole lanes, so that one dispatch is enough' },
     { variant: chunked, reason: 'invocations share the long lanes of an image' },
   ],

@@ -7,7 +7,7 @@ import { firstOf } from './offers.js';
 export const kernels: Kernels<InstanceNormGradientCall> = firstOf(
   forGpus,
   [
-    { variant: small, reason: 'channels of few pixels: an invocation takes four of them' },
+    { variant: small, reason: 'the channels have few pixels, so one invocation takes four of them' },
     { variant: chunked, reason: 'invocations share the long lanes of an image' },
   ],
   {

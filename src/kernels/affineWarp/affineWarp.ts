@@ -5,11 +5,13 @@ import { checked, numeric } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 export interface AffineWarpAttrs {
-  /** How many times coarser the grid of x is than the one the transforms are given for. */
+  /** How many times coarser the grid of x is than the one that the transforms are given for. */
   scale: number;
 }
 
-/** Number of transforms per image of `affine` [N, P, 6]; throws unless it fits the images `x` [N, H, W, C]. */
+/**
+ * Returns the number of transforms per image of `affine` [N, P, 6]. Throws unless it fits the images `x` [N, H, W, C].
+ */
 export function partsOf(op: string, x: TensorType, affine: TensorType): number {
   const [N] = nhwc(op, 'x', x);
   const { shape, dtype } = affine;
@@ -25,7 +27,7 @@ export function partsOf(op: string, x: TensorType, affine: TensorType): number {
 
 export const SCALE = /* @__PURE__ */ numeric('at least 1', (v) => v >= 1);
 
-/** Four multiply-adds per element of the warped images; each image is read or written once. */
+/** The cost is four multiply-adds per element of the warped images, and each image is read or written once. */
 function cost(warped: Arg, plain: Arg): Cost {
   const elements = warped.rows * warped.channels;
   return { flops: 8 * elements, bytes: 4 * (elements + plain.rows * plain.channels) };
@@ -36,7 +38,7 @@ const gradientResults = { gx: strided };
 
 export type AffineWarpGradientCall = CallOf<AffineWarpAttrs, typeof gradientArgs, typeof gradientResults>;
 
-/** Σ over the transforms of the adjoint warp of gy [N, P, H, W, C]: gx [N, H, W, C]. */
+/** gx [N, H, W, C] is the sum over the transforms of the adjoint warp of gy [N, P, H, W, C]. */
 export const affineWarpGradientOp = defineOp({
   name: 'affineWarpGradient',
   args: gradientArgs,
@@ -72,12 +74,12 @@ export const affineWarpOp = defineOp({
 });
 
 /**
- * Every image of `x` [N, H, W, C] under each of its P affine maps (paper, Section 3.2, without the mask):
- * bilinear over the four nearest pixels, each tap outside the image contributing 0. `affine` f32 [N, P, 6] holds (a b
- * c d e f), which map target to source pixel coordinates at full resolution: x' = a·x + b·y + c, y' = d·x + e·y + f.
- * On a grid `scale` = s times coarser (pixel i at full-resolution coordinate s·i + (s−1)/2) the linear part stays,
- * c_s = [c + (s−1)/2·(a + b − 1)]/s and f_s = [f + (s−1)/2·(d + e − 1)]/s. The result is [N, P, H, W, C]; its
- * gradient flows to x only. Throws `ShapeError`.
+ * Warps every image of `x` [N, H, W, C] by each of its P affine maps (paper, Section 3.2, without the mask). It
+ * interpolates bilinearly between the four nearest pixels; pixels outside the image contribute 0. `affine` f32
+ * [N, P, 6] holds (a b c d e f), which map target to source pixel coordinates at full resolution: x' = a·x + b·y + c,
+ * y' = d·x + e·y + f. On a grid `scale` = s times coarser (pixel i is at full-resolution coordinate s·i + (s−1)/2) the
+ * linear part stays the same, c_s = [c + (s−1)/2·(a + b − 1)]/s and f_s = [f + (s−1)/2·(d + e − 1)]/s. The result is
+ * [N, P, H, W, C]; its gradient flows to x only. Throws `ShapeError`.
  */
 export function affineWarp(...given: [x: Tensor, affine: Tensor, options?: { scale?: number }]): Tensor {
   const kinds = { x: TENSOR, affine: TENSOR, 'options?': { 'scale?': SCALE } };

@@ -15,12 +15,12 @@ import {
 import { affineWarp, affineWarpGradientOp, affineWarpOp } from './affineWarp.js';
 import { warp, warpBackward } from './oracle.js';
 
-/** Maps listed six numbers at a time, repeated to fill `images` × `parts`. */
+/** Fills `images` × `parts` maps by repeating `values`, six numbers per map. */
 function maps(images: number, parts: number, values: readonly number[]): InputSpec {
   return { shape: [images, parts, 6], fill: (i) => values[i % values.length] ?? 0 };
 }
 
-/** Rotations and scalings about the image's middle, such as limbs make. */
+/** Makes rotations and scalings about the centre of the image, like those of limbs. */
 function similarities(images: number, parts: number, height: number, width: number): InputSpec {
   const values: number[] = [];
   for (let k = 0; k < images * parts; k++) {
@@ -63,7 +63,7 @@ const cases = [
   sample('identity', [1, 3, 4, 4], maps(1, 1, identity)),
 ];
 
-/** The four skip levels of the market generator, batch 4, ten parts. */
+/** The four skip levels of the generator for Market-1501, with a batch of 4 and ten parts. */
 const bench = [
   [128, 64, 64],
   [64, 32, 128],
@@ -71,7 +71,7 @@ const bench = [
   [16, 8, 512],
 ].map((image, level) => sample(`market skip ${level}`, [4, ...image], similarities(4, 10, 128, 64), 2 ** level));
 
-/** A reference file as a graph of the op. */
+/** Turns a reference file into a graph of the op. */
 const graph = (run: Omit<OpFixtureRun<typeof affineWarpOp.args>, 'build'>): FixtureRun =>
   fixtureRun(affineWarpOp, { ...run, build: ({ x, affine }) => ({ y: affineWarp(x, affine) }) });
 
@@ -84,8 +84,8 @@ function affineWarpFixture(file: FixtureFile): FixtureRun {
 }
 
 /**
- * Pixel coordinate of the normalised coordinate v ∈ [−1, 1]; `corners`: ±1 are centres of the outermost pixels, not
- * their edges.
+ * Returns the pixel coordinate of the normalised coordinate v ∈ [−1, 1]. With `corners`, ±1 are the centres of the
+ * outermost pixels, not their edges.
  */
 const toPixel = (v: number, size: number, corners: boolean) =>
   corners ? ((v + 1) / 2) * (size - 1) : ((v + 1) * size - 1) / 2;
@@ -94,7 +94,7 @@ const fromPixel = (i: number, size: number, corners: boolean) =>
 
 const option = (file: FixtureFile, name: string, byDefault: unknown) => file.attrs[name] ?? byDefault;
 
-/** Every point of the grid is a map of all target pixels to that point; its warp is one value everywhere. */
+/** Every point of the grid becomes a map of all target pixels to that point, whose warp has one value everywhere. */
 function gridSampleFixture(file: FixtureFile): FixtureRun {
   const mode = String(option(file, 'mode', 'linear'));
   const padding = String(option(file, 'padding_mode', 'zeros'));
@@ -105,7 +105,7 @@ function gridSampleFixture(file: FixtureFile): FixtureRun {
   const grid = file.tensor('input_1');
   const samples = nchwToNhwc(file.tensor('output_0'));
   if (x.shape.length !== 4 || grid.shape.length !== 4)
-    throw new UnsupportedFixture('GridSample of other than 2-D images');
+    throw new UnsupportedFixture('GridSample of images that are not 2-D');
   const [N, H, W, C] = dims4(x);
   const [, rows = 0, columns = 0] = grid.shape;
   const points = rows * columns;
@@ -119,20 +119,23 @@ function gridSampleFixture(file: FixtureFile): FixtureRun {
 }
 
 /**
- * ONNX gives where each pixel of an H×W grid is mapped, in normalised coordinates. A ramp image whose two channels
- * hold the normalised coordinates of its own pixels, wide enough to contain every mapped point, must show the same
- * under the warp. Its pixels beyond H×W are compared with the float64 oracle.
+ * The ONNX result says where each pixel of an H×W grid is mapped, in normalised coordinates. The two channels of a ramp
+ * image hold the normalised coordinates of its own pixels, and the ramp contains every mapped point, so its warp must
+ * equal the ONNX result. Pixels beyond H×W are compared with the float64 oracle.
  */
 function affineGridFixture(file: FixtureFile): FixtureRun {
   const corners = Number(option(file, 'align_corners', 0)) === 1;
   const theta = file.tensor('input_0');
   const size = [...file.tensor('input_1').data];
-  if (size.length !== 4) throw new UnsupportedFixture('AffineGrid of other than 2-D images');
+  if (size.length !== 4) throw new UnsupportedFixture('AffineGrid of images that are not 2-D');
   const [N = 0, , H = 0, W = 0] = size;
   if (corners && (H === 1 || W === 1))
     throw new UnsupportedFixture('AffineGrid of one row or column with align_corners');
   const mapped = file.tensor('output_0');
-  /** The ramp along an axis (0 = x, 1 = y): its pixel i shows the coordinate of pixel i − before, origin + step·(i − before). */
+  /**
+   * Makes the ramp along an axis (0 = x, 1 = y). Its pixel i holds the coordinate of pixel i − before,
+   * origin + step·(i − before).
+   */
   const rampOf = (pixels: number, axis: 0 | 1) => {
     const to = Array.from(mapped.data).flatMap((v, i) => (i % 2 === axis ? [toPixel(v, pixels, corners)] : []));
     const before = Math.max(0, 1 - Math.floor(Math.min(...to)));
@@ -146,7 +149,8 @@ function affineGridFixture(file: FixtureFile): FixtureRun {
     const pixel = Math.floor(i / 2);
     return i % 2 === 0 ? cols.at(pixel % cols.count) : rows.at(Math.floor(pixel / cols.count) % rows.count);
   });
-  // normalised = step·pixel + origin on each axis, so pixel' = (θ · (normalised x, normalised y, 1) − origin)/step + before
+  // On each axis normalised = step·pixel + origin, so
+  // pixel' = (θ · (normalised x, normalised y, 1) − origin)/step + before.
   const affine = nd([N, 1, 6], (i) => {
     const [to, k] = [i % 6 < 3 ? cols : rows, i % 3];
     const [t0 = 0, t1 = 0, t2 = 0] = theta.data.slice(i - k, i - k + 3);
@@ -192,11 +196,11 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'elements of the result, or groups of four channels in kernels of vec4',
-  channels: 'channels of the result',
-  parts: 'affine maps P of an image',
-  height: 'height of the image without its maps',
-  width: 'width of the image without its maps',
+  count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+  channels: 'number of channels of the result',
+  parts: 'number P of affine maps of an image',
+  height: 'height of the unwarped image',
+  width: 'width of the unwarped image',
   scale: 'how much coarser the grid is than the coordinates of the maps',
 };
 

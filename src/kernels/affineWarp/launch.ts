@@ -1,17 +1,17 @@
 import { type Arg, grid, type Launch } from '../../autograd/kernel.js';
 import type { Shader } from '../../gpu/shader.js';
 
-/** What a kernel of the op or of its gradient is given. */
+/** The arguments of a kernel of the op or of its gradient. */
 interface Warp {
-  /** The images [N, H, W, C] that are not warped. */
+  /** The unwarped images [N, H, W, C]. */
   readonly images: Arg;
   readonly affine: Arg;
   readonly scale: number;
-  /** What the kernel writes. */
+  /** The tensor that the kernel writes. */
   readonly result: Arg;
 }
 
-/** One invocation per `width` channels of the result. */
+/** Launches one invocation per `width` channels of the result. */
 export function launchWarp(shader: Shader, width: 1 | 4, { images, affine, scale, result }: Warp): Launch {
   const [, H = 0, W = 0] = images.shape;
   const [, parts = 0] = affine.shape;

@@ -1,9 +1,9 @@
 import { add, add4, at, at4, dims4, type Nd, nd } from '../oracle.js';
 
-/** The four taps of T(q) on a grid `scale` times coarser: source column, source row, weight. */
+/** Returns the four taps of T(q) on a grid `scale` times coarser, each as source column, source row and weight. */
 function taps(affine: Nd, k: number, scale: number, col: number, row: number): [number, number, number][] {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = affine.data.slice(6 * k, 6 * k + 6);
-  // A pixel i of the coarse grid lies at s·i + o at full resolution, o = (s − 1)/2.
+  // A pixel i of the coarse grid lies at s·i + o at full resolution, where o = (s − 1)/2.
   const o = (scale - 1) / 2;
   const [X, Y] = [scale * col + o, scale * row + o];
   const x = (a * X + b * Y + c - o) / scale;

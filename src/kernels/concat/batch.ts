@@ -17,7 +17,7 @@ import { byCount, expectAlike, numbered } from './numbered.js';
 type JoinOp = Op<null, Specs, { readonly y: typeof any }>;
 type SplitOp = Op<{ readonly counts: readonly number[] }, { readonly x: typeof any }, Specs>;
 
-/** Several tensors as ranges of rows of one, one behind the other. */
+/** Describes several tensors as consecutive ranges of rows of one. */
 function rowRanges(parts: Readonly<Record<string, TensorType>>, whole: string): NamedRange[] {
   let row = 0;
   return Object.entries(parts).map(([part, { shape }]) => {
@@ -65,7 +65,10 @@ const splitOp = byCount(
         const fits =
           counts.every((n) => Number.isInteger(n) && n > 0) && counts.reduce((a, b) => a + b, 0) === shape[0];
         if (!fits || shape.length < 2)
-          throw new ShapeError('splitBatch', `parts of ${counts.join(' + ')} do not make up x ${formatShape(shape)}`);
+          throw new ShapeError(
+            'splitBatch',
+            `the counts ${counts.join(' + ')} do not add up to the batch of x ${formatShape(shape)}`,
+          );
         return numbered(
           'y',
           counts.map((n) => ({ shape: [n, ...shape.slice(1)], dtype })),
@@ -83,15 +86,18 @@ const batchOf = ({ shape: [batch = 0] }: TensorType) => batch;
 const zeros = (shape: Shape) => constant(new Float32Array(sizeOf(shape)), shape, 'zeros');
 
 /**
- * Tensors [Nᵢ, …, C] that agree in all but the first dimension, one behind the other: [ΣNᵢ, …, C]. In a plan the producers write
- * straight into it. Throws `ShapeError`.
+ * Concatenates tensors [Nᵢ, …, C] that agree in all but the first dimension to [ΣNᵢ, …, C]. In a plan the producers
+ * write directly into it. Throws `ShapeError`.
  */
 export function concatBatch(...given: [xs: readonly Tensor[]]): Tensor {
   const [xs] = checked('concatBatch', { xs: TENSORS }, given);
   return apply(joinOp(xs.length), numbered('x', xs), null).y;
 }
 
-/** The adjoint: x [ΣNᵢ, …, C] as tensors of `counts` Nᵢ. In a plan it makes no copy. Throws `ShapeError`. */
+/**
+ * Splits x [ΣNᵢ, …, C] into tensors with batches `counts` = [N₀, N₁, …]. It is the adjoint of `concatBatch`. In a plan
+ * it makes no copy. Throws `ShapeError`.
+ */
 export function splitBatch(...given: [x: Tensor, counts: readonly number[]]): readonly Tensor[] {
   const [x, counts] = checked('splitBatch', { x: TENSOR, counts: NUMBERS }, given);
   return Object.values(apply(splitOp(counts.length), { x }, { counts }));

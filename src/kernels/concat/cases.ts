@@ -21,14 +21,14 @@ interface Attrs {
   results: readonly string[];
 }
 
-/** A program has inputs and results of any names. */
+/** A program may have inputs and results of any names. */
 const anyNames: Specs = {};
 const program = { args: anyNames, results: anyNames };
 
-/** The program of `lines` in ops. */
+/** Builds the program of `lines` from ops. */
 function build(inputs: Readonly<Record<string, Tensor>>, { lines, results }: Attrs): Record<string, Tensor> {
   const values = new Map(Object.entries(inputs));
-  /** Both parts of every tensor that is split. */
+  /** Holds both parts of every tensor that is split. */
   const parts = new Map<string, Tensor>();
   const partOf = (x: Tensor, [first, part]: oracle.Line['range']): Tensor => {
     const key = (i: number) => `part ${i} of ${x.id} at ${first}`;
@@ -57,7 +57,10 @@ function build(inputs: Readonly<Record<string, Tensor>>, { lines, results }: Att
 const pick = <T>(values: ReadonlyMap<string, T>, names: readonly string[]): Record<string, T> =>
   Object.fromEntries(names.map((name) => [name, oracle.named(values, name)]));
 
-/** Reads `y = concat a b`, `t = slice y 0 3` and `s = splitBatch y 2 0`, the first of two parts; the source of a program. */
+/**
+ * Parses the source of a program, with lines such as `y = concat a b`, `t = slice y 0 3`, or `s = splitBatch y 2 0` for
+ * the first of two parts.
+ */
 function parse(source: string): oracle.Line[] {
   return source.split(';').map((line) => {
     const [to = '', word = '', ...rest] = line.split(/[\s=]+/).filter(Boolean);
@@ -81,7 +84,10 @@ function one(
 
 const wide = { a: [2, 3, 5, 8], b: [2, 3, 5, 4] };
 const odd = { a: [3, 5, 7, 3], b: [3, 5, 7, 2] };
-/** The chains, at channels that suit vec4 kernels and at odd ones; A and B are channels of a and b. */
+/**
+ * Makes the chains for given shapes; A and B are the channels of a and b. They run with channels that suit vec4 kernels
+ * and with odd ones.
+ */
 const chains = ([label, shapes]: readonly [string, typeof wide]) => {
   const [A = 0, B = 0] = [shapes.a[3], shapes.b[3]];
   const both = A + B;
@@ -140,7 +146,7 @@ const chains = ([label, shapes]: readonly [string, typeof wide]) => {
   ];
 };
 
-/** ONNX Concat; a concatenation along another axis than the last is none of channels. */
+/** Reads an ONNX Concat. Only a concatenation along the last axis joins channels. */
 function readOnnx(file: FixtureFile): FixtureRun {
   const inputs: Record<string, Nd> = {};
   for (let i = 0; file.has(`input_${i}`); i++) inputs[`x${i}`] = file.tensor(`input_${i}`);
@@ -200,7 +206,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { a: { shape: [2, 4] } },
         attrs: { lines: parse('y = splitBatch a 2 0'), results: ['y'] },
-        error: /splitBatch: parts of 2 \+ 0 do not make up x \[2, 4\]/,
+        error: /splitBatch: the counts 2 \+ 0 do not add up to the batch of x \[2, 4\]/,
       },
       {
         inputs: {},

@@ -30,7 +30,7 @@ const concatOp = byCount(
     }),
 );
 
-/** Where each argument lies in the result: in the channels [channel, end). */
+/** Returns where each argument lies in the result: in the channels [channel, end). */
 function channelRanges(inputs: Readonly<Record<string, TensorType>>) {
   let end = 0;
   return Object.entries(inputs).map(([part, { shape }]) => {
@@ -41,8 +41,8 @@ function channelRanges(inputs: Readonly<Record<string, TensorType>>) {
 }
 
 /**
- * Channel concatenation [x0 | x1 | …] of tensors [..., Cᵢ] that agree in all other dimensions: [..., ΣCᵢ]. In a plan the producers
- * write straight into it. Throws `ShapeError`.
+ * Concatenates tensors [..., Cᵢ] that agree in all other dimensions along the channels: the result is [x0 | x1 | …] of
+ * shape [..., ΣCᵢ]. In a plan the producers write directly into it. Throws `ShapeError`.
  */
 export function concat(...given: [xs: readonly Tensor[]]): Tensor {
   const [xs] = checked('concat', { xs: TENSORS }, given);

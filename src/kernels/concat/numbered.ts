@@ -2,12 +2,15 @@ import { any, type Specs } from '../../autograd/op.js';
 import { formatShape, type Shape, sameShape, type TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 
-/** The values under the names that an op of any number of arguments or results gives them: x0, x1, …. */
+/** Names values as an op with a variable number of arguments or results does: x0, x1, …. */
 export function numbered<T>(prefix: string, values: readonly T[]): Record<string, T> {
   return Object.fromEntries(values.map((value, i) => [`${prefix}${i}`, value]));
 }
 
-/** The op that `make` gives for a number of arguments or results. It is made once, and all nodes share it. */
+/**
+ * Returns a function from a number of arguments or results to the op that `make` returns for it. Each op is made once,
+ * and all nodes share it.
+ */
 export function byCount<T>(prefix: string, make: (specs: Specs) => T): (count: number) => T {
   const made = new Map<number, T>();
   return (count) => {
@@ -24,7 +27,7 @@ export function byCount<T>(prefix: string, make: (specs: Specs) => T): (count: n
   };
 }
 
-/** Throws unless all arguments have the element type of the first one, and its shape in all dimensions but one. */
+/** Throws unless all arguments have the element type of the first one and, except for one dimension, its shape. */
 export function expectAlike(
   op: string,
   inputs: Readonly<Record<string, TensorType>>,

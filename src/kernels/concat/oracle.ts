@@ -1,23 +1,23 @@
 import { add, at, channelsOf, type Nd, nd } from '../oracle.js';
 
-/** What a line of a program may do. */
+/** The ops that a line of a program may use. */
 export const OPS = ['concat', 'slice', 'concatBatch', 'splitBatch', 'relu', 'add', 'scale', 'detach'] as const;
 
 /**
- * A line of a small program over named arrays: `to = op(of…)`. Chains of views are checked as such programs, for it is how they
- * share storage that can go wrong, not what each of them computes.
+ * A line `to = op(of…)` of a small program over named arrays. Views are checked in such programs, because errors arise
+ * from how several views share storage, not from what one computes.
  */
 export interface Line {
   readonly to: string;
   readonly op: (typeof OPS)[number];
   readonly of: readonly string[];
-  /** Channels of a slice; of a split into two, the batch of its first part and which part it is. */
+  /** For a slice, its channels. For a split into two, the batch of the first part and the index of the part. */
   readonly range: readonly [start: number, end: number];
   /** Factor of a scale. */
   readonly k: number;
 }
 
-/** The value of that name, which a line above has made. */
+/** Returns the value of that name, which an earlier line has made. */
 export function named<T>(values: ReadonlyMap<string, T>, name: string): T {
   const value = values.get(name);
   if (value === undefined) throw new Error(`the program has no value ${name}`);
@@ -57,7 +57,7 @@ function concatBatch(first: Nd, ...rest: readonly Nd[]): Nd {
   return y;
 }
 
-/** Elements of x before the part of a split. */
+/** Returns how many elements of x come before the part of a split. */
 function before(x: Nd, [first, part]: Line['range']): number {
   return part ? (first * x.data.length) / batchOf(x) : 0;
 }
@@ -67,7 +67,7 @@ function splitBatch(x: Nd, range: Line['range']): Nd {
   return nd([batch, ...x.shape.slice(1)], (i) => at(x, before(x, range) + i));
 }
 
-/** Every named array of the program. */
+/** Runs the program and returns all its named arrays. */
 export function run(inputs: Readonly<Record<string, Nd>>, lines: readonly Line[]): Map<string, Nd> {
   const values = new Map(Object.entries(inputs));
   for (const { to, op, of, range, k } of lines) {
@@ -90,7 +90,7 @@ export function run(inputs: Readonly<Record<string, Nd>>, lines: readonly Line[]
   return values;
 }
 
-/** Gradients of Σ ⟨result, gy⟩ for the inputs, by walking the program backwards and adding up. */
+/** Returns the gradients of Σ ⟨result, gy⟩ for the inputs. It walks the program backwards and adds them up. */
 export function gradients(
   inputs: Readonly<Record<string, Nd>>,
   lines: readonly Line[],

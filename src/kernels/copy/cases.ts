@@ -20,8 +20,8 @@ export const terms: Readonly<Record<string, Terms>> = {
   copy: termsOf(copyOp, {
     layout: { x: '… C', y: '… C' },
     names: {
-      count: 'elements of the result, or groups of four channels in kernels of vec4',
-      channels: 'channels of the result',
+      count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+      channels: 'number of channels of the result',
     },
   }),
 };

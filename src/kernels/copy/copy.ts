@@ -2,7 +2,7 @@ import { apply, type CallOf, defineOp } from '../../autograd/op.js';
 import { TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked } from '../../gpu/arguments.js';
 
-/** The elements are moved, whatever their type. */
+/** A copy moves elements of any type. */
 const moved = { strided: true } as const;
 const args = { x: moved };
 const results = { y: moved };
@@ -20,7 +20,7 @@ export const copyOp = defineOp({
   cost: ({ arg: { y } }) => ({ flops: 0, bytes: 8 * y.rows * y.channels }),
 });
 
-/** A copy of `x` in storage of its own. */
+/** Returns a copy of `x` in storage of its own. */
 export function copy(...given: [x: Tensor]): Tensor {
   const [x] = checked('copy', { x: TENSOR }, given);
   return apply(copyOp, { x }, null).y;

@@ -25,8 +25,9 @@ type SkipCase = OpCase<DeformableSkipAttrs, typeof args>;
 type Shape = readonly [number, number, number, number];
 
 /**
- * Limb-like maps of an H×W image: rotations about a point near its middle, off the grid lest a pixel maps to itself and
- * ties with the identity but for rounding; where `odd` also mirrored, far-away and constant ones.
+ * Makes maps of an H×W image like those of limbs: rotations about a point near its centre. The point is off the grid,
+ * because a pixel that maps to itself would tie with the identity up to rounding. With `odd` some maps mirror, lead far
+ * away or are constant.
  */
 function limbs(images: number, parts: number, height: number, width: number, odd = true): InputSpec {
   const values: number[] = [];
@@ -43,7 +44,7 @@ function limbs(images: number, parts: number, height: number, width: number, odd
   return { shape: [images, parts, 6], fill: (i) => values[i] ?? Number.NaN };
 }
 
-/** Every part covers about `share` of the pixels; parts listed in `missing` cover none. */
+/** Makes masks in which every part covers about `share` of the pixels, and the parts listed in `missing` cover none. */
 function masks([n, h, w]: Shape, parts: number, share: number, missing: readonly number[] = []): InputSpec {
   const bits = (random: () => number) => {
     let word = 0;
@@ -53,7 +54,9 @@ function masks([n, h, w]: Shape, parts: number, share: number, missing: readonly
   return { shape: [n, h, w], dtype: 'u32', fill: (_, random) => bits(random) };
 }
 
-/** Upright boxes of a tenth of the image, such as body parts cover; every third part is missing. */
+/**
+ * Makes masks of upright boxes that cover a tenth of the image, like those of body parts. Every third part is missing.
+ */
 function boxes([n, h, w]: Shape, parts: number): InputSpec {
   const word = (i: number) => {
     const [row, col] = [Math.floor(i / w) % h, i % w];
@@ -110,8 +113,8 @@ cases.push(
 );
 
 /**
- * Identity maps and few values: candidates tie with one another, with x and with 0; one channel shows each winner by
- * itself.
+ * With identity maps and few values, candidates tie with one another, with x and with 0. With one channel, each winner
+ * can be checked by itself.
  */
 for (const channels of [1, 4, 5, 8, 16])
   for (const identity of [true, false])
@@ -125,7 +128,7 @@ for (const channels of [1, 4, 5, 8, 16])
       kink: true,
     });
 
-/** Few pixels of x are NaN or infinite, in channels of their own, so that ordinary candidates meet them. */
+/** A few elements of x are NaN or infinite, independently in each channel, so that ordinary candidates meet them. */
 const special = (['max', 'mean'] as const).flatMap((aggregate) =>
   (['source', 'target'] as const).flatMap((maskOn) =>
     [4, 5, 32].flatMap((channels) =>
@@ -138,7 +141,7 @@ const special = (['max', 'mean'] as const).flatMap((aggregate) =>
     ),
   ),
 );
-/** Every candidate −∞. */
+/** In this case every candidate is −∞. */
 const lowest: SkipCase = {
   ...sample('−∞ everywhere', [1, 5, 4, 4], 3, { identity: false }),
   inputs: {
@@ -161,7 +164,7 @@ const bench = (
   return { ...skip, inputs: { ...skip.inputs, affine: limbs(4, 10, 128, 64, false) } };
 });
 
-/** Masks [N, P, H, W] of zeros and ones to bits [N, H, W]. */
+/** Packs masks [N, P, H, W] of zeros and ones into bits [N, H, W]. */
 function packMasks(masks: Nd): Nd {
   const [N, P, H, W] = dims4(masks);
   return nd([N, H, W], (i) => {
@@ -217,9 +220,11 @@ const refuses: readonly OpRefusal<DeformableSkipAttrs, typeof args>[] = [
   },
 ];
 
-/** What the public function takes and gives. */
+/** The arguments and results of the public function. */
 const published = { args, results: { y: f32 } };
-/** The winners that the op keeps, from which its gradient is read: exact where values tie, and equal between variants. */
+/**
+ * The winners that the op stores for its gradient. They must be exact where values tie, and the same in all variants.
+ */
 const kept = { args, results: { winner: { ...optional, ...u32 } } };
 
 export const rooms: readonly Room[] = [
@@ -248,19 +253,19 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'invocations with work; in the naive forward kernel groups of up to four channels of a pixel',
-  channels: 'channels of the result',
-  parts: 'parts P of an image',
+  count: 'number of invocations with work; in the naive forward kernel, of groups of up to four channels of a pixel',
+  channels: 'number of channels of the result',
+  parts: 'number P of parts of an image',
   height: 'height of the image',
   width: 'width of the image',
   scale: 'how much coarser the grid is than the coordinates of the maps',
-  MEAN: 'the mean of the candidates, without winner, instead of the maximum',
-  IDENTITY: 'whether x itself is a candidate, the first',
-  TARGET: 'masks lie on the grid of the result instead of that of x',
-  winner: 'stands for the result that the mean does not have',
-  reach: 'parts that can reach a pixel, one bit each [N, H, W]',
+  MEAN: 'whether the result is the mean of the candidates, without winners, instead of the maximum',
+  IDENTITY: 'whether x itself is a candidate; it is the first',
+  TARGET: 'whether the masks are on the grid of the result instead of that of x',
+  winner: 'a dummy for the result that the mean does not have',
+  reach: 'the parts that can reach a pixel, one bit each [N, H, W]',
   spans: 'first and last + 1 column of each part [N, H, P, 2]',
-  extent: 'box of each part on the target, and box that it reaches on the source [N, P, 2, 4]',
+  extent: 'the box of each part on the target, and the box that it reaches on the source [N, P, 2, 4]',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {

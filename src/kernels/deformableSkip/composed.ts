@@ -9,9 +9,9 @@ const partsOf = (inputs: Readonly<Record<string, unknown>>) =>
   Object.keys(inputs).filter((name) => name.startsWith('affine')).length;
 
 /**
- * The deformable skip as a framework without this op computes it: for every part the masked features warped by its map (or
- * the warped ones masked), then their pairwise maximum or mean. The masks come as full f32 tensors [N, H, W, C], so that
- * spreading their bits over the channels costs the composition nothing.
+ * This computes the deformable skip as a framework without this op would. For every part it masks the features and
+ * warps them by its map (or warps, then masks), and takes the pairwise maximum or mean of the results. The masks are
+ * full f32 tensors [N, H, W, C], so that the composition does not pay for unpacking bits.
  */
 export const composedDeformableSkip: Composition<DeformableSkipAttrs> = {
   what: 'a warp and a mask for every part, then their maximum',

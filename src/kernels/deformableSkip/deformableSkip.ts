@@ -6,14 +6,16 @@ import { ShapeError } from '../../gpu/errors.js';
 import { partsOf, SCALE } from '../affineWarp/affineWarp.js';
 import { type DeformableSkipAttrs, settings } from './settings.js';
 
-/** What does not depend on the masks: the aggregation over all candidates, and each image once. */
+/**
+ * The cost counts what does not depend on the masks: the aggregation of all candidates, and one access to each image.
+ */
 function cost(attrs: DeformableSkipAttrs, image: Arg, affine: Arg): Cost {
   const { rows, channels, parts } = settings(attrs, image, affine);
   const winners = attrs.aggregate === 'max' ? rows * Math.ceil(channels / 4) : 0;
   return { flops: rows * channels * (parts + 1), bytes: 4 * (2 * rows * channels + rows + winners) };
 }
 
-/** The maximum has winners; the mean has none. */
+/** Only the maximum has winners. */
 const winner = { ...optional, ...u32 };
 
 const gradientArgs = { affine: f32, mask: u32, winner, gy: strided };
@@ -21,7 +23,7 @@ const gradientResults = { gx: strided };
 
 export type DeformableSkipGradientCall = CallOf<DeformableSkipAttrs, typeof gradientArgs, typeof gradientResults>;
 
-/** gx of a deformable skip, given gy and (for the maximum) the winners. */
+/** Computes gx of a deformable skip from gy and, for the maximum, the winners. */
 export const deformableSkipGradientOp = defineOp({
   name: 'deformableSkipGradient',
   args: gradientArgs,
@@ -55,9 +57,9 @@ export const deformableSkipOp = defineOp({
     const y: TensorType = { shape: x.shape, dtype: 'f32' };
     return aggregate === 'max' ? { y, winner: { shape: [N, H, W, Math.ceil(C / 4)], dtype: 'u32' } } : { y };
   },
-  // max: y = candidate_w with w the winner, so gy flows to it alone; mean: 1/candidates of gy to each. A candidate is
-  // the identity or a masked affine sample, whose adjoint gathers over the pre-image: gx(p) += Σ_q tent(T_h q − p) ·
-  // mask_h · share_h(q)
+  // For the maximum, y is the candidate that wins, so gy flows to it alone; for the mean, each candidate gets gy
+  // divided by their number. A candidate is the identity or a masked affine sample, whose adjoint gathers over the
+  // preimage: gx(p) += Σ_q tent(T_h q − p) · mask_h · share_h(q)
   gradient: ({ affine, mask }, { y: gy }, { attrs, needs, outputs }) =>
     gy && needs.x ? { x: apply(deformableSkipGradientOp, { affine, mask, winner: outputs.winner, gy }, attrs).gx } : {},
   kernels: () => import('./kernels.js'),
@@ -65,8 +67,8 @@ export const deformableSkipOp = defineOp({
 });
 
 /**
- * The deformable skip connection (paper, Section 3.2): at every pixel and channel the largest (or the mean)
- * of x itself and of x under each part's affine map, restricted to the part's mask.
+ * The deformable skip connection (paper, Section 3.2): at every pixel and channel, the result is the largest
+ * (or the mean) of x itself and of x warped by each part's affine map, restricted to the part's mask.
  *
  * - `x` [N, H, W, C], the feature maps;
  * - `affine` f32 [N, P, 6], 1 ≤ P ≤ 31, target → source pixel coordinates as in `affineWarp`, `scale` included;
@@ -75,8 +77,9 @@ export const deformableSkipOp = defineOp({
  *   x);
  * - `identity` (default true): whether x itself is a candidate, the first; the parts follow in order.
  *
- * Every part is a candidate everywhere, 0 where it does not reach; of equal candidates the first wins. The result is
- * [N, H, W, C]; its gradient flows to x only, for the maximum through the winner. Throws `ShapeError`.
+ * Every part is a candidate everywhere, with the value 0 where it does not reach. Among equal candidates the first
+ * wins. The result is [N, H, W, C]; its gradient flows to x only, for the maximum through the winner. Throws
+ * `ShapeError`.
  */
 export function deformableSkip(
   ...given: [x: Tensor, affine: Tensor, mask: Tensor, options?: Partial<DeformableSkipAttrs>]

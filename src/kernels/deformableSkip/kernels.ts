@@ -11,7 +11,7 @@ const naive = shader('deformableSkip/naive', naiveSource);
 const fast = writtenOut('deformableSkip/fast', fastSource);
 const reach = writtenOut('deformableSkip/reach', reachSource);
 
-/** The mean has no winner: its kernels find a dummy in the place of that result. */
+/** The mean has no winners, so its kernels bind a dummy buffer in place of that result. */
 const noWinner = ({ aggregate }: DeformableSkipAttrs): Record<string, number> =>
   aggregate === 'mean' ? { winner: 1 } : {};
 

@@ -7,10 +7,10 @@ export interface Settings {
   scale: number;
 }
 
-/** One source pixel of a candidate: row, column, weight (the mask included). */
+/** One source pixel of a candidate: its row, its column and its weight, mask included. */
 type Tap = readonly [i: number, j: number, weight: number];
 
-/** The taps of every candidate at target pixel (row, col) of image n, the identity first. */
+/** Returns the taps of every candidate at target pixel (row, col) of image n, those of the identity first. */
 function candidates(affine: Nd, mask: Nd, n: number, row: number, col: number, s: Settings): Tap[][] {
   const [, H = 0, W = 0] = mask.shape;
   const [, P = 0] = affine.shape;
@@ -56,13 +56,13 @@ function forEachPixel(
       }
 }
 
-/** The first NaN, as PyTorch's `max` chooses, or the first of the largest. */
+/** Returns the index of the first NaN, which PyTorch's `max` chooses, or of the first of the largest values. */
 function largest(values: readonly number[]): number {
   const nan = values.findIndex(Number.isNaN);
   return nan >= 0 ? nan : values.indexOf(Math.max(...values));
 }
 
-/** The aggregate and, for the maximum, the winners: byte c mod 4 of word c div 4. */
+/** Returns the aggregate and, for the maximum, the winners. That of channel c is byte c mod 4 of word c div 4. */
 export function deform(x: Nd, affine: Nd, mask: Nd, s: Settings): { y: Nd; winner: Nd } {
   const y = nd(x.shape);
   const [N, H, W, C] = dims4(x);

@@ -2,15 +2,15 @@ import type { Arg } from '../../autograd/kernel.js';
 
 export interface DeformableSkipAttrs {
   aggregate: 'max' | 'mean';
-  /** Whether x itself is a candidate. */
+  /** Says whether x itself is a candidate. */
   identity: boolean;
-  /** Grid on which the masks are given: that of x, or that of the result. */
+  /** The grid of the masks: that of x (`source`) or that of the result (`target`). */
   maskOn: 'source' | 'target';
-  /** How many times coarser the grid of x is than the one the transforms are given for. */
+  /** How many times coarser the grid of x is than the one that the transforms are given for. */
   scale: number;
 }
 
-/** What all kernels take, for an `image` of the shape of x. */
+/** Returns the parameters that all kernels share, for an `image` of the shape of x. */
 export function settings({ aggregate, identity, maskOn, scale }: DeformableSkipAttrs, image: Arg, affine: Arg) {
   const { rows, channels } = image;
   const [images = 0, height = 0, width = 0] = image.shape;
@@ -25,5 +25,5 @@ export function settings({ aggregate, identity, maskOn, scale }: DeformableSkipA
   };
 }
 
-/** How many times four channels an invocation takes: the setup of a pixel is shared by them. */
+/** Returns how many groups of four channels an invocation computes, so that they share the work per pixel. */
 export const quadsOf = (channels: number): number => [4, 2].find((n) => channels % (4 * n) === 0) ?? 1;

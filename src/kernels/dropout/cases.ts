@@ -4,7 +4,7 @@ import { type InputSpec, type Room, room, type Terms, termsOf } from '../room.js
 import { dropoutOp, type NoiseAttrs, noiseOp } from './dropout.js';
 import * as oracle from './oracle.js';
 
-/** Seed and step of the cases; both use all 64 bits. */
+/** The seed and the step of the cases, which use more than 32 bits. */
 const words = [0xdeadbeef, 0x01234567, 0xfffffff0, 0x00000002];
 const state: InputSpec = { shape: [4], dtype: 'u32', fill: (i) => words[i] ?? 0 };
 
@@ -87,19 +87,19 @@ export const terms: Readonly<Record<string, Terms>> = {
   dropout: termsOf(dropoutOp, {
     layout: { x: '… C', state: '4', y: '… C' },
     names: {
-      count: 'elements of the result, or groups of four channels in kernels of vec4',
-      channels: 'channels of the result',
-      stream: 'stream of the generator',
-      threshold: 'an element is dropped when the upper 24 bits of its number are below: rate · 2²⁴',
-      factor: 'of what is kept: 1 / (1 − rate)',
+      count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+      channels: 'number of channels of the result',
+      stream: 'random stream of the op',
+      threshold: 'an element is dropped when the upper 24 bits of its random number are below this: rate · 2²⁴',
+      factor: 'factor of the elements that are kept: 1 / (1 − rate)',
     },
   }),
   noise: termsOf(noiseOp, {
     layout: { state: '4', y: '… C' },
     names: {
-      count: 'elements of the result, or groups of four channels in kernels of vec4',
-      channels: 'channels of the result',
-      stream: 'stream of the generator',
+      count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+      channels: 'number of channels of the result',
+      stream: 'random stream of the op',
       normal: '1 for normally distributed numbers, 0 for uniform ones',
     },
   }),

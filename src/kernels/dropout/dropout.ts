@@ -52,7 +52,7 @@ export const dropoutOp = defineOp({
     checkState('dropout', state);
     return { y: x };
   },
-  // y is x times a diagonal  ⇒  gx = gy·m / (1 − rate), with m drawn once more
+  // y is x times a diagonal matrix  ⇒  gx = gy·m / (1 − rate), where the kernel draws m again
   gradient: ({ state }, { y: gy }, { attrs, needs }) => ({
     x: needs.x ? applyDropout(gy, state, attrs) : undefined,
   }),
@@ -88,21 +88,24 @@ export const noiseOp = defineOp({
 });
 
 /**
- * x of any shape with each element set to zero with probability `rate` and the others divided by 1 − rate (spec §4: 0.5 in the
- * first decoder blocks). Every `plan.run` draws a new mask. `ShapeError` unless 0 ≤ rate < 1.
+ * Sets each element of x, of any shape, to zero with probability `rate`, and divides the others by 1 − rate (spec §4:
+ * 0.5 in the first decoder blocks). Every `plan.run` draws a new mask. Throws `ShapeError` unless 0 ≤ rate < 1.
  */
 export function dropout(...given: [x: Tensor, random: Random, rate?: number]): Tensor {
   const [x, random, rate = 0.5] = checked('dropout', { x: TENSOR, random: RANDOM, 'rate?': NUMBER }, given);
   return applyDropout(x, random.state, { stream: random.stream(), rate });
 }
 
-/** Standard normal numbers, new ones at every `plan.run`; no gradient. The vector z of the `paper` preset is [N, 64]. */
+/**
+ * Draws standard normal numbers, new ones in every `plan.run`. They have no gradient. The vector z of the `paper`
+ * preset is [N, 64].
+ */
 export function noise(...given: [random: Random, shape: Shape]): Tensor {
   const [random, shape] = checked('noise', { random: RANDOM, shape: SHAPE }, given);
   return apply(noiseOp, { state: random.state }, { stream: random.stream(), shape, distribution: 'normal' }).y;
 }
 
-/** Numbers uniform in [0, 1), multiples of 2⁻²⁴, new ones at every `plan.run`; no gradient. */
+/** Draws uniform numbers in [0, 1), multiples of 2⁻²⁴, new ones in every `plan.run`. They have no gradient. */
 export function uniformNoise(...given: [random: Random, shape: Shape]): Tensor {
   const [random, shape] = checked('uniformNoise', { random: RANDOM, shape: SHAPE }, given);
   const attrs = { stream: random.stream(), shape, distribution: 'uniform' } as const;

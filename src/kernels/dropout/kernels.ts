@@ -17,7 +17,7 @@ export const kernels: Kernels<DropoutCall> = {
   functions: functionsOf(naiveSource.code),
 };
 
-/** One invocation per `width` channels. */
+/** Launches one invocation per `width` channels. */
 function launch(kernel: Shader, width: number, { attrs, arg: { y } }: DropoutCall): Launch {
   const count = (y.rows * y.channels) / width;
   const params = { count, channels: y.channels, stream: attrs.stream, ...mask(attrs) };

@@ -12,7 +12,7 @@ export const kernels: Kernels<NoiseCall> = vec4OrScalar(
   { name: 'naive', launch: (call) => launch(naive, 1, call) },
 );
 
-/** One invocation per `width` channels. */
+/** Launches one invocation per `width` channels. */
 function launch(kernel: Shader, width: number, { attrs, arg: { y } }: NoiseCall): Launch {
   const count = (y.rows * y.channels) / width;
   const normal = attrs.distribution === 'normal' ? 1 : 0;

@@ -21,19 +21,19 @@ export function philox(counter: Words, key: [number, number]): Words {
   return [a, b, c, d];
 }
 
-/** The four words that elements 4·(index / 4) … + 3 share. */
+/** Returns the four words of the group of four elements that `index` belongs to. */
 function wordsOf(index: number, state: Nd, stream: number): Words {
   const [seedLow = 0, seedHigh = 0, stepLow = 0, stepHigh = 0] = state.data;
   return philox([Math.floor(index / 4), stream, stepLow, stepHigh], [seedLow, seedHigh]);
 }
 
-/** The word of an element. */
+/** Returns the word of an element. */
 const wordOf = (index: number, state: Nd, stream: number) => wordsOf(index, state, stream)[index % 4] ?? Number.NaN;
 
-/** Uniform in [0, 1): the upper 24 bits, which a float holds exactly. */
+/** Returns a uniform number in [0, 1), made of the upper 24 bits, which a float represents exactly. */
 const uniform = (word: number) => (word >>> 8) / 2 ** 24;
 
-/** y = x·m / (1 − rate), m = [u ≥ rate] with rate rounded to 24 bits; the op is its own adjoint. */
+/** y = x·m / (1 − rate), where m is 1 if u ≥ rate, else 0, with rate rounded to 24 bits. The op is its own adjoint. */
 export function dropout(x: Nd, state: Nd, stream: number, rate: number): Nd {
   const threshold = Math.round(rate * 2 ** 24) / 2 ** 24;
   return nd(x.shape, (i) => {
@@ -42,12 +42,15 @@ export function dropout(x: Nd, state: Nd, stream: number, rate: number): Nd {
   });
 }
 
-/** Numbers uniform in [0, 1). */
+/** Returns uniform numbers in [0, 1). */
 export function uniformNoise(shape: readonly number[], state: Nd, stream: number): Nd {
   return nd(shape, (i) => uniform(wordOf(i, state, stream)));
 }
 
-/** Standard normal numbers: words 0 and 1 of a call make the first two by Box–Muller, words 2 and 3 the others. */
+/**
+ * Returns standard normal numbers. The Box–Muller method makes the first two of a call from words 0 and 1, and the
+ * other two from words 2 and 3.
+ */
 export function normalNoise(shape: readonly number[], state: Nd, stream: number): Nd {
   return nd(shape, (i) => {
     const words = wordsOf(i, state, stream);

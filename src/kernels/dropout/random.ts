@@ -5,12 +5,15 @@ import { checked, type Kind, NATURAL } from '../../gpu/arguments.js';
 let instances = 0;
 
 /**
- * A counter-based generator (Philox4x32-10). Every number is a pure function of seed, step, stream and element index: the seed
- * says which run, the step which `plan.run` of it, the stream which op of the graph. Nothing is stored, so the backward pass
- * draws the same numbers once more, and setting `step` replays a run exactly.
+ * A counter-based generator (Philox4x32-10). Every number is a pure function of seed, step, stream and element index:
+ * the seed identifies the training run, the step the `plan.run` within it, and the stream the op of the graph. Nothing
+ * is stored: the backward pass draws the same numbers again, and setting `step` replays a run exactly.
  */
 export class Random {
-  /** What the kernels read: seed low, seed high, step low, step high. Each `plan.run` that uses it moves on by one step. */
+  /**
+   * The four words that kernels read: seed low, seed high, step low, step high. Each `plan.run` that uses them advances
+   * the step by one.
+   */
   readonly state: Tensor;
   #step = 0;
   #streams = 0;
@@ -26,7 +29,7 @@ export class Random {
     });
   }
 
-  /** Number of the next run; set it to go on from a snapshot. */
+  /** The number of the next run. Set it to continue from a snapshot. */
   get step(): number {
     return this.#step;
   }
@@ -35,7 +38,10 @@ export class Random {
     [this.#step] = checked('Random.step', { step: NATURAL }, [step]);
   }
 
-  /** A number for one more op that draws from this generator: 0, 1, 2, … in the order in which the graph is built. */
+  /**
+   * Returns the stream of the next op that draws from this generator: 0, 1, 2, … in the order in which the graph is
+   * built.
+   */
   stream(): number {
     return this.#streams++;
   }

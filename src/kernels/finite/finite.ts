@@ -11,18 +11,18 @@ import { present } from '../../present.js';
 
 const count = shader('finite/count', countSource);
 
-/** Values that one workgroup looks at. */
+/** The number of values that one workgroup checks. */
 const RANGE = 2 ** 14;
 
-/** A parameter set whose values are looked at, and what errors call its parameters. */
+/** A parameter set whose values are checked, and the names of its parameters in errors. */
 export interface Watched {
   readonly set: ParameterSet;
   readonly name: (parameter: string) => string;
 }
 
 /**
- * Finds NaN and infinite values in parameter sets on the GPU: a dispatch for each slab, and one word a tensor to read back. It
- * looks at the bits, since WGSL lets kernels lose NaN on the way to a loss.
+ * Finds NaN and infinite values in parameter sets on the GPU, with one dispatch per slab and one word per tensor to
+ * read back. It checks the parameters themselves, because WGSL allows kernels to lose NaN on the way to a loss.
  */
 export class FiniteCheck {
   private constructor(
@@ -70,7 +70,10 @@ export class FiniteCheck {
     return new FiniteCheck(engine, tensors, found, dispatches, tables);
   }
 
-  /** The tensors that have such values now, in the order in which they are watched; both steps are queued at once. */
+  /**
+   * Returns the tensors that contain such values now, in the order in which they are watched. Both steps are queued at
+   * once.
+   */
   async look(): Promise<readonly NonFinite[]> {
     const { engine, found } = this;
     const encoder = engine.device.createCommandEncoder({ label: engine.label('finite') });

@@ -5,8 +5,8 @@ import { heat } from './oracle.js';
 type HeatMapsCase = OpCase<HeatMapsAttrs, typeof heatMapsOp.args>;
 
 /**
- * Joints over and a little beyond the image; every fifth has a negative x, every seventh a negative y, every 35th
- * both.
+ * Makes joints inside and a little beyond the image. Every fifth has a negative x, every seventh a negative y, and
+ * every 35th both.
  */
 function sample(images: number, joints: number, height: number, width: number, sigma = 6): HeatMapsCase {
   const coordinate = (i: number, random: () => number) => {
@@ -72,13 +72,13 @@ export const terms: Readonly<Record<string, Terms>> = {
   heatMaps: termsOf(heatMapsOp, {
     layout: { joints: 'N J 2', y: 'N H W J' },
     names: {
-      count: 'invocations with work; in the naive kernel elements of the result',
+      count: 'number of invocations with work; in the naive kernel, of elements of the result',
       joint_count: 'joints J',
       height: 'height of the result',
       width: 'width of the result',
       scale: '−1 / 2σ²',
-      strips: 'strips of columns in a row',
-      COLUMNS: 'columns of a strip',
+      strips: 'number of strips of columns in a row',
+      COLUMNS: 'number of columns of a strip',
     },
   }),
 };

@@ -6,7 +6,7 @@ import { ShapeError } from '../../gpu/errors.js';
 export interface HeatMapsAttrs {
   height: number;
   width: number;
-  /** Standard deviation in pixels. */
+  /** The standard deviation in pixels. */
   sigma: number;
 }
 
@@ -30,10 +30,10 @@ export const heatMapsOp = defineOp({
 });
 
 /**
- * Pose heat maps (paper, Section 3, with the 2σ² of its released code):
- * H_j(x, y) = exp(−[(x − x_j)² + (y − y_j)²] / 2σ²). `joints` f32 [N, J, 2] holds (x, y) in pixels; a joint with a negative
- * coordinate is missing and its map all zeros. The result is [N, height, width, J]; σ is in pixels, 6 by default. No gradient
- * flows to the joints. Throws `ShapeError`.
+ * Draws pose heat maps (paper, Section 3, with the 2σ² of its released code):
+ * H_j(x, y) = exp(−[(x − x_j)² + (y − y_j)²] / 2σ²). `joints` f32 [N, J, 2] holds (x, y) in pixels; a joint with a
+ * negative coordinate is missing, and its map is all zeros. The result is [N, height, width, J]; σ is in pixels, 6 by
+ * default. No gradient flows to the joints. Throws `ShapeError`.
  */
 export function heatMaps(
   ...given: [joints: Tensor, options: { height: number; width: number; sigma?: number }]

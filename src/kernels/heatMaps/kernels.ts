@@ -7,7 +7,7 @@ import type { HeatMapsCall } from './heatMaps.js';
 const naive = shader('heatMaps/naive', naiveSource);
 const stripShader = shader('heatMaps/strip', stripSource);
 
-/** Columns of a row that one invocation of `strip` computes. */
+/** The number of columns of a row that one invocation of `strip` computes. */
 const COLUMNS = 8;
 
 function settings({ arg: { y }, attrs }: HeatMapsCall) {

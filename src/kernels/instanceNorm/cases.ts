@@ -48,7 +48,7 @@ const shapes = [
 const large = (_: number, random: () => number) => 1000 + testNormal(random);
 const outlier = (i: number, random: () => number) => (i < 4 ? 0 : 1000 + testNormal(random));
 
-/** Pixels of alternating sign, of few magnitudes. */
+/** Makes pixels of alternating sign and few magnitudes. */
 const apart = (channels: number) => (i: number, random: () => number) =>
   (Math.floor(i / channels) % 2 ? -1 : 1) * (2 + random());
 
@@ -56,23 +56,23 @@ const cases: NormCase[] = (['channel', 'sample'] as const).flatMap((mode) => [
   ...shapes.map((shape) => one(shape, mode)),
   one([2, 3, 5, 8], mode, { name: 'large ε', epsilon: 0.7 }),
   one([2, 3, 5, 3], mode, { name: 'large ε', epsilon: 0.7 }),
-  // the gradient of two elements is a small remainder, proportional to ε
+  // The gradient of two elements is a small remainder, proportional to ε.
   one([3, 2, 1, 5], mode, { name: 'two pixels', fill: apart(5) }),
   one([2, 1, 2, 4], mode, { name: 'two pixels', fill: apart(4) }),
   one([2, 2, 1, 1], mode, { name: 'two elements' }),
   one([2, 16, 16, 4], mode, { name: 'mean 1000, deviation 1', fill: large }),
   one([1, 13, 11, 3], mode, { name: 'mean 1000, deviation 1', fill: large }),
   one([2, 1, 1, 8], mode, { name: 'one pixel' }),
-  // several chunks and blocks of lanes of the tree kernels
+  // This shape has several chunks and blocks of lanes in the tree kernels.
   one([2, 13, 11, 68], mode),
   { ...one([2, 3, 5, 4], mode, { name: 'constant', fill: () => 3.7 }), kink: true },
   { ...one([1, 3, 3, 1], mode, { name: 'constant', fill: () => -0.3 }), kink: true },
   one([1, 9, 7, 4], mode, { name: 'outliers', fill: outlier, epsilon: 0.1 }),
 ]);
-// more chunks than a workgroup of the tree kernels has invocations
+// This shape has more chunks than a workgroup of the tree kernels has invocations.
 cases.push(one([1, 47, 45, 36], 'channel'));
 
-/** Of images in NCHW; `names` are those of x, γ, β and y in the file. */
+/** Reads images in NCHW; `names` are those of x, γ, β and y in the file. */
 function read(file: FixtureFile, names: readonly [string, string, string, string], epsilon: number): FixtureRun {
   const [x, gamma, beta, y] = names;
   if (file.tensor(x).shape.length !== 4)
@@ -127,7 +127,7 @@ const refuses: readonly OpRefusal<Attrs, typeof instanceNormOp.args>[] = [
   },
 ];
 
-/** What the public function takes and gives. */
+/** The arguments and results of the public function. */
 const published = { args: instanceNormOp.args, results: { y: f32 } };
 
 export const rooms: readonly Room[] = [
@@ -150,21 +150,21 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'invocations with work; in the naive kernels groups that are normalised',
-  norm_groups: 'groups of an image: its channels, or 1',
-  size: 'elements of a group',
-  width: 'channels of a group: 1, or all',
-  pixels: 'pixels of an image',
+  count: 'number of invocations with work; in the naive kernels, of groups that are normalised',
+  norm_groups: 'number of groups of an image: its channels, or 1',
+  size: 'number of elements of a group',
+  width: 'number of channels of a group: 1, or all',
+  pixels: 'number of pixels of an image',
   sample: '1 where a whole image is a group, 0 where each of its channels is one',
   epsilon: 'ε',
   images: 'images',
-  mid: 'vectors of four channels in a lane',
-  lanes: 'lanes of an image',
-  quads: 'vectors of four channels in a pixel',
-  chunks: 'parts of a lane',
-  LANES: 'lanes that a workgroup takes side by side',
-  WIDTH: 'invocations of a workgroup of the chunked kernels',
-  ROWS: 'rows of its invocations, each of which takes every ROWS-th vector of a chunk',
+  mid: 'number of vectors of four channels in a lane',
+  lanes: 'number of lanes of an image',
+  quads: 'number of vectors of four channels in a pixel',
+  chunks: 'number of parts of a lane',
+  LANES: 'number of lanes that a workgroup takes side by side',
+  WIDTH: 'number of invocations of a workgroup of the chunked kernels',
+  ROWS: 'number of rows of its invocations; each takes every ROWS-th vector of a chunk',
   partial: 'sums of the chunks',
   sums: 'gradients of γ and β of each image [images, 2, groups], before they are summed',
 };

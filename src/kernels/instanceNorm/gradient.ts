@@ -7,11 +7,11 @@ const results = { gx: strided, ggamma: f32, gbeta: f32 };
 export type InstanceNormGradientCall = CallOf<Attrs, typeof args, typeof results>;
 
 /**
- * Gradients of instance normalisation. With s the inverse scale, d = x − μ and means over a group,
+ * Computes the gradients of instance normalisation. If s is the inverse scale, d = x − μ, and means are over a group,
  *
  *     gx = γ·s·(gy − mean(gy) − d·k·mean(gy·d)),   gγ = Σ s·gy·d,   gβ = Σ gy,
  *
- * where k is s² when s = 1/√(σ² + ε), and s/σ (0 when σ is) when s = 1/(σ + ε).
+ * where k is s² when s = 1/√(σ² + ε), and s/σ when s = 1/(σ + ε) (0 when σ is 0).
  */
 export const instanceNormGradientOp = defineOp({
   name: 'instanceNormGradient',

@@ -50,7 +50,7 @@ const tree: Variant<InstanceNormGradientCall> = {
     if (refusal) return refusal;
     const { images, size, ...view } = lanesOf(x, attrs);
     const { lanes, norm_groups, sample } = view;
-    // eight elements for each load of γ, statistics and sums
+    // Each load of γ, statistics and sums serves eight vectors.
     const strips = Math.ceil(view.mid / 8);
     const count = images * strips * lanes;
     const { constants, chunks, partial, blocks, perLane } = treeOf({ images, ...view });
@@ -103,10 +103,10 @@ export const kernels: Kernels<InstanceNormGradientCall> = {
   reference,
   choose: ({ arg: { x, gy, gx }, attrs }) => {
     if (!smallRefusal(attrs, x, gy, gx))
-      return { variant: small, reason: 'channels of few pixels: an invocation takes four of them' };
+      return { variant: small, reason: 'the channels have few pixels, so one invocation takes four of them' };
     const refusal = chunksRefusal(attrs, x, gy, gx);
     return refusal
       ? { variant: reference, reason: refusal }
-      : { variant: tree, reason: 'workgroups share the long lanes of an image and add in trees' };
+      : { variant: tree, reason: 'the lanes are long, so several workgroups share each and add in trees' };
   },
 };

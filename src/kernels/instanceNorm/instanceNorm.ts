@@ -10,8 +10,8 @@ const results = { y: strided, stats: f32 };
 export type InstanceNormCall = CallOf<Attrs, typeof args, typeof results>;
 
 /**
- * y = γ (x − μ)·inverse + β, and the statistics [N, 3, groups] that its gradient needs: mean, inverse scale and the coefficient
- * k of the gradient.
+ * Computes y = γ (x − μ)·inverse + β, and the statistics [N, 3, groups] that its gradient needs: the mean, the inverse
+ * scale and the coefficient k of the gradient.
  */
 export const instanceNormOp = defineOp({
   name: 'instanceNorm',
@@ -42,13 +42,13 @@ export interface InstanceNormOptions {
 }
 
 /**
- * Instance normalisation of x [N, H, W, C] (spec §4), result of the same shape.
+ * Normalises the instances of x [N, H, W, C] (spec §4). The result has the same shape.
  *
  * - mode `'channel'` (default): for each image and channel over H·W, y = γ_c (x − μ) / √(σ² + ε) + β_c; γ and β are [C].
  * - mode `'sample'` (the authors' code): for each image over H·W·C, y = γ (x − μ) / (σ + ε) + β; γ and β are [1].
  *
- * σ² is the population variance. A constant group gives β, and no NaN in the gradient. `ShapeError` when x has not four
- * dimensions, when γ or β have another shape, or when ε is not positive.
+ * σ² is the population variance. A constant group gives β, and no NaN in the gradient. Throws `ShapeError` when x does
+ * not have four dimensions, when γ or β has another shape, or when ε is not positive.
  */
 export function instanceNorm(
   ...given: [x: Tensor, gamma: Tensor, beta: Tensor, options?: InstanceNormOptions]

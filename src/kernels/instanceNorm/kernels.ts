@@ -31,7 +31,7 @@ export const small: Variant<InstanceNormCall> = {
   },
 };
 
-/** A workgroup for some lanes of an image, as long as they have at most `most` vectors. */
+/** One workgroup normalises some lanes of an image, if they have at most `most` vectors. */
 export const oneUpTo = (most: number): Variant<InstanceNormCall> => ({
   name: 'one',
   launch: ({ arg: { x, y }, attrs }) => {
@@ -50,7 +50,7 @@ export const tree: Variant<InstanceNormCall> = {
     if (refusal) return refusal;
     const view = lanesOf(x, attrs);
     const { images, mid, lanes, quads, pixels, norm_groups, sample } = view;
-    // eight elements for each load of γ, β and statistics
+    // Each load of γ, β and statistics serves eight vectors.
     const strips = Math.ceil(mid / 8);
     const { constants, ROWS, chunks, partial, blocks, perLane } = treeOf(view);
     return {
@@ -100,7 +100,7 @@ export const reference: Variant<InstanceNormCall> = {
   },
 };
 
-/** The most vectors that one workgroup takes on a GPU; with more, several share them. */
+/** The most vectors that one workgroup normalises on a GPU. If there are more, several workgroups share them. */
 const VECTORS = 4096;
 const one = oneUpTo(VECTORS);
 
@@ -109,12 +109,12 @@ export const kernels: Kernels<InstanceNormCall> = {
   reference,
   choose: ({ arg: { x, y }, attrs }) => {
     if (!smallRefusal(attrs, x, y))
-      return { variant: small, reason: 'channels of few pixels: an invocation takes four of them' };
+      return { variant: small, reason: 'the channels have few pixels, so one invocation takes four of them' };
     if (!oneRefusal(attrs, x, y, VECTORS))
       return { variant: one, reason: 'a workgroup takes whole lanes, so that one dispatch is enough' };
     const refusal = chunksRefusal(attrs, x, y);
     return refusal
       ? { variant: reference, reason: refusal }
-      : { variant: tree, reason: 'workgroups share the long lanes of an image and add in trees' };
+      : { variant: tree, reason: 'the lanes are long, so several workgroups share each and add in trees' };
   },
 };

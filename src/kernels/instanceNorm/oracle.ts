@@ -2,7 +2,10 @@ import { add, at, dims4, type Nd, nd } from '../oracle.js';
 
 type Mode = 'channel' | 'sample';
 
-/** The groups of an NHWC array that are normalised together: indices of their elements, and which γ and β they take. */
+/**
+ * Returns the groups of an NHWC array that are normalised together: the indices of their elements, and the index of
+ * their γ and β.
+ */
 function groups(x: Nd, mode: Mode): { parameter: number; elements: number[] }[] {
   const [N, H, W, C] = dims4(x);
   const found: { parameter: number; elements: number[] }[] = [];
@@ -35,8 +38,9 @@ export function instanceNorm(x: Nd, gamma: Nd, beta: Nd, mode: Mode, epsilon: nu
 }
 
 /**
- * By the chain rule through s and μ: with h = γ·gy, gs = −Σ h·(x − μ) / s², where ∂s/∂x_i = (x_i − μ) / (n·s) per channel,
- * (x_i − μ) / (n·σ) per sample (0 when σ is 0); and gμ = −Σ h / s, since Σ (x − μ) = 0 leaves s unmoved by μ.
+ * Applies the chain rule through s and μ. With h = γ·gy, gs = −Σ h·(x − μ) / s², where ∂s/∂x_i is (x_i − μ) / (n·s) per
+ * channel, and (x_i − μ) / (n·σ) per sample (0 when σ is 0). gμ = −Σ h / s, because Σ (x − μ) = 0, so s does not change
+ * with μ.
  */
 export function instanceNormGradient(x: Nd, gamma: Nd, mode: Mode, epsilon: number, gy: Nd) {
   const gx = nd(x.shape);

@@ -1,6 +1,6 @@
 import { type Arg, grid, NEEDS_VEC4, vec4Ready } from '../../autograd/kernel.js';
 
-/** What is normalised together: each channel of an image, or the whole image. */
+/** Says what is normalised together: each channel of an image, or the whole image. */
 export type Mode = 'channel' | 'sample';
 
 export interface Attrs {
@@ -9,8 +9,9 @@ export interface Attrs {
 }
 
 /**
- * An image of x as the split kernels see it: mid × lanes vectors of four channels. Channel mode has a lane per vector of
- * channels, so that four groups run side by side in it; sample mode has one lane through all of the image.
+ * Describes an image of x as the split kernels see it: mid × lanes vectors of four channels. Channel mode has one lane
+ * per vector of a pixel, so each lane contains four groups side by side. Sample mode has one lane, which contains the
+ * whole image.
  */
 export function lanesOf(x: Arg, { mode }: Attrs) {
   const [images = 0, height = 0, width = 0] = x.shape;
@@ -21,34 +22,34 @@ export function lanesOf(x: Arg, { mode }: Attrs) {
     : { images, pixels, quads, mid: pixels * quads, lanes: 1, norm_groups: 1, sample: 1, size: pixels * x.channels };
 }
 
-/** Chunks of an image in the chunked kernels at most, all lanes together. */
+/** The most chunks of an image in the chunked kernels, over all lanes. */
 const CHUNKS = 128;
 
 /**
- * How the chunked kernels share the vectors of an image. Every invocation of the last pass joins what the first found in all
- * chunks of its lane, which costs a CPU less than a dispatch between the two as long as they are few: c invocations join c chunks,
- * so c² is kept well below the vectors of a lane.
+ * Returns how the chunked kernels divide the vectors of an image. In the second pass every invocation combines the
+ * results of all chunks of its lane. While chunks are few, this costs a CPU less than another dispatch between the
+ * passes: c invocations combine c chunks each, so c² stays well below the vectors of a lane.
  */
 export function chunksOf({ images, mid, lanes }: { images: number; mid: number; lanes: number }) {
   const chunks = Math.max(1, Math.min(Math.ceil(Math.sqrt(mid) / 2), Math.round(CHUNKS / lanes)));
   const count = images * chunks * lanes;
-  // Wide workgroups read longer runs of memory; narrow ones are enough of them for the cores where there is little to do.
+  // Wide workgroups read longer runs of memory. With little work, narrow ones give each core a workgroup.
   const WIDTH = count < 512 ? 16 : 64;
   return { chunks, count, constants: { WIDTH }, workgroups: grid(count, WIDTH) };
 }
 
-/** Invocations of a workgroup that normalises its lanes in one dispatch, and how many of them lie side by side at most. */
+/** The invocations of a workgroup that normalises its lanes in one dispatch, and the most lanes that it takes. */
 const ONE = 64;
 const ONE_LANES = 8;
 
-/** How a workgroup shares the vectors of its lanes: LANES side by side, in ROWS rows of invocations. */
+/** Returns how a workgroup divides the vectors of its lanes: LANES lanes side by side, in ROWS rows of invocations. */
 export function oneOf({ lanes, images }: { lanes: number; images: number }) {
   const LANES = 2 ** Math.ceil(Math.log2(Math.min(ONE_LANES, lanes)));
   const workgroups: [number, number, number] = [Math.ceil(lanes / LANES), images, 1];
   return { constants: { LANES, ROWS: ONE / LANES }, workgroups };
 }
 
-/** Why `one` cannot run a call, if a workgroup may take at most `most` vectors; nothing when it can. */
+/** Returns why `one` cannot run a call if a workgroup may take at most `most` vectors, or nothing when it can. */
 export function oneRefusal(attrs: Attrs, x: Arg, y: Arg, most: number): string | undefined {
   if (!vec4Ready(x, y)) return NEEDS_VEC4;
   const view = lanesOf(x, attrs);
@@ -56,13 +57,15 @@ export function oneRefusal(attrs: Attrs, x: Arg, y: Arg, most: number): string |
   return vectors > most ? `the lanes of a workgroup have more than ${most} vectors` : undefined;
 }
 
-/** Invocations of a workgroup of the tree kernels, and vectors that each of them adds up before they are joined. */
+/**
+ * The invocations of a workgroup of the tree kernels, and the vectors that each adds up before results are combined.
+ */
 const TREE = 256;
 const TREE_STEPS = 4;
 
 /**
- * How the tree kernels share the vectors of an image: a workgroup takes up to 16 lanes side by side (256 bytes of a row)
- * and, in `ROWS` rows of invocations, a chunk of their m.
+ * Returns how the tree kernels divide the vectors of an image. A workgroup takes one chunk of up to 16 lanes side by
+ * side (256 bytes of a row), in `ROWS` rows of invocations.
  */
 export function treeOf({ images, mid, lanes }: { images: number; mid: number; lanes: number }) {
   const LANES = 2 ** Math.ceil(Math.log2(Math.min(16, lanes)));
@@ -73,7 +76,7 @@ export function treeOf({ images, mid, lanes }: { images: number; mid: number; la
   return { constants: { LANES, ROWS }, ROWS, chunks, partial: 8 * images * chunks * lanes, blocks, perLane };
 }
 
-/** Groups and their elements as the naive kernels see them. */
+/** Returns the groups and their elements as the naive kernels see them. */
 export function naiveParams(x: Arg, { mode, epsilon }: Attrs) {
   const [images = 0, height = 0, width = 0] = x.shape;
   const pixels = height * width;
@@ -82,19 +85,22 @@ export function naiveParams(x: Arg, { mode, epsilon }: Attrs) {
     : { count: images, norm_groups: 1, size: pixels * x.channels, width: x.channels, pixels, sample: 1, epsilon };
 }
 
-/** Channels of at most this many pixels are normalised by one invocation each. */
+/** Channels of at most this many pixels are small enough for one invocation. */
 const SMALL = 64;
 
-/** Why `small` cannot run, which has an invocation for every four channels of an image; nothing when it can. */
+/**
+ * Returns why `small`, which has one invocation for every four channels of an image, cannot run, or nothing when it
+ * can.
+ */
 export function smallRefusal(attrs: Attrs, x: Arg, ...rest: Arg[]): string | undefined {
-  if (attrs.mode === 'sample') return 'whole samples are not small';
-  if (naiveParams(x, attrs).pixels > SMALL) return `the channels are longer than ${SMALL} pixels`;
+  if (attrs.mode === 'sample') return 'it normalises channels, not whole samples';
+  if (naiveParams(x, attrs).pixels > SMALL) return `the channels have more than ${SMALL} pixels`;
   return vec4Ready(x, ...rest) ? undefined : NEEDS_VEC4;
 }
 
 /**
- * Why `chunks` and `tree` cannot run; nothing when they can. Their vectors are of four channels, and the gradients of short groups
- * need the residual that `small` and `naive` compute.
+ * Returns why `chunks` and `tree` cannot run, or nothing when they can. They read vectors of four channels, and the
+ * gradients of short groups need the residual that only `small` and `naive` compute.
  */
 export function chunksRefusal(attrs: Attrs, x: Arg, ...rest: Arg[]): string | undefined {
   if (naiveParams(x, attrs).size < 16) return 'groups of fewer than 16 elements need a more careful gradient';

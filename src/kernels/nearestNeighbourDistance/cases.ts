@@ -32,7 +32,7 @@ function sample(shape: readonly [number, number, number, number], window: number
   };
 }
 
-/** Few values: distances tie, and many differences are 0. */
+/** Makes inputs of few values, so that distances tie and many differences are 0. */
 function ties(shape: readonly [number, number, number, number], window: number): NearestCase {
   const fill = (_: number, random: () => number) => Math.floor(3 * random());
   return {
@@ -81,7 +81,7 @@ const smooth = [
 ];
 const tied = [ties([1, 5, 9, 1], 3), ties([2, 7, 5, 4], 3), ties([1, 9, 9, 4], 5), ties([1, 5, 9, 8], 7)];
 
-/** More pixels than one dispatch computes. */
+/** These images have more pixels than one dispatch computes. */
 const large: NearestCase[] = [sample([1, 257, 256, 4], 1)];
 
 function fixture(file: FixtureFile): FixtureRun {
@@ -96,9 +96,9 @@ function fixture(file: FixtureFile): FixtureRun {
   });
 }
 
-/** What the public function takes and gives. */
+/** The arguments and results of the public function. */
 const published = { args, results: { y: f32 } };
-/** The window positions that the op keeps, from which its gradient is read. */
+/** The window positions that the op stores for its gradient. */
 const kept = { args, results: { winner: u32 } };
 
 export const rooms: readonly Room[] = [
@@ -164,20 +164,20 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  start: 'first pixel (of all images) of the dispatch; in tile first tile, in subgroup first strip',
-  end: 'last pixel + 1 of the dispatch; in tile last tile + 1, in subgroup last strip + 1',
-  count: 'elements of the result, or groups of four channels in kernels of vec4',
+  start: 'first pixel (over all images) of the dispatch; in tile the first tile, in subgroup the first strip',
+  end: 'last pixel + 1 of the dispatch; in tile the last tile + 1, in subgroup the last strip + 1',
+  count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
   height: 'height of the images',
   width: 'width of the images',
-  channels: 'channels of the images',
-  strips: 'parts of an image row, each computed by a subgroup',
-  LANES: 'lanes of a subgroup',
-  tiles_x: 'tiles across an image',
-  tiles_y: 'tiles down an image',
+  channels: 'number of channels of the images',
+  strips: 'number of parts of an image row, each computed by a subgroup',
+  LANES: 'number of lanes of a subgroup',
+  tiles_x: 'number of tiles across an image',
+  tiles_y: 'number of tiles down an image',
   WINDOW: 'side of the window in pixels',
-  COLUMNS: 'columns of a window row that are searched at once',
-  COLS: 'columns of a tile',
-  ROWS: 'rows of a tile',
+  COLUMNS: 'number of columns of a window row that are searched at once',
+  COLS: 'number of columns of a tile',
+  ROWS: 'number of rows of a tile',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {

@@ -5,12 +5,14 @@ import { shift2d } from '../shift2d/shift2d.js';
 import { sum } from '../sum/sum.js';
 import type { NearestNeighbourAttrs } from './nearestNeighbourDistance.js';
 
-/** Stands for a pixel beyond the image: too far away to be the nearest, even summed over the channels. */
+/**
+ * This value stands for a pixel beyond the image. It is too far away to be the nearest, even summed over the channels.
+ */
 const FAR = 1e30;
 
 /**
- * The nearest neighbour as a framework without this op computes it: for each of the window's n² positions the shifted
- * reference, its distance, and the running minimum −max(−a, −b), of equals the first.
+ * This computes the distance as a framework without this op would. For each of the window's n² positions it shifts the
+ * reference, computes the distance and updates the minimum −max(−a, −b), which keeps the first of equals.
  */
 export const composedNearestNeighbour: Composition<NearestNeighbourAttrs> = {
   what: 'n² shifts with their distances, then the minimum',

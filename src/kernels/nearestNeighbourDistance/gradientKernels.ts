@@ -7,7 +7,7 @@ import type { NearestNeighbourGradientCall } from './nearestNeighbourDistance.js
 const naive = shader('nearestNeighbourDistanceGradient/naive', naiveSource);
 const vec4 = shader('nearestNeighbourDistanceGradient/vec4', vec4Source);
 
-/** A launch with one invocation for every `step` channels of the result. */
+/** Launches one invocation for every `step` channels of the result. */
 function launch({ arg: { gx }, attrs }: NearestNeighbourGradientCall, kernel: Shader, step: number): Launch {
   const [, , width = 0] = gx.shape;
   const count = (gx.rows * gx.channels) / step;

@@ -23,12 +23,12 @@ function perPixel({ arg: { generated } }: NearestNeighbourCall, kernel: Shader, 
 }
 
 /**
- * Columns of a window row whose distances an invocation keeps at once: as few passes as 5 registers allow, evenly
- * filled.
+ * Returns how many columns of a window row an invocation processes at once. Five registers hold the distances; the
+ * passes are as few as that allows, and equally long.
  */
 const columnsAtOnce = (window: number) => Math.ceil(window / Math.ceil(window / 5));
 
-/** The largest window that `tile` takes; `MOST` in its source. */
+/** The largest window that `tile` supports, which is `MOST` in its source. */
 const TILE_WINDOW = 7;
 
 export const tile: Variant<NearestNeighbourCall> = {
@@ -73,7 +73,7 @@ export const kernels: Kernels<NearestNeighbourCall> = {
   choose: ({ arg, attrs: { window } }) => {
     if (!vec4Ready(arg.generated, arg.reference)) return { variant: reference, reason: NEEDS_VEC4 };
     return window <= TILE_WINDOW
-      ? { variant: tile, reason: 'the invocations of a tile share what they read of the window' }
+      ? { variant: tile, reason: 'the invocations of a tile share the pixels that they read' }
       : { variant: registers, reason: `a window of more than ${TILE_WINDOW} pixels is too large for a tile` };
   },
 };

@@ -3,7 +3,7 @@ import { expectShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js
 import { checked, numeric } from '../../gpu/arguments.js';
 
 export interface NearestNeighbourAttrs {
-  /** Side of the square window in pixels, odd. */
+  /** The side of the square window in pixels, an odd number. */
   window: number;
 }
 
@@ -43,7 +43,8 @@ export const nearestNeighbourDistanceOp = defineOp({
     expectShape(name, 'reference', reference, generated.shape, 'the shape of generated');
     return { y: { shape: [N, H, W], dtype: 'f32' }, winner: { shape: [N, H, W], dtype: 'u32' } };
   },
-  // y(p) = Σ_c |g(p, c) − r(q, c)|, q the winner  ⇒  gg(p, c) = gy(p) · sign(g(p, c) − r(q, c)); the reference is data
+  // y(p) = Σ_c |g(p, c) − r(q, c)|, where q wins  ⇒  gg(p, c) = gy(p) · sign(g(p, c) − r(q, c)); the reference gets no
+  // gradient
   gradient: ({ generated, reference }, { y: gy }, { attrs, needs, outputs: { winner } }) => {
     if (!gy || !needs.generated) return {};
     const { gx } = apply(nearestNeighbourDistanceGradientOp, { generated, reference, winner, gy }, attrs);
@@ -57,11 +58,11 @@ export const nearestNeighbourDistanceOp = defineOp({
 });
 
 /**
- * Distance to the nearest neighbour (paper, Section 3.3): for every pixel p the minimum, over the pixels q
- * of the `window` × `window` square around p, of Σ_c |generated(p, c) − reference(q, c)|. Both images are [N, H, W,
- * C], the result is [N, H, W]. Window positions outside the image are no candidates; of equals the first in row-major
- * order wins. The gradient flows to `generated` alone, through the winning pair, with sign(0) = 0. Throws
- * `ShapeError`.
+ * Computes the distance to the nearest neighbour (paper, Section 3.3): for every pixel p, the minimum, over the pixels
+ * q
+ * of the `window` × `window` square around p, of Σ_c |generated(p, c) − reference(q, c)|. Both images are [N, H, W, C],
+ * the result is [N, H, W]. Window positions outside the image are not candidates. Among equals the first in row-major
+ * order wins. The gradient flows to `generated` alone, through the winning pair, with sign(0) = 0. Throws `ShapeError`.
  */
 export function nearestNeighbourDistance(
   ...given: [generated: Tensor, reference: Tensor, options: { window: number }]

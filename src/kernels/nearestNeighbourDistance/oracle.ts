@@ -1,8 +1,8 @@
 import { add4, at, at4, dims4, type Nd, nd } from '../oracle.js';
 
 /**
- * The nearest window position of every pixel in row-major order: distance, index in the window. A distance that is NaN counts as
- * the smallest, the first of several, as in PyTorch's `min`.
+ * Finds the nearest window position of every pixel: its distance and its row-major index in the window. A distance that
+ * is NaN counts as the smallest, and the first of several wins, as in PyTorch's `min`.
  */
 export function nearest(generated: Nd, reference: Nd, window: number): { y: Nd; winner: Nd } {
   const [N, H, W, C] = dims4(generated);
@@ -28,7 +28,7 @@ export function nearest(generated: Nd, reference: Nd, window: number): { y: Nd; 
   return { y, winner };
 }
 
-/** The gradient of Σ gy · distance for `generated`. */
+/** Returns the gradient of Σ gy · distance for `generated`. */
 export function nearestBackward(generated: Nd, reference: Nd, window: number, gy: Nd): Nd {
   const [N, H, W, C] = dims4(generated);
   const { winner } = nearest(generated, reference, window);

@@ -1,4 +1,4 @@
-/** Pixels that one dispatch computes at most, so that none runs into a GPU's time limit. */
+/** The most pixels that one dispatch computes, so that none exceeds the time limit of a GPU. */
 const MOST_PIXELS = 2 ** 16;
 
 export interface Range {
@@ -6,7 +6,7 @@ export interface Range {
   readonly end: number;
 }
 
-/** Ranges [start, end) that together are [0, count), each of as many groups of `pixels` as one dispatch may compute. */
+/** Divides [0, count) into ranges [start, end), each with as many groups of `pixels` as one dispatch may compute. */
 export function ranges(count: number, pixels = 1): Range[] {
   const most = Math.floor(MOST_PIXELS / pixels);
   const found: Range[] = [];

@@ -2,7 +2,10 @@ import { type OpCase, type Room, room, type Terms, termsOf } from '../room.js';
 import { forward } from './oracle.js';
 import { type Attrs, partMasks, partMasksOp } from './partMasks.js';
 
-/** Half-planes through points inside the image, with coefficients off the grid so that no pixel lies on a border. */
+/**
+ * Makes half-planes through points inside the image. Their coefficients are off the grid, so that no pixel lies on a
+ * border.
+ */
 function planes(n: number, parts: number, size: number) {
   return {
     planes: {
@@ -58,12 +61,12 @@ export const terms: Readonly<Record<string, Terms>> = {
   partMasks: termsOf(partMasksOp, {
     layout: { planes: 'N P 12', y: 'N H W' },
     names: {
-      count: 'invocations with work; in the naive kernel pixels of the result',
-      parts: 'parts P of an image',
+      count: 'number of invocations with work; in the naive kernel, of pixels of the result',
+      parts: 'number P of parts of an image',
       height: 'height of the result',
       width: 'width of the result',
-      pixels: 'pixels of an image',
-      runs: 'runs of four columns in a row',
+      pixels: 'number of pixels of an image',
+      runs: 'number of runs of four columns in a row',
       scale: 'how much coarser the grid is than the coordinates of the planes',
     },
   }),

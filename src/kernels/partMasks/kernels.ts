@@ -34,6 +34,6 @@ export const kernels: Kernels<PartMasksCall> = {
   reference,
   choose: () => ({
     variant: early,
-    reason: 'an invocation takes four pixels, and skips the parts that none of them lies in',
+    reason: 'an invocation computes four pixels and skips the parts that contain none of them',
   }),
 };

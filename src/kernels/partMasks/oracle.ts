@@ -1,6 +1,6 @@
 import { at, type Nd, nd } from '../oracle.js';
 
-/** Bit h of pixel (i, j): a·x + b·y + c ≥ −0.001 there for all four half-planes of part h. */
+/** Bit h of pixel (i, j) is set if a·x + b·y + c ≥ −0.001 there for all four half-planes of part h. */
 export function forward(planes: Nd, height: number, width: number, scale: number): Nd {
   const [n = 0, parts = 0] = planes.shape;
   return nd([n, height, width], (k) => {

@@ -35,10 +35,10 @@ export const partMasksOp = defineOp({
 });
 
 /**
- * Masks of convex parts (paper Section 3.2: M_h) as bits, u32 [N, height, width]: bit h of a pixel is set where part h covers its
- * centre.
- * @param planes [N, P, 12] four half-planes a part, (a, b, c) with a·x + b·y + c ≥ −0.001 inside, in pixels of the
- *   full-resolution image (`halfPlanes`); the 0.001 keeps centres on the border in spite of rounding.
+ * Draws masks of convex parts (M_h in the paper, Section 3.2) as bits, u32 [N, height, width]: bit h of a pixel is set
+ * where part h covers its centre.
+ * @param planes [N, P, 12] are four half-planes per part, (a, b, c) with a·x + b·y + c ≥ −0.001 inside, in pixels of
+ * the full-resolution image (`halfPlanes`). The 0.001 keeps centres on the border inside in spite of rounding.
  * @param options.scale s: the grid is s times coarser than the image; its pixel i is at s·i + (s − 1)/2.
  */
 export function partMasks(

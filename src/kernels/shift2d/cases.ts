@@ -46,13 +46,13 @@ export const terms: Readonly<Record<string, Terms>> = {
   shift2d: termsOf(shift2dOp, {
     layout: { x: 'N H W C', y: 'N H W C' },
     names: {
-      count: 'elements of the result, or groups of four channels in kernels of vec4',
-      channels: 'channels of the result',
+      count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+      channels: 'number of channels of the result',
       height: 'height of the image',
       width: 'width of the image',
       rows: 'rows by which the image moves up',
       cols: 'columns by which the image moves left',
-      outside: 'value of what comes from beyond the image',
+      outside: 'value of pixels beyond the image',
     },
   }),
 };

@@ -12,7 +12,7 @@ export const kernels: Kernels<ShiftCall> = vec4OrScalar(
   { name: 'naive', launch: (call) => launch(naive, 1, call) },
 );
 
-/** One invocation per `width` channels. */
+/** Launches one invocation per `width` channels. */
 function launch(kernel: Shader, width: number, { attrs, arg: { x } }: ShiftCall): Launch {
   const [, H = 0, W = 0] = x.shape;
   const count = (x.rows * x.channels) / width;

@@ -12,7 +12,7 @@ function forEach(x: Nd, visit: (n: number, i: number, j: number, c: number) => v
     for (let i = 0; i < H; i++) for (let j = 0; j < W; j++) for (let c = 0; c < C; c++) visit(n, i, j, c);
 }
 
-/** y[n, i, j, c] = x[n, i + rows, j + cols, c], `outside` beyond the image. */
+/** y[n, i, j, c] = x[n, i + rows, j + cols, c], or `outside` beyond the image. */
 export function shift(x: Nd, { rows, cols, outside }: Shift): Nd {
   const y = nd(x.shape);
   const [, H, W] = dims4(x);
@@ -24,7 +24,7 @@ export function shift(x: Nd, { rows, cols, outside }: Shift): Nd {
   return y;
 }
 
-/** gx(p) = gy(p − s), 0 where p − s is outside. */
+/** gx(p) = gy(p − s), or 0 where p − s is outside. */
 export function shiftBackward({ rows, cols }: Shift, gy: Nd): Nd {
   const gx = nd(gy.shape);
   forEach(gy, (n, i, j, c) => add4(gx, n, i + rows, j + cols, c, at4(gy, n, i, j, c)));

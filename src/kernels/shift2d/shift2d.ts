@@ -5,7 +5,7 @@ import { checked, INTEGER, NUMBER } from '../../gpu/arguments.js';
 export interface ShiftAttrs {
   rows: number;
   cols: number;
-  /** Value of what comes in from beyond the image. */
+  /** The value of pixels beyond the image. */
   outside: number;
 }
 
@@ -31,7 +31,7 @@ export const shift2dOp = defineOp({
 });
 
 /**
- * Images x [N, H, W, C] moved by whole pixels: y[n, i, j, c] = x[n, i + rows, j + cols, c], and `outside` (0 when absent)
+ * Shifts images x [N, H, W, C] by whole pixels: y[n, i, j, c] = x[n, i + rows, j + cols, c], or `outside` (default 0)
  * where that lies beyond the image. The result has the shape of x. Throws `ShapeError`.
  */
 export function shift2d(...given: [x: Tensor, shift: { rows: number; cols: number; outside?: number }]): Tensor {

@@ -47,11 +47,11 @@ export const rooms: readonly Room[] = [
   }),
   room(detachOp, {
     name: 'detach',
-    // x·detach(x): the gradient flows through the first factor alone
+    // In x·detach(x) the gradient flows through the first factor alone.
     build: ({ x }) => ({ y: mul(x, detach(x)) }),
     forward: ({ x }) => ({ y: oracle.product(x, x) }),
     backward: ({ x }, _, { y: gy }) => ({ x: oracle.product(x, gy) }),
-    // finite differences see both factors
+    // Finite differences see both factors.
     cases: [
       { name: 'one factor of 3×5×7×3', inputs: { x: { shape: [3, 5, 7, 3] } }, attrs: null, kink: true },
       { name: 'one factor of 2×3×5×8', inputs: { x: { shape: [2, 3, 5, 8] } }, attrs: null, kink: true },
@@ -64,10 +64,10 @@ export const terms: Readonly<Record<string, Terms>> = {
   padChannels: termsOf(padChannelsOp, {
     layout: { x: '… C', y: '… C' },
     names: {
-      count: 'elements of the result, or groups of four channels in kernels of vec4',
-      channels: 'channels of the result',
-      at: 'first channel of the result that comes from x',
-      x_channels: 'channels of x',
+      count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+      channels: 'number of channels of the result',
+      at: 'the first channel of the result that comes from x',
+      x_channels: 'number of channels of x',
     },
   }),
 };

@@ -11,14 +11,14 @@ export const kernels: Kernels<PadCall> = vec4OrScalar(
   {
     name: 'vec4',
     launch: (call) => {
-      if (call.attrs.at % 4 !== 0) return 'x must begin at a multiple of 4 channels of the result';
+      if (call.attrs.at % 4 !== 0) return 'the first channel of x in the result must be a multiple of 4';
       return vec4Ready(call.arg.x, call.arg.y) ? launch(vec4, 4, call) : NEEDS_VEC4;
     },
   },
   { name: 'naive', launch: (call) => launch(naive, 1, call) },
 );
 
-/** One invocation per `width` channels. */
+/** Launches one invocation per `width` channels. */
 function launch(kernel: Shader, width: number, { attrs: { at }, arg: { x, y } }: PadCall): Launch {
   const count = (y.rows * y.channels) / width;
   const params = { at, count, channels: y.channels, x_channels: x.channels };

@@ -1,6 +1,6 @@
 import { at, channelsOf, type Nd, nd } from '../oracle.js';
 
-/** The channels [start, end) of x. */
+/** Returns the channels [start, end) of x. */
 export function slice(x: Nd, start: number, end: number): Nd {
   const from = channelsOf(x);
   const channels = end - start;
@@ -9,7 +9,7 @@ export function slice(x: Nd, start: number, end: number): Nd {
   );
 }
 
-/** x in the channels [first, first + C) of `channels`, 0 in the others: the adjoint of a slice. */
+/** Returns x in the channels [first, first + C) of `channels`, and 0 in the others. It is the adjoint of a slice. */
 export function padChannels(x: Nd, first: number, channels: number): Nd {
   const from = channelsOf(x);
   return nd([...x.shape.slice(0, -1), channels], (i) => {
@@ -18,5 +18,5 @@ export function padChannels(x: Nd, first: number, channels: number): Nd {
   });
 }
 
-/** a·b, element by element. */
+/** Returns a·b, element by element. */
 export const product = (a: Nd, b: Nd): Nd => nd(a.shape, (i) => at(a, i) * at(b, i));

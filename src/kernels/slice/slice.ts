@@ -35,7 +35,7 @@ const padResults = { y: strided };
 
 export type PadCall = CallOf<PadAttrs, typeof padArgs, typeof padResults>;
 
-/** The adjoint of a slice: x in the channels [at, at + C), zero in the others. */
+/** y is x in the channels [at, at + C) and zero in the others. It is the adjoint of a slice. */
 export const padChannelsOp = defineOp({
   name: 'padChannels',
   args: padArgs,
@@ -47,18 +47,18 @@ export const padChannelsOp = defineOp({
   cost: ({ arg: { x, y } }): Cost => ({ flops: 0, bytes: 4 * (x.rows * x.channels + y.rows * y.channels) }),
 });
 
-/** The channels [start, end) of x [..., C]. In a plan it makes no copy. Throws `ShapeError`. */
+/** Returns the channels [start, end) of x [..., C]. In a plan it makes no copy. Throws `ShapeError`. */
 export function slice(...given: [x: Tensor, start: number, end: number]): Tensor {
   const [x, start, end] = checked('slice', { x: TENSOR, start: NUMBER, end: NUMBER }, given);
   return apply(sliceOp, { x }, { start, end }).y;
 }
 
-/** x [..., C] with zeros around it along the channels: [..., channels], where x is the channels from `at`. */
+/** Pads x [..., C] with zeros along the channels to [..., channels], where x begins at channel `at`. */
 export function padChannels(x: Tensor, at: number, channels: number): Tensor {
   return apply(padChannelsOp, { x }, { at, channels }).y;
 }
 
-/** The value of x, through which no gradient flows. */
+/** Has the value of x, but no gradient flows through it. */
 export const detachOp = defineOp({
   name: 'detach',
   kind: 'view',
@@ -69,7 +69,7 @@ export const detachOp = defineOp({
   view: () => [{ part: 'y', whole: 'x' }],
 });
 
-/** The value of x, through which no gradient flows. */
+/** Has the value of x, but no gradient flows through it. */
 export function detach(...given: [x: Tensor]): Tensor {
   const [x] = checked('detach', { x: TENSOR }, given);
   return apply(detachOp, { x }, null).y;

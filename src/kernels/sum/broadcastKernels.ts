@@ -8,7 +8,7 @@ import { viewOf } from './view.js';
 const naive = shader('broadcast/naive', broadcastSource);
 const vec4 = shader('broadcast/vec4', broadcastVec4Source);
 
-/** A launch with one invocation for every `width` channels of the result. */
+/** Launches one invocation for every `width` channels of the result. */
 function launch({ arg: { y }, attrs }: BroadcastCall, of: Shader, width: number): Launch {
   const { mid, inner } = viewOf('broadcast', y, attrs.over);
   const count = (y.rows * y.channels) / width;

@@ -34,7 +34,7 @@ const long: SumCase = {
   name: 'all of 300,000 elements of mean 3',
   inputs: { x: { shape: [100, 100, 30], fill: (_, random) => 3 + testNormal(random) } },
   attrs: { over: 'all' },
-  // differences of 1e-6 drown in the rounding of a sum of 900,000
+  // Finite differences of 1e-6 are lost in the rounding of a sum of 900,000.
   kink: true,
 };
 const rowsOf5003: SumCase = {
@@ -116,12 +116,12 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'results, or (broadcast) elements of the result; partial sums in the first kernel of split',
-  mid: 'elements that are summed into one result; x is seen as outer × mid × inner',
-  inner: 'results that lie side by side',
-  channels: 'channels of the large tensor',
+  count: 'number of results, in broadcast of elements of the result, in the first kernel of split of partial sums',
+  mid: 'number of elements that are summed into one result; x is seen as outer × mid × inner',
+  inner: 'number of results that lie side by side',
+  channels: 'number of channels of the larger tensor',
   factor: 'factor of the sum',
-  chunks: 'partial sums of a result',
+  chunks: 'number of partial sums of a result',
   partial: 'partial sums [outer, chunks, inner]',
 };
 

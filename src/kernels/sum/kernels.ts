@@ -13,10 +13,10 @@ const tree = shader('sum/tree', treeSource);
 
 const viewOfCall = ({ arg: { x }, attrs }: SumCall) => viewOf('sum', x, attrs.over);
 
-/** Whether the sums are so few and long that trees of workgroups are worth their barriers. */
+/** Says whether the sums are so few and long that adding in trees is worth the barriers. */
 const fewAndLong = ({ outer, mid, inner }: View) => inner === 1 && mid >= TREE_TERMS && outer <= 256;
 
-/** Whether the sums are long enough to be split, and so few that unsplit they would not keep the device busy. */
+/** Says whether the sums are long enough to be split, and too few to keep the device busy unsplit. */
 const worthSplitting = ({ outer, mid, inner }: View) => mid >= 16 && outer * inner < 16384;
 
 const treeVariant: Variant<SumCall> = {
@@ -41,7 +41,8 @@ export const split: Variant<SumCall> = {
   name: 'split',
   launch: (call) => {
     const view = viewOfCall(call);
-    if (!worthSplitting(view)) return 'sums of fewer than 16 terms, or 16384 and more of them, are not worth splitting';
+    if (!worthSplitting(view))
+      return 'splitting does not pay for sums of fewer than 16 terms, or for 16384 or more sums';
     const { outer, mid, inner } = view;
     const chunks = chunksFor(mid);
     const count = outer * chunks * inner;
@@ -66,13 +67,13 @@ const reference: Variant<SumCall> = {
   },
 };
 
-/** The rule without trees. */
+/** Chooses a variant without trees. */
 export function splitOrNot(call: SumCall): KernelChoice<SumCall> {
   return worthSplitting(viewOfCall(call))
     ? { variant: split, reason: 'several invocations share each sum, because there are fewer than 16384' }
     : {
         variant: reference,
-        reason: 'each sum has fewer than 16 terms, or there are 16384 and more to keep the device busy',
+        reason: 'each sum has fewer than 16 terms, or there are at least 16384, which keep the device busy',
       };
 }
 
@@ -81,6 +82,9 @@ export const kernels: Kernels<SumCall> = {
   reference,
   choose: (call) =>
     fewAndLong(viewOfCall(call))
-      ? { variant: treeVariant, reason: 'few, long sums of neighbouring elements: workgroups add in trees' }
+      ? {
+          variant: treeVariant,
+          reason: 'the sums are few, long and of neighbouring elements, so workgroups add in trees',
+        }
       : splitOrNot(call),
 };

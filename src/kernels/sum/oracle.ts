@@ -2,7 +2,10 @@ import { add, at, dims4, type Nd, nd } from '../oracle.js';
 
 type Over = 'all' | 'rows' | 'pixels' | 'channels';
 
-/** The element of the sum that each element of an array of this shape enters, and the shape of the sum. */
+/**
+ * Returns the shape of the sum of an array of this shape, and a function from an element of the array to the element of
+ * the sum that it enters.
+ */
 function target(shape: readonly number[], over: Over): { reduced: number[]; of: (index: number) => number } {
   const [channels = 0] = shape.slice(-1);
   if (over === 'all') return { reduced: [1], of: () => 0 };
@@ -13,7 +16,7 @@ function target(shape: readonly number[], over: Over): { reduced: number[]; of: 
   return { reduced: [n, c], of: (i) => Math.floor(i / (h * w * c)) * c + (i % c) };
 }
 
-/** Σ of x over some dimensions. */
+/** Returns Σ of x over some dimensions. */
 export function sum(x: Nd, over: Over): Nd {
   const { reduced, of } = target(x.shape, over);
   const y = nd(reduced);
@@ -21,13 +24,13 @@ export function sum(x: Nd, over: Over): Nd {
   return y;
 }
 
-/** x repeated over the dimensions that the sum of an array of this shape removes. */
+/** Repeats x over the dimensions that the sum of an array of this shape removes. */
 export function broadcast(x: Nd, shape: readonly number[], over: Over): Nd {
   const { of } = target(shape, over);
   return nd(shape, (i) => at(x, of(i)));
 }
 
-/** Number of terms of each sum. */
+/** Returns the number of terms of each sum. */
 export function terms(shape: readonly number[], over: Over): number {
   const size = (s: readonly number[]) => s.reduce((a, b) => a * b, 1);
   return size(shape) / size(target(shape, over).reduced);

@@ -5,7 +5,10 @@ import treeCombineSource from '../../../shaders/sum/tree-combine.wgsl';
 import { type Dispatch, grid, type Launch } from '../../autograd/kernel.js';
 import { shader, withVariable } from '../../gpu/shader.js';
 
-/** What sums in two stages share, of whatever is summed: how many partial sums they make, and the stage that joins those. */
+/**
+ * All sums in two stages share this file, whatever they sum: the number of partial sums, and the stage that adds those
+ * up.
+ */
 
 const combineShader = shader('sum/combine', combineSource);
 const treeCombineShader = shader('sum/tree-combine', treeCombineSource);
@@ -16,10 +19,16 @@ const ofTerms = {
   tree: withVariable('sum/tree', treeSource, 'x', 'terms'),
 };
 
-/** Partial sums per result that make both stages of a two-stage sum of `count` terms equally long. */
+/**
+ * Returns the number of partial sums per result that makes both stages of a two-stage sum of `count` terms equally
+ * long.
+ */
 export const chunksFor = (count: number): number => Math.ceil(Math.sqrt(count));
 
-/** The second stage of a two-stage sum: y[o, k] = factor · Σ_j partial[o, j, k], from scratch `partial` to result `y`. */
+/**
+ * Launches the second stage of a two-stage sum: y[o, k] = factor · Σ_j partial[o, j, k], from scratch `partial` to
+ * result `y`.
+ */
 export function combine(outer: number, chunks: number, inner: number, factor: number): Dispatch {
   const count = outer * inner;
   return { shader: combineShader, params: { count, inner, chunks, factor }, workgroups: grid(count, 64) };
@@ -28,10 +37,13 @@ export function combine(outer: number, chunks: number, inner: number, factor: nu
 /** The fewest terms for which a sum is worth a tree of workgroups. */
 export const TREE_TERMS = 2048;
 
-/** Workgroups of 256 that share a sum of `count` terms: four terms an invocation, more where one would add too many of them. */
+/**
+ * Returns how many workgroups of 256 share a sum of `count` terms. Each invocation adds four terms, or more where the
+ * second stage would otherwise have more than 1024 partial sums.
+ */
 export const treeChunksFor = (count: number): number => Math.min(1024, Math.ceil(count / 1024));
 
-/** The second stage of a tree: y[o] = factor · Σ_j partial[o, j], from scratch `partial` to result `y`. */
+/** Launches the second stage of a tree: y[o] = factor · Σ_j partial[o, j], from scratch `partial` to result `y`. */
 export function treeCombine(outer: number, chunks: number, factor: number): Dispatch {
   return { shader: treeCombineShader, params: { chunks, factor }, workgroups: [outer, 1, 1] };
 }

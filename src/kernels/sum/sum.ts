@@ -23,7 +23,7 @@ const results = { y: f32 };
 
 export type SumCall = CallOf<SumAttrs, typeof args, typeof results>;
 
-/** y = factor · the sum of x over some dimensions. */
+/** y is factor times the sum of x over some dimensions. */
 export const sumOp = defineOp({
   name: 'sum',
   args,
@@ -47,7 +47,7 @@ const broadcastResults = { y: strided };
 
 export type BroadcastCall = CallOf<BroadcastAttrs, typeof broadcastArgs, typeof broadcastResults>;
 
-/** y = factor · x repeated over the dimensions that a sum would remove; the adjoint of `sumOp`. */
+/** y is factor times x, repeated over the dimensions that a sum would remove. It is the adjoint of `sumOp`. */
 export const broadcastOp = defineOp({
   name: 'broadcast',
   args: broadcastArgs,
@@ -68,16 +68,16 @@ export const broadcastOp = defineOp({
 });
 
 /**
- * Sum of x: over everything (`'all'` → [1]), over all rows (`'rows'`: [..., C] → [C]), over height and width (`'pixels'`:
- * [N, H, W, C] → [N, C]) or over the last dimension (`'channels'`: [..., C] → [...], of rank 1 → [1]). `ShapeError` when
- * `'pixels'` is asked of a tensor that is not [N, H, W, C].
+ * Sums x over everything (`'all'` → [1]), over all rows (`'rows'`: [..., C] → [C]), over height and width (`'pixels'`:
+ * [N, H, W, C] → [N, C]) or over the last dimension (`'channels'`: [..., C] → [...], but rank 1 → [1]). Throws
+ * `ShapeError` for `'pixels'` of a tensor that is not [N, H, W, C].
  */
 export function sum(...given: [x: Tensor, over?: Over]): Tensor {
   const [x, over = 'all'] = checked('sum', { x: TENSOR, 'over?': OVER }, given);
   return apply(sumOp, { x }, { over, factor: 1 }).y;
 }
 
-/** Arithmetic mean of x, over the same choices as `sum`. */
+/** Returns the arithmetic mean of x over the same dimensions as `sum`. */
 export function mean(...given: [x: Tensor, over?: Over]): Tensor {
   const [x, over = 'all'] = checked('mean', { x: TENSOR, 'over?': OVER }, given);
   const { mid } = viewOf('mean', x, over);
@@ -85,8 +85,8 @@ export function mean(...given: [x: Tensor, over?: Over]): Tensor {
 }
 
 /**
- * x repeated to `shape` over the dimensions that `sum(…, over)` would remove, times `factor`. `ShapeError` unless x has the
- * shape of that sum.
+ * Repeats x over the dimensions that `sum(…, over)` would remove from `shape`, times `factor`. The result has this
+ * `shape`. Throws `ShapeError` unless x has the shape of that sum.
  */
 export function broadcast(...given: [x: Tensor, shape: Shape, over?: Over, factor?: number]): Tensor {
   const kinds = { x: TENSOR, shape: SHAPE, 'over?': OVER, 'factor?': NUMBER };

@@ -1,6 +1,6 @@
 import { channelsOf, nhwc, rowsOf, type Shape, sizeOf, type TensorType } from '../../autograd/tensor.js';
 
-/** What a sum runs over: everything, all but the last dimension, height and width, or the last dimension. */
+/** Says what a sum runs over: everything, all but the last dimension, height and width, or the last dimension. */
 export type Over = 'all' | 'rows' | 'pixels' | 'channels';
 
 /** A tensor seen as outer × mid × inner, of which a sum removes mid. */
@@ -8,7 +8,7 @@ export interface View {
   readonly outer: number;
   readonly mid: number;
   readonly inner: number;
-  /** Shape of the sum. */
+  /** The shape of the sum. */
   readonly reduced: Shape;
 }
 

@@ -5,9 +5,9 @@ import { ShapeError } from '../../gpu/errors.js';
 import { broadcastOp } from '../sum/sum.js';
 
 /**
- * The vector z [N, Z] at every pixel: [N, height, width, Z]; how the noise of the `paper` preset joins the deepest map (spec §4).
- * It is the adjoint of the sum over pixels, and that sum is its gradient. `ShapeError` unless z has two dimensions and the size
- * is made of positive integers.
+ * Repeats the vectors z [N, Z] at every pixel, to [N, height, width, Z]. In this way the noise of the `paper` preset
+ * joins the deepest feature map (spec §4). It is the adjoint of the sum over pixels, and that sum is its gradient.
+ * Throws `ShapeError` unless z has two dimensions and height and width are positive integers.
  */
 export function tile(...given: [z: Tensor, height: number, width: number]): Tensor {
   const [z, height, width] = checked('tile', { z: TENSOR, height: COUNT, width: COUNT }, given);
