@@ -143,7 +143,7 @@ export async function checkKernel(
       ran.add(name);
       counts[l] = (counts[l] ?? 0) + 1;
       state.deterministic &&= run.runs.every((r) => sameBits(r, run.runs[0] as RunResult));
-      const found = judge(p, run, op.name, criteria, state);
+      const found = firstFailure(p, run, op.name, criteria, state);
       if (!found) continue;
       failures.push(found);
       const elements = explained?.failure.total ?? -1;
@@ -164,7 +164,7 @@ export async function checkKernel(
     const { runs } = again;
     const last = { ...again, runs: runs.slice(-1) };
     const same = runs.every((r) => sameBits(r, runs[0] as RunResult));
-    return { passes: same && !judge(p, last, op.name, criteria), places };
+    return { passes: same && !firstFailure(p, last, op.name, criteria), places };
   };
   const looksLike = async ({ p, run, failure }: NonNullable<typeof explained>) => {
     const passes = async (fillings: readonly Filling[]) => (await retry(p, run.layout, fillings)).passes;
@@ -262,7 +262,7 @@ const sameBits = (a: RunResult, b: RunResult) =>
  * The first failure: an output that differs from the oracle's or from the first run's, or an overwritten element outside
  * the results. Updates `state.worst`.
  */
-function judge(
+function firstFailure(
   p: Prepared,
   { layout, runs }: Run,
   op: string,

@@ -39,7 +39,7 @@ export const benchKernelOptions: Command['options'] = {
 
 export const benchKernelHelp: Command['help'] = {
   op: 'the op that --kernel computes',
-  kernel: 'your WGSL file, which is checked and timed beside ours; several are dispatched one after the other',
+  kernel: 'your WGSL file, which is checked and compared with ours; several are dispatched one after the other',
   workgroups:
     'its workgroups: "grid(INVOCATIONS, SIZE)" or "X, Y, Z", in the names that --contract lists; once, or once per kernel',
   like: 'use the launch of this variant of ours: workgroups, params, constants, scratch',
@@ -50,7 +50,7 @@ export const benchKernelHelp: Command['help'] = {
   require: 'the calls that it takes, as in "C % 4 == 0 && x.stride % 4 == 0"; other calls are not checked or timed',
   cases: 'check only cases whose names contain this',
   variants:
-    'our variants to time beside it, as in "naive, tiled" (default: those that suit the device, and the plainest)',
+    'our variants to compare it with, as in "naive, tiled" (default: those worth timing on the device, and the reference)',
   tolerance: `the largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our kernels)`,
   timeout: 'the longest time of a run in seconds (default 30)',
   'check-only': 'check the kernel, but do not time it',

@@ -139,7 +139,7 @@ function summary({ rows }: BenchDocument, comparison: Comparison | undefined): v
 export const bench: Command = {
   name: 'bench',
   summary:
-    'times and checks every kernel on the model’s layers against this adapter’s peaks, or your kernel beside ours',
+    'times and checks every kernel on the model’s layers against this adapter’s peaks, or compares your kernel with ours',
   usage: '',
   options: {
     filter: { type: 'string' },

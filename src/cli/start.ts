@@ -22,7 +22,7 @@ import { interruption } from './signals.js';
 import { logger, sayJson } from './terminal.js';
 import { noMore, output, positive, text, whole } from './values.js';
 
-/** A model that learns something in two minutes on a CPU: small images, an eighth of the channels, L1 beside the GAN loss. */
+/** A model that learns something in two minutes on a CPU: small images, an eighth of the channels, and L1 in addition to the GAN loss. */
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 8 } as const;
 const LEARNING_RATE = 1e-3;
 const NAME = 'synth';

@@ -12,13 +12,13 @@ function numbers(u32: readonly number[], u16: readonly number[] = [], u8: readon
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  const joined = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const p of parts) {
-    whole.set(p, at);
+    joined.set(p, at);
     at += p.length;
   }
-  return whole;
+  return joined;
 }
 
 /**

@@ -98,9 +98,9 @@ function parsePoint(value: unknown, where: string, joint: string): Point | null 
 function chosen(pictures: readonly KeypointPicture[], where: string, wanted = ''): KeypointPicture {
   const [only = { people: [] }, ...others] = pictures;
   if (!others.length) return only;
-  const bare = (name = '') => name.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '');
+  const stem = (name = '') => name.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '');
   const found =
-    pictures.find(({ name }) => name === wanted) ?? pictures.find(({ name }) => name && bare(name) === bare(wanted));
+    pictures.find(({ name }) => name === wanted) ?? pictures.find(({ name }) => name && stem(name) === stem(wanted));
   if (found) return found;
   const names = pictures.slice(0, 3).map(({ name }, i) => name ?? `number ${i + 1}`);
   throw new UsageError(

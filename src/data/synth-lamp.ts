@@ -25,13 +25,13 @@ export function drawLamp(...args: [options: SynthOptions]): SynthPicture {
   const what = lamp(seed, identity);
   const seen = seenLamp(what, bend(random, what));
   const samples = height * width <= 2 ** 14 ? 3 : 2;
-  const behind = backdropAt(place, random);
-  const { scale, left, top } = framing(random, seen, height, width, behind.horizon);
+  const background = backdropAt(place, random);
+  const { scale, left, top } = framing(random, seen, height, width, background.horizon);
   const canvas = new Canvas(width, height, samples, scale, left, top, light(random));
   for (const shape of seen.shapes) canvas.draw(shape);
   const radius = scale * what.foot.below;
   const shadow = { x: left, y: top + 0.15 * radius, across: 1.25 * radius, deep: 0.4 * radius };
-  const data = composite(random, canvas, behind.draw, shadow);
+  const data = composite(random, canvas, background.draw, shadow);
   const cover = random.chance(place === 'studio' ? 0 : 0.1) ? occluder(random, width, height) : undefined;
   if (cover) paintOver(data, width, height, cover);
   const pose = visibleJoints(random, seen, canvas, (x, y) => cover?.covers(x, y) ?? false);
@@ -50,7 +50,7 @@ function framing(random: Stream, { shapes }: SeenLamp, height: number, width: nu
   return { scale, left: left - 0.5, top: random.uniform(highest, lowest) - 0.5 };
 }
 
-/** How far behind a surface a joint may be and still count as visible. */
+/** How far background a surface a joint may be and still count as visible. */
 const COVER: Readonly<Record<string, number>> = { hinge: 0.08, elbow: 0.08, head: 0.1, bulb: 0.09 };
 const RIM = 0.05;
 

@@ -8,9 +8,9 @@ export const MAX_BYTES = { table: 128e6, text: 16e6 };
  * The text of a user's UTF-8 file, without its byte order mark. Throws a `UsageError` that names the file and its purpose if it has
  * another encoding, is not text, is empty, or is too large.
  */
-export function decodeText(bytes: Uint8Array, file: string, what = 'file', most = MAX_BYTES.text): string {
+export function decodeText(bytes: Uint8Array, file: string, what = 'file', max = MAX_BYTES.text): string {
   const refuse = (why: string) => new UsageError(`cannot read the ${what} ${file}: it ${why}`);
-  if (bytes.length > most) throw refuse(`has more than ${(most / 1e6).toLocaleString('en')} MB, which is the limit`);
+  if (bytes.length > max) throw refuse(`has more than ${(max / 1e6).toLocaleString('en')} MB, which is the limit`);
   const wide = wideEncoding(bytes);
   if (wide) throw refuse(`is a text in ${wide}. Save it as UTF-8.`);
   const kind = fileKind(bytes);

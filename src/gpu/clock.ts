@@ -1,10 +1,10 @@
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 
-/** How times are taken on a device, and how fine that is. */
+/** How times are taken on a device, and with what resolution. */
 export interface Timing {
-  /** GPU timestamps, or, on a device without `timestamp-query`, the host's clock from submission to completion. */
+  /** GPU timestamps or, on a device without `timestamp-query`, the host's clock from submission to completion. */
   readonly source: 'timestamps' | 'wall clock';
-  /** Milliseconds by which a reading may be off: browsers round timestamps, and no two waits take equally long. */
+  /** Error of a reading in milliseconds: browsers round timestamps, and the time of a wait varies. */
   readonly stepMs: number;
 }
 
@@ -14,12 +14,12 @@ export interface Clock extends Timing {
   time(encode: (encoder: GPUCommandEncoder) => void): Promise<number>;
 }
 
-/** Readings to find the steps of a clock by. */
+/** Number of readings that determine the steps of a clock. */
 const READINGS = 12;
 
 const clocks = new WeakMap<Engine, Promise<Clock>>();
 
-/** The best clock of an engine's device; its steps are measured on the first call. */
+/** The best clock of an engine's device. The first call measures its steps. */
 export function clockOf(engine: Engine): Promise<Clock> {
   let clock = clocks.get(engine);
   if (!clock) {
@@ -30,7 +30,7 @@ export function clockOf(engine: Engine): Promise<Clock> {
   return clock;
 }
 
-/** Between an empty pass before the commands and one after. */
+/** A clock that takes timestamps in an empty pass before the commands and in one after them. */
 async function timestamps(engine: Engine): Promise<Clock> {
   const label = engine.label('bench');
   const querySet = engine.scoped('bench', (device) => device.createQuerySet({ label, type: 'timestamp', count: 2 }));
@@ -56,7 +56,7 @@ async function timestamps(engine: Engine): Promise<Clock> {
   };
 }
 
-/** What all differences of readings are multiples of, in their unit; 10⁵ where they never moved. */
+/** The greatest common divisor of all differences of readings, in their unit; 10⁵ if all readings are equal. */
 export function stepOf(readings: readonly bigint[]): number {
   let step = 0n;
   for (const r of readings) {
@@ -67,7 +67,7 @@ export function stepOf(readings: readonly bigint[]): number {
   return Number(step) || 1e5;
 }
 
-/** From submission to completion, less what an empty submission takes at least. */
+/** A clock that measures from submission to completion, minus the shortest time of an empty submission. */
 async function wallClock(engine: Engine): Promise<Clock> {
   const read = async (encode?: (encoder: GPUCommandEncoder) => void): Promise<number> => {
     const encoder = engine.device.createCommandEncoder({ label: engine.label('bench') });
@@ -80,19 +80,19 @@ async function wallClock(engine: Engine): Promise<Clock> {
   const empty: number[] = [];
   for (let i = 0; i < READINGS; i++) empty.push(await read());
   empty.sort((a, b) => a - b);
-  const least = empty[0] as number;
+  const fastest = empty[0] as number;
   const usual = empty[READINGS >> 1] as number;
   // Browsers round their clock to 0.1 ms or finer.
-  const stepMs = Math.max(0.1, usual - least);
+  const stepMs = Math.max(0.1, usual - fastest);
   return {
     source: 'wall clock',
     stepMs,
-    // What is shorter than a step is taken for one: too slow rather than infinitely fast.
-    time: async (encode) => Math.max(stepMs, (await read(encode)) - least),
+    // Shorter times count as one step, so that no work seems infinitely fast.
+    time: async (encode) => Math.max(stepMs, (await read(encode)) - fastest),
   };
 }
 
-/** Whether a reading is fine enough to need no mention. */
+/** Whether readings are so exact that their error need not be mentioned. */
 export const isFine = ({ source, stepMs }: Timing) => source === 'timestamps' && stepMs < 0.01;
 
 /** One sentence about how times are taken. */
@@ -101,7 +101,7 @@ export function timingText(timing: Timing): string {
   if (isFine(timing)) return 'Timed by GPU timestamps.';
   const micro = `${Number((1000 * stepMs).toPrecision(2))} µs`;
   return source === 'wall clock'
-    ? 'Timed by the wall clock, since this device has no timestamp-query: runs are repeated until what waiting takes ' +
-        `(give or take ${micro}) no longer counts.`
-    : `Timed by GPU timestamps, which come in steps of ${micro} here: runs are repeated until steps no longer count.`;
+    ? 'Timed by the wall clock, because this device has no timestamp-query. Runs are repeated until the time of the wait ' +
+        `(± ${micro}) no longer matters.`
+    : `Timed by GPU timestamps in steps of ${micro}. Runs are repeated until the steps no longer matter.`;
 }

@@ -34,7 +34,7 @@ export class LimitError extends PoseGanError {
     readonly allowed: number,
     advice: string,
   ) {
-    super(`${label}: needs ${limit} ≥ ${asked}, this device allows ${allowed}. ${advice}`);
+    super(`${label}: needs ${limit} ≥ ${asked}, but this device allows ${allowed}. ${advice}`);
   }
 }
 

@@ -2,27 +2,27 @@ import { type EncodedDispatch, encodeDispatches } from '../gpu/encode.js';
 import type { Engine } from '../gpu/engine.js';
 import { clockOf } from './clock.js';
 
-/** GPU commands whose time is wanted: dispatches in order, or anything else between two passes. */
+/** GPU commands to time: dispatches in order, or other commands that `encode` records outside of passes. */
 export interface Work {
   readonly dispatches?: readonly EncodedDispatch[];
   encode?(encoder: GPUCommandEncoder): void;
 }
 
 export interface MeasureOptions {
-  /** Samples of each piece of work; the first, which warms caches and clocks, is not counted. */
+  /** Number of samples of each work, after a first run that warms up caches and clocks. */
   samples?: number;
-  /** A sample repeats the work until it lasts about this many milliseconds; longer where the clock is coarse. */
+  /** Approximate length of a sample in milliseconds, which repeats the work; a coarse clock needs longer samples. */
   sampleMs?: number;
   /**
-   * Work whose samples would together last longer than this many milliseconds gets fewer, but at least one; work of
-   * which a single run does is timed by its first. Give it only for work that has run before. No bound when absent.
+   * If all samples of a work would last longer than this many milliseconds, it gets fewer, but at least one. If a single run
+   * lasts longer, its first run counts. Use this only for work that has run before. Default: no limit.
    */
   budgetMs?: number;
-  /** Work whose second run takes more than this many times that of the quickest is timed by that run alone. */
+  /** Work whose second run takes more than this many times that of the fastest gets no further samples. */
   hopeless?: number;
 }
 
-/** Times of one run of a piece of work in milliseconds, over all samples. */
+/** Milliseconds of one run of a work, over all samples. */
 export interface Times {
   median: number;
   min: number;
@@ -31,29 +31,29 @@ export interface Times {
   q1: number;
   q3: number;
   samples: number;
-  /** Runs within one sample. */
+  /** Number of runs in a sample. */
   repeats: number;
   /** Time of the very first run, which on some adapters compiles the kernel. */
   first: number;
 }
 
-/** Most repeats within a sample; beyond it host time would count. */
+/** Largest number of runs in a sample; with more, the time of the host would matter. */
 const MAX_REPEATS = 2000;
 
-/** A sample lasts at least so many of the clock's steps. */
-const STEPS = 200;
+/** Shortest length of a sample in steps of the clock. */
+const SAMPLE_STEPS = 200;
 
-/** From so many of the clock's steps on, a reading tells how many repeats a sample needs. */
-const TELLING_STEPS = 8;
+/** Shortest reading, in steps of the clock, from which the number of repeats is computed. */
+const MIN_STEPS = 8;
 
 /**
- * Times pieces of work in turn: one sample of each, then the next of each, so that a drift of the machine meets all
- * alike. By GPU timestamps, on a device without them by the wall clock (see `clockOf`).
+ * Times several works in turn, one sample at a time, so that a drift of the machine's speed affects all of them. It uses GPU
+ * timestamps or, on a device without them, the wall clock (see `clockOf`).
  */
 export async function measure(engine: Engine, work: readonly Work[], options: MeasureOptions = {}): Promise<Times[]> {
   const clock = await clockOf(engine);
   const { samples = 7 } = options;
-  const sampleMs = Math.max(options.sampleMs ?? (engine.software ? 40 : 4), STEPS * clock.stepMs);
+  const sampleMs = Math.max(options.sampleMs ?? (engine.software ? 40 : 4), SAMPLE_STEPS * clock.stepMs);
   const { budgetMs = Number.POSITIVE_INFINITY, hopeless = Number.POSITIVE_INFINITY } = options;
   const firsts: number[] = [];
   const repeats: number[] = [];
@@ -71,13 +71,13 @@ export async function measure(engine: Engine, work: readonly Work[], options: Me
       repeats.push(1);
       continue;
     }
-    // Where a run is shorter than what the clock can tell, several are.
+    // If one run is too short for the clock, measure several.
     let [runs, ms] = [1, await time(w, 1)];
-    while (ms < TELLING_STEPS * clock.stepMs && runs < MAX_REPEATS) {
+    while (ms < MIN_STEPS * clock.stepMs && runs < MAX_REPEATS) {
       runs = Math.min(4 * runs, MAX_REPEATS);
       ms = await time(w, runs);
     }
-    // The host may have been held up.
+    // Measure again, because the host may have been interrupted.
     if (clock.source === 'wall clock' && ms < 4 * sampleMs) ms = Math.min(ms, await time(w, runs));
     const once = Math.max(ms / runs, 1e-3);
     onces.push(once);

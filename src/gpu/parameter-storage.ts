@@ -4,35 +4,35 @@ import { ENGINE, type Engine, GPU_BUFFER } from './engine.js';
 import type { Outcomes } from './error-scopes.js';
 import { LimitError, ShapeError, UsageError } from './errors.js';
 
-/** Element alignment of everything that is bound by a byte range: WebGPU's guaranteed 256 bytes. */
+/** Alignment in elements of everything that is bound by a byte range: the 256 bytes that every WebGPU device allows. */
 export const ALIGN = 64;
 
 export function align(elements: number): number {
   return Math.ceil(elements / ALIGN) * ALIGN;
 }
 
-/** Named tensors that are stored together: a `ParameterSet`, of which this folder knows no more. */
+/** What the storage needs of a `ParameterSet`: tensors by name. */
 interface Stored {
   readonly name: string;
   readonly names: readonly string[];
   get(name: string): { readonly shape: readonly number[]; readonly size: number };
   /** Initial values by name. */
   initial(name: string): Float32Array;
-  /** Called when the first storage is made. From then on, names and shapes stay. */
+  /** Called when the first storage is made. After that, names and shapes must not change. */
   close(): void;
 }
 
 const STORED: Kind = ['a ParameterSet', (v) => typeof (v as Stored | undefined)?.initial === 'function'];
 
-/** How the parameters of a set are laid out in slabs, each small enough to be bound at once. */
+/** How the parameters of a set are laid out in slabs, each small enough for one binding. */
 export interface SlabLayout {
-  /** Elements of each slab. */
+  /** Number of elements in each slab. */
   readonly slabs: readonly number[];
-  /** By parameter name. */
+  /** Slab of each parameter, and its offset there in elements. */
   readonly at: ReadonlyMap<string, { readonly slab: number; readonly offset: number }>;
 }
 
-/** Lays parameters side by side in order, opening a new slab when one would exceed `maxBytes`. */
+/** Lays out parameters in order, and begins a new slab if the current one would exceed `maxBytes`. */
 export function layOut(set: Stored, maxBytes: number): SlabLayout {
   const slabs: number[] = [];
   const at = new Map<string, { slab: number; offset: number }>();
@@ -59,7 +59,7 @@ export class ParameterStorage {
     readonly buffers: readonly GPUBuffer[],
   ) {}
 
-  /** The storage of a `ParameterSet` on `engine`, made and filled with initial values at the first call. */
+  /** The storage of a `ParameterSet` on `engine`. The first call makes it and fills it with initial values. */
   static of(...args: [engine: Engine, set: Stored, outcomes?: Outcomes]): ParameterStorage {
     const kinds = { engine: ENGINE, set: STORED, 'outcomes?': listOf(OBJECT) };
     const [engine, set, outcomes = []] = checked('ParameterStorage.of', kinds, args);
@@ -77,7 +77,7 @@ export class ParameterStorage {
     return storage;
   }
 
-  /** Frees the storage; the next plan that uses the set starts from its initial values. Plans that use it now stop working. */
+  /** Frees the storage. Plans that use it stop working, and the next plan that uses the set starts from its initial values. */
   destroy(): void {
     if (this.engine.resident.get(this.set) === this) this.engine.resident.delete(this.set);
     for (const b of this.buffers) b.destroy();
@@ -96,7 +96,7 @@ export class ParameterStorage {
     this.engine.write(present(this.buffers[slab]), 4 * offset, unshared(values), outcomes);
   }
 
-  /** Reads every parameter back, by name, in device layout. */
+  /** Reads all parameters by name, in device layout. */
   async read(): Promise<Map<string, Float32Array>> {
     const slabs = await Promise.all(this.buffers.map((b) => this.engine.readBuffer(b)));
     return new Map(
@@ -108,7 +108,7 @@ export class ParameterStorage {
     );
   }
 
-  /** Throws unless every name exists and every length fits. */
+  /** Throws `UsageError` or `ShapeError` unless every name exists and every length fits. */
   check(...args: [values: ReadonlyMap<string, Float32Array>]): void {
     const [values] = checked('ParameterStorage.write', { values: mapOf(F32) }, args);
     for (const [name, v] of values) {
@@ -123,7 +123,7 @@ export class ParameterStorage {
     }
   }
 
-  /** Replaces parameters by name; nothing is written unless all of them fit. */
+  /** Replaces parameters by name, but writes nothing unless all of them fit. */
   write(...args: [values: ReadonlyMap<string, Float32Array>]): void {
     this.check(...args);
     const [values] = args;

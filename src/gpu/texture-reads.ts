@@ -9,31 +9,31 @@ export interface TextureRead<B> {
   readonly bytes: number;
 }
 
-/** What a dispatch reads from textures, and the storage that it writes. */
+/** The reads of a dispatch from textures, and the storage that it writes. */
 export interface TextureUser<B> {
   readonly reads: readonly TextureRead<B>[];
   readonly writes: readonly B[];
 }
 
-/** A read, and the texture it is from. */
+/** A read with its texture. */
 export interface TextureUse<B> {
   readonly read: TextureRead<B>;
   readonly texture: number;
-  /** The dispatch before which it is copied there; none where it is there from an earlier read. */
+  /** The dispatch before which the bytes are copied to the texture; `undefined` if an earlier read has copied them. */
   readonly copied: number | undefined;
 }
 
 export interface TexturePlan<B> {
-  /** Rows of each texture. */
+  /** Number of rows of each texture. */
   readonly rows: readonly number[];
-  /** By dispatch and read. */
+  /** The uses of each dispatch, in the order of its reads. */
   readonly uses: readonly (readonly TextureUse<B>[])[];
 }
 
-/** Plans which texture each read is from, and makes and fills the textures. */
+/** Assigns textures to reads, and makes and fills the textures. */
 export interface TextureSupport {
   planTextures<B>(users: readonly TextureUser<B>[]): TexturePlan<B>;
   makeTexture(engine: Engine, index: number, rows: number, outcomes: Outcomes): GPUTexture;
-  /** The copies that bring a byte range of a buffer into a texture. */
+  /** The copies of a byte range of a buffer to a texture. */
   uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, texture: GPUTexture): TextureUpload[];
 }

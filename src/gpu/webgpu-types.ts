@@ -1,7 +1,7 @@
 /**
- * The interfaces of WebGPU that the package's declarations mention, each without members. TypeScript merges an empty interface with
- * the full one where a program has it, from the DOM library of TypeScript 6 or from `@webgpu/types`, which must not be in one
- * program together. So the declarations bring in neither, and also compile in a program that has none.
+ * The interfaces of WebGPU that the package's declarations mention, each without members. If a program has the full interface,
+ * TypeScript merges the two. It comes from the DOM library of TypeScript 6 or from `@webgpu/types`, which conflict with each
+ * other. The declarations therefore include neither, and also compile in a program without them.
  */
 declare global {
   interface GPUAdapter {}

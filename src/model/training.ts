@@ -58,14 +58,14 @@ export function trainingStep(
 ): TrainingStep {
   const { g, d, vgg } = nets;
   const { image: generated } = generator(g, config, batch);
-  const judge = (x: Tensor) => discriminator(d, config, x, batch.random);
+  const discriminate = (x: Tensor) => discriminator(d, config, x, batch.random);
 
   // L_D = −mean log D(real) − mean log(1 − D(fake)), in which the fake image is a constant. Real and fake images go through D as
   // one batch, which is possible because every image is normalised by itself.
   const real = discriminatorInput({ ...batch, image: batch.target });
   const fake = discriminatorInput({ ...batch, image: detach(generated) });
   const n = real.shape[0] as number;
-  const [logitsReal, logitsFake] = splitBatch(judge(concatBatch([real, fake])), [n, n]) as [Tensor, Tensor];
+  const [logitsReal, logitsFake] = splitBatch(discriminate(concatBatch([real, fake])), [n, n]) as [Tensor, Tensor];
   const lossD = add(bceWithLogits(logitsReal, 1), bceWithLogits(logitsFake, 0));
   const discriminatorAdam = new Adam(d.set, { learningRate: config.learningRate, beta1: BETA1 });
   const gradientsD = gradients(lossD, d.set.tensors);
@@ -73,7 +73,7 @@ export function trainingStep(
 
   // L_G = L_adv + λ·L is built after the update, so D is the updated one. L_adv = −mean log D(fake) does not saturate where D is
   // certain, whereas the paper's mean log(1 − D(fake)) does.
-  const adversarial = bceWithLogits(judge(discriminatorInput({ ...batch, image: generated })), 1);
+  const adversarial = bceWithLogits(discriminate(discriminatorInput({ ...batch, image: generated })), 1);
   const reconstruction = distance(config, vgg, generated, batch.target);
   const lossG = add(adversarial, scale(reconstruction, config.loss.weight));
   const generatorAdam = new Adam(g.set, { learningRate: config.learningRate, beta1: BETA1 });

@@ -192,12 +192,12 @@ export function readBytes(path: string, what = 'file', most?: number): Uint8Arra
 
 const isEndless = (stats: Stats) => stats.isCharacterDevice() || stats.isFIFO() || stats.isSocket();
 
-/** At most the first `most` bytes of a file, because a device or a pipe may be endless. */
-function readAtMost(path: string, most: number): Uint8Array {
+/** At most the first `max` bytes of a file, because a device or a pipe may be endless. */
+function readAtMost(path: string, max: number): Uint8Array {
   const file = openSync(path, 'r');
   try {
     const parts: Uint8Array[] = [];
-    for (let left = most; left > 0; ) {
+    for (let left = max; left > 0; ) {
       const part = new Uint8Array(Math.min(left, 1 << 20));
       const count = readSync(file, part);
       if (!count) break;
@@ -211,8 +211,8 @@ function readAtMost(path: string, most: number): Uint8Array {
 }
 
 /** The text of a user's UTF-8 file, with the errors of `readBytes` and `decodeText`. */
-export function readText(path: string, what = 'file', most = MAX_BYTES.text): string {
-  return decodeText(readBytes(path, what, most + 1), path, what, most);
+export function readText(path: string, what = 'file', max = MAX_BYTES.text): string {
+  return decodeText(readBytes(path, what, max + 1), path, what, max);
 }
 
 /** The content of a user's JSON file, with the errors of `readText` and `parseJson`. */

@@ -23,7 +23,7 @@ function folder(): string | undefined {
   }
 }
 
-/** A shipped folder of shaders, by paths in it; nothing where there is none. */
+/** The shaders in a shipped folder by their paths in it; empty if there is no such folder. */
 function texts(within: string): Map<string, string> {
   const root = folder();
   if (!root) return new Map();
@@ -52,9 +52,9 @@ export function importedInto(file: string, code: string): string {
 let sources: Map<string, string> | undefined;
 
 function read(): Map<string, string> {
-  const whole = [...texts('.')].filter(([file]) => dirname(file) !== 'shared');
+  const files = [...texts('.')].filter(([file]) => dirname(file) !== 'shared');
   return new Map(
-    whole.map(([file, text]): [string, string] => {
+    files.map(([file, text]): [string, string] => {
       const code = withImports(file, text, shared());
       return [normalised(code), code];
     }),

@@ -122,15 +122,15 @@ export function parseSkeleton(...args: [json: unknown, file: string]): Skeleton 
   }
   const known = new Set(s.joints);
   if (known.size !== s.joints.length) throw fail('a joint is listed twice');
-  const joints = (where: string, names: unknown, least = 0) => {
-    if (names === undefined && !least) return;
-    if (!Array.isArray(names) || names.length < least) throw fail(`${where} must be a list of joints`);
+  const joints = (where: string, names: unknown, min = 0) => {
+    if (names === undefined && !min) return;
+    if (!Array.isArray(names) || names.length < min) throw fail(`${where} must be a list of joints`);
     for (const n of names)
       if (!known.has(n)) throw fail(`${where} names the joint ${brief(n)}, which is not in "joints"`);
   };
-  const pairs = (where: string, list: unknown, least = 0) => {
-    if (list === undefined && !least) return;
-    if (!Array.isArray(list) || list.length < least || list.some((p) => !Array.isArray(p) || p.length !== 2))
+  const pairs = (where: string, list: unknown, min = 0) => {
+    if (list === undefined && !min) return;
+    if (!Array.isArray(list) || list.length < min || list.some((p) => !Array.isArray(p) || p.length !== 2))
       throw fail(`${where} must be a list of pairs of joints`);
     for (const pair of list) joints(where, pair);
   };

@@ -36,7 +36,7 @@ export async function verifyFile(engine: Engine, name: string, bytes: Uint8Array
     if (!reader) throw new UnsupportedFixture(file.op ? `no reader for op ${file.op}` : 'the metadata names no op');
     const run = reader(file);
     const results = 'check' in run ? await run.check(engine) : await runGraph(engine, run);
-    return judge(results);
+    return verdictOf(results);
   } catch (error) {
     if (error instanceof UnsupportedFixture) return { status: 'unsupported', reason: error.message };
     return { status: 'failed', reason: (error as Error).message };
@@ -137,7 +137,7 @@ function known(t: Tensor | undefined, name: string): Tensor {
 }
 
 /** The result that is closest to its limit, or furthest beyond it, decides the verdict. */
-function judge(results: Results): Verdict {
+function verdictOf(results: Results): Verdict {
   let error = 0;
   let worst = '';
   let share = -1;

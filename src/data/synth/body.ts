@@ -16,7 +16,7 @@ export interface Body {
   /** The angles about the vertical that hips, chest and head face: 0 towards the viewer, positive to the right of the picture. */
   readonly yaw: { readonly hips: number; readonly chest: number; readonly head: number };
   /** Converts a point from the axes of the hips (x to the person's left, y down, z forward) to the camera's. */
-  readonly place: (v: Vector) => Vector;
+  readonly toView: (v: Vector) => Vector;
   /** The point at an offset, given in the axes of a part, from a point in the camera's axes. */
   readonly offset: (from: Vector, v: Vector, part: 'hips' | 'chest' | 'head') => Vector;
 }
@@ -35,11 +35,11 @@ const unit = (a: Vector): Vector => add([0, 0, 0], a, 1 / (Math.hypot(...a) || 1
 
 /** Computes all joints. `yaw` is the angle that the hips face, `pitch` how far the camera looks down, in radians. */
 export function body(p: Person, s: Stance, yaw: number, pitch: number): Body {
-  const turn = ([x, y, z]: Vector, angle: number): Vector => {
+  const rotateY = ([x, y, z]: Vector, angle: number): Vector => {
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
     return [x * cos + z * sin, y, z * cos - x * sin];
   };
-  const tilt = ([x, y, z]: Vector): Vector => {
+  const rotateX = ([x, y, z]: Vector): Vector => {
     const [cos, sin] = [Math.cos(pitch), Math.sin(pitch)];
     return [x, y * cos + z * sin, z * cos - y * sin];
   };
@@ -78,28 +78,28 @@ export function body(p: Person, s: Stance, yaw: number, pitch: number): Body {
     return { hip, knee: bent, ankle, toe: add(ankle, foot, FOOT) };
   };
 
-  const place = (v: Vector) => tilt(turn(v, yaw));
+  const toView = (v: Vector) => rotateX(rotateY(v, yaw));
   const yaws = { hips: yaw, chest: yaw - s.twist, head: yaw - s.twist + s.turn };
-  const offset: Body['offset'] = (from, v, part) => add(from, tilt(turn(v, yaws[part])));
+  const offset: Body['offset'] = (from, v, part) => add(from, rotateX(rotateY(v, yaws[part])));
   const [ra, la, rl, ll] = [arm(-1, s.rightArm), arm(1, s.leftArm), leg(-1, s.rightLeg), leg(1, s.leftLeg)];
-  const headCentre = place(head);
+  const headCentre = toView(head);
   const face = (x: number, y: number, z: number) =>
     offset(headCentre, [x * radii[0], (y + 0.8 * s.nod) * radii[1], z * radii[2]], 'head');
   const joints = {
     nose: face(0, 0.2, 1.08),
-    neck: place(add(neck, [0, 0.014, 0])),
-    right_shoulder: place(ra.shoulder),
-    right_elbow: place(ra.elbow),
-    right_wrist: place(ra.wrist),
-    left_shoulder: place(la.shoulder),
-    left_elbow: place(la.elbow),
-    left_wrist: place(la.wrist),
-    right_hip: place(rl.hip),
-    right_knee: place(rl.knee),
-    right_ankle: place(rl.ankle),
-    left_hip: place(ll.hip),
-    left_knee: place(ll.knee),
-    left_ankle: place(ll.ankle),
+    neck: toView(add(neck, [0, 0.014, 0])),
+    right_shoulder: toView(ra.shoulder),
+    right_elbow: toView(ra.elbow),
+    right_wrist: toView(ra.wrist),
+    left_shoulder: toView(la.shoulder),
+    left_elbow: toView(la.elbow),
+    left_wrist: toView(la.wrist),
+    right_hip: toView(rl.hip),
+    right_knee: toView(rl.knee),
+    right_ankle: toView(rl.ankle),
+    left_hip: toView(ll.hip),
+    left_knee: toView(ll.knee),
+    left_ankle: toView(ll.ankle),
     right_eye: face(-0.36, -0.08, 0.9),
     left_eye: face(0.36, -0.08, 0.9),
     right_ear: face(-1, 0.08, -0.05),
@@ -109,10 +109,10 @@ export function body(p: Person, s: Stance, yaw: number, pitch: number): Body {
     joints,
     headCentre,
     headRadii: radii,
-    hands: { right: place(ra.hand), left: place(la.hand) },
-    toes: { right: place(rl.toe), left: place(ll.toe) },
+    hands: { right: toView(ra.hand), left: toView(la.hand) },
+    toes: { right: toView(rl.toe), left: toView(ll.toe) },
     yaw: yaws,
-    place,
+    toView,
     offset,
   };
 }

@@ -69,7 +69,7 @@ const joint = (body: Body, name: string) => body.joints[name] as Vector;
 
 function trunk(p: Person, body: Body): Shape[] {
   const neck = joint(body, 'neck');
-  const middle = body.place([0, 0, 0]);
+  const middle = body.toView([0, 0, 0]);
   const shirt = cloth(p.top);
   const below = cloth(p.bottomFabric, 0.04);
   const b = p.build;
@@ -106,8 +106,8 @@ function trunk(p: Person, body: Body): Shape[] {
     flatTube(
       body,
       'hips',
-      body.place([0, -0.055, 0]),
-      body.place([0, 0.012, 0]),
+      body.toView([0, -0.055, 0]),
+      body.toView([0, 0.012, 0]),
       [waist, hips, hips],
       below,
       [0, 0.45],
@@ -133,12 +133,12 @@ function skirt(p: Person, body: Body, hips: number, paint: Paint): Shape {
   const [knee, ankle] = [leg('knee'), leg('ankle')];
   const end =
     p.bottomLength < 1
-      ? between(body.place([0, 0, 0]), knee, p.bottomLength)
+      ? between(body.toView([0, 0, 0]), knee, p.bottomLength)
       : between(knee, ankle, p.bottomLength - 1);
-  const apart = Math.abs(joint(body, 'right_knee')[0] - joint(body, 'left_knee')[0]) / 2;
-  const flare = Math.max(hips + 0.035 * p.looseness, 0.85 * apart * Math.min(1, p.bottomLength) + 0.045);
+  const kneeGap = Math.abs(joint(body, 'right_knee')[0] - joint(body, 'left_knee')[0]) / 2;
+  const flare = Math.max(hips + 0.035 * p.looseness, 0.85 * kneeGap * Math.min(1, p.bottomLength) + 0.045);
   const profile = [hips * p.waist, hips + 0.006, flare, 1.1 * flare];
-  return flatTube(body, 'hips', body.place([0, -0.06, 0]), end, profile, paint, [0.3, 0]);
+  return flatTube(body, 'hips', body.toView([0, -0.06, 0]), end, profile, paint, [0.3, 0]);
 }
 
 function arm(p: Person, body: Body, side: 'right' | 'left', skin: Paint): Shape[] {
@@ -185,13 +185,13 @@ function leg(p: Person, body: Body, side: 'right' | 'left', skin: Paint): Shape[
   const thigh = [0.049, 0.046, 0.034].map((r) => r * b + loose);
   const calf = long ? [0.034, 0.033, 0.026].map((r) => r * b + loose) : [0.033, 0.034, 0.02].map((r) => r * b);
   const hidden = p.bottom === 'skirt' ? cut - 0.02 : p.hem > 0.05 ? p.hem - 0.03 : 0;
-  const bare: Paint = until(0.12, skin, socks);
+  const lowerLeg: Paint = until(0.12, skin, socks);
   const heel = body.offset(ankle, [0, 0.026, -0.012], 'hips');
   const toe = body.toes[side];
   const shoe = plain(p.shoes);
   return [
     tube(hip, knee, thigh, beyond(hidden, covered ? (long ? fabric : until(cut, fabric, skin)) : skin), options),
-    tube(knee, ankle, calf, long ? fabric : beyond(hidden - 0.237 * p.legs, bare), {
+    tube(knee, ankle, calf, long ? fabric : beyond(hidden - 0.237 * p.legs, lowerLeg), {
       ...options,
       start: long ? 0.237 : 0,
     }),

@@ -11,7 +11,7 @@ export interface Lamp {
   readonly upper: number;
   /** Half the width of the arms, and the distance between the two rods of an arm, or 0 for one rod. */
   readonly thickness: number;
-  readonly apart: number;
+  readonly rodGap: number;
   readonly shade: { readonly length: number; readonly profile: readonly number[] };
   readonly metal: Tint;
   readonly knobs: Tint;
@@ -23,7 +23,7 @@ export interface Lamp {
 /** How a lamp is bent and turned at one moment. Angles are in radians from straight up, in the plane of its arms. */
 export interface Bend {
   /** The direction of the arms' plane: 0 to the right of the picture, π/2 towards the viewer. */
-  readonly turn: number;
+  readonly azimuth: number;
   readonly lower: number;
   readonly upper: number;
   /** The direction of the light. */
@@ -69,7 +69,7 @@ export function lamp(seed: number, identity: number): Lamp {
     lower: random.uniform(0.32, 0.42),
     upper: random.uniform(0.28, 0.38),
     thickness: single ? random.uniform(0.018, 0.028) : random.uniform(0.011, 0.015),
-    apart: single ? 0 : random.uniform(0.05, 0.065),
+    rodGap: single ? 0 : random.uniform(0.05, 0.065),
     shade: { length: random.uniform(0.15, 0.21), profile: random.pick(shapes) },
     metal,
     knobs: random.chance(0.4) ? hsl(random.uniform(), 0.6, 0.5) : mix(metal, [20, 20, 24], 0.6),
@@ -85,7 +85,7 @@ export function bend(random: Stream, l: Lamp): Bend {
   const pan = random.normal(0, 0.22);
   const pitch = random.uniform(0.12, 0.38);
   const side = random.chance(0.5) ? 0 : Math.PI;
-  const turn = side + random.normal(0, 0.35);
+  const azimuth = side + random.normal(0, 0.35);
   let upper = lower + random.uniform(0.6, 1.9);
   let head = upper + random.uniform(0.35, 1.5);
   const lowest = () =>
@@ -96,14 +96,14 @@ export function bend(random: Stream, l: Lamp): Bend {
     Math.min(0, l.shade.length * Math.cos(head)) -
     Math.max(...l.shade.profile) * Math.abs(Math.sin(head));
   while (lowest() < 0.12) [upper, head] = [upper - 0.1, head - 0.1];
-  return { turn, lower, upper, head, pan, pitch };
+  return { azimuth, lower, upper, head, pan, pitch };
 }
 
 const plus = (a: Vector, b: Vector, k = 1): Vector => [a[0] + k * b[0], a[1] + k * b[1], a[2] + k * b[2]];
 
 /** The lamp's shapes and joints in the camera's space: x right, y down, z towards the viewer, and the foot's underside at 0. */
 export function seenLamp(l: Lamp, b: Bend): SeenLamp {
-  const [cosT, sinT] = [Math.cos(b.turn), Math.sin(b.turn)];
+  const [cosT, sinT] = [Math.cos(b.azimuth), Math.sin(b.azimuth)];
   const [cosP, sinP] = [Math.cos(b.pitch), Math.sin(b.pitch)];
   /** Converts a direction, given as forward and sideways of the arms and down, to the camera's axes. */
   const turned = (forward: number, down: number, sideways = 0): Vector => {
@@ -146,8 +146,8 @@ export function seenLamp(l: Lamp, b: Bend): SeenLamp {
     shapes: [
       ...foot(l, top, sinP),
       ...arm(l, top, hinge, 0),
-      ...arm(l, hinge, elbow, l.apart, towards(b.lower + Math.PI / 2)),
-      ...arm(l, elbow, head, l.apart, towards(b.upper + Math.PI / 2)),
+      ...arm(l, hinge, elbow, l.rodGap, towards(b.lower + Math.PI / 2)),
+      ...arm(l, elbow, head, l.rodGap, towards(b.upper + Math.PI / 2)),
       ...[hinge, elbow, head].map((at) => knob(l, at)),
       ...shade(l, head, mouth, axis, bulb, lit),
     ],
@@ -189,16 +189,16 @@ function foot(l: Lamp, top: Vector, sinPitch: number): Shape[] {
 }
 
 /** One rod, or two side by side, between two joints. */
-function arm(l: Lamp, from: Vector, to: Vector, apart: number, sideways: Vector = [0, 0, 0]): Shape[] {
+function arm(l: Lamp, from: Vector, to: Vector, rodGap: number, sideways: Vector = [0, 0, 0]): Shape[] {
   const paint = plain(l.metal);
   const profile = [l.thickness, l.thickness];
-  if (!apart) return [tube(from, to, profile, paint)];
-  const shifted = (point: Vector, s: number) => plus(point, sideways, (s * apart) / 2);
+  if (!rodGap) return [tube(from, to, profile, paint)];
+  const shifted = (point: Vector, s: number) => plus(point, sideways, (s * rodGap) / 2);
   return [1, -1].map((s) => tube(shifted(from, s), shifted(to, s), profile, paint));
 }
 
 function knob(l: Lamp, centre: Vector): Shape {
-  const radius = 0.012 + Math.max(l.thickness, l.apart / 2);
+  const radius = 0.012 + Math.max(l.thickness, l.rodGap / 2);
   const paint = plain(l.knobs);
   return {
     kind: 'ball',
