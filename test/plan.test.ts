@@ -199,7 +199,7 @@ describe('inspection', () => {
       plan.destroy();
     }
     await expect(compile(engine, { y }, { retain: [relu(y)] })).rejects.toThrow(
-      /relu.* is to be retained, but no output/,
+      /relu.* cannot be retained, because no output/,
     );
   });
 

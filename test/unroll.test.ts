@@ -33,7 +33,7 @@ fn f() {
   it('leaves loops with other bounds alone, and refuses an index that only they know', () => {
     const loop = 'for (var i = 0u; i < p.count; i++) { y += x[i]; }';
     expect(unroll(loop, {})).toBe(loop);
-    expect(() => unroll(`var x = array<f32, 2u>(); ${loop}`, {})).toThrow('x[i]: no constant index');
+    expect(() => unroll(`var x = array<f32, 2u>(); ${loop}`, {})).toThrow('x[i]: the index is not constant');
     expect(() => unroll('for (var i = 0u; i < 2u; i++) { y += 1.0;', {})).toThrow('no } closes');
   });
 

@@ -4,8 +4,9 @@ import { isLaunched, type PlacedCall } from './kernel-call.js';
 const ADVICE = 'Use a smaller batch, image or width.';
 
 /**
- * Throws `LimitError` for values, and scratch where a kernel is chosen, beyond what the device can bind. To be asked before kernels
- * are chosen too, as some split their work into dispatches, whose number grows with the values.
+ * Throws `LimitError` for values larger than the device can bind, and for scratch buffers of calls whose kernel is
+ * chosen. The compiler also calls it before it chooses kernels, because some kernels split their work into dispatches,
+ * whose number grows with the size of the values.
  */
 export function checkMemory(calls: readonly PlacedCall[], limits: GPUSupportedLimits): void {
   const most = limits.maxStorageBufferBindingSize;
@@ -21,7 +22,9 @@ export function checkMemory(calls: readonly PlacedCall[], limits: GPUSupportedLi
   }
 }
 
-/** Throws `LimitError` for memory, dispatches and bindings beyond what the device allows; nothing has been allocated by then. */
+/**
+ * Throws `LimitError` for memory, dispatches and bindings beyond what the device allows, before anything is allocated.
+ */
 export function checkLimits(calls: readonly PlacedCall[], limits: GPUSupportedLimits): void {
   checkMemory(calls, limits);
   for (const { kernel } of calls.filter(isLaunched))

@@ -3,15 +3,15 @@ import type { Op } from '../autograd/op.js';
 import { UsageError } from '../gpu/errors.js';
 import { loadSoftware } from './software.js';
 
-/** What matters of a device, or of an engine: whether it runs on the CPU. */
+/** The only property of a device or an engine that matters here: whether it runs on the CPU. */
 export interface Where {
   readonly software: boolean;
 }
 
-/** The kernels of ops, for GPUs or for adapters that run on the CPU. */
+/** The loaded kernels of ops, either for GPUs or for adapters that run on the CPU. */
 class Loaded {
   readonly kernels = new Map<Op, Kernels>();
-  /** Ops whose kernels are being fetched. */
+  /** The ops whose kernels are being fetched. */
   readonly pending = new Map<Op, Promise<void>>();
 }
 
@@ -19,8 +19,9 @@ const loaded = { gpu: new Loaded(), software: new Loaded() };
 const loadedFor = ({ software }: Where) => loaded[software ? 'software' : 'gpu'];
 
 /**
- * Loads the kernels of these ops, which a page downloads when it first needs them. Rejects with `UsageError` when those of one
- * cannot be fetched. The next call tries again, which some browsers do in a fresh page alone.
+ * Loads the kernels of these ops, which a page downloads when it first needs them. Rejects with `UsageError` when the
+ * kernels of an op cannot be fetched. The next call tries again, but some browsers fetch them again only after the page
+ * is reloaded.
  */
 export async function loadKernels(ops: Iterable<Op>, where: Where): Promise<void> {
   const { kernels, pending } = loadedFor(where);
@@ -42,12 +43,12 @@ async function loadOne(op: Op, where: Where): Promise<void> {
     if (module) loadedFor(where).kernels.set(op, module.kernels);
   } catch (error) {
     throw new UsageError(
-      `the kernels of ${op.name} cannot be loaded: ${error instanceof Error ? error.message : error}. Serve every file of the build, and load the page again.`,
+      `the kernels of ${op.name} cannot be loaded: ${error instanceof Error ? error.message : error}. Serve every file of the build and reload the page.`,
     );
   }
 }
 
-/** The kernels of an op, which `loadKernels` has loaded for this kind of device. */
+/** Returns the kernels of an op, which `loadKernels` has loaded for this kind of device. */
 export function kernelsOf(op: Op, where: Where): Kernels {
   const found = loadedFor(where).kernels.get(op);
   if (!found) throw new Error(`the kernels of ${op.name} are not loaded`);

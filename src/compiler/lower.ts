@@ -6,23 +6,26 @@ import { binaryOps } from '../kernels/elementwise/ops.js';
 import { present } from '../present.js';
 import type { KernelCall, Values } from './kernel-call.js';
 
-/** What a plan is to compute. */
+/** What a plan must compute. */
 export interface Wanted {
   /** The results by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Parameter updates to run besides. */
+  /** Parameter updates to run as well. */
   readonly update?: readonly Node[];
   /** Intermediates to keep for `plan.read`, or `'all'`. */
   readonly retain?: 'all' | readonly Tensor[];
 }
 
 /**
- * Stands behind all other calls and reads what must still be there when the plan has run: its outputs and retained values. No
- * kernel runs for it.
+ * The last call of every plan. It reads the values that must still exist when the plan has run: outputs and retained
+ * values. No kernel runs for it.
  */
 const keepOp: Op = { name: 'keep', kind: 'keep', args: {}, results: {}, infer: () => ({}) };
 
-/** The graph as calls, in the order in which its nodes were made: every node that the wanted values need, then what is kept. */
+/**
+ * Turns the graph into calls, in the order in which its nodes were made: every node that the wanted values need, then
+ * the call that keeps those values.
+ */
 export function lower(wanted: Wanted): KernelCall[] {
   const nodes = nodesOf([...Object.values(wanted.outputs), ...(wanted.update ?? [])]);
   return [...nodes.map(callOf), keepCall(wanted, nodes)];
@@ -31,7 +34,10 @@ export function lower(wanted: Wanted): KernelCall[] {
 const accumulate: Op = accumulateOp;
 const add: Op = binaryOps.add.tensors;
 
-/** The sum of two gradients, which the graph knows nothing of but its rule, runs as the elementwise op. */
+/**
+ * Turns a node into a call. The graph knows only the rule of `accumulate`, the sum of two gradients; the elementwise op
+ * runs it.
+ */
 function callOf(node: Node): KernelCall {
   const { op, attrs, inputs, outputs } = node;
   if (op === accumulate) return { op: add, node, attrs: { k: 0 }, inputs, outputs, epilogue: [] };
@@ -43,14 +49,14 @@ function keepCall({ outputs, retain = [] }: Wanted, nodes: readonly Node[]): Ker
   const stranger = retain !== 'all' && retain.find((t) => !made.has(t));
   if (stranger)
     throw new UsageError(
-      `compile: ${stranger} is to be retained, but no output of this plan needs it. Name it as an output instead.`,
+      `compile: ${stranger} cannot be retained, because no output of this plan needs it. Make it an output instead.`,
     );
   const retained = retain === 'all' ? [...made].filter((t) => !t.node.op.kind) : retain;
   const inputs: Values = { ...outputs, ...Object.fromEntries(retained.map((t, i) => [`retained ${i}`, t])) };
   return { op: keepOp, attrs: null, inputs, outputs: {}, epilogue: [] };
 }
 
-/** Every node that is needed for these values and nodes, in the order in which they were made. */
+/** Returns every node that these values and nodes need, in the order in which the nodes were made. */
 export function nodesOf(from: readonly (Tensor | Node)[]): Node[] {
   const found = new Set<Node>();
   const stack = from.map((x) => (x instanceof Node ? x : x.node));

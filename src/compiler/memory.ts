@@ -2,7 +2,7 @@ import type { ParameterSet } from '../autograd/parameters.js';
 import { largestLiveSet, lifetimesOf } from './allocate.js';
 import { type BufferSpec, isPooled, type PlacedCall } from './kernel-call.js';
 
-/** Device memory of a plan, in bytes. */
+/** The device memory of a plan, in bytes. */
 export interface MemoryReport {
   /** All that is allocated while the plan runs. */
   readonly peak: number;
@@ -10,16 +10,18 @@ export interface MemoryReport {
   readonly gradients: number;
   /** Intermediates and temporaries, which share buffers. */
   readonly activations: number;
-  /** What `activations` could not be smaller than: the largest set of intermediates alive at once. */
+  /** The largest set of intermediates that are alive at once, which is a lower bound of `activations`. */
   readonly largestLiveSet: number;
   readonly inputs: number;
-  /** Textures that some kernels read their arguments from. */
+  /** The textures that some kernels read their arguments from. */
   readonly textures: number;
-  /** Every parameter set the plan touches, optimiser state included. */
+  /** Every parameter set that the plan uses, optimiser state included. */
   readonly parameterSets: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-/** The buffers that calls use, each once: those that values take turns in first, then what outlives a run. */
+/**
+ * Returns the buffers that calls use, each once: first those that values share in turn, then those that outlive a run.
+ */
 export function buffersOf(calls: readonly PlacedCall[]): readonly BufferSpec[] {
   const views = calls.flatMap((call) => Object.values(call.buffers));
   const all = [...new Set(views.map((view) => view.buffer ?? view.allocation))];
@@ -27,8 +29,8 @@ export function buffersOf(calls: readonly PlacedCall[]): readonly BufferSpec[] {
 }
 
 /**
- * What a plan takes.
- * @param made Bytes of all the buffers that the plan has made for itself, uniform values included.
+ * Reports the memory of a plan.
+ * @param made The bytes of all buffers that the plan has made for itself, uniform buffers included.
  */
 export function memoryReport(
   calls: readonly PlacedCall[],

@@ -7,15 +7,24 @@ import type { Target } from './kernel-call.js';
 export interface CompileOptions {
   /** Parameter updates to run besides computing the outputs (`adam.minimize(loss)`). */
   update?: readonly Node[];
-  /** Intermediates that `plan.read` can read besides the outputs, as the last run left them; `'all'` keeps every one. */
+  /**
+   * Intermediates that `plan.read` can read besides the outputs, with their values after the last run; `'all'` keeps
+   * every one.
+   */
   retain?: 'all' | readonly Tensor[];
-  /** Chooses a kernel by name, or gives one that the op does not list. Where it returns nothing, `engine.tuning` or the op's rule does. */
+  /**
+   * Chooses a kernel by name, or returns one that the op does not list. Where it returns nothing, `engine.tuning` or
+   * the op's rule chooses.
+   */
   variant?: (op: string, call: Call) => string | Variant | undefined;
-  /** Whether arguments that kernels read many times are copied to rows that begin at whole vec4s. Default: true, unless `variant` is set. */
+  /**
+   * Whether to copy arguments that kernels read many times to 16-byte-aligned rows. Default: true, unless `variant` is
+   * set.
+   */
   align?: boolean;
   /**
-   * Whether kernels do the elementwise work that follows them. Default: true, unless every intermediate is retained. `'everywhere'`
-   * does so also where compiling the kernel takes longer than this adapter would save.
+   * Whether to fuse elementwise ops into the kernels before them. Default: true, unless every intermediate is retained.
+   * `'everywhere'` fuses even where compiling the fused kernel takes longer than this adapter would save.
    */
   fuse?: boolean | 'everywhere';
 }
@@ -23,12 +32,12 @@ export interface CompileOptions {
 /** The arguments of `compile` and `plannedCalls`. */
 export type CompileArgs = [engine: Engine, outputs: Readonly<Record<string, Tensor>>, options?: CompileOptions];
 
-/** What those arguments must be. */
+/** Returns the kinds that those arguments must be of. */
 export const compileKinds = (): Kinds => ({
   engine: ENGINE,
   outputs: recordOf(TENSOR),
   'options?': {
-    'update?': listOf(['an update, as of adam.minimize', (v) => v instanceof Node && v.op.kind === 'update']),
+    'update?': listOf(['an update, such as adam.minimize returns', (v) => v instanceof Node && v.op.kind === 'update']),
     'retain?': anyOf(oneOf('all'), TENSORS),
     'variant?': FUNCTION,
     'align?': BOOLEAN,
@@ -36,7 +45,7 @@ export const compileKinds = (): Kinds => ({
   },
 });
 
-/** What the passes need to know of an engine. */
+/** Returns what the passes need to know about an engine. */
 export function targetOf(engine: Engine, { variant, align = !variant, fuse }: CompileOptions = {}): Target {
   const { device, software, subgroupSize, tuning } = engine;
   const traits = { limits: device.limits, features: device.features as ReadonlySet<string>, software, subgroupSize };

@@ -21,9 +21,9 @@ import {
 import { Slabs } from './slabs.js';
 
 /**
- * Says where every value lies. Views vanish: what they name lies in something else already. Copies are put in where a value cannot
- * lie where it is wanted, or where a kernel is faster on rows that begin at whole vec4s. An update becomes one call a slab, if every
- * parameter has a gradient.
+ * Assigns a place to every value. Calls of views disappear, because their results lie in other values already. The pass
+ * inserts a copy where a value cannot lie where another call needs it, or where a kernel is faster on 16-byte-aligned
+ * rows. An update becomes one call per slab, if every parameter has a gradient.
  */
 export function place(calls: readonly KernelCall[], target: Target): readonly PlacedCall[] {
   return new Placer(calls, target).run();
@@ -31,13 +31,13 @@ export function place(calls: readonly KernelCall[], target: Target): readonly Pl
 
 const copy: Op = copyOp;
 
-/** Whether the rows of a value lie one behind the other. */
+/** Says whether the rows of a value are contiguous. */
 const isDense = ({ shape }: Value, { stride }: View): boolean => stride === channelsOf(shape) || rowsOf(shape) === 1;
 
-/** What an update says of itself. */
+/** Returns which parameter set and state an update changes. */
 function updateOf({ op, attrs }: KernelCall): Update {
   const found = op.update?.(attrs);
-  if (!found) throw new Error(`${op.name} does not say what it updates`);
+  if (!found) throw new Error(`${op.name} has no \`update\`, which says what it updates`);
   return found;
 }
 
@@ -69,7 +69,7 @@ class Placer {
     return this.#placed;
   }
 
-  /** Adds a call with its arguments where `viewOf` says, and its results where they lie. */
+  /** Adds a call whose arguments are at the places that `viewOf` returns, and whose results are at their own. */
   #add(call: KernelCall, viewOf: (name: string, value: Value) => View): void {
     const buffers: Record<string, View> = {};
     for (const [name, value] of Object.entries(call.inputs)) buffers[name] = viewOf(name, value);
@@ -91,7 +91,10 @@ class Placer {
     this.#add(call, (_, v) => this.#viewOf(v));
   }
 
-  /** Whether the result of a reshape is the memory of its argument, which lies without gaps. Checks let the kernel run. */
+  /**
+   * Says whether the result of a reshape shares the memory of its argument, which must be contiguous. With redzones the
+   * kernel runs instead, so that checks test it.
+   */
   #isInPlace({ op, inputs, outputs }: KernelCall): boolean {
     if (!op.reshapes || this.target.redzone !== undefined) return false;
     const [x, y] = [present(inputs[op.reshapes[0]]), present(outputs[op.reshapes[1]])];
@@ -107,7 +110,7 @@ class Placer {
     this.#placed.push({ ...call, buffers: { x: from, y: to } });
   }
 
-  /** Where a value lies; one without a home gets an allocation of its own. */
+  /** Returns the place of a value. A value without a home gets an allocation of its own. */
   #viewOf(value: Value): View {
     const found = this.#views.get(value);
     if (found) return found;
@@ -128,24 +131,24 @@ class Placer {
     const strided = this.#homes.isStrided(value);
     const { redzone } = this.target;
     const gap = strided ? (redzone ?? 0) : 0;
-    // Rows of an image begin at whole vec4s, also where its channels do not fill them.
+    // Rows of an image are 16-byte-aligned even if its channels do not fill whole vec4s.
     const wide = strided && value.shape.length === 4 && channels > 2;
     const stride = gap + (wide ? 4 * Math.ceil(channels / 4) : channels);
     const elements = align(gap + rowsOf(value.shape) * stride) + (redzone === undefined ? 0 : align(1));
     return { allocation: { label: describeValue(value), kind: 'pool', elements }, offset: gap, stride };
   }
 
-  /** Where a kernel reads an argument. */
+  /** Returns the place where a kernel reads an argument. */
   #argument(call: KernelCall, name: string, value: Value): View {
     if (!takesStride(call, name)) return this.#dense(value);
     return call.op.args[name]?.aligned && this.target.alignRows ? this.#aligned(value) : this.#viewOf(value);
   }
 
-  /** A value where a kernel that takes no distance between rows can bind it. */
+  /** Returns a place of a value that kernels without a row stride can bind. */
   #dense(value: Value): View {
     const view = this.#viewOf(value);
     if (isDense(value, view) && view.offset % ALIGN === 0) return view;
-    // Checks bind it by a range of its buffer, as parameters are.
+    // With redzones it is bound as a range of its buffer, as parameters are.
     const offset = this.target.redzone === undefined ? 0 : ALIGN;
     const elements = offset + align(sizeOf(value.shape));
     const to = denseView({ label: `contiguous ${describeValue(value)}`, kind: 'scratch', elements }, value, offset);
@@ -153,7 +156,7 @@ class Placer {
     return to;
   }
 
-  /** A value where vec4 loads of its rows are aligned. */
+  /** Returns a place of a value whose rows are aligned for vec4 loads. */
   #aligned(value: Value): View {
     const view = this.#viewOf(value);
     const channels = channelsOf(value.shape);
@@ -166,7 +169,7 @@ class Placer {
     return to;
   }
 
-  /** The gradients that an update reads, and where it wants them. */
+  /** Returns the gradients that an update reads, and their places in the slabs. */
   #slots(call: KernelCall): { gradient: Value; slot: GradientSlot }[] {
     const { set } = updateOf(call);
     return set.names.flatMap((name) => {
@@ -175,7 +178,7 @@ class Placer {
     });
   }
 
-  /** One call for every stretch of a slab in which each parameter has a gradient. */
+  /** Adds one call for every range of a slab in which each parameter has a gradient. */
   #update(call: KernelCall): void {
     const { op, node, attrs, inputs } = call;
     const { set, state } = updateOf(call);
@@ -203,20 +206,21 @@ class Placer {
     for (const call of this.calls) {
       if (call.op.kind !== 'update') continue;
       const { set } = updateOf(call);
-      if (updated.has(set)) throw new UsageError(`parameter set ${set.name} is updated twice in one plan`);
+      if (updated.has(set))
+        throw new UsageError(`parameter set ${set.name} is updated twice in one plan; use one update for each set`);
       updated.add(set);
     }
   }
 }
 
-/** Elements [from, to) of a slab of gradients. */
+/** The elements [from, to) of a slab of gradients. */
 interface Stretch {
   readonly gradients: Allocation;
   readonly from: number;
   readonly to: number;
 }
 
-/** Joins the places of gradients that lie side by side. */
+/** Joins the places of adjacent gradients. */
 function stretchesOf(slots: readonly { readonly gradient: Value; readonly slot: GradientSlot }[]): readonly Stretch[] {
   const found: Stretch[] = [];
   for (const { gradient, slot } of slots) {

@@ -10,10 +10,10 @@ export interface HostInput {
   readonly buffer: GPUBuffer;
 }
 
-/** The inputs of a plan: which it takes, and writing them. */
+/** The inputs of a plan. It checks the values that a caller gives, and writes them. */
 export class PlanInputs {
   readonly #inputs = new Map<string, HostInput>();
-  /** Those that have a value. */
+  /** The names of the inputs that have a value. */
   readonly #given = new Set<string>();
 
   constructor(inputs: readonly HostInput[]) {
@@ -24,12 +24,15 @@ export class PlanInputs {
     }
   }
 
-  /** Names of those that the caller gives. */
+  /** The names of the inputs that the caller gives. */
   get names(): string[] {
     return [...this.#inputs].filter(([, { attrs }]) => !attrs.feed).map(([name]) => name);
   }
 
-  /** Throws `UsageError` or `ShapeError` unless the given values fit and all that has no earlier value is there. */
+  /**
+   * Throws `UsageError` or `ShapeError` unless the given values fit, and every input is given now or has an earlier
+   * value.
+   */
   check(given: Readonly<Record<string, TensorData>>): void {
     for (const [name, data] of Object.entries(given)) {
       const input = this.#inputs.get(name);
@@ -55,7 +58,7 @@ export class PlanInputs {
 
   /** Writes the given values and those that the inputs compute themselves. */
   write(queue: GPUQueue, given: Readonly<Record<string, TensorData>>): void {
-    // An input that computes its value may throw, which must happen before anything is written.
+    // An input that computes its value may throw, so all values are computed before any is written.
     const all = [...this.#inputs].map(([name, { attrs, buffer }]) => {
       return [name, attrs.feed ? attrs.feed.value() : Object.hasOwn(given, name) && given[name], buffer] as const;
     });

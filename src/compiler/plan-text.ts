@@ -10,7 +10,7 @@ export interface Stage {
   readonly calls: readonly KernelCall[];
 }
 
-/** A plan as a table: what runs, on which shapes, in which buffers. */
+/** Returns a plan as a table of what runs, on which shapes and in which buffers. */
 export function scheduleText(steps: readonly Step[], memory: MemoryReport): string {
   const numbers = new Map<BufferSpec, number>();
   const nameOf = (buffer: BufferSpec) => {
@@ -32,7 +32,7 @@ ${rows.length} dispatches; peak ${mib(peak)}: weights ${mib(weights)}, gradients
 `;
 }
 
-/** What each pass does, and what of its calls it has made or changed, which is what `explainText` shows. */
+/** What each pass does, and which details of the calls it has made or changed. `explainText` shows those. */
 const PASSES: Readonly<Record<string, { readonly does: string; readonly shows: readonly Detail[] }>> = {
   lower: { does: 'the nodes of the graph become calls', shows: ['values'] },
   distribute: { does: 'elementwise ops over concatenations move to the parts', shows: ['values'] },
@@ -45,7 +45,9 @@ const PASSES: Readonly<Record<string, { readonly does: string; readonly shows: r
 
 type Detail = 'values' | 'places' | 'kernels' | 'epilogues';
 
-/** What every pass of the compiler has made of a graph: a line for each call, with what the pass has added to it. */
+/**
+ * Returns what every pass of the compiler has made of a graph, as one line per call with what the pass has added to it.
+ */
 export function explainText(stages: readonly Stage[]): string {
   const nameOf = distinctNames(stages);
   let before = '';
@@ -61,7 +63,7 @@ export function explainText(stages: readonly Stage[]): string {
     .join('\n\n');
 }
 
-/** `conv2d[1×8×8×4]`, and `conv2d.2[1×8×8×4]` for a second value of that name. */
+/** Returns names such as `conv2d[1×8×8×4]`, and `conv2d.2[1×8×8×4]` for a second value of that name. */
 function distinctNames(stages: readonly Stage[]): (value: Value) => string {
   const names = new Map<Value, string>();
   const counts = new Map<string, number>();
@@ -75,7 +77,7 @@ function distinctNames(stages: readonly Stage[]): (value: Value) => string {
   return (value) => names.get(value) ?? describeValue(value);
 }
 
-/** `y[1×8×8×4] = conv2d + relu(x = x[1×8×8×3], w = w[3×3×3×4])`, and what else is to be shown. */
+/** Returns text such as `y[1×8×8×4] = conv2d + relu(x = x[1×8×8×3], w = w[3×3×3×4])`, with the details to show. */
 function callText(call: KernelCall, shows: readonly Detail[], nameOf: (value: Value) => string): string {
   const { op, epilogue, inputs, outputs, kernel } = call;
   const own = isOf(leaf, call) ? call.attrs.source : op.name;
@@ -89,14 +91,20 @@ function callText(call: KernelCall, shows: readonly Detail[], nameOf: (value: Va
   return `${made.join(', ')}${made.length ? ' = ' : ''}${title}${list}${by}`;
 }
 
-/** ` in pool#1(conv2d[1×8×8×4]) at 4, stride 8`: the element (row r, channel c) is at 4 + 8 r + c. */
+/**
+ * Returns text such as ` in pool#1(conv2d[1×8×8×4]) at 4, stride 8`, where the element in row r and channel c is at
+ * 4 + 8 r + c.
+ */
 function placeText(view: View | undefined): string {
   if (!view) return '';
   const { offset, stride, allocation, buffer } = view;
   return ` in ${buffer?.label ?? allocation.label} at ${offset}, stride ${stride}`;
 }
 
-/** `v1 = add(v0, fused1_b), v2 = relu(v1); y is v2`, where v0 is what the kernel itself has computed. */
+/**
+ * Returns text such as `v1 = add(v0, fused1_b), v2 = relu(v1); y is v2`, where v0 is what the kernel itself has
+ * computed.
+ */
 function epilogueText({ op, epilogue }: KernelCall): string {
   const steps = epilogue.map(({ op: { name }, operands }, i) => {
     const list = operands.map((x) => (typeof x === 'number' ? `v${x}` : x));
@@ -107,7 +115,7 @@ function epilogueText({ op, epilogue }: KernelCall): string {
   return `${steps.join(', ')}; ${[...(own ? [`${op.epilogue} is v0`] : []), ...stores].join(', ')}`;
 }
 
-/** Left-aligned columns. */
+/** Formats rows as left-aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((r) => r[i]?.length ?? 0)));
   return rows

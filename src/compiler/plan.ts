@@ -21,14 +21,14 @@ export interface ProfileRow {
   op: string;
   variant: string;
   shader: string;
-  /** Median time of the dispatch in milliseconds. */
+  /** The median time of the dispatch in milliseconds. */
   ms: number;
-  /** Operations and bytes of the whole call, given at its first dispatch; 0 at the others. */
+  /** The operations and bytes of the whole call. They stand at its first dispatch, and are 0 at the others. */
   flops: number;
   bytes: number;
 }
 
-/** What the host did for a run, in milliseconds: writing inputs, recording commands, handing them to the driver. */
+/** The time that the host spent on a run, in milliseconds: writing inputs, recording commands and submitting them. */
 export interface HostTimes {
   readonly inputs: number;
   readonly recording: number;
@@ -38,16 +38,16 @@ export interface HostTimes {
 type Inputs = Readonly<Record<string, TensorData>>;
 const RUN = { 'inputs?': /* @__PURE__ */ recordOf() };
 
-/** What a plan consists of; the benchmark and the checks look at it. */
+/** The parts of a plan, which the benchmark and the checks read. */
 export interface PlanParts {
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** The calls after every pass; the last ones run. */
+  /** The calls after every pass. Those of the last pass run. */
   readonly stages: readonly Stage[];
   readonly calls: readonly PlacedCall[];
   readonly steps: readonly Step[];
   readonly buffers: Buffers;
   readonly textures: readonly GPUTexture[];
-  /** What `destroy` frees. */
+  /** The resources that `destroy` frees. */
   readonly owned: readonly (GPUBuffer | GPUTexture)[];
   readonly memory: MemoryReport;
 }
@@ -97,12 +97,12 @@ function bufferOf(buffers: Buffers, view: View | undefined): GPUBuffer {
 }
 
 /**
- * A compiled graph. `run` replays it: input writes and one submission, no allocation, no bind group, no compilation, no
- * read-back. All plans of an engine share the parameter sets they use.
+ * A compiled graph. `run` replays it: it writes the inputs and submits once, and never allocates, creates bind groups,
+ * compiles or reads back. All plans of an engine share the parameter sets that they use.
  */
 export class Plan {
   readonly #inputs: PlanInputs;
-  /** What can be read: outputs, retained values, inputs and parameters. */
+  /** The values that can be read: outputs, retained values, inputs and parameters. */
   readonly #readable = new Map<Value, View>();
   #destroyed = false;
 
@@ -131,14 +131,15 @@ export class Plan {
   }
 
   /**
-   * Runs the plan once. Inputs are given by name in device layout (NHWC); one that is left out keeps its last value. Returns as
-   * soon as the work is submitted; a later `read` sees its results. Throws `UsageError` or `ShapeError` before any GPU work.
+   * Runs the plan once. Inputs are given by name in device layout (NHWC); an omitted input keeps its last value. It
+   * returns as soon as the work is submitted, and a later `read` sees the results. Throws `UsageError` or `ShapeError`
+   * before any GPU work.
    */
   run(...args: [inputs?: Inputs]): void {
     this.runTimed(...args);
   }
 
-  /** `run`, and how long the host took for each part of it. */
+  /** Does the same as `run`, and returns how long the host took for each part of it. */
   runTimed(...args: [inputs?: Inputs]): HostTimes {
     const [inputs = {}] = checked('Plan.run', RUN, args);
     const begin = performance.now();
@@ -161,7 +162,7 @@ export class Plan {
     if (this.#destroyed) throw new UsageError('this plan was destroyed');
   }
 
-  /** Names that `run` takes. */
+  /** The names of the inputs that `run` takes. */
   get inputNames(): string[] {
     return this.#inputs.names;
   }
@@ -175,27 +176,27 @@ export class Plan {
   }
 
   /**
-   * Reads an output by name, or an output, a retained value, an input or a parameter as a tensor, in device layout. The copy is
-   * queued at once, so the value is that of the runs submitted so far, however late the promise is awaited. Rejects with
-   * `UsageError` for any other value: compile with `retain` to keep it.
+   * Reads an output by name, or an output, a retained value, an input or a parameter as a tensor, in device layout. The
+   * copy is queued at once, so the value is that after the runs submitted so far, even if the promise is awaited later.
+   * Rejects with `UsageError` for any other value: compile with `retain` to keep it.
    */
   async read(...args: [what: Tensor | string]): Promise<Float32Array> {
     return new Float32Array(await this.#bytes(this.#value('Plan.read', args, 'f32')));
   }
 
-  /** `read` for tensors of unsigned integers. */
+  /** Does the same as `read` for tensors of unsigned integers. */
   async readUint(...args: [what: Tensor | string]): Promise<Uint32Array> {
     return new Uint32Array(await this.#bytes(this.#value('Plan.readUint', args, 'u32')));
   }
 
-  /** Reads a scalar: a loss. Rejects with `ShapeError` for anything of more values. */
+  /** Reads a scalar, such as a loss. Rejects with `ShapeError` for a tensor of more than one value. */
   async scalar(...args: [what: Tensor | string]): Promise<number> {
     const t = this.#value('Plan.scalar', args, 'f32');
     if (t.size !== 1) throw new ShapeError('scalar', `${t} has ${t.size} values, not one; use read`);
     return present(new Float32Array(await this.#bytes(t))[0]);
   }
 
-  /** What is to be read, which must be of the type that the caller will make of it. */
+  /** Returns the tensor to read, and throws unless it has the element type that the caller expects. */
   #value(of: string, args: [what: Tensor | string], dtype: Tensor['dtype']): Tensor {
     this.#expectAlive();
     const [what] = checked(of, { what: anyOf(TENSOR, STRING) }, args);
@@ -227,20 +228,20 @@ export class Plan {
     const isPart = lowered?.calls.some((call) => Object.values(call.outputs).includes(t));
     return new UsageError(
       isPart
-        ? `${t} is an intermediate that this plan does not keep: its memory is used again, or a kernel never stores it. ` +
+        ? `${t} is an intermediate that this plan does not keep, because its memory is reused or a kernel never stores it. ` +
             'Keep it with compile(…, { retain: [tensor] }), or make it an output.'
         : `${t} is not part of this plan`,
     );
   }
 
-  /** Device memory by purpose. */
+  /** Returns the device memory by purpose. */
   memory(): MemoryReport {
     return this.parts.memory;
   }
 
   /**
-   * Runs the plan `runs` times with every dispatch between two timestamps and gives the median time of each. These are real
-   * runs: a training plan trains. Needs a device with the feature `timestamp-query`.
+   * Runs the plan `runs` times with every dispatch between two timestamps, and returns the median time of each. These
+   * are real runs: a training plan trains. The device must have the feature `timestamp-query`.
    */
   async profile(...args: [inputs?: Inputs, runs?: number]): Promise<ProfileRow[]> {
     const [inputs, runs = 1] = checked('Plan.profile', { ...RUN, 'runs?': COUNT }, args);
@@ -264,7 +265,10 @@ export class Plan {
     });
   }
 
-  /** Runs the plan once with every dispatch between two timestamps; by step, when it ran. As `profile`, this is a real run. */
+  /**
+   * Runs the plan once with every dispatch between two timestamps, and returns when each step ran. Like `profile`, this
+   * is a real run.
+   */
   async record(...args: [inputs?: Inputs]): Promise<Recording> {
     const [inputs = {}] = checked('Plan.record', RUN, args);
     const { recordDispatches, requireTimestamps } = await import('../gpu/profiler.js');
@@ -276,17 +280,17 @@ export class Plan {
     return { dispatches, host: [{ name: 'write inputs', begin, end }, ...host] };
   }
 
-  /** The plan as a table: what runs, on which shapes, in which buffers. */
+  /** Returns the plan as a table of what runs, on which shapes and in which buffers. */
   toString(): string {
     return scheduleText(this.steps, this.memory());
   }
 
-  /** The calls after every pass of the compiler, one line each: how the graph became what runs. */
+  /** Returns the calls after every pass of the compiler, one per line, which show how the graph became what runs. */
   explain(): string {
     return explainText(this.parts.stages);
   }
 
-  /** Frees everything but the parameter sets. The device stays with its owner. */
+  /** Frees everything but the parameter sets. The device is not destroyed. */
   destroy(): void {
     this.#destroyed = true;
     for (const o of this.parts.owned) o.destroy();

@@ -7,12 +7,12 @@ import type { Wanted } from './lower.js';
 import { type CompileOptions, targetOf } from './options.js';
 import type { Plan } from './plan.js';
 
-/** Bit pattern that redzones are filled with: a NaN, so that a kernel that reads one shows. */
+/** Redzones are filled with this bit pattern. It is a NaN, so that the result of a kernel that reads one shows it. */
 const REDZONE = 0x7fc0dead;
 
 /**
- * A plan for checks: `elements` are left free around every tensor and between its rows, and nothing shares a buffer, so that
- * `redzoneViolations` sees what a kernel writes outside its results.
+ * Compiles a plan for checks. It leaves `elements` free around every tensor and between its rows, and no values share a
+ * buffer, so that `redzoneViolations` finds what a kernel writes outside its results.
  */
 export function compileWithRedzones(
   engine: Engine,
@@ -23,7 +23,7 @@ export function compileWithRedzones(
   return compileFor({ ...targetOf(engine, options), redzone: elements }, engine, wanted, options.fuse);
 }
 
-/** The launches that `compileWithRedzones` would plan. */
+/** Returns the launched calls of the plan that `compileWithRedzones` would make. */
 export async function plannedWithRedzones(
   engine: Engine,
   wanted: Wanted,
@@ -34,22 +34,28 @@ export async function plannedWithRedzones(
   return (await runPasses(target, wanted, options.fuse)).calls.filter(isLaunched);
 }
 
-/** Finite numbers that no result of a check comes near: 1500 and −1500 in turn. */
+/** Finite numbers that are far from every result of a check: 1500 and −1500 in turn. */
 const STALE = [0x44bb8000, 0xc4bb8000] as const;
 
-/** What memory holds before a run. */
+/** The contents of memory before a run. */
 export interface Filling {
-  /** In every value that a kernel computes: the pattern when absent. `stale` stands for the results of some earlier run. */
+  /** Fills every value that a kernel computes. Default: the pattern. `stale` imitates the results of an earlier run. */
   readonly values?: 'pattern' | 'zero' | 'stale';
-  /** In a scratch buffer of this name: the pattern when absent. `kept` is what the run before has left. */
+  /**
+   * Says how to fill a scratch buffer of this name. Default: the pattern. `kept` leaves what the previous run has
+   * written.
+   */
   scratch?(name: string): 'pattern' | 'zero' | 'kept';
 }
 
-/** Whether a word of a value is what such a filling has put there. */
+/** Says whether a word of a value is what such a filling has written. */
 export const isFilling = (word: number | undefined, { values = 'pattern' }: Filling = {}) =>
   values === 'stale' ? word === STALE[0] || word === STALE[1] : word === (values === 'zero' ? 0 : REDZONE);
 
-/** Fills every value, scratch, and every texture that arguments are copied to; what lies around them always gets the pattern. */
+/**
+ * Fills every value, scratch buffer, and texture that arguments are copied to. The memory around them always gets the
+ * pattern.
+ */
 export function fillRedzones(
   { engine, parts }: Plan,
   { values = 'pattern', scratch = () => 'pattern' }: Filling = {},
@@ -79,7 +85,10 @@ export function fillRedzones(
   }
 }
 
-/** Overwrites the results of calls with finite numbers, and nothing else, so that what does not compute them again shows. */
+/**
+ * Overwrites only the results of calls, with finite numbers, so that a run that does not compute them again is
+ * detected.
+ */
 export async function makeStale({ engine, parts }: Plan, calls: readonly LaunchedCall[]): Promise<void> {
   for (const { outputs, buffers } of calls)
     for (const [name, value] of Object.entries(outputs)) {
@@ -92,14 +101,14 @@ export async function makeStale({ engine, parts }: Plan, calls: readonly Launche
     }
 }
 
-/** The buffers of scratch, and the name that their call knows them by. */
+/** Returns the scratch buffers, and the names by which their calls know them. */
 function scratchOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, string> {
   const views = calls.flatMap(({ buffers }) => Object.entries(buffers));
   const scratch = views.filter(([, { allocation }]) => allocation.kind === 'scratch');
   return new Map(scratch.map(([name, { allocation, buffer = allocation }]) => [buffer, name]));
 }
 
-/** Which elements of the buffers of values belong to a value. */
+/** Returns which elements of the buffers of values belong to a value. */
 function insideOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, { label: string; mask: Uint8Array }> {
   const inside = new Map<BufferSpec, { label: string; mask: Uint8Array }>();
   for (const { inputs, outputs, buffers } of calls)
@@ -114,7 +123,10 @@ function insideOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, { label
   return inside;
 }
 
-/** Elements outside every tensor that a kernel has overwritten since `fillRedzones`, as `label @ element`. */
+/**
+ * Returns the first element of each buffer outside every tensor that a kernel has overwritten since `fillRedzones`, as
+ * `label @ element`.
+ */
 export async function redzoneViolations({ engine, parts }: Plan): Promise<string[]> {
   const found: string[] = [];
   for (const [spec, { label, mask }] of insideOf(parts.calls)) {

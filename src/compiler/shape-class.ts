@@ -7,8 +7,8 @@ import { refusalOf } from './kernel-call.js';
 import { kernelsOf } from './load.js';
 
 /**
- * The few variants worth timing for a call, the rule's choice first: what the op names as `candidates`, else all that can run the
- * call but the reference.
+ * Returns the few variants that are worth timing for a call, with the rule's choice first. They are those that the op
+ * names as `candidates`, or else all but the reference, if they can run the call.
  */
 export function candidates(op: Op, call: Call): readonly Variant[] {
   const kernels = kernelsOf(op, call.device);
@@ -18,10 +18,10 @@ export function candidates(op: Op, call: Call): readonly Variant[] {
 }
 
 /**
- * What calls that share a choice have in common: op, channels, alignment, attributes, and the candidates with their kernels,
- * which stand for whatever else the variants look at; a changed kernel makes another class. Rows of images count up to the
- * next power of two, so that a batch of 3 and one of 4 are one class; four-dimensional arguments that take no channel stride
- * are weights, and count exactly.
+ * Returns a key that is the same for all calls that share a choice. It contains the op, channels, alignment,
+ * attributes, and the candidates with a hash of their kernels, so a changed kernel makes another class. The rows of
+ * images are rounded up to a power of two, so that batches of 3 and 4 are one class. Four-dimensional arguments without
+ * a channel stride are weights, and their shape counts exactly.
  */
 export function shapeClass(op: Op, call: Call, among: readonly Variant[]): string {
   const args = Object.entries(call.arg).map(([name, a]) => `${name}:${shapeOf(op, name, a)}${vec4Ready(a) ? '' : '~'}`);
@@ -37,7 +37,10 @@ function shapeOf(op: Op, name: string, a: Arg): string {
   return `${2 ** Math.ceil(Math.log2(a.rows))}×${a.channels}${type}`;
 }
 
-/** Plain values in a fixed order; what is no plain value (a random generator, a parameter set) says nothing about speed. */
+/**
+ * Formats plain values in a fixed order. Other objects (a random generator, a parameter set) do not affect speed and
+ * are left out.
+ */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
@@ -52,7 +55,7 @@ function canonical(value: unknown): string {
 
 const hashes = new WeakMap<Shader, string>();
 
-/** Hash of a kernel's source without comments and indentation, which a build takes out. */
+/** Returns the hash of a kernel's source without comments and indentation, which a build removes. */
 function hashOf(shader: Shader): string {
   let hash = hashes.get(shader);
   if (!hash) {
@@ -63,7 +66,7 @@ function hashOf(shader: Shader): string {
   return hash;
 }
 
-/** Hash of all kernels of the candidates under the constants of this call. */
+/** Returns the hash of all kernels of the candidates with the constants of this call. */
 function kernelsHash(call: Call, among: readonly Variant[]): string {
   const kernels = among.map((v) => {
     const launch = v.launch(call);
@@ -73,7 +76,7 @@ function kernelsHash(call: Call, among: readonly Variant[]): string {
   return hashText(JSON.stringify(kernels));
 }
 
-/** The variant that a tuning chose for a call; nothing when it knows none that fits. */
+/** Returns the variant that a tuning chose for a call, or nothing when it has no choice that fits. */
 export function tunedVariant(tuning: Tuning | undefined, op: Op, call: Call): Variant | undefined {
   if (!tuning || kernelsOf(op, call.device).variants.length < 2) return undefined;
   const among = candidates(op, call);

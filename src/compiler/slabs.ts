@@ -4,7 +4,9 @@ import { present } from '../present.js';
 import type { GradientSlot } from './homes.js';
 import type { Allocation } from './kernel-call.js';
 
-/** The slabs of the parameter sets that a plan uses, and those of the gradients that it makes, which are laid out alike. */
+/**
+ * The slabs of the parameter sets that a plan uses, and of the gradients that it computes. Both have the same layout.
+ */
 export class Slabs {
   readonly #layouts = new Map<ParameterSet, SlabLayout>();
   readonly #allocations = new Map<string, Map<ParameterSet, readonly Allocation[]>>();
@@ -18,7 +20,7 @@ export class Slabs {
     return layout;
   }
 
-  /** All slabs of a set's parameters or of their gradients. */
+  /** Returns all slabs of a set's parameters or of their gradients. */
   of(set: ParameterSet, kind: 'parameter' | 'gradient'): readonly Allocation[] {
     const known = this.#allocations.get(kind) ?? new Map<ParameterSet, readonly Allocation[]>();
     this.#allocations.set(kind, known);
@@ -31,7 +33,7 @@ export class Slabs {
     return slabs;
   }
 
-  /** Where a parameter or its gradient lies. */
+  /** Returns the place of a parameter or its gradient. */
   slot(set: ParameterSet, name: string, kind: 'parameter' | 'gradient'): GradientSlot {
     const { slab, offset } = present(this.#layout(set).at.get(name));
     return { allocation: present(this.of(set, kind)[slab]), offset };

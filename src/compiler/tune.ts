@@ -16,22 +16,22 @@ import { checkLimits } from './limits.js';
 import { candidates, shapeClass } from './shape-class.js';
 
 export interface TuneOptions {
-  /** Samples of each candidate; 5 when absent. */
+  /** The number of samples of each candidate. Default: 5. */
   readonly samples?: number;
-  /** Least length of a sample in milliseconds; 20 on an adapter that runs on the CPU, else 2, when absent. */
+  /** The least duration of a sample in milliseconds. Default: 20 on an adapter that runs on the CPU, else 2. */
   readonly sampleMs?: number;
-  /** No class is begun after this many milliseconds. */
+  /** After this many milliseconds, no further class is timed. */
   readonly budgetMs?: number;
-  /** No class is begun after it was aborted. */
+  /** After it is aborted, no further class is timed. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TuneProgress) => void;
 }
 
 export interface TuneProgress {
-  /** Classes timed so far, and to be timed in all. */
+  /** The number of classes timed so far, and of all that will be timed. */
   readonly done: number;
   readonly total: number;
-  /** The class just timed. */
+  /** The class that was just timed. */
   readonly tuned: TunedClass;
 }
 
@@ -39,28 +39,31 @@ export interface TuneProgress {
 export interface TunedClass {
   readonly key: string;
   readonly op: string;
-  /** How many calls of the graph are of it. */
+  /** How many calls of the graph belong to it. */
   readonly calls: number;
   readonly choice: Choice;
-  /** Whether it was timed now; otherwise the choice was known. */
+  /** Whether it was timed now. Otherwise the choice was already known. */
   readonly timed: boolean;
-  /** Candidates that this device refused, and why. */
+  /** The candidates that this device refused, with the reasons. */
   readonly refused: Readonly<Record<string, string>>;
 }
 
 export interface TuneResult {
   readonly classes: readonly TunedClass[];
-  /** Classes timed now. */
+  /** The number of classes that were timed now. */
   readonly timed: number;
-  /** Classes without a choice, the budget or the signal having ended before them. */
+  /** The number of classes without a choice, because the budget ran out or the signal was aborted. */
   readonly left: number;
 }
 
-/** Another candidate replaces the rule's choice when it takes less than this share of its time: what is closer is noise. */
+/**
+ * The rule's choice is replaced only by a candidate that takes less than this share of its time; smaller differences
+ * are noise.
+ */
 const MUCH_FASTER = 0.97;
-/** Samples that would last this many times as long as is needed are fewer. */
+/** Candidates whose samples would last this many times longer than needed get fewer samples. */
 const LONG = 10;
-/** A candidate this many times slower than the fastest is not sampled further. */
+/** A candidate that is this many times slower than the fastest is not sampled further. */
 const HOPELESS = 3;
 
 const TAKES: Kinds = {
@@ -76,10 +79,10 @@ const TAKES: Kinds = {
 };
 
 /**
- * Times the candidates of every class of calls that `engine.tuning` has no choice for, each alone on arguments of its own
- * sizes, strides and offsets, and adds the choices to `engine.tuning`; later `compile`s use them. Every candidate is a tested
- * variant, so a choice changes speed and the order of sums, nothing else. Throws `AdapterError` when the device has no
- * timestamps.
+ * Times the candidates of every class of calls for which `engine.tuning` has no choice, each by itself on arguments
+ * with the sizes, strides and offsets of the call, and adds the choices to `engine.tuning`. Later `compile`s use them.
+ * Every candidate is a tested variant, so a choice changes only speed and the order of sums. Throws `AdapterError` when
+ * the device has no timestamps.
  */
 export async function tune(
   ...args: [engine: Engine, calls: readonly LaunchedCall[], options?: TuneOptions]
@@ -130,7 +133,7 @@ function classesOf(calls: readonly LaunchedCall[]): CallClass[] {
   return [...found.values()];
 }
 
-/** The candidates of one call, in turn, on the same arguments. */
+/** Times the candidates of one call in turn, on the same arguments. */
 async function timeCandidates(
   engine: Engine,
   planned: LaunchedCall,
@@ -162,7 +165,7 @@ function isRefusal(error: unknown): error is Error {
   return [LimitError, ShaderError, OutOfMemoryError, GpuValidationError].some((kind) => error instanceof kind);
 }
 
-/** The fastest, if it is much faster than the rule's choice. Times in microseconds by variant. */
+/** Chooses the fastest variant if it is much faster than the rule's choice. `times` are in microseconds, by variant. */
 export function choose(times: Readonly<Record<string, number>>, rule: string): Choice {
   const limit = MUCH_FASTER * present(times[rule]);
   const [best] = Object.entries(times).sort(([, a], [, b]) => a - b);
@@ -171,10 +174,13 @@ export function choose(times: Readonly<Record<string, number>>, rule: string): C
   return { variant, rule, times: Object.fromEntries(rounded) };
 }
 
-/** Values in [−1, 1), so that no kernel works on zeros alone: a Weyl sequence. */
+/** A Weyl sequence of values in [−1, 1), so that no kernel works on zeros alone. */
 const VALUES = Float32Array.from({ length: 65536 }, (_, i) => (Math.imul(i, 0x9e3779b1) | 0) / 2 ** 31);
 
-/** The arguments of one call in buffers of their own, placed as in the plan, and the dispatches of its kernels on them. */
+/**
+ * Holds the arguments of one call in buffers of their own, placed as in the plan, and the dispatches of its kernels on
+ * them.
+ */
 class CallBench {
   readonly #owned: { destroy(): void }[] = [];
   readonly #buffers = new Map<BufferSpec, GPUBuffer>();
@@ -214,7 +220,7 @@ class CallBench {
     }
   }
 
-  /** The dispatches of a kernel; a typed error when this device cannot run it. */
+  /** Returns the dispatches of a kernel. Rejects with a typed error when this device cannot run it. */
   async steps(variant: Variant): Promise<readonly Step[]> {
     const { engine, planned } = this;
     const { op, kernel } = planned;
@@ -236,7 +242,7 @@ class CallBench {
     const { steps, textures } = await bind(engine, [call], this.#buffers, make, outcomes);
     this.#owned.push(...textures);
     await engine.wait(Promise.all(outcomes));
-    // The first run compiles the kernel on some adapters: it is none to be timed.
+    // On some adapters the first run compiles the kernel, so it must not be timed.
     const encoder = engine.device.createCommandEncoder({ label: engine.label('tune') });
     encodeDispatches(encoder, steps, engine.label('tune'));
     engine.submit(encoder, 'tune');

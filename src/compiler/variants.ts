@@ -5,7 +5,7 @@ import type { Tuning } from '../gpu/tuner.js';
 import { kernelsOf } from './load.js';
 import { tunedVariant } from './shape-class.js';
 
-/** A variant that can run a call, its dispatches, and in words why it is this one. */
+/** A variant that can run a call, its dispatches, and the reason for the choice in words. */
 export interface Chosen {
   readonly variant: Variant;
   readonly launch: Launch;
@@ -13,13 +13,14 @@ export interface Chosen {
 }
 
 /**
- * The variant that runs a call: the wanted one (one of the op's by name, or any other), else the one that was the fastest when
- * kernels were timed, else that of the op's rule. Throws `UsageError` where the wanted one does not exist or cannot run the call.
+ * Chooses the variant that runs a call: the wanted one (by its name, or a variant that the op does not list), else the
+ * one that was fastest when kernels were timed, else that of the op's rule. Throws `UsageError` if the wanted one does
+ * not exist or cannot run the call.
  */
 export function chooseVariant(op: Op, call: Call, wanted?: string | Variant, tuning?: Tuning): Chosen {
-  if (wanted !== undefined) return launched(op, call, variantOf(op, call, wanted), 'asked for by `variant`');
+  if (wanted !== undefined) return launched(op, call, variantOf(op, call, wanted), 'the option `variant` asks for it');
   const tuned = tunedVariant(tuning, op, call);
-  if (tuned) return launched(op, call, tuned, 'the fastest when kernels were timed on this adapter');
+  if (tuned) return launched(op, call, tuned, 'it was the fastest when kernels were timed on this adapter');
   const { variant, reason } = kernelsOf(op, call.device).choose(call);
   return launched(op, call, variant, reason);
 }
@@ -35,6 +36,6 @@ function variantOf(op: Op, call: Call, wanted: string | Variant): Variant {
 
 function launched(op: Op, call: Call, variant: Variant, reason: string): Chosen {
   const launch = variant.launch(call);
-  if (typeof launch === 'string') throw new UsageError(`${op.name}/${variant.name} cannot run here: ${launch}`);
+  if (typeof launch === 'string') throw new UsageError(`${op.name}/${variant.name} cannot run this call: ${launch}`);
   return { variant, launch, reason };
 }

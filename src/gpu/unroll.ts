@@ -1,15 +1,18 @@
 import { type Shader, type ShaderSource, shader } from './shader.js';
 
 /**
- * Writes a kernel out in full: software adapters keep an array of registers in memory as long as a loop indexes it. In the source
+ * Unrolls a kernel, because software adapters keep an array in memory, not in registers, while a loop indexes it. In
+ * the source,
  *
- * - `const NAME = 4u;` takes the value given for NAME, if there is one;
- * - `for (var i = 0u; i < N; i++) { … }` with a constant N becomes N blocks with `i` put in;
- * - `var a = array<T, N>();` becomes N variables `a_0`, `a_1`, … that start at zero, and `a[index]` one of them;
- * - `subgroupShuffle(v, index)` becomes `subgroupBroadcast`, which wants a constant index.
+ * - `const NAME = 4u;` gets the value given for NAME, if there is one;
+ * - `for (var i = 0u; i < N; i++) { … }` with a constant N becomes N blocks in which `i` is replaced by its value;
+ * - `var a = array<T, N>();` becomes N variables `a_0`, `a_1`, … that start at zero, and `a[index]` becomes one of
+ * them;
+ * - `subgroupShuffle(v, index)` becomes `subgroupBroadcast`, which requires a constant index.
  *
- * Bounds and indices are sums and products of numbers and constants. Loops with other bounds, and those that end with `!=`, stay as
- * they are. The source itself is plain WGSL that computes the same. Throws on an array index that is not constant.
+ * Bounds and indices are sums and products of numbers and constants. Loops with other bounds, and those whose condition
+ * is `!=`, stay as they are. The source itself is plain WGSL that computes the same. Throws if an array index is not
+ * constant.
  */
 export function unroll(source: string, values: Readonly<Record<string, number>>): string {
   const constants = new Map<string, number>();
@@ -59,13 +62,13 @@ function replaceIndices(code: string, name: string, constants: ReadonlyMap<strin
     const start = m.index + m[0].length;
     const end = closing(code, start, '[', ']');
     const index = constant(code.slice(start, end), constants);
-    if (index === undefined) throw new Error(`${name}[${code.slice(start, end)}]: no constant index`);
+    if (index === undefined) throw new Error(`${name}[${code.slice(start, end)}]: the index is not constant`);
     code = `${code.slice(0, m.index)}${name}_${index}${code.slice(end + 1)}`;
   }
   return code;
 }
 
-/** Where the bracket closes that was opened before `start`. */
+/** Returns where the bracket that was opened before `start` closes. */
 function closing(code: string, start: number, open: string, close: string): number {
   let depth = 1;
   for (let i = start; i < code.length; i++) {
@@ -75,7 +78,10 @@ function closing(code: string, start: number, open: string, close: string): numb
   throw new Error(`no ${close} closes ${code.slice(start)}`);
 }
 
-/** Value of an expression of unsigned numbers and constants with + * / % and parentheses; nothing when it has anything else. */
+/**
+ * Returns the value of an expression of unsigned numbers and constants with + * / % and parentheses, or nothing when it
+ * contains anything else.
+ */
 function constant(text: string, constants: ReadonlyMap<string, number>): number | undefined {
   const tokens = text.match(/\d+u?|\w+|\S/g) ?? [];
   let at = 0;
@@ -110,7 +116,9 @@ function constant(text: string, constants: ReadonlyMap<string, number>): number 
 
 type Constants = Readonly<Record<string, number>>;
 
-/** A kernel by its constants, written out and read when it is first asked for. */
+/**
+ * Returns a function from constants to the unrolled kernel, which is unrolled and parsed when it is first asked for.
+ */
 export function writtenOut(
   label: string,
   source: ShaderSource,

@@ -57,7 +57,7 @@ test('compile names the op whose kernels cannot be fetched', async () => {
   const page = await openPage(session.browser, session.site.url);
   await page.route('**/kernels-*.js', (route) => route.abort());
   await expect(call(page, 'calls', 'convolution', [])).rejects.toThrow(
-    /UsageError: the kernels of \w+ cannot be loaded: .*Serve every file of the build, and load the page again\./,
+    /UsageError: the kernels of \w+ cannot be loaded: .*Serve every file of the build and reload the page\./,
   );
 });
 
