@@ -56,6 +56,7 @@ export { deformableSkip } from './kernels/deformableSkip/deformableSkip.js';
 export { dropout, noise, uniformNoise } from './kernels/dropout/dropout.js';
 export { Random } from './kernels/dropout/random.js';
 export * from './kernels/elementwise/elementwise.js';
+export { clipByGlobalNorm, globalNorm } from './kernels/globalNorm/globalNorm.js';
 export { heatMaps } from './kernels/heatMaps/heatMaps.js';
 export { type InstanceNormOptions, instanceNorm } from './kernels/instanceNorm/instanceNorm.js';
 export { l1 } from './kernels/l1/l1.js';

@@ -74,6 +74,8 @@ test('every kernel that a grid launches uses its second dimension', () => {
   const bounded = [
     'bceWithLogits/naive',
     'conv2d/bias-gradient-naive',
+    'globalNorm/finish',
+    'globalNorm/finish-tree',
     'instanceNorm/gradient-parameters',
     'l1/naive',
     'l1/tree',

@@ -5,6 +5,7 @@
 // Weight decay λ comes first: where DECAY is 1, g ← g + λw, and d = λ; where it is 2 (AdamW), w ← (1 − αλ)w, and
 // d = 1 − αλ.
 override DECAY: u32 = 0u;
+override SCALED: bool = false;  // gradients are multiplied by scale[0]
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;
@@ -12,12 +13,14 @@ struct Params { count: u32 }
 @group(0) @binding(3) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(4) var<storage, read_write> m: array<f32>;
 @group(0) @binding(5) var<storage, read_write> v: array<f32>;
+@group(0) @binding(6) var<storage, read> scale: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
   if (i >= p.count) { return; }
   var g = gradients[i];
+  if (SCALED) { g *= scale[0]; }
   var w = weights[i];
   if (DECAY == 1u) { g += hyper[7] * w; }
   if (DECAY == 2u) { w *= hyper[7]; }

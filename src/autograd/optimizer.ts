@@ -1,25 +1,23 @@
-import { anyOf, checked, FUNCTION, type Kind, type Kinds, NATURAL, numeric } from '../gpu/arguments.js';
+import { checked, type Kind, NATURAL, RATE } from '../gpu/arguments.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
 import { reachedGradients } from './gradients.js';
 import { fedInput } from './leaves.js';
-import { type f32, node, type Op, type Update } from './op.js';
+import { type f32, node, type Op, type optional, type Update } from './op.js';
 import { ParameterSet } from './parameters.js';
 import { expectShape, type Node, TENSOR, Tensor } from './tensor.js';
 
 /** The size of a step: a number, or a function of the number of updates made before, such as `cosineDecaySchedule`. */
 export type LearningRate = number | ((step: number) => number);
 
-const RATE = /* @__PURE__ */ numeric('a number of 0 or more', (v) => v >= 0);
-export const OPTIMIZER_OPTIONS: Kinds = {
-  'learningRate?': /* @__PURE__ */ anyOf(RATE, FUNCTION),
-  'weightDecay?': RATE,
-};
 const GRADIENT: Kind = ['a Tensor, or undefined', (v) => v === undefined || v instanceof Tensor];
 
 /** Attributes of an update; `rule` says which kernel it needs. */
 export interface UpdateAttrs<R = unknown> extends Update {
   readonly rule: R;
 }
+
+type UpdateArgs = { readonly hyper: typeof f32; readonly scale: typeof optional };
+export type UpdateOp<R> = Op<UpdateAttrs<R>, UpdateArgs, Record<never, never>>;
 
 /** The argument of an update with the gradient of a parameter; absent for a parameter that is left alone. */
 export const gradientName = (parameter: string) => `gradient of ${parameter}`;
@@ -38,7 +36,7 @@ export abstract class Optimizer<S extends string = string, R = unknown> {
   constructor(
     /** The parameters that are trained. */
     readonly set: ParameterSet,
-    private readonly op: Op<UpdateAttrs<R>, { readonly hyper: typeof f32 }, Record<never, never>>,
+    private readonly op: UpdateOp<R>,
     private readonly rule: R,
     learningRate: LearningRate,
     state: readonly S[],
@@ -47,6 +45,11 @@ export abstract class Optimizer<S extends string = string, R = unknown> {
     set.close();
     this.learningRate = learningRate;
     this.state = Object.fromEntries(state.map((name) => [name, zerosLike(set, name)])) as Record<S, ParameterSet>;
+  }
+
+  /** What is done to gradients before they are applied. */
+  protected prepare(gradients: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+    return gradients;
   }
 
   /** The numbers that the kernel takes, at most 8: step t with this learning rate. */
@@ -71,10 +74,11 @@ export abstract class Optimizer<S extends string = string, R = unknown> {
       throw new UsageError(
         `${op.name}: no parameter of set ${set.name} gets a gradient; it has ${set.names.join(', ')}`,
       );
+    const prepared = this.prepare(gradients);
     const feed = { value: () => this.#numbers(), advance: () => this.step++ };
     const inputs: Record<string, Tensor> = { hyper: fedInput(`${op.name} ${set.name}`, [8], 'f32', feed) };
     for (const [i, name] of set.names.entries()) {
-      const gradient = gradients[i];
+      const gradient = prepared[i];
       if (!gradient) continue;
       expectShape(op.name, `the gradient of ${name}`, gradient, set.get(name).shape, 'the shape of the parameter');
       inputs[gradientName(name)] = gradient;

@@ -60,8 +60,10 @@ export async function runPasses(
   const distributed = fusion ? after('distribute', fusion.distribute(lowered)) : lowered;
   // Elementwise ops over reshapes move before them.
   const hoisted = fusion ? after('hoist', fusion.hoist(distributed)) : distributed;
+  // Updates multiply their gradients themselves, if all of them are multiplied by one number.
+  const absorbed = fusion ? after('absorb', fusion.absorb(hoisted)) : hoisted;
   // Elementwise ops move into the kernels that make their operands.
-  const fused = fusion ? after('fuse', fusion.fuse(hoisted, target)) : hoisted;
+  const fused = fusion ? after('fuse', fusion.fuse(absorbed, target)) : absorbed;
   // Every value gets its place; concatenations and slices become ranges of other values.
   const placed = after('place', place(fused, target));
   checkMemory(placed, target.device.limits);

@@ -36,6 +36,8 @@ ${rows.length} dispatches; peak ${mib(peak)}: weights ${mib(weights)}, gradients
 const PASSES: Readonly<Record<string, { readonly does: string; readonly shows: readonly Detail[] }>> = {
   lower: { does: 'the nodes of the graph become calls', shows: ['values'] },
   distribute: { does: 'elementwise ops over concatenations move to the parts', shows: ['values'] },
+  hoist: { does: 'elementwise ops over reshapes move before them', shows: ['values'] },
+  absorb: { does: 'updates multiply their gradients themselves', shows: ['values'] },
   fuse: { does: 'elementwise ops join the kernels that make their operands', shows: ['values'] },
   place: { does: 'every value gets its place, and views vanish', shows: ['values', 'places'] },
   choose: { does: 'every call gets its kernel', shows: ['values', 'kernels'] },

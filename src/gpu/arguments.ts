@@ -33,6 +33,7 @@ export const numeric = (words: string, fits: (value: number) => boolean = () => 
 
 export const NUMBER = /* @__PURE__ */ numeric('a finite number');
 export const POSITIVE = /* @__PURE__ */ numeric('positive', (v) => v > 0);
+export const RATE = /* @__PURE__ */ numeric('a number of 0 or more', (v) => v >= 0);
 /** From 0 to less than 1. */
 export const FRACTION = /* @__PURE__ */ numeric('in [0, 1)', (v) => v >= 0 && v < 1);
 export const INTEGER = /* @__PURE__ */ numeric('an integer', Number.isSafeInteger);

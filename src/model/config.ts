@@ -10,6 +10,7 @@ import {
   numeric,
   oneOf,
   POSITIVE,
+  RATE,
   STRING,
 } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
@@ -110,7 +111,7 @@ export const CONFIG: Kinds = {
   discriminatorDropout: BOOLEAN,
   dropoutAtTest: BOOLEAN,
   loss: { kind: /* @__PURE__ */ oneOf('nearest', 'l1', 'perceptual'), weight: NUMBER, window: COUNT },
-  learningRate: /* @__PURE__ */ numeric('a number of 0 or more', (v) => v >= 0),
+  learningRate: RATE,
   batch: COUNT,
 };
 

@@ -1,4 +1,4 @@
-import { BOOLEAN, COUNT, checked, type Kinds, NATURAL, numeric, POSITIVE, recordOf } from '../gpu/arguments.js';
+import { BOOLEAN, COUNT, checked, type Kinds, NATURAL, POSITIVE, RATE, recordOf } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 
 /** A learning rate by the number of updates made before: 0, 1, 2, …. Give it to an optimiser as its `learningRate`. */
@@ -50,8 +50,6 @@ export interface WarmupCosineDecayOptions {
   /** Default: 0. */
   endValue?: number;
 }
-
-const RATE = /* @__PURE__ */ numeric('a number of 0 or more', (v) => v >= 0);
 
 /** The same value in every step. */
 export function constantSchedule(...args: [value: number]): Schedule {

@@ -3,6 +3,7 @@ import { conv2dOp } from '../kernels/conv2d/conv2d.js';
 import { conv2dWeightGradientOp } from '../kernels/conv2d/conv2dWeightGradient.js';
 import { convTranspose2dOp } from '../kernels/convTranspose2d/convTranspose2d.js';
 import { crossEntropyGradientOp, crossEntropyOp } from '../kernels/crossEntropy/crossEntropy.js';
+import { sumOfSquaresOp } from '../kernels/globalNorm/globalNorm.js';
 import { instanceNormGradientOp } from '../kernels/instanceNorm/gradient.js';
 import { instanceNormOp } from '../kernels/instanceNorm/instanceNorm.js';
 import { l1Op } from '../kernels/l1/l1.js';
@@ -32,6 +33,7 @@ const byOp: ReadonlyMap<unknown, Load> = new Map<unknown, Load>([
   [softmaxGradientOp, plainest(softmaxGradientOp)],
   [logSoftmaxOp, plainest(logSoftmaxOp)],
   [logSoftmaxGradientOp, plainest(logSoftmaxGradientOp)],
+  [sumOfSquaresOp, plainest(sumOfSquaresOp)],
   [instanceNormOp, () => import('./instanceNorm.js')],
   [instanceNormGradientOp, () => import('./instanceNormGradient.js')],
   [nearestNeighbourDistanceOp, () => import('./nearestNeighbourDistance.js')],

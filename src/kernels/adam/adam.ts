@@ -1,11 +1,8 @@
-import { type LearningRate, OPTIMIZER_OPTIONS, Optimizer } from '../../autograd/optimizer.js';
 import { PARAMETERS, type ParameterSet } from '../../autograd/parameters.js';
 import { checked, FRACTION, type Kinds, POSITIVE } from '../../gpu/arguments.js';
-import { defineUpdate, type UpdateCall } from '../update.js';
+import { ClippingOptimizer, defineUpdate, UPDATE_OPTIONS, type UpdateCall, type UpdateOptions } from '../update.js';
 
-export interface AdamOptions {
-  /** Step size α: a number, or a function of the number of updates made before. Default: 1e-3. */
-  learningRate?: LearningRate;
+export interface AdamOptions extends UpdateOptions {
   /** Decay of the first moment. Default: 0.9. */
   beta1?: number;
   /** Decay of the second moment. Default: 0.999. */
@@ -26,10 +23,10 @@ const adamOp = defineUpdate<Decay, 'm' | 'v'>({
   cost: ({ arg: { weights } }) => ({ flops: 12 * weights.channels, bytes: 28 * weights.channels }),
 });
 
-const OPTIONS: Kinds = { ...OPTIMIZER_OPTIONS, 'beta1?': FRACTION, 'beta2?': FRACTION, 'epsilon?': POSITIVE };
+const OPTIONS: Kinds = { ...UPDATE_OPTIONS, 'beta1?': FRACTION, 'beta2?': FRACTION, 'epsilon?': POSITIVE };
 
 /** What Adam and AdamW have in common. Their moments are the parameter sets `state.m` and `state.v`. */
-abstract class AdamRule extends Optimizer<'m' | 'v', Decay> {
+abstract class AdamRule extends ClippingOptimizer<'m' | 'v', Decay> {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
@@ -40,8 +37,8 @@ abstract class AdamRule extends Optimizer<'m' | 'v', Decay> {
     options: AdamOptions,
     readonly decay: Decay,
   ) {
-    const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
-    super(set, adamOp, weightDecay ? decay : 'none', learningRate, ['m', 'v']);
+    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
+    super(set, adamOp, weightDecay ? decay : 'none', options, ['m', 'v']);
     this.beta1 = beta1;
     this.beta2 = beta2;
     this.epsilon = epsilon;

@@ -12,18 +12,18 @@ const DECAY: Readonly<Record<Decay, number>> = { none: 0, coupled: 1, decoupled:
 
 const vec4Variant: Variant<AdamCall> = {
   name: 'vec4',
-  launch: ({ arg: { weights }, attrs }) => {
+  launch: ({ arg: { weights, scale }, attrs }) => {
     const count = weights.channels;
-    const constants = { DECAY: DECAY[attrs.rule] };
+    const constants = { DECAY: DECAY[attrs.rule], SCALED: Number(scale !== undefined) };
     return { dispatches: [{ shader: vec4, constants, params: { count }, workgroups: grid(count / 4, 64) }] };
   },
 };
 
 const reference: Variant<AdamCall> = {
   name: 'naive',
-  launch: ({ arg: { weights }, attrs }) => {
+  launch: ({ arg: { weights, scale }, attrs }) => {
     const count = weights.channels;
-    const constants = { DECAY: DECAY[attrs.rule] };
+    const constants = { DECAY: DECAY[attrs.rule], SCALED: Number(scale !== undefined) };
     return { dispatches: [{ shader: scalar, constants, params: { count }, workgroups: grid(count, 64) }] };
   },
 };

@@ -12,10 +12,10 @@ const scalar = {
 };
 const vec4 = { plain: shader('sgd/vec4', vec4Source), momentum: shader('sgd/momentum-vec4', momentumVec4Source) };
 
-function launch({ arg: { weights }, attrs }: SGDCall, { plain, momentum }: typeof vec4, lanes: 1 | 4): Launch {
+function launch({ arg: { weights, scale }, attrs }: SGDCall, { plain, momentum }: typeof vec4, lanes: 1 | 4): Launch {
   const { rule } = attrs;
   const count = weights.channels;
-  const decay = { DECAY: Number(rule.decay) };
+  const decay = { DECAY: Number(rule.decay), SCALED: Number(scale !== undefined) };
   const constants: Readonly<Record<string, number>> = rule.momentum
     ? { ...decay, NESTEROV: Number(rule.nesterov) }
     : decay;

@@ -1,12 +1,9 @@
-import { type LearningRate, OPTIMIZER_OPTIONS, Optimizer } from '../../autograd/optimizer.js';
 import { PARAMETERS, type ParameterSet } from '../../autograd/parameters.js';
 import { BOOLEAN, checked, FRACTION, type Kinds, NUMBER } from '../../gpu/arguments.js';
 import { UsageError } from '../../gpu/errors.js';
-import { defineUpdate, type UpdateCall } from '../update.js';
+import { ClippingOptimizer, defineUpdate, UPDATE_OPTIONS, type UpdateCall, type UpdateOptions } from '../update.js';
 
-export interface SGDOptions {
-  /** Step size α: a number, or a function of the number of updates made before. Default: 1e-3. */
-  learningRate?: LearningRate;
+export interface SGDOptions extends UpdateOptions {
   /** The part μ of the velocity that a step keeps. Default: 0, which keeps no velocity. */
   momentum?: number;
   /** Whether a step looks ahead along the velocity (Nesterov's momentum). Default: false. */
@@ -35,7 +32,7 @@ const sgdOp = defineUpdate<SGDRule, 'velocity'>({
 });
 
 const OPTIONS: Kinds = {
-  ...OPTIMIZER_OPTIONS,
+  ...UPDATE_OPTIONS,
   ...{ 'momentum?': FRACTION, 'nesterov?': BOOLEAN, 'dampening?': NUMBER },
 };
 
@@ -44,18 +41,18 @@ const OPTIONS: Kinds = {
  * v ← μv + (1 − τ)g and w ← w − αv, or w ← w − α(g + μv) with Nesterov's momentum (Sutskever et al. 2013); v ← g in the first step.
  * With momentum, v is the parameter set `state.velocity`.
  */
-export class SGD extends Optimizer<'velocity', SGDRule> {
+export class SGD extends ClippingOptimizer<'velocity', SGDRule> {
   readonly momentum: number;
   readonly dampening: number;
   readonly weightDecay: number;
 
   constructor(...given: [set: ParameterSet, options?: SGDOptions]) {
     const [set, options = {}] = checked('new SGD', { set: PARAMETERS, 'options?': OPTIONS }, given);
-    const { learningRate = 1e-3, momentum = 0, nesterov = false, weightDecay = 0, dampening = 0 } = options;
+    const { momentum = 0, nesterov = false, weightDecay = 0, dampening = 0 } = options;
     if (nesterov && (momentum === 0 || dampening !== 0))
       throw new UsageError(`new SGD: nesterov needs a momentum and no dampening, got ${momentum} and ${dampening}`);
     const rule = { momentum: momentum > 0, nesterov, decay: weightDecay > 0 };
-    super(set, sgdOp, rule, learningRate, momentum > 0 ? ['velocity'] : []);
+    super(set, sgdOp, rule, options, momentum > 0 ? ['velocity'] : []);
     this.momentum = momentum;
     this.dampening = dampening;
     this.weightDecay = weightDecay;
