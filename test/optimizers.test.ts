@@ -425,6 +425,18 @@ describe('gradients are clipped by their norm', () => {
     plan.destroy();
   });
 
+  test('gradients that are multiplied by two numbers are multiplied before the update', async () => {
+    const set = new ParameterSet('two');
+    for (const name of ['a', 'b']) set.parameter(name, [4], () => 0);
+    const products = [mul(input('ga', [4]), input('s', [1])), mul(input('gb', [4]), input('t', [1]))];
+    const plan = await compile(engine, {}, { update: [new SGD(set, { learningRate: 1 }).apply(products)] });
+    const one = new Float32Array(4).fill(1);
+    plan.run({ ga: one, gb: one, s: Float32Array.of(2), t: Float32Array.of(3) });
+    const values = await set.read(engine);
+    expect([values.get('a')?.[0], values.get('b')?.[0]]).toEqual([-2, -3]);
+    plan.destroy();
+  });
+
   test('one NaN makes all of them NaN, as in PyTorch; an infinity makes the others 0', async () => {
     const { gradients: clipped, norm } = clipByGlobalNorm([input('a', [3]), input('b', [4])], 1);
     const [a, b] = clipped;

@@ -2,8 +2,9 @@ import { apply } from '../../autograd/op.js';
 import type { Shape } from '../../autograd/tensor.js';
 import { type Nd, testNormal, testSpecial } from '../oracle.js';
 import { type InputSpec, type OpCase, type Room, room, type Terms, termsOf } from '../room.js';
-import { globalNormOp, NAMES, type NormAttrs, sumOfSquaresOp } from './globalNorm.js';
+import { globalNormOp, type NormAttrs, sumOfSquaresOp } from './globalNorm.js';
 import * as oracle from './oracle.js';
+import { NAMES } from './parts.js';
 
 type SquaresCase = OpCase<null, typeof sumOfSquaresOp.args>;
 type NormCase = OpCase<NormAttrs, typeof globalNormOp.args>;

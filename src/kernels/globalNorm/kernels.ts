@@ -4,7 +4,8 @@ import vec4Source from '../../../shaders/globalNorm/tree-vec4.wgsl';
 import { grid, type Kernels, type Variant } from '../../autograd/kernel.js';
 import { sizeOf } from '../../autograd/tensor.js';
 import { shader } from '../../gpu/shader.js';
-import { NAMES, partsOf, type SquaresCall } from './globalNorm.js';
+import type { SquaresCall } from './globalNorm.js';
+import { NAMES, partsOf } from './parts.js';
 
 const naive = shader('globalNorm/naive', naiveSource);
 const tree = shader('globalNorm/tree', treeSource);
