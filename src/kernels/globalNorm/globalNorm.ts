@@ -1,5 +1,5 @@
 import { apply, type CallOf, defineOp, f32, optional, strided } from '../../autograd/op.js';
-import { sizeOf, TENSOR, TENSORS, type Tensor, type TensorType } from '../../autograd/tensor.js';
+import { sizeOf, TENSOR, TENSORS, type Tensor } from '../../autograd/tensor.js';
 import { checked, type Kind, POSITIVE } from '../../gpu/arguments.js';
 import { UsageError } from '../../gpu/errors.js';
 import { concat } from '../concat/concat.js';
