@@ -1,14 +1,19 @@
 import { apply, type CallOf, defineOp, f32, strided } from '../../autograd/op.js';
-import { TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { checked, numeric } from '../../gpu/arguments.js';
+import { expectShape, TENSOR, Tensor } from '../../autograd/tensor.js';
+import { anyOf, checked, numeric } from '../../gpu/arguments.js';
+import { mul } from '../elementwise/elementwise.js';
 
-const LABEL = /* @__PURE__ */ numeric('in [0, 1]', (v) => v >= 0 && v <= 1);
+const LABEL = /* @__PURE__ */ anyOf(
+  numeric('in [0, 1]', (v) => v >= 0 && v <= 1),
+  TENSOR,
+);
 
 export interface Attrs {
+  /** The label of all logits, where they have none of their own. */
   label: number;
 }
 
-const args = { logits: strided };
+const args = { logits: strided, labels: { ...strided, optional: true } } as const;
 const results = { y: f32 };
 
 export type BceWithLogitsCall = CallOf<Attrs, typeof args, typeof results>;
@@ -18,19 +23,23 @@ export const bceWithLogitsOp = defineOp({
   name: 'bceWithLogits',
   args,
   results,
-  infer: (_, __: Attrs) => ({ y: { shape: [1], dtype: 'f32' } }),
-  // softplus′ = σ  ⇒  gx = gy/n · (σ(x) − label)
-  gradient: ({ logits }, { y: gy }, { attrs }) => ({
-    logits: apply(bceWithLogitsGradientOp, { logits, gy }, attrs).gx,
+  infer: ({ logits, labels }, _: Attrs) => {
+    if (labels) expectShape('bceWithLogits', 'label', labels, logits.shape, 'the shape of logits');
+    return { y: { shape: [1], dtype: 'f32' } };
+  },
+  // softplus′ = σ  ⇒  gx = gy/n · (σ(x) − label), and for the label −gy/n · x
+  gradient: ({ logits, labels }, { y: gy }, { attrs, needs }) => ({
+    logits: needs.logits ? apply(bceWithLogitsGradientOp, { logits, labels, gy }, attrs).gx : undefined,
+    labels: needs.labels ? mul(logits, mul(gy, -1 / logits.size)) : undefined,
   }),
   kernels: () => import('./kernels.js'),
-  cost: ({ arg: { logits } }) => ({
-    flops: 8 * logits.rows * logits.channels,
-    bytes: 4 * logits.rows * logits.channels,
-  }),
+  cost: ({ arg: { logits, labels } }) => {
+    const size = logits.rows * logits.channels;
+    return { flops: 8 * size, bytes: (labels ? 8 : 4) * size };
+  },
 });
 
-const gradientArgs = { logits: strided, gy: f32 };
+const gradientArgs = { ...args, gy: f32 };
 const gradientResults = { gx: strided };
 
 export type BceWithLogitsGradientCall = CallOf<Attrs, typeof gradientArgs, typeof gradientResults>;
@@ -42,15 +51,21 @@ export const bceWithLogitsGradientOp = defineOp({
   results: gradientResults,
   infer: ({ logits }, _: Attrs) => ({ gx: logits }),
   kernels: () => import('./gradientKernels.js'),
-  cost: ({ arg: { gx } }) => ({ flops: 5 * gx.rows * gx.channels, bytes: 8 * gx.rows * gx.channels }),
+  cost: ({ arg: { gx, labels } }) => {
+    const size = gx.rows * gx.channels;
+    return { flops: 5 * size, bytes: (labels ? 12 : 8) * size };
+  },
 });
 
 /**
- * Mean binary cross-entropy of σ(logits), of any shape, against one label in [0, 1]: [1]. With p = σ(x) this is
- * −label·log p − (1 − label)·log(1 − p), from which both sides of the adversarial loss are made (spec §6: label 1 for real
- * images and for the generator's, 0 for fake ones in the discriminator's step). `ShapeError` when the label is outside.
+ * Mean binary cross-entropy of σ(logits), of any shape, against labels in [0, 1]: [1]. With p = σ(x) this is
+ * −label·log p − (1 − label)·log(1 − p). The label is one number for all logits, as in both sides of the adversarial loss (spec §6:
+ * 1 for real images and for the generator's, 0 for fake ones in the discriminator's step), or a tensor of the shape of logits, which
+ * gets a gradient, too. Throws `UsageError` when a number is outside [0, 1], `ShapeError` when a tensor has another shape; the
+ * values of a tensor are not looked at.
  */
-export function bceWithLogits(...given: [logits: Tensor, label: number]): Tensor {
+export function bceWithLogits(...given: [logits: Tensor, label: number | Tensor]): Tensor {
   const [logits, label] = checked('bceWithLogits', { logits: TENSOR, label: LABEL }, given);
-  return apply(bceWithLogitsOp, { logits }, { label }).y;
+  const labels = label instanceof Tensor ? label : undefined;
+  return apply(bceWithLogitsOp, { logits, labels }, { label: label instanceof Tensor ? 0 : label }).y;
 }

@@ -20,6 +20,16 @@ const one = (shape: readonly number[], label: number, fill?: typeof wide) => ({
   attrs: { label },
 });
 
+/** Labels of their own for all logits. */
+const labelled = (shape: readonly number[], fill?: typeof wide) => ({
+  name: `${shape.join('×')} with labels${fill ? ', extreme values' : ''}`,
+  inputs: {
+    logits: { shape, fill },
+    labels: { shape, fill: (i: number, random: () => number) => [0, 1][i % 5] ?? random() },
+  },
+  attrs: { label: 0 },
+});
+
 /** One logit is `value`: −∞ and ∞ cost nothing on the side of the label. */
 const special = (channels: number, label: number, value: number) => ({
   ...one([9, channels], label, (i, random) => (i === 17 ? value : wide(i, random))),
@@ -48,10 +58,11 @@ function readProbabilities(file: FixtureFile): FixtureRun {
 export const rooms: readonly Room[] = [
   room(bceWithLogitsOp, {
     name: 'bceWithLogits',
-    build: ({ logits }, { label }) => ({ y: bceWithLogits(logits, label) }),
-    forward: ({ logits }, { label }) => ({ y: oracle.bceWithLogits(logits, label) }),
-    backward: ({ logits }, { label }, { y: gy }) => ({
-      logits: oracle.bceWithLogitsGradient(logits, label, gy),
+    build: ({ logits, labels }, { label }) => ({ y: bceWithLogits(logits, labels ?? label) }),
+    forward: ({ logits, labels }, { label }) => ({ y: oracle.bceWithLogits(logits, labels ?? label) }),
+    backward: ({ logits, labels }, { label }, { y: gy }) => ({
+      logits: oracle.bceWithLogitsGradient(logits, labels ?? label, gy),
+      ...(labels && { labels: oracle.labelGradient(logits, gy) }),
     }),
     cases: [
       one([1], 0),
@@ -61,6 +72,10 @@ export const rooms: readonly Room[] = [
       one([1, 17, 1, 4], 0.9),
       one([9, 12], 0, wide),
       one([9, 5], 1, wide),
+      labelled([1]),
+      labelled([3, 5, 7, 3]),
+      labelled([2, 3, 5, 8]),
+      labelled([9, 12], wide),
     ],
     nonFinite: [4, 5].flatMap((channels) =>
       [0, 1].flatMap((label) => [
@@ -73,10 +88,20 @@ export const rooms: readonly Room[] = [
       {
         inputs: { logits: { shape: [2] } },
         attrs: { label: 1.5 },
-        error: /bceWithLogits: label must be in \[0, 1\], got 1.5/,
+        error: /bceWithLogits: label must be in \[0, 1\] or a Tensor, got 1.5/,
+      },
+      {
+        inputs: { logits: { shape: [2, 3] }, labels: { shape: [3] } },
+        attrs: { label: 0 },
+        error: /bceWithLogits: label must be \[2, 3\] \(the shape of logits\), got \[3\]/,
+      },
+      {
+        inputs: { logits: { shape: [2] }, labels: { shape: [2], dtype: 'u32' } },
+        attrs: { label: 0 },
+        error: /bceWithLogits: labels must be f32, got u32/,
       },
     ],
-    bench: [one([4, 4, 2, 1], 1), one([4, 7, 7, 1], 1)],
+    bench: [one([4, 4, 2, 1], 1), one([4, 7, 7, 1], 1), labelled([4, 7, 7, 1])],
     fixtures: { bce_mean: readProbabilities },
   }),
 ];
@@ -84,7 +109,8 @@ export const rooms: readonly Room[] = [
 const names = {
   count: 'elements of logits; results of the second kernel of split',
   channels: 'channels of logits',
-  label: 'the label, from 0 to 1',
+  label: 'the label of all logits, from 0 to 1',
+  labelled: '1 if labels has one for each logit, and label says nothing; otherwise 0',
   factor: '1 / number of elements',
   chunks: 'partial sums',
   inner: 'results that lie side by side: 1',
@@ -92,9 +118,9 @@ const names = {
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
-  bceWithLogits: termsOf(bceWithLogitsOp, { layout: { logits: '… C', y: '1' }, names }),
+  bceWithLogits: termsOf(bceWithLogitsOp, { layout: { logits: '… C', labels: '… C', y: '1' }, names }),
   bceWithLogitsGradient: termsOf(bceWithLogitsGradientOp, {
-    layout: { logits: '… C', gy: '1', gx: '… C' },
+    layout: { logits: '… C', labels: '… C', gy: '1', gx: '… C' },
     names,
   }),
 };

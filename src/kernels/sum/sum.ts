@@ -52,6 +52,7 @@ export const broadcastOp = defineOp({
   name: 'broadcast',
   args: broadcastArgs,
   results: broadcastResults,
+  epilogue: 'y',
   infer: ({ x }, { over, shape }: BroadcastAttrs) => {
     const y: TensorType = { shape, dtype: 'f32' };
     const { reduced } = viewOf('broadcast', y, over);
