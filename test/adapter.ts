@@ -1,6 +1,6 @@
 import { open } from '../src/node.js';
 
-/** Says which adapter the suite runs on, and fails at once, with the fix, when there is none. */
+/** Prints which adapter the suite runs on. Without an adapter it fails at once and says what to do. */
 export default async function setup(): Promise<void> {
   const engine = await open({ tuning: false });
   console.log(`adapter: ${engine.adapterName}`);

@@ -10,15 +10,15 @@ import { sharedEngine } from './gpu.js';
 import { standing } from './person.js';
 import { config, picture } from './untrained.js';
 
-/** A function as plain JavaScript calls it. */
+/** A function that is called as plain JavaScript would call it. */
 type Call = (...args: readonly unknown[]) => unknown;
-/** A function and arguments that it takes, all of them: the last may be options. */
+/** A function and a full list of valid arguments for it, of which the last may be options. */
 interface Row {
   readonly call: Call;
   readonly args: readonly unknown[];
 }
 
-/** No function takes it. */
+/** No function accepts an object of this class. */
 class Strange {}
 const strange = new Strange();
 
@@ -39,7 +39,7 @@ const made = <A extends readonly never[]>(of: new (...args: A) => unknown): Call
   ((...args: A) => new of(...args)) as unknown as Call;
 const plain = (f: unknown): Call => f as Call;
 
-/** Every exported function that takes options, or numbers whose order can be mistaken. */
+/** Lists every exported function that takes options, or numbers whose order is easy to confuse. */
 function rows(engine: node.Engine): Record<string, Row> {
   const of = (f: unknown, ...args: readonly unknown[]): Row => ({ call: plain(f), args });
   const { generator } = { generator: trained() };
@@ -199,14 +199,14 @@ function rows(engine: node.Engine): Record<string, Row> {
 }
 
 /**
- * Exports of which the table says nothing: they take no options, and check by themselves what they are given, or are tools for
- * those who write kernels.
+ * Exports that the table leaves out. They take no options and check their arguments themselves, or are tools for
+ * authors of kernels.
  */
 const OTHERS = new Set(
   'apply defineOp grid onlyKernel readShader shader vec4Ready parseSkeleton describeNonFinite ones zeros'.split(' '),
 );
 
-/** What a call throws, at once, when awaited, or when first asked for a value. */
+/** Returns what a call throws, either at once, when awaited, or when first asked for a value. */
 async function refusal({ call }: Row, args: readonly unknown[]): Promise<Error | undefined> {
   try {
     const result = await call(...args);
@@ -233,7 +233,7 @@ test('every exported function is in the table, or takes no options', () => {
   expect(missing).toEqual([]);
 });
 
-test('a surplus argument is refused by every function', async () => {
+test('every function refuses a surplus argument', async () => {
   for (const [name, row] of Object.entries(table)) {
     const error = await refusal(row, [...row.args, 7]);
     expect(error, name).toBeInstanceOf(node.UsageError);
@@ -241,7 +241,7 @@ test('a surplus argument is refused by every function', async () => {
   }
 });
 
-test('an argument of another kind is refused by every function, and named', async () => {
+test('every function refuses an argument of another kind, and names it', async () => {
   for (const [name, row] of Object.entries(table))
     for (const at of row.args.keys()) {
       const error = await refusal(row, replaced(row.args, at, strange));
@@ -250,13 +250,14 @@ test('an argument of another kind is refused by every function, and named', asyn
     }
 });
 
-test('an unknown option is refused by every function that takes options, which names those it knows; each of these has a kind', async () => {
+test('every function that takes options refuses an unknown one, names the known ones, and checks the kind of each', async () => {
   const known: Record<string, string> = {};
   for (const [name, row] of Object.entries(table))
     for (const [at, options] of row.args.entries()) {
       if (Object.getPrototypeOf(options) !== Object.prototype) continue;
       const error = await refusal(row, replaced(row.args, at, { ...(options as object), unheard: 1 }));
-      // Outputs by name, skeletons and checkpoints are no options: they have more fields than a function looks at.
+      // Outputs by name, skeletons and checkpoints are not options, because they may have more fields than a function
+      // reads.
       const names = /cannot have "unheard"; known are (.*)\. Usage/.exec(error?.message ?? '')?.[1];
       if (!names) continue;
       known[`${name}.${at}`] = names;
@@ -338,7 +339,11 @@ test.each<[string, () => unknown, RegExp]>([
     () => plain(node.maxPool2d)(x, { kernel: [2, 2, 2] }),
     /kernel must be an integer of at least 1 or two of them/,
   ],
-  ['a list with a hole', () => node.constant(new Array<number>(2), [2]), /data must be .* a list of numbers, got/],
+  [
+    'a list with a missing element',
+    () => node.constant(new Array<number>(2), [2]),
+    /data must be .* a list of numbers, got/,
+  ],
   ['an unknown dtype', () => plain(node.input)('x', [1], 'float32'), /dtype must be "f32" or "u32", got "float32"/],
   [
     'an optimiser of one gradient too many',
@@ -399,7 +404,7 @@ describe('data', () => {
     expect(await run({ a: shared })).toEqual([8, 6, 4, 2]);
   });
 
-  test('a scalar is read of what has one value alone', async () => {
+  test('scalar reads only tensors of one value', async () => {
     const x = node.input('x', [2, 2]);
     const plan = await node.compile(engine, { y: node.scale(x, 2), sum: node.sum(x) });
     plan.run({ x: Float32Array.of(1, 2, 3, 4) });
@@ -433,7 +438,7 @@ describe('joints', () => {
     expect(() => pair(standing({ right_wrist: joint as [number, number] }))).toThrow(message);
   });
 
-  test('in the arrays of a batch they are refused by number', async () => {
+  test('in the arrays of a batch they are refused by their number', async () => {
     const net = await model.Generator.create(engine, config, 1);
     const data = pair(standing());
     const targetJoints = data.targetJoints.with(2 * 4 + 1, Number.NaN);

@@ -49,17 +49,17 @@ function documentOf(rows: readonly BenchRow[]): BenchDocument {
   });
 }
 
-test('shares: of each peak, and of the roof that the intensity allows', () => {
+test('the speed of a kernel is reported as a share of each peak and of its roof', () => {
   const dense = speedOf(times(2), 1e8, 1e6, PEAKS);
   expect(dense).toMatchObject({ gflops: 50, gbs: 0.5, share: { flops: 0.5, bytes: 0.05, roof: 0.5 } });
   const copy = speedOf(times(0.5), 0, 4e6, PEAKS);
   expect(copy).toMatchObject({ gflops: 0, gbs: 8, share: { flops: 0, bytes: 0.8, roof: 0.8 } });
-  // the roof share is the share of min(peak, intensity · bandwidth)
+  // The roof is min(peak, intensity · bandwidth).
   const thin = speedOf(times(1), 4e6, 2e6, PEAKS);
   expect(thin.share.roof).toBeCloseTo(thin.gflops / roofAt(PEAKS, 4e6 / 2e6));
 });
 
-test('rows that are wrong are pointed out: beyond rounding, not finite, or unlike the other variant', () => {
+test('rows with errors beyond rounding, values that are not finite, or results unlike the other variant’s are pointed out', () => {
   const error = (more: object) => row({ error: { nmse: 0, max: 0, oracle: 'cases', cases: 3, ...more } });
   const bad = [error({ nmse: 1e-5 }), error({ nmse: null }), error({ beside: { variant: 'naive', nmse: 0.5 } })];
   expect(suspicious([error({}), ...bad, row(), row({ error: undefined })])).toEqual(bad);
@@ -76,7 +76,7 @@ describe('comparison', () => {
     adapter: { ...d.adapter, ...adapter },
   });
 
-  test('ratios old by new, their means, and what is on one side alone', () => {
+  test('it shows the ratios of old to new times, their means, and rows that exist on one side only', () => {
     const before = documentOf([row({ ms: 4, chosen: true }), row({ variant: 'naive', ms: 9 }), row({ case: 'gone' })]);
     const now = documentOf([
       row({ variant: 'faster', ms: 1, chosen: true }),
@@ -100,7 +100,7 @@ describe('comparison', () => {
     expect(compareBench(before, now, (r) => r.case !== 'gone').onlyBefore).toEqual([]);
   });
 
-  test('says when adapter, driver or machine differ, and that nothing is common', () => {
+  test('it says when adapter, driver or machine differ, and when no row is common', () => {
     const before = documentOf([row()]);
     const now = other(documentOf([row({ case: 'another' })]), { device: 'other card', description: 'driver 9' });
     const found = compareBench({ ...before, host: { ...before.host, node: 'v22' } }, now);
@@ -110,7 +110,7 @@ describe('comparison', () => {
     expect(comparisonText(found)).toMatch(/^The conditions DIFFER:\n {2}adapter: /);
   });
 
-  test('reads its own documents and refuses others', () => {
+  test('it reads its own documents and refuses others', () => {
     const doc = documentOf([row()]);
     expect(parseBench(JSON.stringify(doc), 'a.json')).toEqual(JSON.parse(JSON.stringify(doc)));
     expect(doc.adapter.limits.maxBufferSize).toBeGreaterThan(0);
@@ -127,7 +127,7 @@ describe('comparison', () => {
 });
 
 describe('report', () => {
-  test('dots lie at their logarithms, below the roof that is drawn from slope to peak', () => {
+  test('the dots lie at the logarithms of their values, below the roof, which rises along a slope to the peak', () => {
     const rows = [row({ ms: 2, chosen: true }), row({ op: 'add', flops: 1e5, bytes: 1e6, ms: 0.5 }), row({ flops: 0 })];
     const dots = dotsOf(rows);
     expect(dots.map((d) => [d.intensity, d.gflops])).toEqual([
@@ -136,7 +136,7 @@ describe('report', () => {
     ]);
     const { x, y } = axesOf(dots, PEAKS);
     expect([x.low, x.high, y.low, y.high]).toEqual([-1, 2, -1, 3]);
-    // 64 to 844 over three decades, 416 up to 46 over four
+    // The x axis goes from 64 to 844 over three decades, and the y axis from 416 up to 46 over four.
     expect(x.at(0.1)).toBeCloseTo(64);
     expect(x.at(20)).toBeCloseTo(64 + (780 * (Math.log10(20) + 1)) / 3);
     expect(y.at(10)).toBeCloseTo(416 - (370 * 2) / 4);
@@ -147,7 +147,8 @@ describe('report', () => {
       .exec(svg)
       ?.slice(1)
       .map((p) => p.split(' ').map(Number));
-    // from the left edge at 0.1 · 10 GB/s = 1, over the ridge at 10 FLOP/byte, to the right edge at the peak of 100
+    // The roof goes from the left edge at 0.1 · 10 GB/s = 1 over the ridge at 10 FLOP/byte to the right edge at the
+    // peak of 100.
     const want = [
       [64, y.at(1)],
       [x.at(10), y.at(100)],
@@ -158,7 +159,7 @@ describe('report', () => {
     expect(rooflinePlot([row({ flops: 0 })], PEAKS)).toBe('');
   });
 
-  test('one page without outside requests; names are escaped, bars show the share', () => {
+  test('the page makes no requests, escapes names, and shows the shares as bars', () => {
     const evil = '<script>alert("x")</script>&';
     const rows = [
       row({ variant: evil, ms: 0.4, chosen: true }),
@@ -169,7 +170,7 @@ describe('report', () => {
     expect(page).not.toContain('<script');
     expect(page.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;').length).toBeGreaterThan(4);
     expect(page).not.toMatch(/\b(src|href)=|url\(|@import/);
-    // 2e7 operations in 0.4 ms are 50 GFLOP/s: half of 100
+    // 2e7 operations in 0.4 ms are 50 GFLOP/s, which is half of 100.
     expect(page).toContain('50 %<span class="bar"><i style="width:50.0%"></i></span>');
     expect(page).toContain('color-scheme:light dark');
     expect(page).toContain('name="viewport"');

@@ -37,8 +37,8 @@ describe('comparison with TensorFlow.js', () => {
         expect(await agree(engine, tfjs, layer, pass)).toBeLessThan(1e-5);
       });
 
-  it('the network is the same on both: losses and gradients of a training iteration', async () => {
-    // Small, but with every kind of layer: the ops of the real one.
+  it('the losses and gradients of a training iteration are the same on both', async () => {
+    // This network is small, but it has every kind of layer, and so the ops, of the real one.
     const few = {
       encoder: [8, 8, 8],
       decoder: [8, 8, 3],
@@ -50,7 +50,7 @@ describe('comparison with TensorFlow.js', () => {
     expect(await agreeOnNetwork(engine, tfjs, config)).toBeLessThan(1e-3);
   });
 
-  it('computes anew at every run, on both sides', async () => {
+  it('both sides compute again in every run', async () => {
     const [layer] = small as [Layer];
     const [a, b] = [await ours(engine, layer, 'forward'), theirs(tfjs, layer, 'forward')];
     const encoder = engine.device.createCommandEncoder();
@@ -79,7 +79,7 @@ describe('comparison with TensorFlow.js', () => {
     b.destroy();
   });
 
-  it('interprets a graph of ours: value and gradient', async () => {
+  it('it computes the values and gradients of a graph of this engine', async () => {
     const x = input('x', [2, 6, 4, 8]);
     const [gamma, beta] = [input('gamma', [1]), input('beta', [1])];
     const normed = instanceNorm(concat([leakyRelu(x), relu(x)]), gamma, beta, { mode: 'sample' });
@@ -102,7 +102,7 @@ describe('comparison with TensorFlow.js', () => {
     plan.destroy();
   });
 
-  it('refuses layers whose results differ', async () => {
+  it('it refuses layers whose results differ', async () => {
     expect(difference(Float32Array.of(1, 2), Float32Array.of(1, 2))).toBe(0);
     expect(difference(Float32Array.of(1, 2), Float32Array.of(1, 4))).toBe(0.5);
     expect(difference(Float32Array.of(1, Number.NaN), Float32Array.of(1, 4))).toBe(Number.POSITIVE_INFINITY);
@@ -110,13 +110,13 @@ describe('comparison with TensorFlow.js', () => {
     expect(difference(Float32Array.of(0, 0), Float32Array.of(0, 0))).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('counts the operations of the layers', () => {
+  it('it counts the operations of the layers', () => {
     expect(LAYERS.map((l) => (flopsOf(l) / 1e9).toFixed(2)).join(' ')).toBe(
       '0.79 2.15 2.15 2.15 1.07 0.27 2.15 4.29 2.42 9.66',
     );
   });
 
-  it('says what is wrong with its options before it starts', async () => {
+  it('it says what is wrong with its options before it starts', async () => {
     await expect(againstTfjs(engine, { filter: '7×7' })).rejects.toThrow(
       /no layer and pass matches --filter "7×7"; choose among\n3×3/,
     );

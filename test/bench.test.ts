@@ -25,7 +25,7 @@ beforeAll(async () => {
   await loadRooms(rooms);
 });
 
-/** The room of an op with one small case to time. */
+/** Returns the room of an op with one small case to time. */
 function tiny(name: string): Room {
   const room = rooms.find((r) => r.name === name) as Room;
   return {
@@ -38,14 +38,14 @@ function tiny(name: string): Room {
 }
 
 describe('times', () => {
-  test('median, quartiles and extremes, also between two samples', () => {
+  test('median, quartiles and extremes are right, even if they lie between two samples', () => {
     expect(summarise([5, 1, 4, 2, 3])).toMatchObject({ median: 3, q1: 2, q3: 4, min: 1, max: 5, samples: 5 });
     expect(summarise([4, 1, 2, 3])).toMatchObject({ median: 2.5, q1: 1.75, q3: 3.25 });
     expect(summarise([7])).toMatchObject({ median: 7, q1: 7, q3: 7, samples: 1 });
     expect(geometricMean([2, 8])).toBeCloseTo(4);
   });
 
-  test('a piece of work over its budget is timed by one run', async () => {
+  test('work that exceeds its budget is timed by one run', async () => {
     const [from, to] = [engine.buffer('from', 2 ** 20, 0x4), engine.buffer('to', 2 ** 20, 0x8)];
     const work = { encode: (e: GPUCommandEncoder) => e.copyBufferToBuffer(from, 0, to, 0, 2 ** 20) };
     const [once] = await measure(engine, [work], { samples: 3, budgetMs: 0 });
@@ -58,7 +58,7 @@ describe('times', () => {
   });
 });
 
-/** The engine's device as one without `timestamp-query`. */
+/** Returns an engine whose device seems to lack `timestamp-query`. */
 function withoutTimestamps(): Engine {
   const features = new Set([...engine.device.features].filter((f) => f !== 'timestamp-query'));
   const device = new Proxy(engine.device, {
@@ -72,7 +72,7 @@ function withoutTimestamps(): Engine {
 }
 
 describe('clocks', () => {
-  test('steps of timestamps are what all of them are multiples of', () => {
+  test('the step of timestamps is the number that all of them are multiples of', () => {
     const coarse = [7n, 12n, 3n, 41n, 8n].map((k) => 12345n + k * 65536n);
     expect(stepOf(coarse)).toBe(65536);
     expect(stepOf([...coarse, 12346n])).toBe(1);
@@ -81,7 +81,7 @@ describe('clocks', () => {
     expect(timingText({ source: 'timestamps', stepMs: 1e-6 })).toBe('Timed by GPU timestamps.');
   });
 
-  test('without timestamps by the wall clock, around enough runs; eight times the bytes take longer', async () => {
+  test('without timestamps, the wall clock times enough runs, and eight times the bytes take longer', async () => {
     const plain = withoutTimestamps();
     expect((await clockOf(engine)).source).toBe('timestamps');
     const clock = await clockOf(plain);
@@ -99,7 +99,7 @@ describe('clocks', () => {
     to.destroy();
   });
 
-  test('a whole case without timestamps', async () => {
+  test('a whole case can be timed without timestamps', async () => {
     const suite = await Suite.open(withoutTimestamps(), [tiny('relu')], { filter: 'relu naive', samples: 1 });
     const [first] = suite.cases;
     if (!first) throw new Error('no case');
@@ -115,7 +115,7 @@ describe('clocks', () => {
   });
 });
 
-test('kernels that want rows of whole vec4s are timed on five channels, too, as a plan would run them', async () => {
+test('kernels that need aligned rows are timed on five channels, too, as a plan would run them', async () => {
   const five = {
     name: 'five channels',
     attrs: { pad: 1 },
@@ -131,7 +131,7 @@ test('kernels that want rows of whole vec4s are timed on five channels, too, as 
 }, 120_000);
 
 describe('deviation', () => {
-  test('mean and largest error; what is not finite is null, not 0', () => {
+  test('mean and largest error are right, and an error that is not finite is null, not 0', () => {
     expect(deviation([1, 2, 2], [1, 2, 4])).toEqual({ nmse: 4 / 21, max: 0.5 });
     expect(deviation([0, 0], [0, 0])).toEqual({ nmse: 0, max: 0 });
     expect(deviation([1, Number.NaN], [1, 2])).toEqual({ nmse: null, max: null });
@@ -139,7 +139,7 @@ describe('deviation', () => {
     expect(deviation([1], [1, 2]).nmse).toBeNull();
   });
 
-  test('a variant on the small cases it fits; a wrong oracle shows', async () => {
+  test('a variant is checked on the small cases that it can run, and a wrong oracle is noticed', async () => {
     const { op, uses } = knownOps(rooms).get('leakyRelu') ?? {};
     if (!op || !uses) throw new Error('leakyRelu is not an op');
     const own = uses.filter((u) => u.room.name === 'leakyRelu');
@@ -161,7 +161,7 @@ describe('deviation', () => {
 });
 
 describe('suite', () => {
-  test('a case: rows of every variant that fits, timed, checked, the chosen one marked', async () => {
+  test('a case gives a row for every variant that can run it, timed and checked, with the chosen one marked', async () => {
     const suite = await Suite.open(engine, [tiny('instanceNorm')], { samples: 2 });
     try {
       expect(suite.peaks.gflops).toBeGreaterThan(0);
@@ -186,7 +186,7 @@ describe('suite', () => {
       }
       expect(caseText(result)).toMatch(/instanceNorm +\S+ \*/);
       expect(suspicious(result.rows)).toEqual([]);
-      // The same case again has its pipelines already.
+      // A second run of the same case finds its pipelines.
       const again = await suite.run(s);
       expect(again.rows.map((r) => r.first?.pipelines)).toEqual(again.rows.map(() => 0));
     } finally {
@@ -194,7 +194,7 @@ describe('suite', () => {
     }
   });
 
-  test('a case too large for the oracle is checked on small ones and beside the plainest variant', async () => {
+  test('a case too large for the oracle is checked on small ones and against the simplest variant', async () => {
     const suite = await Suite.open(engine, [tiny('tanh')], { samples: 1, oracleLimit: 0 });
     try {
       const { rows } = await suite.run(suite.cases[0] as Suite['cases'][number]);
@@ -212,7 +212,7 @@ describe('suite', () => {
     }
   });
 
-  test('a variant that would take too long is left out with its reason and error, the chosen one never', async () => {
+  test('a variant that would take too long is left out with the reason, unless it is the chosen one', async () => {
     const suite = await Suite.open(engine, [tiny('relu')], { samples: 1, longestRun: 1e-9 });
     try {
       const s = suite.cases[0] as Suite['cases'][number];
@@ -228,7 +228,7 @@ describe('suite', () => {
     }
   });
 
-  test('filters by words of room, case, op and variant', () => {
+  test('it filters by words of room, case, op and variant', () => {
     expect(selects('conv2d naive', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(true);
     expect(selects('CONV2D 4x8', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(true);
     expect(selects('conv2d tiled', 'conv2d', '4×8', 'conv2d', 'naive')).toBe(false);
@@ -237,7 +237,7 @@ describe('suite', () => {
     for (const { kernels } of found) expect(kernels).toEqual([{ op: 'leakyRelu', variant: 'vec4' }]);
   });
 
-  test('refuses before any GPU work: a filter for nothing, no samples', async () => {
+  test('a filter that matches nothing and a run without samples are refused before any GPU work', async () => {
     await expect(Suite.open(engine, rooms, { filter: 'nothing like it' })).rejects.toThrow(
       /no case or kernel matches "nothing like it".*Rooms with cases are .*conv2d/,
     );
@@ -296,7 +296,7 @@ describe('command', () => {
     expect(JSON.parse(out)).toContainEqual(expect.objectContaining({ room: 'tile', case: '4×64 to 4×2' }));
   });
 
-  test('writes document and page, and compares with itself', async () => {
+  test('it writes a document and a page, and compares a document with itself', async () => {
     const [json, page] = [join(folder, 'a.json'), join(folder, 'a.html')];
     const args = ['--filter', 'bceWithLogits 4x2x1', '--samples', '1'];
     const first = await said(...args, '--out', json, '--html', page);

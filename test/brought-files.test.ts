@@ -23,7 +23,7 @@ import { PERSON, type Pose, parseSkeleton } from '../src/pose/skeleton.js';
 const root = mkdtempSync(join(tmpdir(), 'pose-gan-brought-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-/** A file of these bytes. */
+/** Writes a file of these bytes and returns its path. */
 function file(name: string, content: string | Uint8Array): string {
   const path = join(root, name);
   writeFileSync(path, content);
@@ -63,7 +63,7 @@ describe('texts', () => {
     expect(() => decodeText(bytes, 'a.csv', 'table')).toThrow(message);
   });
 
-  test('a byte order mark does not matter, in whatever is read', () => {
+  test('a byte order mark does not matter in any file', () => {
     expect(readJson(file('bom.json', '\uFEFF{"a": 1}'))).toEqual({ a: 1 });
     expect(parseJson('\uFEFF[1]', 'x')).toEqual([1]);
     const table = `\uFEFF${HEADER}\n${row('a.png')}\n`;
@@ -73,7 +73,7 @@ describe('texts', () => {
     expect(optionsIn(file('config.json', '\uFEFF{"seed": 3}'), { seed: { type: 'string' } })).toEqual({ seed: '3' });
   });
 
-  test('what is too large, or has no end, is refused without being read', () => {
+  test('a file that is too large or endless is refused without being read', () => {
     expect(() => decodeText(new Uint8Array(5), 'x', 'file', 4)).toThrow(/more than 0 MB, which is the limit/);
     expect(() => readText('/dev/zero', 'config file', 1000)).toThrow(/config file \/dev\/zero: it has more than/);
     expect(() => readBytes('/dev/zero', 'checkpoint')).toThrow(
@@ -119,7 +119,7 @@ describe('names in tables', () => {
     expect(() => parsePairs(`from,to\na.png,${name}\n`, 'p.csv')).toThrow(/^p\.csv, row 2: /);
   });
 
-  test('a drive letter is a folder too, dots and other alphabets are none', () => {
+  test('a drive letter counts as a folder; dots and other alphabets do not', () => {
     expect(() => parsePairs('from,to\na.png,C:a.png\n', 'p.csv')).toThrow(
       /row 2: "C:a\.png" cannot be .* names a folder/,
     );
@@ -127,7 +127,7 @@ describe('names in tables', () => {
       expect(nameProblem(name)).toBeUndefined();
   });
 
-  test('mirroring writes nothing outside of its dataset, by a name or by a link', () => {
+  test('mirroring writes nothing outside its dataset, neither by a name nor through a link', () => {
     const data = join(root, 'flip');
     const images = join(data, 'd-dataset/train');
     mkdirSync(images, { recursive: true });
@@ -160,7 +160,7 @@ describe('names in tables', () => {
 });
 
 describe('tables', () => {
-  test('quotation marks, other line ends and blanks do not matter', () => {
+  test('quotation marks, other line endings and blanks do not matter', () => {
     const quoted = row('a.png').replace(/^a\.png: (.*): (.*)$/, '"a.png" :"$1":  "$2"  ');
     for (const end of ['\n', '\r\n', '\r'])
       expect(parseAnnotations(['"name":"keypoints_y":"keypoints_x"', '', quoted, ''].join(end), 'a', PERSON)).toEqual(
@@ -205,7 +205,7 @@ describe('tables', () => {
     expect(() => parseAnnotations(`${HEADER}\na.png: ${joints}: ${joints}\n`, 'a', PERSON)).toThrow(message);
   });
 
-  test('several joints at 0, 0 of a row are missing, and that is said once', () => {
+  test('several joints of a row at 0, 0 are missing, and one note says so', () => {
     const zeros = pose.map((p, i) => (i % 5 ? p : [0, 0])) as Pose;
     const one = pose.map((p, i) => (i ? p : [0, 0])) as Pose;
     const notes: string[] = [];
@@ -223,14 +223,14 @@ describe('tables', () => {
     expect(notes).toEqual([expect.stringMatching(/a\.csv: joints at exactly 0, 0 .* \(row 3, b\.png and 1 more\)/)]);
   });
 
-  test('pairs that nobody could hold are refused before they are made', () => {
+  test('more pairs than fit in memory are refused before they are made', () => {
     const names = Array.from({ length: 100_000 }, (_, i) => `${i}.png`);
     expect(() => allPairs(new Map([['all', names]]))).toThrow(
       /give 9,999,900,000 pairs, .*"all" alone has 100,000 images/,
     );
   });
 
-  test('a pattern that backtracks for ever ends with an error that names it', () => {
+  test('a pattern that backtracks forever ends with an error that names it', () => {
     const names = ['a_1.png', `${'a'.repeat(60)}!`];
     expect(() => identityPattern('^(a+)+$', names, 200)).toThrow(
       /the identity pattern \^\(a\+\)\+\$ did not finish within 0\.2 s, at the name a{60}!/,
@@ -265,7 +265,7 @@ describe('configurations', () => {
     expect(() => read(text)).toThrow(message);
   });
 
-  test('values that are wrong later name the file too, unless the command line has others', () => {
+  test('errors that appear later name the file too, unless the value is from the command line', () => {
     const values = read('{"seed": -1, "preset": "best"}');
     expect(() => whole(values, 'seed', 0)).toThrow(
       /^"seed" in .*run\.json must be a whole number of at least 0, got "-1"/,
@@ -279,12 +279,12 @@ describe('configurations', () => {
         `--learning-rate must be a positive number, got "${rate}"`,
       );
     expect(positive({ 'learning-rate': '2e-4' }, 'learning-rate', 1)).toBe(0.0002);
-    // The budget of pose-gan tune has no limit unless one is given.
+    // Without a limit the budget of pose-gan tune is infinite.
     expect(positive({}, 'budget', Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
     expect(chosenModel(both).recipe.preset).toBe('paper');
   });
 
-  test('options that are null, and a part that is, name their file', () => {
+  test('errors of options and parts that are null name their file', () => {
     expect(() => optionsIn(caseFile('config/options-null.json'), OPTIONS)).toThrow(
       /options-null\.json must be an object/,
     );

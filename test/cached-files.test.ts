@@ -24,7 +24,7 @@ import { ARCHIVES, VERSION } from '../src/node/chromium-hashes.js';
 import { packageProblem, unpacked } from '../src/node/chromium-package.js';
 import { cacheFolder, dataFolder } from '../src/node/folders.js';
 
-/** The variables that decide where files are kept, as they are while no test runs. */
+/** The environment variables that decide where files are kept, with their values outside of tests. */
 const VARIABLES = ['HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME', 'TMPDIR'];
 const before = VARIABLES.map((name) => process.env[name]);
 let base: string;
@@ -49,7 +49,10 @@ const modeOf = (path: string) => (lstatSync(path).mode & 0o777).toString(8);
 const CONTENT: Readonly<Record<string, string>> = { 'lib.so': 'machine code', 'lib/other.so': 'more of it' };
 let serial = 0;
 
-/** Two files, and what was asked of the package so far. The name is new each time, as temporary folders are kept by name. */
+/**
+ * Two files, and the names that the package was asked for so far. The name is new each time, because temporary folders
+ * are remembered by name.
+ */
 function twoFiles(content = CONTENT): CachedFiles & { asked: string[][]; slot: string } {
   const name = `two-${serial++}`;
   const asked: string[][] = [];
@@ -68,7 +71,7 @@ function twoFiles(content = CONTENT): CachedFiles & { asked: string[][]; slot: s
 const held = (folder: string) =>
   Object.fromEntries(Object.keys(CONTENT).map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
 
-/** Expects the files in a temporary folder of this user's alone, and a note that says why. */
+/** Expects the files in a temporary folder that only this user can access, and a note that says why. */
 function expectElsewhere(files: CachedFiles & { slot: string }, why: RegExp, user?: number): void {
   const { folder, note } = cacheFiles(files, user);
   expect(note).toMatch(why);
@@ -101,7 +104,7 @@ describe('files that are loaded as machine code', () => {
     'a file that others can write': (path) => chmodSync(path, 0o777),
   };
   for (const [name, damage] of Object.entries(damages))
-    test(`${name} is unpacked again, and that alone`, () => {
+    test(`only ${name} is unpacked again`, () => {
       const files = twoFiles();
       cacheFiles(files);
       damage(join(files.slot, 'lib.so'));
@@ -130,7 +133,7 @@ describe('files that are loaded as machine code', () => {
     expect(readdirSync(join(base, 'aim'))).toEqual([]);
   });
 
-  test('a folder that others can write, above it, is not used, except where each user can rename their own alone', () => {
+  test('a folder below one that others can write is not used, unless each user can rename only their own files there', () => {
     const files = twoFiles();
     const above = join(base, 'above');
     process.env.XDG_CACHE_HOME = above;
@@ -139,7 +142,7 @@ describe('files that are loaded as machine code', () => {
     expectElsewhere(files, new RegExp(`other users can write ${above}$`));
     chmodSync(above, 0o1777);
     expect(cacheFiles(files)).toEqual({ folder: join(above, 'webgpu-pose-gan', files.name) });
-    // And no temporary folder is made where another user could put one in its place.
+    // Nor is a temporary folder made where another user could replace it.
     chmodSync(above, 0o777);
     process.env.TMPDIR = above;
     expect(() => cacheFiles(twoFiles())).toThrow(AdapterError);
@@ -153,12 +156,12 @@ describe('files that are loaded as machine code', () => {
   test('a folder of another user is not used', () => {
     const files = twoFiles();
     cacheFiles(files);
-    // To a user of another number, the folder of the user who runs this is a foreign one.
+    // For a process with another user id, the folder of the current user belongs to someone else.
     const other = (process.getuid?.() ?? 0) + 4321;
     expectElsewhere(files, /cannot be used.*(belongs to user|a folder of user) \d+/, other);
   });
 
-  test('without a home folder, or with one that cannot be made, they are in a temporary folder', () => {
+  test('without a home folder, or with one that cannot be created, they are in a temporary folder', () => {
     const files = twoFiles();
     writeFileSync(join(base, 'file'), '');
     process.env.XDG_CACHE_HOME = join(base, 'file');
@@ -169,7 +172,7 @@ describe('files that are loaded as machine code', () => {
     expectElsewhere(twoFiles(), /no home folder; set XDG_CACHE_HOME/);
   });
 
-  test('a package whose own files are damaged is named, and nothing of it is kept', () => {
+  test('a package whose own files are damaged is named, and nothing of it is stored', () => {
     const files = twoFiles({ ...CONTENT, 'lib.so': 'not the code' });
     expect(() => cacheFiles(files)).toThrow(AdapterError);
     expect(() => cacheFiles(files)).toThrow(/lib\.so is damaged in the package.*reinstall/);
@@ -180,7 +183,7 @@ describe('files that are loaded as machine code', () => {
   });
 });
 
-test('relative paths in the variables count as absent, as XDG rules', () => {
+test('relative paths in the variables are ignored, as the XDG specification demands', () => {
   process.env.HOME = base;
   process.env.XDG_CACHE_HOME = 'cache';
   process.env.XDG_DATA_HOME = 'data';
@@ -189,7 +192,7 @@ test('relative paths in the variables count as absent, as XDG rules', () => {
 });
 
 describe('@sparticuz/chromium', () => {
-  test('is installed in the version whose hashes are recorded, which package.json asks for', () => {
+  test('is installed in the version that package.json asks for, whose hashes are recorded', () => {
     expect(JSON.parse(readFileSync('package.json', 'utf8')).optionalDependencies['@sparticuz/chromium']).toBe(VERSION);
     expect(packageProblem()).toBeUndefined();
   });
@@ -203,7 +206,10 @@ describe('@sparticuz/chromium', () => {
   });
 });
 
-/** What a process prints that opens the embedded adapter and computes with it: relu(−1, 2, −3) and where the driver lies. */
+/**
+ * Returns what a process prints that opens the embedded adapter and computes with it: relu(−1, 2, −3) and the path of
+ * the driver.
+ */
 const SCRIPT = `
   import { compile, input, open, relu } from '${process.cwd()}/dist/node.js';
   import { readFileSync } from 'node:fs';
@@ -226,7 +232,7 @@ async function compute(env: Record<string, string> = {}): Promise<{ y: number[];
 describe('the embedded adapter in a process of its own', () => {
   const slot = () => join(base, 'webgpu-pose-gan', `swiftshader-${VERSION}`);
 
-  test('two that start at once both unpack it and compute; one that finds it truncated mends it', async () => {
+  test('two processes that start at once both unpack it and compute, and one that finds it truncated repairs it', async () => {
     const right = { y: [0, 2, 0], driver: join(slot(), 'libvk_swiftshader.so') };
     expect(await Promise.all([compute(), compute()])).toEqual([right, right]);
     truncateSync(right.driver, 2 ** 20);
@@ -234,7 +240,7 @@ describe('the embedded adapter in a process of its own', () => {
     expect(sha256(readFileSync(right.driver))).toBe(ARCHIVES['swiftshader.tar.br']?.['libvk_swiftshader.so']);
   });
 
-  test('where no cache folder can be written, it is in a folder that is gone when the process ends', async () => {
+  test('where no cache folder can be written, it is in a folder that is removed when the process ends', async () => {
     writeFileSync(join(base, 'file'), '');
     const { y, driver } = await compute({ XDG_CACHE_HOME: join(base, 'file') });
     expect(y).toEqual([0, 2, 0]);

@@ -42,7 +42,7 @@ function build(options: ConfigOptions = recipe): Nets {
 
 const nets = build();
 
-/** Values that tell every place apart: no two parameters and no two runs (`seed`) have the same ones. */
+/** Values that identify their place: no two parameters and no two runs (`seed`) have the same ones. */
 function values(set: ParameterSet, seed: number): Map<string, Float32Array> {
   return new Map(
     set.names.map((n, k) => [n, Float32Array.from({ length: set.get(n).size }, (_, i) => seed + k + i / 65536)]),
@@ -68,7 +68,7 @@ function state(step: number, seed: number): TrainingState {
 const info = { config: modelConfig(recipe), recipe, skeleton: PERSON, seed: 7, features: 'filter bank' as const };
 const file = (step = 3, seed = 0) => toCheckpoint(nets, state(step, seed), { ...info, step });
 
-/** The same file with other metadata or tensors. */
+/** Returns the same file with other metadata or tensors. */
 function edited(
   bytes: Uint8Array,
   metadata: Record<string, string>,
@@ -80,12 +80,12 @@ function edited(
   return writeSafetensors(all, { ...old, ...metadata });
 }
 
-test('a checkpoint in half precision opens with the very values that it holds', () => {
+test('a checkpoint in half precision opens with exactly the values that it holds', () => {
   const of = (edge: number) => (set: ParameterSet) =>
     new Map(
       set.names.map((n, k) => [n, Float32Array.from({ length: set.get(n).size }, (_, i) => edge * Math.sin(i + k))]),
     );
-  // Among them are ones below 2⁻¹⁴, which half precision keeps with fewer digits.
+  // Some are below 2⁻¹⁴, where half precision has fewer digits.
   for (const edge of [1000, 1, 1e-5]) {
     const weights = { generator: of(edge)(nets.generator), discriminator: of(edge)(nets.discriminator) };
     const { f16, f32 } = halved(toCheckpoint(nets, weights, { ...info, step: 3 }));
@@ -131,14 +131,14 @@ test.each([
   expect(() => fromCheckpoint(two, 'net')).toThrow(/are NaN or infinite, as are some of \d+ more tensors\./);
 });
 
-test('weights that are no numbers in half precision are refused, too', () => {
+test('weights that are not finite in half precision are refused, too', () => {
   const of = (set: ParameterSet) => new Map(set.names.map((n) => [n, new Float32Array(set.get(n).size).fill(7e4)]));
   const weights = { generator: of(nets.generator), discriminator: of(nets.discriminator) };
   const { f16 } = halved(toCheckpoint(nets, weights, { ...info, step: 3 }));
   expect(() => fromCheckpoint(f16, 'net')).toThrow(/net: \d+ of the \d+ values of generator\.\S+ are NaN or infinite/);
 });
 
-test('the fast permutation is that of the layout room, and has its inverse', () => {
+test('the fast permutation equals that of layout.ts, and its inverse undoes it', () => {
   const size = fc.integer({ min: 1, max: 5 });
   fc.assert(
     fc.property(fc.tuple(size, size, size, size), (shape) => {
@@ -150,12 +150,12 @@ test('the fast permutation is that of the layout room, and has its inverse', () 
   );
 });
 
-test('a checkpoint has PyTorch names, layouts and everything about the model, and is read back bit for bit', () => {
+test('a checkpoint has the names and layouts of PyTorch and describes the model, and is read back bit for bit', () => {
   const bytes = file();
   const { tensors, metadata } = readSafetensors(bytes);
   expect(tensors.get('generator.appearance.0.weight')?.shape).toEqual([2, 21, 3, 3]);
   expect(tensors.get('generator.appearance.0.gamma')?.shape).toEqual([2]);
-  // transposed: in × out × 4 × 4; the deepest map has 2·16 channels and 64 of noise
+  // Weights of a transposed convolution are in × out × 4 × 4. The deepest map has 2·16 channels and 64 of noise.
   expect(tensors.get('generator.decoder.0.weight')?.shape).toEqual([96, 16, 4, 4]);
   expect(tensors.get('discriminator.0.weight')?.shape).toEqual([2, 42, 4, 4]);
   expect([...tensors.keys()].filter((n) => !/^(generator|discriminator)\.(?!discriminator|generator)/.test(n))).toEqual(
@@ -172,7 +172,7 @@ test('a checkpoint has PyTorch names, layouts and everything about the model, an
   expect(Object.keys(weightsOf(checkpoint, { generator: nets.generator }))).toEqual(['generator']);
 });
 
-test('a file in memory that is not its own buffer, as Node reads small ones, gives the same', () => {
+test('a file in memory that is a part of a larger buffer, as Node reads small files, gives the same', () => {
   const bytes = file();
   const shared = new Uint8Array(bytes.length + 3);
   shared.set(bytes, 3);
@@ -181,7 +181,7 @@ test('a file in memory that is not its own buffer, as Node reads small ones, giv
   expect(weightsOf(there, nets).generator).toEqual(state(3, 0).generator);
 });
 
-test('values that are missing or too few are refused before a file is made', () => {
+test('missing values, or too few, are refused before a file is made', () => {
   const values = state(3, 0);
   const less = new Map(values.generator);
   less.set('appearance.0.weight', new Float32Array(5));
@@ -190,7 +190,7 @@ test('values that are missing or too few are refused before a file is made', () 
   );
 });
 
-test('what does not fit is listed, with shapes and advice', () => {
+test('tensors that do not fit are listed, with shapes and advice', () => {
   const damaged = edited(file(), {}, (t) => {
     t.delete('generator.pose.0.weight');
     t.set('generator.appearance.0.gamma', { shape: [3], data: new Float32Array(3) });
@@ -239,7 +239,7 @@ test.each([
   expect(() => fromCheckpoint(edited(file(), metadata as Record<string, string>), 'x')).toThrow(message);
 });
 
-test('a configuration that makes no model is an error that names the file', () => {
+test('a configuration of an impossible model is an error that names the file', () => {
   for (const change of [{ height: 7 }, { deformedLevels: 2.5 }, { encoder: Array(30).fill(2) }]) {
     const bytes = edited(file(), { config: JSON.stringify({ ...info.config, ...change }) });
     expect(() => generatorParameters(fromCheckpoint(bytes, 'x'))).toThrow(
@@ -248,7 +248,7 @@ test('a configuration that makes no model is an error that names the file', () =
   }
 });
 
-test('the training state brings moments and counters back, and knows its weights', () => {
+test('the training state restores moments and counters, and recognises its weights', () => {
   const bytes = file(5, 1);
   const stored = toStateFile(nets, state(5, 1), { orderSeed: 11, batch: 4, notes: { best: 0.5 } }, bytes);
   expect(readSafetensors(stored).tensors.has('m.generator.appearance.0.weight')).toBe(true);
@@ -275,7 +275,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const save = (to: string, step: number, seed: number, keep?: number) =>
   saveCheckpoint(to, nets, state(step, seed), { info, stateInfo: { orderSeed: 0, batch: 4 }, keep });
 
-test('saving keeps the latest pairs, and a folder loads its latest', () => {
+test('saving keeps the latest pairs, and a folder loads the latest of them', () => {
   const run = join(folder, 'run');
   expect(listCheckpoints(run)).toEqual([]);
   save(run, 10, 0);
@@ -292,12 +292,12 @@ test('saving keeps the latest pairs, and a folder loads its latest', () => {
   expect(loadState(loadCheckpoint(listCheckpoints(run)[0]?.path ?? ''), nets).state).toEqual(state(30, 2));
 });
 
-test('a stop between the two files leaves the pair from before whole', () => {
+test('a stop between the two files leaves the previous pair intact', () => {
   const run = join(folder, 'stopped');
   save(run, 10, 0);
   const later = join(folder, 'later');
   save(later, 20, 1);
-  // A state that was written last, its checkpoint never
+  // The state was written last, and its checkpoint never was.
   for (const name of readdirSync(later).filter((n) => n.includes('.state.')))
     writeFileSync(join(run, name), readFileSync(join(later, name)));
   const checkpoint = loadCheckpoint(run);
@@ -307,7 +307,7 @@ test('a stop between the two files leaves the pair from before whole', () => {
   expect(loadState(loadCheckpoint(run), nets).state).toEqual(state(20, 2));
 });
 
-test('files that are not there or not what was asked for', () => {
+test('files that are missing or of another kind are errors', () => {
   expect(() => loadCheckpoint(join(folder, 'none'))).toThrow(/there is no checkpoint/);
   expect(() => loadCheckpoint(folder)).toThrow(/holds no checkpoint/);
   const run = join(folder, 'lonely');

@@ -24,7 +24,7 @@ const folder = mkdtempSync(join(tmpdir(), 'cli-faults-'));
 const at = (...names: string[]) => join(folder, ...names);
 const cli = (...args: string[]) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: 60_000 });
-  // Dawn's own warnings are not ours.
+  // Warnings of Dawn do not come from this package.
   return { status, stdout, stderr: stderr.replaceAll(/^Warning: .*\n/gm, '') };
 };
 const SMALL = ['--size', 'small', '--width', '0.0625', '--ablation', 'dsc', '--batch', '1'];
@@ -68,7 +68,7 @@ describe('an error of the operating system is one line with the path and what to
     expect([status, stdout]).toEqual([2, '']);
   });
 
-  test('output to a full disk fails, output to a reader that went away does not', () => {
+  test('output to a full disk fails, but output to a reader that has gone does not', () => {
     const full = spawnSync('sh', ['-c', '"$0" "$1" --help > /dev/full', process.execPath, CLI], { encoding: 'utf8' });
     expect(full.stderr).toMatch(/^pose-gan --help: cannot write to standard output: ENOSPC, the disk is full\. .*\n$/);
     expect(full.status).toBe(1);
@@ -76,7 +76,7 @@ describe('an error of the operating system is one line with the path and what to
     expect(execFileSync('sh', ['-c', closed, process.execPath, CLI], { encoding: 'utf8', cwd: folder })).toBe('[');
   });
 
-  test('devices are written to, not replaced', () => {
+  test('device files are written to, not replaced', () => {
     const args = ['pairs', '--annotations', at('data', 'synth-annotation-train.csv'), '--out'];
     expect(cli(...args, '/dev/null').status).toBe(0);
     expect(cli(...args, '/dev/full')).toMatchObject({
@@ -93,7 +93,7 @@ describe('a run', () => {
     existsSync(at(name, 'log.jsonl')) ? readFileSync(at(name, 'log.jsonl'), 'utf8') : '';
   const rows = (name: string) => rowsIn(name).split('\n').length - 1;
 
-  /** Begins a run, and resolves when it has added so many lines to its log. */
+  /** Starts a run, and resolves when it has added so many lines to its log. */
   async function begin(name: string, lines: number, ...args: string[]) {
     const all = [CLI, 'train', '--out', at(name), ...args, '--iterations', '100000'];
     const before = rows(name);
@@ -103,7 +103,7 @@ describe('a run', () => {
     return { child, ended };
   }
 
-  test('is alone in its folder, saves at SIGHUP with 129, and after a kill goes on as if nothing had been', async () => {
+  test('has its folder to itself, saves at SIGHUP and exits with 129, and resumes exactly after a kill', async () => {
     const first = await begin('a', 3, ...DATA, ...SMALL, ...EVERY);
     const second = cli('train', ...DATA, '--out', at('a'), ...SMALL, '--resume');
     expect(second.stderr).toMatch(
@@ -120,7 +120,8 @@ describe('a run', () => {
     killed.child.kill('SIGKILL');
     expect(await killed.ended).toBe('SIGKILL');
     expect(existsSync(at('a', 'run.lock'))).toBe(true);
-    // What two more killed writers may have left: of an id that no process has, and of one that this process has.
+    // These are files that two more killed writers may have left: one whose process id is free, and one that has the id
+    // of this process.
     const alive = at('a', `.pose-gan-${process.pid}-0123456789abcdef.tmp`);
     writeFileSync(at('a', '.pose-gan-4194305-0123456789abcdef.tmp'), '');
     writeFileSync(alive, '');
@@ -138,7 +139,7 @@ describe('a run', () => {
     expect(left('a')).toEqual(left('b'));
   });
 
-  test('another one asks for the lock before it reads files that are being replaced', () => {
+  test('a second run asks for the lock before it reads files that are being replaced', () => {
     mkdirSync(at('held'));
     writeFileSync(at('held', 'checkpoint-00000004.safetensors'), 'cut short');
     const held = lock(at('held', 'run.lock'), 'work');
@@ -151,7 +152,7 @@ test.each([
   ['SIGHUP', 'SIGHUP', 129],
   ['SIGINT', 'SIGINT', 130],
   ['SIGINT', 'SIGTERM', 143],
-] as const)('%s asks a run to end; after it, %s ends the process at once with %i', (one, two, code) => {
+] as const)('%s asks a run to end, and a following %s ends the process at once with %i', (one, two, code) => {
   const exit = vi.spyOn(process, 'exit').mockImplementation((c) => {
     throw new Error(`ended with ${c}`);
   });
@@ -186,7 +187,7 @@ test.each(['throw new Error("stray")', 'Promise.reject(new Error("stray"))'])(
   },
 );
 
-test('a stale lock is taken over: of an ended process, of a later one with its id; a silent host is waited for', () => {
+test('the lock of an ended process is taken over, even if its id is in use again; that of another host only after a while', () => {
   const path = at('x.lock');
   const holder = { id: 'abc', host: hostname(), pid: process.pid, process: 'earlier', since: 'then' };
   for (const stale of [holder, { ...holder, pid: 4194305 }]) {
@@ -221,7 +222,7 @@ test('temporary files of ended writers are removed, those of living ones and of 
   expect(readdirSync(place).sort()).toEqual([...stay].sort());
 });
 
-test('where there is no terminal, a line comes at least every 30 s, with news or without', () => {
+test('without a terminal, a line is printed at least every 30 s, even without news', () => {
   const lines: string[] = [];
   let now = 0;
   let due: { tick: () => void; at: number } | undefined;

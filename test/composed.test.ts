@@ -23,10 +23,10 @@ test('the deformable skip and the nearest-neighbour distance have compositions',
   expect(composed.map((r) => r.name)).toEqual(['deformableSkip', 'nearestNeighbourDistance']);
 });
 
-// Every pipeline of a composition is one of the ops it is made of, which their own rooms check on awkward shapes.
+// Every pipeline of a composition belongs to one of its ops, whose own rooms check it on odd shapes.
 describe.each(composed.map((r) => [r.name, r] as const))('the composition of %s', (_, room) => {
   test.each(room.cases.map((c) => [c.name, c] as const))(
-    '%s: results and gradients are the oracle’s',
+    '%s: results and gradients equal those of the oracle',
     async (_n, c) => {
       const p = prepare(room, c);
       const feeds: Record<string, TensorData> = {};
@@ -49,7 +49,7 @@ describe.each(composed.map((r) => [r.name, r] as const))('the composition of %s'
 });
 
 describe('composedComparison', () => {
-  test('times both sides, forward and in training, and weighs their memory', async () => {
+  test('times both sides, forward and in training, and compares their memory', async () => {
     const room = named('nearestNeighbourDistance');
     const c = { name: 'small', inputs: { generated: shape(16, 8), reference: shape(16, 8) }, attrs: { window: 3 } };
     const found = await composedComparison(engine, room, c, { samples: 1, sampleMs: 1 });
@@ -59,9 +59,9 @@ describe('composedComparison', () => {
       expect(contest.timeRatio).toBe(contest.composed.times.median / contest.fused.times.median);
       expect(contest.composed.dispatches).toBeGreaterThan(contest.fused.dispatches);
     }
-    // Forward: a distance and a place in the window for every pixel, whatever the channels.
+    // The forward pass stores a distance and a window position for every pixel, whatever the channels.
     expect(found.forward.fused.activations).toBe(2 * 4 * 16 * 8);
-    // Backward needs all nine differences of the images.
+    // The backward pass needs all nine differences of the images.
     expect(found.training?.composed.activations).toBeGreaterThanOrEqual(9 * 4 * 16 * 8 * 8);
   });
 

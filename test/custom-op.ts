@@ -1,7 +1,7 @@
 import { type Launch, onlyKernel } from '../src/autograd/kernel.js';
 import { any, defineOp, type Op, type Specs } from '../src/autograd/op.js';
 
-/** An op of one kernel that is launched so; its result `y` has the type of its first argument. */
+/** Makes an op of one kernel with this launch. Its result `y` has the type of its first argument. */
 export function customOp(
   name: string,
   launch: () => Launch,

@@ -14,7 +14,7 @@ function cli(...args: string[]) {
   return { status, stdout, stderr };
 }
 
-test('synth, pairs and flip work together, and say what they did', () => {
+test('synth, pairs and flip work together, and report what they did', () => {
   const data = join(root, 'data');
   const drawn = cli(
     'synth',
@@ -92,7 +92,7 @@ test.each(['pairs', 'synth', 'flip'])('%s explains itself', (name) => {
   for (const line of stdout.split('\n').filter((l) => l.startsWith('  -'))) expect(line).toMatch(/^ {2}-.*\S {2,}\S/);
 });
 
-test('files are written whole, with nothing left beside them, also where that fails', () => {
+test('files are written completely or not at all, and no temporary file stays behind', () => {
   const path = join(root, 'new', 'folder', 'file.txt');
   writeFileAtomic(path, 'first');
   writeFileAtomic(path, Uint8Array.of(104, 105));
@@ -106,7 +106,7 @@ test('files are written whole, with nothing left beside them, also where that fa
   expect(existsSync(path)).toBe(true);
 });
 
-test('progress is a bar on a terminal after two seconds, and a line now and then elsewhere', () => {
+test('progress is a bar on a terminal after two seconds, and an occasional line elsewhere', () => {
   let time = 0;
   const written: string[] = [];
   const stream = { isTTY: true, columns: 100, write: (text: string) => written.push(text) };

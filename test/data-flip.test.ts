@@ -28,7 +28,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-/** A copy of the dataset that a test may change. */
+/** Makes a copy of the dataset that a test may change. */
 function copy(name: string) {
   const folder = join(root, name);
   cpSync(original, folder, { recursive: true });
@@ -65,7 +65,7 @@ test('mirroring exchanges sides, extends the pairs, and refuses to run twice', a
   const written = readFileSync(c.annotations, 'utf8');
   expect(() => flipDataset(options)).toThrow(/already has mirrored images, such as 0001_.*_flip\.png/);
   expect(readFileSync(c.annotations, 'utf8')).toBe(written);
-  // As an interrupted run leaves it: pairs extended, annotations not.
+  // An interrupted run leaves this state: the pairs are extended, but the annotations are not.
   writeFileSync(c.annotations, untouched);
   flipDataset(options);
   expect(readFileSync(c.annotations, 'utf8')).toBe(written);
@@ -82,7 +82,7 @@ test('mirroring checks everything before it writes anything', () => {
   expect(readdirSync(c.images)).toEqual(files.slice(0, -1));
 });
 
-test('a drawn dataset is not drawn over unless that is asked for, and the same seed gives the same bytes', () => {
+test('a drawn dataset is replaced only when asked for, and the same seed gives the same bytes', () => {
   const folder = join(root, 'again');
   const options = { ...drawing, folder, trainIdentities: 1, imagesPerIdentity: 2 };
   mkdirSync(folder);

@@ -33,7 +33,7 @@ const images = fc
       .map((data): Image => ({ width, height, data })),
   );
 
-/** A smooth picture, which JPEG keeps well. */
+/** Makes a smooth picture, which JPEG preserves well. */
 function smooth(width: number, height: number): Image {
   const image = blank(width, height);
   for (let i = 0; i < width * height; i++) {
@@ -52,7 +52,7 @@ function rgba({ width, height, data }: Image): Buffer {
 const encodeJpeg = (image: Image) =>
   jpeg.encode({ width: image.width, height: image.height, data: rgba(image) }, 95).data;
 
-test('a PNG comes back bit for bit, and so do the values of the network', () => {
+test('a PNG is read back bit for bit, and so are the values for the network', () => {
   fc.assert(
     fc.property(images, (image) => {
       const back = decodeImage(encodePng(image), 'x.png');
@@ -64,7 +64,7 @@ test('a PNG comes back bit for bit, and so do the values of the network', () => 
   );
 });
 
-test('values are v/127.5 − 1; back they are rounded and clamped', () => {
+test('values are v/127.5 − 1, and the way back rounds and clamps', () => {
   const image: Image = { width: 1, height: 1, data: Uint8Array.of(0, 127, 255) };
   const values = toTensor(image, new Float32Array(6), 3);
   expect([...values]).toEqual([0, 0, 0, -1, Math.fround(127 / 127.5 - 1), 1]);
@@ -83,7 +83,7 @@ test('the content decides what a file is, not its name', () => {
   expect(readImageHeader(path)).toEqual({ format: 'png', width: 40, height: 24 });
 });
 
-// 8×8 pixels of rgb(200, 60, 20), its grey 97, written by libjpeg.
+// These are 8×8 pixels of rgb(200, 60, 20), whose grey is 97, written by libjpeg.
 const tiny = {
   grey: '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAB//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8ALH//2Q==',
   cmyk: '/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwADAgIDAgIDAwMDBAMDBAUIBQUEBAUKBwcGCAwKDAwLCgsLDQ4SEA0OEQ4LCxAWEBETFBUVFQwPFxgWFBgSFBUU/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EABUAAQEAAAAAAAAAAAAAAAAAAAgJ/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAA4EQwBNAFkASwAAPwBgCUm+qm//2Q==',
@@ -101,7 +101,7 @@ test.each([
   for (let c = 0; c < 3; c++) expect(Math.abs((data[c] ?? 0) - (expected[c] ?? 0))).toBeLessThanOrEqual(3);
 });
 
-test('greyscale and transparent PNGs become RGB; transparency lies on white', () => {
+test('greyscale and transparent PNGs become RGB on a white background', () => {
   const png = new PNG({ width: 2, height: 1 });
   png.data = Buffer.from([200, 60, 20, 255, 0, 0, 0, 128]);
   expect([...decodeImage(PNG.sync.write(png), 'a.png').data]).toEqual([200, 60, 20, 127, 127, 127]);
@@ -128,7 +128,7 @@ test.each([
   expect(() => readImage(path)).toThrow(message);
 });
 
-test('images that no file can hold are refused before memory is taken', () => {
+test('images too large for any file are refused before memory is allocated', () => {
   const odd = (width: number, height: number, length = 0): Image => ({ width, height, data: new Uint8Array(length) });
   expect(() => encodePng(odd(2 ** 31, 1))).toThrow(/1×2147483648 \(height×width\) cannot be written/);
   expect(() => encodePng(odd(40000, 40000))).toThrow(/cannot be written; make it smaller/);
@@ -142,7 +142,7 @@ test('images that no file can hold are refused before memory is taken', () => {
   expect(() => resize(blank(1, 1), 20000, 1)).toThrow(/over 16384 pixels a side/);
 });
 
-test('a damaged PNG is noticed wherever the damage is', () => {
+test('damage to a PNG is noticed wherever it is', () => {
   const bytes = Buffer.from(encodePng(smooth(16, 16)));
   fc.assert(
     fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
@@ -193,13 +193,13 @@ test('shrinking averages the area, enlarging interpolates', () => {
     height: 1,
     data: Uint8Array.from({ length: 24 }, (_, i) => (Math.floor(i / 3) % 2 ? 255 : 0)),
   };
-  // Point sampling would give all 0 or all 255.
+  // Point sampling would give only 0 or only 255.
   for (const v of resize(board, 2, 1).data) expect(Math.abs(v - 127.5)).toBeLessThan(25);
   const ramp: Image = { width: 2, height: 1, data: Uint8Array.of(0, 0, 0, 100, 100, 100) };
   expect([...resize(ramp, 4, 1).data].filter((_, i) => i % 3 === 0)).toEqual([0, 25, 75, 100]);
 });
 
-test('mirroring twice is nothing, once exchanges the sides', () => {
+test('mirroring exchanges the sides, and mirroring twice changes nothing', () => {
   fc.assert(
     fc.property(images, (image) => {
       expect(flip(flip(image)).data).toEqual(image.data);
@@ -237,7 +237,7 @@ test('sheets put images side by side and below each other', () => {
   ]);
 });
 
-test('lines, discs and poses are drawn where they belong, also over the edge', () => {
+test('lines, discs and poses are drawn where they belong, even across the edge', () => {
   const image = blank(32, 32);
   const at = (x: number, y: number) => image.data[3 * (y * 32 + x)];
   drawLine(image, [4, 10], [20, 10], [255, 255, 255], 3);

@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 let copies = 0;
-/** A copy of the dataset that a test may damage. */
+/** Makes a copy of the dataset that a test may damage. */
 function copy() {
   const folder = join(root, `copy${copies++}`);
   cpSync(original, folder, { recursive: true });
@@ -91,7 +91,7 @@ test.each<[string, (c: ReturnType<typeof copy>, first: string) => void, RegExp, 
     /copy.*0001_.*\.png is not a usable image: it is a text that begins "no"; PNG and JPEG are read/,
   ],
   [
-    'an image cut short behind its header',
+    'an image cut short after its header',
     (c, first) => writeFileSync(join(c.images, first), readFileSync(join(c.images, first)).subarray(0, 200)),
     /0001_.*\.png is not a usable image/,
   ],
@@ -170,7 +170,7 @@ test('resizing fits images and joints', async () => {
       expect(p === null).toBe(before === null);
       if (p && before) expect([p[0], p[1]]).toEqual([3 * (before[0] + 0.5) - 0.5, 2 * (before[1] + 0.5) - 0.5]);
     }
-  // A joint in the corner pixel must not slip out of the image, where it would count as missing.
+  // A joint in the corner pixel must stay inside the image, because outside it would count as missing.
   const tiny = await open(original, { resize: true, height: 8, width: 4 });
   for (const { pose } of tiny.images) for (const p of pose) if (p) expect(Math.min(...p)).toBeGreaterThanOrEqual(0);
   const l = new Loader(large, { batch: 1, geometry: 'rectangles', shuffle: false, workers: 1 });
@@ -203,7 +203,7 @@ test('a batch holds the images, joints and transforms of its pairs', async () =>
   }
 });
 
-test('a loader that begins later gives the same batches, whatever the cache and the number of workers', async () => {
+test('a loader that starts later gives the same batches, whatever the cache and the number of workers', async () => {
   const one = await loader(original);
   const two = await loader(original, { workers: 3, cacheBytes: 4000, ahead: 0 });
   const batches = [];
@@ -214,7 +214,7 @@ test('a loader that begins later gives the same batches, whatever the cache and 
   expect((await other.batch(0)).names).not.toEqual(batches[0]?.names);
 });
 
-test('an image that breaks after the check is an error of its batch, and the loader goes on', async () => {
+test('an image that is damaged after the check is an error of its batch, and the loader continues', async () => {
   const c = copy();
   const l = await loader(c.folder, { shuffle: false, batch: 1, ahead: 2, cacheBytes: 0 });
   await l.batch(0);
@@ -228,7 +228,7 @@ test('an image that breaks after the check is an error of its batch, and the loa
   await expect(l.batch(-1)).rejects.toThrow(/a step must be/);
 });
 
-test('closing ends the workers and rejects what is under way', async () => {
+test('closing ends the workers and rejects pending batches', async () => {
   const l = await loader(original);
   const pending = l.batch(0);
   const rejected = expect(pending).rejects.toThrow(/closed/);

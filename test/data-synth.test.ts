@@ -32,7 +32,7 @@ test('names follow the identity rule', () => {
   expect(new Set(Array.from({ length: 50 }, (_, i) => synthName(1, i))).size).toBe(50);
 });
 
-test('nearly all pictures are valid, and every joint is missing on some and there on others', () => {
+test('nearly all pictures are valid, and every joint is missing in some and present in others', () => {
   expect(crowd.filter(({ pose }) => isValid(PERSON, pose)).length).toBeGreaterThan(0.85 * crowd.length);
   for (const name of PERSON.joints) {
     if (PERSON.trunk.joints.includes(name) || name === 'neck') continue;
@@ -51,7 +51,7 @@ test('joints are whole pixels inside the image', () => {
     }
 });
 
-test('people are seen from all sides, and from behind there is no nose', () => {
+test('people are seen from all sides, and from behind the nose is missing', () => {
   const views = { front: 0, back: 0 };
   for (const { pose } of crowd) {
     const [right, left] = [joint(pose, 'right_shoulder'), joint(pose, 'left_shoulder')];
@@ -63,7 +63,7 @@ test('people are seen from all sides, and from behind there is no nose', () => {
   expect(Math.min(views.front, views.back)).toBeGreaterThan(5);
 });
 
-test('a limb has the same length whatever it does', () => {
+test('a limb has the same length in every pose', () => {
   const arm = { swing: 0.4, spread: 0.3, elbow: 1, towards: [-0.2, 0, 1] as const };
   const leg = { swing: 0.3, spread: 0.1, knee: 0.5 };
   const rest = { lean: 0.1, sway: 0.05, twist: 0.2, turn: 0.1, nod: 0 };
@@ -89,7 +89,7 @@ test('a limb has the same length whatever it does', () => {
 });
 
 test('the figure stands out from the background where its joints are', () => {
-  // Two pictures of one identity share the shirt, so the colour at the chest says who it is better than chance would.
+  // Two pictures of one identity share the shirt, so the colour at the chest identifies a person better than chance.
   const chest = ({ pose, image }: (typeof crowd)[number]) => {
     const points = PERSON.trunk.joints.map((n) => joint(pose, n)).filter((p) => p != null);
     const [x, y] = [0, 1].map((k) =>
@@ -111,7 +111,7 @@ test('the figure stands out from the background where its joints are', () => {
   expect(same / sameCount).toBeLessThan((0.7 * other) / otherCount);
 });
 
-test('in the studio the wall is the same behind everybody', () => {
+test('in the studio the wall is the same behind every person', () => {
   const corner = (place: 'studio' | 'anywhere', identity: number) => {
     const { data, width } = drawSynthetic({ seed: 5, identity, index: 0, place }).image;
     return [0, 1, 2].map((c) => [data[c] as number, data[3 * (width - 1) + c] as number]);
@@ -120,7 +120,7 @@ test('in the studio the wall is the same behind everybody', () => {
     const values = Array.from({ length: 12 }, (_, i) => corner(place, i + 1).flat());
     return Math.max(...values.map((v) => Math.max(...v) - Math.min(...v)));
   };
-  // Exposure and tint of the camera vary in both; both upper corners and all channels are alike in the studio alone
+  // The exposure and tint of the camera vary in both. Both upper corners and all channels are alike only in the studio.
   expect(spread('studio')).toBeLessThan(30);
   expect(spread('anywhere')).toBeGreaterThan(60);
 });

@@ -25,7 +25,7 @@ const point = fc.tuple(fc.nat(300), fc.nat(300));
 const pose = fc.array(fc.option(point, { freq: 3 }), { minLength: 18, maxLength: 18 });
 const fileName = fc.stringMatching(/^[\w-]{1,12}\.(jpg|png)$/);
 
-test('annotations that are written are read back', () => {
+test('written annotations are read back unchanged', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.tuple(fileName, pose), { selector: ([n]) => n, maxLength: 8 }), (rows) => {
       const poses = new Map<string, Pose>(rows);
@@ -82,7 +82,7 @@ test.each([
   expect(() => parse(rows, header)).toThrow(message);
 });
 
-test('malformed rows can be counted and left out', () => {
+test('malformed rows can be skipped and counted', () => {
   const bad: string[] = [];
   const text = `${HEADER}\n${good}2_b.jpg: x: y\n3_c.jpg: ${list(() => 1)}: ${list(() => 2)}\n`;
   const poses = parseAnnotations(text, 'a.csv', PERSON, { onBad: (e) => bad.push(e.message) });
@@ -90,7 +90,7 @@ test('malformed rows can be counted and left out', () => {
   expect(bad).toEqual([expect.stringContaining('a.csv, row 3')]);
 });
 
-test('the identity is the name up to the first _; junk and distractors have none', () => {
+test('the identity is the name before the first _, and junk and distractors have none', () => {
   expect(firstUnderscore('0123_c1s1_000001_01.jpg')).toBe('0123');
   expect(firstUnderscore('-1_c1s1_000001_01.jpg')).toBeUndefined();
   expect(firstUnderscore('0000_c1s1_000001_01.jpg')).toBeUndefined();
@@ -121,13 +121,13 @@ test('pairs are all ordered pairs of different valid images of one identity', ()
   expect(s.imagesPerIdentity).toEqual({ min: 1, median: 1, max: 3 });
 });
 
-test('an identity pattern that is too large to be compiled is named, in short', () => {
+test('an identity pattern that is too large to compile is named, shortened', () => {
   expect(() => identityPattern('a'.repeat(100_000), ['a_1.png'])).toThrow(
     /^the identity pattern a{77}… cannot be used: a+\/: Regular expression too large$/,
   );
 });
 
-test('a wrong identity rule shows', () => {
+test('a wrong identity rule causes a warning', () => {
   const poses = new Map(Array.from({ length: 60 }, (_, i): [string, Pose] => [`person${i % 10}-${i}.jpg`, full]));
   expect(summarise(poses, PERSON).warnings.join()).toMatch(/60 of 60 identities have one image only/);
   expect(summarise(poses, PERSON, () => 'all').warnings.join()).toMatch(/all 60 images are of one identity, "all"/);
@@ -183,12 +183,12 @@ test('every epoch is a permutation, and epochs and seeds differ', () => {
 test('a permutation moves neighbours apart, wherever it begins', () => {
   const count = 263_632;
   const mean = Array.from({ length: 1000 }, (_, i) => permute(i, count, 7, 0)).reduce((s, v) => s + v, 0) / 1000;
-  // Uniform: half the count, give or take five standard errors.
+  // A uniform permutation gives half the count, give or take five standard errors.
   expect(Math.abs(mean / count - 0.5)).toBeLessThan((5 * Math.sqrt(1 / 12)) / Math.sqrt(1000));
   expect(permute(count - 1, count, 7, 0)).toBeLessThan(count);
 });
 
-test('batches go through the pairs without gaps, also across epochs and where a batch is larger than the data', () => {
+test('batches cover the pairs without gaps, even across epochs and when a batch is larger than the data', () => {
   const items = (seed: number, batch: number, steps: number, count: number) =>
     Array.from({ length: steps }, (_, step) => batchOrder(seed, step, batch, count)).flat();
   const first = items(3, 4, 15, 10);
@@ -199,7 +199,7 @@ test('batches go through the pairs without gaps, also across epochs and where a 
   expect(batchOrder(0, 1, 3, 5, false)).toEqual([3, 4, 0]);
 });
 
-test('a sample has no repetitions and depends on the seed alone', () => {
+test('a sample has no repetitions and depends only on the seed', () => {
   const all = Array.from({ length: 50 }, (_, i) => i);
   expect(new Set(sample(all, 50, 3)).size).toBe(50);
   expect(sample(all, 7, 3)).toEqual(sample(all, 50, 3).slice(0, 7));

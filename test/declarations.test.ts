@@ -7,11 +7,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installPacked } from '../scripts/packed.mjs';
 
-/** Packages that have these versions of TypeScript. */
+/** The packages that contain these versions of TypeScript. */
 const COMPILERS = { '5.7': 'test/oldest-typescript/package.json', '6.0': 'package.json' };
 const MODULES = { bundler: 'esnext', nodenext: 'nodenext' };
 
-/** Names no object of WebGPU, so that it needs no declarations of WebGPU. */
+/** This program names no object of WebGPU, so it needs no declarations of WebGPU. */
 const NODE = `
 import { compile, conv2d, input, ParameterSet, type Plan } from 'webgpu-pose-gan';
 import { fromCheckpoint, Generator, generatorParameters } from 'webgpu-pose-gan/model';
@@ -33,7 +33,7 @@ plan.run({ x: 'text' });
 await open({ adapter: 1 });
 `;
 
-/** Works on the device of the engine itself. */
+/** This program uses the device of the engine directly. */
 const NODE_AND_DEVICE = `
 import { open } from 'webgpu-pose-gan/node';
 
@@ -63,7 +63,9 @@ await open({ device: adapter });
 /** The first example of the README. */
 const EXAMPLE = /```ts\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
 
-/** Projects of users: programs by file, with the library and the declarations that the README tells them to list. */
+/**
+ * Projects of users: their programs by file, with the library and the declarations that the README tells them to list.
+ */
 const users = (version: string) => ({
   node: { programs: { 'program.ts': NODE, 'example.ts': EXAMPLE }, lib: ['ES2022'], types: ['node'] },
   device: { programs: { 'device.ts': NODE_AND_DEVICE }, lib: ['ES2022'], types: ['node', '@webgpu/types'] },
@@ -74,7 +76,7 @@ const users = (version: string) => ({
   },
 });
 
-/** What `@webgpu/types` misses by itself in a program without the DOM library. */
+/** The declarations that `@webgpu/types` itself misses in a program without the DOM library. */
 const MISSING_THERE = /^\S*node_modules\/@webgpu\/types\/\S+: error TS(2304|2552): Cannot find name /;
 
 let project: string;
@@ -88,7 +90,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-/** Compiles the programs of every user with both ways to find modules, and returns what the compiler complains of. */
+/** Compiles the programs of every user with both ways of module resolution, and returns the errors of the compiler. */
 async function complaints(version: keyof typeof COMPILERS): Promise<string[]> {
   const projects: string[] = [];
   const compiled: string[] = [];
@@ -110,7 +112,7 @@ async function complaints(version: keyof typeof COMPILERS): Promise<string[]> {
   const args = [find('typescript/bin/tsc'), '-b', '--pretty', 'false', ...projects];
   const run = promisify(execFile)(process.execPath, args);
   const { stdout } = await run.catch((failure: { stdout: string }) => failure);
-  // A compiler that did not start complains of nothing.
+  // A compiler that did not start reports no errors.
   expect(compiled.filter((file) => !existsSync(file))).toEqual([]);
   return stdout.split('\n').filter(Boolean);
 }

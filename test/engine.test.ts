@@ -20,7 +20,7 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-/** An op of one kernel with this source. */
+/** Makes an op of one kernel with this source. */
 async function custom(name: string, code: string, workgroups: readonly [number, number, number] = [1, 1, 1]) {
   const mine = await readShader(`${name}/mine`, code);
   return customOp(name, () => ({ dispatches: [{ shader: mine, workgroups }] }));
@@ -31,7 +31,7 @@ const HEAD = `@group(0) @binding(0) var<storage, read> x: array<f32>;
 `;
 
 describe('typed errors', () => {
-  test('a shader that does not compile: label, line, column, source line and caret', async () => {
+  test('the error of a shader that does not compile has label, line, column, source line and caret', async () => {
     const broken = await custom(
       'broken',
       `${HEAD}@compute @workgroup_size(1)\nfn main() {\n  y[0] = nonsense(x[0]);\n}\n`,
@@ -57,7 +57,7 @@ describe('typed errors', () => {
     );
   });
 
-  test('a tensor over the binding limit: op, shape, limit, before any allocation', async () => {
+  test('a tensor over the binding limit is refused before any allocation, with op, shape and limit', async () => {
     const most = engine.device.limits.maxStorageBufferBindingSize;
     const rows = Math.floor(most / 4 / 1024) + 1;
     const { buffers } = engine.counters;
@@ -69,14 +69,14 @@ describe('typed errors', () => {
     expect(engine.counters.buffers).toBe(buffers);
   });
 
-  test('a size beyond all devices ends before kernels split their work over it', async () => {
+  test('a size beyond all devices is refused before kernels split their work over it', async () => {
     const [a, b] = ['a', 'b'].map((name) => input(name, [9e14, 8, 8, 4])) as [Tensor, Tensor];
     await expect(compile(engine, { y: nearestNeighbourDistance(a, b, { window: 3 }) })).rejects.toThrow(
       /nearestNeighbourDistance: input\/a\[900000000000000×8×8×4\]: needs maxStorageBufferBindingSize ≥ 921600000000000000/,
     );
   });
 
-  test('a dispatch over the workgroup limit', async () => {
+  test('a dispatch over the workgroup limit is refused', async () => {
     const code = `${HEAD}@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`;
     const op = await custom('wide', code, [65536, 1, 1]);
     await expect(compile(engine, { y: apply(op, { x: input('x', [4]) }, null).y })).rejects.toThrow(
@@ -84,8 +84,8 @@ describe('typed errors', () => {
     );
   });
 
-  test('out of memory: the label and the bytes', async () => {
-    // A device that refuses one allocation, as a full GPU does.
+  test('the error for exhausted memory has the label and the bytes', async () => {
+    // This device refuses one allocation, as a full GPU does.
     const scopes: string[] = [];
     let refuse = true;
     const device = new Proxy(engine.device, {
@@ -109,7 +109,7 @@ describe('typed errors', () => {
     );
   });
 
-  test('device lost: pending work is rejected, and so is whatever comes after', async () => {
+  test('a lost device rejects pending and all later work', async () => {
     const other = await open();
     const plan = await compile(other, { y: relu(input('x', [4])) });
     plan.run({ x: new Float32Array(4) });
@@ -122,7 +122,7 @@ describe('typed errors', () => {
     await expect(other.idle()).rejects.toThrow(DeviceLostError);
   });
 
-  test('a promise that fails just before its device is lost fails by that; others keep their own error', async () => {
+  test('a promise that fails just before its device is lost rejects with that loss; others keep their own error', async () => {
     const other = await open();
     await expect(other.wait(Promise.reject(new Error('mine')))).rejects.toThrow('mine');
     const unmapped = other.wait(Promise.reject(new Error('the buffer was unmapped')));
@@ -146,7 +146,7 @@ describe('devices', () => {
     device.destroy();
   });
 
-  test('an adapter can be named by part of its name, any case; a wrong name lists what there is', async () => {
+  test('an adapter can be named by part of its name in any case, and the error for a wrong name lists all adapters', async () => {
     const [best] = await adapters();
     const part = (best?.name ?? '').slice(0, 5).toUpperCase();
     const named = await open({ adapter: part });
@@ -165,7 +165,7 @@ describe('devices', () => {
   });
 });
 
-test('waiting naps instead of spinning, in one loop however many wait', async () => {
+test('waiting sleeps instead of spinning, in one loop for any number of waiters', async () => {
   const wait = throttledWait(true);
   let turns = 0;
   let counting = true;
@@ -179,7 +179,7 @@ test('waiting naps instead of spinning, in one loop however many wait', async ()
   await Promise.all([wait(pause(100)), wait(pause(60)), wait(pause(80))]);
   for (let i = 0; i < 10; i++) await wait(pause(5));
   counting = false;
-  // Each turn of the event loop takes at least the nap of 0.3 ms.
+  // Each turn of the event loop takes at least as long as the sleep of 0.3 ms.
   expect(turns).toBeLessThanOrEqual((performance.now() - start) / 0.3 + 20);
   expect(turns).toBeGreaterThan(10);
 });

@@ -69,19 +69,19 @@ describe('open() of the browser entry where there is no adapter', () => {
     ],
   ];
   for (const [what, globals, message] of cases)
-    test(`${what}: AdapterError that says what to do`, async () => {
+    test(`${what}: an AdapterError says what to do`, async () => {
       for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value);
       const text = await refusal();
       expect(text).toMatch(message);
     });
 
-  test('the kind of adapter that was asked for is named', async () => {
+  test('the error names the kind of adapter that was asked for', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Firefox/140', gpu: none });
     expect(await refusal('software')).toMatch(/no software adapter for it\. Firefox: /);
     expect(await refusal('low-power')).toMatch(/no low-power adapter/);
   });
 
-  test('the built entry, in a worker of Node and in Node itself', async () => {
+  test('the built entry gives the same errors in a worker of Node and in Node itself', async () => {
     const code = `import(${built('browser')}).then(({ open }) => open()).catch((e) => e.name + ': ' + e.message)`;
     const worker = new Worker(`${code}.then((m) => require('node:worker_threads').parentPort.postMessage(m))`, {
       eval: true,
@@ -114,7 +114,7 @@ describe('open() on a device of the host, whatever IndexedDB does', () => {
       'that never answers': () => void vi.advanceTimersByTime(5000),
     };
   for (const [what, answer] of Object.entries(answers))
-    test(`a database ${what} is not a failure`, async () => {
+    test(`a database ${what} is no failure`, async () => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
       vi.stubGlobal('indexedDB', {
         open: () => {
@@ -129,7 +129,7 @@ describe('open() on a device of the host, whatever IndexedDB does', () => {
       expect(engine.device).toBe(host.device);
     });
 
-  test('none at all, or one that may not be touched, is not a failure', async () => {
+  test('a missing database, or one that may not be accessed, is no failure', async () => {
     vi.stubGlobal('indexedDB', undefined);
     expect((await open({ device: host.device })).tuning).toBeUndefined();
     const open_ = () => {

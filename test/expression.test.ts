@@ -7,7 +7,7 @@ import { UsageError } from '../src/gpu/errors.js';
 const NAMES = { N: 3, C: 8, 'y.rows': 70, 'y[0]': 5 } as const;
 const evaluate = (text: string) => parseExpression('--require', text).evaluate(NAMES);
 
-/** An expression as text and its value, built side by side. */
+/** Builds an expression as text together with its value. */
 type Pair = { text: string; value: number };
 const number = (b: boolean) => Number(b);
 

@@ -5,11 +5,11 @@ import { fileKind, kindOf, withFileKind } from '../src/data/file-kind.js';
 import { readSafetensors, writeSafetensors } from '../src/data/safetensors.js';
 import { UsageError } from '../src/gpu/errors.js';
 
-/** Latin-1 text as bytes. */
+/** Returns Latin-1 text as bytes. */
 const bytes = (text: string, length = 0) =>
   Uint8Array.from({ length: Math.max(length, text.length) }, (_, i) => (i < text.length ? text.charCodeAt(i) : 0));
 
-/** A tar archive of one empty file; `magic` is absent from the oldest ones. */
+/** Makes a tar archive of one empty file. The oldest archives have no `magic`. */
 function tar(magic: string, name = 'a.txt'): Uint8Array {
   const header = bytes(name, 512);
   header.set(
@@ -39,7 +39,7 @@ test.each<[string, Uint8Array, string]>([
   ['text in UTF-16', bytes('\xff\xfea\0'), 'a text in UTF-16'],
   ['Keras’s old format', bytes('\x89HDF\r\n\x1a\n\0\0', 600), 'an HDF5 file (Keras .h5)'],
   [
-    'HDF5 behind a block of its user',
+    'HDF5 after a user block',
     Uint8Array.of(...new Uint8Array(512).fill(1), ...bytes('\x89HDF\r\n\x1a\n')),
     'an HDF5 file (Keras .h5)',
   ],
@@ -75,12 +75,12 @@ test.each<[string, Uint8Array, string]>([
   expect(kindOf(content)).toBe(name);
 });
 
-test('files of torch.save are named, both formats', () => {
+test('files of torch.save are named, in both formats', () => {
   const read = (name: string) => kindOf(readFileSync(`test/fixtures/torch/${name}.pth`));
   expect([read('zip'), read('legacy')]).toEqual(['a PyTorch file', 'a PyTorch file (torch.save before 1.6)']);
 });
 
-test('every fixture is a safetensors file to it, though none has a signature', () => {
+test('every fixture is recognised as a safetensors file, though the format has no signature', () => {
   const names = readdirSync('test/fixtures').filter((n) => n.endsWith('.safetensors'));
   expect(names.length).toBeGreaterThan(20);
   expect(new Set(names.map((n) => kindOf(readFileSync(`test/fixtures/${n}`))))).toEqual(
@@ -88,13 +88,13 @@ test('every fixture is a safetensors file to it, though none has a signature', (
   );
 });
 
-test('bytes that say nothing have no name; pointers and pages say what to do', () => {
+test('unknown bytes have no name, and pointers and pages say what to do', () => {
   expect(kindOf(Uint8Array.of(3, 1, 4, 1, 5, 9, 2, 6))).toBeUndefined();
   expect(fileKind(bytes('version https://git-lfs.github.com/spec/v1'))?.advice).toMatch(/git lfs pull/);
   expect(fileKind(bytes('<html>'))?.advice).toMatch(/\/resolve\//);
 });
 
-test('a reader’s refusal becomes one that says what the file is, but for damaged files of the kind itself', () => {
+test('the error of a reader says what a file of another kind is, but leaves errors of damaged files as they are', () => {
   const refusal = (content: Uint8Array) => {
     try {
       readSafetensors(content, 'w');

@@ -11,10 +11,10 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-/** One value, sizes beside the 64 to which tensors are padded, and one of several ranges of a workgroup. */
+/** The sizes are one value, sizes around the 64 to which tensors are padded, and one that takes several workgroups. */
 const sizes = { one: [1], odd: [3, 3, 2, 7], whole: [64], long: [5, 7001], last: [66] };
 const bits = (word: number) => new Float32Array(Uint32Array.of(word).buffer)[0] as number;
-/** Both infinities, quiet and signalling NaN of both signs; then the largest numbers, the smallest, and −0. */
+/** First both infinities, and quiet and signalling NaN of both signs; then the largest and smallest numbers and −0. */
 const BAD = [0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffffffff];
 const GOOD = [0x7f7fffff, 0xff7fffff, 0x00000001, 0x807fffff, 0x80000000];
 
@@ -24,7 +24,7 @@ function setOf(name: string) {
   return set;
 }
 
-test('finds NaN and infinities in the first, a middle and the last value of every tensor, and counts them', async () => {
+test('it finds and counts NaN and infinities in the first, a middle and the last value of every tensor', async () => {
   const sets = [setOf('first'), setOf('second')];
   const check = await FiniteCheck.create(
     engine,
@@ -66,7 +66,7 @@ test('finds NaN and infinities in the first, a middle and the last value of ever
 
 const storageOf = (set: ParameterSet) => ParameterStorage.of(engine, set);
 
-test('the largest and smallest numbers are finite, and what lies behind a tensor is not looked at', async () => {
+test('the largest and smallest numbers count as finite, and memory after a tensor is not checked', async () => {
   const set = setOf('finite');
   const storage = storageOf(set);
   const check = await FiniteCheck.create(engine, [{ set, name: (p) => p }]);
@@ -84,7 +84,7 @@ test('the largest and smallest numbers are finite, and what lies behind a tensor
   check.destroy();
 });
 
-test('looks queued one after the other see the values at their time', async () => {
+test('looks that are queued one after another see the values at their time', async () => {
   const set = setOf('queued');
   const check = await FiniteCheck.create(engine, [{ set, name: (p) => p }]);
   const before = check.look();

@@ -49,7 +49,7 @@ const normal = (n: number, seed = 1) => {
   const random = testRandom(seed);
   return Float32Array.from({ length: n }, () => testNormal(random));
 };
-/** Which elements differ in any bit, the first few. */
+/** Returns the first few elements that differ in any bit. */
 function differing(a: TensorData | undefined, b: TensorData | undefined): string[] {
   if (!a || a.length !== b?.length) return [`lengths ${a?.length}, ${b?.length}`];
   const bits = (x: TensorData) => new Uint32Array(x.buffer, x.byteOffset, x.length);
@@ -59,13 +59,15 @@ function differing(a: TensorData | undefined, b: TensorData | undefined): string
 }
 const kernelsOf = (plan: Plan) => plan.steps.filter((s) => s.first).map((s) => s.call.kernel.label.replace(/\/.*/, ''));
 
-/** A plan, with so many elements free around every tensor if that is given. */
+/** Compiles a plan, with `redzone` elements free around every tensor if that is given. */
 const planOf = (outputs: Record<string, Tensor>, options: CompileOptions, redzone?: number): Promise<Plan> =>
   redzone === undefined
     ? compile(engine, outputs, options)
     : compileWithRedzones(engine, { ...options, outputs }, redzone, options);
 
-/** Runs a graph twice, fused and not: both plans' kernels, after checking that every output has the same bits. */
+/**
+ * Runs a graph fused and unfused, checks that every output has the same bits, and returns the kernels of both plans.
+ */
 async function compare(
   outputs: Record<string, Tensor>,
   feeds: Record<string, TensorData>,
@@ -115,14 +117,14 @@ describe('every kernel that takes elementwise work gives the same bits as withou
         const short = { [name]: leakyRelu(scale(y, 3)) };
         const [mine] = (await plannedCase(engine, outputs, layout, { fuse: false })).filter((s) => s.op === op);
         for (const v of [...loadedKernels(op, engine).variants].sort((a, b) => tile(a.name) - tile(b.name))) {
-          // Where compiling is slow, the smallest of the tile sizes of a kernel stands for all.
+          // Where compiling is slow, the smallest tile size of a kernel is tested for all.
           const key = `${op.name}/${engine.software ? v.name.replace(/\d+x\d+/, '') : v.name}`;
           known.add(key);
           if (seen.has(key) || !mine || refusalOf(v, mine.kernel.call) !== undefined) continue;
           seen.add(key);
           const variant: CompileOptions['variant'] = (of) => (of === op.name ? v.name : undefined);
           const options = { variant, fuse: 'everywhere' } as const;
-          // Kernels for the CPU with many stores take minutes to compile with an operand, and are never asked to.
+          // Kernels for the CPU with many stores take minutes to compile with an operand, so one is never fused.
           const [graph, names] = /subgroup|registers/.test(v.name) ? [short, 'scale'] : [outputs, 'mul'];
           const plan = await compileCase(engine, graph, layout, options);
           const feeds = { ...checkFeeds(p, layout, plan), side: normal(y.size, 5) };
@@ -154,7 +156,7 @@ const feeds = {
 const norm = (t: Tensor) => instanceNorm(t, gamma, beta);
 
 describe('what is fused', () => {
-  test('bias and activation into convolutions', async () => {
+  test('bias and activation are fused into convolutions', async () => {
     const conv = await compare({ y: leakyRelu(conv2d(x, w, { pad: 1, bias })) }, feeds);
     expect(conv.fused).toEqual(['conv2d+leakyRelu']);
     const up = await compare({ y: relu(convTranspose2d(x, w, { stride: 2, bias })) }, feeds);
@@ -190,7 +192,7 @@ describe('what is fused', () => {
       g: normal(C, 5),
       b: normal(C, 6),
     };
-    // Redzones between the rows: results are as far apart as arguments, or not.
+    // With redzones between the rows, results have the same row stride as arguments or another.
     for (const redzone of [undefined, 3, 4]) {
       const { fused } = await compare({ y, z, m: mul(x, one) }, own, { redzone });
       expect(fused).toEqual(['instanceNorm+add+mul+div+scalarSub', 'mul+maximum+relu', 'mul']);
@@ -206,13 +208,13 @@ describe('what is fused', () => {
     expect(fused).toEqual(['square', 'mul', 'mul']);
   });
 
-  test('several masks, and dropout after dropout', async () => {
+  test('several masks, and dropout after dropout, are fused', async () => {
     const random = new Random(6);
     const y = dropout(sigmoid(dropout(dropout(x, random), random, 0.3)), random);
     expect((await compare({ y }, feeds, { random })).fused).toEqual(['dropout+dropout+sigmoid+dropout']);
   });
 
-  test('a chain that is too long goes on in the next kernel', async () => {
+  test('a chain that is too long continues in the next kernel', async () => {
     let y = x;
     for (let i = 0; i < 20; i++) y = tanh(scale(y, 1.01 + i / 100));
     const { fused } = await compare({ y }, feeds);
@@ -227,7 +229,7 @@ describe('what is fused', () => {
     expect(fused.sort()).toEqual(['conv2d+relu', 'instanceNorm+relu', 'relu']);
   });
 
-  test('the gradient of an activation and a sum into a convolution’s input gradient', async () => {
+  test('the gradient of an activation and a sum are fused into the input gradient of a convolution', async () => {
     const h = leakyRelu(norm(x));
     const y = conv2d(h, w, { pad: 1 });
     const [g] = vectorJacobian([y, h], [gy, tanh(gy)], [h.node.inputs.x as Tensor]);
@@ -238,7 +240,7 @@ describe('what is fused', () => {
     expect(rule.fused).toContain(engine.software ? 'add+leakyReluGradient' : 'convTranspose2d+add+leakyReluGradient');
   });
 
-  test('what is still read elsewhere is stored beside it', async () => {
+  test('a value that is still read elsewhere is stored as well', async () => {
     const n = norm(x);
     const y = conv2d(relu(n), w, { pad: 1 });
     const { fused } = await compare({ y, z: conv2d(n, w) }, feeds, { also: [n] });
@@ -246,8 +248,8 @@ describe('what is fused', () => {
   });
 });
 
-describe('what is not', () => {
-  test('outputs and retained values stay readable as the last run left them', async () => {
+describe('what is not fused', () => {
+  test('outputs and retained values keep their values after the last run', async () => {
     const c = norm(x);
     const r = relu(c);
     const s = scale(r, 2);
@@ -258,14 +260,14 @@ describe('what is not', () => {
     plan.destroy();
   });
 
-  test('a value with a later reader keeps its own pass: its result would take memory earlier', async () => {
+  test('a value with a later reader is not fused, because its result would take memory earlier', async () => {
     const c = conv2d(x, w, { pad: 1 });
     const d = conv2d(c, w, { pad: 1 });
     const { fused } = await compare({ y: add(d, relu(c)) }, feeds);
     expect(fused).toEqual(['conv2d', 'conv2d', 'relu+add']);
   });
 
-  test('parts that one kernel could not write into one buffer', async () => {
+  test('parts are not fused that one kernel could not write into one buffer', async () => {
     const c = norm(x);
     const { fused } = await compare({ y: concat([relu(c), scale(c, 2)]) }, feeds);
     expect(fused).toEqual(['instanceNorm+relu', 'scale']);
@@ -291,7 +293,7 @@ describe('what is not', () => {
   });
 });
 
-test('a training step with shared weights, skips, norms and dropout: every gradient and the new weights', async () => {
+test('a training step with shared weights, skips, norms and dropout has the same gradients and new weights', async () => {
   const weights: Float32Array[] = [];
   const counts: number[] = [];
   for (const fuse of [false, true]) {
@@ -316,7 +318,7 @@ test('a training step with shared weights, skips, norms and dropout: every gradi
   expect(counts[1]).toBeLessThan((counts[0] as number) - 5);
 });
 
-test('leakyRelu: the gradient from its result for slopes of 0 or more, from its argument otherwise', async () => {
+test('the gradient of leakyRelu reads its result for slopes of 0 or more, and its argument otherwise', async () => {
   for (const slope of [0, 0.2, -0.5]) {
     const t = input('x', [6]);
     const y = leakyRelu(t, slope);
@@ -330,7 +332,7 @@ test('leakyRelu: the gradient from its result for slopes of 0 or more, from its 
   }
 });
 
-test('a fused kernel’s label, cost and time are those of all its work', async () => {
+test('the label, cost and time of a fused kernel are those of all its work', async () => {
   const y = mul(relu(x), gy);
   const plan = await compile(engine, { y });
   const rows = await plan.profile(

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-// The whole campaign is `npm run fuzz`. A child process runs it, so that an input without end ends no test run.
-test('2,000 damaged files end in a sound value or in an error that names the file, in a second and 256 MB each', () => {
+// `npm run fuzz` runs the whole campaign. It runs in a child process, so that an endless input does not block the
+// tests.
+test('each of 2,000 damaged files gives a valid value or an error that names the file, within a second and 256 MB', () => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['scripts/fuzz.mjs', '--inputs', '2000', '--seed', '11'],
@@ -18,7 +19,7 @@ test('2,000 damaged files end in a sound value or in an error that names the fil
   });
 });
 
-test('a parser that throws an untyped error, gives an unsound value, names no file, takes too much or never ends is found', () => {
+test('it finds a parser that throws an untyped error, gives an invalid value, names no file, takes too much or never ends', () => {
   const args = ['scripts/fuzz.mjs', '--inputs', '7', '--only', 'faulty', '--patience', '3'];
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   expect(status).toBe(1);
