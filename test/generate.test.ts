@@ -58,7 +58,7 @@ describe('a checkpoint with a weight that is not a number', () => {
   });
 });
 
-test('a generator whose picture is not all numbers says so, and gives no black one', async () => {
+test('a generator whose picture has values that are not numbers is an error, not a black picture', async () => {
   const model = await Generator.create(await sharedEngine(), config, 1);
   const bias = model.set.names.filter((n) => n.endsWith('.bias')).at(-1) as string;
   const pair = { image: picture(2), pose: POSES['a_1.png'] as Pose, target: POSES['a_2.png'] as Pose };
@@ -70,7 +70,7 @@ test('a generator whose picture is not all numbers says so, and gives no black o
 });
 
 describe('generate', () => {
-  test('one target into a file: the picture that the generator makes, with the seed of the noise', async () => {
+  test('one target gives a file with the picture of the generator for the seed of the noise', async () => {
     const file = join(out, 'x', 'y.png');
     const args = ['--target', imageAt('a_2.png'), '--out', file, '--seed', '5', '--json'];
     const result = await run('generate', ...net(), ...person(), ...args);
@@ -79,7 +79,7 @@ describe('generate', () => {
     expect(readImage(file)).toEqual((await expected([['a_1.png', 'a_2.png']], 5))[0]);
   });
 
-  test('several targets, from table, JSON list, JSON object and image, as triptychs in a folder', async () => {
+  test('several targets from a table, JSON list, JSON object and image give triptychs in a folder', async () => {
     const list = at('list.json');
     writeFileSync(list, JSON.stringify(POSES['a_2.png']));
     const named = PERSON.joints.map((j, i) => [j, POSES['a_2.png']?.[i] ?? null]);
@@ -96,7 +96,7 @@ describe('generate', () => {
     expect(last?.width).toBe(4 * WIDTH + 6);
   });
 
-  test('a picture of another size is refused with both sizes, or fitted with its joints', async () => {
+  test('a picture of another size is refused with both sizes, or resized with its joints', async () => {
     const [image, poses] = [at('big_1.png'), at('big.csv')];
     writeFileSync(image, encodePng(resize(picture(2), 2 * WIDTH, 2 * HEIGHT)));
     const big = (POSES['a_1.png'] as Pose).map((p) => p && ([2 * p[0] + 1, 2 * p[1] + 1] as const));
@@ -149,7 +149,7 @@ describe('generate', () => {
     expect(stderr).toMatch(/far\.json: left_wrist is at x 32, y 5, outside the image of 64×32/);
   });
 
-  test('a pairs file into triptychs; what is there is left unless it is forced', async () => {
+  test('a pairs file gives triptychs, and existing ones are replaced only with --force', async () => {
     const pairs = ['--pairs', at('data', 'd-pairs-test.csv'), ...dataset(), '--out', out, '--json'];
     const first = JSON.parse((await run('generate', ...net(), ...pairs)).stdout);
     const names = PAIRS.map(([a, b]) => `${a}_${b}.png`);
@@ -174,7 +174,7 @@ describe('generate', () => {
 });
 
 describe('animate', () => {
-  test('missing joints are filled in; the same pose gives the same frame', async () => {
+  test('missing joints are filled in, and the same pose gives the same frame', async () => {
     const [from, to] = [standing({ right_knee: [9, 42] }), standing({ right_knee: [13, 42] })];
     const between = standing({ right_knee: null, right_hip: null });
     writeFileSync(at('seq.json'), JSON.stringify([from, between, to, to]));
@@ -193,7 +193,7 @@ describe('animate', () => {
     expect(frames[1]).toEqual((await expected([['a_1.png', standing({ right_knee: [11, 42] })]]))[0]);
   });
 
-  test('a walk with nothing at hand; the rows of a table in order', async () => {
+  test('a walk needs no pose file, and the rows of a table are frames in order', async () => {
     const walk = ['--sequence', 'walk', '--frames', '2', '--out', out, '--triptych'];
     expect(await run('animate', ...net(), ...person(), ...walk)).toMatchObject({ code: 0 });
     expect(readdirSync(out)).toHaveLength(2);

@@ -5,8 +5,9 @@ import type { Engine } from '../src/gpu/engine.js';
 import { type OpenOptions, open } from '../src/node.js';
 
 /**
- * One device of a process for many tests. Compiling a kernel on a software adapter takes longer than running it, and pipelines belong to
- * a device; so tests that need no device of their own use this one, on which every kernel is compiled once.
+ * One device of a process for many tests. Compiling a kernel on a software adapter takes longer than running it, and
+ * pipelines belong to a device. So tests that need no device of their own use this one, which compiles every kernel
+ * once.
  */
 
 let engine: Promise<Engine> | undefined;
@@ -18,23 +19,26 @@ export function sharedEngine(): Promise<Engine> {
 }
 
 /**
- * To be called at the top of a test file: until its tests are done, `open`, in tests and in commands that they run in this process, gives
- * engines of their own on the shared device. Ending such a device frees what was made on it and leaves the shared one as it is.
+ * Call this at the top of a test file. Until its tests are done, every `open` in this process returns a new engine on
+ * the shared device, both in tests and in commands that they run. Destroying such a device frees what was made on it
+ * and leaves the shared one alone.
  */
 export function shareDevice(): void {
   beforeAll(() => void sharing++);
   afterAll(() => void sharing--);
 }
 
-/** An engine on a device that nothing else uses, so that it can be lost. */
+/** Opens an engine on a device that nothing else uses, so that it can be lost. */
 export const openAlone = (options?: OpenOptions): Promise<Engine> => asked.run('alone', () => open(options));
 
-/** Which device the call of `open` that is under way wants, where it says so: the shared one itself, or one that is lent to nobody. */
+/**
+ * The device that the current call of `open` wants, if it says so: the shared one itself, or one that nobody shares.
+ */
 const asked = new AsyncLocalStorage<'shared' | 'alone'>();
-/** Test files that have asked for sharing and are not done. */
+/** The number of test files that have asked for sharing and are not done. */
 let sharing = 0;
 
-/** The shared device of each adapter and set of features and limits. */
+/** The shared devices, by adapter, features and limits. */
 const devices = new Map<string, Promise<GPUDevice>>();
 
 const adapterClass = (globals as unknown as { GPUAdapter: { prototype: GPUAdapter } }).GPUAdapter.prototype;
@@ -50,7 +54,7 @@ adapterClass.requestDevice = async function (descriptor) {
   return wanted === 'shared' ? shared : lent(await shared);
 };
 
-/** Makes a device compile every kernel once. A pipeline that the device refuses is not kept. */
+/** Makes a device compile every kernel only once. A pipeline that the device refuses is not cached. */
 function withPipelineCache(device: GPUDevice): GPUDevice {
   const codes = new WeakMap<GPUShaderModule, string>();
   const pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -72,7 +76,10 @@ function withPipelineCache(device: GPUDevice): GPUDevice {
   return device;
 }
 
-/** A device as its user sees it: it can be destroyed, with all buffers, textures and query sets that were made on it, and then refuses every call. */
+/**
+ * Wraps the shared device for one user. The wrapper can be destroyed with all buffers, textures and query sets that
+ * were made on it, and then refuses every call.
+ */
 function lent(device: GPUDevice): GPUDevice {
   const made = new Set<{ destroy(): void }>();
   let ended = false;

@@ -1,15 +1,15 @@
 import { readSafetensors, toFloat32 } from '../src/data/safetensors.js';
 
-/** The number of half precision that is nearest to x, and its bits; for |x| < 65504. */
+/** Returns the number of half precision that is nearest to x, and its bits, for |x| < 65504. */
 function half(x: number): { value: number; bits: number } {
   const sign = x < 0 ? 0x8000 : 0;
   const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(x) || 2 ** -14)));
   const steps = Math.round(Math.abs(x) / 2 ** (exponent - 10));
-  // 1024 steps are hidden in the exponent of a normal number; 2048 of them carry into the next one.
+  // The exponent of a normal number implies 1024 steps; when rounding gives 2048, they carry into the next exponent.
   return { value: (sign ? -1 : 1) * steps * 2 ** (exponent - 10), bits: sign | (((exponent + 14) << 10) + steps) };
 }
 
-/** A safetensors file in half precision, and the same values in single precision. */
+/** Makes a safetensors file in half precision, and returns the same values in single precision. */
 export function halved(file: Uint8Array): { f16: Uint8Array; f32: Uint8Array } {
   const { metadata, tensors } = readSafetensors(file);
   const write = (dtype: string, size: number, put: (view: DataView, at: number, x: number) => void) => {

@@ -5,7 +5,10 @@ import { decodeImage, readImage, readImageHeader } from '../src/node/images.js';
 
 const CASES = 'test/fixtures/cases/images';
 
-/** JPEGs as base64, and their upright pixels as Pillow (libjpeg-turbo) gives them; the same as Chromium's createImageBitmap. */
+/**
+ * JPEGs as base64, and their upright pixels as decoded by Pillow (libjpeg-turbo). Chromium's createImageBitmap gives
+ * the same.
+ */
 interface Reference {
   readonly name: string;
   readonly width: number;
@@ -22,7 +25,7 @@ test.each(references.map((r) => [r.name, r] as const))('%s: the pixels of libjpe
   expect(Buffer.from(image.data).equals(Buffer.from(reference.rgb, 'base64'))).toBe(true);
 });
 
-test('the pictures of the eight orientations are all different, and four lie on their side', () => {
+test('the pictures of the eight orientations all differ, and four lie on their side', () => {
   const turned = references.filter((r) => r.name.startsWith('orientation'));
   expect(turned.map((r) => [r.width, r.height].join('×'))).toEqual([
     ...Array(4).fill('26×19'),
@@ -31,7 +34,7 @@ test('the pictures of the eight orientations are all different, and four lie on 
   expect(new Set(turned.map((r) => r.rgb)).size).toBe(8);
 });
 
-test('the header says the size of the upright picture', () => {
+test('the header gives the size of the upright picture', () => {
   for (const { name, width, height } of references)
     expect(parseHeader(bytesOf(name))).toEqual({ format: 'jpeg', width, height });
   expect(readImageHeader(`${CASES}/exif-6.jpg`)).toEqual({ format: 'jpeg', width: 64, height: 128 });
@@ -48,7 +51,7 @@ test('components named R, G and B are RGB', () => {
 const segment = (marker: number, ...data: number[]) =>
   Buffer.from([0xff, marker, (data.length + 2) >> 8, (data.length + 2) & 255, ...data]);
 const text = (s: string) => [...Buffer.from(s, 'latin1')];
-/** Exif's TIFF structure with the orientation alone. */
+/** Makes an Exif TIFF structure that contains only the orientation. */
 function tiff(orientation: number, { order = 'II', type = 3, count = 1, at = 8 } = {}): number[] {
   const u = (v: number, n: number) => {
     const bytes = Array.from({ length: n }, (_, i) => (v >> (8 * i)) & 255);
@@ -59,14 +62,14 @@ function tiff(orientation: number, { order = 'II', type = 3, count = 1, at = 8 }
 }
 const exif = (block: number[]) => segment(0xe1, ...text('Exif\0\0'), ...block);
 const plain = bytesOf('orientation 1');
-/** A JPEG of 26×19 without Exif, with `parts` behind its start. */
+/** Makes a JPEG of 26×19 without Exif, with `parts` after its start marker. */
 function withParts(...parts: Buffer[]): Buffer {
   const at = plain.indexOf(Buffer.from([0xff, 0xe1]));
   const rest = plain.subarray(at + 2 + plain.readUInt16BE(at + 2));
   return Buffer.concat([plain.subarray(0, at), ...parts, rest]);
 }
 
-// What each gives was looked up in Chromium.
+// Chromium gave the expected result of each.
 test.each<[string, Buffer[], boolean]>([
   ['Intel’s byte order', [exif(tiff(6))], true],
   ['Motorola’s byte order', [exif(tiff(6, { order: 'MM' }))], true],
@@ -89,7 +92,7 @@ test.each<[string, Buffer[], boolean]>([
   expect(Buffer.from(decodeImage(bytes, 'a.jpg').data).equals(right)).toBe(true);
 });
 
-test('Exif behind the frame counts as well, and what follows the end does not', () => {
+test('Exif after the frame header counts as well, and anything after the end is ignored', () => {
   const bare = withParts();
   const scan = bare.indexOf(Buffer.from([0xff, 0xda]));
   const late = Buffer.concat([bare.subarray(0, scan), exif(tiff(8)), bare.subarray(scan)]);
@@ -98,7 +101,7 @@ test('Exif behind the frame counts as well, and what follows the end does not', 
   expect(decodeImage(tail, 'a.jpg')).toEqual(decodeImage(bare, 'a.jpg'));
 });
 
-/** The plain picture with one byte or more of a segment changed, from `offset` behind its marker on. */
+/** Returns the plain picture with some bytes of a segment changed, from `offset` after its marker on. */
 function changed(marker: number, offset: number, ...values: number[]): Buffer {
   const bytes = Buffer.from(withParts());
   bytes.set(values, bytes.indexOf(Buffer.from([0xff, marker])) + offset);
@@ -119,13 +122,16 @@ const manyScans = () => {
     progressive.subarray(end),
   ]);
 };
-/** A grey picture of three channels whose details stand in 14 scans each, bit by bit; there are none, which takes a few bytes. */
+/**
+ * Makes a grey picture of three channels whose details would be in 14 scans each, bit by bit. It has no details, so the
+ * scans take a few bytes.
+ */
 function bitByBit(width: number, height: number): Buffer {
   const channels = [1, 2, 3];
   const size = [height >> 8, height & 255, width >> 8, width & 255];
   const blocks = Math.ceil(width / 8) * Math.ceil(height / 8);
   const table = (kind: number, symbol: number) => segment(0xc4, kind, 1, ...Array(15).fill(0), symbol);
-  // Runs of 2^14 blocks without details: the code 0 and fourteen bits of zeros.
+  // A run of 2^14 blocks without details is the code 0 and fourteen zero bits.
   const empty = Buffer.alloc(Math.ceil((15 * Math.ceil(blocks / 2 ** 14)) / 8));
   const details = channels.flatMap((channel) =>
     Array.from({ length: 14 }, (_, i) =>

@@ -29,12 +29,12 @@ function ihdr({ width, height, depth, colourType, interlaced }: Header): PngChun
   return { type: 'IHDR', data };
 }
 
-/** Where Adam7's passes begin, and their steps (PNG specification, 8.1). */
+/** The starts and steps of the passes of Adam7 (PNG specification, 8.1). */
 const ADAM7 = ['0 0 8 8', '4 0 8 8', '0 4 4 8', '2 0 4 4', '0 2 2 4', '1 0 2 2', '0 1 1 2'].map((p) =>
   p.split(' ').map(Number),
 );
 
-/** The rows of a picture before they are packed, unfiltered, from its samples at (x, y). */
+/** Returns the unfiltered rows of a picture before compression, from its samples at (x, y). */
 function rows(header: Header, sample: (x: number, y: number, channel: number) => number): Buffer {
   const { width, height, depth, colourType, interlaced } = header;
   const out: number[] = [];
@@ -66,7 +66,7 @@ test.each(types.flatMap(([type, depth]) => [false, true].map((i) => [type, depth
     const palette = Uint8Array.from({ length: 3 * Math.min(256, most + 1) }, (_, i) => (i * 89 + 7) % 256);
     const sample = (x: number, y: number, c: number) => (x * 7919 + y * 104729 + c * 31337 + 5) % (most + 1);
     const to8 = (v: number) => Math.round((v * 255) / most);
-    // Sizes with passes that are empty, and with rows that end within a byte
+    // Among these sizes are some with empty passes, and some with rows that end within a byte.
     for (const [width, height] of [
       [1, 1],
       [3, 2],
@@ -95,7 +95,7 @@ test.each(types.flatMap(([type, depth]) => [false, true].map((i) => [type, depth
   },
 );
 
-test('filters are undone as pngjs undoes them', () => {
+test('filters are undone as in pngjs', () => {
   for (const filterType of [0, 1, 2, 3, 4]) {
     const png = new PNG({ width: 19, height: 13 });
     for (let i = 0; i < png.data.length; i++) png.data[i] = i % 4 === 3 ? 255 : (i * i * 31 + (i >> 3)) % 256;
@@ -105,7 +105,7 @@ test('filters are undone as pngjs undoes them', () => {
   }
 });
 
-test('a colour that stands for transparent is white, compared before 16 bits become 8', () => {
+test('the transparent colour becomes white, and is compared before 16 bits become 8', () => {
   const header = { width: 3, height: 1, depth: 16, colourType: 2 };
   const samples = [0x1234, 0x1235, 0x0034];
   const raw = rows(header, (x) => samples[x] as number);
@@ -129,18 +129,18 @@ const shades = (x: number, y: number, c: number) => 40 * x + 100 * y + c;
 const smallRows = rows(small, shades);
 const plain = file(ihdr(small), idat(smallRows), end);
 
-test('an orientation before the image data turns it, as in Chromium; one behind it does not', () => {
+test('an orientation before the image data turns the image, as in Chromium; one after it does not', () => {
   const exif = { type: 'eXIf', data: Buffer.from('4d4d002a000000080001011200030000000100060000', 'hex') };
   const turned = file(ihdr(small), exif, idat(smallRows), end);
   expect(parseHeader(turned)).toEqual({ format: 'png', width: 2, height: 3 });
-  // 6: the left column, from below, becomes the first row.
+  // With orientation 6, the left column, read upwards, becomes the first row.
   expect([...decodeImage(turned, 'a.png').data]).toEqual(
     [0, 1, 2].flatMap((x) => [1, 0].flatMap((y) => [0, 1, 2].map((c) => shades(x, y, c)))),
   );
   expect(decodeImage(file(ihdr(small), idat(smallRows), exif, end), 'a.png')).toEqual(decodeImage(plain, 'a.png'));
 });
 
-test('bytes behind the end are ignored, image data may come in parts, an animation is its default image', () => {
+test('bytes after the end are ignored, image data may be in parts, and an animation gives its default image', () => {
   const whole = decodeImage(plain, 'a.png');
   expect([...whole.data]).toEqual([0, 1, 2, 40, 41, 42, 80, 81, 82, 100, 101, 102, 140, 141, 142, 180, 181, 182]);
   expect(decodeImage(Buffer.concat([plain, Buffer.alloc(512), plain]), 'a.png')).toEqual(whole);
@@ -154,13 +154,13 @@ test('bytes behind the end are ignored, image data may come in parts, an animati
   expect(readImage(`${CASES}/tail-512-zeros.png`)).toMatchObject({ width: 13, height: 11 });
 });
 
-test('a missing checksum of the packed data is not a loss, as every row is there', () => {
+test('compressed data without its checksum is read, because every row is there', () => {
   const packed = deflateSync(smallRows);
   const bytes = file(ihdr(small), { type: 'IDAT', data: packed.subarray(0, packed.length - 4) }, end);
   expect(decodeImage(bytes, 'a.png')).toEqual(decodeImage(plain, 'a.png'));
 });
 
-/** As `plain`, with one byte changed and no checksum mended. */
+/** Returns `plain` with one byte changed and no checksum corrected. */
 const flipped = (at: number) => Buffer.from(plain).fill((plain[at] as number) ^ 1, at, at + 1);
 const note = { type: 'tEXt', data: Buffer.from('Title\0x') };
 const palette = { type: 'PLTE', data: Uint8Array.of(1, 2, 3) };
@@ -170,11 +170,7 @@ const bomb = () => idat(Buffer.alloc(40_000_000));
 
 test.each<[string, () => Uint8Array, RegExp]>([
   ['a second header', () => readFileSync(`${CASES}/png-two-ihdr-20000.png`), /it has two headers/],
-  [
-    'a second header behind the image',
-    () => file(ihdr(small), idat(smallRows), ihdr(small), end),
-    /it has two headers/,
-  ],
+  ['a second header after the image', () => file(ihdr(small), idat(smallRows), ihdr(small), end), /it has two headers/],
   [
     'short image data',
     () => readFileSync(`${CASES}/png-short-idat.png`),
@@ -186,7 +182,7 @@ test.each<[string, () => Uint8Array, RegExp]>([
     /image data is cut short/,
   ],
   [
-    'packed data cut off',
+    'compressed data cut off',
     () => file(ihdr(small), { type: 'IDAT', data: deflateSync(smallRows).subarray(0, 9) }, end),
     /image data is cut short/,
   ],
@@ -240,7 +236,7 @@ test.each<[string, () => Uint8Array, RegExp]>([
     /are in two places/,
   ],
   [
-    'a chunk that must be known',
+    'an unknown critical chunk',
     () => file(ihdr(small), { ...note, type: 'NEWs' }, idat(smallRows), end),
     /needs the PNG chunk NEWs/,
   ],
@@ -256,11 +252,11 @@ test.each<[string, () => Uint8Array, RegExp]>([
   expect(() => decodeImage(make(), 'bad.png')).toThrow(/^bad\.png is not a usable image: /);
 });
 
-test('a file is refused by its header or its length before it is read', () => {
+test('a file is refused for its header or its length before it is read', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pose-gan-png-'));
   try {
     const path = join(folder, 'a.png');
-    // Files with holes, which take no room
+    // These files are sparse and take no disk space.
     writeFileSync(path, file(ihdr(giant)));
     truncateSync(path, 400_000_000);
     expect(() => readImage(path)).toThrow(/a\.png is not a usable image: its size of 20000×20000/);
@@ -273,7 +269,7 @@ test('a file is refused by its header or its length before it is read', () => {
   }
 });
 
-test('compressed notes are never unpacked', () => {
+test('compressed text chunks are never decompressed', () => {
   const packed = deflateSync(Buffer.alloc(50_000_000));
   const notes = ['zTXt', 'iTXt', 'iCCP'].map((type) => ({ type, data: Buffer.concat([Buffer.from('n\0\0'), packed]) }));
   expect(decodeImage(file(ihdr(small), ...notes, idat(smallRows), end), 'a.png')).toEqual(decodeImage(plain, 'a.png'));

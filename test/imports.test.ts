@@ -19,7 +19,7 @@ const tokens = (code: string) =>
     .filter(Boolean)
     .join(' ');
 
-/** The folders of source files that import a shader, which name an op or the adapters that the kernels are for, and the shaders. */
+/** Returns the folders of source files that import a shader, which name an op or `software`, and those shaders. */
 function shaderImports(): { op: string; shader: string }[] {
   const filesIn = (folder: string) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
@@ -36,12 +36,12 @@ function shaderImports(): { op: string; shader: string }[] {
 describe('the folders of shaders and of ops', () => {
   const imports = shaderImports();
 
-  test('are the same, for all ops with kernels of their own', () => {
+  test('are the same for all ops with kernels of their own', () => {
     const folders = readdirSync('shaders').filter((f) => f !== 'shared');
     expect(folders.sort()).toEqual([...new Set(imports.map(({ op }) => op))].sort());
   });
 
-  test('hold the kernels of the same ops: each shader is imported by its own op', () => {
+  test('contain the kernels of the same ops, because each shader is imported by its own op', () => {
     const own = imports.filter(({ op, shader }) => shader.startsWith(`${op}/`)).map(({ shader }) => shader);
     expect([...new Set(own)].sort()).toEqual(shaderFiles());
   });
@@ -61,21 +61,21 @@ describe('// #import', () => {
     ['lost', '\n// #import nowhere\n'],
   ]);
 
-  test('is replaced by the part, each once, where it is asked for first', () => {
+  test('is replaced by the part where it is imported first, and only there', () => {
     const code = '// head\n// #import b\n// #import a\n  //#import b\nfn main() {}\n';
     expect(withImports('k.wgsl', code, shared)).toBe(
       `// head\n// What a is.\nfn a() -> u32 { return 1u; } // one\n/* two\nlines */\nfn b() -> u32 { return a() + 1u; }\nfn main() {}\n`,
     );
   });
 
-  test('leaves the lines of a file where they are, when asked to', () => {
+  test('keeps the line numbers of a file when asked to', () => {
     const code = '// head\r\n// #import b\r\n// #import a\nfn main() {}\n';
     expect(withImports('k.wgsl', code, shared, { oneLine: true })).toBe(
       '// head\r\nfn a() -> u32 { return 1u; } fn b() -> u32 { return a() + 1u; }\n\nfn main() {}\n',
     );
   });
 
-  test('is nothing within a line or another comment', () => {
+  test('has no effect within a line or another comment', () => {
     const code = 'fn f() {} // #import a\n// see #import a\n// #imported\n';
     expect(withImports('k.wgsl', code, shared)).toBe(code);
   });
@@ -100,7 +100,7 @@ describe('// #import', () => {
     }
   });
 
-  test('is refused where the parts are not at hand', async () => {
+  test('is refused where the parts are not available', async () => {
     await expect(readShader('k.wgsl', 'fn f() {}\n// #import philox\n')).rejects.toThrow(
       /^k\.wgsl: line 2: \/\/ #import philox stands for a part that the kernels in shaders\/ share/,
     );
@@ -116,25 +116,25 @@ describe('the shipped shaders', () => {
     },
   );
 
-  test('are built with the parts they import, and printed as they are written', () => {
+  test('are built with the parts that they import, and printed as they are written', () => {
     expect(importsOf(shaderFile('dropout/naive'))).toEqual(['philox']);
     expect(dropout.code).toBe(shaderText('dropout/naive'));
     expect(dropout.code).toContain('fn philox(');
-    // As the build leaves it: without comments and indentation.
+    // A build removes comments and indentation.
     const lines = dropout.code.split('\n').map((l) => l.replace(/\/\/.*/, '').trim());
     const stripped = lines.filter(Boolean).join('\n');
     expect(originalSource(stripped)).toBe(dropout.code);
     expect(originalSource(`${stripped}\nfn more() {}`)).toBe(`${stripped}\nfn more() {}`);
   });
 
-  test('give a kernel author’s file the same parts, on the lines of their imports', () => {
+  test('give the file of a kernel author the same parts, on the lines of their imports', () => {
     const code = importedInto('my.wgsl', shaderFile('dropout/naive'));
     expect(tokens(code)).toBe(tokens(shaderText('dropout/naive')));
     expect(code.split('\n').length).toBe(shaderFile('dropout/naive').split('\n').length);
     expect(() => importedInto('my.wgsl', '// #import filox')).toThrow(/^my\.wgsl: line 1: .*there are .*philox/);
   });
 
-  test('give a kernel that is typed on the page the same parts', async () => {
+  test('give a kernel that is typed in the page the same parts', async () => {
     const kernel = (name: string) => ({ op: 'dropout', sources: [{ name: 'yours', code: shaderFile(name) }] });
     const [source] = (await imported(kernel('dropout/naive'))).sources;
     expect(source?.code).toBe(importedInto('yours', shaderFile('dropout/naive')));

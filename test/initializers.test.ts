@@ -13,14 +13,17 @@ import {
   zeros,
 } from '../src/nets/initializers.js';
 
-/** The initial values of a parameter. */
+/** Returns the initial values of a parameter. */
 function filled(init: InitialValue, shape: readonly number[], { set = 'net', name = 'w' } = {}): Float32Array {
   const parameters = new ParameterSet(set);
   parameters.parameter(name, shape, init);
   return parameters.initial(name);
 }
 
-/** Mean, standard deviation, largest magnitude, and kurtosis (3 for a normal distribution, 1.8 for a uniform one). */
+/**
+ * Returns the mean, the standard deviation, the largest magnitude, and the kurtosis, which is 3 for a normal
+ * distribution and 1.8 for a uniform one.
+ */
 function momentsOf(values: Float32Array) {
   const average = (f: (x: number) => number) => values.reduce((sum, x) => sum + f(x), 0) / values.length;
   const mean = average((x) => x);
@@ -49,7 +52,7 @@ describe.each(Object.entries(SHAPES))('%s', (_, { shape, fanIn, fanOut }) => {
     ['glorotNormal', glorotNormal(1), 1 / mean, 'normal'],
     ['glorotUniform', glorotUniform(1), 1 / mean, 'uniform'],
   ])('%s', (_, init, variance, distribution) => {
-    // Many parameters of one shape, so that the moments are known to a few percent.
+    // There are many parameters of one shape, so that their moments are accurate to a few percent.
     const each = Array.from({ length: 64 }, (_, i) => filled(init, shape, { name: `w${i}` }));
     const values = Float32Array.from(each.flatMap((list) => [...list]));
     const found = momentsOf(values);
@@ -63,8 +66,8 @@ describe.each(Object.entries(SHAPES))('%s', (_, { shape, fanIn, fanOut }) => {
   });
 });
 
-test('groups divide the fan-out, and have to divide the outputs', () => {
-  // [5, 5, 1, 12] in 12 groups: 25 terms an output, and a value takes part in 25 outputs.
+test('the fan-out is divided by the groups, whose number must divide that of the outputs', () => {
+  // With [5, 5, 1, 12] in 12 groups, an output has 25 terms and a value takes part in 25 outputs.
   const { std } = momentsOf(filled(glorotNormal(1, { groups: 12 }), [5, 5, 1, 12 * 100]));
   expect(std / Math.sqrt(2 / (25 + 25 * 100))).toBeCloseTo(1, 1);
   expect(() => filled(heNormal(1, { groups: 5 }), [5, 5, 1, 12])).toThrow(
@@ -79,7 +82,7 @@ test('weights have a fan-in and a fan-out, biases have none', () => {
   }
 });
 
-test('normal and uniform have the moments that they are given', () => {
+test('normal and uniform have the given moments', () => {
   const shape = [20000];
   expect(momentsOf(filled(normal(3), shape)).std).toBeCloseTo(1, 1);
   const wide = momentsOf(filled(normal(3, { std: 0.02, mean: 5 }), shape));
@@ -95,13 +98,13 @@ test('normal and uniform have the moments that they are given', () => {
   expect(Math.abs(neighbours.mean), 'the two elements that share random numbers are not correlated').toBeLessThan(0.03);
 });
 
-test('constants', () => {
+test('zeros, ones and constants have the given values', () => {
   expect([...filled(zeros, [2])]).toEqual([0, 0]);
   expect([...filled(ones, [2])]).toEqual([1, 1]);
   expect([...filled(constantValue(0.25), [2])]).toEqual([0.25, 0.25]);
 });
 
-test('with a seed, values depend on the seed and on the names of set and parameter alone', () => {
+test('with a seed, values depend only on the seed and the names of set and parameter', () => {
   const shape = [3, 3, 4, 4];
   const first = filled(heNormal(1), shape);
   expect(filled(heNormal(1), shape)).toEqual(first);
@@ -111,7 +114,7 @@ test('with a seed, values depend on the seed and on the names of set and paramet
     filled(heNormal(1), shape, { set: 'other' }),
   ];
   for (const other of others) expect(other).not.toEqual(first);
-  // One initialiser for several parameters, asked in any order.
+  // One initialiser serves several parameters in any order.
   const init = heNormal(1);
   const set = new ParameterSet('net');
   for (const name of ['v', 'w']) set.parameter(name, shape, init);
@@ -120,7 +123,7 @@ test('with a seed, values depend on the seed and on the names of set and paramet
   expect(set.initial('w')).toEqual(first);
 });
 
-test('the values of a seed stay what they were', () => {
+test('the values of a seed never change between versions', () => {
   const parameter = { set: 'generator', name: 'encoder.0.weight', shape: [4, 4, 64, 128] };
   const init = glorotUniform(7);
   expect([0, 1, 17, 131071].map((index) => init(index, parameter))).toEqual([
@@ -128,7 +131,7 @@ test('the values of a seed stay what they were', () => {
   ]);
 });
 
-test('a function gives the random numbers in place of a seed', () => {
+test('a function can give the random numbers in place of a seed', () => {
   let calls = 0;
   const counting = () => (calls++ % 4) / 4;
   expect([...filled(uniform(counting), [5])]).toEqual([0, 0.25, 0.5, 0.75, 0]);

@@ -47,7 +47,7 @@ describe('inspect', () => {
       const bits = masks.reduce((b, m, h) => b | ((m[p] as number) << h), 0);
       expect(found.masks[p]).toBe(bits);
     }
-    // The same pose twice: every part stays where it is, so a layer is the image under its mask.
+    // With the same pose twice, every part stays in place, so a layer is the image under its mask.
     const torso = found.layers.subarray(0, 3 * HEIGHT * WIDTH);
     for (let i = 0; i < torso.length; i++) {
       const want = ((image.data[i] as number) / 255) * (masks[0]?.[Math.floor(i / 3)] as number);
@@ -55,13 +55,13 @@ describe('inspect', () => {
     }
     expect(found.sourceHeat[(8 * WIDTH + 16) * 18]).toBeCloseTo(1, 5);
     expect(Math.max(...(found.nearest?.distance ?? [1]))).toBe(0);
-    // The centre of the window wins unless an equal colour comes earlier
+    // The centre of the window wins unless an equal colour comes earlier.
     expect(found.nearest?.nearest[HEIGHT * 10 + 5]).toBe(4);
     expect(found.features).toBeUndefined();
     expect(found.winnersOf).toBe('image');
   });
 
-  test('a picture of the dataset’s first pair', async () => {
+  test('the command draws the first pair of the dataset', async () => {
     const file = join(out, 'i.png');
     const withNet = await run('inspect', ...net(), ...dataset(), '--out', file, '--json');
     expect(withNet).toMatchObject({ code: 0 });
@@ -69,7 +69,7 @@ describe('inspect', () => {
     expect(readImage(file).width).toBeGreaterThan(500);
   });
 
-  test('winners of a net’s features, level by level', async () => {
+  test('with a generator, the winners are those of its features, level by level', async () => {
     const pair = { image: picture(2), pose: standing(), target: POSES['a_2.png'] as Pose };
     const data = { ...pairData(config, PERSON, [pair]), target: toTensor(picture(3)) };
     const trained = generatorParameters(fromCheckpoint(readFileSync(at('net.safetensors')), 'net'));
@@ -84,7 +84,7 @@ describe('inspect', () => {
     expect(made).toEqual((await expected([['a_1.png', 'a_2.png']]))[0]);
   });
 
-  test('features level by level, of a pair without a target image', async () => {
+  test('features are shown level by level for a pair without a target image', async () => {
     const pair = { image: picture(2), pose: standing(), target: POSES['a_2.png'] as Pose };
     const trained = generatorParameters(fromCheckpoint(readFileSync(at('net.safetensors')), 'net'));
     const data = pairData(config, PERSON, [pair]);
@@ -96,7 +96,7 @@ describe('inspect', () => {
     );
     for (const { scale, channels, values } of found.features ?? [])
       expect(values.length).toBe((HEIGHT / scale) * (WIDTH / scale) * channels);
-    // The pose's half does not depend on the picture, the other half does.
+    // The half of the pose does not depend on the picture, and the other half does.
     const other = pairData(config, PERSON, [{ ...pair, image: picture(3) }]);
     const again = await inspectPair(await sharedEngine(), { config, data: other, generator: trained, features: true });
     const differs = { appearance: 0, pose: 0 };
@@ -119,7 +119,7 @@ describe('inspect', () => {
 });
 
 describe('evaluate', () => {
-  test('means over the pairs, of the generator and of the copy', async () => {
+  test('it prints means over the pairs for the generator and for a copy of the input', async () => {
     const file = join(out, 'report.json');
     const { code, stdout } = await run('evaluate', ...net(), ...dataset(), '--limit', '5', '--out', file);
     expect(code).toBe(0);
@@ -136,7 +136,7 @@ describe('evaluate', () => {
     expect([0, 1 / 3, 2 / 3, 1]).toContain(report.better.l1);
   });
 
-  test('data that is not there, or does not fit, is an error', async () => {
+  test('data that is missing or does not fit is an error', async () => {
     expect((await run('evaluate', ...net(), '--data', at('data'), '--name', 'x')).stderr).toMatch(/dataset x needs/);
     expect((await run('evaluate', ...net(), ...dataset(), '--split', 'val')).stderr).toMatch(
       /train or test, got "val"/,

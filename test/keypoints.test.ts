@@ -11,19 +11,19 @@ const caseText = (name: string) =>
   readFileSync(fileURLToPath(new URL(`fixtures/cases/poses/${name}`, import.meta.url)), 'utf8');
 const given = (name: string) => parseJson(caseText(name), name);
 
-/** What a file of an estimator gives, and what is said about it. */
+/** Returns the poses of an estimator's file, and the notes about it. */
 function read(json: unknown, picture?: string): { pose: Pose; notes: string[] } {
   const notes: string[] = [];
   return { pose: parsePose(json, 'a.json', PERSON, { picture, onNote: (n) => notes.push(n) }), notes };
 }
 
-/** A person of whom every joint is somewhere else: joint j at (10 + j, 20 + 3j). */
+/** A person whose joints are all in different places: joint j is at (10 + j, 20 + 3j). */
 const place = (name: string): [number, number] => {
   const j = PERSON.joints.indexOf(name);
   return [10 + j, 20 + 3 * j];
 };
 const whole: Pose = PERSON.joints.map(place);
-/** The same without its own neck: that lies between the shoulders, joints 2 and 5. */
+/** The same person without a neck of its own, which is then between the shoulders, joints 2 and 5. */
 const withNeck: Pose = whole.map((p, j) => (j === 1 ? [13.5, 30.5] : p));
 const NECK = 'a.json: its keypoints have no neck; one was added between the shoulders';
 
@@ -32,7 +32,7 @@ const COCO =
   'nose,left_eye,right_eye,left_ear,right_ear,left_shoulder,right_shoulder,left_elbow,right_elbow,left_wrist,right_wrist,left_hip,right_hip,left_knee,right_knee,left_ankle,right_ankle'.split(
     ',',
   );
-/** OpenPose's BODY_25 as its documentation lists it, in our words. */
+/** The joints of OpenPose's BODY_25 in the order of its documentation, with the names of this package. */
 const BODY_25 =
   'nose,neck,right_shoulder,right_elbow,right_wrist,left_shoulder,left_elbow,left_wrist,mid_hip,right_hip,right_knee,right_ankle,left_hip,left_knee,left_ankle,right_eye,left_eye,right_ear,left_ear,left_big_toe,left_small_toe,left_heel,right_big_toe,right_small_toe,right_heel'.split(
     ',',
@@ -45,7 +45,7 @@ const halpe = [...COCO, 'head', 'neck', 'hip'];
 const camel = (name: string) => name.replace(/_(.)/g, (_, c: string) => c.toUpperCase());
 
 describe('files of pose estimators', () => {
-  test('OpenPose’s COCO model: the order is ours, confidence 0 is missing', () => {
+  test('OpenPose’s COCO model has the order of this package, and confidence 0 means missing', () => {
     expect(read(given('01-openpose-coco18.json'))).toEqual({
       pose: [
         ...[null, [28, 26], [38, 26], [51, 40], [37, 49], [17, 26], [6, 39], [18, 49], [34, 62]],
@@ -105,14 +105,14 @@ describe('files of pose estimators', () => {
     expect(read(json)).toEqual({ pose, notes });
   });
 
-  test('a joint with visibility 0 is missing, and without a shoulder so is the neck', () => {
+  test('a joint with visibility 0 is missing, and without a shoulder the neck is missing too', () => {
     const keypoints = triples(COCO);
     keypoints[3 * COCO.indexOf('left_shoulder') + 2] = 0;
     const pose = withNeck.map((p, j) => (j === 1 || j === 5 ? null : p));
     expect(read([{ image_id: 1, keypoints }])).toEqual({ pose, notes: [] });
   });
 
-  test('of several people the one with the highest confidence is taken, and that is said', () => {
+  test('of several people the one with the highest confidence is taken, and a note says so', () => {
     const person = (confidence: number, shift: number) => ({
       pose_keypoints_2d: PERSON.joints.flatMap((n) => [place(n)[0] + shift, place(n)[1], confidence]),
     });
@@ -123,7 +123,7 @@ describe('files of pose estimators', () => {
     });
   });
 
-  test('of several pictures the one that is asked for is taken', () => {
+  test('of several pictures the requested one is taken', () => {
     const shifted = triples(COCO).map((v, i) => (i % 3 === 0 ? v + 1 : v));
     const json = [
       { image_id: 'x/a_1.jpg', keypoints: shifted },
@@ -137,7 +137,7 @@ describe('files of pose estimators', () => {
     expect(parsePoses(json, 'a.json', PERSON)).toEqual([read(json, 'a_1.jpg').pose, withNeck]);
   });
 
-  test('frames of a film are a sequence; one that shows nobody is a pose without joints, and is said once', () => {
+  test('frames of a film are a sequence, and one that shows nobody is a pose without joints with a note', () => {
     const frame = { people: [{ pose_keypoints_2d: triples(BODY_25) }] };
     const notes: string[] = [];
     const options = { onNote: (n: string) => notes.push(n) };
@@ -174,7 +174,7 @@ describe('files of pose estimators', () => {
     expect(() => read(json)).toThrow(message);
   });
 
-  test('keypoints of a person are none of a lamp’s', () => {
+  test('keypoints of a person are refused for the skeleton of a lamp', () => {
     expect(() => parsePose(given('01-openpose-coco18.json'), 'o.json', LAMP)).toThrow(
       /o\.json has the keypoints of a person \(neck, .*\); the skeleton "lamp" has/,
     );
@@ -182,7 +182,7 @@ describe('files of pose estimators', () => {
 });
 
 describe('poses that cannot be meant', () => {
-  test('several joints at exactly 0, 0 are missing, and that is said; one is where it is', () => {
+  test('several joints at exactly 0, 0 are missing with a note; a single one stays', () => {
     const { pose, notes } = read(given('06-zeros-for-missing.json'));
     expect(pose.flatMap((p, j) => (p ? [] : [j]))).toEqual([0, 3, 4, 14, 15, 16, 17]);
     expect(notes).toEqual([
@@ -192,7 +192,7 @@ describe('poses that cannot be meant', () => {
     expect(read(one)).toEqual({ pose: one, notes: [] });
   });
 
-  test('shares of the picture are told from pixels', () => {
+  test('coordinates as fractions of the picture are told from pixels', () => {
     expect(() => read(given('09-normalised.json'))).toThrow(
       /a\.json looks normalised: no coordinate is above 0\.890625/,
     );
@@ -200,7 +200,7 @@ describe('poses that cannot be meant', () => {
       people: [{ pose_keypoints_2d: whole.flatMap((p) => (p ? [scale(p[0]), scale(p[1]), 1] : [0, 0, 0])) }],
     });
     expect(() => read(openPose((v) => v / 100))).toThrow(/looks normalised/);
-    // As OpenPose scales with --keypoint_scale 4
+    // OpenPose scales like this with --keypoint_scale 4.
     expect(() => read(openPose((v) => v / 50 - 0.9))).toThrow(/looks normalised/);
   });
 
@@ -214,7 +214,7 @@ describe('poses that cannot be meant', () => {
     checkTrunk({ label: '', where: 'a', pose: tall(2) }, PERSON);
   });
 
-  test('less than a pixel beyond the outermost centres is inside, and moved onto them', () => {
+  test('a joint less than a pixel beyond the outermost centres is moved onto them', () => {
     const model = { height: 128, width: 64, skeleton: PERSON };
     const fitted = (x: number, y: number) =>
       fitPose({ label: '', where: 'a', pose: whole.map((p, j) => (j ? p : [x, y])) }, [128, 64], model)[0];

@@ -9,7 +9,7 @@ import { pairInputs } from '../src/model/inputs.js';
 import { toStateFile } from '../src/model/training-state.js';
 import type { Skeleton } from '../src/pose/skeleton.js';
 
-/** Networks with initial weights. */
+/** Makes networks with initial weights. */
 function made(config: ModelConfig) {
   const nets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
   const inputs = pairInputs(config, 1, new Random(0), false);
@@ -19,13 +19,13 @@ function made(config: ModelConfig) {
   return { nets, weights: { generator: values(nets.generator), discriminator: values(nets.discriminator) } };
 }
 
-/** A checkpoint with initial weights. */
+/** Makes a checkpoint with initial weights. */
 export function untrained(config: ModelConfig, skeleton: Skeleton): Uint8Array {
   const { nets, weights } = made(config);
   return toCheckpoint(nets, weights, { config, recipe: {}, skeleton, step: 7, seed: 3, features: 'none' });
 }
 
-/** The training state beside a checkpoint of `untrained`. */
+/** Makes the training state that belongs to a checkpoint of `untrained`. */
 export function untrainedState(config: ModelConfig, checkpoint: Uint8Array): Uint8Array {
   const { nets, weights } = made(config);
   const moments = {

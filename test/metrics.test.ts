@@ -17,7 +17,10 @@ const image = (width: number, height: number, f: (x: number, y: number, c: numbe
   ),
 });
 
-/** SSIM straight from its definition: for every pixel, weighted mean, variance and covariance over the 13×13 window. */
+/**
+ * Computes SSIM directly from its definition: for every pixel, weighted means, variances and the covariance over the
+ * 13×13 window.
+ */
 function slowSsim(x: Image, y: Image, range: number): number {
   const [c1, c2] = [(0.01 * range) ** 2, (0.03 * range) ** 2];
   const at = (i: Image, r: number, c: number, k: number) => {
@@ -48,7 +51,7 @@ const anyImage = (width: number, height: number): fc.Arbitrary<Image> =>
     .uint8Array({ minLength: 3 * width * height, maxLength: 3 * width * height })
     .map((data) => ({ width, height, data }));
 
-test('SSIM is what its definition gives', () => {
+test('SSIM equals its definition', () => {
   fc.assert(
     fc.property(anyImage(14, 12), anyImage(14, 12), (x, y) => {
       expect(ssim(x, y)).toBeCloseTo(slowSsim(x, y, dataRange(x)), 10);
@@ -73,11 +76,11 @@ test('SSIM of equal images is 1; with a fixed range it is symmetric, in [−1, 1
   );
 });
 
-test('SSIM of two plain colours is the luminance term alone', () => {
+test('SSIM of two plain colours is the luminance term', () => {
   const c1 = (0.01 * 255) ** 2;
   const expected = (2 * 100 * 50 + c1) / (100 ** 2 + 50 ** 2 + c1);
   expect(ssim(blank(16, 16, [100, 100, 100]), blank(16, 16, [50, 50, 50]), 255)).toBeCloseTo(expected, 9);
-  // the generated image has one colour: no range to speak of, but a number
+  // The generated image has one colour, so its range is 0, but SSIM is still a number.
   expect(ssim(blank(16, 16), blank(16, 16))).toBe(1);
 });
 
@@ -89,13 +92,13 @@ test('the data range is that of the generated image', () => {
   expect(ssim(real, generated)).toBe(ssim(real, generated, 255));
 });
 
-test('images that cannot be compared', () => {
+test('images that cannot be compared are refused', () => {
   expect(() => ssim(blank(16, 16), blank(16, 17))).toThrow(UsageError);
   expect(() => ssim(blank(10, 16), blank(10, 16))).toThrow(/at least 11×11/);
   expect(() => l1(blank(2, 1), blank(1, 2))).toThrow(/1×2 and 2×1/);
 });
 
-test('L1 and PSNR of known arrays', () => {
+test('L1 and PSNR of known arrays are right', () => {
   const a = image(2, 1, (x, _, c) => 10 * x + c);
   const b = image(2, 1, (x, _, c) => (x === 0 ? 10 * x + c : 10 * x + c + 6));
   expect(l1(a, b)).toBe(3);
@@ -111,7 +114,7 @@ const rows = (mask: Uint8Array, width: number) =>
     [...mask.subarray(r * width, (r + 1) * width)].map((v) => '.#'[v]).join(''),
   );
 
-test('a joint alone is a disc dx² + dy² < 16, which the closing leaves as it is', () => {
+test('a single joint is a disc dx² + dy² < 16, which the closing does not change', () => {
   const mask = rows(poseMask(PERSON, pose({ nose: [7, 6] }), 13, 15), 15);
   expect(mask.slice(3, 10)).toEqual([
     '.....#####.....',
@@ -125,7 +128,7 @@ test('a joint alone is a disc dx² + dy² < 16, which the closing leaves as it i
   expect([...mask.slice(0, 3), ...mask.slice(10)].join('')).not.toContain('#');
 });
 
-test('a segment is a rectangle of half width 4, upper edge in, lower edge out, with discs at both ends', () => {
+test('a segment is a rectangle of half width 4, with its upper but not its lower edge, and discs at both ends', () => {
   const mask = rows(poseMask(PERSON, pose({ neck: [8, 10], right_shoulder: [24, 10] }), 20, 32), 32);
   const columns = (r: number) => [mask[r]?.indexOf('#'), mask[r]?.lastIndexOf('#')];
   expect(mask.findIndex((r) => r.includes('#'))).toBe(6);
@@ -134,7 +137,7 @@ test('a segment is a rectangle of half width 4, upper edge in, lower edge out, w
   expect(columns(10)).toEqual([5, 27]);
 });
 
-test('segments with a missing end, or of no length, or far outside add nothing and do no harm', () => {
+test('segments with a missing end, without length or far outside add nothing', () => {
   expect(poseMask(PERSON, NONE, 8, 8).every((v) => v === 0)).toBe(true);
   const one = poseMask(PERSON, pose({ neck: [20, 20] }), 40, 40);
   expect(poseMask(PERSON, pose({ neck: [20, 20], nose: [20, 20] }), 40, 40)).toEqual(one);
@@ -154,7 +157,7 @@ test('the mask is closed, grows with the joints, and gaps narrower than the squa
       expect(set(three)).toBeGreaterThanOrEqual(set(two));
     }),
   );
-  // discs of 7 columns, two columns apart
+  // The discs have 7 columns and are two columns apart.
   const gap = rows(poseMask(PERSON, pose({ nose: [8, 8], left_knee: [17, 8] }), 17, 26), 26);
   expect(gap[8]).toBe(`.....${'#'.repeat(16)}.....`);
 });
@@ -172,7 +175,7 @@ test('the masked image is black outside', () => {
   expect(() => masked(white, new Uint8Array(3))).toThrow(/3 pixels/);
 });
 
-test('all scores of a pair: only what lies in the mask counts in mask-SSIM', () => {
+test('mask-SSIM counts only the pixels in the mask', () => {
   const real = image(48, 48, (x, y, c) => (5 * x + 3 * y + 40 * c) % 256);
   const there = pose({ neck: [24, 12], right_shoulder: [18, 14], right_hip: [20, 34] });
   const mask = poseMask(PERSON, there, 48, 48);

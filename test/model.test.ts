@@ -58,7 +58,7 @@ describe('parameter counts of the published description (counted by hand from sp
   });
 });
 
-test('the batch is 4, and 2 for fashion with the nearest-neighbour loss (spec §1)', () => {
+test('the batch size is 4, and 2 for fashion with the nearest-neighbour loss (spec §1)', () => {
   const batchOf = (size: Size, ablation: Ablation) => modelConfig({ size, ablation }).batch;
   for (const ablation of ['full', 'mean', 'dropout'] as const) {
     expect(batchOf('fashion', ablation)).toBe(2);
@@ -69,7 +69,7 @@ test('the batch is 4, and 2 for fashion with the nearest-neighbour loss (spec §
 });
 
 describe('presets', () => {
-  test('paper: norms with per-channel γ and β in every block but the last, a bias there, noise at the deepest level', () => {
+  test('paper has norms with per-channel γ and β in every block but the last, which has a bias, and noise at the deepest level', () => {
     const { g, d } = build(modelConfig({ width: 1 / 8 }));
     expect(g.set.get('appearance.0.gamma').shape).toEqual([8]);
     expect(g.set.names).not.toContain('appearance.0.bias');
@@ -83,7 +83,7 @@ describe('presets', () => {
     ['paper', 'fashion'],
     ['authors', 'market'],
     ['authors', 'fashion'],
-  ])('%s %s: every ablation builds a whole training step', (preset, size) => {
+  ])('%s %s: every ablation builds a complete training step', (preset, size) => {
     const vgg = new Vgg(
       new Map(
         Object.entries(VGG_LAYERS).flatMap(([k, s]): [string, Float32Array][] => [
@@ -103,7 +103,7 @@ describe('presets', () => {
     }
   });
 
-  test('unknown names and widths are refused with the known ones', () => {
+  test('unknown names and widths are refused, and the error lists the known ones', () => {
     expect(() => modelConfig({ preset: 'papre' as Preset })).toThrow(/no preset papre; known are paper, authors/);
     expect(() => modelConfig({ ablation: 'x' as Ablation })).toThrow(/baseline, dsc, perc, full|full, baseline/);
     expect(() => modelConfig({ width: 0 })).toThrow(UsageError);

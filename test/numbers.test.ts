@@ -21,14 +21,17 @@ import {
 import { maxPool2d } from '../src/kernels/maxPool2d/maxPool2d.js';
 import { sharedEngine } from './gpu.js';
 
-/** What the rooms cannot hold: NaN of every sign and payload, fused kernels, and relative errors far from 0. */
+/**
+ * These tests check what the rooms cannot: NaN of every sign and payload, fused kernels, and relative errors far from
+ * 0.
+ */
 
 let engine: Engine;
 beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-/** Quiet and signalling NaN of both signs: x86 makes 0xffc00000 of ∞ − ∞, other processors 0x7fc00000. */
+/** Quiet and signalling NaN of both signs. On x86, ∞ − ∞ is 0xffc00000; on other processors it is 0x7fc00000. */
 const NANS = [0x7fc00000, 0xffc00000, 0x7f800001, 0xff800001, 0x7fffffff, 0xffffffff];
 const ops: Record<string, (x: Tensor) => Tensor> = {
   relu,
@@ -64,16 +67,16 @@ describe.each(Object.entries(ops))('NaN comes through %s', (_, op) => {
       const feeds = { x: new Float32Array(words.buffer), other: new Float32Array(36).fill(9) };
       const { found } = await run({ y: op(input('x', [1, 3, 3, 4])) }, feeds, by(variant));
       const y = found.y as Float32Array;
-      // Element 17 is pixel (1, 1), channel 1: every 2×2 window has it.
+      // Element 17 is channel 1 of pixel (1, 1), which every 2×2 window contains.
       const want = y.length === 36 ? [17] : [1, 5, 9, 13];
       expect([...y.keys()].filter((i) => Number.isNaN(y[i])).join(), bits.toString(16)).toBe(want.join());
     }
   });
 
-  test('fused into a convolution', async () => {
+  test('NaN passes through ops that are fused into a convolution', async () => {
     const conv = conv2d(input('x', [1, 3, 3, 4]), input('w', [1, 1, 4, 4]));
     const w = new Float32Array(16).fill(0.5);
-    w[6] = Number.NaN; // from channel 1 to channel 2
+    w[6] = Number.NaN; // the weight from channel 1 to channel 2
     const feeds = { x: new Float32Array(36).fill(1), w, other: new Float32Array(36).fill(9) };
     const { found, kernels } = await run({ y: op(conv) }, feeds, { fuse: 'everywhere' });
     const y = found.y as Float32Array;
@@ -82,12 +85,12 @@ describe.each(Object.entries(ops))('NaN comes through %s', (_, op) => {
   });
 });
 
-/** From −100 to 100, not on round numbers, and close to 0. */
+/** Numbers from −100 to 100 that are not round, and some close to 0. */
 const points = Float32Array.from({ length: 560 }, (_, i) =>
   i < 540 ? -100 + (i * 200) / 539 : (i % 2 ? -1 : 1) * 10 ** (-(i - 540) / 3),
 );
 
-/** The largest relative error; what is smaller than the smallest normal number may be 0. */
+/** Returns the largest relative error. A value below the smallest normal number may become 0. */
 function relativeError(got: Float32Array, want: (x: number) => number): number {
   const errors = [...points].map((x, i) => {
     const y = want(x);
@@ -100,7 +103,10 @@ function relativeError(got: Float32Array, want: (x: number) => number): number {
 const logistic = (x: number) => 1 / (1 + Math.exp(-x));
 const log1pExp = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
-/** WGSL allows exp(−x) a relative error of (3 + 2x)·2⁻²⁴, 1.2e-5 at 100; the rest of each formula adds little. */
+/**
+ * WGSL allows a relative error of (3 + 2x)·2⁻²⁴ for exp(−x), which is 1.2e-5 at 100. The rest of each formula adds
+ * little.
+ */
 const TIGHT = 1.3e-5;
 
 describe.each(['vec4', 'naive'])('from −100 to 100 no digit is lost to overflow or cancellation: %s', (variant) => {

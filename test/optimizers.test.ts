@@ -26,10 +26,10 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-/** A parameter and the state that an oracle has of it. */
+/** A parameter and the state that an oracle keeps for it. */
 type State = Record<'w' | 'm' | 'v', Float64Array>;
 
-/** An optimiser, and the same step in float64 with the name that the oracle has for each state set. */
+/** An optimiser, the same step in float64, and the names that the oracle has for the state sets. */
 interface Subject {
   readonly name: string;
   make(set: ParameterSet): Optimizer;
@@ -116,11 +116,11 @@ describe.each(['vec4', 'naive'])('%s', (variant) => {
   );
 });
 
-/** Six steps from these values, with gradients sin(3t + i + 1) of value i in step t = 0, 1, …. */
+/** The tests make six steps from these values. The gradient of value i in step t = 0, 1, … is sin(3t + i + 1). */
 const START = [0.5, -1.25, 2];
 const slope = (t: number) => Float32Array.from(START, (_, i) => Math.sin(3 * t + i + 1));
 
-/** What PyTorch 1.13 makes of them in float64. */
+/** The results of PyTorch 1.13 in float64. */
 const TORCH: readonly [string, (set: ParameterSet) => Optimizer, readonly number[]][] = [
   ['SGD', (set) => new SGD(set, { learningRate: 0.1 }), [0.46701023, -1.246895106, 2.036344933]],
   [
@@ -177,7 +177,7 @@ describe('a parameter that gets no gradient', () => {
 
   test.each(Object.entries(make))('is left alone by %s, and so is its state', async (_, of) => {
     const set = new ParameterSet('partly');
-    // Sizes that end within, at and after a stretch of 64 elements.
+    // These sizes end within, at and after 64 elements.
     const sizes = { a: 3, idle1: 64, b: 65, c: 1, idle2: 7 };
     for (const [name, n] of Object.entries(sizes)) set.parameter(name, [n], (i) => 1 + Math.cos(i));
     const optimizer = of(set);
@@ -293,7 +293,7 @@ describe('a learning rate that is a function', () => {
       plan.run({ 'x of rate': Float32Array.of(1) });
       seen.push(await w());
     }
-    // w ← w − α·2(w − 1): half of what is missing with α = 1/4, nothing with α = 0.
+    // w ← w − α·2(w − 1) halves the distance to 1 with α = 1/4, and changes nothing with α = 0.
     expect(seen).toEqual([0.5, 0.75, 0.75, 0.75]);
     expect(asked).toEqual([0, 1, 2, 3]);
     optimizer.step = 1;

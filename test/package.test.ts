@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-/** A checkout with these sources and no dist/. */
+/** Makes a checkout with these sources and without dist/. */
 let checkout: string;
 
 beforeAll(() => {
@@ -28,7 +28,7 @@ beforeAll(() => {
 beforeEach(() => rmSync(join(checkout, 'dist'), { recursive: true, force: true }));
 afterAll(() => rmSync(checkout, { recursive: true, force: true }));
 
-/** What is in the checkout of builds, finished or not. */
+/** Returns the builds in the checkout, finished or not. */
 const builds = () => readdirSync(checkout).filter((name) => /^\.?dist/.test(name));
 const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: checkout, encoding: 'utf8' });
 
@@ -38,7 +38,7 @@ function oldBuild(): void {
 }
 
 describe('the command of the package', () => {
-  test('is a file of the repository that can be started, and is packed', () => {
+  test('is an executable file of the repository and of the package', () => {
     const { bin, files } = JSON.parse(readFileSync('package.json', 'utf8'));
     const path: string = bin['pose-gan'];
     expect(statSync(path).mode & 0o111).toBe(0o111);
@@ -46,7 +46,7 @@ describe('the command of the package', () => {
     expect(files).toContain('dist');
   });
 
-  test('says before the first build what to run', () => {
+  test('says what to run before the first build', () => {
     const { status, stderr, stdout } = node('bin/pose-gan.js', 'doctor');
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toBe(
@@ -54,7 +54,7 @@ describe('the command of the package', () => {
     );
   });
 
-  test('runs what was built, with its arguments and exit code', () => {
+  test('runs the build with its arguments and passes its exit code on', () => {
     symlinkSync(resolve('dist'), join(checkout, 'dist'));
     const help = node('bin/pose-gan.js', '--help');
     expect(help.status).toBe(0);
@@ -64,14 +64,14 @@ describe('the command of the package', () => {
 });
 
 describe('a build', () => {
-  test('is none of npx: what npm runs to prepare a linked checkout does nothing then', () => {
+  test('is not made by npx: the script with which npm prepares a linked checkout does nothing then', () => {
     const env = { ...process.env, npm_command: 'exec' };
     const { status } = spawnSync(process.execPath, ['scripts/prepare.mjs'], { cwd: checkout, env });
     expect(status).toBe(0);
     expect(builds()).toEqual([]);
   });
 
-  test('that is interrupted leaves the one before', async () => {
+  test('that is interrupted leaves the previous one', async () => {
     oldBuild();
     const child = spawn(process.execPath, ['scripts/build.mjs'], { cwd: checkout, stdio: 'ignore' });
     const ended = once(child, 'exit');
@@ -83,7 +83,7 @@ describe('a build', () => {
     expect(readdirSync(join(checkout, 'dist'))).toEqual(['old.js']);
   });
 
-  test('that fails leaves the one before', () => {
+  test('that fails leaves the previous one', () => {
     oldBuild();
     rmSync(join(checkout, 'src'));
     const { status, stderr } = node('scripts/build.mjs');
@@ -93,7 +93,7 @@ describe('a build', () => {
     expect(readdirSync(join(checkout, 'dist'))).toEqual(['old.js']);
   });
 
-  test('takes the place of the one before, whole', async () => {
+  test('replaces the previous one completely', async () => {
     oldBuild();
     const both = [0, 1].map(() => spawn(process.execPath, ['scripts/build.mjs'], { cwd: checkout, stdio: 'inherit' }));
     const codes = await Promise.all(both.map(async (child) => (await once(child, 'exit'))[0]));

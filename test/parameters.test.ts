@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 const values = (set: ParameterSet, name: string) => set.read(engine).then((all) => [...(all.get(name) ?? [])]);
 
-test('a net that is built twice on one set shares its parameters, also once a plan uses the set', async () => {
+test('a net that is built twice on one set shares its parameters, even after a plan uses the set', async () => {
   const set = new ParameterSet('twice');
   let drawn = 0;
   const net = (x: Tensor) =>
@@ -63,7 +63,7 @@ test('the first call fills a parameter; later ones must agree in shape', () => {
   expect(() => set.get('v')).toThrow(/no parameter v in set net; it has w/);
 });
 
-test('a set that is in use takes no new name', () => {
+test('a set that a plan uses takes no new name', () => {
   const set = new ParameterSet('used');
   const w = set.parameter('w', [2], () => 0);
   new Adam(set);
@@ -74,7 +74,7 @@ test('a set that is in use takes no new name', () => {
   expect(() => set.parameter('w', [3], () => 0), 'a shape that does not fit is named all the same').toThrow(/\[2\]/);
 });
 
-test('a function that fills a parameter is told its set, name and shape', () => {
+test('a function that fills a parameter gets its set, name and shape', () => {
   const set = new ParameterSet('net');
   const seen: unknown[] = [];
   set.parameter('w', [1, 2], (index, parameter) => seen.push([index, parameter]));
@@ -86,7 +86,7 @@ test('a function that fills a parameter is told its set, name and shape', () => 
   ]);
 });
 
-test('values are read and written by name; nothing is written unless all of them fit', async () => {
+test('values are read and written by name, and nothing is written unless all of them fit', async () => {
   const set = new ParameterSet('store');
   set.parameter('w', [2, 2], () => 7);
   set.parameter('b', [1], () => 1);

@@ -6,7 +6,7 @@ import { targetOf } from '../src/compiler/options.js';
 import { place } from '../src/compiler/place.js';
 import type { Engine } from '../src/gpu/engine.js';
 
-/** The launches of a graph whose kernels are loaded, without fusion. */
+/** Returns the launched calls of a graph whose kernels are loaded, without fusion. */
 export function launchesOf(engine: Engine, outputs: Readonly<Record<string, Tensor>>): readonly LaunchedCall[] {
   const target = targetOf(engine);
   return choose(place(lower({ outputs }), target), target).filter(isLaunched);

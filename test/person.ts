@@ -19,7 +19,10 @@ const JOINTS: Readonly<Record<string, Point>> = {
   left_eye: [17, 7],
 };
 
-/** A standing person in an image of 64×32 (height×width), without left wrist and ears; `changes` moves or removes joints. */
+/**
+ * Returns a standing person in an image of 64×32 (height×width), without left wrist and ears. `changes` moves or
+ * removes joints.
+ */
 export function standing(changes: Readonly<Record<string, Point | null>> = {}): Pose {
   const joints: Readonly<Record<string, Point | null>> = { ...JOINTS, ...changes };
   return PERSON.joints.map((name) => joints[name] ?? null);

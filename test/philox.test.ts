@@ -14,7 +14,7 @@ import { sum } from '../src/kernels/sum/sum.js';
 import { customOp } from './custom-op.js';
 import { sharedEngine } from './gpu.js';
 
-/** Known answers of Random123: counter, key, result. */
+/** The known answers of Random123: counter, key and result. */
 const known: [number[], number[], number[]][] = [
   [
     [0, 0, 0, 0],
@@ -66,7 +66,7 @@ describe('Philox4x32-10', () => {
 });
 
 describe('Random', () => {
-  test('every run has its own mask, and a step set back brings it back', async () => {
+  test('every run has its own mask, and setting the step back repeats it', async () => {
     const random = new Random(2 ** 40 + 7);
     const x = input('x', [61, 8]);
     const y = dropout(x, random, 0.5);
@@ -94,7 +94,7 @@ describe('Random', () => {
     plan.destroy();
   });
 
-  test('two generators stand in one plan; equal seeds give equal numbers', async () => {
+  test('a plan can use two generators, and equal seeds give equal numbers', async () => {
     const plan = await compile(engine, {
       a: noise(new Random(5), [3, 4]),
       b: noise(new Random(5), [3, 4]),
@@ -106,7 +106,7 @@ describe('Random', () => {
     plan.destroy();
   });
 
-  test('refuses seeds and steps that are no integers of 0 or more', () => {
+  test('seeds and steps that are not integers of 0 or more are refused', () => {
     for (const bad of [-1, 0.5, Number.NaN, 2 ** 53]) {
       expect(() => new Random(bad)).toThrow(UsageError);
       expect(() => {
@@ -133,7 +133,7 @@ describe('Random', () => {
     within(moment(normal, 2), 1, 2);
     within(moment(normal, 3), 0, 15);
     within(moment(normal, 4), 3, 96);
-    // neighbours are independent: E[xᵢ·xᵢ₊₁] = 0
+    // Neighbours are independent, so E[xᵢ·xᵢ₊₁] = 0.
     within(normal.reduce((s, v, i) => s + v * (normal[i + 1] ?? 0), 0) / n, 0, 1);
     const uniform = await plan.read('uniform');
     within(moment(uniform, 1), 1 / 2, 1 / 12);

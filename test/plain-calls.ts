@@ -3,7 +3,10 @@ import { caseNodes, knownOps, plainCall, traitsOf } from '../src/bench/ops.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { rooms } from '../src/kernels/rooms.js';
 
-/** Every call of an op in the cases of the rooms, its arguments as they lie when nothing is concatenated. */
+/**
+ * Returns every call of an op in the cases of the rooms, with the places that its arguments have when nothing is
+ * concatenated.
+ */
 export function* plainCalls(engine: Engine, op: string): Iterable<Call> {
   const known = knownOps(rooms).get(op);
   if (!known) return;

@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 const ramp = (n: number, f = (i: number) => i) => Float32Array.from({ length: n }, (_, i) => f(i));
 
-/** A scalar fit: w·x should become 3x. */
+/** Fits a scalar w such that w·x becomes 3x. */
 function toyProblem() {
   const set = new ParameterSet('fit');
   const w = set.parameter('w', [1], () => 0);
@@ -49,7 +49,7 @@ describe('replay', () => {
     plan.destroy();
   });
 
-  test('trains: the loss falls to nothing and the weight is found', async () => {
+  test('trains: the loss falls to 0 and the weight is found', async () => {
     const { set, loss, optimizer } = toyProblem();
     const plan = await compile(engine, { loss }, { update: [optimizer.minimize(loss)] });
     for (let i = 0; i < 200; i++) plan.run({ x: ramp(1, () => 1) });
@@ -59,7 +59,7 @@ describe('replay', () => {
     plan.destroy();
   });
 
-  test('a read that is awaited late has the value of the moment it was asked for', async () => {
+  test('a read that is awaited late has the value of the time of the call', async () => {
     const x = input('x', [2]);
     const plan = await compile(engine, { y: scale(x, 2) });
     plan.run({ x: ramp(2, () => 1) });
@@ -89,7 +89,7 @@ describe('concatenation and slicing', () => {
     return { a, b, c: concat([a, b]) };
   };
 
-  test('are free: producers write into the whole, consumers read from it', async () => {
+  test('cost nothing: producers write into the whole, and consumers read from it', async () => {
     const { c } = build();
     const plan = await compile(engine, { y: scale(slice(c, 3, 6), 2) });
     expect(plan.steps.map((s) => s.call.op.name)).toEqual(['relu', 'tanh', 'scale']);
@@ -117,7 +117,7 @@ describe('concatenation and slicing', () => {
     plan.destroy();
   });
 
-  test('copy a leaf, a value in two concatenations, and a value that would be read and written in one buffer', async () => {
+  test('copy leaves, values in two concatenations, and values that would be read and written in one buffer', async () => {
     const x = input('x', shape);
     const a = relu(x);
     const names = async (y: Tensor) => {
@@ -187,7 +187,7 @@ describe('inspection', () => {
     }
   });
 
-  test('a value that is not kept is refused with what to do, and so is one of another graph', async () => {
+  test('reading a value that is not kept, or of another graph, is refused with advice', async () => {
     for (const fuse of [false, true]) {
       const plan = await compile(engine, { y }, { fuse });
       plan.run({ x: ramp(16) });
@@ -287,7 +287,7 @@ describe('inspection', () => {
 });
 
 describe('errors before any GPU work', () => {
-  test('shapes: op, argument and both shapes', () => {
+  test('a shape error names the op, the argument and both shapes', () => {
     expect(() => add(input('a', [2, 3]), input('b', [2, 4]))).toThrow(/add: b must be \[2, 3\].*got \[2, 4\]/);
     expect(() => concat([input('a', [2, 3]), input('b', [3, 3])])).toThrow(/concat: x1 .*got \[3, 3\]/);
     expect(() => slice(input('a', [2, 3]), 2, 4)).toThrow(/slice: channels \[2, 4\).*\[2, 3\]/);
@@ -296,7 +296,7 @@ describe('errors before any GPU work', () => {
     expect(() => gradients(input('a', [2]), [])).toThrow(/scalar/);
   });
 
-  test('inputs: unknown, of another length or type, never given', async () => {
+  test('inputs that are unknown, of another length or type, or never given are refused', async () => {
     const plan = await compile(engine, { y: relu(input('x', [2, 2])) });
     const submits = engine.counters.submits;
     expect(() => plan.run({ z: ramp(4) })).toThrow(/no input z; it has x/);

@@ -9,7 +9,7 @@ const near = (a: readonly number[], b: readonly number[], digits = 6) => {
   for (const [i, v] of a.entries()) expect(v).toBeCloseTo(b[i] as number, digits);
 };
 
-/** A person standing upright in a 64×128 image; every joint is there. */
+/** A person that stands upright in a 64×128 image, with every joint. */
 const STANDING: Pose = [
   [32, 14],
   [32, 24],
@@ -89,25 +89,25 @@ describe.each(['rectangles', 'keypoints'] as const)('%s', (kind) => {
     for (const { affine } of partTransforms(kind, PERSON, STANDING, STANDING)) near(affine, [1, 0, 0, 0, 1, 0]);
   });
 
-  test('a person who moved as a whole moves every part alike', () => {
+  test('when a person moves as a whole, every part has the same map', () => {
     const target = moved(STANDING, ([x, y]) => [x + 5, y - 3]);
     for (const { affine } of partTransforms(kind, PERSON, STANDING, target)) near(affine, [1, 0, -5, 0, 1, 3]);
   });
 
-  test('a limb that turns is followed: its joints are mapped onto those of the source', () => {
+  test('the joints of a limb that turns are mapped onto those of the source', () => {
     const target = STANDING.map((p, i) => (PERSON.joints[i] === 'right_wrist' ? ([10, 30] as const) : p));
     const { affine } = partTransforms(kind, PERSON, STANDING, target)[part('right_forearm')] ?? { affine: NOWHERE };
     near(apply(affine, [20, 42]), [20, 42], 4);
     near(apply(affine, [10, 30]), [18, 58], 4);
   });
 
-  test('a limb that is missing in the source is borrowed from the other side; missing on both sides it is nowhere', () => {
+  test('a limb that is missing in the source is taken from the other side, or omitted if it is missing on both sides', () => {
     const i = part('right_forearm');
     const one = partTransforms(kind, PERSON, without(STANDING, 'right_wrist'), STANDING)[i];
     near(apply(one?.affine ?? NOWHERE, [20, 42]), [44, 42], 4);
     const none = partTransforms(kind, PERSON, without(STANDING, 'right_wrist', 'left_wrist'), STANDING)[i];
     expect(none?.affine).toBe(NOWHERE);
-    // The released code keeps the target's region, which then gets zeros.
+    // The released code keeps the region of the target, which then gets zeros.
     expect(none?.mask === 'none').toBe(kind === 'rectangles');
   });
 
@@ -121,7 +121,7 @@ describe.each(['rectangles', 'keypoints'] as const)('%s', (kind) => {
     expect(parts[part('head')]).toEqual({ affine: NOWHERE, mask: 'none' });
   });
 
-  test('without a hip or shoulder there is an error that names it', () => {
+  test('a missing hip or shoulder is an error that names it', () => {
     expect(() => partTransforms(kind, PERSON, without(STANDING, 'left_hip'), STANDING)).toThrow(
       /source pose has no left_hip/,
     );
@@ -154,7 +154,7 @@ describe('masks', () => {
     [l, b],
   ];
 
-  test('a box covers its pixels, border included, whichever way round its corners go', () => {
+  test('a box covers its pixels, border included, whatever the order of its corners', () => {
     const mask = rasterise(box(2, 1, 5, 3), 6, 8);
     expect(mask.reduce((a, b) => a + b, 0)).toBe(4 * 3);
     expect([mask[8 + 2], mask[3 * 8 + 5], mask[2], mask[8 + 6]]).toEqual([1, 1, 0, 0]);
@@ -168,7 +168,7 @@ describe('masks', () => {
     ).toEqual([0, 1, 2, 4, 5, 6]);
   });
 
-  test('all and none', () => {
+  test('a mask can cover every pixel or none', () => {
     expect(rasterise('all', 3, 4).every((v) => v === 1)).toBe(true);
     expect(rasterise('none', 3, 4).every((v) => v === 0)).toBe(true);
     expect(halfPlanes('all')).toHaveLength(12);
@@ -190,12 +190,12 @@ describe('masks', () => {
 });
 
 describe('skeletons', () => {
-  test('a file may leave out what is mirrored', () => {
+  test('a file may omit mirrored entries', () => {
     const { mirror: _, ...rest } = PERSON;
     expect(parseSkeleton(rest, 'x.json').mirror).toEqual([]);
   });
 
-  test('flipping mirrors places and sides, and twice is nothing', () => {
+  test('flipping mirrors places and sides, and flipping twice changes nothing', () => {
     const once = flipPose(PERSON, without(STANDING, 'right_wrist'), 64);
     expect(once[7]).toBeNull();
     expect(once[4]).toEqual([63 - 46, 58]);

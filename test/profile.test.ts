@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => trainer.destroy());
 
 describe('a profile of a training iteration', () => {
-  test('has every dispatch once, with the costs of its node, and its runs are real ones', () => {
+  test('has every dispatch once, with the costs of its node, and makes real runs', () => {
     expect(profile.dispatches.map((d) => d.step)).toEqual([...trainer.plan.steps]);
     expect(profile.dispatches.every((d) => d.ms > 0)).toBe(true);
     expect(profile.ms).toBeCloseTo(sum(profile.dispatches.map((d) => d.ms)), 9);
@@ -76,7 +76,7 @@ describe('a profile of a training iteration', () => {
     if (by !== 'phase') expect(groups.map((g) => g.ms)).toEqual(groups.map((g) => g.ms).sort((a, b) => b - a));
   });
 
-  test('knows phases in their order, and the layer of each kernel', () => {
+  test('shows the phases in order, and the layer of each kernel', () => {
     expect(groupBy(profile, 'phase').map((g) => g.name)).toEqual([
       'generator forward',
       'discriminator forward',
@@ -90,7 +90,7 @@ describe('a profile of a training iteration', () => {
       profile.dispatches
         .filter((d) => d.step.first && d.step.call.op.name === op && d.layer === layer)
         .map((d) => d.phase);
-    // The real images and the fake ones as one batch in the D step, and the fake ones again in the G step.
+    // The D step runs the real and the fake images as one batch, and the G step runs the fake ones again.
     expect(phasesOf('conv2d', 'discriminator.1')).toEqual(['discriminator forward', 'generator losses']);
     expect(phasesOf('conv2dWeightGradient', 'discriminator.1')).toEqual(['discriminator backward']);
     // The gradient of a transposed convolution's input is a convolution.
@@ -105,7 +105,7 @@ describe('a profile of a training iteration', () => {
     expect(profile.dispatches.filter((d) => d.layer === 'adam generator').map((d) => d.phase)).toContain('optimiser');
   });
 
-  test('tells the memory, moments apart from weights', () => {
+  test('reports the memory, with moments apart from weights', () => {
     const { memory } = profile;
     const { peak, parameterSets, gradients, largestLiveSet } = trainer.plan.memory();
     const bytes = (pattern: RegExp) => sum(parameterSets.filter((s) => pattern.test(s.name)).map((s) => s.bytes));
@@ -121,7 +121,7 @@ describe('a trace', () => {
   const tracks = (events: TraceEvent[], name: string) =>
     events.filter((e) => e.name === 'thread_name' && e.args.name === name).map((e) => e.tid);
 
-  test('has every dispatch once, none before the one in front ends, and all within a phase', () => {
+  test('has every dispatch once, each after the end of the previous one, and all within a phase', () => {
     const events: TraceEvent[] = read().traceEvents;
     const gpu = events.filter((e) => e.ph === 'X' && tracks(events, 'GPU').includes(e.tid));
     expect(gpu.map((e) => e.args.dispatch)).toEqual(trainer.plan.steps.map((_, i) => i));
@@ -130,7 +130,7 @@ describe('a trace', () => {
       for (const [i, e] of lane.entries()) {
         const before = lane[i - 1];
         expect(e.dur).toBeGreaterThan(0);
-        // The clock counts nanoseconds; a float64 sum of microseconds is off by less.
+        // The clock counts nanoseconds, and the error of a float64 sum of microseconds is smaller than one.
         if (before) expect(e.ts).toBeGreaterThan((before.ts as number) + (before.dur as number) - 1e-3);
       }
     }
@@ -150,7 +150,7 @@ describe('a trace', () => {
     expect(first?.args['GFLOP/s']).toBeGreaterThan(0);
   });
 
-  test('shows what the host did before the device began, and the intermediates alive', () => {
+  test('shows the work of the host before the device started, and the live intermediates', () => {
     const events: TraceEvent[] = read().traceEvents;
     const host = events.filter((e) => e.ph === 'X' && tracks(events, 'host').includes(e.tid));
     expect(host.map((e) => e.name)).toEqual(['write inputs', 'encode', 'submit', 'wait']);

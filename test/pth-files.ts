@@ -1,6 +1,6 @@
 import { crc32 } from '../src/data/crc32.js';
 
-/** Makers of PyTorch's files for tests, byte by byte. */
+/** These functions make files of PyTorch for tests, byte by byte. */
 
 export const text = (s: string) => new TextEncoder().encode(s);
 export const join = (...parts: (Uint8Array | readonly number[])[]) => Uint8Array.from(parts.flatMap((p) => [...p]));
@@ -8,7 +8,7 @@ export const u16 = (n: number) => [n & 255, n >> 8];
 export const u32 = (n: number) => [...u16(n & 0xffff), ...u16(n >>> 16)];
 const u64 = (n: number) => [...u32(n), ...u32(0)];
 
-/** A zip file of stored entries; `wide` writes sizes and offsets as zip64 does. */
+/** Makes a zip file of stored entries. `wide` writes sizes and offsets as zip64 does. */
 export function zip(entries: Record<string, Uint8Array>, { wide = false, method = 0 } = {}): Uint8Array {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
@@ -65,12 +65,12 @@ export function zip(entries: Record<string, Uint8Array>, { wide = false, method 
   return join(...parts, central, ...(wide ? [end64, locator] : []), end);
 }
 
-/** Latin-1 text as bytes: opcodes of a pickle and what stands in it. */
+/** Returns Latin-1 text as bytes: opcodes of a pickle and their arguments. */
 export const latin = (...parts: string[]) => Uint8Array.from(parts.join(''), (c) => c.charCodeAt(0));
 const little = (n: number, bytes: number) =>
   Array.from({ length: bytes }, (_, i) => String.fromCharCode(Math.floor(n / 256 ** i) % 256)).join('');
 
-/** Pieces of pickles of protocol 2 as Python 2 writes them, and of later ones. */
+/** Parts of pickles of protocol 2 as Python 2 writes them, and of later protocols. */
 export const pickle = {
   of: (value: string) => `\x80\x02${value}.`,
   text: (s: string) => `U${String.fromCharCode(s.length)}${s}`,
@@ -83,7 +83,7 @@ export const pickle = {
       .join('')}u`,
   global: (module: string, name: string) => `c${module}\n${name}\n`,
   call: (module: string, name: string, ...args: string[]) => `${pickle.global(module, name)}${pickle.tuple(...args)}R`,
-  /** A storage, or the part (offset, length) of one. */
+  /** Makes a storage, or the part (offset, length) of one. */
   storage: (key: string, length: number, part?: readonly [number, number], type = 'FloatStorage') => {
     const { text, int, tuple, global } = pickle;
     const view = part ? tuple(text('9'), int(part[0]), int(part[1])) : 'N';
@@ -97,9 +97,9 @@ export const pickle = {
       pickle.tuple(...shape.map(pickle.int)),
       pickle.tuple(...strides.map(pickle.int)),
     ),
-  /** A tensor as PyTorch 0.1.0 to 0.1.6 pickled it: an object of its class, then its state. */
+  /** Makes a tensor as PyTorch 0.1.0 to 0.1.6 pickled it: an object of its class, then its state. */
   built: (state: string, type = 'FloatTensor') => `${pickle.global('torch', type)})\x81${state}b`,
-  /** A tensor as it has been pickled since. */
+  /** Makes a tensor as later versions pickle it. */
   rebuilt: (storage: string, offset: number, shape: number[], strides: number[]) =>
     pickle.call(
       'torch._utils',
@@ -111,7 +111,9 @@ export const pickle = {
     ),
 };
 
-/** A file of torch.save from 0.1 to 1.5: `value` and the storages it names, with their lengths and values. */
+/**
+ * Makes a file of torch.save from 0.1 to 1.5: `value` and the storages that it names, with their lengths and values.
+ */
 export function legacy(
   value: string,
   storages: Record<string, Float32Array>,

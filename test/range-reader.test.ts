@@ -14,7 +14,7 @@ const file = writeSafetensors(
   ]),
 );
 
-/** What a path of the server does with a request for the bytes [from, to]. */
+/** Answers a request for the bytes [from, to] of a path of the server. */
 type Behaviour = (response: ServerResponse, from: number, to: number, request: IncomingMessage) => void;
 const range = (from: number, to: number, total: number | string = file.length) => `bytes ${from}-${to}/${total}`;
 const send = (response: ServerResponse, from: number, to: number, headers = {}, body = file.slice(from, to + 1)) =>
@@ -22,7 +22,7 @@ const send = (response: ServerResponse, from: number, to: number, headers = {}, 
 
 let requests = 0;
 let authorization: string | undefined;
-/** Bytes that the endless answers got rid of, and whether their connections were closed from the other side. */
+/** The number of bytes that endless answers have sent, and whether the other side closed their connections. */
 const endless = { bytes: 0, closed: Promise.resolve() };
 
 function stream(response: ServerResponse): void {
@@ -62,7 +62,7 @@ const BEHAVIOURS: Record<string, Behaviour> = {
     r.writeHead(206, { 'content-range': range(from, to) });
     r.write(file.slice(from, from + 3));
   },
-  // Raw, as Node's own server refuses to send such a text.
+  // This is a raw answer, because Node's own server refuses to send such a text.
   coloured: (r) => (r.socket as Socket).end('HTTP/1.1 503 \x1b[31mred alert\r\nContent-Length: 0\r\n\r\n'),
   forbidden: (r, _from, _to, request) => {
     authorization = request.headers.authorization;
@@ -104,7 +104,7 @@ afterAll(() => {
   server.close();
 });
 
-/** Every name stands for this machine; `outer.test` counts as public nonetheless. */
+/** Every name resolves to this machine, but `outer.test` counts as public. */
 const opener = httpOpener({
   resolve: (_, found) => found(null, [{ address: '127.0.0.1', family: 4 }]),
   isPrivate: (address, host) => host !== 'outer.test' && isPrivate(address),
@@ -150,7 +150,7 @@ describe.each([
   ])('%s: reading stops, and the connection is closed', async (path, message) => {
     await expect(read(path, open)).rejects.toThrow(message);
     await endless.closed;
-    // What the sockets of both sides hold
+    // This is as much as the sockets of both sides can buffer.
     expect(endless.bytes).toBeLessThan(64 << 20);
   });
 
@@ -162,7 +162,7 @@ describe.each([
       timer: (milliseconds, expired) => {
         set.push(milliseconds);
         pending = expired;
-        // The third time is set when the first bytes of a body came.
+        // The third timestamp is set when the first bytes of a body arrive.
         if (set.length === (path === 'silent' ? 1 : 3)) setImmediate(expired);
         return () => {
           pending = undefined;
@@ -175,7 +175,7 @@ describe.each([
   });
 });
 
-test('nothing waits once all has come', async () => {
+test('no timer is left once all bytes have arrived', async () => {
   let open = 0;
   const timer: Timeout['timer'] = () => {
     open++;
@@ -190,7 +190,7 @@ test('control characters of a status text are escaped', async () => {
   await expect(read('coloured')).rejects.toThrow(/the server answers 503 "\\u001b\[31mred alert"/);
 });
 
-test('user, password and query are sent, and never shown', async () => {
+test('user, password and query are sent but never shown', async () => {
   const url = `http://me:secret@127.0.0.1:${port}/forbidden?signature=hidden#x`;
   const error = await readRemoteTensors(url, () => [], { open: opener }).catch((e: Error) => e.message);
   expect(authorization).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`);
@@ -229,7 +229,7 @@ describe('redirects', () => {
   });
 });
 
-test('addresses of private networks, in every notation that a resolver gives', () => {
+test('addresses of private networks are recognised in every notation that a resolver returns', () => {
   for (const address of [
     ...['0.0.0.0', '10.1.2.3', '100.64.0.1', '127.0.0.1', '127.255.255.254', '169.254.169.254', '172.16.0.1'],
     ...['172.31.255.255', '192.168.1.1', '198.18.0.1', '224.0.0.1', '255.255.255.255', '::', '::1', 'fc00::1'],
@@ -248,7 +248,7 @@ test('addresses of private networks, in every notation that a resolver gives', (
     expect([address, isPrivate(address)]).toEqual([address, false]);
 });
 
-test('a name without an address, and an address that is none', async () => {
+test('a name without an address and an invalid address are errors', async () => {
   const none = httpOpener({ resolve: (_, found) => found(null, []) });
   await expect(readRemoteTensors('http://none.test/x', () => [], { open: none })).rejects.toThrow(
     /none\.test\/x: it cannot be reached: none\.test has no address/,

@@ -6,13 +6,13 @@ import { transformSync } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const readme = readFileSync('README.md', 'utf8');
-/** Beside node_modules, so that the package's own dependencies are found. */
+/** The folder is beside node_modules, so that the dependencies of the package are found. */
 const folder = 'out/readme-test';
 
 beforeAll(() => mkdirSync(folder, { recursive: true }));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the first example runs as it is printed, on the built package, and its loss falls to nothing', () => {
+test('the first example runs as printed on the built package, and its loss falls to almost 0', () => {
   const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
   const built = pathToFileURL('dist/node.js').href;
   const { code: script } = transformSync(code.replace("'webgpu-pose-gan/node'", `'${built}'`), {
@@ -26,11 +26,11 @@ test('the first example runs as it is printed, on the built package, and its los
   expect(loss).toBeLessThan(1e-3);
 });
 
-test('every file that the README and the docs link to is there', () => {
+test('every file that the README and the docs link to exists', () => {
   const broken: string[] = [];
   const docs = readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((file) => join('docs', file));
   for (const file of ['README.md', 'bench/results/README.md', ...docs.filter((path) => path.endsWith('.md'))]) {
-    // Outside of code, where brackets and parentheses mean other things.
+    // Code is left out, because brackets and parentheses mean something else there.
     const text = readFileSync(file, 'utf8').replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, '');
     for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)/g))
       if (!/^https?:/.test(target) && !existsSync(join(dirname(file), target))) broken.push(`${file}: ${target}`);

@@ -18,7 +18,7 @@ import { flatten, reshape } from '../src/kernels/reshape/reshape.js';
 import { mean } from '../src/kernels/sum/sum.js';
 import { sharedEngine } from './gpu.js';
 
-/** What a plan makes of reshapes; the rooms check what the ops compute. */
+/** These tests check how a plan runs reshapes. The rooms check what the ops compute. */
 
 let engine: Engine;
 beforeAll(async () => {
@@ -29,7 +29,7 @@ const wave = (n: number, k: number) => Float32Array.from({ length: n }, (_, i) =
 const labelsOf = (plan: Plan) => plan.steps.filter((s) => s.first).map((s) => s.call.kernel.label.replace(/\/.*/, ''));
 const bits = (x: TensorData) => [...new Uint32Array(x.buffer, x.byteOffset, x.length)];
 
-/** The kernels of a plan, whose results must be those of a plan that fuses nothing, bit for bit. */
+/** Returns the kernels of a plan. Its results must equal those of a plan that fuses nothing, bit for bit. */
 async function kernelsOf(outputs: Record<string, Tensor>, random?: Random): Promise<string[]> {
   const leaves = nodesOf(Object.values(outputs)).flatMap(({ op, outputs: { value } }) =>
     op.kind === 'leaf' && value ? [value] : [],
@@ -57,15 +57,15 @@ const b = input('b', [8]);
 const image = input('image', [2, 4, 3, 8]);
 
 describe('a reshape costs nothing', () => {
-  test('where its argument lies without gaps, whatever the shape', async () => {
+  test('where its argument is contiguous, whatever the shape', async () => {
     const h = flatten(tanh(image));
     expect(await kernelsOf({ y: linear(h, input('v', [96, 3])) })).toEqual(['tanh', 'conv2d']);
     const back = reshape(reshape(h, [-1, 12]), [2, 4, 3, 8]);
     expect(await kernelsOf({ y: scale(h, 2), z: square(back), h })).toEqual(['tanh', 'scale', 'square']);
   });
 
-  test('but one copy where it does not', async () => {
-    // Rows of three channels begin at whole vec4s.
+  test('but one copy where it is not', async () => {
+    // Rows of three channels are 16-byte-aligned, so they are not contiguous.
     const three = conv2d(image, input('k', [1, 1, 8, 3]));
     expect(await kernelsOf({ y: flatten(three) })).toEqual(['conv2d', 'reshapeCopy']);
     const wide = concat([tanh(image), image]);
@@ -97,7 +97,7 @@ describe('elementwise work over a reshape is done by the kernel before it', () =
     expect(await kernelsOf({ y: add(other, linear(x, w)) })).toEqual(['conv2d+add']);
     const sum = mul(linear(x, w), linear(input('u', [2, 3, 4]), input('v', [4, 8])));
     expect(await kernelsOf({ y: sigmoid(sum) })).toEqual(['conv2d', 'conv2d+mul+sigmoid']);
-    // The kernel of the later operand does the work; its result is no reshape.
+    // The kernel of the later operand does the work, because its result is not reshaped.
     const late = linear(x, w);
     expect(await kernelsOf({ y: add(late, square(other)) })).toEqual(['conv2d', 'square+add']);
   });
@@ -112,7 +112,7 @@ describe('elementwise work over a reshape is done by the kernel before it', () =
     expect(await kernelsOf({ y: relu(flatten(three)) })).toEqual(['conv2d+relu', 'reshapeCopy']);
     const h = flatten(three);
     expect(await kernelsOf({ y: relu(h), z: tanh(h) })).toEqual(['conv2d', 'reshapeCopy', 'relu', 'tanh']);
-    // A vector of the copy's rows is none of the rows before.
+    // A vector for the rows of the copy does not fit the rows before it.
     const scaled = mul(flatten(three), input('s', [36]));
     expect(await kernelsOf({ y: scaled })).toEqual(['conv2d', 'reshapeCopy', 'mul']);
   });

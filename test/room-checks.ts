@@ -22,27 +22,28 @@ import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import type { Case, Refusal, Room } from '../src/kernels/room.js';
 
-/** What Node and a page check of every room; nothing here is Node's or the test runner's. */
+/** These checks of every room run in Node and in a page, so this file uses nothing of Node or of the test runner. */
 
 const MAX_NMSE = 1e-7;
 
-/** All cases of a room, those with NaN and infinities last. */
+/** Returns all cases of a room, with those of NaN and infinities last. */
 export const allCases = (room: Room): readonly Case[] => [...room.cases, ...(room.nonFinite ?? [])];
 
 export interface CaseReport {
-  /** `op/variant` of all that the case's ops have, and of those that were run. */
+  /** `op/variant` of all variants of the case's ops, and of those that were run. */
   readonly known: readonly string[];
   readonly ran: readonly string[];
-  /** What was wrong; empty when the case passes. */
+  /** The problems that were found, none when the case passes. */
   readonly problems: readonly string[];
 }
 
 const spread = (gap: number): Layout => ({ name: `gap ${gap}`, margin: gap, gap });
 
 /**
- * Runs a case with its tensors spread out in memory, three times (see `FILLINGS`): every result and gradient must be the oracle's,
- * have the same bits each time, and nothing may be written beside it. With the variants that the rule chooses, and with every choice of variants
- * that fits, the k-th of each op; or only with those choices that run a variant which is not in `done`.
+ * Runs a case three times (see `FILLINGS`) with gaps around its tensors. Every result and gradient must equal the
+ * oracle's and have the same bits each time, and nothing may be written outside. It does so with the variants that the
+ * rule chooses, and then, for each k, with the k-th variant of each op that can run the call. If `done` is given, it
+ * tries only choices that run a variant that `done` lacks.
  */
 export async function checkCase(engine: Engine, room: Room, c: Case, done?: ReadonlySet<string>): Promise<CaseReport> {
   const p = prepare(room, c);
@@ -104,7 +105,7 @@ async function runCase(
   }
 }
 
-/** What is wrong with how a room refuses a call: nothing when it throws the typed error that it promises. */
+/** Returns what is wrong with how a room refuses a call, or nothing when it throws the typed error that it promises. */
 export function checkRefusal(room: Room, r: Refusal): string | undefined {
   try {
     room.build(caseLeaves(r, spread(0)), r.attrs);

@@ -12,7 +12,7 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-/** Variants that exist, those that some case ran, and how many cases are still to run. */
+/** The variants that exist, those that some case ran, and the number of cases that are still to run. */
 const known = new Set<string>();
 const ran = new Set<string>();
 let left = rooms.reduce((n, room) => n + allCases(room).length, 0);
@@ -62,11 +62,11 @@ describe.each(rooms.map((r) => [r.name, r] as const))('%s', (_, room) => {
     test.each(room.refuses.map((r) => [String(r.error), r] as const))('refuses with %s', (_name, r) => {
       expect(checkRefusal(room, r)).toBeUndefined();
     });
-  else test('says what it refuses', () => expect(room.refuses.length).toBeGreaterThan(0));
+  else test('the room says what it refuses', () => expect(room.refuses.length).toBeGreaterThan(0));
 });
 
 afterAll(() => {
-  // A variant may run in another room's cases alone, so when `-t` leaves some out, nothing can be said.
+  // Some variants run only in cases of another room, so the check is impossible when `-t` leaves cases out.
   if (left > 0) return;
   const missed = [...known].filter((v) => !ran.has(v));
   expect(missed, 'variants that no case ran').toEqual([]);

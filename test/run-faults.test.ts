@@ -34,7 +34,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-// Few kernels, as every device that is lost compiles its own.
+// The model has few kernels, because every device that is lost compiles its own.
 const recipe = { preset: 'paper', size: 'small', width: 1 / 16, ablation: 'dsc' } as const;
 const config = {
   ...modelConfig(recipe),
@@ -47,7 +47,7 @@ const options = (name: string, more: Partial<RunOptions> = {}): RunOptions => ({
   ...more,
 });
 
-/** What a run leaves, by file; the log without its seconds. */
+/** Returns the files that a run leaves; the log is without its seconds. */
 function left(name: string): Record<string, string> {
   const names = readdirSync(join(folder, name), { recursive: true, encoding: 'utf8' }).sort();
   return Object.fromEntries(
@@ -73,7 +73,7 @@ describe('a device that is lost', () => {
     ]);
   });
 
-  /** Opens devices, and does something to the first of them. */
+  /** Opens devices, and damages the first of them. */
   const losing = (at: (engine: Engine) => void) => {
     let opened = 0;
     return async () => {
@@ -83,7 +83,7 @@ describe('a device that is lost', () => {
       return engine;
     };
   };
-  /** Destroys the device when the copy of the n-th read-back of a kind has been queued. */
+  /** Destroys the device when the copy for the n-th read-back of a kind is queued. */
   const atRead = (kind: (bytes: number) => boolean, n: number) =>
     losing((engine) => {
       const { readBuffer } = engine;
@@ -115,7 +115,7 @@ describe('a device that is lost', () => {
       }),
     ],
     ['before anything is done', losing((engine) => engine.device.destroy())],
-  ])('%s costs nothing: files equal those of a run without that', async (name, opening) => {
+  ])('%s changes nothing: the files equal those of an undisturbed run', async (name, opening) => {
     const notes: string[] = [];
     await trainRun(options(name, { open: opening, onNote: (text) => notes.push(text) }));
     expect(notes.filter((n) => n.includes('device lost'))).toHaveLength(1);
@@ -123,7 +123,7 @@ describe('a device that is lost', () => {
     expect(stray).toEqual([]);
   });
 
-  test('while kernels are timed is recovered from', async () => {
+  test('while kernels are timed does not end the run', async () => {
     const notes: string[] = [];
     let lose = () => {};
     const result = await trainRun(
@@ -142,7 +142,7 @@ describe('a device that is lost', () => {
   });
 });
 
-test('losses count in a row: what was saved in between begins the count anew', async () => {
+test('only losses in a row count: a save in between resets the count', async () => {
   const lost = () => Promise.reject(new DeviceLostError('unknown', 'test'));
   let attempts = 0;
   await expect(
@@ -174,7 +174,7 @@ test('losses count in a row: what was saved in between begins the count anew', a
 });
 
 describe('a folder that goes away', () => {
-  test('while a run is in it: the state is saved there again, and the error says so', async () => {
+  test('during a run is created again for the state, and the error says so', async () => {
     const place = join(folder, 'gone');
     const run = trainRun(
       options('gone', {

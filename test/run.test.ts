@@ -61,12 +61,12 @@ const rows = (name: string) =>
 const checkpoint = (name: string) => readFileSync(listCheckpoints(join(folder, name)).at(-1)?.path ?? '');
 
 describe('a run', () => {
-  test('that was interrupted and resumed equals one that was not, bit for bit: losses, weights, moments', async () => {
+  test('that was interrupted and resumed has the same losses, weights and moments as one that was not, bit for bit', async () => {
     const whole = await trainRun(options('whole'));
     expect(whole).toMatchObject({ step: 6, interrupted: false });
 
     const stop = new AbortController();
-    // Losses come one iteration late: the second is under way when those of the first are seen.
+    // Losses arrive one iteration late: the second iteration is running when those of the first are read.
     const first = await trainRun(
       options('parts', { signal: stop.signal, onStep: ({ step }) => step === 1 && stop.abort() }),
     );
@@ -107,7 +107,7 @@ describe('a run', () => {
       };
       return engine;
     };
-    // As a driver's fault would: the row of 3 is told when iteration 4 is under way.
+    // This imitates a fault of the driver. The row of iteration 3 is reported while iteration 4 is running.
     const onStep = ({ step }: { step: number }) => step === 3 && plant();
     const run = trainRun(options(what, { saveEvery, iterations: 9, open: opened, onStep }));
     const error = await run.catch((e: unknown) => e);
@@ -121,7 +121,7 @@ describe('a run', () => {
     expect(readFileSync(same.checkpoint).equals(checkpoint(what))).toBe(true);
   });
 
-  test('of a learning rate far too high ends after one iteration, with nothing saved', async () => {
+  test('with a learning rate that is far too high ends after one iteration and saves nothing', async () => {
     const config = { ...modelConfig(recipe), learningRate: 1e20 };
     await expect(trainRun(options('steep', { config, saveEvery: 1 }))).rejects.toThrow(
       /^after iteration 1, \d+ of the/,
@@ -130,12 +130,12 @@ describe('a run', () => {
     expect(readFileSync(join(folder, 'steep', 'log.jsonl'), 'utf8')).toBe('');
   });
 
-  test('another seed is another run', async () => {
+  test('with another seed differs', async () => {
     await trainRun(options('other', { seed: 6, iterations: 1 }));
     expect(rows('other')[0]).not.toEqual(rows('whole')[0]);
   });
 
-  test('leaves a sample sheet, and refuses to overwrite or to resume what is not there', async () => {
+  test('writes a sample sheet, and refuses to overwrite a run or to resume one that does not exist', async () => {
     expect(readdirSync(join(folder, 'whole', 'samples'))).toEqual(['sample-00000006.png']);
     await expect(trainRun(options('whole'))).rejects.toThrow(/already holds a run; give --resume/);
     await expect(trainRun(options('none', { resume: true }))).rejects.toThrow(/no checkpoint to resume/);
@@ -149,8 +149,8 @@ describe('a run', () => {
     expect(existsSync(join(folder, 'none', 'log.jsonl'))).toBe(false);
   });
 
-  test('keeps to the kernels it began with, whatever tuning a later device brings', async () => {
-    // Few kernels, as every run compiles its own
+  test('keeps the kernels that it began with, whatever tuning a later device has', async () => {
+    // The model has few kernels, because every run compiles its own.
     const config = {
       ...modelConfig({ ...recipe, ablation: 'dsc' }),
       ...{ encoder: [8, 8], decoder: [8, 3], deformedLevels: 1, dropoutBlocks: 1, discriminator: [8, 1] },
@@ -188,12 +188,12 @@ describe('a run', () => {
     await begin('without', forced);
     rmSync(join(folder, 'without', 'tuning.json'));
     await go('without', forced, { resume: true });
-    // Three losses may round alike; the weights tell.
+    // Three losses may round to equal numbers, but the weights differ.
     expect(checkpoint('without').equals(checkpoint('tuned'))).toBe(false);
     expect(last?.tuning).toBeUndefined();
   });
 
-  test('tunes its kernels first when asked, and keeps the choices for itself and for others', async () => {
+  test('tunes its kernels first when asked, and stores the choices for itself and for other runs', async () => {
     const path = join(folder, 'tuning.json');
     process.env.POSE_GAN_TUNING = path;
     try {
@@ -207,7 +207,7 @@ describe('a run', () => {
     }
   });
 
-  test('goes on from its last checkpoint when the device is lost', async () => {
+  test('continues from its last checkpoint when the device is lost', async () => {
     const notes: string[] = [];
     let lose: (() => void) | undefined;
     const result = await trainRun(

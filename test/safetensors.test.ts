@@ -5,7 +5,7 @@ import { UsageError } from '../src/gpu/errors.js';
 
 const floats = fc.array(fc.float({ noNaN: true }), { maxLength: 40 });
 
-test('what is written is read back, bit for bit', () => {
+test('a written file is read back bit for bit', () => {
   fc.assert(
     fc.property(
       fc.dictionary(fc.string({ minLength: 1 }), floats),
@@ -24,7 +24,7 @@ test('what is written is read back, bit for bit', () => {
   );
 });
 
-test('bytes that are no such file give an error, never a crash or a wrong tensor', () => {
+test('bytes of another kind give an error, never a crash or a wrong tensor', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       try {
@@ -78,7 +78,7 @@ test('all element types are read', () => {
   }
 });
 
-/** A file of this header, whose length `length` can lie about, and this many bytes of data. */
+/** Makes a file of this header and this many bytes of data. `length` can give a wrong length of the header. */
 function raw(header: string | Uint8Array, data = 0, length?: bigint): Uint8Array {
   const text = typeof header === 'string' ? new TextEncoder().encode(header) : header;
   const file = new Uint8Array(8 + text.length + data);
@@ -91,7 +91,7 @@ const u8 = (from: number, to: number, shape = `[${to - from}]`) =>
 const one = (shape: string, from = 0, to = 1) => raw(`{"a":${u8(from, to, shape)}}`, to);
 const surrogate = `${String.fromCharCode(0x5c)}ud800`;
 
-/** What the reference reader (huggingface/safetensors 0.8) accepts, and gives the same shapes for. */
+/** The reference reader (huggingface/safetensors 0.8) accepts these files and gives the same shapes. */
 test.each<[string, Uint8Array, Record<string, number[]>]>([
   ['tensors in another order than their values', raw(`{"b":${u8(1, 2)},"a":${u8(0, 1)}}`, 2), { b: [1], a: [1] }],
   [
@@ -106,7 +106,7 @@ test.each<[string, Uint8Array, Record<string, number[]>]>([
   ['metadata of null', raw(`{"__metadata__":null,"a":${u8(0, 1)}}`, 1), { a: [1] }],
   ['an empty name', raw(`{"":${u8(0, 1)}}`, 1), { '': [1] }],
   [
-    'a sizeless tensor of one huge size',
+    'an empty tensor with one huge dimension',
     raw('{"a":{"dtype":"U8","shape":[0,9007199254740991,2],"data_offsets":[0,0]}}'),
     { a: [0, 2 ** 53 - 1, 2] },
   ],
@@ -114,7 +114,7 @@ test.each<[string, Uint8Array, Record<string, number[]>]>([
   expect(Object.fromEntries([...readSafetensors(file).tensors].map(([k, t]) => [k, t.shape]))).toEqual(shapes);
 });
 
-test('__proto__ is a name like any other, of tensors and of metadata', () => {
+test('__proto__ is a name like any other for tensors and metadata', () => {
   const { tensors, metadata } = readSafetensors(raw(`{"__proto__":${u8(0, 2)},"__metadata__":{"__proto__":"m"}}`, 2));
   expect([...tensors.keys()]).toEqual(['__proto__']);
   expect(tensors.get('__proto__')?.bytes).toHaveLength(2);
@@ -122,7 +122,7 @@ test('__proto__ is a name like any other, of tensors and of metadata', () => {
   expect(({} as Record<string, unknown>).m).toBeUndefined();
 });
 
-/** What the reference reader refuses; and, behind the line, duplicates that it resolves to either of the two. */
+/** The reference reader refuses these files. After the line are duplicates, which it resolves to either of the two. */
 test.each<[string, Uint8Array, RegExp]>([
   ['a hole', raw(`{"a":${u8(5, 6)}}`, 6), /hole before tensor "a": bytes 0 to 5/],
   ['a hole in the middle', raw(`{"a":${u8(0, 1)},"b":${u8(2, 3)}}`, 3), /hole before tensor "b": bytes 1 to 2/],
@@ -202,7 +202,7 @@ test.each<[string, Uint8Array, RegExp]>([
   expect(() => readSafetensors(file, 'w.safetensors')).toThrow(UsageError);
 });
 
-test('the beginning of another kind of file is shown', () => {
+test('the error for another kind of file shows how it begins', () => {
   const page = new TextEncoder().encode('<!doctype html><title>Log in</title>');
   expect(() => readSafetensors(page, 'w')).toThrow(/It begins with "<!doctype html>/);
 });
