@@ -1,18 +1,21 @@
 import { defineConfig } from 'vitest/config';
 import { viteWgsl } from './scripts/plugins.mjs';
+import { LongestFirst } from './test/order.js';
 
 export default defineConfig({
   plugins: [viteWgsl],
   test: {
     include: ['test/**/*.test.ts'],
-    // One process: the software adapters use every core by themselves, and process.env must be the real environment.
+    // Processes, so that process.env is the real environment. Compiling a kernel on a software adapter takes one core, so two processes
+    // use two; each keeps one device for all its files (test/gpu.ts).
     pool: 'forks',
-    maxWorkers: 1,
+    maxWorkers: 2,
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     // What was tuned on this machine must not choose the kernels that are tested.
     env: { POSE_GAN_TUNING: 'off' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    globalSetup: ['test/adapter.ts'],
+    globalSetup: ['test/adapter.ts', 'test/web/built.ts'],
   },
 });

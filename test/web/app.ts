@@ -1,20 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { build } from 'vite';
+import { inject } from 'vitest';
 import { launchChromium } from '../browser/chromium.js';
-import { serveFolder } from './static.js';
 
-const ROOT = fileURLToPath(new URL('../../web', import.meta.url));
-
-/** Not the root of its server: the app works from any path. */
-const PATH = '/some/where/';
-
-/** The built app on a plain local server. */
+/** The built app, and a Chromium to look at it. */
 export interface App {
-  readonly url: string;
   /** A page of the app in a context of its own, and what was complained about on its console; `prepare` runs before it opens. */
   page(
     name: string,
@@ -24,43 +13,29 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** Builds the app, serves it, and starts a Chromium to look at it. */
+/** Opens a Chromium; `built.ts` builds and serves the app. */
 export async function openApp(): Promise<App> {
-  const outDir = mkdtempSync(join(tmpdir(), 'pose-gan-web-'));
-  let server: Awaited<ReturnType<typeof serveFolder>> | undefined;
-  try {
-    await build({ root: ROOT, logLevel: 'warn', build: { outDir, emptyOutDir: true } });
-    server = await serveFolder(outDir, PATH);
-    const { url } = server;
-    const browser = await launchChromium();
-    const running = server;
-    return {
-      url,
-      page: async (name, options, prepare) => {
-        const context = await browser.newContext({
-          locale: 'en-US',
-          viewport: { width: 1280, height: 900 },
-          ...options,
-        });
-        const page = await context.newPage();
-        const complaints: string[] = [];
-        page.on('console', (m) => {
-          if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text());
-        });
-        page.on('pageerror', (error) => complaints.push(error.message));
-        await prepare?.(page);
-        await page.goto(`${url}#${name}`);
-        return { page, complaints };
-      },
-      close: async () => {
-        await browser.close();
-        await running.close();
-        rmSync(outDir, { recursive: true });
-      },
-    };
-  } catch (error) {
-    await server?.close();
-    rmSync(outDir, { recursive: true, force: true });
-    throw error;
-  }
+  const url = inject('app');
+  const found = await fetch(url);
+  if (!found.ok) throw new Error(`the app cannot be built: ${await found.text()}`);
+  const browser = await launchChromium();
+  return {
+    page: async (name, options, prepare) => {
+      const context = await browser.newContext({
+        locale: 'en-US',
+        viewport: { width: 1280, height: 900 },
+        ...options,
+      });
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on('console', (m) => {
+        if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text());
+      });
+      page.on('pageerror', (error) => complaints.push(error.message));
+      await prepare?.(page);
+      await page.goto(`${url}#${name}`);
+      return { page, complaints };
+    },
+    close: () => browser.close(),
+  };
 }

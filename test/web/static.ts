@@ -9,9 +9,22 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css',
 };
 
-/** A server of files and nothing else: `folder` lies under `path`, which begins and ends with a slash. */
-export async function serveFolder(folder: string, path: string): Promise<{ url: string; close: () => Promise<void> }> {
+/**
+ * A server of files and nothing else: `folder` lies under `path`, which begins and ends with a slash. `ready` is called and awaited
+ * before each answer; its error is answered as text with status 500.
+ */
+export async function serveFolder(
+  folder: string,
+  path: string,
+  ready: () => Promise<unknown>,
+): Promise<{ url: string; close: () => Promise<void> }> {
   const server: Server = createServer(async ({ url = '' }, response) => {
+    try {
+      await ready();
+    } catch (error) {
+      response.writeHead(500).end(String(error));
+      return;
+    }
     const asked = decodeURIComponent(url.split('?')[0] ?? '');
     const name = normalize(asked.slice(path.length)) === '.' ? 'index.html' : normalize(asked.slice(path.length));
     try {
