@@ -16,6 +16,6 @@ export default defineConfig({
     env: { POSE_GAN_TUNING: 'off' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    globalSetup: ['test/adapter.ts', 'test/web/built.ts'],
+    globalSetup: ['test/adapter.ts', 'test/built-app.ts'],
   },
 });

@@ -13,7 +13,7 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** Opens a Chromium; `built.ts` builds and serves the app. */
+/** Opens a Chromium; `built-app.ts` builds and serves the app. */
 export async function openApp(): Promise<App> {
   const url = inject('app');
   const found = await fetch(url);
