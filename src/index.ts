@@ -73,6 +73,7 @@ export { logSoftmax, softmax } from './kernels/softmax/softmax.js';
 export { broadcast, mean, sum } from './kernels/sum/sum.js';
 export type { Over } from './kernels/sum/view.js';
 export { tile } from './kernels/tile/tile.js';
+export { type LoadOptions, type LoadReport, load, type Savable, type Saved, save } from './nets/files.js';
 export {
   constantValue,
   type GlorotOptions,

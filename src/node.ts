@@ -9,6 +9,7 @@ import { loadTuning, readTuning } from './node/tuning-files.js';
 import { throttledWait } from './node/wait.js';
 
 export * from './index.js';
+export { loadNet, saveNet } from './node/nets.js';
 export { loadTuning, readTuning, saveTuning, tuningPath } from './node/tuning-files.js';
 
 export interface OpenOptions {
