@@ -36,11 +36,13 @@ export interface UpdateOptions {
   clipNorm?: number;
 }
 
-export const UPDATE_OPTIONS: Kinds = {
-  'learningRate?': /* @__PURE__ */ anyOf(RATE, FUNCTION),
+/** The kinds of these options, and of those that an optimiser has besides. */
+export const updateOptions = (further: Kinds): Kinds => ({
+  'learningRate?': anyOf(RATE, FUNCTION),
   'clipNorm?': POSITIVE,
   'weightDecay?': RATE,
-};
+  ...further,
+});
 
 /** What the optimisers here have in common besides `Optimizer`, which knows of no kernel: they can clip gradients. */
 export abstract class ClippingOptimizer<S extends string, R> extends Optimizer<S, R> {

@@ -22,7 +22,7 @@ export interface HeOptions extends GlorotOptions {
 
 const SOURCE: Kind = /* @__PURE__ */ anyOf(NATURAL, FUNCTION);
 const GLOROT: Kinds = { 'groups?': COUNT };
-const HE: Kinds = { ...GLOROT, 'mode?': /* @__PURE__ */ oneOf('fanIn', 'fanOut') };
+const HE: Kinds = { 'groups?': COUNT, 'mode?': /* @__PURE__ */ oneOf('fanIn', 'fanOut') };
 
 /** Initial value 0. */
 export const zeros: InitialValue = () => 0;

@@ -1,6 +1,6 @@
 import { PARAMETERS, type ParameterSet } from '../../autograd/parameters.js';
-import { checked, FRACTION, type Kinds, POSITIVE } from '../../gpu/arguments.js';
-import { ClippingOptimizer, defineUpdate, UPDATE_OPTIONS, type UpdateCall, type UpdateOptions } from '../update.js';
+import { checked, FRACTION, POSITIVE } from '../../gpu/arguments.js';
+import { ClippingOptimizer, defineUpdate, type UpdateCall, type UpdateOptions, updateOptions } from '../update.js';
 
 export interface AdamOptions extends UpdateOptions {
   /** Decay of the first moment. Default: 0.9. */
@@ -23,7 +23,7 @@ const adamOp = defineUpdate<Decay, 'm' | 'v'>({
   cost: ({ arg: { weights } }) => ({ flops: 12 * weights.channels, bytes: 28 * weights.channels }),
 });
 
-const OPTIONS: Kinds = { ...UPDATE_OPTIONS, 'beta1?': FRACTION, 'beta2?': FRACTION, 'epsilon?': POSITIVE };
+const OPTIONS = /* @__PURE__ */ updateOptions({ 'beta1?': FRACTION, 'beta2?': FRACTION, 'epsilon?': POSITIVE });
 
 /** What Adam and AdamW have in common. Their moments are the parameter sets `state.m` and `state.v`. */
 abstract class AdamRule extends ClippingOptimizer<'m' | 'v', Decay> {

@@ -1,7 +1,7 @@
 import { PARAMETERS, type ParameterSet } from '../../autograd/parameters.js';
-import { BOOLEAN, checked, FRACTION, type Kinds, NUMBER } from '../../gpu/arguments.js';
+import { BOOLEAN, checked, FRACTION, NUMBER } from '../../gpu/arguments.js';
 import { UsageError } from '../../gpu/errors.js';
-import { ClippingOptimizer, defineUpdate, UPDATE_OPTIONS, type UpdateCall, type UpdateOptions } from '../update.js';
+import { ClippingOptimizer, defineUpdate, type UpdateCall, type UpdateOptions, updateOptions } from '../update.js';
 
 export interface SGDOptions extends UpdateOptions {
   /** The part μ of the velocity that a step keeps. Default: 0, which keeps no velocity. */
@@ -31,10 +31,7 @@ const sgdOp = defineUpdate<SGDRule, 'velocity'>({
   },
 });
 
-const OPTIONS: Kinds = {
-  ...UPDATE_OPTIONS,
-  ...{ 'momentum?': FRACTION, 'nesterov?': BOOLEAN, 'dampening?': NUMBER },
-};
+const OPTIONS = /* @__PURE__ */ updateOptions({ 'momentum?': FRACTION, 'nesterov?': BOOLEAN, 'dampening?': NUMBER });
 
 /**
  * Stochastic gradient descent for one parameter set, all of it in one dispatch per slab, as PyTorch defines it:
