@@ -12,7 +12,7 @@ import {
 
 const steps = (schedule: Schedule, n: number) => Array.from({ length: n }, (_, step) => schedule(step));
 
-/** The learning rates of the same steps with the schedules of PyTorch 1.13. */
+/** The learning rates that the schedules of PyTorch 1.13 give for the same steps. */
 test.each<[string, Schedule, readonly number[]]>([
   [
     'StepLR',
@@ -47,7 +47,7 @@ test('constantSchedule gives its value in every step', () => {
   expect(steps(constantSchedule(0.3), 3)).toEqual([0.3, 0.3, 0.3]);
 });
 
-test('schedules begin where they are told to, and stay at their last value', () => {
+test('schedules begin at the given step and stay at their last value', () => {
   const linear = linearSchedule({ initValue: 4, endValue: 2, transitionSteps: 2, transitionBegin: 2 });
   expect(steps(linear, 7)).toEqual([4, 4, 4, 3, 2, 2, 2]);
   const halved = { initValue: 8, transitionSteps: 2, decayRate: 0.25 };
@@ -59,7 +59,7 @@ test('schedules begin where they are told to, and stay at their last value', () 
   expect(cosineDecaySchedule({ initValue: 2, decaySteps: 4 })(100)).toBe(0);
 });
 
-test('a warm-up rises to the peak in a line, and then the cosine falls', () => {
+test('a warm-up rises linearly to the peak, and then a cosine falls', () => {
   const schedule = warmupCosineDecaySchedule({
     ...{ initValue: 0.1, peakValue: 0.5, warmupSteps: 4, decaySteps: 12, endValue: 0.05 },
   });
@@ -68,7 +68,7 @@ test('a warm-up rises to the peak in a line, and then the cosine falls', () => {
   for (const [step, rate] of want.entries()) expect(schedule(step), `step ${step}`).toBeCloseTo(rate, 12);
 });
 
-test('values that no schedule can have are refused', () => {
+test('invalid values of schedules are refused', () => {
   expect(() => constantSchedule(-1)).toThrow(/value must be a number of 0 or more, got -1/);
   expect(() => linearSchedule({ initValue: 1, endValue: 0, transitionSteps: 0 })).toThrow(
     /transitionSteps must be an integer of at least 1, got 0/,

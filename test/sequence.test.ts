@@ -16,7 +16,7 @@ import { standing } from './person.js';
 describe('poses from JSON', () => {
   const list = PERSON.joints.map((_, i) => (i % 5 ? [i, 2 * i] : null));
 
-  test('arrays and objects give the same pose; −1 and left-out joints are missing', () => {
+  test('arrays and objects give the same pose, and joints that are −1 or omitted are missing', () => {
     const named = Object.fromEntries(PERSON.joints.flatMap((n, i) => (i % 5 ? [[n, [i, 2 * i]]] : [])));
     expect(parsePose(named, 'a.json', PERSON)).toEqual(list);
     expect(parsePose({ ...named, nose: [-1, -1] }, 'a.json', PERSON)).toEqual(list);
@@ -35,7 +35,7 @@ describe('poses from JSON', () => {
     expect(() => parsePose(json, 'a.json', PERSON)).toThrow(message);
   });
 
-  test('a bad pose of a list is named by its number', () => {
+  test('the error for a bad pose of a list gives its number', () => {
     expect(() => parsePoses([list, { tail: [1, 2] }], 'a.json', PERSON)).toThrow(
       /a\.json, pose 2 names the joint "tail"/,
     );
@@ -47,7 +47,7 @@ describe('missing joints in time', () => {
   const point = fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 120 }));
   const track = fc.array(fc.option(point, { freq: 2 }), { minLength: 1, maxLength: 12 });
 
-  test('what is seen stays, what is between lies on the line, ends hold, a joint never seen stays missing', () => {
+  test('seen joints stay, gaps are interpolated linearly, ends are held, and a joint that is never seen stays missing', () => {
     fc.assert(
       fc.property(track, (joint) => {
         const filled = fillMissing(joint.map((p) => [p, null])).map(([p]) => p as Point | null);
@@ -74,7 +74,7 @@ describe('walking', () => {
     return Math.hypot(p[0] - q[0], p[1] - q[1]);
   };
 
-  test('limbs keep their lengths, missing ones take the other side’s, legs are half a cycle apart, all is in the image', () => {
+  test('limbs keep their lengths or take the other side’s, legs are half a cycle apart, and all joints are in the image', () => {
     const poses = walk(PERSON, standing(), 8, { height: 64, width: 32 });
     expect(poses).toHaveLength(8);
     for (const [t, pose] of poses.entries()) {
@@ -104,7 +104,10 @@ describe('animated files', () => {
   };
   const frames = [frame(1), frame(2), frame(3)];
 
-  /** The frames of an animated PNG, each as a file of its own: the decoder checks structure and checksums. */
+  /**
+   * Returns the frames of an animated PNG, each as a file of its own, so that the decoder checks structure and
+   * checksums.
+   */
   function framesOf(bytes: Uint8Array): { types: string[]; files: Uint8Array[] } {
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const types: string[] = [];
@@ -130,7 +133,7 @@ describe('animated files', () => {
     return { types, files };
   }
 
-  test('an animated PNG has every frame; one that knows no animation shows the first', () => {
+  test('an animated PNG has every frame, and a decoder without animation shows the first', () => {
     const bytes = encodeApng(frames.map(encodePng), 10);
     expect(decodeImage(bytes, 'a.png')).toEqual(frames[0]);
     const { types, files } = framesOf(bytes);
@@ -143,7 +146,7 @@ describe('animated files', () => {
     expect(() => encodeApng([], 10)).toThrow(UsageError);
   });
 
-  test('a GIF says its size, repeats, and has every frame', () => {
+  test('a GIF has its size, repeats, and has every frame', () => {
     const bytes = encodeGif(frames, 10);
     expect(new TextDecoder('latin1').decode(bytes.subarray(0, 6))).toBe('GIF89a');
     expect([bytes[6], bytes[8]]).toEqual([9, 7]);
@@ -157,7 +160,7 @@ describe('animated files', () => {
   });
 });
 
-test('text is drawn where it was asked for, cut at the border; small letters look like capitals', () => {
+test('text is drawn at its place and cut at the border, and small letters look like capitals', () => {
   const drawn = (text: string) => {
     const image = blank(20, 10);
     drawText(image, text, 1, 1, [255, 0, 0]);

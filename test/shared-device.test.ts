@@ -8,12 +8,12 @@ import { readShader } from '../src/gpu/shader.js';
 import { relu } from '../src/kernels/elementwise/elementwise.js';
 import { open } from '../src/node.js';
 
-/** A device that its owner computes with, and two engines on it. */
+/** A device that its owner uses as well, and two engines on it. */
 let device: GPUDevice;
 let engine: Engine;
 let other: Engine;
 let plan: Plan;
-/** What the owner's handler heard. */
+/** The errors that the owner's handler received. */
 let heard: string[];
 
 beforeAll(async () => {
@@ -35,10 +35,10 @@ async function expectRight(): Promise<void> {
   expect([...(await plan.read('y'))]).toEqual([0, 2, 0]);
 }
 
-/** A mistake of the owner: no buffer can be mapped for reading and for writing. */
+/** Makes a mistake of the owner: no buffer can be mapped for both reading and writing. */
 const mistake = () => device.createBuffer({ label: 'of the owner', size: 4, usage: 0x1 | 0x2 });
 
-/** A command of an engine that the device refuses: it copies from a destroyed buffer. */
+/** Submits a command of an engine that the device refuses, because it copies from a destroyed buffer. */
 function refused(by: Engine): void {
   const [from, to] = [0, 1].map(() => by.buffer('a copy', 16, GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST));
   const encoder = device.createCommandEncoder();
@@ -47,13 +47,13 @@ function refused(by: Engine): void {
   by.submit(encoder, 'the copy');
 }
 
-/** The owner's stack of error scopes is empty. */
+/** Expects the owner's stack of error scopes to be empty. */
 async function expectBalanced(): Promise<void> {
   expect(await device.popErrorScope().then(() => 'a scope', String)).not.toBe('a scope');
 }
 
 describe('the owner’s errors', () => {
-  test('a refused call fails no call of the engine, before, between or after', async () => {
+  test('fail no call of the engine, neither before, between nor after them', async () => {
     mistake();
     await expectRight();
     plan.run({ x: X });
@@ -70,7 +70,7 @@ describe('the owner’s errors', () => {
     await expectBalanced();
   });
 
-  test('of whatever kind: the engine does not listen', () => {
+  test('of any kind do not affect the engine', () => {
     const listeners: string[] = [];
     const spied = new Proxy(device, {
       get(target, key) {
@@ -87,7 +87,7 @@ describe('the owner’s errors', () => {
     expect(listeners).toEqual([]);
   });
 
-  test('in a scope of the owner’s reach that scope and no other', async () => {
+  test('in a scope of the owner reach that scope and no other', async () => {
     device.pushErrorScope('validation');
     mistake();
     await expectRight();
@@ -98,7 +98,7 @@ describe('the owner’s errors', () => {
 });
 
 describe('an engine’s errors', () => {
-  test('are thrown once, typed and labelled, by that engine alone', async () => {
+  test('are thrown once, typed and labelled, and only by that engine', async () => {
     refused(engine);
     await other.idle();
     const error = await engine.idle().catch((e: unknown) => e);
@@ -109,7 +109,7 @@ describe('an engine’s errors', () => {
     await expectBalanced();
   });
 
-  test('reach no scope of the owner’s', async () => {
+  test('reach no scope of the owner', async () => {
     for (const filter of ['validation', 'out-of-memory', 'internal'] as const) {
       device.pushErrorScope(filter);
       refused(engine);
@@ -120,7 +120,7 @@ describe('an engine’s errors', () => {
     await expectBalanced();
   });
 
-  test('a shader, a bind group, a write and a read that are refused', async () => {
+  test('are thrown by a refused shader, bind group, write and read', async () => {
     const bad = await readShader('bad/one', '@compute @workgroup_size(1) fn main() { nothing = 1; }');
     await expect(engine.pipeline(bad)).rejects.toThrow(ShaderError);
 
@@ -142,7 +142,7 @@ describe('an engine’s errors', () => {
     await expectBalanced();
   });
 
-  test('each kind has its type, whatever the call', async () => {
+  test('have a type for each kind, whatever the call', async () => {
     for (const [kind, type, message] of [
       ['validation', GpuValidationError, /some call: the reason$/],
       ['out-of-memory', OutOfMemoryError, /some call: the device could not allocate memory \(the reason\)/],
@@ -167,7 +167,7 @@ describe('an engine’s errors', () => {
     }
   });
 
-  test('a call that throws leaves no scope open', async () => {
+  test('leave no scope open when a call throws', async () => {
     expect(() =>
       engine.scoped('thrown', () => {
         throw new RangeError('in between');

@@ -56,7 +56,7 @@ describe('drawn lamps', () => {
     expect(lit).toBeLessThan(38);
   });
 
-  test('stand upright: the foot below the elbow, its left on the left', () => {
+  test('stand upright, with the foot below the elbow and its left on the left', () => {
     for (const i of lamps.keys()) {
       const [left, right] = [joint(i, 'foot_top_left'), joint(i, 'foot_top_right')];
       if (left && right) expect(left[0]).toBeLessThan(right[0]);
@@ -81,7 +81,7 @@ describe('drawn lamps', () => {
 });
 
 describe('commands', () => {
-  test('know the skeleton that synth writes; another one is an error with file and row', async () => {
+  test('know the skeleton that synth writes, and another one is an error with file and row', async () => {
     const pairs = ['pairs', '--annotations', tableOf('train'), '--out', at('pairs.csv')];
     expect(await run(...pairs, '--skeleton', at('data', 'lamp-skeleton.json'))).toMatchObject({ code: 0 });
     const { code, stderr } = await run(...pairs);
@@ -108,7 +108,7 @@ describe('commands', () => {
     expect([config.joints, config.parts, kept]).toEqual([10, 5, LAMP]);
   });
 
-  test('go on with the first by its folder alone, and without the options it keeps by those of its checkpoint', async () => {
+  test('resume the first run from its folder alone, and take missing options from its checkpoint', async () => {
     const more = await run('train', '--resume', '--out', at('paper'), '--iterations', '14', '--json');
     expect(more.stderr).toMatch(/after 12 iterations/);
     expect(JSON.parse(more.stdout)).toMatchObject({ step: 14, interrupted: false });
@@ -127,14 +127,14 @@ describe('commands', () => {
     expect(loadCheckpoint(at('paper')).info).toMatchObject({ step: 15, seed: 1, skeleton: LAMP });
   });
 
-  test('evaluate the first, whose checkpoint knows its skeleton', async () => {
+  test('evaluate the first run, whose checkpoint contains its skeleton', async () => {
     const { code, stdout } = await run('evaluate', '--checkpoint', at('paper'), ...data(), '--limit', '1', '--json');
     expect(code).toBe(0);
     const { generator, copy } = JSON.parse(stdout);
     for (const v of [generator.l1, generator.ssim, generator.maskSsim, copy.maskSsim]) expect(v).toBeTypeOf('number');
   });
 
-  test('move a lamp with the second; it cannot walk', async () => {
+  test('animate a lamp with the second run, but it cannot walk', async () => {
     const table = tableOf('test');
     const poses = parseAnnotations(readFileSync(table, 'utf8'), table, LAMP);
     const [source = '', target = ''] = [...poses].flatMap(([name, pose]) => (isValid(LAMP, pose) ? [name] : []));

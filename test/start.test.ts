@@ -20,7 +20,7 @@ async function start(...args: string[]) {
   return { code, text };
 }
 
-test('start draws, trains, evaluates on other people and writes a report; once more it goes on', async () => {
+test('start draws people, trains, evaluates on other people and writes a report, and a second start continues', async () => {
   const first = await start();
   expect(first.code).toBe(0);
   expect(first.text).toMatch(/pairs of unseen people.*L1 [\d.]+ compared with [\d.]+ of 255, SSIM -?[\d.]+ compared/);

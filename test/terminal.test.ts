@@ -8,14 +8,14 @@ import { UsageError } from '../src/gpu/errors.js';
 
 afterEach(() => vi.restoreAllMocks());
 
-/** What is written on stderr from now on. */
+/** Collects what is written to stderr from now on. */
 function caught(): string[] {
   const err: string[] = [];
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => err.push(String(text)) > 0);
   return err;
 }
 
-/** What the body prints, by stream. */
+/** Returns what the body prints, by stream. */
 function printed(body: () => void): { out: string; err: string } {
   const out: string[] = [];
   vi.spyOn(console, 'log').mockImplementation((line) => void out.push(`${line}\n`));
@@ -36,7 +36,7 @@ test.each([
   expect(printable(text)).toBe(shown);
 });
 
-test('every way to the terminal escapes foreign text, and keeps the lines of the layout', () => {
+test('all output to the terminal escapes foreign text and keeps the lines of the layout', () => {
   expect(printed(() => say('a\nb', 'c\x1bd'))).toEqual({ out: 'a\\nb\nc\\u001bd\n', err: '' });
   expect(printed(() => sayLayout('a\n\nb\x9b\n')).out).toBe('a\n\nb\\u009b\n');
   expect(printed(() => complain('a\x07', 'b')).err).toBe('a\\u0007\nb\n');
@@ -48,7 +48,7 @@ test('every way to the terminal escapes foreign text, and keeps the lines of the
   expect(JSON.parse(out)).toEqual(value);
 });
 
-test('an error of a command is one line, whatever the text in it', async () => {
+test('an error of a command is one line, whatever its text', async () => {
   const command: Command = {
     ...{ name: 'fail', summary: '', usage: '', options: {}, help: {}, examples: [] },
     run: () => Promise.reject(new UsageError('no row for a\x1b[31m\nb')),
@@ -71,7 +71,7 @@ test('the progress bar keeps its own controls and escapes those of its note', ()
   expect(line).toMatch(/^checking [█░]+ 2\/4 .* a\\u001b\[2J\\rb$/u);
 });
 
-test('commands write to the terminal by terminal.ts alone', () => {
+test('commands write to the terminal only through terminal.ts', () => {
   const folder = new URL('../src/cli/', import.meta.url);
   const files = readdirSync(folder).filter((name) => name !== 'terminal.ts');
   const writes = files.filter((name) =>

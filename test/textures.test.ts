@@ -20,7 +20,7 @@ const copied = (users: readonly TextureUser<BufferSpec>[]) =>
   planTextures(users).uses.map((u) => u.map((x) => x.copied));
 
 describe('textures of a list of dispatches', () => {
-  test('what is there is not copied again, unless it was written since', () => {
+  test('a value in a texture is not copied again unless it was written since', () => {
     const [a, b, c] = [read(0, 4), read(1, 2), read(2, 2)];
     const users = [
       { reads: [a, b], writes: [] },
@@ -35,12 +35,12 @@ describe('textures of a list of dispatches', () => {
     expect(planTextures(users).rows).toEqual([4, 2]);
   });
 
-  test('another range of the same buffer is something else', () => {
+  test('another range of the same buffer is copied by itself', () => {
     const users = [read(0), read(0, 1, 256), read(0, 1, 256)].map((r) => ({ reads: [r], writes: [] }));
     expect(copied(users)).toEqual([[0], [0], [undefined]]);
   });
 
-  test('one more texture is kept where it saves copies, and only there', () => {
+  test('one more texture is used only where it saves copies', () => {
     const [a, b, c] = [read(0, 2), read(1, 2), read(2)];
     const turns = [a, b, a, c, a, c].map((r) => ({ reads: [r], writes: [] }));
     expect(planTextures(turns).rows).toEqual([2, 1]);
@@ -49,7 +49,7 @@ describe('textures of a list of dispatches', () => {
     expect(planTextures([{ reads: [], writes: [] }]).rows).toEqual([]);
   });
 
-  test('a copy is made with earlier ones, if its source is written by then', () => {
+  test('a copy joins earlier ones if its source is written by then', () => {
     const [a, b, c] = [read(0, 2), read(1, 2), read(2)];
     const users = (written: number) => [
       { reads: [a, b], writes: [buffer(written)] },
@@ -65,7 +65,7 @@ describe('textures of a list of dispatches', () => {
     ]);
   });
 
-  test('every read finds its own range, as last written, in a texture of its own that is large enough', () => {
+  test('every read finds its own range as last written, in a texture that is large enough', () => {
     const anyRead = fc.record({ i: fc.nat(4), rows: fc.integer({ min: 1, max: 6 }), offset: fc.constantFrom(0, 256) });
     const dispatch = fc.record({
       reads: fc.array(anyRead, { maxLength: 3 }),
@@ -97,7 +97,9 @@ describe('textures of a list of dispatches', () => {
   });
 });
 
-/** The first variant of the convolution that reads from textures, where the device has one that can run the call. */
+/**
+ * Returns the first variant of the convolution that reads from textures, if the device has one that can run the call.
+ */
 const textured = (op: string, call: Call) => {
   if (op !== 'conv2d') return undefined;
   const readsTexture = (v: Variant) => {
@@ -126,7 +128,7 @@ test('a value read from a texture by several kernels is copied there once', asyn
   plain.run({ x: values });
   const reads = plan.steps.map(({ call }) => call.kernel.launch.dispatches.flatMap((d) => d.shader.bindings));
   const isTextured = reads.some((bindings) => bindings.some((b) => b.type === 'texture'));
-  // On a device with texture kernels the second layer finds x where the first one had it copied.
+  // On a device with texture kernels the second layer reads x from the texture that was filled for the first.
   if (isTextured) {
     const uploads = plan.steps.map((s) => s.uploads.length);
     const [one = 0, two = 0] = plan.steps.flatMap(({ call }, i) => (call.inputs.x === x ? [uploads[i] ?? 0] : []));

@@ -19,7 +19,7 @@ import { rooms } from '../src/kernels/rooms.js';
 import { sharedEngine } from './gpu.js';
 import { launchesOf } from './passes.js';
 
-/** A discrete GPU with the limits that every WebGPU device has. */
+/** A discrete GPU with the limits that WebGPU guarantees. */
 const GPU: DeviceTraits = {
   limits: {
     maxComputeInvocationsPerWorkgroup: 256,
@@ -38,13 +38,13 @@ beforeAll(async () => {
   await loadRooms(rooms);
 });
 
-/** The op that makes `y` and its call, as a device of these traits would get it. */
+/** Returns the op that computes `y` and its call, as a device with these traits would get it. */
 function callOf(y: Tensor, device: DeviceTraits): { op: Op; call: Call } {
   const { op, kernel } = launchesOf(engine, { y }).find((p) => p.node === y.node) as LaunchedCall;
   return { op, call: { ...kernel.call, device } };
 }
 
-/** What the rule chooses: the variant's name, and workgroups in all and scratch of its launch. */
+/** Returns what the rule chooses: the name of the variant, and the total workgroups and the scratch of its launch. */
 function choice(y: Tensor, device: Partial<DeviceTraits> = {}) {
   const { op, call } = callOf(y, { ...GPU, ...device });
   const { variant, launch } = chooseVariant(op, call);
@@ -64,12 +64,12 @@ const weights = (x: Sizes, gy: Sizes, kernel: number, stride: number) =>
   });
 
 describe('without a tuning, a GPU', () => {
-  test('takes the largest tile for a large layer, whole', () => {
+  test('takes the largest tile for a large layer, without splitting', () => {
     const large = choice(conv([4, 256, 256, 128], [3, 3, 128, 128]));
     expect(large).toEqual({ name: 'tiled128x128', groups: 2048, dispatches: 1, scratch: 0 });
   });
 
-  test('takes no tile that is wider than the result', () => {
+  test('takes no tile wider than the result', () => {
     expect(choice(conv([2, 256, 256, 64], [3, 3, 64, 64])).name).toBe('tiled128x64');
     expect(choice(conv([4, 256, 256, 64], [3, 3, 64, 3])).name).toBe('tiled32x32');
     expect(choice(up([4, 64, 32, 256], [4, 4, 64, 256])).name).toBe('tiled128x64');
@@ -92,12 +92,12 @@ describe('without a tuning, a GPU', () => {
     expect(4 * scratch).toBeLessThanOrEqual(2 ** 25);
   });
 
-  test('sums weights of a deep layer, of which there are many, without splitting', () => {
+  test('does not split the sums for the many weights of a deep layer', () => {
     const w = choice(weights([4, 8, 4, 512], [4, 4, 2, 512], 4, 2));
     expect(w).toEqual({ name: 'tiled128x128', groups: 256, dispatches: 1, scratch: 0 });
   });
 
-  test('keeps to what the device allows', () => {
+  test('keeps to the limits of the device', () => {
     const large = () => conv([4, 256, 256, 128], [3, 3, 128, 128]);
     const limited = (limits: Partial<GPUSupportedLimits>) => ({ limits: { ...GPU.limits, ...limits } });
     expect(choice(large(), limited({ maxComputeInvocationsPerWorkgroup: 128 })).name).toBe('tiled128x64');
@@ -108,7 +108,7 @@ describe('without a tuning, a GPU', () => {
   });
 });
 
-test('a GPU says why it takes a tile, or none', () => {
+test('the rule says why it takes a tile or none', () => {
   const reason = (y: Tensor, device: Partial<DeviceTraits> = {}) => {
     const { op, call } = callOf(y, { ...GPU, ...device });
     return chooseVariant(op, call).reason;
@@ -143,7 +143,7 @@ describe('an adapter that runs on the CPU', () => {
     expect(choice(build(), { software: true, subgroupSize }).name).toBe(name);
   });
 
-  test('times none with tiles, at whose barriers it waits long, and none that does not suit', () => {
+  test('does not time kernels with tiles, whose barriers are slow there, or kernels that do not suit', () => {
     const names = (y: Tensor) => {
       const { op, call } = callOf(y, { ...GPU, software: true, subgroupSize: 4 });
       return candidates(op, call).map((v) => v.name);
@@ -185,7 +185,7 @@ describe('every kernel that the sizes and alignments ask for is valid WGSL', () 
     }
   });
 
-  test('a text without the lines to replace is refused', async () => {
+  test('a source without the lines to replace is refused', async () => {
     const t = { name: '32x32', m: 32, n: 32, width: 4, efficiency: 1 } as const;
     const source = await readShader('mine', 'const M = 8u; @compute @workgroup_size(1) fn main() {}');
     expect(() => withTile(source, t, [])).toThrow(/must contain .*const N/);

@@ -5,7 +5,7 @@ export type Tensors = Map<string, { shape: readonly number[]; data: Float32Array
 
 const SHAPES = { 0: [64, 3, 3, 3], 2: [64, 64, 3, 3], 5: [128, 64, 3, 3] } as const;
 
-/** Random weights of the kind that training leaves: outputs about as large as inputs. */
+/** Makes random weights like trained ones, with outputs about as large as inputs. */
 export function torchvision(seed = 1, prefix = ''): Tensors {
   const random = testRandom(seed);
   const tensors: Tensors = new Map();
@@ -18,5 +18,5 @@ export function torchvision(seed = 1, prefix = ''): Tensors {
   return tensors;
 }
 
-/** As a file of them is read. */
+/** Returns the weights as if they were read from a file. */
 export const stored = (tensors: Tensors) => readSafetensors(writeSafetensors(tensors)).tensors;

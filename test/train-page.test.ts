@@ -24,7 +24,7 @@ beforeAll(() => void writeSynthDataset({ ...people, folder, name: 'synth' }));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('a data folder of files at hand', () => {
-  test('drawn people are those of pose-gan synth: images, poses, pairs and batches', async () => {
+  test('drawn people have the images, poses, pairs and batches of pose-gan synth', async () => {
     const counts: number[] = [];
     const source = await drawnSource('synth', people, (done) => void counts.push(done));
     expect(counts).toEqual(Array.from({ length: 16 }, (_, i) => i + 1));
@@ -44,7 +44,7 @@ describe('a data folder of files at hand', () => {
     }
   });
 
-  test('what is not there is named as in a folder on the disk', async () => {
+  test('errors name missing files as for a folder on the disk', async () => {
     const none: DataSource = filesSource('mine', new Map([['d-dataset/train/a.png', imageFile(blank(16, 32))]]));
     await expect(openDataset(none, { ...options, name: 'd' })).rejects.toThrow(
       'the train half of dataset d needs mine/d-annotation-train.csv; mine holds the datasets d',
@@ -76,7 +76,7 @@ describe('a dropped folder', () => {
     return [name, ...files.map((f) => f.path)];
   };
 
-  test('is looked into for the topmost folder with a dataset', () => {
+  test('is searched for the topmost folder with a dataset', () => {
     expect(below('data/d-dataset/train/a.png', 'data/d-annotation-train.csv', 'data/.DS_Store')).toEqual([
       ...['data', 'd-dataset/train/a.png', 'd-annotation-train.csv'],
     ]);
@@ -87,7 +87,7 @@ describe('a dropped folder', () => {
     expect(below('pictures/a.png', 'pictures/b.png')).toEqual(['pictures', 'a.png', 'b.png']);
   });
 
-  test('names its datasets, those without images too; without any it says what one is', () => {
+  test('lists its datasets, even those without images, and without any the error says what a dataset is', () => {
     const source = (...names: string[]) => filesSource('mine', new Map(names.map((n) => [n, textFile('')])));
     expect(namesIn(source('b-dataset/train/a.png', 'a-annotation-test.csv', 'notes.txt'))).toEqual(['a', 'b']);
     expect(() => namesIn(source('notes.txt'))).toThrow(/mine holds no dataset\. One named D is the folder D-dataset/);
@@ -95,7 +95,7 @@ describe('a dropped folder', () => {
 });
 
 describe('the loop', () => {
-  /** A trainer whose losses are its step. */
+  /** Makes a trainer whose losses are its step. */
   function counting(lossOf: (step: number) => number = (step) => step, badFrom = Number.POSITIVE_INFINITY) {
     const trainer = {
       step: 0,
@@ -115,7 +115,7 @@ describe('the loop', () => {
     return trainer;
   }
 
-  test('tells all losses in order, and has told them before anything that is due', async () => {
+  test('reports all losses in order, and before any action that is due', async () => {
     const trainer = counting();
     const told: number[] = [];
     const due: [step: number, told: number][] = [];
@@ -131,7 +131,7 @@ describe('the loop', () => {
       [3, 3],
       [6, 6],
     ]);
-    // Before a row that is kept, before what is due, and at the end.
+    // Losses are reported before a row that is kept, before an action that is due, and at the end.
     expect(trainer.looked).toEqual([2, 3, 6, 7]);
   });
 
@@ -154,7 +154,7 @@ describe('the loop', () => {
   test.each([
     ['a row', (step: number) => step === 4, false],
     ['what is due', () => false, true],
-  ])('ends before %s when a parameter is not a number, though every loss is', async (_, logged, dueThen) => {
+  ])('ends before %s when a parameter is not a number, even if every loss is', async (_, logged, dueThen) => {
     const trainer = counting(() => 1, 4);
     const told: number[] = [];
     const run = iterate(trainer, {
@@ -176,19 +176,19 @@ describe('curves', () => {
       ...{ reconstruction: i, discriminator: 1, adversarial: i % 2 },
     }));
 
-  test('few rows are shown one by one, many as means that keep the whole', () => {
+  test('few rows are shown one by one, and many as means that cover all rows', () => {
     expect(curvesOf(rows(3))).toMatchObject({ steps: [1, 2, 3], means: { reconstruction: [0, 1, 2] } });
     const { steps, means, smooth } = curvesOf(rows(6000));
     expect(steps).toHaveLength(600);
     expect(steps.slice(0, 2)).toEqual([10, 20]);
     expect(means.reconstruction.slice(0, 2)).toEqual([4.5, 14.5]);
     expect(means.adversarial.every((m) => m === 0.5)).toBe(true);
-    // A mean over the last 15 points of ten rows each
+    // This is a mean over the last 15 points of ten rows each.
     expect(smooth.reconstruction.at(-1)).toBeCloseTo(5999 - 74.5, 6);
     expect(curvesOf([]).steps).toEqual([]);
   });
 
-  test('the rate is that of the last seconds', () => {
+  test('the rate is measured over the last seconds', () => {
     expect(rateOf(rows(100))).toBeCloseTo(10, 6);
     const slower = [...rows(100), { ...(rows(101).at(-1) as LogRow), seconds: 20 }];
     expect(rateOf(slower)).toBeCloseTo(0.1, 6);

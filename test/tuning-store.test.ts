@@ -35,7 +35,7 @@ function one(key = 'conv2d x', adapter = here(), library?: string): Tuning {
 const elsewhere = () => ({ ...here(), description: 'another card' });
 
 describe('as JSON', () => {
-  test('comes back as it was', () => {
+  test('is read back unchanged', () => {
     const back = Tuning.fromJSON(JSON.parse(JSON.stringify(one().add(one('a first')))));
     expect(back.toJSON()).toEqual(one('a first').add(one()).toJSON());
     expect(Object.keys(back.toJSON().choices)).toEqual(['a first', 'conv2d x']);
@@ -61,7 +61,7 @@ describe('as JSON', () => {
     expect(() => Tuning.fromJSON(json(), 'mine')).toThrow(UsageError);
   });
 
-  test('says why it does not apply: another adapter, another version', () => {
+  test('says when it does not apply because of another adapter or version', () => {
     expect(one('k', elsewhere()).mismatch(here())).toMatch(/measured on "another card".*description differs/);
     expect(one('k', here(), '0.0.1').mismatch(here())).toMatch(/measured by version 0\.0\.1/);
   });
@@ -78,7 +78,7 @@ describe('files', () => {
     else process.env.XDG_CACHE_HOME = cache;
   });
 
-  test('one an adapter in the cache folder, whole, merged with what is there', () => {
+  test('are one per adapter in the cache folder, written completely and merged with the existing file', () => {
     const path = saveTuning(one('k')) as string;
     expect(path).toBe(tuningPath(here()));
     expect(path.startsWith(join(folder, 'webgpu-pose-gan', 'tuning'))).toBe(true);
@@ -90,7 +90,7 @@ describe('files', () => {
     expect(loadTuning(elsewhere()).tuning?.size).toBe(1);
   });
 
-  test('what is of no use is ignored with the reason, then replaced', () => {
+  test('that cannot be used are ignored with the reason, then replaced', () => {
     const path = saveTuning(one()) as string;
     for (const [content, reason] of [
       ['{', /is not JSON/],
@@ -107,7 +107,7 @@ describe('files', () => {
     expect([...Object.keys(readTuning(path).toJSON().choices)]).toEqual(['fresh']);
   });
 
-  test('POSE_GAN_TUNING names another file, which must fit, or none', () => {
+  test('can be replaced by POSE_GAN_TUNING, which names another file, which must fit, or none', () => {
     const path = join(folder, 'mine.json');
     process.env.POSE_GAN_TUNING = path;
     expect(loadTuning(here())).toEqual({ path });
@@ -123,7 +123,7 @@ describe('files', () => {
     expect(saveTuning(one())).toBeUndefined();
   });
 
-  test('open takes the stored one, the one it is given, or none', async () => {
+  test('are read by open, unless it is given another tuning or none', async () => {
     const tuned = async (tuning?: Tuning | string | false) => {
       const opened = await open({ tuning });
       opened.device.destroy();
@@ -141,7 +141,7 @@ describe('files', () => {
   });
 });
 
-test('the suite itself runs without a tuning', async () => {
+test('stored tunings do not affect the tests themselves', async () => {
   expect(process.env.POSE_GAN_TUNING).toBe('off');
   const opened = await open();
   expect(opened.tuning).toBeUndefined();
@@ -149,7 +149,7 @@ test('the suite itself runs without a tuning', async () => {
 });
 
 describe('in a browser', () => {
-  test('one an adapter, merged in one transaction', async () => {
+  test('there is one tuning per adapter, which is merged in one transaction', async () => {
     const factory = new IDBFactory();
     expect(await loadFromBrowser(here(), factory)).toEqual({});
     await saveInBrowser(one('k'), factory);
@@ -161,7 +161,7 @@ describe('in a browser', () => {
     expect((await loadFromBrowser(here(), factory)).tuning?.size).toBe(3);
   });
 
-  test('where IndexedDB is missing or closed to the page, an error says what to do instead', async () => {
+  test('without access to IndexedDB, an error says what to do instead', async () => {
     await expect(loadFromBrowser(here())).rejects.toThrow(UsageError);
     await expect(saveInBrowser(one())).rejects.toThrow(/indexedDB is not defined.*Tuning\.fromJSON/);
   });
@@ -170,7 +170,7 @@ describe('in a browser', () => {
 describe('pose-gan tune', () => {
   const model = ['--size', 'small', '--width', '0.0625', '--batch', '1', '--features', 'bank'];
 
-  test('times a model’s layers within its budget, stores the choices, and goes on from them', async () => {
+  test('times the layers of a model within its budget, stores the choices, and continues from them', async () => {
     const path = join(folder, 'a.json');
     const first = JSON.parse((await run('tune', ...model, '--budget', '0.2', '--json', '--out', path)).stdout);
     const [training, generator] = first.graphs;
@@ -192,7 +192,7 @@ describe('pose-gan tune', () => {
       expect(after.get(known.key), key).toEqual(known.choice);
   });
 
-  test('takes over a file made on the same adapter, and refuses others', async () => {
+  test('imports a file from the same adapter and refuses others', async () => {
     process.env.POSE_GAN_TUNING = join(folder, 'mine.json');
     const shipped = join(folder, 'shipped.json');
     writeFileSync(shipped, JSON.stringify(one('conv2d of a card')));
@@ -206,13 +206,13 @@ describe('pose-gan tune', () => {
     });
   });
 
-  test('needs a place for the choices, and a model that exists', async () => {
+  test('needs a place to store the choices, and a model that exists', async () => {
     expect((await run('tune', ...model)).stderr).toMatch(/POSE_GAN_TUNING is off/);
     const wrong = await run('tune', '--size', 'huge', '--out', join(folder, 'x.json'));
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/no size huge/) });
   });
 
-  test('doctor tells what is stored', async () => {
+  test('stores choices that doctor reports', async () => {
     process.env.POSE_GAN_TUNING = join(folder, 'mine.json');
     expect((await run('doctor')).stdout).toMatch(/tuning of kernels +none stored; pose-gan tune/);
     saveTuning(one());

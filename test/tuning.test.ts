@@ -33,20 +33,20 @@ afterEach(() => {
   engine.tuning = undefined;
 });
 
-/** A convolution of n images of 8 × 8 with c channels; the kernel is 3 × 3. */
+/** Returns a convolution of n images of 8 × 8 with c channels and a 3 × 3 kernel. */
 function layer(n: number, c: number, size = 8): { x: Tensor; y: Tensor } {
   const x = input('x', [n, size, size, c]);
   return { x, y: conv2d(x, input('w', [3, 3, c, 8]), { pad: 1 }) };
 }
 
-/** A copy of an op with other kernels, which are loaded. */
+/** Returns a copy of an op with other kernels, which are loaded. */
 async function withKernels(op: Op, kernels: Kernels): Promise<Op> {
   const copy: Op = { ...op, kernels: async () => ({ kernels }) };
   await loadKernels([copy], engine);
   return copy;
 }
 
-/** A copy of an op of which one variant is launched otherwise. */
+/** Returns a copy of an op of which one variant is launched in another way. */
 function withLaunches(op: Op, name: string, edit: (launch: Launch) => Launch): Promise<Op> {
   const { variants, choose, candidates, ...rest } = kernelsOf(op, engine);
   const edited = new Map(
@@ -85,13 +85,13 @@ const variantOf = async (y: Tensor, options?: CompileOptions) => {
 };
 
 describe('a shape class', () => {
-  test('holds batches up to the next power of two, whatever their inputs are called', () => {
+  test('contains batches up to the next power of two, whatever the names of their inputs', () => {
     expect(keyOf(layer(3, 8).y)).toBe(keyOf(layer(4, 8).y));
     expect(keyOf(layer(5, 8).y)).toBe(keyOf(layer(8, 8).y));
     expect(keyOf(layer(4, 8).y)).not.toBe(keyOf(layer(5, 8).y));
   });
 
-  test('tells channels, kernels, strides, padding and bias apart', () => {
+  test('differs for other channels, kernels, strides, padding or bias', () => {
     const x = input('x', [4, 8, 8, 8]);
     const w = input('w', [3, 3, 8, 8]);
     const calls = [
@@ -106,14 +106,14 @@ describe('a shape class', () => {
     expect(new Set(calls.map(keyOf)).size).toBe(calls.length);
   });
 
-  test('tells rows that begin at whole vec4s from others', () => {
+  test('differs for aligned and unaligned rows', () => {
     const key = (x: Tensor) => keyOf(maxPool2d(x, { kernel: 2 }));
     const whole = key(input('x', [4, 8, 8, 8]));
     expect(key(slice(input('wide', [4, 8, 8, 11]), 0, 8))).not.toBe(whole);
     expect(key(slice(input('wide', [4, 8, 8, 12]), 0, 8))).toBe(whole);
   });
 
-  test('is another one when a kernel changes, but not when its comments do', async () => {
+  test('changes with a kernel, but not with its comments', async () => {
     const { op, kernel } = callOf(layer(4, 8).y);
     const { call } = kernel;
     const edited = (edit: (code: string) => string) =>
@@ -143,7 +143,7 @@ describe('a choice', () => {
     expect(choose({ c: 50, a: 100 }, 'a')).toEqual({ variant: 'c', rule: 'a', times: { a: 100, c: 50 } });
   });
 
-  test('is what compile runs, after an explicit one and before the rule', async () => {
+  test('is what compile runs unless a variant is given', async () => {
     const { y } = layer(4, 8);
     const { op, kernel } = callOf(y);
     const [rule, other, third] = candidates(op, kernel.call).map((v) => v.name);
@@ -158,7 +158,7 @@ describe('a choice', () => {
     expect(await variantOf(y, { variant: (o) => (o === 'conv2d' ? explicit : undefined) })).toBe(explicit);
   });
 
-  test('that does not fit, or that nobody knows, leaves it to the rule', async () => {
+  test('that does not fit or is unknown gives way to the rule', async () => {
     const { node } = layer(4, 8).y;
     const { op } = node;
     const never: Variant = { name: 'never', launch: () => 'it never fits' };
@@ -185,7 +185,7 @@ describe('tune', () => {
     return { loss, gx: gx as Tensor };
   };
 
-  test('gives every call that has a choice one of its candidates, once; compile then runs those', async () => {
+  test('chooses a candidate once for every call that has several, and compile then runs those', async () => {
     const made = engine.counters.buffers;
     const calls = await plannedCalls(engine, graph(4));
     expect(engine.counters.buffers, 'planning allocates nothing').toBe(made);
@@ -229,7 +229,7 @@ describe('tune', () => {
     plan.destroy();
   });
 
-  test('frees what it made, and times the strides and offsets of the plan', async () => {
+  test('frees its buffers, and times with the strides and offsets of the plan', async () => {
     const wide = input('wide', [2, 8, 8, 24]);
     const y = conv2d(slice(wide, 8, 16), input('w', [3, 3, 8, 8]), { pad: 1 });
     expect(callOf(y).kernel.call.arg.x).toMatchObject({ offset: 8, stride: 24 });
@@ -252,9 +252,10 @@ describe('tune', () => {
       const { timed, classes } = await tune(engine, await plannedCalls(engine, { y }), quick);
       expect(timed).toBe(1);
       expect(classes[0]?.refused).toEqual({});
-      // 128 rows of 24, the last of which ends after the offset and eight channels, in whole 256 bytes
+      // The argument has 128 rows of 24, the last of which ends after the offset and eight channels, rounded up to 256
+      // bytes.
       expect(sizes).toMatchObject({ 'tune conv2d x': 256 * Math.ceil((4 * (8 + 127 * 24 + 8)) / 256) });
-      // Read-back buffers belong to the engine
+      // Read-back buffers belong to the engine.
       expect([...live].filter((b) => !b.label.endsWith('read-back')).map((b) => b.label)).toEqual([]);
     } finally {
       device.createBuffer = create;
@@ -281,7 +282,7 @@ describe('tune', () => {
     for (const b of [from, to]) b.destroy();
   });
 
-  test('begins nothing after its budget or an abort, and says how much is left', async () => {
+  test('starts nothing after its budget or an abort, and says how many classes are left', async () => {
     const calls = await plannedCalls(engine, graph(4));
     const none = await tune(engine, calls, { ...quick, budgetMs: -1 });
     expect(none).toMatchObject({ timed: 0, classes: [] });
@@ -292,7 +293,7 @@ describe('tune', () => {
     expect(one).toMatchObject({ timed: 1, left: none.left - 1 });
   });
 
-  test('a candidate that this device refuses is left out with the reason; the rule’s own is an error', async () => {
+  test('leaves out a candidate that this device refuses, with the reason, but throws if it is the rule’s choice', async () => {
     const call = callOf(layer(2, 8).y);
     const [rule, other] = candidates(call.op, call.kernel.call).map((v) => v.name);
     const broken = async (name = ''): Promise<LaunchedCall> => {

@@ -8,7 +8,7 @@ import { shaderText } from './shader-files.js';
 const kernels = ['software/conv2d', 'software/convTranspose2d', 'software/weight-gradient'];
 
 describe('unroll', () => {
-  it('writes out loops, arrays and constants', () => {
+  it('unrolls loops, arrays and constants', () => {
     const code = `const N = 2u;
 const M = N * 2u + 1u;
 fn f() {
@@ -25,12 +25,12 @@ fn f() {
     );
   });
 
-  it('takes the values it is given, and what follows from them', () => {
+  it('uses the given values and the constants that follow from them', () => {
     expect(unroll('const A = 8u;\nconst B = A * 4u;', { A: 3 })).toBe('const A = 3u;\nconst B = 12u;');
     expect(() => unroll('const A = 8u;', { LANES: 4 })).toThrow('the shader has no constant LANES');
   });
 
-  it('leaves loops with other bounds alone, and refuses an index that only they know', () => {
+  it('leaves loops with other bounds alone, and refuses an index that depends on them', () => {
     const loop = 'for (var i = 0u; i < p.count; i++) { y += x[i]; }';
     expect(unroll(loop, {})).toBe(loop);
     expect(() => unroll(`var x = array<f32, 2u>(); ${loop}`, {})).toThrow('x[i]: the index is not constant');

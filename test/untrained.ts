@@ -20,7 +20,7 @@ import { standing } from './person.js';
 
 export const HEIGHT = 64;
 export const WIDTH = 32;
-/** Shallow and narrow, as every command compiles its kernels anew. */
+/** The model is shallow and narrow, because every command compiles its kernels again. */
 export const config: ModelConfig = {
   ...modelConfig({ ablation: 'dsc' }),
   height: HEIGHT,
@@ -47,7 +47,7 @@ export const PAIRS = [
   ['a_3.png', 'a_1.png'],
 ] as const;
 
-/** Blocks of colour, so that shapes are compared and not noise alone. */
+/** Makes blocks of colour, so that comparisons see shapes and not only noise. */
 export function picture(seed: number, height = HEIGHT, width = WIDTH): Image {
   const random = stream(seed);
   const image = blank(width, height);
@@ -56,13 +56,13 @@ export function picture(seed: number, height = HEIGHT, width = WIDTH): Image {
 }
 
 let folder: string;
-/** An empty folder, a new one for every test. */
+/** Returns an empty folder, a new one for every test. */
 export let out: string;
 export const at = (...parts: string[]) => join(folder, ...parts);
 export const imageAt = (name: string) => at('data', 'd-dataset', 'test', name);
 export const table = () => at('data', 'd-annotation-test.csv');
 
-/** Makes the data and an untrained net for the tests of one file; removes them in the end. */
+/** Makes the data and an untrained net for the tests of one file, and removes them afterwards. */
 export function prepare(): void {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'generate-'));
@@ -78,7 +78,7 @@ export function prepare(): void {
   afterEach(() => vi.restoreAllMocks());
 }
 
-/** Runs a command; what it printed. */
+/** Runs a command and returns what it printed. */
 export async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   let [stdout, stderr] = ['', ''];
   vi.spyOn(console, 'log').mockImplementation((text) => {
@@ -97,7 +97,7 @@ export const net = () => ['--checkpoint', at('net.safetensors')];
 export const dataset = () => ['--data', at('data'), '--name', 'd'];
 export const person = () => ['--image', imageAt('a_1.png'), '--annotations', table()];
 
-/** The pictures for pairs of the dataset, straight from a generator; all with the noise of step 0. */
+/** Returns the pictures for pairs of the dataset directly from a generator, all with the noise of step 0. */
 export async function expected(
   pairs: readonly (readonly [string, string | Pose])[],
   seed = 0,

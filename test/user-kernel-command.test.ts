@@ -27,7 +27,7 @@ beforeAll(async () => {
 const conv = readFileSync('shaders/conv2d/naive.wgsl', 'utf8');
 const GRID = 'grid(y.rows * y.channels, 64)';
 
-test('the contract says what every name of every launch means, and where every dimension lies', () => {
+test('the contract explains every name of every launch, and the layout of every dimension', () => {
   const silent: string[] = [];
   for (const [name, { op }] of knownOps(rooms)) {
     for (const t of Object.keys({ ...op.args, ...op.results }))
@@ -55,7 +55,7 @@ test('the contract says what every name of every launch means, and where every d
   expect([...new Set(silent)]).toEqual([]);
 });
 
-test('a contract lists the fields, with values of its sample, and text and example', () => {
+test('a contract lists the fields with values of an example, and its text and example are complete', () => {
   const contract = contractOf(engine, rooms, 'conv2d');
   expect(contract.formula).toMatch(/^y\[n, i, j, o\] = Σ/);
   expect(contract.tensors).toMatchObject([
@@ -81,7 +81,7 @@ test('a contract lists the fields, with values of its sample, and text and examp
   expect(() => exampleSource(engine, rooms, 'sum', { like: 'split' })).toThrow(/sum\/split has 2 kernels.*--part 1/);
 });
 
-test('a source is found as it was written, though the build strips it', () => {
+test('a source is found as it was written, although the build strips it', () => {
   const strip = (code: string) =>
     code
       .split('\n')
@@ -94,7 +94,7 @@ test('a source is found as it was written, though the build strips it', () => {
   expect(originalSource('fn other() {}')).toBe('fn other() {}');
 });
 
-test('a kernel is timed beside ours and held against them at full size', async () => {
+test('a kernel is timed beside those of this package and compared with them at full size', async () => {
   const own = (code: string) =>
     userKernel(engine, rooms, { op: 'copy', like: 'scalar', sources: [{ name: 'my.wgsl', code }] });
   const code = exampleSource(engine, rooms, 'copy');
@@ -111,7 +111,7 @@ test('a kernel is timed beside ours and held against them at full size', async (
     expect(speed.times.median).toBeGreaterThan(0);
     expect(ratio).toBeCloseTo(speed.times.median / (timed?.rows[0]?.speed.times.median ?? 0), 10);
   }
-  // wrong only beyond the size of every small case
+  // This kernel is wrong only beyond the size of every small case.
   const large = await own(code.replace(/= x\[(.*)\];/, '= x[$1] + select(0u, 0x00800000u, i == 200000u);'));
   expect(await checkKernel(engine, large)).toMatchObject({ passed: true });
   const { passed, cases } = await timeKernel(engine, large, { filter: '4x16x8x512', samples: 2 });
@@ -134,7 +134,7 @@ describe('pose-gan bench', () => {
     return path;
   };
 
-  test('checks a file: exit code 0, 1 or 2, and JSON', async () => {
+  test('checks a file, exits with 0, 1 or 2, and prints JSON', async () => {
     const out: string[] = [];
     vi.spyOn(console, 'log').mockImplementation((text: string) => void out.push(text));
     const errors: string[] = [];

@@ -23,14 +23,14 @@ const GRID = 'grid(y.rows * y.channels, 64)';
 const STORE = 'y[p.y_offset + row * p.y_stride + o] = sum;';
 
 interface Faulty {
-  /** What stands in the place of the store of y. */
+  /** The code that replaces the store of y. */
   readonly store: string;
-  /** Stands before the sums are made; `element` is where y is stored. */
+  /** The code before the sums are computed; `element` is where y is stored. */
   readonly begin?: string;
   readonly scratch?: string;
 }
 
-/** Our plainest convolution with a scratch buffer and another end. */
+/** Returns the naive convolution of this package with a scratch buffer and another end. */
 function faulty({ store, begin = '', scratch }: Faulty): KernelOptions {
   const declared = scratch ? '@group(0) @binding(5) var<storage, read_write> s: array<f32>;\n@compute' : '@compute';
   const code = conv
@@ -47,13 +47,13 @@ const ALL = 'y.rows * y.channels';
 describe('a kernel that depends on what memory held before is found', () => {
   test.each<[string, Faulty, { run: number; kind: string }, RegExp]>([
     [
-      'it accumulates on scratch that it never zeroes',
+      'it accumulates in scratch that it never zeroes',
       { scratch: ALL, store: 's[index] += sum; y[element] = s[index];' },
       { run: 1, kind: 'wrong' },
       /^the results are right only if the scratch s holds zeros at the start/,
     ],
     [
-      'it accumulates on scratch and takes NaN for zero',
+      'it accumulates in scratch and treats NaN as zero',
       {
         scratch: ALL,
         store: 'if (bitcast<u32>(s[index]) == 0x7fc0deadu) { s[index] = 0.0; } s[index] += sum; y[element] = s[index];',
@@ -78,7 +78,7 @@ describe('a kernel that depends on what memory held before is found', () => {
       /^the results are right only if the scratch s holds zeros at the start/,
     ],
     [
-      'it computes only where its result is 0 or no number',
+      'it computes only where its result is 0 or NaN',
       {
         begin: 'let old = bitcast<u32>(y[element]); if ((old & 0x7f800000u) != 0x7f800000u && old != 0u) { return; }',
         store: 'y[element] = sum;',
@@ -87,7 +87,7 @@ describe('a kernel that depends on what memory held before is found', () => {
       /^the kernel reads its own result before it writes it, and computes nothing/,
     ],
     [
-      'it writes half of its result the second time',
+      'it writes only half of its result in the second run',
       {
         scratch: '1 + y.rows * y.channels',
         begin: 'if (s[index] == 1.0 && index % 2u == 0u) { return; }',
@@ -103,13 +103,13 @@ describe('a kernel that depends on what memory held before is found', () => {
       /^the results are right only if y holds zeros at the start: the kernel reads or adds to its own result/,
     ],
     [
-      'it adds a trace of its earlier result',
+      'it adds a small part of its earlier result',
       { store: 'let old = y[element]; y[element] = sum * (1.0 + select(0.0, 1e-6, abs(old) < 1e6));' },
       { run: 3, kind: 'changing' },
       /^the kernel reads its own result before it writes it\. A result/,
     ],
     [
-      'it adds a trace of its scratch',
+      'it adds a small part of its scratch',
       {
         scratch: ALL,
         store: 'let old = s[index]; s[index] = 1.0; y[element] = sum * (1.0 + select(0.0, 1e-6, old == 1.0));',
@@ -124,15 +124,15 @@ describe('a kernel that depends on what memory held before is found', () => {
     expect(result.looksLike).toEqual([expect.stringMatching(hint)]);
   });
 
-  test('one that clears what it uses is right', async () => {
+  test('a kernel that clears the memory it uses is right', async () => {
     const result = await check(
       faulty({ scratch: ALL, store: 's[index] = 0.0; s[index] += sum; y[element] = s[index];' }),
     );
     expect(result).toMatchObject({ passed: true, deterministic: true });
   });
 
-  test('runs that begin alike and end differently are called a race', async () => {
-    // Stands for a race: the second time, other bits are in the scratch that decides the last digits.
+  test('runs that start alike and end differently are reported as a race', async () => {
+    // This imitates a race: in the second run, other bits are in the scratch that decides the last digits.
     const write = vi.spyOn(engine, 'write');
     const fill = write.getMockImplementation() ?? Engine.prototype.write;
     let times = 0;
@@ -151,7 +151,7 @@ describe('a kernel that depends on what memory held before is found', () => {
     ]);
   });
 
-  test('other bits fail, unless they are allowed', async () => {
+  test('results with other bits fail unless that is allowed', async () => {
     const trace = faulty({
       scratch: ALL,
       store: 'let old = s[index]; s[index] = 1.0; y[element] = sum * (1.0 + select(0.0, 1e-6, old == 1.0));',
@@ -167,7 +167,7 @@ describe('a kernel that depends on what memory held before is found', () => {
 
 describe('a timed kernel', () => {
   const copy = readFileSync('shaders/copy/scalar.wgsl', 'utf8');
-  /** Our plainest copy with a scratch buffer of counters, and a condition to copy. */
+  /** Returns the scalar copy of this package with a scratch buffer of counters, and a condition for copying. */
   const counting = async (condition: string) => {
     const code = copy
       .replace('@compute', '@group(0) @binding(9) var<storage, read_write> runs: array<u32>;\n@compute')
@@ -183,8 +183,8 @@ describe('a timed kernel', () => {
       allowNondeterminism,
     });
 
-  test('that stops to compute after some runs is wrong', async () => {
-    // Three runs are not enough to notice it.
+  test('that stops computing after some runs is wrong', async () => {
+    // Three runs are not enough to notice that.
     expect(await checkKernel(engine, await counting('runs[i] < 5u'))).toMatchObject({ passed: true });
     const { passed, cases } = await time('runs[i] < 5u');
     expect(passed).toBe(false);
@@ -198,7 +198,7 @@ describe('a timed kernel', () => {
   });
 });
 
-test('more than 105 % of the roof is suspect', () => {
+test('that is faster than 105 % of its roof is suspect', () => {
   const times = summarise([1]);
   const peaks = { gflops: 1, gbs: 1 };
   // 2·10⁶ operations in a millisecond are 2 GFLOP/s.

@@ -21,7 +21,7 @@ beforeAll(async () => {
 const conv = readFileSync('shaders/conv2d/naive.wgsl', 'utf8');
 const GRID = 'grid(y.rows * y.channels, 64)';
 
-/** Our plainest convolution with one thing changed, as a user's kernel. */
+/** Returns the naive convolution of this package with one change, as a user's kernel. */
 function changed(from: string | RegExp, to: string, more: Partial<KernelSource> = {}): KernelOptions {
   const code = conv.replace(from, to);
   if (code === conv && from !== '') throw new Error(`nothing to replace: ${from}`);
@@ -43,7 +43,7 @@ describe('a right kernel passes', () => {
     ['nearestNeighbourDistance', 'naive', '3×5×7×3'],
     ['deformableSkip', 'naive', ''],
     ['sum', 'split', 'rows'],
-  ])('%s/%s of ours as theirs', async (op, like, cases) => {
+  ])('%s/%s of this package, given as a user kernel', async (op, like, cases) => {
     const known = knownOps(rooms).get(op)?.op;
     const variant = known && variantsOf(known, engine).find((v) => v.name === like);
     const launches = [...plainCalls(engine, op)].flatMap((c) => variant?.launch(c) ?? []);
@@ -131,7 +131,7 @@ describe('a wrong kernel is found', () => {
       changed('sum += bias[p.bias_offset + o];', 'sum += bias[p.bias_offset + o] + select(0.0, 1.0, index == 97u);'),
       ONE,
     );
-    // element 97 of 2 × 5 × 3 × 5 is image 1, row 1, column 1, channel 2
+    // Element 97 of 2 × 5 × 3 × 5 is image 1, row 1, column 1, channel 2.
     expect(result.failures[0]).toMatchObject({ index: 97, coordinates: { n: 1, i: 1, j: 1, o: 2 }, differing: 1 });
     const { got, expected } = result.failures[0] ?? {};
     expect((got ?? 0) - (expected ?? 0)).toBeCloseTo(1, 5);
@@ -244,7 +244,7 @@ describe('errors', () => {
     await expect(userKernel(engine, rooms, options)).rejects.toThrow(UsageError);
   });
 
-  test('what shows only at a launch names the case', async () => {
+  test('an error that only a launch shows names the case', async () => {
     await expect(check(changed('pixels: u32,', 'pixels: u32, more: u32,'))).rejects.toThrow(
       /the field more has no value.*--params "more=EXPRESSION"\n {2}\(in the case conv2d: 1×1×1×1/,
     );

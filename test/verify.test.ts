@@ -23,7 +23,7 @@ test.each(files)('%s', async (name) => {
   expect(verdict).toMatchObject({ status: 'passed' });
 });
 
-/** A copy of a fixture with one value of one tensor changed. */
+/** Makes a copy of a fixture with one value of one tensor changed. */
 function altered(name: string, tensor: string, by: number): Uint8Array {
   const { metadata, tensors } = readSafetensors(readFileSync(join(FOLDER, name)), name);
   const copy = new Map([...tensors].map(([k, t]) => [k, { shape: t.shape, data: Float32Array.from(toFloat64(t)) }]));
@@ -37,7 +37,7 @@ test.each(['y', 'g_x', 'g_w'])('a wrong number in %s is a failure that names it'
   expect(verdict).toMatchObject({ status: 'failed', worst: tensor });
 });
 
-test('files that cannot be run say why', async () => {
+test('for files that cannot be run, the error says why', async () => {
   const strange = writeSafetensors(new Map([['x', { shape: [1], data: Float32Array.of(1) }]]), { op: 'fft' });
   expect(await verifyFile(engine, 'fft.safetensors', strange)).toEqual({
     status: 'unsupported',
@@ -60,7 +60,7 @@ test('files that cannot be run say why', async () => {
   });
 });
 
-test('relative error: other lengths and values that are not finite never pass', () => {
+test('values that are not finite and arrays of another length never pass', () => {
   expect(relativeError([1, 2], [1, 2])).toBe(0);
   expect(relativeError([1, 2.5], [1, 2])).toBe(0.25);
   expect(relativeError([0, 1e-9], [0, 0])).toBe(Number.POSITIVE_INFINITY);
@@ -76,7 +76,7 @@ describe('pose-gan', () => {
     folder = undefined;
   });
 
-  /** Runs the command line in this process. */
+  /** Runs a command in this process. */
   async function run(...args: string[]) {
     let out = '';
     let err = '';
@@ -96,7 +96,7 @@ describe('pose-gan', () => {
     return { code, out, err };
   }
 
-  test('verify prints a line a file, then the count, and fails when one fails', async () => {
+  test('verify prints one line per file, then the count, and fails when a file fails', async () => {
     folder = mkdtempSync(join(tmpdir(), 'verify-'));
     writeFileSync(join(folder, 'a.safetensors'), readFileSync(join(FOLDER, 'relu_00.safetensors')));
     writeFileSync(join(folder, 'b.safetensors'), altered('relu_00.safetensors', 'g_x', 1));
@@ -111,7 +111,7 @@ describe('pose-gan', () => {
     expect(json).toMatchObject({ passed: 1, failed: 1, unsupported: 1 });
   });
 
-  test('doctor shows every adapter with limits and features, and which will be used', async () => {
+  test('doctor shows every adapter with its limits and features, and which one will be used', async () => {
     const { code, out } = await run('doctor');
     expect(code).toBe(0);
     expect(out).toMatch(/maxStorageBufferBindingSize +\d+/);
@@ -121,13 +121,13 @@ describe('pose-gan', () => {
     expect(json.adapters.map((a: { name: string }) => a.name)).toContain(json.used);
   });
 
-  test('doctor fails on an adapter that is not there', async () => {
+  test('doctor fails for an adapter that does not exist', async () => {
     const { code, out } = await run('doctor', '--adapter', 'no-such-gpu');
     expect(code).toBe(1);
     expect(out).toMatch(/no adapter matches "no-such-gpu"/);
   });
 
-  test('each command explains itself; wrong usage exits with 2 and says what to do', async () => {
+  test('each command explains itself, and wrong usage exits with 2 and says what to do', async () => {
     for (const name of ['doctor', 'verify']) {
       const { code, out } = await run(name, '--help');
       expect(code).toBe(0);

@@ -29,7 +29,7 @@ describe('installing', () => {
     return path;
   };
 
-  test('the installed file is small, found again, and opens as plain OIHW safetensors', () => {
+  test('the installed file is small, is found again, and is a plain OIHW safetensors file', () => {
     const to = join(folder, 'a');
     expect(findVgg(to)).toBeUndefined();
     const all = torchvision(1, 'module.');
@@ -42,13 +42,13 @@ describe('installing', () => {
     const { tensors, metadata } = readSafetensors(readFileSync(made.path));
     expect(tensors.get('conv1_1.weight')?.shape).toEqual([64, 3, 3, 3]);
     expect(metadata.input).toContain('BGR');
-    // folded: B of ours is the third channel of theirs, over 255 times its deviation
+    // The scaling is folded into the weights: our B is their third channel, divided by 255 times its deviation.
     const old = all.get('module.features.0.weight')?.data as Float32Array;
     const stored = tensors.get('conv1_1.weight');
     expect((stored && toFloat64(stored)[4]) as number).toBeCloseTo((old[18 + 4] as number) / (255 * 0.225), 9);
   });
 
-  test('training takes small features times their gain; large ones as they are', () => {
+  test('training multiplies small features by their gain and takes large ones as they are', () => {
     const to = join(folder, 'b');
     const config = modelConfig();
     const { gain } = installVgg(write('small.safetensors', torchvision()), to);
@@ -65,7 +65,7 @@ describe('installing', () => {
     expect(installVgg(write('large.safetensors', large), to).gain).toBe(1);
   });
 
-  test('without VGG-19 the filter bank is taken, and says so; choices win', () => {
+  test('without VGG-19 the filter bank is used with a notice, unless a choice is given', () => {
     const [none, some] = [join(folder, 'none'), join(folder, 'some')];
     installVgg(write('v.safetensors', torchvision()), some);
     const full = modelConfig();
@@ -85,7 +85,7 @@ describe('installing', () => {
     expect(() => loadFeatures(modelConfig(), undefined, to)).toThrow(/damaged; install it again/);
   });
 
-  test('the folder is the one given, else the variable, else the user’s', () => {
+  test('the folder is the given one, else that of the variable, else the user’s', () => {
     vi.stubEnv('POSE_GAN_WEIGHTS', '/some/other/place');
     expect(weightsFolder('here')).toBe('here');
     expect(weightsFolder()).toBe('/some/other/place');
@@ -94,7 +94,7 @@ describe('installing', () => {
     vi.unstubAllEnvs();
   });
 
-  test('on the command line', async () => {
+  test('the command line installs weights', async () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     const problems = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
     const to = join(folder, 'cli');
@@ -120,7 +120,7 @@ describe('installing', () => {
 });
 
 describe('from a server', () => {
-  /** A VGG-19 as servers have it: 2 MB of other layers before, between and behind those that are needed. */
+  /** Makes a VGG-19 like those on servers, with 2 MB of other layers before, between and after the needed ones. */
   const tensors: Tensors = new Map([['classifier.0.weight', { shape: [300_000], data: new Float32Array(300_000) }]]);
   for (const [name, t] of torchvision()) {
     tensors.set(name, t);
@@ -157,7 +157,7 @@ describe('from a server', () => {
     server.close();
   });
 
-  test('only header and needed tensors are transferred, neighbours in one request', async () => {
+  test('only the header and the needed tensors are transferred, and neighbours in one request', async () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     Object.assign(seen, { bytes: 0, requests: 0 });
     const to = join(folder, 'remote');
@@ -185,7 +185,7 @@ describe('from a server', () => {
     await expect(reading).rejects.toBeInstanceOf(kind);
   });
 
-  test('a server that is not there', async () => {
+  test('a server that does not answer is an error', async () => {
     await expect(readRemoteTensors('http://127.0.0.1:9/x', () => [])).rejects.toThrow(/cannot be reached/);
   });
 });

@@ -10,13 +10,13 @@ const { call, dict, int, list, rebuilt, storage, tuple, view } = pickle;
 const numbers = (n: number) => Float32Array.from({ length: n }, (_, i) => i + 0.5);
 const values = (file: Uint8Array) =>
   Object.fromEntries([...readPth(file, 'w.pth')].map(([k, t]) => [k, { shape: t.shape, values: [...toFloat64(t)] }]));
-/** A zip file of this pickle and one storage of 6 floats. */
+/** Makes a zip file of this pickle and one storage of 6 floats. */
 const zipped = (value: string) =>
   zip({ 'a/data.pkl': latin(pickle.of(value)), 'a/data/0': new Uint8Array(numbers(6).buffer) });
 const six = rebuilt(storage('0', 6), 0, [6], [1]);
 
 describe('files of PyTorch 0.1', () => {
-  test('torch.FloatTensor with its state behind it, in an OrderedDict of Python 2, is read', () => {
+  test('torch.FloatTensor with its state after it, in an OrderedDict of Python 2, is read', () => {
     const transposed = pickle.built(view(storage('94', 6), 0, [3, 2], [1, 3]));
     const bias = pickle
       .built(view(storage('95', 2), 1, [1], [1]), 'cuda.FloatTensor')
@@ -29,7 +29,7 @@ describe('files of PyTorch 0.1', () => {
     });
   });
 
-  test('parts of one storage are where they begin in it', () => {
+  test('parts of one storage are read from where they begin', () => {
     const part = (offset: number) => rebuilt(storage('1', 6, [offset, 3]), 1, [2], [1]);
     expect(values(legacy(dict({ a: part(0), b: part(3) }), { 1: numbers(6) }))).toEqual({
       a: { shape: [2], values: [1.5, 2.5] },
@@ -44,32 +44,35 @@ describe('files of PyTorch 0.1', () => {
   });
 });
 
-test('tensors of one storage all have their values', () => {
+test('several tensors of one storage all have their values', () => {
   const shared = dict({ a: six, b: rebuilt(storage('0', 6), 4, [2], [1]), c: six });
   const got = values(zipped(shared));
   expect(got.b?.values).toEqual([4.5, 5.5]);
   expect(got.c).toEqual(got.a);
 });
 
-test('a training state beside the weights is not a hindrance: numbers name no tensor', () => {
+test('a training state beside the weights is ignored, because numbers name no tensor', () => {
   const optimizer = dict({ state: `}(${int(0)}${dict({ exp_avg: six })}u` });
   expect(Object.keys(values(zipped(dict({ state_dict: dict({ w: six }), optimizer }))))).toEqual(['state_dict.w']);
 });
 
-test('only the tensors that are chosen are read', () => {
+test('only the chosen tensors are read', () => {
   const file = zipped(dict({ a: six, b: rebuilt(storage('missing', 6), 0, [6], [1]) }));
   expect([...readPth(file, 'w', (names) => names.filter((n) => n === 'a')).keys()]).toEqual(['a']);
   expect(() => readPth(file, 'w')).toThrow(/data\/missing are missing/);
 });
 
 describe('bombs', () => {
-  test('dictionaries that hold each other 2^40 times: each counts once', () => {
+  test('dictionaries that contain each other 2^40 times count once each', () => {
     const file = new Uint8Array(readFileSync('test/fixtures/cases/tensors/laughs-dict.pth'));
     const deepest = Array(40).fill('a').join('.');
     expect([...readPth(file).keys()]).toEqual([deepest, `${deepest.slice(0, -1)}b`]);
   });
 
-  /** A dictionary, list or tuple made of itself twice, `n` times, under memo keys from 1 on. */
+  /**
+   * Nests a dictionary, list or tuple `n` times, each level containing the previous one twice, under memo keys from 1
+   * on.
+   */
   const doubled = (n: number, twice: (inner: string) => string) =>
     Array.from(
       { length: n },
@@ -80,7 +83,7 @@ describe('bombs', () => {
   test.each([
     ['lists', doubled(60, (x) => list(x, x)) + dict({ w: six, x: last(60) })],
     ['tuples', doubled(60, (x) => tuple(x, x)) + dict({ w: six, x: last(60) })],
-  ])('%s of themselves are no tensors', (_, value) => {
+  ])('%s that contain themselves are no tensors', (_, value) => {
     expect(Object.keys(values(zipped(value)))).toEqual(['w']);
   });
 
@@ -142,7 +145,7 @@ describe('bombs', () => {
     expect(() => readPth(zipped(value), 'w.pth')).toThrow(/^w\.pth is not a usable PyTorch file/);
   });
 
-  test('many views of one storage, each copied, stop at the size of the file and 16 MiB', () => {
+  test('copies of many views of one storage are limited to the size of the file and 16 MiB', () => {
     const side = 256;
     const big = (name: string) => pickle.text(name) + rebuilt(storage('0', side ** 2), 0, [side, side], [1, side]);
     const names = Array.from({ length: 80 }, (_, i) => `t${i}`);
@@ -173,7 +176,7 @@ describe('names of classes', () => {
     expect(() => readPth(needs(module, name), 'w.pth')).toThrow(/model\.state_dict\(\)/);
   });
 
-  test('a module that a file of PyTorch 0.1 brings with its source is one too', () => {
+  test('a module that a file of PyTorch 0.1 contains with its source stays a name, too', () => {
     const id = tuple(
       pickle.text('module'),
       pickle.global('__main__', 'Net'),
@@ -206,7 +209,7 @@ describe('zip files', () => {
   const content = { 'a/data.pkl': latin(pickle.of(dict({ x: six }))), 'a/data/0': new Uint8Array(numbers(6).buffer) };
   const plain = zip(content);
   const view = new DataView(plain.buffer);
-  /** Offsets of the directory's records and of the headers in front of the values. */
+  /** Returns the offsets of the directory's records and of the headers before the values. */
   const directory = view.getUint32(plain.length - 6, true);
   const second = directory + 46 + 'a/data.pkl'.length;
   const header = view.getUint32(second + 42, true);
@@ -217,19 +220,19 @@ describe('zip files', () => {
   };
   const last = header + 30 + 'a/data/0'.length;
 
-  test('the file itself is right, with a comment behind it too', () => {
+  test('the undamaged file is read, even with a comment after it', () => {
     expect(values(plain).x?.values).toEqual([...numbers(6)]);
     const comment = text('made by hand');
     const commented = join(changed([plain.length - 2, u16(comment.length)]), comment);
     expect(values(commented).x?.values).toEqual([...numbers(6)]);
   });
 
-  test('sizes may stand behind the values alone', () => {
+  test('sizes may be given only after the values', () => {
     const described = changed([header + 6, u16(8)], [header + 14, [...u32(0), ...u32(0), ...u32(0)]]);
     expect(values(described).x?.values).toEqual([...numbers(6)]);
   });
 
-  test('a checksum of 0 is none, as long as the other one is 0 too', () => {
+  test('a checksum of 0 is ignored if the other one is 0, too', () => {
     expect(values(changed([second + 16, u32(0)], [header + 14, u32(0)])).x?.values).toEqual([...numbers(6)]);
     const half = changed([second + 16, u32(0)], [last, [9]]);
     expect(() => readPth(half)).toThrow(/does not match its checksum/);
@@ -276,13 +279,13 @@ describe('zip files', () => {
     expect(() => readPth(bytes, 'w.pth')).toThrow(/^w\.pth is not a usable/);
   });
 
-  test('two entries of one name, and two that overlap, are errors', () => {
+  test('two entries with one name, and two that overlap, are errors', () => {
     const twice = zip({ 'a/data.pkl': text('1'), 'b/data.pkl': text('2') });
     const at = [...latin('b/data.pkl')];
     const renamed = Uint8Array.from(twice);
     for (let i = 0; i < renamed.length; i++) if (at.every((b, k) => twice[i + k] === b)) renamed[i] = 'a'.charCodeAt(0);
     expect(() => zipEntries(renamed)).toThrow(/two entries a\/data\.pkl/);
-    // The second entry is moved to a copy of its header and values within the first one's values.
+    // The second entry is moved to a copy of its header and values within the values of the first.
     const copy = zip({ x: text('abc') }).subarray(0, 30 + 1 + 3);
     const outer = zip({ holder: copy, x: text('abc') });
     const start = new DataView(outer.buffer).getUint32(outer.length - 6, true);

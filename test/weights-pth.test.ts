@@ -9,7 +9,7 @@ import { join, text, u32, zip } from './pth-files.js';
 
 const fixture = (name: string) => new Uint8Array(readFileSync(`test/fixtures/torch/${name}.pth`));
 const values = (t: StoredTensor | undefined) => (t ? [...toFloat64(t)] : undefined);
-/** The pickle of {name: tensor of f32 in storage 0}. */
+/** Makes the pickle of {name: tensor of f32 in storage 0}. */
 function pickled(shape: readonly number[], strides: readonly number[], offset = 0, length = 24): Uint8Array {
   const string = (s: string) => join([0x58], u32(s.length), text(s));
   const integer = (n: number) => [0x4a, ...u32(n)];
@@ -52,14 +52,14 @@ test.each(['zip', 'legacy'])('the %s format of torch.save is read: views, parame
   expect(tensors.size).toBe(9);
 });
 
-test('a file of more than 4 GiB has its sizes elsewhere; those are read too', () => {
+test('a file of more than 4 GiB has its sizes elsewhere, and they are read', () => {
   const wide = file(pickled([2, 3], [3, 1], 4), { wide: true });
   expect(values(readPth(wide).get('x'))).toEqual([4, 5, 6, 7, 8, 9]);
   const entry = zipEntries(wide).get('a/data/0');
   expect(entry && zipBytes(wide, entry)).toEqual(floats);
 });
 
-test('strided views are what their strides say', () => {
+test('strided views are read by their strides', () => {
   const size = fc.integer({ min: 1, max: 4 });
   const stride = fc.integer({ min: 1, max: 3 });
   fc.assert(

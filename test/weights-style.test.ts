@@ -11,7 +11,9 @@ import { importVgg19 } from '../src/model/vgg19.js';
 import { findVgg } from '../src/node/weights.js';
 import { stored, type Tensors, torchvision } from './torchvision.js';
 
-/** Caffe's weights of the same net: BGR in the order of channels, for inputs 255·deviation times larger, RGB's mean removed. */
+/**
+ * Converts to Caffe-style weights of the same net, whose input is BGR, 255·deviation times larger, with Caffe's mean subtracted.
+ */
 function caffe(tensors: Tensors): Tensors {
   const [mean, deviation] = [
     [0.485, 0.456, 0.406],
@@ -35,7 +37,7 @@ function caffe(tensors: Tensors): Tensors {
   ]);
 }
 
-/** Weights whose layers have these root mean squares, `first` with more in one outer channel. */
+/** Makes weights whose layers have these root mean squares; in `first` one outer channel is larger. */
 function scaled(first: number, heavy: 'BGR' | 'RGB', others: Readonly<Record<string, number>> = {}): Tensors {
   const tensors = torchvision(3);
   for (const [name, t] of tensors) {
@@ -49,7 +51,7 @@ function scaled(first: number, heavy: 'BGR' | 'RGB', others: Readonly<Record<str
   return tensors;
 }
 
-/** Root mean squares of the published VGG-19, measured from its weights with NumPy. */
+/** The root mean squares of the weights of the published VGG-19, computed with NumPy. */
 const PUBLISHED = {
   'features.0.bias': 0.5530958864,
   'features.2.weight': 0.0400985228,
@@ -59,7 +61,7 @@ const PUBLISHED = {
 };
 const FIRST = 0.1913880941;
 
-/** Largest difference between two nets' features of one picture, relative to the largest. */
+/** Returns the largest difference between two nets' features of one picture, relative to the largest feature. */
 function difference(a: Tensors, b: Tensors): number {
   const [h, w] = [6, 7];
   const rgb = Float32Array.from({ length: 3 * h * w }, (_, i) => (i * 7919) % 256);
@@ -71,7 +73,7 @@ function difference(a: Tensors, b: Tensors): number {
 }
 
 describe('Caffe-style weights under torchvision’s names', () => {
-  test('the same net in both styles gives the same features; each is told by its range', () => {
+  test('the same net in both styles gives the same features, and each style is recognised by its range', () => {
     const [ours, theirs] = [torchvision(), caffe(torchvision())];
     expect(importVgg19(stored(ours), 'v')).toMatchObject({ convention: 'torchvision', decidedBy: 'the range' });
     expect(importVgg19(stored(theirs), 'v')).toMatchObject({ convention: 'caffe', decidedBy: 'the range' });
@@ -81,11 +83,11 @@ describe('Caffe-style weights under torchvision’s names', () => {
   test.each([
     ['as published: BGR, 0 … 255', scaled(FIRST, 'BGR', PUBLISHED), 'caffe'],
     ['folded for torchvision’s inputs', scaled(57.612 * FIRST, 'RGB', PUBLISHED), 'torchvision'],
-  ])('the published VGG-19 is known by its other layers, %s', (_, tensors, convention) => {
+  ])('the published VGG-19 is recognised by its other layers, %s', (_, tensors, convention) => {
     expect(importVgg19(stored(tensors), 'v')).toMatchObject({ convention, decidedBy: 'the published weights' });
   });
 
-  test('the published VGG-19 has these sizes under Caffe’s names too', () => {
+  test('the published VGG-19 has these sizes under Caffe’s names, too', () => {
     const names: Record<string, string> = { 0: 'conv1_1', 2: 'conv1_2', 5: 'conv2_1' };
     const renamed = new Map(
       [...scaled(57.612 * FIRST, 'RGB', PUBLISHED)].map(([k, t]) => [
@@ -104,7 +106,7 @@ describe('Caffe-style weights under torchvision’s names', () => {
     ],
     ['of the published net for 0 … 1', scaled(255 * FIRST, 'RGB', PUBLISHED), /first layer times 255/],
     ['that fit both', scaled(FIRST * 3, 'BGR'), /range of its numbers fits both/],
-  ])('numbers %s are an error that asks for the style', (_, tensors, message) => {
+  ])('weights with numbers %s are an error that asks for the style', (_, tensors, message) => {
     const reading = () => importVgg19(stored(tensors), 'v.pth');
     expect(reading).toThrow(message);
     expect(reading).toThrow(/^v\.pth .*--style caffe .*--style torchvision .*57-fold/);
@@ -147,7 +149,7 @@ describe('on the command line', () => {
     vi.restoreAllMocks();
   });
 
-  test('a file whose name ends in its SHA-256, as torch.hub names them, must have it', async () => {
+  test('a file whose name ends in a SHA-256, as those of torch.hub do, must have that hash', async () => {
     const problems = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     const content = writeSafetensors(torchvision());

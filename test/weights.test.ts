@@ -21,13 +21,13 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => vi.restoreAllMocks());
 
-/** A picture of h×w 8-bit RGB values. */
+/** Makes a picture of h×w 8-bit RGB values. */
 const picture = (h: number, w: number, seed = 5): Float32Array => {
   const random = testRandom(seed);
   return Float32Array.from({ length: h * w * 3 }, () => Math.floor(256 * random()));
 };
 
-/** conv1_2 as torchvision runs it: (v/255 − mean)/deviation in RGB, zero padding, ReLU; in float64. */
+/** Computes conv1_2 as torchvision does, but in float64: (v/255 − mean)/deviation in RGB, zero padding, ReLU. */
 function torchvisionFeatures(tensors: Tensors, rgb: ArrayLike<number>, h: number, w: number): Nd {
   const [mean, deviation] = [
     [0.485, 0.456, 0.406],
@@ -53,7 +53,7 @@ function torchvisionFeatures(tensors: Tensors, rgb: ArrayLike<number>, h: number
   return run(run(x, 0), 2);
 }
 
-test('torchvision weights give the same features behind our pre-processing; at the border nearly', () => {
+test('torchvision weights give the same features after our pre-processing, and nearly the same at the border', () => {
   const [h, w] = [9, 8];
   const tensors = torchvision();
   const rgb = picture(h, w);
@@ -75,7 +75,7 @@ test('torchvision weights give the same features behind our pre-processing; at t
   expect(border).toBeLessThan(0.01);
 });
 
-test('Caffe-style weights are taken as they are', () => {
+test('Caffe-style weights are used unchanged', () => {
   const names = { 0: 'conv1_1', 2: 'conv1_2', 5: 'conv2_1' } as Record<string, string>;
   const caffe: Tensors = new Map(
     [...torchvision()].map(([k, t]) => [k.replace(/features\.(\d)/, (_, n) => names[n] ?? ''), t]),
@@ -93,7 +93,7 @@ describe('names', () => {
   const names = (positions: number[], prefix = '') =>
     positions.flatMap((p) => [`${prefix}features.${p}.weight`, `${prefix}features.${p}.bias`]);
 
-  test('a whole VGG-19 is recognised, under a prefix too', () => {
+  test('a complete VGG-19 is recognised, even under a prefix', () => {
     expect(recogniseVgg19(names(vgg19), 'f').names.get('conv2_1.bias')).toBe('features.5.bias');
     expect(recogniseVgg19(names(vgg19, 'state_dict.'), 'f').names.get('conv1_1.weight')).toBe(
       'state_dict.features.0.weight',
@@ -110,7 +110,7 @@ describe('names', () => {
     expect(() => recogniseVgg19(names(positions), 'f')).toThrow(message);
   });
 
-  test('other files say what was looked for and found', () => {
+  test('the error for another file says what was expected and found', () => {
     expect(() => recogniseVgg19(['a', 'b', 'c', 'd', 'e'], 'f')).toThrow(/features\.0\.weight.*a, b, c, d and 1 more/);
   });
 });
@@ -135,7 +135,7 @@ test.each([
   expect(() => importVgg19(stored(tensors), 'v.pth')).toThrow(message);
 });
 
-test('scaled features are the same features times the gain, exactly enough', () => {
+test('scaled features equal the features times the gain, up to rounding', () => {
   const { weights } = importVgg19(stored(torchvision()), 'v');
   const { rgb, size } = referenceImage();
   const small = rgb.subarray(0, 3 * size * 4);
@@ -147,7 +147,7 @@ test('scaled features are the same features times the gain, exactly enough', () 
 describe('the filter bank', () => {
   const bank = filterBank();
 
-  test('has 64 live channels of VGG’s size, always the same', () => {
+  test('has 64 active channels as large as VGG’s, and is always the same', () => {
     expect(filterBank()).toEqual(bank);
     const { rgb, size } = referenceImage();
     const features = conv1_2(bank, rgb, size, size);
@@ -164,7 +164,9 @@ describe('the filter bank', () => {
     expect(ratio).toBeLessThan(2);
   });
 
-  /** Mean over pixels of the least L1 distance of features within a 5×5 window: the nearest-neighbour loss. */
+  /**
+   * Computes the nearest-neighbour loss: the mean over pixels of the least L1 distance of features within a 5×5 window.
+   */
   function distance(a: Float32Array, b: Float32Array, n: number): number {
     let total = 0;
     for (let r = 0; r < n; r++)
@@ -182,7 +184,7 @@ describe('the filter bank', () => {
     return total / n ** 2;
   }
 
-  test('an image is nearer to itself shifted than to another one, and a grey level further off is further off', () => {
+  test('an image is nearer to a shift of itself than to another image, and more distant greys are more distant', () => {
     const n = 28;
     const { rgb, size } = referenceImage();
     const crop = (f: (x: number, y: number, c: number) => number) =>
@@ -211,7 +213,7 @@ describe('the filter bank', () => {
     expect(distance(plain(100), plain(140), n)).toBeGreaterThan(2 * distance(plain(100), plain(110), n));
   });
 
-  test('edges answer to their direction and sign, colour edges to colour alone', () => {
+  test('grey edges excite the channels of their direction and sign, and colour edges only those of colour', () => {
     const n = 9;
     const respond = (f: (x: number, y: number, c: number) => number) => {
       const y = conv1_2(
@@ -226,7 +228,7 @@ describe('the filter bank', () => {
       const part = [...y.slice(from, to)];
       return from + part.indexOf(Math.max(...part));
     };
-    // brighter to the right: direction 0, positive; to the left: negative; downwards: direction 4 of 8
+    // Brighter to the right is direction 0, positive; to the left negative; downwards it is direction 4 of 8.
     expect(
       best(
         respond((x) => (x < 4 ? 60 : 180)),
@@ -249,13 +251,13 @@ describe('the filter bank', () => {
       ),
     ).toBe(20);
     expect(Math.max(...respond((x) => (x < 4 ? 60 : 180)).slice(28, 44))).toBeLessThan(1e-3);
-    // redder to the right at the same grey
+    // This picture is redder to the right at the same grey.
     const red = respond((x, _, c) => 120 + (c === 0 ? 1 : c === 1 ? -1 : 0) * (x < 4 ? -30 : 30));
     expect(best(red, 28, 36)).toBe(28);
     expect(Math.max(...red.slice(12, 28))).toBeLessThan(1e-3);
   });
 
-  test('on the device it gives the same, conv2_1 too', async () => {
+  test('gives the same on the device, for conv2_1 as well', async () => {
     const [h, w] = [8, 6];
     const rgb = picture(h, w);
     const vgg = new Vgg(bank);

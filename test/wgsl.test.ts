@@ -16,7 +16,7 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-/** A kernel that declares p, x, w and y; `uses` says by name which of them, and of others in `head`, `body` uses. */
+/** Makes a kernel that declares p, x, w and y. `uses` names those variables, and those of `head`, that `body` uses. */
 const kernel = (head: string, body: string, attributes = '@compute @workgroup_size(64)') => `${head}
 struct Params { n: u32, m: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -25,7 +25,10 @@ struct Params { n: u32, m: f32 }
 @group(0) @binding(3) var<storage, read> w: array<f32>;
 ${attributes} fn main(@builtin(global_invocation_id) i: vec3u) { ${body} }`;
 
-/** Throws unless the bindings that were read are those of the pipeline: the compiler knows which the entry point uses. */
+/**
+ * Throws unless the bindings that were read are those of the pipeline. The WGSL compiler knows which ones the entry
+ * point uses.
+ */
 async function compare(of: Shader): Promise<void> {
   const pipeline = await engine.pipeline(of);
   const buffer = (usage: number) => engine.buffer('test', 256, usage);
@@ -39,7 +42,7 @@ async function compare(of: Shader): Promise<void> {
 
 describe('the bindings that an entry point uses are read as the compiler sees them', () => {
   test.each<[string, string, string, uses: string]>([
-    // Names that mean something else where they are used.
+    // In these sources, names are shadowed where they are used.
     ['a local of a block', '', '{ let x = 1.0; y[0] = x; } y[1] = x[0];', 'x y'],
     ['a local of an inner block alone', '', '{ let w = 1.0; y[0] = w; }', 'y'],
     ['a local that is made from its namesake', '', 'let x = x[0]; y[0] = x;', 'x y'],
@@ -52,7 +55,7 @@ describe('the bindings that an entry point uses are read as the compiler sees th
     ['a loop’s continuing block', '', 'loop { let w = 1.0; y[0] = w; continuing { break if w > 0.0; } }', 'y'],
     ['one branch of two', '', 'if (i.x > 0u) { let w = 2.0; y[0] = w; } else { y[0] = w[0]; }', 'w y'],
     ['words that are reserved elsewhere', '', 'var storage = 1.0; var read = 2.0; y[0] = storage + read;', 'y'],
-    // Uses in every place.
+    // In these sources, variables are used in all kinds of places.
     ['a function that is declared later', '', 'y[0] = later();', 'y'],
     ['a function of a function', 'fn a() -> f32 { return b(); } fn b() -> f32 { return w[0]; }', 'y[0] = a();', 'w y'],
     ['a switch’s selector', '', 'switch u32(x[0]) { case 1u, default: { y[0] = w[0]; } }', 'x w y'],
@@ -68,7 +71,7 @@ describe('the bindings that an entry point uses are read as the compiler sees th
     ],
     ['an assignment to nothing', '', '_ = x[0]; y[0] = 1.0;', 'x y'],
     ['an index of an index', '', 'y[u32(x[u32(w[i.x-1])])] -= -1.0-x[0]- -2.0;', 'x w y'],
-    // Syntax.
+    // These sources have unusual syntax.
     [
       'shifts and comparisons',
       '',
@@ -138,7 +141,7 @@ describe('numbers of attributes', () => {
     await compare(of);
   });
 
-  test('an override goes by its number where it has one', async () => {
+  test('an override is set by its number if it has one', async () => {
     const head = 'const K = 7; @id(K) override SIZE: u32 = 64u; override OTHER: f32; @id(0x9u) override LAST = true;';
     const of = await readShader(
       'mine',
@@ -150,7 +153,7 @@ describe('numbers of attributes', () => {
   });
 });
 
-test('the numbers of a uniform variable are written where WGSL puts them', async () => {
+test('the numbers of a uniform variable are written at their offsets in WGSL', async () => {
   const of = await readShader(
     'mine',
     `struct Inner { a: u32, v: vec3f, @size(32) b: i32 }
@@ -189,7 +192,7 @@ struct All { first: f32, inner: Inner, @align(32) list: array<vec4u, 2>, two: ve
   plan.destroy();
 });
 
-test('more numbers than 256 bytes leave those of other kernels alone', async () => {
+test('more than 256 bytes of numbers do not overwrite those of other kernels', async () => {
   const fields = Array.from({ length: 100 }, (_, i) => `f${i}: f32`).join(', ');
   const of = await readShader(
     'mine',
@@ -254,7 +257,7 @@ describe('a kernel author’s file', () => {
     expect(worst).toBeLessThan(1e-12);
   });
 
-  test('with several entry points, each a dispatch', async () => {
+  test('with several entry points runs each as a dispatch', async () => {
     const clear = conv
       .slice(conv.indexOf('@compute'))
       .replace('fn main', 'fn clear')

@@ -3,18 +3,18 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 
-// In the checkout, as its packages are found from there.
+// The copy is in the checkout, so that it finds its packages.
 const copy = mkdtempSync('.without-software-');
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-/** Exit status and output of a program of the copy. */
+/** Returns the exit status and the output of a program of the copy. */
 function run(program: string, ...args: string[]): { code: number | null; said: string } {
   const options = { cwd: copy, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, [resolve(program), ...args], options);
   return { code: status, said: `${stdout}${stderr}` };
 }
 
-test('without src/software, of which the compiler names one file in one line, the engine builds and the rules for GPUs hold', () => {
+test('without src/software, of which one line of the compiler names one file, the engine builds and the rules for GPUs hold', () => {
   for (const part of ['src', 'shaders', 'skeletons', 'scripts', 'test', 'package.json', 'vitest.config.ts'])
     cpSync(part, join(copy, part), {
       recursive: true,
@@ -33,6 +33,6 @@ test('without src/software, of which the compiler names one file in one line, th
   const files = ['test/tiles.test.ts', 'test/rooms.test.ts'];
   const { code, said } = run('node_modules/vitest/vitest.mjs', 'run', ...files, '-t', 'a GPU|^l1 ');
   expect(code, said).toBe(0);
-  // The rules for GPUs, and the cases of one op that has kernels of its own for CPUs.
+  // The tests check the rules for GPUs, and the cases of one op that has other kernels for CPUs.
   expect(Number(/Tests .*?(\d+) passed/.exec(said)?.[1])).toBeGreaterThan(20);
 });

@@ -5,11 +5,11 @@ import { rooms } from '../../src/kernels/rooms.js';
 import { verifyFile } from '../../src/verify/verify.js';
 import { allCases, checkCase, checkRefusal } from '../room-checks.js';
 
-/** The checks of every room and reference file, for a page. */
+/** These functions run the checks of every room and reference file in a page. */
 
 let engine: Promise<Engine> | undefined;
 const shared = () => (engine ??= open({ tuning: false }));
-/** Variants that a case has run. */
+/** The variants that some case has run. */
 const done = new Set<string>();
 const known = new Set<string>();
 
@@ -18,7 +18,10 @@ const roomOf = (name: string) => rooms.find((r) => r.name === name) as Room;
 export const calls = {
   rooms: () => rooms.map((r) => ({ name: r.name, cases: allCases(r).length })),
 
-  /** A case by the rule's choice, and by every choice that runs a variant for the first time; what was wrong. */
+  /**
+   * Runs a case with the rule's choice of variants, and with every choice that runs a variant for the first time.
+   * Returns what was wrong.
+   */
   checkCase: async (room: string, index: number) => {
     const of = roomOf(room);
     const report = await checkCase(await shared(), of, allCases(of)[index] as Room['cases'][number], done);

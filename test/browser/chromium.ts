@@ -3,12 +3,12 @@ import { type Browser, chromium } from 'playwright-core';
 import { packageProblem, unpacked } from '../../src/node/chromium-package.js';
 import { writeFileAtomic } from '../../src/node/files.js';
 
-/** WebGPU on Chromium's own SwiftShader, whatever GPU the machine has. */
+/** These flags enable WebGPU on Chromium's own SwiftShader, whatever GPU the machine has. */
 const FLAGS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 /**
- * A headless Chromium with WebGPU on SwiftShader: the one inside the npm package `@sparticuz/chromium` (Linux x64), or that
- * which the variable POSE_GAN_CHROMIUM names. `args` replaces the flags that switch WebGPU on.
+ * Starts a headless Chromium with WebGPU on SwiftShader: the one in the npm package `@sparticuz/chromium` (Linux x64),
+ * or the one that the variable POSE_GAN_CHROMIUM names. `args` replaces the flags that enable WebGPU.
  */
 export async function launchChromium(args: readonly string[] = FLAGS): Promise<Browser> {
   const own = process.env.POSE_GAN_CHROMIUM;
@@ -20,7 +20,7 @@ export async function launchChromium(args: readonly string[] = FLAGS): Promise<B
     return await chromium.launch({
       executablePath,
       headless: true,
-      // chromium refuses to run as root with a sandbox
+      // Chromium refuses to run as root with a sandbox.
       args: ['--headless=shell', '--no-sandbox', ...args],
       env: { ...(process.env as Record<string, string>), ...env },
     });
@@ -29,11 +29,11 @@ export async function launchChromium(args: readonly string[] = FLAGS): Promise<B
   }
 }
 
-/** The package's Chromium with the libraries and fonts that bare systems lack. */
+/** Returns the package's Chromium with the libraries and fonts that minimal systems lack. */
 function packaged() {
   const { folder } = unpacked('chromium', 'all');
   const LD_LIBRARY_PATH = [join(folder, 'lib'), folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
-  // The package's own configuration looks for fonts in other folders.
+  // The configuration of the package looks for fonts in other folders.
   const FONTCONFIG_FILE = join(folder, 'here.conf');
   const dirs = [join(folder, 'fonts'), '/usr/share/fonts'].map((dir) => `<dir>${dir}</dir>`).join('');
   const text = `<?xml version="1.0"?><fontconfig>${dirs}<cachedir>${folder}</cachedir></fontconfig>`;

@@ -11,7 +11,7 @@ afterAll(async () => {
   await session.close();
 });
 
-test('the bundle of library, model and rooms has no Node code in it', () => {
+test('the bundle of library, model and rooms contains no Node code', () => {
   const modules = [...session.site.bundle.values()].flatMap((f) => f.modules);
   expect(modules).toContain('src/browser.ts');
   expect(modules).toContain('src/model.ts');
@@ -21,7 +21,7 @@ test('the bundle of library, model and rooms has no Node code in it', () => {
 });
 
 describe('open', () => {
-  test('takes the adapter of the page', async () => {
+  test('uses the adapter of the page', async () => {
     const { name, software } = await session.here('adapter');
     expect(name).toMatch(/swiftshader/i);
     expect(software).toBe(true);
@@ -33,14 +33,14 @@ describe('open', () => {
     expect(await session.inWorker('convolution')).toBe(1296);
   });
 
-  test('uses a device that the page owns, as it is, and leaves it to the page', async () => {
+  test('uses a device that the page owns unchanged, and never destroys it', async () => {
     const own = await session.here('ownDevice');
     expect(own).toMatchObject({ y: 1296, lost: false, same: true, uncaptured: 0 });
     expect(own.features).not.toContain('timestamp-query');
     expect((await session.here('adapter')).features).toContain('timestamp-query');
   });
 
-  test('takes the choices of kernels that were kept for this adapter, in a later page and in a worker', async () => {
+  test('uses the choices of kernels that were stored for this adapter, in a later page and in a worker', async () => {
     expect((await session.here('loadTuning')).variant).toBeUndefined();
     await session.here('saveTuning');
     await session.page.reload();
@@ -53,7 +53,7 @@ describe('open', () => {
   });
 });
 
-test('compile names the op whose kernels cannot be fetched', async () => {
+test('gives an engine whose compile names the op whose kernels cannot be fetched', async () => {
   const page = await openPage(session.browser, session.site.url);
   await page.route('**/kernels-*.js', (route) => route.abort());
   await expect(call(page, 'calls', 'convolution', [])).rejects.toThrow(
@@ -61,7 +61,7 @@ test('compile names the op whose kernels cannot be fetched', async () => {
   );
 });
 
-describe('without WebGPU, open says what to switch on', () => {
+describe('without WebGPU, open says what to enable', () => {
   const insecure = 'http://somewhere.test/';
 
   test('in Chromium', async () => {

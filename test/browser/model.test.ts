@@ -10,7 +10,7 @@ const CHECKPOINT = '/checkpoint.safetensors';
 const ITERATIONS = 20;
 
 let session: Session;
-/** SwiftShader, as in the browser, so that both do the same arithmetic. */
+/** Node uses SwiftShader like the browser, so that both do the same arithmetic. */
 let node: Engine;
 let trained: Awaited<ReturnType<typeof trainSmall>>;
 beforeAll(async () => {
@@ -29,7 +29,7 @@ test.each(readdirSync('test/fixtures').filter((f) => f.endsWith('.safetensors'))
   expect(await session.check('verify', name)).toMatchObject({ status: 'passed' });
 });
 
-test('twenty training iterations have the losses that Node has', async () => {
+test('twenty training iterations have the same losses as in Node', async () => {
   const losses = await session.here('train', ITERATIONS);
   expect(losses).toHaveLength(ITERATIONS);
   for (const [i, most] of [
@@ -44,7 +44,7 @@ test('twenty training iterations have the losses that Node has', async () => {
 }, 300_000);
 
 describe('a checkpoint made in Node', () => {
-  /** Largest difference of values in [−1, 1]. */
+  /** The largest difference of values in [−1, 1]. */
   const furthest = (got: readonly number[], want: Float32Array) =>
     want.reduce((most, w, i) => Math.max(most, Math.abs(w - (got[i] ?? Number.NaN))), 0);
 
@@ -57,10 +57,10 @@ describe('a checkpoint made in Node', () => {
 });
 
 describe('the README’s example', () => {
-  /** Modules that the page imported when it needed them. */
+  /** The modules that the page imported on demand. */
   const neededLater = new Set<string>();
 
-  test('runs as it is printed, on the built package, and shows the picture that Node generates', async () => {
+  test('runs as printed on the built package, and shows the picture that Node generates', async () => {
     const example = /```html\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
     for (const f of readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.js')))
       session.site.files.set(`/dist/${f}`, readFileSync(`dist/${f}`));
@@ -86,14 +86,14 @@ describe('the README’s example', () => {
     const want = await generatePerson(node, trained.checkpoint);
     const got = shown.filter((_, i) => i % 4 < 3);
     expect(got).toHaveLength(want.data.length);
-    // A value that lies on the edge of two levels may fall to either.
+    // A value at the boundary of two levels may round to either.
     expect(got.every((v, i) => Math.abs(v - (want.data[i] as number)) <= 1)).toBe(true);
     expect(new Set(got).size).toBeGreaterThan(10);
   });
 
-  test('loads the modules whose size is limited, and no others', () => {
+  test('loads only the modules whose size is limited', () => {
     const size = JSON.parse(execFileSync(process.execPath, ['scripts/size.mjs', '--json'], { encoding: 'utf8' }));
-    // This adapter runs on the CPU. There, a module of src/software imports the kernels of an op and adds others.
+    // This adapter runs on the CPU, where a module of src/software imports the kernels of an op and adds others.
     const onCpu = ['src/software/index.ts', 'src/software/textures.ts'];
     const onGpu = [...neededLater]
       .filter((module) => !onCpu.includes(module))

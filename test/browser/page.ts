@@ -6,11 +6,14 @@ import { conv2d } from '../../src/kernels/conv2d/conv2d.js';
 import { sum } from '../../src/kernels/sum/sum.js';
 import { generateSmall, trainSmall } from './work.js';
 
-/** What the tests call in a page or in a worker of it, without the rooms. Arguments and results are plain values. */
+/**
+ * The tests call these functions in a page or in a worker of it. They do without the rooms, and their arguments and
+ * results are plain values.
+ */
 
 const fetched = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 
-/** Σ y for y = x ∗ w, all ones: x [1, 5, 5, 4], w [3, 3, 4, 4]; 9 · 36 · 4 = 1296. */
+/** Returns Σ y for y = x ∗ w, where x [1, 5, 5, 4] and w [3, 3, 4, 4] are all ones: 9 · 36 · 4 = 1296. */
 async function sumOfConvolution(engine: Engine): Promise<number> {
   const y = sum(conv2d(input('x', [1, 5, 5, 4]), input('w', [3, 3, 4, 4])));
   const plan = await compile(engine, { y });
@@ -43,7 +46,7 @@ export const calls = {
 
   generate: (checkpoint: string) => withEngine(async (e) => [...(await generateSmall(e, await fetched(checkpoint)))]),
 
-  /** With a device of the page, which has none of the features and limits beyond the guaranteed ones. */
+  /** Does the same with a device of the page, which has only the guaranteed limits and no features. */
   ownDevice: async () => {
     const device = (await (await navigator.gpu.requestAdapter())?.requestDevice()) as GPUDevice;
     let uncaptured = 0;
@@ -59,7 +62,7 @@ export const calls = {
     return { y, lost, same, uncaptured, features: [...device.features] };
   },
 
-  /** Keeps a choice of kernels for this adapter. */
+  /** Stores a choice of kernels for this adapter. */
   saveTuning: () =>
     withEngine(async ({ adapter }) => {
       const tuning = new Tuning(adapter);
@@ -67,7 +70,7 @@ export const calls = {
       await saveTuning(tuning);
     }),
 
-  /** What is kept for this adapter and for another, and what `open` takes of it. */
+  /** Returns what is stored for this adapter and for another, and what `open` uses of it. */
   loadTuning: () =>
     withEngine(async ({ adapter, tuning }) => {
       const other = await loadTuning({ ...adapter, device: 'another' });

@@ -4,14 +4,14 @@ import { allCases } from '../room-checks.js';
 import { Session } from './session.js';
 
 let session: Session;
-/** Cases that are still to run. */
+/** The number of cases that are still to run. */
 let left = rooms.reduce((n, room) => n + allCases(room).length, 0);
 beforeAll(async () => {
   session = await Session.open();
 });
 afterAll(async () => {
   try {
-    // When `-t` leaves cases out, nothing can be said of the variants that none of the others ran.
+    // When `-t` leaves cases out, the check that every variant has run is impossible.
     if (left === 0) await expectEveryVariant();
     expect(session.complaints).toEqual([]);
   } finally {
@@ -19,7 +19,7 @@ afterAll(async () => {
   }
 });
 
-/** Every variant has run, but those for subgroups where the browser has none of one size. */
+/** Every variant has run, except those for subgroups in browsers without subgroups of a fixed size. */
 async function expectEveryVariant(): Promise<void> {
   const { variants, subgroups } = await session.check('missed');
   expect(
@@ -32,10 +32,11 @@ test('the page has every room', async () => {
   expect(await session.check('rooms')).toEqual(rooms.map((r) => ({ name: r.name, cases: allCases(r).length })));
 });
 
-/** The largest kernels take long to compile where other work uses the cores. */
+/** The largest kernels take long to compile while other work uses the cores. */
 const PATIENCE = 300_000;
 
-// Every case by the rule's choice of kernels, every kernel in the first case that it fits; test/rooms.test.ts runs all by all.
+// Every case runs with the rule's choice of kernels, and every kernel in the first case that it can run.
+// test/rooms.test.ts runs all combinations.
 describe.each(rooms.map((r) => [r.name, r] as const))('%s', (name, room) => {
   test.each(allCases(room).map((c, i) => [c.name, i] as const))(
     '%s',
@@ -47,6 +48,6 @@ describe.each(rooms.map((r) => [r.name, r] as const))('%s', (name, room) => {
   );
 });
 
-test('refuses what Node refuses', async () => {
+test('the page refuses what Node refuses', async () => {
   expect(await session.check('refusals')).toEqual([]);
 });

@@ -6,19 +6,19 @@ import { type Site, serveTestPage } from './site.js';
 
 type Table = Readonly<Record<string, (...args: never[]) => unknown>>;
 
-/** Calls a function of a table by name; its result comes back as plain values. */
+/** Calls a function of a table by name and returns its result as plain values. */
 type Call<T extends Table> = <K extends keyof T & string>(
   name: K,
   ...args: Parameters<T[K]>
 ) => Promise<Awaited<ReturnType<T[K]>>>;
 
-/** A browser with the tests' page open. */
+/** A browser in which the page of the tests is open. */
 export class Session {
   private constructor(
     readonly browser: Browser,
     readonly site: Site,
     readonly page: Page,
-    /** Whatever the page wrote to its console as a warning or an error, and errors that it did not catch. */
+    /** The warnings and errors that the page wrote to its console, and errors that it did not catch. */
     readonly complaints: readonly string[],
   ) {}
 
@@ -42,7 +42,7 @@ export class Session {
   }
 }
 
-/** A page of its own with the tests' page open; what it complains of is added to `complaints`. */
+/** Opens the page of the tests in a browser context of its own. Its warnings and errors are added to `complaints`. */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -60,7 +60,7 @@ export async function openPage(
   return page;
 }
 
-/** Calls a function of the page; the time that it takes is the test's to limit. */
+/** Calls a function of the page without a time limit, which is up to the test. */
 export async function call<R>(
   page: Page,
   where: 'calls' | 'worker' | 'checks',

@@ -10,7 +10,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export interface Site {
   readonly url: string;
-  /** Files of the bundle by name, and the source modules in each. */
+  /** The files of the bundle by name, and the source modules in each. */
   readonly bundle: ReadonlyMap<string, { readonly text: string; readonly modules: readonly string[] }>;
   /** Other files to serve, by path. */
   readonly files: Map<string, Uint8Array>;
@@ -20,7 +20,9 @@ export interface Site {
 const TYPES: Readonly<Record<string, string>> = { html: 'text/html; charset=utf-8', js: 'text/javascript' };
 const typeOf = (path: string) => TYPES[/\w+$/.exec(path)?.[0] ?? ''] ?? 'application/octet-stream';
 
-/** Bundles the tests' page and serves it on a free port of this machine, with the reference files under /fixtures. */
+/**
+ * Bundles the page of the tests and serves it on a free port of this machine, with the reference files under /fixtures.
+ */
 export async function serveTestPage(): Promise<Site> {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,

@@ -20,7 +20,7 @@ import {
   Vgg,
 } from '../../src/model.js';
 
-/** What Node and a page both do in the tests, so that the results can be compared. */
+/** Node and a page both run these functions in the tests, so that the results can be compared. */
 
 const RECIPE: ConfigOptions = { size: 'small', width: 1 / 8 };
 const SEED = 3;
@@ -35,7 +35,7 @@ async function people(): Promise<Batches> {
   return new Batches(dataset, source.decoder, { batch: BATCH, geometry, seed: SEED });
 }
 
-/** Losses of the first iterations of a small model, and the checkpoint after them. */
+/** Returns the losses of the first iterations of a small model, and the checkpoint after them. */
 export async function trainSmall(
   engine: Engine,
   iterations: number,
@@ -59,7 +59,7 @@ export async function trainSmall(
   }
 }
 
-/** The pictures [2, H, W, 3] that a checkpoint's generator makes of the first batch. */
+/** Returns the pictures [2, H, W, 3] that the generator of a checkpoint makes for the first batch. */
 export async function generateSmall(engine: Engine, checkpoint: Uint8Array): Promise<Float32Array> {
   const from = fromCheckpoint(checkpoint, 'checkpoint.safetensors');
   const options = { set: generatorParameters(from), seed: SEED };
@@ -73,7 +73,7 @@ export async function generateSmall(engine: Engine, checkpoint: Uint8Array): Pro
   }
 }
 
-/** The picture of the README's example: a drawn person in the pose of another picture of the same. */
+/** Returns the picture of the README's example: a drawn person in the pose of another picture of that person. */
 export async function generatePerson(engine: Engine, checkpoint: Uint8Array): Promise<Image> {
   const from = fromCheckpoint(checkpoint, 'checkpoint.safetensors');
   const generator = await Generator.create(engine, from.info.config, 1, { set: generatorParameters(from) });

@@ -1,6 +1,6 @@
 import { calls } from './page.js';
 
-/** Answers each message with what the page's function of that name returns here. */
+/** Answers each message with the result of the page's function of that name in this worker. */
 addEventListener('message', async ({ data }: MessageEvent<{ name: keyof typeof calls; args: unknown[] }>) => {
   try {
     const call = calls[data.name] as (...args: unknown[]) => unknown;

@@ -3,14 +3,17 @@ import { PoseGanError } from '../../src/gpu/errors.js';
 import { mutate } from './mutate.js';
 import type { Target } from './targets.js';
 
-/** What became of one input: a value, a typed error, or what is wrong. */
+/** The outcome of one input: a value, a typed error, or a fault. */
 export interface Verdict {
   readonly outcome: 'value' | 'error' | 'fault';
-  /** What is wrong, for a fault. */
+  /** For a fault, a description of it. */
   readonly fault?: string;
 }
 
-/** Input number `i` of a campaign: a mutation of one of the target's examples, in one of 20 the example itself. */
+/**
+ * Returns input number `i` of a campaign: a mutation of one of the target's examples, or, for one in 20, the example
+ * itself.
+ */
 export function inputOf(target: Target, seed: number, i: number): Uint8Array {
   const random = stream(seed, i);
   const example = random.pick(target.examples);
@@ -19,7 +22,7 @@ export function inputOf(target: Target, seed: number, i: number): Uint8Array {
   return target.repair && random.chance(0.6) ? target.repair(mutated) : mutated;
 }
 
-/** Parses an input that lies in `file`: the result must be sound, or the error typed, short and one that names the file. */
+/** Parses the input in `file`. The result must be valid, or the error must be typed and short and name the file. */
 export async function judge(target: Target, input: Uint8Array, file: string): Promise<Verdict> {
   try {
     const fault = await target.parse(input, file);

@@ -3,7 +3,7 @@ import type { Target } from './targets.js';
 
 const examples = [Uint8Array.of(1, 2, 3)];
 
-/** Parsers with one fault each, by which the fuzzer is tested: --only faulty. */
+/** These parsers have one fault each, to test the fuzzer with --only faulty. */
 export const faultyTargets: readonly Target[] = [
   {
     name: 'throws',

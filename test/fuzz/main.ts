@@ -1,7 +1,8 @@
-// pose-gan's parsers under seeded, damaged files: npm run fuzz -- [--inputs N] [--seed S] [--only TARGET] [--input I] [--faults N] [--patience SECONDS]
+// This program tests the parsers of pose-gan with damaged files: npm run fuzz -- [--inputs N] [--seed S]
+// [--only TARGET] [--input I] [--faults N] [--patience SECONDS]
 //
-// Every input must end in a sound value or in a typed error that names the file, within a second of processor time and 256 MB.
-// The inputs are a pure function of seed and number, so that a fault can be had again with --seed S --input I.
+// Every input must give a valid value or a typed error that names the file, within a second of processor time and 256
+// MB. The inputs are a pure function of seed and number, so --seed S --input I reproduces a fault.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -37,9 +38,9 @@ const number = (name: string, given: string) => {
   return Number(given);
 };
 const seed = number('seed', values.seed);
-/** Faults after which the campaign ends. */
+/** The number of faults after which the campaign ends. */
 const most = number('faults', values.faults);
-/** Seconds of processor time, or ten times as many by the clock, after which an input is taken to have no end. */
+/** An input counts as endless after this many seconds of processor time, or ten times as many by the clock. */
 const patience = number('patience', values.patience);
 const first = values.input === undefined ? 0 : number('input', values.input);
 const end = values.input === undefined ? number('inputs', values.inputs) : first + 1;
@@ -64,7 +65,7 @@ function note({ i, target, seconds, memory, outcome, fault }: Report): void {
   bar.update(i + 1 - first);
 }
 
-/** Runs inputs from `from` on in a worker of its own; the number of the next one when it hung, else the end. */
+/** Runs inputs from `from` on in a new worker. Returns the number after the input that hung, or else the end. */
 function runFrom(from: number): Promise<number> {
   const shared = new SharedArrayBuffer(4);
   const current = new Int32Array(shared);

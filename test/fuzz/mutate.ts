@@ -1,9 +1,9 @@
 import type { Stream } from '../../src/data/random.js';
 
-/** Integers at which readers go wrong: limits of signed and unsigned numbers, and the values beside them. */
+/** Integers that often break readers: the limits of signed and unsigned numbers, and the values next to them. */
 const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
 
-/** Words that break readers of text: numbers, names, nesting and characters that are easily taken for granted. */
+/** Words that often break readers of text: unusual numbers, names, nesting and characters. */
 const WORDS = [
   ...['null', 'true', '-1', '0', '1e999', '-1e999', 'NaN', 'Infinity', '9007199254740993', '1e-400', '0x10', '""'],
   ...['"__proto__":', '"constructor":', '[', ']', '{', '}', ',', ':', '\\', '"', "'", '\\u0000', '\u0000', '\u001b[2J'],
@@ -13,8 +13,9 @@ const WORDS = [
 const MAX_BYTES = 1 << 16;
 
 /**
- * Damages a file in one to eight ways, as a pure function of the stream: bits, bytes, integers of either byte order, cut,
- * repeated, moved and foreign stretches, and words. `others` are files to splice stretches from.
+ * Damages a file in one to eight ways, as a pure function of the random stream. It changes bits, bytes and integers of
+ * either byte order; cuts, repeats, moves or splices ranges; and inserts words. `others` are the files to splice ranges
+ * from.
  */
 export function mutate(seed: Uint8Array, random: Stream, others: readonly Uint8Array[]): Uint8Array {
   const most = Math.max(MAX_BYTES, seed.length + 1024);
@@ -39,7 +40,7 @@ const join = (...parts: readonly Uint8Array[]): Uint8Array => {
   return all;
 };
 
-/** A stretch of at most a quarter of the bytes, more often a short one. */
+/** Returns a range of at most a quarter of the bytes, more often a short one. */
 function stretch(bytes: Uint8Array, random: Stream): [from: number, to: number] {
   const from = random.below(bytes.length + 1);
   const most = random.chance(0.7) ? 8 : 1 + (bytes.length >> 2);
@@ -51,18 +52,18 @@ function replaced(bytes: Uint8Array, from: number, to: number, by: Uint8Array): 
 }
 
 const WAYS: readonly Way[] = [
-  // A flipped bit.
+  // Flips a bit.
   (bytes, random) => {
     const at = random.below(bytes.length);
     if (bytes.length) bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
     return bytes;
   },
-  // Another byte.
+  // Changes a byte.
   (bytes, random) => {
     if (bytes.length) bytes[random.below(bytes.length)] = random.below(256);
     return bytes;
   },
-  // An integer of one, two, four or eight bytes at its edge.
+  // Sets an integer of one, two, four or eight bytes to an extreme value.
   (bytes, random) => {
     const size = random.pick([1, 2, 4, 8]);
     if (bytes.length < size) return bytes;
@@ -76,24 +77,24 @@ const WAYS: readonly Way[] = [
     else view.setBigUint64(at, BigInt.asUintN(64, value), little);
     return bytes;
   },
-  // A small change of a number, such as a length or an offset.
+  // Changes a number a little, such as a length or an offset.
   (bytes, random) => {
     const at = random.below(bytes.length);
     if (bytes.length) bytes[at] = (bytes[at] as number) + random.pick([-2, -1, 1, 2, 16, -16]);
     return bytes;
   },
-  // Cut off at the end.
+  // Cuts off the end.
   (bytes, random) => bytes.slice(0, random.below(bytes.length + 1)),
-  // A stretch is left out.
+  // Removes a range.
   (bytes, random) => replaced(bytes, ...stretch(bytes, random), new Uint8Array(0)),
-  // A stretch occurs twice, or many times.
+  // Repeats a range once or many times.
   (bytes, random) => {
     const [from, to] = stretch(bytes, random);
     const part = bytes.slice(from, to);
     const times = random.chance(0.9) ? 1 : Math.min(1000, Math.floor(MAX_BYTES / Math.max(1, part.length)));
     return replaced(bytes, to, to, join(...Array.from({ length: times }, () => part)));
   },
-  // A stretch moves elsewhere.
+  // Moves a range.
   (bytes, random) => {
     const [from, to] = stretch(bytes, random);
     const part = bytes.slice(from, to);
@@ -101,20 +102,20 @@ const WAYS: readonly Way[] = [
     const at = random.below(rest.length + 1);
     return replaced(rest, at, at, part);
   },
-  // A stretch of zeros or of ones.
+  // Fills a range with zeros or ones.
   (bytes, random) => bytes.fill(random.pick([0, 0xff, 0x20]), ...stretch(bytes, random)),
-  // A stretch of another file.
+  // Splices in a range of another file.
   (bytes, random, others) => {
     const other = random.pick(others);
     const [from, to] = stretch(other, random);
     return replaced(bytes, ...stretch(bytes, random), other.subarray(from, to));
   },
-  // A word is put in, or stands in place of a stretch.
+  // Inserts a word, or replaces a range by it.
   (bytes, random) => {
     const [from, to] = stretch(bytes, random);
     return replaced(bytes, from, random.chance(0.5) ? from : to, new TextEncoder().encode(random.pick(WORDS)));
   },
-  // A digit, bracket or quotation mark becomes another one: text stays nearly well-formed.
+  // Replaces a digit, bracket or quotation mark by another one, so that text stays nearly well-formed.
   (bytes, random) => {
     const kinds = ['0123456789', '[]{}', '",:'].map((k) => new TextEncoder().encode(k));
     const places = [...bytes.keys()].filter((i) => kinds.some((k) => k.includes(bytes[i] as number)));

@@ -2,7 +2,7 @@ import { crc32 } from '../../src/data/crc32.js';
 
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** Writes the right checksum into every chunk of a PNG that lies whole in the bytes. */
+/** Writes the right checksum into every complete chunk of a PNG. */
 export function repairPng(bytes: Uint8Array): Uint8Array {
   const data = view(bytes);
   for (let at = 8; at + 12 <= bytes.length; ) {
@@ -14,7 +14,7 @@ export function repairPng(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Writes the right checksum into every stored entry of a zip file, beside its data and in the directory. */
+/** Writes the right checksum into every stored entry of a zip file, both beside its data and in the directory. */
 export function repairZip(bytes: Uint8Array): Uint8Array {
   const data = view(bytes);
   for (let at = 0; at + 46 <= bytes.length; at++) {

@@ -28,16 +28,16 @@ import { standing } from '../person.js';
 import { torchvision } from '../torchvision.js';
 import { repairPng, repairZip } from './repair.js';
 
-/** A parser of something that people bring. */
+/** A parser of files from outside. */
 export interface Target {
   readonly name: string;
-  /** Sound files, which are damaged. */
+  /** Valid files, which the fuzzer damages. */
   readonly examples: readonly Uint8Array[];
-  /** Makes checksums right again, so that damage gets behind the check of them. */
+  /** Corrects checksums, so that damage passes the check of them. */
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
-  /** What an error must name, where that is not a file. */
+  /** What an error must name if it is not a file. */
   readonly names?: string;
-  /** Parses; says what is unsound about the value, if anything. */
+  /** Parses, and returns what is invalid about the value, if anything. */
   readonly parse: (bytes: Uint8Array, file: string) => string | undefined | Promise<string | undefined>;
 }
 
@@ -46,7 +46,7 @@ const fixture = (path: string) => new Uint8Array(readFileSync(`test/fixtures/${p
 const json = (value: unknown) => text(JSON.stringify(value));
 const decoded = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Puts the input where the path says, for parsers that read files. */
+/** Writes the input to the path, for parsers that read files. */
 function stored(bytes: Uint8Array, path: string): string {
   writeFileSync(path, bytes);
   return path;
@@ -64,12 +64,12 @@ function encodeJpeg({ width, height, data }: Image): Uint8Array {
   return jpeg.encode({ width, height, data: rgba }, 80).data;
 }
 
-/** An image has three bytes for each pixel. */
+/** Checks that an image has three bytes for each pixel. */
 function imageFault({ width, height, data }: Image): string | undefined {
   return data.length === 3 * width * height ? undefined : `${width}×${height} pixels in ${data.length} bytes`;
 }
 
-/** A tensor has as many values as its shape says. */
+/** Checks that a tensor has as many values as its shape says. */
 function tensorFault(tensors: ReadonlyMap<string, StoredTensor>): string | undefined {
   for (const [name, tensor] of tensors) {
     const size = tensor.shape.reduce((a, b) => a * b, 1);
@@ -78,7 +78,7 @@ function tensorFault(tensors: ReadonlyMap<string, StoredTensor>): string | undef
   return undefined;
 }
 
-/** A pose has a finite point, or none, for each joint. */
+/** Checks that a pose has a finite point, or none, for each joint. */
 function poseFault(pose: Pose): string | undefined {
   if (pose.length !== PERSON.joints.length) return `${pose.length} joints`;
   const odd = pose.find((p) => p && !(p.length === 2 && p.every(Number.isFinite)));
@@ -98,7 +98,7 @@ fn twice(v: f32) -> f32 { return 2.0 * v; }
 }
 `;
 
-/** Every parser of something that people bring. */
+/** Every parser of files from outside. */
 export async function targets(): Promise<readonly Target[]> {
   const tiny = { ...modelConfig({ ablation: 'dsc' }), height: 32, width: 16, encoder: [3, 4], decoder: [4, 3] };
   const config = { ...tiny, deformedLevels: 1, dropoutBlocks: 1, discriminator: [3, 1] };
@@ -235,7 +235,7 @@ export async function targets(): Promise<readonly Target[]> {
       examples: [small, foreign],
       names: 'http://example.org/weights',
       parse: async (bytes) => {
-        // A server that has the input as its file, and answers some ranges with others.
+        // This server has the input as its file, and answers some ranges with others.
         const shift = bytes[bytes.length >> 1] === 7 ? 1 : 0;
         const open: Open = async (_, headers) => {
           const [, from = 0, to = 0] = (/bytes=(\d+)-(\d+)/.exec(headers.Range ?? '') ?? []).map(Number);

@@ -1,4 +1,4 @@
-// Runs the inputs of one campaign and tells the watching process which one is under way; see main.ts.
+// This program runs the inputs of one campaign and tells the watching process which one is running; see main.ts.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,11 +12,14 @@ export interface Work {
   readonly first: number;
   readonly count: number;
   readonly only?: string;
-  /** Holds the number of the input under way. */
+  /** Holds the number of the current input. */
   readonly progress: SharedArrayBuffer;
 }
 
-/** Peak memory of this process in bytes; where the system cannot reset it, its growth over the whole campaign. */
+/**
+ * Returns the peak memory of this process in bytes, or, where the system cannot reset it, its growth over the whole
+ * campaign.
+ */
 const peak = (() => {
   const file = '/proc/self/status';
   const field = (name: string) =>
@@ -31,7 +34,7 @@ const peak = (() => {
 })();
 
 const folder = mkdtempSync(join(tmpdir(), 'pose-gan-fuzz-'));
-/** Where the input lies, for parsers that read files. */
+/** The path of the input, for parsers that read files. */
 const file = join(folder, 'input');
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 

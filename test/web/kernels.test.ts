@@ -30,13 +30,13 @@ const button = (name: string) => page.getByRole('button', { name, exact: true })
 const tab = (name: string) => page.getByRole('tab', { name });
 const status = () => page.locator('#status');
 
-/** Waits for the end of what runs; what the line at the foot of the page says then. */
+/** Waits until nothing runs any more, and returns the line at the foot of the page. */
 async function finished(): Promise<string> {
   await page.getByRole('button', { name: 'Stop', exact: true }).waitFor({ state: 'hidden' });
   return (await status().textContent()) ?? '';
 }
 
-/** Benches one op on its small case. */
+/** Benchmarks one op on its small case. */
 async function benchL1(): Promise<void> {
   await button('None').click();
   await page.getByRole('checkbox', { name: 'l1', exact: true }).check();
@@ -49,7 +49,7 @@ async function benchL1(): Promise<void> {
 const column = (n: number) => page.locator(`.bench tbody tr td:nth-child(${n})`).allTextContents();
 
 describe('benchmark', () => {
-  test('rows of every variant and their marks; sorts; what it saves can be compared with', async () => {
+  test('shows rows of every variant with their marks, sorts them, and compares with a saved benchmark', async () => {
     expect(await page.locator('.count').textContent()).toMatch(/^1 case, up to \d+ kernels$/);
     await benchL1();
     expect(await finished()).toMatch(/^Done: 4 rows in /);
@@ -84,7 +84,7 @@ describe('benchmark', () => {
     expect(doc).toMatchObject({ complete: true, samples: 2, timing: { source: 'timestamps' } });
     expect(doc.rows.map((r) => r.variant)).toEqual(variants.map((v) => v.replace(' ★', '')));
     expect(compareBench(doc, doc).rows.map((r) => r.ratio)).toEqual([1, 1, 1, 1]);
-    // What took half as long before is now half as fast.
+    // A kernel that took half as long before is now half as fast.
     const faster = doc.rows.map((r) =>
       r.speed ? { ...r, speed: { ...r.speed, times: { ...r.speed.times, median: r.speed.times.median / 2 } } } : r,
     );
@@ -112,7 +112,7 @@ describe('benchmark', () => {
     expect(await finished()).toMatch(/^Done: 4 rows/);
   });
 
-  test('a filter that leaves nothing is an error in words', async () => {
+  test('explains that a filter matches nothing', async () => {
     await page.getByLabel('Filter').fill('nothing like it');
     await button('Run').click();
     await page.locator('.bench .error:visible').waitFor();
@@ -133,7 +133,7 @@ describe('a kernel of one’s own', () => {
   const editor = () => page.getByLabel('Kernel (WGSL)');
   const found = () => page.locator('.found').innerText();
 
-  /** The example with something changed. */
+  /** Returns the example with one change. */
   async function change(from: RegExp | string, to: string): Promise<string> {
     const code = await editor().inputValue();
     const other = code.replace(from, to);
@@ -142,7 +142,7 @@ describe('a kernel of one’s own', () => {
     return other;
   }
 
-  test('the example passes and is timed beside ours', async () => {
+  test('passes and is timed beside those of this package if it is the example', async () => {
     await page.getByLabel('Time on').selectOption({ label: 'l1: images' });
     await button('Check and time').click();
     await button('Stop').waitFor();
@@ -155,7 +155,7 @@ describe('a kernel of one’s own', () => {
     expect(await page.locator('.contract').textContent()).toMatch(/var<storage, read_write> \w+: array<f32>/);
   });
 
-  test('a wrong one shows where it differs, and what that looks like', async () => {
+  test('that is wrong shows where it differs, and what the difference looks like', async () => {
     await change(/(\n *g\w*\[[^\]]*\] = )([^;]*);/, '$1-($2);');
     await button('Check').click();
     await button('Stop').waitFor();
@@ -169,7 +169,7 @@ describe('a kernel of one’s own', () => {
     expect(await fact('Looks like').textContent()).toMatch(/opposite sign/);
   });
 
-  test('one that does not compile shows line and caret; the text survives a reload', async () => {
+  test('that does not compile shows line and caret, and its text survives a reload', async () => {
     const typed = await change('@compute', 'const wrong: f32 = vec3f();\n@compute');
     const line = typed.slice(0, typed.indexOf('const wrong')).split('\n').length;
     await button('Check').click();
@@ -183,7 +183,7 @@ describe('a kernel of one’s own', () => {
     await expect.poll(() => editor().inputValue()).toBe(typed);
   });
 
-  test('launch and bindings are checked in the words of the page', async () => {
+  test('has its launch and bindings checked with messages for the page', async () => {
     await page.getByLabel('Launch').selectOption({ label: 'with its own workgroups' });
     await button('Check').click();
     const error = page.locator('.own .error');
@@ -195,10 +195,10 @@ describe('a kernel of one’s own', () => {
     await expect.poll(() => error.textContent()).toMatch(/Workgroups: .*nothing/);
   });
 
-  test('one without end is given up and says what can be done; the next check has a worker of its own', async () => {
+  test('that never ends is abandoned with advice, and the next check has a new worker', async () => {
     const [worker] = page.workers();
     if (!worker) throw new Error('the page has no worker');
-    // In place of an endless kernel, which SwiftShader would never be rid of: a GPU that is not heard of any more.
+    // SwiftShader could never end an endless kernel, so this imitates a GPU that no longer answers.
     await worker.evaluate(() => {
       GPUQueue.prototype.onSubmittedWorkDone = () => new Promise(() => {});
       GPUBuffer.prototype.mapAsync = () => new Promise(() => {});
@@ -218,7 +218,7 @@ describe('a kernel of one’s own', () => {
     expect(await finished()).toMatch(/^Your kernel is right on \d+ cases\.$/);
     expect(await page.locator('.own .progress').isVisible()).toBe(false);
 
-    // The GPU says nothing at all.
+    // Here the GPU never answers.
     await page.evaluate(() => {
       Worker.prototype.postMessage = () => {};
       const wait = setTimeout;
@@ -246,7 +246,7 @@ describe('a kernel of one’s own', () => {
   });
 });
 
-test('every control has a name, and nothing is wider than a phone', async () => {
+test('every control has an accessible name, and nothing is wider than a phone', async () => {
   await page.setViewportSize({ width: 390, height: 800 });
   for (const name of ['Benchmark', 'Your own kernel']) {
     await tab(name).click();

@@ -30,10 +30,10 @@ afterAll(async () => {
   await app?.close();
 });
 
-/** A picture with its joints that is not a sample of the page. */
+/** A picture that is not a sample of the page, with its joints. */
 const other = drawSynthetic({ seed: 5, identity: 7, index: 0 });
 const own: Pose = PERSON.joints.map((_, i) => other.pose[i] ?? (i === 0 || i > 13 ? null : [20 + i, 30 + 4 * i]));
-/** A hostile or turned picture of the fixtures. */
+/** Returns a hostile or rotated picture of the fixtures. */
 const caseFile = (name: string): TestFile => ({
   name,
   mimeType: '',
@@ -42,7 +42,7 @@ const caseFile = (name: string): TestFile => ({
 const table = formatAnnotations(new Map([['other.png', own]]));
 
 describe('one’s own picture', () => {
-  test('with its row in a table: exactly its pixels', async () => {
+  test('is shown pixel for pixel with its row in a table', async () => {
     const before = await on.still();
     await on.drop(pngFile('other.png', other.image), textFile('joints.csv', table));
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('other.png');
@@ -50,14 +50,14 @@ describe('one’s own picture', () => {
     await on.changedFrom(before);
   });
 
-  test('turned by its Exif orientation: the pixels that the command line gives, in the frame of the joints', async () => {
+  test('is turned by its Exif orientation, with the pixels of the command line, to match the joints', async () => {
     const file = caseFile('exif-6.jpg');
     await on.drop(file, textFile('exif-6.json', JSON.stringify(own)));
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('exif-6.jpg');
     expect(await on.pixels('.stage-source canvas')).toEqual([...decodeImage(file.buffer, file.name).data]);
   });
 
-  test('of other proportions with joints as JSON: the part around the person', async () => {
+  test('is cropped around the person if it has other proportions, with joints as JSON', async () => {
     const wide = blank(200, 150, [10, 200, 30]);
     paste(wide, other.image, 80, 10);
     const joints = own.map((p) => p && [p[0] + 80, p[1] + 10]);
@@ -69,7 +69,7 @@ describe('one’s own picture', () => {
     expect(greens).toBeLessThan(0.5 * 128 * 64);
   });
 
-  test('without joints: they are clicked, with undo and missing ones, by mouse and keyboard', async () => {
+  test('gets its joints by mouse and keyboard, with undo and missing ones', async () => {
     await on.drop(pngFile('clicked.png', other.image));
     const dialog = page.getByRole('dialog');
     const prompt = dialog.locator('.prompt');
@@ -86,7 +86,7 @@ describe('one’s own picture', () => {
     await button('Undo').click();
     expect(await prompt.textContent()).toBe('Click the nose · 1 of 18');
     await button('Missing').click();
-    // By keyboard: from the middle of the picture.
+    // The keyboard starts in the middle of the picture.
     await picture.focus();
     await page.keyboard.press('Shift+ArrowUp');
     await page.keyboard.press('Enter');
@@ -102,7 +102,7 @@ describe('one’s own picture', () => {
     expect(await prompt.textContent()).toMatch(/^All joints are done/);
     await button('Use this person').click();
     await expect.poll(() => page.locator('.stage-source p').textContent()).toBe('clicked.png');
-    // Its own pose is what was clicked.
+    // Its own pose consists of the clicked joints.
     await page.getByRole('button', { name: 'The person’s pose' }).click();
     expect(await page.getByRole('button', { name: 'Put nose back' }).isVisible()).toBe(true);
     const [x, y] = await on.place('left hip');
@@ -111,7 +111,7 @@ describe('one’s own picture', () => {
     expect((await on.place('neck'))[1]).toBe(Math.round(64 - 0.05 * 128));
   });
 
-  test('Escape gives the clicking up, and so does leaving the page', async () => {
+  test('Escape cancels the marking of joints, and so does leaving the page', async () => {
     const leave = async () => {
       for (const hash of ['#kernels', '#pose']) {
         await page.evaluate((to) => location.assign(to), hash);
@@ -135,7 +135,7 @@ test('a list of poses is played', async () => {
   expect(await page.getByLabel('Sequence').inputValue()).toBe('file');
 });
 
-test('files that are of no use are refused in words, and nothing is lost', async () => {
+test('files that cannot be used are refused with an explanation, and nothing is lost', async () => {
   const before = await on.still();
   expect(await on.refusal(textFile('notes.txt', 'hello'))).toMatch(
     /^notes\.txt cannot be used here\. Give a picture \(\.png/,
@@ -167,7 +167,7 @@ test('files that are of no use are refused in words, and nothing is lost', async
   expect(await on.generated()).toEqual(before);
 });
 
-/** An untrained checkpoint of a small model for lamps, and the same in half precision. */
+/** Makes an untrained checkpoint of a small model for lamps, and the same in half precision. */
 function lampCheckpoints(): TestFile[] {
   const size = { joints: LAMP.joints.length, parts: LAMP.parts.length };
   const { f32, f16 } = halved(untrained({ ...modelConfig({ size: 'small', width: 1 / 16 }), ...size }, LAMP));
@@ -175,7 +175,7 @@ function lampCheckpoints(): TestFile[] {
   return [file('lamp.safetensors', f32), file('half.safetensors', f16)];
 }
 
-test('a checkpoint brings its own skeleton and size, and the app’s own comes back', async () => {
+test('a checkpoint brings its own skeleton and size, and the app can return to its own model', async () => {
   const [lamp, half] = lampCheckpoints();
   await on.drop(lamp as TestFile);
   await expect
@@ -200,7 +200,7 @@ test('a checkpoint brings its own skeleton and size, and the app’s own comes b
   expect((await on.generated()).length).toBe(128 * 64 * 3);
 });
 
-test('every control has a name, and nothing was complained about', async () => {
+test('every control has an accessible name, and the console has no warnings', async () => {
   expect(await on.nameless()).toEqual([]);
   expect(complaints).toEqual([]);
 });

@@ -3,10 +3,10 @@ import { expect } from 'vitest';
 import type { Image } from '../../src/data/image.js';
 import { encodePng } from '../../src/node/images.js';
 
-/** SwiftShader on a busy machine. */
+/** The time limit allows for SwiftShader on a busy machine. */
 export const SLOW = 120_000;
 
-/** A file to drop or choose. */
+/** A file to drop on the page or to choose. */
 export interface TestFile {
   readonly name: string;
   readonly mimeType: string;
@@ -20,11 +20,11 @@ export const textFile = (name: string, text: string): TestFile => ({
   ...{ name, mimeType: 'text/plain', buffer: Buffer.from(text) },
 });
 
-/** What a user sees of the Pose page, and does to it. */
+/** These functions read the Pose page and use it as a user does. */
 export class PosePage {
   constructor(readonly page: Page) {}
 
-  /** RGB of a canvas, by way of a copy: Chromium warns of canvases that are read often. */
+  /** Returns the RGB values of a canvas. It reads a copy, because Chromium warns of canvases that are read often. */
   pixels(selector: string): Promise<number[]> {
     return this.page.locator(selector).evaluate((canvas) => {
       const { width, height } = canvas as HTMLCanvasElement;
@@ -34,28 +34,31 @@ export class PosePage {
     });
   }
 
-  /** The picture as it is. */
+  /** Returns the current picture. */
   generated(): Promise<number[]> {
     return this.pixels('#generated');
   }
 
-  /** A joint of the target pose. */
+  /** Finds a joint of the target pose. */
   joint(name: string): Locator {
     return this.page.locator(`.stage-target .joint[aria-label^="${name}"]`);
   }
 
-  /** Waits until no picture is being made. */
+  /** Waits until no picture is being generated. */
   async settled(): Promise<void> {
     await this.page.locator('.stage-generated [aria-busy="false"]').waitFor();
   }
 
-  /** The picture at rest. */
+  /** Returns the picture once no other is being generated. */
   async still(): Promise<number[]> {
     await this.settled();
     return this.generated();
   }
 
-  /** Waits until the picture is no longer the one given, and gives the new one: at rest, but while a sequence plays. */
+  /**
+   * Waits until the picture differs from the given one, and returns the new one. Unless a sequence plays, it waits for
+   * the final picture.
+   */
   async changedFrom(before: readonly number[], { playing = false } = {}): Promise<number[]> {
     let now: number[] = [];
     const different = async () => {
@@ -66,13 +69,13 @@ export class PosePage {
     return now;
   }
 
-  /** x and y that a joint's label says. */
+  /** Returns x and y from the label of a joint. */
   async place(name: string): Promise<[number, number]> {
     const [, x, y] = /x (\d+), y (\d+)/.exec((await this.joint(name).getAttribute('aria-label')) ?? '') ?? [];
     return [Number(x), Number(y)];
   }
 
-  /** Drops files on the page as a user does. */
+  /** Drops files on the page as a user would. */
   async drop(...files: TestFile[]): Promise<void> {
     const transfer = await this.page.evaluateHandle(
       (given) => {
@@ -87,7 +90,7 @@ export class PosePage {
       await this.page.dispatchEvent('.bench', type, { dataTransfer: transfer });
   }
 
-  /** Drops files that the page refuses; what it says. */
+  /** Drops files that the page refuses, and returns its message. */
   async refusal(...files: TestFile[]): Promise<string> {
     await this.drop(...files);
     const text = (await this.page.locator('#messages .error p').textContent()) ?? '';
@@ -95,7 +98,7 @@ export class PosePage {
     return text;
   }
 
-  /** The controls without a name that is read out. */
+  /** Returns the controls without an accessible name. */
   nameless(): Promise<string[]> {
     return this.page.locator('button, a[href], input, select, textarea, [tabindex="0"]').evaluateAll((all) =>
       all

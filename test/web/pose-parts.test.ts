@@ -13,7 +13,7 @@ const MODEL = { height: 128, width: 64, skeleton: PERSON };
 const index = (name: string) => PERSON.joints.indexOf(name);
 
 describe('stick figures', () => {
-  test('a person is a tree of 17 bones, each of its side', () => {
+  test('a person is a tree of 17 bones, each with its side', () => {
     const bones = bonesOf(PERSON);
     expect(bones).toHaveLength(PERSON.joints.length - 1);
     const reached = new Set([index('neck')]);
@@ -25,7 +25,7 @@ describe('stick figures', () => {
     expect(bones.find((b) => b.to === index('nose') || b.from === index('nose'))?.side).toBe('middle');
   });
 
-  test('the joints that follow a joint', () => {
+  test('a joint knows the joints that move with it', () => {
     const descendants = descendantsOf(PERSON);
     expect(descendants[index('right_shoulder')]).toEqual([index('right_elbow'), index('right_wrist')]);
     expect(descendants[index('nose')]?.map((i) => PERSON.joints[i])).toEqual([
@@ -40,7 +40,7 @@ describe('stick figures', () => {
     expect(lamp).toContain('head');
   });
 
-  test('there are samples for people and lamps, not for other skeletons', () => {
+  test('there are samples for people and lamps, but not for other skeletons', () => {
     expect(libraryFor(PERSON)?.poses).toHaveLength(12);
     expect(libraryFor(LAMP)?.object).toBe('lamp');
     expect(libraryFor({ ...PERSON, joints: PERSON.joints.slice(1) })).toBeUndefined();
@@ -51,12 +51,12 @@ describe('the part of a picture that a model is shown', () => {
   const pose = (x: number, y: number, scale: number): Pose =>
     standing().map((p) => p && [x + scale * p[0], y + scale * p[1]]);
 
-  test('is all of it when it has the model’s proportions', () => {
+  test('is the whole picture if it has the proportions of the model', () => {
     expect(frameAround(pose(0, 0, 2), [256, 128], MODEL)).toEqual({ left: 0, top: 0, width: 128, height: 256 });
     expect(frameAround(pose(0, 0, 2), [256, 131], MODEL)).toEqual({ left: 0, top: 0, width: 131, height: 256 });
   });
 
-  test('is around the joints otherwise, in the model’s proportions and within the picture where it fits', () => {
+  test('is otherwise around the joints, with the proportions of the model, and inside the picture if it fits', () => {
     const joints = pose(300, 40, 3);
     const frame = frameAround(joints, [300, 800], MODEL);
     expect(frame.width / frame.height).toBeCloseTo(0.5, 1);
@@ -71,7 +71,7 @@ describe('the part of a picture that a model is shown', () => {
     }
   });
 
-  test('goes on with the outermost pixels beyond the border', () => {
+  test('repeats the outermost pixels beyond the border', () => {
     const image = blank(2, 1);
     image.data.set([10, 20, 30, 40, 50, 60]);
     const wide = crop(image, { left: -1, top: -1, width: 4, height: 2 });
@@ -79,7 +79,7 @@ describe('the part of a picture that a model is shown', () => {
     expect([...wide.data]).toEqual([...row, ...row]);
   });
 
-  test('moves the joints along, and refuses those outside and a missing trunk', () => {
+  test('moves the joints with it, and refuses joints outside and a missing trunk', () => {
     const image = blank(800, 300);
     const joints = pose(300, 40, 3);
     const named = { label: 'p', where: 'p.json', pose: joints };
@@ -121,7 +121,7 @@ describe('sequences', () => {
 describe('files', () => {
   const file = (name: string, text = '') => new File([text], name);
 
-  test('are told apart by their names', () => {
+  test('are distinguished by their names', () => {
     const [png, csv, net] = [file('a.PNG'), file('a.csv'), file('n.safetensors')];
     expect(sortFiles([csv, png])).toEqual({ picture: png, poses: csv });
     expect(sortFiles([net])).toEqual({ checkpoint: net });
@@ -129,7 +129,7 @@ describe('files', () => {
     expect(() => sortFiles([file('a.doc')])).toThrow(/a\.doc cannot be used here/);
   });
 
-  test('of poses: an array, an object or a list of them', async () => {
+  test('of poses contain an array, an object or a list of them', async () => {
     const pose = standing();
     const named = Object.fromEntries(PERSON.joints.map((name, i) => [name, pose[i]]));
     for (const value of [pose, named]) {

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 describe('a picture', () => {
-  test('is made when the page opens', async () => {
+  test('is generated when the page opens', async () => {
     await page.waitForFunction(() => performance.getEntriesByName('first-picture').length > 0);
     const ms = await page.evaluate(() => performance.getEntriesByName('first-picture')[0]?.startTime);
     console.log(`first generated picture ${((ms ?? 0) / 1000).toFixed(1)} s after the page was opened`);
@@ -34,7 +34,7 @@ describe('a picture', () => {
     expect(await page.getByRole('group', { name: 'Sample people' }).getByRole('button').count()).toBe(6);
   });
 
-  test('follows a joint that is dragged, and what hangs from it', async () => {
+  test('follows a joint that is dragged, and the joints that move with it', async () => {
     const before = await on.still();
     const [elbow, wrist] = [await on.place('right elbow'), await on.place('right wrist')];
     const box = await on.joint('right elbow').locator('.dot').boundingBox();
@@ -51,7 +51,7 @@ describe('a picture', () => {
     await on.changedFrom(before);
   });
 
-  test('follows a finger on a joint of a small screen, where the page does not scroll away', async () => {
+  test('follows a finger on a joint of a small screen, and the page does not scroll', async () => {
     const size = page.viewportSize();
     await page.setViewportSize({ width: 390, height: 700 });
     const before = await on.still();
@@ -65,7 +65,7 @@ describe('a picture', () => {
     for (let dy = 2; dy <= 12; dy += 2)
       await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(-dy) });
     await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
-    // The first few pixels of a touch may be kept from the page.
+    // The browser may withhold the first few pixels of a touch from the page.
     const moved = await on.place('left wrist');
     expect(Math.hypot(moved[0] - x, moved[1] - (y - 12))).toBeLessThan(3);
     expect(await page.evaluate(() => [scrollY, document.documentElement.scrollWidth])).toEqual([0, 390]);
@@ -73,7 +73,7 @@ describe('a picture', () => {
     if (size) await page.setViewportSize(size);
   });
 
-  test('follows the arrow keys; a joint can be missing and comes back, a trunk joint cannot', async () => {
+  test('follows the arrow keys, and any joint but those of the trunk can be removed and restored', async () => {
     const before = await on.still();
     const [x, y] = await on.place('left knee');
     await on.joint('left knee').focus();
@@ -115,7 +115,7 @@ describe('a picture', () => {
     expect(await on.place('left ankle')).toEqual(paused);
   });
 
-  test('is of another person when one is chosen', async () => {
+  test('shows another person when one is chosen', async () => {
     const before = await on.still();
     await page.getByRole('button', { name: 'Striped dress' }).click();
     expect(await page.locator('.stage-source p').textContent()).toBe('Striped dress');
@@ -123,7 +123,7 @@ describe('a picture', () => {
   });
 });
 
-test('looking inside draws every stage, and a part of the legend is picked out', async () => {
+test('shows every stage in the inside view, and highlights a part of the legend', async () => {
   await page.getByText('Look inside').click();
   const inside = page.locator('.inside');
   await inside.getByText('Inputs of the decoder').waitFor();
@@ -144,7 +144,7 @@ test('looking inside draws every stage, and a part of the legend is picked out',
   const entry = inside.getByRole('button', { name: /^not moved/ });
   await entry.click();
   expect(await entry.getAttribute('aria-pressed')).toBe('true');
-  // Pixels that no part has won stay as they are, all others are dimmed.
+  // Pixels that no part has won stay as they are, and all others are dimmed.
   const after = await map();
   const grey = (m: number[], i: number) => [0, 1, 2].every((c) => m[i + c] === 205);
   const left = before.filter((_, i) => i % 3 === 0 && grey(before, i)).length;
@@ -156,7 +156,7 @@ test('looking inside draws every stage, and a part of the legend is picked out',
   await page.getByText('Look inside').click();
 });
 
-test('coming back from another page finds everything as it was', async () => {
+test('is unchanged after a visit to another page', async () => {
   const before = await on.still();
   const [worker] = page.workers();
   await page.getByRole('link', { name: 'Kernels' }).click();
@@ -168,7 +168,7 @@ test('coming back from another page finds everything as it was', async () => {
   expect(page.workers().filter((w) => w.url() === worker?.url())).toHaveLength(1);
 });
 
-describe('a lost device is told and another opened', () => {
+describe('a lost device is reported and replaced', () => {
   const told = async () => {
     const status = () => page.locator('#status').textContent();
     await expect.poll(status, { timeout: SLOW }).toMatch(/device was lost\. Another was opened/);
@@ -178,7 +178,7 @@ describe('a lost device is told and another opened', () => {
     });
   };
 
-  /** Destroys the worker's device when it next encodes commands, or as soon as they are done. */
+  /** Destroys the worker's device when it next encodes commands, or as soon as they have run. */
   const lose = async (when: 'encoding' | 'done') => {
     const [worker] = page.workers();
     if (!worker) throw new Error('the page has no worker');
@@ -188,14 +188,14 @@ describe('a lost device is told and another opened', () => {
         GPUDevice.prototype.createCommandEncoder = createCommandEncoder;
         if (at === 'encoding') this.destroy();
         const encoder = createCommandEncoder.apply(this, args);
-        // The picture is read back after what is submitted in this turn.
+        // The picture is read back after the commands that are submitted in this turn.
         if (at === 'done') setTimeout(() => void this.queue.onSubmittedWorkDone().then(() => this.destroy()));
         return encoder;
       };
     }, when);
   };
 
-  test('while a picture is made', async () => {
+  test('while a picture is generated', async () => {
     const before = await on.still();
     await lose('encoding');
     await page.getByRole('button', { name: 'Running' }).click();
@@ -203,7 +203,7 @@ describe('a lost device is told and another opened', () => {
     await told();
   });
 
-  test('when its picture is finished, which is made once more and stays as it is', async () => {
+  test('when its picture is finished, which is generated again and stays the same', async () => {
     const before = await on.still();
     await lose('done');
     await page.getByRole('button', { name: 'Arms spread' }).click();
@@ -214,7 +214,7 @@ describe('a lost device is told and another opened', () => {
   });
 });
 
-test('every control has a name, and nothing was complained about', async () => {
+test('every control has an accessible name, and the console has no warnings', async () => {
   expect(await on.nameless()).toEqual([]);
   expect(complaints).toEqual([]);
 });

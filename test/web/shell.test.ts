@@ -11,7 +11,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-describe('without an adapter the page says what to switch on', () => {
+describe('without an adapter the page says what to enable', () => {
   const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0';
   const SAFARI = 'Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
   const CHROME_IOS =
@@ -41,7 +41,7 @@ describe('without an adapter the page says what to switch on', () => {
     await page.context().close();
   });
 
-  test('a browser that offers none, until it does', async () => {
+  test('in a browser without one, until it has one', async () => {
     const { page } = await app.page('kernels', {}, (p) =>
       p.addInitScript(() => {
         const request = GPU.prototype.requestAdapter;
@@ -62,7 +62,7 @@ describe('without an adapter the page says what to switch on', () => {
   });
 });
 
-test('pages have addresses and titles; the first link skips to the content', async () => {
+test('pages have addresses and titles, and the first link skips to the content', async () => {
   const { page, complaints } = await app.page('kernels');
   await expect.poll(() => page.title()).toBe('Kernels · Pose GAN');
   await page.keyboard.press('Tab');
@@ -79,10 +79,10 @@ test('pages have addresses and titles; the first link skips to the content', asy
   await page.context().close();
 });
 
-test('a page looks the same whichever were opened before: no stylesheet reaches into another page', async () => {
+test('a page looks the same whatever was opened before, because no stylesheet affects another page', async () => {
   const { page } = await app.page('train');
   const ready = { Train: '#start', Kernels: '.contract h2', Pose: '#generated' };
-  /** How many rules of each page's stylesheet match something of the page that is shown. */
+  /** Returns how many rules of each page's stylesheet match an element of the current page. */
   const matches = () =>
     page.evaluate(() => {
       const flat = (rules: CSSRuleList): string[] =>
@@ -100,7 +100,7 @@ test('a page looks the same whichever were opened before: no stylesheet reaches 
     await page.locator(ready[name]).waitFor({ state: 'attached' });
     seen.push(await matches());
   }
-  // Stylesheets are there in the order in which the pages were opened.
+  // Stylesheets are in the order in which the pages were opened.
   for (const [i, own] of [
     [2, 2],
     [3, 0],
@@ -112,7 +112,7 @@ test('a page looks the same whichever were opened before: no stylesheet reaches 
   await page.context().close();
 });
 
-test('the theme is the system’s until the user chooses, and is kept', async () => {
+test('the theme is that of the system until the user chooses one, which is stored', async () => {
   const { page } = await app.page('kernels', { colorScheme: 'dark' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const dark = await ground();
@@ -126,7 +126,7 @@ test('the theme is the system’s until the user chooses, and is kept', async ()
   await page.context().close();
 });
 
-test('plots are drawn in the colours of the theme, even where Intl does not know what the browser calls its language', async () => {
+test('plots are drawn in the colours of the theme, even if Intl does not know the language of the browser', async () => {
   const { page, complaints } = await app.page('train', { colorScheme: 'light' }, (p) =>
     p.addInitScript(() => {
       for (const [name, value] of Object.entries({ language: 'en-US@posix', languages: ['en-US@posix'] }))
@@ -135,7 +135,7 @@ test('plots are drawn in the colours of the theme, even where Intl does not know
   );
   const canvas = page.locator('.plot canvas').first();
   await canvas.waitFor();
-  /** Whether the plot has pixels of a variable's colour, and what that is. */
+  /** Returns whether the plot has pixels of a variable's colour, and that colour. */
   const drawn = (variable: string) =>
     canvas.evaluate((plot, name) => {
       const copy = new OffscreenCanvas(1, 1).getContext('2d');

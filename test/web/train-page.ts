@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { Report } from '../../web/src/train/protocol.js';
 import type { App } from './app.js';
 
-/** The smallest run's drawn people, as the command line would write them. */
+/** The drawn people of the smallest run, as the command line would write them. */
 export const PEOPLE = {
   trainIdentities: 3,
   testIdentities: 1,
@@ -16,13 +16,13 @@ export const PEOPLE = {
   place: 'studio',
 } as const;
 
-/** What a thread has opened and, where it is the worker, reported. */
+/** The devices that a thread has opened and, if it is the worker, its reports. */
 interface Heard {
   reports: Report[];
   devices: GPUDevice[];
 }
 
-/** A Train page whose worker's reports are recorded, with the smallest run set up. */
+/** Opens a Train page with the smallest run set up, and records the reports of its worker. */
 export async function trainPage(app: App, options: { sampleEvery?: number; snapshotEvery?: number } = {}) {
   const { page, complaints } = await app.page('train', {}, (p) => p.addInitScript(keepDevices));
   const heard = await listen(page);
@@ -30,7 +30,7 @@ export async function trainPage(app: App, options: { sampleEvery?: number; snaps
   return { page, complaints, heard };
 }
 
-/** Keeps the devices that the thread opens, in page or worker. */
+/** Records the devices that the thread opens, in the page or in a worker. */
 function keepDevices(): void {
   const here = globalThis as unknown as Heard;
   here.devices = [];
@@ -60,7 +60,7 @@ async function listen(page: Page) {
   return {
     rows: () =>
       worker.evaluate(() => (globalThis as unknown as Heard).reports.flatMap((r) => (r.type === 'row' ? [r.row] : []))),
-    /** Devices that the worker has opened, and that the page has. */
+    /** Returns the numbers of devices that the worker and the page have opened. */
     opened: async () => {
       const count = () => (globalThis as unknown as Heard).devices.length;
       return { worker: await worker.evaluate(count), page: await page.evaluate(count) };
@@ -70,7 +70,7 @@ async function listen(page: Page) {
   };
 }
 
-/** Makes the worker's thread stand still when it next submits work, as it waits for an answer that only `release` gives. */
+/** Blocks the worker's thread when it next submits work. It then waits for an answer that only `release` gives. */
 async function hold(worker: Worker): Promise<{ release: () => Promise<void> }> {
   let arrived = (_: ServerResponse) => {};
   const asked = new Promise<ServerResponse>((resolve) => {
@@ -109,7 +109,7 @@ async function setUp(page: Page, { sampleEvery = 10, snapshotEvery = 100 }) {
   await fill('Snapshot every', snapshotEvery);
 }
 
-/** Drops a file or folder of this machine on the page, as a hand would. */
+/** Drops a file or folder of this machine on the page, as a user would. */
 export async function drop(page: Page, path: string) {
   const browser = await page.context().newCDPSession(page);
   const at = { x: 640, y: 300, data: { items: [], files: [path], dragOperationsMask: 1 } };
@@ -117,7 +117,7 @@ export async function drop(page: Page, path: string) {
     await browser.send('Input.dispatchDragEvent', { type, ...at });
 }
 
-/** One of the numbers below the buttons. */
+/** Returns one of the numbers below the buttons. */
 export const figure = (page: Page, name: string) => page.locator(`.figures dt:text-is("${name}") + dd`).innerText();
 export const iteration = (page: Page) => figure(page, 'Iteration').then(Number);
 export const until = (body: () => Promise<unknown>, timeout = 100_000) => expect.poll(body, { timeout, interval: 250 });

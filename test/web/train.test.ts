@@ -23,10 +23,10 @@ let leave = async () => {};
 const folder = mkdtempSync(join(tmpdir(), 'pose-gan-train-'));
 const data = join(folder, 'data');
 const saved = join(folder, 'saved');
-/** Rows of the first run, by iteration, and those that were done when it was saved. */
+/** The rows of the first run by iteration, and the number of iterations when it was saved. */
 let rows: LogRow[] = [];
 let savedAt = 0;
-/** The commands that the page names for going on with what was saved. */
+/** The commands that the page names for continuing a saved run. */
 let commands: string[] = [];
 
 const RECIPE = { preset: 'paper', size: 'small', ablation: 'dsc', width: 1 / 16 } as const;
@@ -45,7 +45,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A page that is closed after the test. */
+/** Opens a page that is closed after the test. */
 async function opened(options?: Parameters<typeof trainPage>[1]) {
   const made = await trainPage(app, options);
   leave = () => made.page.context().close();
@@ -54,12 +54,12 @@ async function opened(options?: Parameters<typeof trainPage>[1]) {
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
-test('learns at the smallest size while the page answers; what it saves is a run of the library', async () => {
+test('a run learns at the smallest size while the page responds, and the library can read what it saves', async () => {
   const { page, complaints, heard } = await opened();
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(20);
 
-  // The thread that trains stands still, and the page goes on: it has none of the work.
+  // The thread that trains is blocked, and the page still responds, because it does none of the work.
   const held = await heard.hold();
   await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   await page.getByLabel('Log scale').check();
@@ -106,7 +106,7 @@ test('learns at the smallest size while the page answers; what it saves is a run
   expect(complaints).toEqual([]);
 }, 240_000);
 
-test('the command line goes on with the saved files as the page says, with the iteration that the page did next', async () => {
+test('the commands that the page names continue with the saved files, and compute the next iteration like the page', async () => {
   const { path, info } = loadCheckpoint(saved);
   expect(fromCheckpoint(readFileSync(path), path).info).toMatchObject({ step: savedAt, recipe: RECIPE, seed: 0 });
   expect(info.config).toEqual({ ...modelConfig(RECIPE), learningRate: 1e-3 });
@@ -135,7 +135,7 @@ test('the command line goes on with the saved files as the page says, with the i
     expect(done[0]?.[loss]).toBeCloseTo(next?.[loss] ?? Number.NaN, 3);
 });
 
-test('loaded again, a run goes on bit for bit; a reload offers it', async () => {
+test('a run that is loaded again continues bit for bit, and a reload offers it', async () => {
   const { page, complaints, heard } = await opened();
   await page.locator('#checkpoint').setInputFiles(readdirSync(saved).map((n) => join(saved, n)));
   await page.getByText(`continues exactly after iteration ${savedAt}`).waitFor();
@@ -166,7 +166,7 @@ test('loaded again, a run goes on bit for bit; a reload offers it', async () => 
   expect(complaints).toEqual([]);
 }, 240_000);
 
-test('a folder is checked like by the command line, and gives the very batches of the drawn people', async () => {
+test('a folder is checked as on the command line, and gives the same batches as the drawn people', async () => {
   const { page, complaints, heard } = await opened();
   await page.getByText('Your folder').click();
   await page.locator('#start').click();
@@ -220,7 +220,7 @@ test('a folder is checked like by the command line, and gives the very batches o
   expect(complaints).toEqual([]);
 }, 240_000);
 
-test('a lost device is said and replaced, and the run goes on from its last snapshot with the same losses', async () => {
+test('a lost device is reported and replaced, and the run continues from its last snapshot with the same losses', async () => {
   const { page, complaints, heard } = await opened({ snapshotEvery: 3 });
   await page.locator('#start').click();
   await until(() => iteration(page)).toBeGreaterThanOrEqual(4);
