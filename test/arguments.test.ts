@@ -276,8 +276,8 @@ test('every function that takes options refuses an unknown one, names the known 
   expect(known).toMatchObject({
     'affineWarp.2': 'scale',
     'compile.2': 'update, retain, variant, align, fuse',
-    'conv2d.2': 'stride, pad, bias, dilation',
-    'convTranspose2d.2': 'stride, pad, bias, dilation, outputPad',
+    'conv2d.2': 'stride, pad, bias, dilation, groups',
+    'convTranspose2d.2': 'stride, pad, bias, dilation, groups, outputPad',
     'crossEntropy.2': 'labelSmoothing, reduction',
     'deformableSkip.3': 'aggregate, identity, maskOn, scale',
     'heNormal.1': 'groups, mode',
@@ -307,7 +307,7 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'two unknown options',
     () => plain(node.conv2d)(x, w, { padding: 2, filters: 2 }),
-    /options cannot have "padding" \(did you mean pad\?\), "filters"; known are stride, pad, bias, dilation/,
+    /options cannot have "padding" \(did you mean pad\?\), "filters"; known are stride, pad, bias, dilation, groups/,
   ],
   ['lr', () => made(node.Adam)(trained(), { lr: 0.01 }), /"lr" \(did you mean learningRate\?\)/],
   ['a slip', () => plain(node.conv2d)(x, w, { stirde: 2 }), /"stirde" \(did you mean stride\?\)/],
@@ -327,11 +327,15 @@ test.each<[string, () => unknown, RegExp]>([
   ['a number beyond f32', () => node.sub(1e39, x), /^sub: a must be a Tensor or a finite number, got 1e\+39\. Usage/],
   ['NaN', () => node.leakyRelu(x, Number.NaN), /slope must be a finite number, got NaN/],
   ['beyond f32', () => node.addScalar(x, 1e39), /k must be a finite number, got 1e\+39/],
-  ['null', () => plain(node.conv2d)(x, w, null), /options must be an object of stride, pad, bias, dilation, got null/],
+  [
+    'null',
+    () => plain(node.conv2d)(x, w, null),
+    /options must be an object of stride, pad, bias, dilation, groups, got null/,
+  ],
   [
     'a bias in place of options',
     () => plain(node.conv2d)(x, w, vector),
-    /options must be an object of stride, pad, bias, dilation, got Tensor/,
+    /options must be an object of stride, pad, bias, dilation, groups, got Tensor/,
   ],
   [
     'an array for a tensor',

@@ -1,18 +1,8 @@
-import { constant } from '../../autograd/leaves.js';
 import { any, apply, defineOp, type NamedRange, type Op, type Specs } from '../../autograd/op.js';
-import {
-  formatShape,
-  rowsOf,
-  type Shape,
-  sizeOf,
-  TENSOR,
-  TENSORS,
-  type Tensor,
-  type TensorType,
-} from '../../autograd/tensor.js';
+import { formatShape, rowsOf, TENSOR, TENSORS, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { checked, NUMBERS } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
-import { byCount, expectAlike, numbered } from './numbered.js';
+import { byCount, expectAlike, numbered, zeros } from './numbered.js';
 
 type JoinOp = Op<null, Specs, { readonly y: typeof any }>;
 type SplitOp = Op<{ readonly counts: readonly number[] }, { readonly x: typeof any }, Specs>;
@@ -83,7 +73,6 @@ const splitOp = byCount(
 );
 
 const batchOf = ({ shape: [batch = 0] }: TensorType) => batch;
-const zeros = (shape: Shape) => constant(new Float32Array(sizeOf(shape)), shape, 'zeros');
 
 /**
  * Concatenates tensors [Nᵢ, …, C] that agree in all but the first dimension to [ΣNᵢ, …, C]. In a plan the producers

@@ -1,5 +1,6 @@
+import { constant } from '../../autograd/leaves.js';
 import { any, type Specs } from '../../autograd/op.js';
-import { formatShape, type Shape, sameShape, type TensorType } from '../../autograd/tensor.js';
+import { formatShape, type Shape, sameShape, sizeOf, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 /** Names values as an op with a variable number of arguments or results does: x0, x1, …. */
@@ -26,6 +27,9 @@ export function byCount<T>(prefix: string, make: (specs: Specs) => T): (count: n
     return op;
   };
 }
+
+/** The gradient of a part that nothing reads. */
+export const zeros = (shape: Shape): Tensor => constant(new Float32Array(sizeOf(shape)), shape, 'zeros');
 
 /** Throws unless all arguments have the element type of the first one and, except for one dimension, its shape. */
 export function expectAlike(

@@ -1,20 +1,8 @@
-import { shown } from '../../gpu/arguments.js';
-import { nchwToNhwc, oihwToHwio } from '../layout.js';
-import {
-  type FixtureFile,
-  type FixtureRun,
-  fixtureRun,
-  type OpCase,
-  type Room,
-  room,
-  type Terms,
-  termsOf,
-  UnsupportedFixture,
-} from '../room.js';
+import { type OpCase, type Room, room, type Terms, termsOf } from '../room.js';
 import { biasGradientOp } from './biasGradient.js';
 import { conv2d, conv2dOp } from './conv2d.js';
 import { conv2dWeightGradient, conv2dWeightGradientOp } from './conv2dWeightGradient.js';
-import { pair, sides } from './convolution.js';
+import { readOnnx, readTorch } from './fixtures.js';
 import * as oracle from './oracle.js';
 
 type Sides = readonly [number, number, number, number];
@@ -22,6 +10,7 @@ interface Attrs {
   readonly stride?: number | readonly [number, number];
   readonly pad?: number | Sides;
   readonly dilation?: number | readonly [number, number];
+  readonly groups?: number;
 }
 
 function windowOf({ stride = 1, pad = 0, dilation = 1 }: Attrs): oracle.Window {
@@ -37,7 +26,8 @@ type Shape4 = readonly [number, number, number, number];
 /** A case named by its shapes; w is [KH, KW, Cin, Cout]. */
 function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): OpCase<Attrs, typeof conv2dOp.args> {
   const { stride, pad, dilation } = windowOf(attrs);
-  const more = `${attrs.dilation ? ` dilation ${dilation}` : ''}${bias ? ' + bias' : ''}${note}`;
+  const spread = `${attrs.dilation ? ` dilation ${dilation}` : ''}${attrs.groups ? ` groups ${attrs.groups}` : ''}`;
+  const more = `${spread}${bias ? ' + bias' : ''}${note}`;
   const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${more}`;
   return { name, attrs, inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[3]] } }) } };
 }
@@ -75,6 +65,9 @@ const conv2dRoom: Room = room(conv2dOp, {
     layer([3, 12, 11, 4], [2, 3, 4, 8], { stride: [2, 4], pad: 1, dilation: [4, 2] }, true, ', common divisors'),
     layer([1, 5, 9, 40], [3, 3, 40, 36], { pad: [6, 0, 4, 7], dilation: [6, 4] }, true, ', taps beyond the image'),
     layer([1, 6, 13, 36], [2, 3, 36, 4], { pad: [1, 0, 0, 1], dilation: [3, 1] }, false, ', four channels'),
+    layer([2, 5, 4, 6], [3, 3, 3, 4], { pad: 1, groups: 2 }, true),
+    layer([1, 7, 6, 24], [3, 2, 8, 12], { stride: [2, 1], dilation: 2, groups: 3 }, true),
+    layer([3, 3, 5, 20], [1, 1, 4, 5], { groups: 5 }, false, ', one output channel a group'),
   ],
   refuses: [
     {
@@ -113,6 +106,26 @@ const conv2dRoom: Room = room(conv2dOp, {
       error: /pad must be an integer of at least 0/,
     },
     {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 1, 8] } },
+      attrs: { groups: 2 },
+      error: /conv2d: the 3 channels of x \[1, 4, 4, 3\] cannot be divided into 2 groups of equal size/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 4] }, w: { shape: [3, 3, 2, 7] } },
+      attrs: { groups: 2 },
+      error: /conv2d: the 7 channels of w \[3, 3, 2, 7\] cannot be divided into 2 groups of equal size/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 4] }, w: { shape: [3, 3, 4, 8] } },
+      attrs: { groups: 2 },
+      error: /w must be \[3, 3, 2, 8\] \(input channels of x \[1, 4, 4, 4\] in each of 2 groups\), got \[3, 3, 4, 8\]/,
+    },
+    {
+      inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
+      attrs: { groups: 0 },
+      error: /options\.groups must be an integer of at least 1, got 0/,
+    },
+    {
       inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
       attrs: { dilation: [1, 0] },
       error: /dilation must be an integer of at least 1 or two of them, got 1,0/,
@@ -136,65 +149,6 @@ const conv2dRoom: Room = room(conv2dOp, {
   ],
   fixtures: { conv2d: readTorch, Conv: readOnnx },
 });
-
-/** An attribute of a reference file that is one number or a list; nothing where the file has none. */
-export function sizesOf({ attrs }: FixtureFile, name: string): number | readonly number[] | undefined {
-  const value = attrs[name];
-  if (value === undefined || typeof value === 'number') return value;
-  if (Array.isArray(value) && value.every((v): v is number => typeof v === 'number')) return value;
-  throw new Error(`attribute ${name} must be a number or a list of numbers, got ${shown(value)}`);
-}
-
-/** The window of a reference file, by the names that its origin gives to stride, padding and dilation; 1, 0 and 1 by default. */
-export function windowIn(file: FixtureFile, stride: string, pad: string, dilation: string): oracle.Window {
-  return {
-    stride: pair(file.op, stride, sizesOf(file, stride) ?? 1, 1),
-    pad: sides(file.op, sizesOf(file, pad) ?? 0),
-    dilation: pair(file.op, dilation, sizesOf(file, dilation) ?? 1, 1),
-  };
-}
-
-/** The window of an ONNX file. Throws `UnsupportedFixture` for what the convolutions here do not do. */
-export function windowInOnnx(file: FixtureFile): oracle.Window {
-  const { group = 1, auto_pad = 'NOTSET' } = file.attrs;
-  if (group !== 1) throw new UnsupportedFixture('groups of channels');
-  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
-  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
-  return windowIn(file, 'strides', 'pads', 'dilations');
-}
-
-function readTorch(file: FixtureFile): FixtureRun {
-  const window = windowIn(file, 'stride', 'pad', 'dilation');
-  const biased = file.has('b');
-  return fixtureRun(conv2dOp, {
-    inputs: {
-      x: nchwToNhwc(file.tensor('x')),
-      w: oihwToHwio(file.tensor('w')),
-      ...(biased && { bias: file.tensor('b') }),
-    },
-    build: ({ x, w, bias }) => ({ y: conv2d(x, w, { ...window, bias }) }),
-    expected: {
-      y: nchwToNhwc(file.tensor('y')),
-      g_x: nchwToNhwc(file.tensor('g_x')),
-      g_w: oihwToHwio(file.tensor('g_w')),
-      ...(biased && { g_bias: file.tensor('g_b') }),
-    },
-    upstream: { y: nchwToNhwc(file.tensor('gy')) },
-  });
-}
-
-function readOnnx(file: FixtureFile): FixtureRun {
-  const window = windowInOnnx(file);
-  return fixtureRun(conv2dOp, {
-    inputs: {
-      x: nchwToNhwc(file.tensor('input_0')),
-      w: oihwToHwio(file.tensor('input_1')),
-      ...(file.has('input_2') && { bias: file.tensor('input_2') }),
-    },
-    build: ({ x, w, bias }) => ({ y: conv2d(x, w, { ...window, bias }) }),
-    expected: { y: nchwToNhwc(file.tensor('output_0')) },
-  });
-}
 
 interface WeightAttrs extends oracle.Window {
   readonly kernel: readonly [number, number];

@@ -1,8 +1,9 @@
 import { aligned, apply, type CallOf, defineOp, f32, optional, strided } from '../../autograd/op.js';
-import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { expectShape, formatShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { checked } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { transposed } from '../convTranspose2d/convTranspose2d.js';
+import { depthwise } from '../depthwiseConv2d/depthwiseConv2d.js';
 import { biasGradient } from './biasGradient.js';
 import { conv2dWeightGradient } from './conv2dWeightGradient.js';
 import {
@@ -15,11 +16,43 @@ import {
   dilated,
   leftOver,
 } from './convolution.js';
+import { byGroups, expectGroups } from './groups.js';
 
 const args = { x: aligned, w: f32, bias: optional };
 const results = { y: strided };
 
 export type Conv2dCall = CallOf<ConvAttrs, typeof args, typeof results>;
+
+/** The shape of the result. Throws `ShapeError` where the arguments do not fit together. */
+function resultShape(
+  x: TensorType,
+  w: TensorType,
+  bias: TensorType | undefined,
+  attrs: ConvAttrs,
+  groups: number,
+): [number, number, number, number] {
+  const [N, H, W, C] = nhwc('conv2d', 'x', x);
+  const { shape } = w;
+  const image = formatShape([N, H, W, C]);
+  const [KH, KW, , O] = shape;
+  if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
+    throw new ShapeError(
+      'conv2d',
+      `w must be [kernel height, kernel width, in, out] for x ${image}, got ${formatShape(shape)}`,
+    );
+  expectGroups('conv2d', 'x', x, C, groups);
+  const each = groups > 1 ? ` in each of ${groups} groups` : '';
+  expectShape('conv2d', 'w', w, [KH, KW, C / groups, O], `input channels of x ${image}${each}`);
+  expectGroups('conv2d', 'w', w, O, groups);
+  if (bias) expectShape('conv2d', 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
+  const size = convSize([H, W], [KH, KW], attrs);
+  if (!size)
+    throw new ShapeError(
+      'conv2d',
+      `w ${formatShape(shape)}${dilated(attrs)} is larger than x ${image} with pad ${formatShape(attrs.pad)}`,
+    );
+  return [N, ...size, O];
+}
 
 export const conv2dOp = defineOp({
   name: 'conv2d',
@@ -27,26 +60,7 @@ export const conv2dOp = defineOp({
   results,
   epilogue: 'y',
   unrolled: true,
-  infer: ({ x, w, bias }, attrs: ConvAttrs) => {
-    const [N, H, W, C] = nhwc('conv2d', 'x', x);
-    const { shape } = w;
-    const image = formatShape([N, H, W, C]);
-    const [KH, KW, , O] = shape;
-    if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
-      throw new ShapeError(
-        'conv2d',
-        `w must be [kernel height, kernel width, in, out] for x ${image}, got ${formatShape(shape)}`,
-      );
-    expectShape('conv2d', 'w', w, [KH, KW, C, O], `input channels of x ${image}`);
-    if (bias) expectShape('conv2d', 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
-    const size = convSize([H, W], [KH, KW], attrs);
-    if (!size)
-      throw new ShapeError(
-        'conv2d',
-        `w ${formatShape(shape)}${dilated(attrs)} is larger than x ${image} with pad ${formatShape(attrs.pad)}`,
-      );
-    return { y: { shape: [N, ...size, O], dtype: 'f32' } };
-  },
+  infer: ({ x, w, bias }, attrs: ConvAttrs) => ({ y: { shape: resultShape(x, w, bias, attrs, 1), dtype: 'f32' } }),
   // y[i] = Σ_u x[i·s + u·d − top] · w[u] + b
   //   ⇒  gx[h] = Σ_u gy[(h + top − u·d)/s] · w[u],  gw[u] = Σ_i x[i·s + u·d − top] · gy[i],  gb = Σ_i gy[i]
   gradient: ({ x, w }, { y: gy }, { attrs, needs }) => ({
@@ -58,9 +72,9 @@ export const conv2dOp = defineOp({
   cost: (call) => convCost(call.arg, call.arg.y, call.arg.w),
 });
 
-/** `conv2d` without bias, of attributes that are checked. */
-export function convolve(x: Tensor, w: Tensor, attrs: ConvAttrs): Tensor {
-  return apply(conv2dOp, { x, w, bias: undefined }, attrs).y;
+/** `conv2d` of attributes that are checked, without groups. */
+export function convolve(x: Tensor, w: Tensor, attrs: ConvAttrs, bias?: Tensor): Tensor {
+  return apply(conv2dOp, { x, w, bias }, attrs).y;
 }
 
 /**
@@ -69,12 +83,19 @@ export function convolve(x: Tensor, w: Tensor, attrs: ConvAttrs): Tensor {
  *
  * x [N, H, W, Cin], w [KH, KW, Cin, Cout], bias [Cout]; the result is [N, Ho, Wo, Cout] with
  * Ho = ⌊(H + top + bottom − dh·(KH − 1) − 1) / sh⌋ + 1. `dilation` [dh, dw] is the distance in pixels of neighbouring taps.
- * Throws `ShapeError` when shapes disagree, the kernel is larger than the padded image, or stride, pad and dilation are no such
- * integers.
+ * With `groups` the channels of x, w and bias are divided into so many, and each output channel sums over the input channels of its
+ * group alone: w is [KH, KW, Cin / groups, Cout], as in JAX with `feature_group_count`. `groups: Cin` convolves every channel by
+ * itself (depthwise). Throws `ShapeError` when shapes disagree, channels cannot be divided into the groups, the kernel is larger than
+ * the padded image, or stride, pad and dilation are no such integers.
  *
  * The blocks CN of the paper (Siarohin et al. 2018, §4): 3×3 pad 1, or 4×4 stride 2 pad 1.
  */
 export function conv2d(...given: [x: Tensor, w: Tensor, options?: ConvOptions]): Tensor {
   const [x, w, options = {}] = checked('conv2d', { x: TENSOR, w: TENSOR, 'options?': CONV }, given);
-  return apply(conv2dOp, { x, w, bias: options.bias }, convAttrs('conv2d', options)).y;
+  const attrs = convAttrs('conv2d', options);
+  const { bias, groups = 1 } = options;
+  if (groups === 1) return convolve(x, w, attrs, bias);
+  resultShape(x, w, bias, attrs, groups);
+  if (w.shape[2] === 1) return depthwise(x, w, bias, attrs);
+  return byGroups(groups, x, w, bias, (part, weights, b) => convolve(part, weights, attrs, b));
 }

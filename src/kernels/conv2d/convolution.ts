@@ -1,7 +1,7 @@
 import type { Arg } from '../../autograd/kernel.js';
 import type { Cost } from '../../autograd/op.js';
 import { TENSOR, type Tensor } from '../../autograd/tensor.js';
-import { type Kinds, SIZES } from '../../gpu/arguments.js';
+import { COUNT, type Kinds, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
 /** What conv2d, convTranspose2d and their gradients share: stride, padding, dilation and sizes. */
@@ -15,9 +15,11 @@ export interface ConvOptions {
   bias?: Tensor;
   /** Pixels from one tap of the kernel to the next, or [vertical, horizontal]. Default: 1. */
   dilation?: number | readonly [number, number];
+  /** Groups of channels that are convolved by themselves. Default: 1. */
+  groups?: number;
 }
 
-export const CONV: Kinds = { 'stride?': SIZES, 'pad?': SIZES, 'bias?': TENSOR, 'dilation?': SIZES };
+export const CONV: Kinds = { 'stride?': SIZES, 'pad?': SIZES, 'bias?': TENSOR, 'dilation?': SIZES, 'groups?': COUNT };
 
 export interface ConvAttrs {
   readonly stride: readonly [number, number];

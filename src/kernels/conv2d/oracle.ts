@@ -29,6 +29,16 @@ function windows(
           }
 }
 
+/**
+ * Calls `visit` for every pair of an input channel c and an output channel o of one group; e counts the input channels of a group, of
+ * which w [KH, KW, C / groups, O] has one row each.
+ */
+function pairs(C: number, w: Nd, visit: (c: number, e: number, o: number) => void): void {
+  const [, , each = 0, O = 0] = w.shape;
+  const groups = C / each;
+  for (let e = 0; e < each; e++) for (let o = 0; o < O; o++) visit(Math.floor((o * groups) / O) * each + e, e, o);
+}
+
 /** y[n, i, j, o] = Σ x[n, i·s + u·d − top, j·s + v·d − left, c] · w[u, v, c, o] + bias[o]. */
 export function conv2d(x: Nd, w: Nd, bias: Nd | undefined, window: Window): Nd {
   const [N = 0, H = 0, W = 0, C = 0] = x.shape;
@@ -39,8 +49,7 @@ export function conv2d(x: Nd, w: Nd, bias: Nd | undefined, window: Window): Nd {
   const y = nd([N, Ho, Wo, O], (k) => bias?.data[k % O] ?? 0);
   windows(y.shape, w.shape, window, (n, i, j, u, v, h, l) => {
     if (h < 0 || l < 0 || h >= H || l >= W) return;
-    for (let c = 0; c < C; c++)
-      for (let o = 0; o < O; o++) add4(y, n, i, j, o, at4(x, n, h, l, c) * at4(w, u, v, c, o));
+    pairs(C, w, (c, e, o) => add4(y, n, i, j, o, at4(x, n, h, l, c) * at4(w, u, v, e, o)));
   });
   return y;
 }
@@ -56,17 +65,15 @@ export function biasGradient(gy: Nd): Nd {
 /** The product rule, multiply-add by multiply-add. */
 export function conv2dBackward(x: Nd, w: Nd, gy: Nd, window: Window): { x: Nd; w: Nd; bias: Nd } {
   const [, H = 0, W = 0, C = 0] = x.shape;
-  const O = channelsOf(w);
   const gx = nd(x.shape);
   const gw = nd(w.shape);
   windows(gy.shape, w.shape, window, (n, i, j, u, v, h, l) => {
     if (h < 0 || l < 0 || h >= H || l >= W) return;
-    for (let c = 0; c < C; c++)
-      for (let o = 0; o < O; o++) {
-        const g = at4(gy, n, i, j, o);
-        add4(gx, n, h, l, c, g * at4(w, u, v, c, o));
-        add4(gw, u, v, c, o, g * at4(x, n, h, l, c));
-      }
+    pairs(C, w, (c, e, o) => {
+      const g = at4(gy, n, i, j, o);
+      add4(gx, n, h, l, c, g * at4(w, u, v, e, o));
+      add4(gw, u, v, e, o, g * at4(x, n, h, l, c));
+    });
   });
   return { x: gx, w: gw, bias: biasGradient(gy) };
 }

@@ -1,5 +1,6 @@
-import { convNames, sizesOf, UNDILATED, windowIn, windowInOnnx } from '../conv2d/cases.js';
+import { convNames, UNDILATED } from '../conv2d/cases.js';
 import { pair } from '../conv2d/convolution.js';
+import { sizesOf, windowIn, windowInOnnx } from '../conv2d/fixtures.js';
 import { iohwToHwoi, nchwToNhwc } from '../layout.js';
 import {
   type FixtureFile,
@@ -20,14 +21,16 @@ interface Attrs {
   readonly pad?: number | readonly [number, number, number, number];
   readonly dilation?: number | readonly [number, number];
   readonly outputPad?: number | readonly [number, number];
+  readonly groups?: number;
 }
 
-function windowOf({ stride = 1, pad = 0, dilation = 1, outputPad = 0 }: Attrs): oracle.TransposedWindow {
+function windowOf({ stride = 1, pad = 0, dilation = 1, outputPad = 0, groups = 1 }: Attrs): oracle.TransposedWindow {
   return {
     stride: typeof stride === 'number' ? [stride, stride] : stride,
     pad: typeof pad === 'number' ? [pad, pad, pad, pad] : pad,
     dilation: typeof dilation === 'number' ? [dilation, dilation] : dilation,
     outputPad: typeof outputPad === 'number' ? [outputPad, outputPad] : outputPad,
+    groups,
   };
 }
 
@@ -42,10 +45,14 @@ function layer(
   note = '',
 ): OpCase<Attrs, typeof convTranspose2dOp.args> {
   const { stride, pad, dilation, outputPad } = windowOf(attrs);
-  const spread = attrs.dilation ? ` dilation ${dilation}` : '';
+  const spread = `${attrs.dilation ? ` dilation ${dilation}` : ''}${attrs.groups ? ` groups ${attrs.groups}` : ''}`;
   const extra = `${spread}${attrs.outputPad ? ` output pad ${outputPad}` : ''}`;
   const name = `${x.join('×')} * ${w.join('×')} stride ${stride} pad ${pad}${extra}${bias ? ' + bias' : ''}${note}`;
-  return { name, attrs, inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[2]] } }) } };
+  return {
+    name,
+    attrs,
+    inputs: { x: { shape: x }, w: { shape: w }, ...(bias && { bias: { shape: [w[2] * (attrs.groups ?? 1)] } }) },
+  };
 }
 
 const doubling: Attrs = { stride: 2, pad: 1 };
@@ -78,6 +85,8 @@ export const rooms: readonly Room[] = [
       layer([1, 4, 5, 8], [3, 4, 6, 8], { stride: [3, 2], pad: [1, 2, 3, 0], dilation: [2, 3] }, true, ', every phase'),
       layer([2, 3, 4, 4], [2, 3, 8, 4], { stride: [2, 4], pad: 1, dilation: [4, 2] }, false, ', phases without taps'),
       layer([1, 3, 4, 4], [2, 3, 36, 4], { stride: [1, 2], dilation: [3, 5], outputPad: [2, 3] }, true, ', output pad'),
+      layer([2, 5, 4, 6], [3, 3, 2, 6], { ...doubling, groups: 2 }, true),
+      layer([1, 3, 4, 8], [2, 3, 1, 8], { stride: [1, 2], dilation: [3, 1], outputPad: [2, 0], groups: 4 }, true),
     ],
     refuses: [
       {
@@ -102,6 +111,11 @@ export const rooms: readonly Room[] = [
       },
       {
         inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [4, 4, 8, 3] } },
+        attrs: { ...doubling, groups: 2 },
+        error: /convTranspose2d: the 3 channels of x \[1, 4, 4, 3\] cannot be divided into 2 groups of equal size/,
+      },
+      {
+        inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [4, 4, 8, 3] } },
         attrs: { ...doubling, dilation: [3, 1], outputPad: 2 },
         error: /outputPad \[2,2\] must be less than stride \[2,2\] or dilation \[3,1\]/,
       },
@@ -117,7 +131,7 @@ export const rooms: readonly Room[] = [
 ];
 
 function readTorch(file: FixtureFile): FixtureRun {
-  const window = windowIn(file, 'stride', 'pad', 'dilation');
+  const window = { ...windowIn(file, 'stride', 'pad', 'dilation'), groups: Number(file.attrs.groups ?? 1) };
   const outputPad = pair(file.op, 'output_padding', sizesOf(file, 'output_padding') ?? 0, 0);
   const biased = file.has('b');
   return fixtureRun(convTranspose2dOp, {
@@ -139,7 +153,9 @@ function readTorch(file: FixtureFile): FixtureRun {
 
 function readOnnx(file: FixtureFile): FixtureRun {
   if (file.attrs.output_shape) throw new UnsupportedFixture('output_shape, which leaves the padding open');
-  const window = windowInOnnx(file);
+  const { group = 1, auto_pad = 'NOTSET' } = file.attrs;
+  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
+  const window = { ...windowInOnnx(file), groups: Number(group) };
   const outputPad = pair(file.op, 'output_padding', sizesOf(file, 'output_padding') ?? 0, 0);
   return fixtureRun(convTranspose2dOp, {
     inputs: {

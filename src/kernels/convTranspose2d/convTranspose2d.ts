@@ -1,5 +1,5 @@
 import { apply, type CallOf, defineOp, f32, optional, strided } from '../../autograd/op.js';
-import { expectShape, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { expectShape, formatShape, nhwc, TENSOR, type Tensor, type TensorType } from '../../autograd/tensor.js';
 import { checked, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { biasGradient } from '../conv2d/biasGradient.js';
@@ -14,6 +14,9 @@ import {
   pair,
   transposedSize,
 } from '../conv2d/convolution.js';
+import { byGroups, expectGroups } from '../conv2d/groups.js';
+import { depthwiseInputGradient } from '../depthwiseConv2d/depthwiseConv2d.js';
+import { binary } from '../elementwise/ops.js';
 
 export interface ConvTransposeOptions extends ConvOptions {
   /** Rows and columns added below and on the right, less than the stride or the dilation, or [vertical, horizontal]. Default: 0. */
@@ -29,34 +32,53 @@ const results = { y: strided };
 
 export type ConvTranspose2dCall = CallOf<ConvTransposeAttrs, typeof args, typeof results>;
 
+/** The shape of the result. Throws `ShapeError` where the arguments do not fit together. */
+function resultShape(
+  x: TensorType,
+  w: TensorType,
+  bias: TensorType | undefined,
+  attrs: ConvTransposeAttrs,
+  groups: number,
+): [number, number, number, number] {
+  const op = 'convTranspose2d';
+  const [N, H, W, C] = nhwc(op, 'x', x);
+  const { shape } = w;
+  const image = formatShape([N, H, W, C]);
+  const [KH, KW, O] = shape;
+  if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
+    throw new ShapeError(
+      op,
+      `w must be [kernel height, kernel width, out, in] for x ${image}, got ${formatShape(shape)}`,
+    );
+  expectShape(op, 'w', w, [KH, KW, O, C], `input channels of x ${image}`);
+  expectGroups(op, 'x', x, C, groups);
+  if (bias)
+    expectShape(
+      op,
+      'bias',
+      bias,
+      [O * groups],
+      `output channels of w ${formatShape(shape)}${groups > 1 ? ` in ${groups} groups` : ''}`,
+    );
+  const [height, width] = transposedSize([H, W], [KH, KW], attrs);
+  const size: [number, number] = [height + attrs.outputPad[0], width + attrs.outputPad[1]];
+  if (size.some((d) => d < 1))
+    throw new ShapeError(
+      op,
+      `x ${image} and w ${formatShape(shape)} with pad ${formatShape(attrs.pad)} leave ${size.join(' × ')} pixels`,
+    );
+  return [N, ...size, O * groups];
+}
+
 export const convTranspose2dOp = defineOp({
   name: 'convTranspose2d',
   args,
   results,
   epilogue: 'y',
   unrolled: true,
-  infer: ({ x, w, bias }, attrs: ConvTransposeAttrs) => {
-    const op = 'convTranspose2d';
-    const [N, H, W, C] = nhwc(op, 'x', x);
-    const { shape } = w;
-    const image = formatShape([N, H, W, C]);
-    const [KH, KW, O] = shape;
-    if (shape.length !== 4 || KH === undefined || KW === undefined || O === undefined)
-      throw new ShapeError(
-        op,
-        `w must be [kernel height, kernel width, out, in] for x ${image}, got ${formatShape(shape)}`,
-      );
-    expectShape(op, 'w', w, [KH, KW, O, C], `input channels of x ${image}`);
-    if (bias) expectShape(op, 'bias', bias, [O], `output channels of w ${formatShape(shape)}`);
-    const [height, width] = transposedSize([H, W], [KH, KW], attrs);
-    const size = [height + attrs.outputPad[0], width + attrs.outputPad[1]];
-    if (size.some((d) => d < 1))
-      throw new ShapeError(
-        op,
-        `x ${image} and w ${formatShape(shape)} with pad ${formatShape(attrs.pad)} leave ${size.join(' × ')} pixels`,
-      );
-    return { y: { shape: [N, ...size, O], dtype: 'f32' } };
-  },
+  infer: ({ x, w, bias }, attrs: ConvTransposeAttrs) => ({
+    y: { shape: resultShape(x, w, bias, attrs, 1), dtype: 'f32' },
+  }),
   // y[h·s + u·d − top] += x[h] · w[u], from b
   //   ⇒  gx[h] = Σ_u gy[h·s + u·d − top] · w[u],  gw[u] = Σ_h gy[h·s + u·d − top] · x[h],  gb = Σ_i gy[i]
   gradient: ({ x, w }, { y: gy }, { attrs, needs }) => {
@@ -77,9 +99,9 @@ function windowOf({ stride, pad, dilation, outputPad }: ConvTransposeAttrs): Con
   return { stride, pad: [top, left, bottom - outputPad[0], right - outputPad[1]], dilation };
 }
 
-/** `convTranspose2d` without bias, of attributes that are checked. */
-export function transposed(x: Tensor, w: Tensor, attrs: ConvTransposeAttrs): Tensor {
-  return apply(convTranspose2dOp, { x, w, bias: undefined }, attrs).y;
+/** `convTranspose2d` of attributes that are checked, without groups. */
+export function transposed(x: Tensor, w: Tensor, attrs: ConvTransposeAttrs, bias?: Tensor): Tensor {
+  return apply(convTranspose2dOp, { x, w, bias }, attrs).y;
 }
 
 /**
@@ -88,7 +110,8 @@ export function transposed(x: Tensor, w: Tensor, attrs: ConvTransposeAttrs): Ten
  *
  * x [N, H, W, Cin], w [KH, KW, Cout, Cin] (PyTorch's IOHW permuted by 2, 3, 1, 0), bias [Cout]; the result is
  * [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + dh·(KH − 1) + 1 + outputPad. Throws `ShapeError` when shapes disagree,
- * the output padding is less than neither stride nor dilation, or nothing is left.
+ * the output padding is less than neither stride nor dilation, or nothing is left. With `groups` w is [KH, KW, Cout / groups, Cin],
+ * and each input channel is spread over the output channels of its group alone.
  *
  * The decoder blocks of the paper (Siarohin et al. 2018, §4): 4×4 stride 2 pad 1, which doubles the size.
  */
@@ -105,5 +128,14 @@ export function convTranspose2d(...given: [x: Tensor, w: Tensor, options?: ConvT
       op,
       `outputPad [${outputPad}] must be less than stride [${stride}]${dilation.some((d) => d > 1) ? ` or dilation [${dilation}]` : ''}`,
     );
-  return apply(convTranspose2dOp, { x, w, bias: options.bias }, { ...attrs, outputPad }).y;
+  const { bias, groups = 1 } = options;
+  const all = { ...attrs, outputPad };
+  if (groups === 1) return transposed(x, w, all, bias);
+  const shape = resultShape(x, w, bias, all, groups);
+  // One output channel a group: the gradient of a convolution of every channel by itself.
+  if (w.shape[2] === 1) {
+    const y = depthwiseInputGradient(x, w, { ...windowOf(all), shape });
+    return bias ? binary('add', y, bias) : y;
+  }
+  return byGroups(groups, x, w, bias, (part, weights, b) => transposed(part, weights, all, b));
 }

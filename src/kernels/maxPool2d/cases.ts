@@ -1,5 +1,5 @@
-import { sizesOf } from '../conv2d/cases.js';
 import { pair, sides } from '../conv2d/convolution.js';
+import { autoPad, sizesOf } from '../conv2d/fixtures.js';
 import { nchwToNhwc } from '../layout.js';
 import { testSpecial } from '../oracle.js';
 import {
@@ -51,14 +51,16 @@ export function poolInOnnx(file: FixtureFile): Attrs {
   const { op, attrs } = file;
   const { shape } = file.tensor('input_0');
   if (shape.length !== 4) throw new UnsupportedFixture(`${op} of rank ${shape.length}; only images are pooled`);
-  if (!['NOTSET', 'VALID'].includes(String(attrs.auto_pad ?? 'NOTSET')))
-    throw new UnsupportedFixture(`${op} with auto_pad ${attrs.auto_pad}`);
   if (numbers(file, 'dilations', 2, [1, 1]).some((d) => d !== 1)) throw new UnsupportedFixture(`${op} with dilations`);
   const [height = 0, width = 0] = numbers(file, 'kernel_shape', 2);
   const [down = 0, across = 0] = numbers(file, 'strides', 2, [1, 1]);
   const [top = 0, left = 0, bottom = 0, right = 0] = numbers(file, 'pads', 4, [0, 0, 0, 0]);
+  const [kernel, stride] = [
+    [height, width],
+    [down, across],
+  ] as const;
   return {
-    ...{ kernel: [height, width], stride: [down, across], pad: [top, left, bottom, right] },
+    ...{ kernel, stride, pad: autoPad(file, kernel, stride) ?? [top, left, bottom, right] },
     ceilMode: Number(attrs.ceil_mode ?? 0) === 1,
   };
 }

@@ -1,0 +1,34 @@
+// gw[u, v, 0, o] = Σ_{n, i, j} x[n, i·sh + u·dh − top, j·sw + v·dw − left, o / m] · gy[n, i, j, o]
+// x is 0 outside the image. n image; i, j row, column of gy; u, v tap; o channel of gy, of which every channel of x has m.
+// One invocation computes one weight.
+struct Params {
+  count: u32, N: u32, H: u32, W: u32, Ho: u32, Wo: u32, O: u32, KW: u32, m: u32,
+  sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
+  x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> gy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gw: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = id.y * groups.x * 64u + id.x;
+  if (index >= p.count) { return; }
+  let o = index % p.O;
+  let v = index / p.O % p.KW;
+  let u = index / p.O / p.KW;
+  var sum = 0.0;
+  for (var r = 0u; r < p.N * p.Ho; r++) {
+    // Above the image h wraps to a large number, so that one comparison checks both ends.
+    let h = r % p.Ho * p.sh + u * p.dh - p.top;
+    if (h >= p.H) { continue; }
+    for (var j = 0u; j < p.Wo; j++) {
+      let l = j * p.sw + v * p.dw - p.left;
+      if (l >= p.W) { continue; }
+      let a = x[p.x_offset + ((r / p.Ho * p.H + h) * p.W + l) * p.x_stride + o / p.m];
+      sum += a * gy[p.gy_offset + (r * p.Wo + j) * p.gy_stride + o];
+    }
+  }
+  gw[index] = sum;
+}

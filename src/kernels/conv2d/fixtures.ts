@@ -1,0 +1,98 @@
+import { shown } from '../../gpu/arguments.js';
+import { nchwToNhwc, oihwToHwio } from '../layout.js';
+import { type FixtureFile, type FixtureRun, fixtureRun, UnsupportedFixture } from '../room.js';
+import { conv2d, conv2dOp } from './conv2d.js';
+import { pair, sides } from './convolution.js';
+import type * as oracle from './oracle.js';
+
+/** Readers of reference files of convolutions, and what readers of other ops share with them. */
+
+/** An attribute of a reference file that is one number or a list; nothing where the file has none. */
+export function sizesOf({ attrs }: FixtureFile, name: string): number | readonly number[] | undefined {
+  const value = attrs[name];
+  if (value === undefined || typeof value === 'number') return value;
+  if (Array.isArray(value) && value.every((v): v is number => typeof v === 'number')) return value;
+  throw new Error(`attribute ${name} must be a number or a list of numbers, got ${shown(value)}`);
+}
+
+/** The window of a reference file, by the names that its origin gives to stride, padding and dilation; 1, 0 and 1 by default. */
+export function windowIn(file: FixtureFile, stride: string, pad: string, dilation: string): oracle.Window {
+  return {
+    stride: pair(file.op, stride, sizesOf(file, stride) ?? 1, 1),
+    pad: sides(file.op, sizesOf(file, pad) ?? 0),
+    dilation: pair(file.op, dilation, sizesOf(file, dilation) ?? 1, 1),
+  };
+}
+
+/**
+ * The padding that ONNX's `auto_pad` asks for: as many windows as strides begin within the image, the odd pixel of padding at its end
+ * (SAME_UPPER) or beginning (SAME_LOWER). Nothing where the file gives the padding itself.
+ */
+export function autoPad(
+  file: FixtureFile,
+  kernel: readonly [number, number],
+  stride: readonly [number, number],
+  dilation: readonly [number, number] = [1, 1],
+): oracle.Window['pad'] | undefined {
+  const { auto_pad = 'NOTSET' } = file.attrs;
+  if (auto_pad === 'NOTSET') return undefined;
+  if (auto_pad === 'VALID') return [0, 0, 0, 0];
+  if (auto_pad !== 'SAME_UPPER' && auto_pad !== 'SAME_LOWER')
+    throw new UnsupportedFixture(`${file.op} with auto_pad ${auto_pad}`);
+  const [, , H = 0, W = 0] = file.tensor('input_0').shape;
+  const along = (size: number, axis: 0 | 1) => {
+    const last = (Math.ceil(size / stride[axis]) - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1;
+    const all = Math.max(0, last - size);
+    const before = auto_pad === 'SAME_LOWER' ? Math.ceil(all / 2) : Math.floor(all / 2);
+    return [before, all - before] as const;
+  };
+  const [top, bottom] = along(H, 0);
+  const [left, right] = along(W, 1);
+  return [top, left, bottom, right];
+}
+
+/** The window of an ONNX file. Throws `UnsupportedFixture` for what the convolutions here do not do. */
+export function windowInOnnx(file: FixtureFile): oracle.Window {
+  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
+  return windowIn(file, 'strides', 'pads', 'dilations');
+}
+
+export function readTorch(file: FixtureFile): FixtureRun {
+  const window = { ...windowIn(file, 'stride', 'pad', 'dilation'), groups: Number(file.attrs.groups ?? 1) };
+  const biased = file.has('b');
+  return fixtureRun(conv2dOp, {
+    inputs: {
+      x: nchwToNhwc(file.tensor('x')),
+      w: oihwToHwio(file.tensor('w')),
+      ...(biased && { bias: file.tensor('b') }),
+    },
+    build: ({ x, w, bias }) => ({ y: conv2d(x, w, { ...window, bias }) }),
+    expected: {
+      y: nchwToNhwc(file.tensor('y')),
+      g_x: nchwToNhwc(file.tensor('g_x')),
+      g_w: oihwToHwio(file.tensor('g_w')),
+      ...(biased && { g_bias: file.tensor('g_b') }),
+    },
+    upstream: { y: nchwToNhwc(file.tensor('gy')) },
+  });
+}
+
+export function readOnnx(file: FixtureFile): FixtureRun {
+  const { shape } = file.tensor('input_1');
+  const [, , KH = 0, KW = 0] = shape;
+  const given = windowInOnnx(file);
+  const window = {
+    ...given,
+    pad: autoPad(file, [KH, KW], given.stride, given.dilation) ?? given.pad,
+    groups: Number(file.attrs.group ?? 1),
+  };
+  return fixtureRun(conv2dOp, {
+    inputs: {
+      x: nchwToNhwc(file.tensor('input_0')),
+      w: oihwToHwio(file.tensor('input_1')),
+      ...(file.has('input_2') && { bias: file.tensor('input_2') }),
+    },
+    build: ({ x, w, bias }) => ({ y: conv2d(x, w, { ...window, bias }) }),
+    expected: { y: nchwToNhwc(file.tensor('output_0')) },
+  });
+}
