@@ -67,7 +67,6 @@ export { nearestNeighbourDistance } from './kernels/nearestNeighbourDistance/nea
 export { partMasks } from './kernels/partMasks/partMasks.js';
 export { type FlattenOptions, flatten, reshape } from './kernels/reshape/reshape.js';
 export { SGD, type SGDOptions } from './kernels/sgd/sgd.js';
-export { shift2d } from './kernels/shift2d/shift2d.js';
 export { detach, slice } from './kernels/slice/slice.js';
 export { logSoftmax, softmax } from './kernels/softmax/softmax.js';
 export { broadcast, mean, sum } from './kernels/sum/sum.js';

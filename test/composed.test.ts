@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { TensorData } from '../src/autograd/tensor.js';
 import { prepare } from '../src/bench/check-case.js';
 import { composedComparison, composedGraph } from '../src/bench/composed.js';
+import { compositions } from '../src/bench/compositions.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { UsageError } from '../src/gpu/errors.js';
@@ -16,11 +17,11 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-const composed = rooms.filter((r) => r.composed);
+const composed = rooms.filter((r) => compositions.has(r.name));
 const named = (name: string) => rooms.find((r) => r.name === name) as Room;
 
-test('the deformable skip and the nearest-neighbour distance have compositions', () => {
-  expect(composed.map((r) => r.name)).toEqual(['deformableSkip', 'nearestNeighbourDistance']);
+test('every composition is that of an op', () => {
+  expect(composed.map((r) => r.name).sort()).toEqual([...compositions.keys()]);
 });
 
 // Every pipeline of a composition belongs to one of its ops, whose own rooms check it on odd shapes.
@@ -71,7 +72,7 @@ describe('composedComparison', () => {
     const { submits } = engine.counters;
     await expect(composedComparison(engine, room, c as (typeof room.cases)[number])).rejects.toThrow(UsageError);
     await expect(composedComparison(engine, room, c as (typeof room.cases)[number])).rejects.toThrow(
-      /relu has no composition; choose a room that sets `composed`/,
+      /relu has no composition; choose one of bceWithLogits, deformableSkip, l1, nearestNeighbourDistance/,
     );
     expect(engine.counters.submits).toBe(submits);
   });

@@ -24,7 +24,9 @@ function shaderImports(): { op: string; shader: string }[] {
   const filesIn = (folder: string) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
   const files = [
-    ...filesIn('src/kernels').map((f) => ({ op: f.split(/[/\\]/)[0] as string, file: join('src/kernels', f) })),
+    ...['src/kernels', 'src/bench'].flatMap((ops) =>
+      filesIn(ops).map((f) => ({ op: f.split(/[/\\]/)[0] as string, file: join(ops, f) })),
+    ),
     ...filesIn('src/software').map((f) => ({ op: 'software', file: join('src/software', f) })),
   ];
   return files.flatMap(({ op, file }) => {

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepare } from '../src/bench/check-case.js';
+import { rooms as shiftRooms } from '../src/bench/shift2d/cases.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { type Nd, nd, testNormal, testRandom } from '../src/kernels/oracle.js';
-import { rooms } from '../src/kernels/rooms.js';
+import { rooms as opRooms } from '../src/kernels/rooms.js';
 import { dot, norm } from './compare.js';
 import { sharedEngine } from './gpu.js';
 import { allCases, checkCase, checkRefusal } from './room-checks.js';
+
+/** The library's ops, and one that only a composition of the benchmark needs. */
+const rooms = [...opRooms, ...shiftRooms];
 
 let engine: Engine;
 beforeAll(async () => {

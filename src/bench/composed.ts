@@ -6,9 +6,11 @@ import type { Plan } from '../compiler/plan.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { type MeasureOptions, measure, type Times } from '../gpu/measure.js';
-import type { Case, Room, Values } from '../kernels/room.js';
+import type { Case, Room } from '../kernels/room.js';
 import { type CaseGraph, caseGraph } from './cases.js';
 import { nmse } from './check-case.js';
+import type { Values } from './composition.js';
+import { compositions } from './compositions.js';
 
 /** An op and its composition of simpler ops, compiled with the same options and timed in turn. */
 interface PlanComparison {
@@ -42,8 +44,9 @@ export interface ComposedComparison {
 
 /** The composition of a case as a graph, with the gradients of the inputs named in `wanted` and the case's own feeds. */
 export function composedGraph(room: Room, c: Case, feeds: CaseGraph['feeds'], wanted: readonly string[]): CaseGraph {
-  const { composed } = room;
-  if (!composed) throw new UsageError(`${room.name} has no composition; choose a room that sets \`composed\``);
+  const composed = compositions.get(room.name);
+  if (!composed)
+    throw new UsageError(`${room.name} has no composition; choose one of ${[...compositions.keys()].join(', ')}`);
   const given: Record<string, Values> = {};
   for (const [name, { shape }] of Object.entries(c.inputs)) given[name] = { shape, data: feeds[name] as TensorData };
   const values = composed.inputs?.(given, c.attrs) ?? given;
@@ -84,7 +87,7 @@ export async function composedComparison(
   const composed = composedGraph(room, c, fused.feeds, wanted);
   const forward = await comparePlans(engine, forwardOf(fused), forwardOf(composed), options);
   const training = wanted.length ? await comparePlans(engine, fused, composed, options) : undefined;
-  return { room: room.name, case: c.name, what: room.composed?.what ?? '', forward, training };
+  return { room: room.name, case: c.name, what: compositions.get(room.name)?.what ?? '', forward, training };
 }
 
 function forwardOf({ outputs, feeds }: CaseGraph): CaseGraph {

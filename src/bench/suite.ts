@@ -14,6 +14,7 @@ import { deviation, deviationOf, deviationOnCases, oracleResults, resultsOf, wor
 import { type Candidate, type CaseGraph, candidatesOf, caseGraph, runAgain, totalCost } from './cases.js';
 import { type Prepared, prepare } from './check-case.js';
 import { type ComposedComparison, composedComparison } from './composed.js';
+import { compositions } from './compositions.js';
 import { type BenchRow, type RowError, type Speed, SUSPECT } from './document.js';
 import { knownOps, loadRooms, type OpUse, variantsOf } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
@@ -79,7 +80,7 @@ export function selectedCases(
       return {
         ...{ room, c },
         kernels: kernels.filter((k) => selects(filter, room.name, c.name, k.op, k.variant)),
-        composed: room.composed !== undefined && selects(filter, room.name, c.name, room.name, 'composed'),
+        composed: compositions.has(room.name) && selects(filter, room.name, c.name, room.name, 'composed'),
       };
     }),
   );

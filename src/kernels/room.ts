@@ -29,27 +29,8 @@ export interface Room<A = unknown> {
   readonly refuses: readonly Refusal<A>[];
   /** The model's real layers, for the benchmark. */
   readonly bench?: readonly Case<A>[];
-  /** The op composed of simpler ops, which the benchmark compares it with. */
-  readonly composed?: Composition<A>;
   /** Readers of reference files, by the `op` in their metadata (`conv2d`, or `Conv` of ONNX). */
   readonly fixtures?: Readonly<Record<string, FixtureReader>>;
-}
-
-/** A graph of simpler ops that computes the same results by the same names, with gradients through autograd. */
-export interface Composition<A = unknown> {
-  /** Says in a few words what it is made of. */
-  readonly what: string;
-  /**
-   * Makes f32 inputs of its own from those of the room, on the host. Without it the composition takes those of the
-   * room.
-   */
-  inputs?(inputs: Readonly<Record<string, Values>>, attrs: A): Record<string, Values>;
-  build(inputs: Readonly<Record<string, Tensor>>, attrs: A): Record<string, Tensor>;
-}
-
-export interface Values {
-  readonly shape: Shape;
-  readonly data: ArrayLike<number>;
 }
 
 /** Returns the input of this name, and throws when there is none. */

@@ -14,7 +14,6 @@ import {
   termsOf,
   UnsupportedFixture,
 } from '../room.js';
-import { composedDeformableSkip } from './composed.js';
 import { deformableSkip, deformableSkipGradientOp, deformableSkipOp } from './deformableSkip.js';
 import { deform, deformBackward } from './oracle.js';
 import type { DeformableSkipAttrs } from './settings.js';
@@ -237,7 +236,6 @@ export const rooms: readonly Room[] = [
     nonFinite,
     refuses,
     bench,
-    composed: composedDeformableSkip,
     fixtures: { deform: deformFixture },
   }),
   room(kept, {

@@ -11,7 +11,6 @@ import {
   type Terms,
   termsOf,
 } from '../room.js';
-import { composedNearestNeighbour } from './composed.js';
 import {
   type NearestNeighbourAttrs,
   nearestNeighbourDistance,
@@ -129,7 +128,6 @@ export const rooms: readonly Room[] = [
       },
     ],
     bench: [sample([4, 128, 64, 64], 3), sample([2, 256, 256, 64], 5)],
-    composed: composedNearestNeighbour,
     fixtures: { nn_distance: fixture },
   }),
   room(kept, {

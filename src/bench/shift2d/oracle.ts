@@ -1,4 +1,4 @@
-import { add4, at4, dims4, type Nd, nd } from '../oracle.js';
+import { add4, at4, dims4, type Nd, nd } from '../../kernels/oracle.js';
 
 export interface Shift {
   rows: number;

@@ -1,9 +1,10 @@
 import { sizeOf, type Tensor } from '../../autograd/tensor.js';
-import { affineWarp } from '../affineWarp/affineWarp.js';
-import { add, maximum, mul, scale } from '../elementwise/elementwise.js';
-import { reshape } from '../reshape/reshape.js';
-import { type Composition, input, type Values } from '../room.js';
-import type { DeformableSkipAttrs } from './settings.js';
+import { affineWarp } from '../../kernels/affineWarp/affineWarp.js';
+import type { DeformableSkipAttrs } from '../../kernels/deformableSkip/settings.js';
+import { add, maximum, mul, scale } from '../../kernels/elementwise/elementwise.js';
+import { reshape } from '../../kernels/reshape/reshape.js';
+import { input } from '../../kernels/room.js';
+import type { Composition, Values } from '../composition.js';
 
 const partsOf = (inputs: Readonly<Record<string, unknown>>) =>
   Object.keys(inputs).filter((name) => name.startsWith('affine')).length;

@@ -1,9 +1,10 @@
 import type { Tensor } from '../../autograd/tensor.js';
-import { abs, maximum, scale, sub } from '../elementwise/elementwise.js';
-import { type Composition, input } from '../room.js';
+import { abs, maximum, scale, sub } from '../../kernels/elementwise/elementwise.js';
+import type { NearestNeighbourAttrs } from '../../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
+import { input } from '../../kernels/room.js';
+import { sum } from '../../kernels/sum/sum.js';
+import type { Composition } from '../composition.js';
 import { shift2d } from '../shift2d/shift2d.js';
-import { sum } from '../sum/sum.js';
-import type { NearestNeighbourAttrs } from './nearestNeighbourDistance.js';
 
 /**
  * This value stands for a pixel beyond the image. It is too far away to be the nearest, even summed over the channels.

@@ -1,4 +1,4 @@
-import { type Room, room, type Terms, termsOf } from '../room.js';
+import { type Room, room } from '../../kernels/room.js';
 import { shift, shiftBackward } from './oracle.js';
 import { shift2d, shift2dOp } from './shift2d.js';
 
@@ -41,18 +41,3 @@ export const rooms: readonly Room[] = [
     bench: [one([4, 128, 64, 64], 1, 1)],
   }),
 ];
-
-export const terms: Readonly<Record<string, Terms>> = {
-  shift2d: termsOf(shift2dOp, {
-    layout: { x: 'N H W C', y: 'N H W C' },
-    names: {
-      count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
-      channels: 'number of channels of the result',
-      height: 'height of the image',
-      width: 'width of the image',
-      rows: 'rows by which the image moves up',
-      cols: 'columns by which the image moves left',
-      outside: 'value of pixels beyond the image',
-    },
-  }),
-};
