@@ -1,5 +1,5 @@
-// partials[z, c] = Σ gy[r, c] over the z-th chunk of the rows r, all pixels of all images; the chunks are added
-// afterwards in order. One invocation sums one channel of one chunk, four rows a step.
+// partials[z, c] = Σ gy[r, c] over the z-th chunk of the rows r, which are the pixels of all images. The chunks are
+// added afterwards in order. One invocation sums one channel of one chunk, four rows per step.
 struct Params { rows: u32, C: u32, chunk: u32, count: u32, gy_offset: u32, gy_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> gy: array<f32>;

@@ -1,4 +1,4 @@
-// total[i] = Σ_s partials[s, i]: the chunks of a split reduction, in order.
+// total[i] = Σ_s partials[s, i] adds the chunks of a split reduction in order.
 struct Params { count: u32, splits: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partials: array<f32>;

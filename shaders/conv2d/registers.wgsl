@@ -1,8 +1,9 @@
 // y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o]
-// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
-// Both numbers of channels are multiples of 4. An invocation holds 8 pixels × 8 output channels in registers and takes
-// four input channels a step: f being the matrix with columns w[u, v, c…c+3, o…o+3], a += f · x[c…c+3] is all products
-// of a step in one expression. No barrier, no workgroup memory.
+// x is 0 outside the image. Here n is the image, (i, j) the output pixel, (u, v) the tap, c the input channel and o the
+// output channel.
+// Both numbers of channels are multiples of 4. An invocation keeps 8 pixels × 8 output channels in registers and
+// processes four input channels per step: if f is the matrix with columns w[u, v, c…c+3, o…o+3], then a += f · x[c…c+3]
+// contains all products of a step. The kernel needs no barriers and no workgroup memory.
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32, biased: u32,

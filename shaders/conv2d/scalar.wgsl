@@ -1,7 +1,8 @@
 // y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o]
-// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
-// Any number of channels. An invocation holds 8 pixels × 4 output channels in registers: 12 loads for 32 multiply-adds.
-// No barrier, no workgroup memory.
+// x is 0 outside the image. Here n is the image, (i, j) the output pixel, (u, v) the tap, c the input channel and o the
+// output channel.
+// The numbers of channels are arbitrary. An invocation keeps 8 pixels × 4 output channels in registers, so it makes 12
+// loads for 32 multiply-adds. The kernel needs no barriers and no workgroup memory.
 struct Params {
   pixels: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32, biased: u32,

@@ -1,4 +1,4 @@
-// y[r, o] = Σ_s partials[s, r, o] + bias[o]: the chunks of a convolution whose reduction was split, in order.
+// y[r, o] = Σ_s partials[s, r, o] + bias[o] adds the chunks of a convolution whose reduction was split, in order.
 struct Params {
   count: u32, O: u32, splits: u32, biased: u32, bias_offset: u32, y_offset: u32, y_stride: u32,
 }

@@ -1,10 +1,11 @@
 // y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o]
-// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel.
-// This is the product of a matrix of pixels × K, never stored, and one of K × output channels, K = taps × C. A
-// workgroup makes M pixels × N channels, an invocation 8 pixels × WIDTH channels. A step is eight input channels of one
-// tap; while it is multiplied the next is on its way from storage to registers and then to the other half of workgroup
-// memory: one barrier a step. Workgroup z sums the steps [z·chunk, (z + 1)·chunk) and writes the z-th block of rows
-// (splitK; otherwise there is one).
+// x is 0 outside the image. Here n is the image, (i, j) the output pixel, (u, v) the tap, c the input channel and o the
+// output channel.
+// This is the product of a matrix of pixels × K, which is never stored, and one of K × output channels, where
+// K = taps × C. A workgroup computes M pixels × N channels, and an invocation 8 pixels × WIDTH channels. A step is
+// eight input channels of one tap. While one step is multiplied, the next one moves from storage to registers and then
+// to the other half of workgroup memory, so a step needs only one barrier. Workgroup z sums the steps [z·chunk,
+// (z + 1)·chunk) and writes the z-th block of rows; without splitK there is one block.
 // #import tile-size
 
 struct Params {
@@ -18,8 +19,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-// Two buffers of: channels 4q … 4q + 3 of pixel i·ROWS + r at [i][r][q]; of channel 4q + k the four outputs
-// h·N/2 + 4c … at [q][k][h][c]. Neighbouring invocations read neighbouring memory banks, or one address.
+// Each half holds channels 4q … 4q + 3 of pixel i·ROWS + r at xs[i][r][q], and the four outputs h·N/2 + 4c … of channel
+// 4q + k at ws[q][k][h][c]. Neighbouring invocations read neighbouring memory banks, or the same address.
 var<workgroup> xs: array<array<array<array<vec4f, 2>, ROWS>, 8>, 2>;
 var<workgroup> ws: array<array<array<array<array<vec4f, COLUMNS>, HALVES>, 4>, 2>, 2>;
 
@@ -35,17 +36,17 @@ fn main(
   let across = (p.O + N - 1u) / N;
   let first = tile / across * M;
   if (first >= p.pixels) { return; }
-  // Where this invocation multiplies: 32 neighbours share 4 rows and 8 columns.
+  // This invocation multiplies these rows and columns; 32 neighbours share 4 rows and 8 columns.
   let column = t % 8u + t / 32u % (COLUMNS / 8u) * 8u;
   let r = t / 8u % 4u + t / 32u / (COLUMNS / 8u) * 4u;
-  // What it fetches of x: channels from 4·(t % 2) of two pixels. Above and left of the image positions wrap to large
-  // numbers, so that one comparison checks both ends.
+  // It loads the channels from 4·(t % 2) on of two pixels of x. Above and left of the image, positions wrap to large
+  // numbers, so one comparison checks both ends.
   let slot = t / 2u + vec2u(0u, T / 2u);
   let pixel = first + slot;
   let image = pixel / (p.Ho * p.Wo) * p.H;
   let i = pixel / p.Wo % p.Ho * p.sh - p.top;
   let j = pixel % p.Wo * p.sw - p.left;
-  // What it fetches of w: four outputs of one or two channels.
+  // It loads four outputs of one or two channels of w.
   let k = t / (N / 4u);
   let quad = t % (N / 4u);
   let o = tile % across * N + 4u * quad;
@@ -111,7 +112,7 @@ fn main(
     workgroupBarrier();
   }
   let l = tile % across * N + 4u * column;
-  // A loop, since activations that are put into the store would else be there 16 times.
+  // This is a loop, because fused activations would otherwise be in the code 16 times.
   for (var row = first + r; row < min(first + M, p.pixels); row += ROWS) {
     let e = p.y_offset + (group.z * p.pixels + row) * p.y_stride;
     store(e, l, n0);

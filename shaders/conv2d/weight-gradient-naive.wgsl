@@ -1,5 +1,6 @@
-// gw[u, v, c, o] = Σ_{n, i, j} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o], x being 0 outside the image.
-// n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy. One invocation computes one weight.
+// gw[u, v, c, o] = Σ_{n, i, j} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o], where x is 0 outside
+// the image. Here n is the image, (i, j) the pixel of gy, (u, v) the tap, and c and o are channels of x and gy. One
+// invocation computes one weight.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
   x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
@@ -19,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let u = index / (p.O * p.C * p.KW);
   var sum = 0.0;
   for (var r = 0u; r < p.N * p.Ho; r++) {
-    // Above the image h wraps to a large number, so that one comparison checks both ends.
+    // Above the image h wraps to a large number, so one comparison checks both ends.
     let h = r % p.Ho * p.sh + u * p.dh - p.top;
     if (h >= p.H) { continue; }
     for (var j = 0u; j < p.Wo; j++) {

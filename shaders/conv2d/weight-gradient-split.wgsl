@@ -1,8 +1,9 @@
 // partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o]
-// over all j and the z-th chunk of the rows r = n·Ho + i of gy, x being 0 outside the image; the chunks are added
-// afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy.
-// An invocation holds 8 c × 8 o of one tap in registers, two pixels a step, each 16 loads for 64 multiply-adds. The tap
-// being fixed, the pixels inside the image are a range of j.
+// over all j and the z-th chunk of the rows r = n·Ho + i of gy, where x is 0 outside the image. The chunks are added
+// afterwards in order. Here n is the image, (i, j) the pixel of gy, (u, v) the tap, and c and o are channels of x and
+// gy.
+// An invocation keeps 8 c × 8 o of one tap in registers and processes two pixels per step, each with 16 loads for 64
+// multiply-adds. Because the tap is fixed, the pixels inside the image are a range of j.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
   rows: u32, x_offset: u32, x_stride: u32, gy_offset: u32, gy_stride: u32,
@@ -32,14 +33,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (tap >= p.KH * p.KW) { return; }
   let c = index / across % down * 8u;
   let o = index % across * 8u;
-  // Rows and columns from tap (0, 0) to this one.
+  // These are the rows and columns from tap (0, 0) to this one.
   let u = tap / p.KW * p.dh;
   let v = tap % p.KW * p.dw;
   let c0 = min(vec4u(0, 1, 2, 3), vec4u(p.C - 1u - c));
   let c1 = min(vec4u(4, 5, 6, 7), vec4u(p.C - 1u - c));
   let o0 = min(vec4u(0, 1, 2, 3), vec4u(p.O - 1u - o));
   let o1 = min(vec4u(4, 5, 6, 7), vec4u(p.O - 1u - o));
-  // Columns with 0 ≤ j·sw + v − left < W.
+  // These are the columns with 0 ≤ j·sw + v − left < W.
   let first = select(0u, (p.left - v + p.sw - 1u) / p.sw, p.left > v);
   let end = select(0u, min(p.Wo, (p.W + p.left - v + p.sw - 1u) / p.sw), p.W + p.left > v);
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
@@ -47,7 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f();
   var b4 = vec4f(); var b5 = vec4f(); var b6 = vec4f(); var b7 = vec4f();
   for (var r = id.z * p.rows; r < min((id.z + 1u) * p.rows, p.N * p.Ho); r++) {
-    // Above the image h wraps to a large number, so that one comparison checks both ends.
+    // Above the image h wraps to a large number, so one comparison checks both ends.
     let h = r % p.Ho * p.sh + u - p.top;
     if (h >= p.H) { continue; }
     for (var j = first; j < end; j += 2u) {

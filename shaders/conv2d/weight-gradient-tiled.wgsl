@@ -1,9 +1,11 @@
 // partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o]
-// over the z-th chunk of the pixels k = (n·Ho + i)·Wo + j of gy, x being 0 outside the image; the chunks are added
-// afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy.
-// This is the product of a matrix of (tap, c) × pixels, never stored, and one of pixels × o. A workgroup makes
-// M (tap, c) × N o, an invocation 8 × WIDTH. A step is eight pixels; while it is multiplied the next is on its way from
-// storage to registers and then to the other half of workgroup memory: one barrier a step.
+// over the z-th chunk of the pixels k = (n·Ho + i)·Wo + j of gy, where x is 0 outside the image. The chunks are added
+// afterwards in order. Here n is the image, (i, j) the pixel of gy, (u, v) the tap, and c and o are channels of x and
+// gy.
+// This is the product of a matrix of (tap, c) × pixels, which is never stored, and one of pixels × o. A workgroup
+// computes M (tap, c) × N o, and an invocation 8 × WIDTH. A step is eight pixels. While one step is multiplied, the
+// next one moves from storage to registers and then to the other half of workgroup memory, so a step needs only one
+// barrier.
 // #import tile-size
 
 struct Params {
@@ -15,13 +17,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> gy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
 
-// Two buffers of eight pixels: of pixel k the four rows h·M/2 + 4r … at [k][h][r], the four o h·N/2 + 4c … at
-// [k][h][c]. Neighbouring invocations read neighbouring memory banks, or one address.
+// Each half holds eight pixels: the four rows h·M/2 + 4r … of pixel k at xs[k][h][r], and its four o h·N/2 + 4c … at
+// gs[k][h][c]. Neighbouring invocations read neighbouring memory banks, or the same address.
 var<workgroup> xs: array<array<array<array<vec4f, ROWS>, 2>, 8>, 2>;
 var<workgroup> gs: array<array<array<array<vec4f, COLUMNS>, HALVES>, 8>, 2>;
 
-// Rows of a group of four that may lie in different taps; four values of x at elements e, of gy and partials from
-// element e, of which `left` exist. All are replaced where channels are no multiple of four.
+// SPREAD holds the distances of a group's four rows where they may lie in different taps. The functions access four
+// values of x at elements e, and of gy and partials from element e on, of which `left` exist. All are replaced where
+// the number of channels is not a multiple of four.
 const SPREAD = vec4u();
 fn x4(e: vec4u, within: vec4<bool>) -> vec4f { return x[e.x / 4u]; }
 fn gy4(e: u32, left: u32) -> vec4f { return gy[e / 4u]; }
@@ -38,17 +41,17 @@ fn main(
   let across = (p.O + N - 1u) / N;
   let first = tile / across * M;
   if (first >= rows) { return; }
-  // Where this invocation multiplies: 32 neighbours share 4 groups of rows and 8 columns.
+  // This invocation multiplies these rows and columns; 32 neighbours share 4 groups of rows and 8 columns.
   let column = t % 8u + t / 32u % (COLUMNS / 8u) * 8u;
   let r = t / 8u % 4u + t / 32u / (COLUMNS / 8u) * 4u;
-  // What it fetches of x: four rows of one pixel of the step, or of two.
+  // It loads four rows of one or two pixels of the step from x.
   let k = t / (M / 4u);
   let quad = t % (M / 4u);
   let row = min(first + 4u * quad + SPREAD, vec4u(rows - 1u));
   let c = row % p.C;
   let u = row / p.C / p.KW * p.dh - p.top;
   let v = row / p.C % p.KW * p.dw - p.left;
-  // And of gy: four o of one pixel, or of two.
+  // It loads four o of one or two pixels from gy.
   let kg = t / (N / 4u);
   let og = t % (N / 4u);
   let o = tile % across * N + 4u * og;
@@ -57,7 +60,7 @@ fn main(
   var n = (start + k + vec2u(0, 4)) / (p.Ho * p.Wo);
   var i = (start + k + vec2u(0, 4)) / p.Wo % p.Ho;
   var j = (start + k + vec2u(0, 4)) % p.Wo;
-  // The position moves on by eight pixels: digits of a number whose places are worth Ho·Wo, Wo and 1.
+  // The position advances by eight pixels. Its parts are the digits of a number whose places are worth Ho·Wo, Wo and 1.
   let next = vec3u(8u / (p.Ho * p.Wo), 8u / p.Wo % p.Ho, 8u % p.Wo);
   var n0 = vec4f(); var n1 = vec4f(); var n2 = vec4f(); var n3 = vec4f();
   var n4 = vec4f(); var n5 = vec4f(); var n6 = vec4f(); var n7 = vec4f();
@@ -66,7 +69,7 @@ fn main(
   for (var pixel0 = start; pixel0 < end + 8u; pixel0 += 8u) {
     var x0 = vec4f(); var x1 = vec4f(); var g0 = vec4f(); var g1 = vec4f();
     if (pixel0 < end) {
-      // Above and left of the image positions wrap to large numbers, so that one comparison checks both ends.
+      // Above and left of the image, positions wrap to large numbers, so one comparison checks both ends.
       let h = i.x * p.sh + u;
       let l = j.x * p.sw + v;
       let within = (h < vec4u(p.H)) & (l < vec4u(p.W)) & vec4<bool>(pixel0 + k < end);
@@ -120,7 +123,7 @@ fn main(
     workgroupBarrier();
   }
   let l = tile % across * N + 4u * column;
-  // A loop, since activations that are put into the store would else be there 16 times.
+  // This is a loop, because fused activations would otherwise be in the code 16 times.
   for (var e = 0u; e < 8u; e++) {
     let m = first + e / 4u * (M / 2u) + 4u * r + e % 4u;
     if (m >= rows) { break; }

@@ -1,7 +1,8 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
-// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
-// Those are the taps u = first + step·t and h = at − back·t, t = 0, 1, …; likewise along the columns. One invocation
-// computes one element.
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top,
+// j = l·sw + v·dw − left Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
+// input channel and o the output channel.
+// The sum runs over the taps u = first + step·t with h = at − back·t for t = 0, 1, …, and likewise along the columns.
+// One invocation computes one element.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, dh: u32, dw: u32, gh: u32, gw: u32, ih: u32, iw: u32, uh: u32, uw: u32, bh: u32, bw: u32, top: u32, left: u32, biased: u32,
@@ -24,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = row / (p.Ho * p.Wo);
   let a = taps(vec2u(row / p.Wo % p.Ho, row % p.Wo));
   var sum = 0.0;
-  // Above the image h wraps to a large number, so that one comparison checks both ends.
+  // Above the image h wraps to a large number, so one comparison checks both ends.
   var h = a.at.x;
   for (var u = a.first.x; u < p.KH; u += p.uh) {
     var l = a.at.y;

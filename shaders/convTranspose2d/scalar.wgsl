@@ -1,9 +1,10 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
-// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
-// Output rows of one phase, i = f + sh·r, share their taps, u = first + step·t and h = at + r − back·t, t = 0, 1, …;
-// likewise along the columns.
-// Any number of channels. An invocation holds 8 pixels of one phase × 4 output channels in registers: 12 loads for 32
-// multiply-adds. No barrier, no workgroup memory.
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top,
+// j = l·sw + v·dw − left Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
+// input channel and o the output channel.
+// The output rows i = f + sh·r of one phase share their taps: u = first + step·t with h = at + r − back·t for t = 0, 1,
+// …, and likewise along the columns.
+// The numbers of channels are arbitrary. An invocation keeps 8 pixels of one phase × 4 output channels in registers, so
+// it makes 12 loads for 32 multiply-adds. The kernel needs no barriers and no workgroup memory.
 struct Params {
   N: u32, H: u32, W: u32, C: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32,
   sh: u32, sw: u32, dh: u32, dw: u32, gh: u32, gw: u32, ih: u32, iw: u32, uh: u32, uw: u32, bh: u32, bw: u32, top: u32, left: u32, biased: u32,

@@ -1,12 +1,13 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
-// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel.
-// Output rows of one phase, i = f + sh·r, share their taps, u = first + step·t and h = at + r − back·t, t = 0, 1, …;
-// likewise along the columns.
-// So each phase is the product of a matrix of its pixels × K and one of K × output channels, K = the phase's taps × C.
-// A workgroup makes M pixels × N channels, an invocation 8 pixels × WIDTH channels. A step is eight input channels of
-// one tap; while it is multiplied the next is on its way from storage to registers and then to the other half of
-// workgroup memory: one barrier a step. Workgroup z = phase + phases · b sums the steps [b·chunk, (b + 1)·chunk) and
-// writes the b-th block of rows (splitK; otherwise there is one).
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top,
+// j = l·sw + v·dw − left Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
+// input channel and o the output channel.
+// The output rows i = f + sh·r of one phase share their taps: u = first + step·t with h = at + r − back·t for t = 0, 1,
+// …, and likewise along the columns.
+// So each phase is the product of a matrix of its pixels × K and one of K × output channels, where K = the phase's
+// taps × C. A workgroup computes M pixels × N channels, and an invocation 8 pixels × WIDTH channels. A step is eight
+// input channels of one tap. While one step is multiplied, the next one moves from storage to registers and then to the
+// other half of workgroup memory, so a step needs only one barrier. Workgroup z = phase + phases · b sums the steps
+// [b·chunk, (b + 1)·chunk) and writes the b-th block of rows; without splitK there is one block.
 // #import tile-size
 
 struct Params {
@@ -20,8 +21,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-// Two buffers of: input channels 4q … 4q + 3 of pixel i·ROWS + r at [i][r][q]; of output channel h·N/2 + 4c + k at
-// [q][k][h][c ^ 4q]. Neighbouring invocations read and write neighbouring memory banks, or read one address.
+// Each half holds input channels 4q … 4q + 3 of pixel i·ROWS + r at xs[i][r][q], and those of output channel
+// h·N/2 + 4c + k at ws[q][k][h][c ^ 4q]. Neighbouring invocations access neighbouring memory banks, or read the same
+// address.
 var<workgroup> xs: array<array<array<array<vec4f, 2>, ROWS>, 8>, 2>;
 var<workgroup> ws: array<array<array<array<array<vec4f, COLUMNS>, HALVES>, 4>, 2>, 2>;
 
@@ -34,7 +36,7 @@ fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  // Pixels of a phase: images, rows, columns.
+  // A phase has this many images, rows and columns.
   let size = vec3u(p.N, (p.Ho + p.sh - 1u) / p.sh, (p.Wo + p.sw - 1u) / p.sw);
   let pixels = size.x * size.y * size.z;
   let tile = group.y * groups.x + group.x;
@@ -46,11 +48,11 @@ fn main(
   let f = vec2u(phase / p.sw, phase % p.sw);
   let a = taps(f);
   let count = (vec2u(p.KH, p.KW) + vec2u(p.uh, p.uw) - 1u - a.first) / vec2u(p.uh, p.uw);
-  // Where this invocation multiplies: 32 neighbours share 4 rows and 8 columns.
+  // This invocation multiplies these rows and columns; 32 neighbours share 4 rows and 8 columns.
   let column = t % 8u + t / 32u % (COLUMNS / 8u) * 8u;
   let r = t / 8u % 4u + t / 32u / (COLUMNS / 8u) * 4u;
-  // What it fetches of x: channels from 4q of two pixels; (h, l) is what tap t = 0 reads. And of w: those channels of
-  // one or two outputs.
+  // It loads the channels from 4q on of two pixels of x, of which tap t = 0 reads (h, l), and those channels of one or
+  // two outputs of w.
   let q = t % 2u;
   let slot = t / 2u + vec2u(0u, T / 2u);
   let pixel = first + slot;
@@ -77,7 +79,7 @@ fn main(
     var x0 = vec4f(); var x1 = vec4f(); var w0 = vec4f(); var w1 = vec4f();
     if (s < end) {
       if (s == start || c == 0u) {
-        // Above and left of the image the position wraps to a large number, so that one comparison checks both ends.
+        // Above and left of the image, the position wraps to a large number, so one comparison checks both ends.
         let row = h - tap.x * p.bh;
         let col = l - tap.y * p.bw;
         within = (n < vec2u(p.N)) & (row < vec2u(p.H)) & (col < vec2u(p.W));
@@ -124,7 +126,7 @@ fn main(
     workgroupBarrier();
   }
   let e = tile % across * N + 4u * column;
-  // A loop, since activations that are put into the store would else be there 16 times.
+  // This is a loop, because fused activations would otherwise be in the code 16 times.
   for (var m = first + r; m < min(first + M, pixels); m += ROWS) {
     let i = f.x + p.sh * (m / size.z % size.y);
     let j = f.y + p.sw * (m % size.z);

@@ -1,6 +1,6 @@
-// gx[r, c] = factor · gy[r · gy_step] · (softmax(logits)[r, c] − t[r, c]), where t is 1 − smoothing at the label of row r and 0
-// elsewhere, plus smoothing / C everywhere. gy has one value (gy_step 0) or one for each row. LANES neighbouring invocations
-// make a row; each takes every LANES-th channel.
+// gx[r, c] = factor · gy[r · gy_step] · (softmax(logits)[r, c] − t[r, c]), where t is 1 − smoothing at the label of row
+// r and 0 elsewhere, plus smoothing / C everywhere. gy has one value (gy_step 0) or one for each row. LANES
+// neighbouring invocations compute a row. Each takes every LANES-th channel.
 struct Params {
   rows: u32, channels: u32, smoothing: f32, factor: f32, gy_step: u32,
   logits_offset: u32, logits_stride: u32, gx_offset: u32, gx_stride: u32,
@@ -24,7 +24,7 @@ fn main(
 ) {
   let r = ((group.y * groups.x + group.x) * 256u + me) / LANES;
   let lane = me % LANES;
-  // Invocations beyond the last row go along, since all must reach the barriers.
+  // Invocations beyond the last row continue, because all must reach the barriers.
   let row = p.logits_offset + min(r, p.rows - 1u) * p.logits_stride;
   let row_gx = p.gx_offset + r * p.gx_stride;
   var m = logits[row];

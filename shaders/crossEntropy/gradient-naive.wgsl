@@ -1,5 +1,6 @@
-// gx[r, c] = factor · gy[r · gy_step] · (softmax(logits)[r, c] − t[r, c]), where t is 1 − smoothing at the label of row r and 0
-// elsewhere, plus smoothing / C everywhere. gy has one value (gy_step 0) or one for each row. One invocation makes a row.
+// gx[r, c] = factor · gy[r · gy_step] · (softmax(logits)[r, c] − t[r, c]), where t is 1 − smoothing at the label of row
+// r and 0 elsewhere, plus smoothing / C everywhere. gy has one value (gy_step 0) or one for each row. One invocation
+// computes a row.
 struct Params {
   rows: u32, channels: u32, smoothing: f32, factor: f32, gy_step: u32,
   logits_offset: u32, logits_stride: u32, gx_offset: u32, gx_stride: u32,

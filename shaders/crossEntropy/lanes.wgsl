@@ -1,5 +1,5 @@
 // y[r] = −Σ_c t[r, c] · log softmax(logits)[r, c], where t is 1 − smoothing at the label of row r and 0 elsewhere, plus
-// smoothing / C everywhere. LANES neighbouring invocations make a row; each takes every LANES-th channel.
+// smoothing / C everywhere. LANES neighbouring invocations compute a row. Each takes every LANES-th channel.
 struct Params { rows: u32, channels: u32, smoothing: f32, logits_offset: u32, logits_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
@@ -19,7 +19,7 @@ fn main(
 ) {
   let r = ((group.y * groups.x + group.x) * 256u + me) / LANES;
   let lane = me % LANES;
-  // Invocations beyond the last row go along, since all must reach the barriers.
+  // Invocations beyond the last row continue, because all must reach the barriers.
   let row = p.logits_offset + min(r, p.rows - 1u) * p.logits_stride;
   var m = logits[row];
   for (var c = lane; c < p.channels; c += LANES) { m = max(m, logits[row + c]); }

@@ -1,5 +1,5 @@
 // y[r] = −Σ_c t[r, c] · log softmax(logits)[r, c], where t is 1 − smoothing at the label of row r and 0 elsewhere, plus
-// smoothing / C everywhere. One invocation makes a row.
+// smoothing / C everywhere. One invocation computes a row.
 struct Params { rows: u32, channels: u32, smoothing: f32, logits_offset: u32, logits_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;

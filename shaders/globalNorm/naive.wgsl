@@ -1,4 +1,5 @@
-// y[k · parts + j] = Σ x_k[i]² over the blocks j, j + parts, … of 1024 neighbouring elements of tensor k: one invocation per sum.
+// y[k · parts + j] = Σ x_k[i]² over the blocks j, j + parts, … of 1024 neighbouring elements of tensor k. One
+// invocation computes one sum.
 struct Params { count: u32, parts: u32, n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, n5: u32, y_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x0: array<f32>;
@@ -9,7 +10,7 @@ struct Params { count: u32, parts: u32, n0: u32, n1: u32, n2: u32, n3: u32, n4: 
 @group(0) @binding(6) var<storage, read> x5: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-// Element i of tensor k.
+// Returns element i of tensor k.
 fn element(k: u32, i: u32) -> f32 {
   switch k {
     case 0u: { return x0[i]; }

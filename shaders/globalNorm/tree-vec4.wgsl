@@ -1,5 +1,6 @@
-// y[k · parts + j] = Σ x_k[i]² over the blocks j, j + parts, … of 1024 neighbouring elements of tensor k: workgroup (j, k).
-// Invocation me adds elements 4me … 4me + 3 of every block, then halves are added, in a fixed order. Sizes are multiples of 4.
+// y[k · parts + j] = Σ x_k[i]² over the blocks j, j + parts, … of 1024 neighbouring elements of tensor k, computed by
+// workgroup (j, k). Invocation me adds elements 4me … 4me + 3 of every block; then tree_sum adds the sums of the
+// invocations. Sizes are multiples of 4.
 struct Params { parts: u32, n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, n5: u32, y_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x0: array<vec4f>;
@@ -10,7 +11,7 @@ struct Params { parts: u32, n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, n5: u32
 @group(0) @binding(6) var<storage, read> x5: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-// Elements 4i … 4i + 3 of tensor k, the same k in the whole workgroup.
+// Returns elements 4i … 4i + 3 of tensor k, where k is the same in the whole workgroup.
 fn element(k: u32, i: u32) -> vec4f {
   switch k {
     case 0u: { return x0[i]; }

@@ -1,6 +1,6 @@
-// The loss of row r from m, its largest logit, s = Σ_c exp(x[c] − m) and t = Σ_c (x[c] − m): the share 1 − smoothing is
-// −log p of the label, and the share smoothing the mean of −log p over the channels. A share of 0 is 0, be what it is a
-// share of infinite. A label that no channel has makes it NaN.
+// Returns the loss of row r from its largest logit m, s = Σ_c exp(x[c] − m) and t = Σ_c (x[c] − m). The loss is
+// 1 − smoothing times −log p of the label, plus smoothing times the mean of −log p over the channels. A term with the
+// factor 0 is 0 even if the other factor is infinite. The loss is NaN if no channel is the label.
 fn row_loss(r: u32, m: f32, s: f32, t: f32) -> f32 {
   let label = labels[r];
   let log_s = log_of(s);

@@ -1,5 +1,6 @@
-// The 256 invocations of a workgroup in groups of LANES neighbours, a power of two; each group makes one row and adds or
-// compares in a fixed order: the upper half of what is left goes to the lower, until one is left, which all of them get.
+// The 256 invocations of a workgroup form groups of LANES neighbours, a power of two, and each group computes one row.
+// It adds or compares in a fixed order: each step combines the upper half of the remaining values with the lower half,
+// and all invocations of the group get the last one.
 override LANES: u32 = 32u;
 var<workgroup> values: array<f32, 256>;
 

@@ -1,5 +1,5 @@
 // gx[r, c] = y[r, c] · (gy[r, c] − s) with s = Σ_c y[r, c] · gy[r, c], or, if LOG, gy[r, c] − exp(y[r, c]) · s with
-// s = Σ_c gy[r, c]. LANES neighbouring invocations make a row; each takes every LANES-th channel.
+// s = Σ_c gy[r, c]. LANES neighbouring invocations compute a row. Each takes every LANES-th channel.
 override LOG: bool = false;
 struct Params {
   rows: u32, channels: u32, y_offset: u32, y_stride: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,
@@ -20,7 +20,7 @@ fn main(
 ) {
   let row = ((group.y * groups.x + group.x) * 256u + me) / LANES;
   let lane = me % LANES;
-  // Invocations beyond the last row go along, since all must reach the barriers.
+  // Invocations beyond the last row continue, because all must reach the barriers.
   let r = min(row, p.rows - 1u);
   let row_y = p.y_offset + r * p.y_stride;
   let row_gy = p.gy_offset + r * p.gy_stride;

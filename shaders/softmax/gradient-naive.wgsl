@@ -1,5 +1,5 @@
 // gx[r, c] = y[r, c] · (gy[r, c] − s) with s = Σ_c y[r, c] · gy[r, c], or, if LOG, gy[r, c] − exp(y[r, c]) · s with
-// s = Σ_c gy[r, c]. One invocation makes a row.
+// s = Σ_c gy[r, c]. One invocation computes a row.
 override LOG: bool = false;
 struct Params {
   rows: u32, channels: u32, y_offset: u32, y_stride: u32, gy_offset: u32, gy_stride: u32, gx_offset: u32, gx_stride: u32,

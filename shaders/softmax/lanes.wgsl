@@ -1,5 +1,6 @@
-// y[r, c] = exp(x[r, c] − m) / s, or, if LOG, x[r, c] − m − log s: m is the largest x of row r, and s = Σ_c exp(x[r, c] − m).
-// LANES neighbouring invocations make a row; each takes every LANES-th channel, so that neighbours read neighbours.
+// y[r, c] = exp(x[r, c] − m) / s, or, if LOG, x[r, c] − m − log s: m is the largest x of row r, and s = Σ_c
+// exp(x[r, c] − m). LANES neighbouring invocations compute a row. Each takes every LANES-th channel, so that
+// neighbouring invocations read neighbouring channels.
 override LOG: bool = false;
 struct Params { rows: u32, channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -17,7 +18,7 @@ fn main(
 ) {
   let row = ((group.y * groups.x + group.x) * 256u + me) / LANES;
   let lane = me % LANES;
-  // Invocations beyond the last row go along, since all must reach the barriers.
+  // Invocations beyond the last row continue, because all must reach the barriers.
   let r = min(row, p.rows - 1u);
   let row_x = p.x_offset + r * p.x_stride;
   let row_y = p.y_offset + r * p.y_stride;

@@ -1,5 +1,5 @@
-// y[r, c] = exp(x[r, c] − m) / s, or, if LOG, x[r, c] − m − log s: m is the largest x of row r, and s = Σ_c exp(x[r, c] − m).
-// One invocation makes a row.
+// y[r, c] = exp(x[r, c] − m) / s, or, if LOG, x[r, c] − m − log s: m is the largest x of row r, and s = Σ_c
+// exp(x[r, c] − m). One invocation computes a row.
 override LOG: bool = false;
 struct Params { rows: u32, channels: u32, x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

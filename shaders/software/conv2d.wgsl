@@ -1,14 +1,15 @@
 // y[n, i, j, o] = Σ_{u, v, c} x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o]
-// x is 0 outside the image. n image; i, j output row, column; u, v tap; c, o input, output channel, o a multiple of 4.
-// One subgroup of LANES makes ROWS pixels × 4·LANES·QUADS output channels. A lane holds QUADS times four neighbouring
-// channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are then spread to
-// all lanes from its register: no workgroup memory, no barrier. Operands come from textures, whose reads are cheap on
-// the CPU. A row of x may have channels to spare up to its stride: they are not looked at.
-// Workgroup z sums the z-th chunk of taps and writes the z-th block of rows (split; otherwise there is one).
-// One loop over taps and channels, without a branch: at the head of an inner loop and behind it, as behind an if, a software
-// adapter moves all that the loop changes, here the whole tile.
-// The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
-// would make the compiler put its registers aside.
+// x is 0 outside the image. Here n is the image, (i, j) the output pixel, (u, v) the tap, c the input channel and o the
+// output channel; the number of output channels is a multiple of 4. One subgroup of LANES computes ROWS
+// pixels × 4·LANES·QUADS output channels. A lane keeps QUADS groups of four neighbouring channels of every pixel. It
+// reads only every LANES-th pixel of x, four input channels per step, and its register passes them to all lanes, so the
+// kernel needs no workgroup memory and no barriers. Operands come from textures, which are cheap to read on the CPU. A
+// row of x may have unused channels up to its stride, which are ignored.
+// Workgroup z sums the z-th chunk of taps and writes the z-th block of rows; without splitting there is one block.
+// Software adapters copy every loop-carried variable, here the whole tile, at loop and branch boundaries, so the kernel
+// has one branch-free loop over taps and channels.
+// The engine unrolls loops with constant bounds. All reads come before the products, because reads between products
+// would make the compiler spill registers.
 enable subgroups;
 const LANES = 8u;
 const ROWS = 32u;
@@ -28,7 +29,8 @@ struct Params {
 // #import texels
 fn w_at(t: u32) -> vec4f { return textureLoad(w, texel(t), 0); }
 
-// First row of the image and position of tap (0, 0); left of and above the image positions wrap to large numbers.
+// Returns the first row of the image and the position of tap (0, 0). Left of and above the image, positions wrap to
+// large numbers.
 fn origin(row: u32) -> vec3u {
   let r = min(row, p.pixels - 1u);
   return vec3u(r / (p.Ho * p.Wo) * p.H, r / p.Wo % p.Ho * p.sh - p.top, r % p.Wo * p.sw - p.left);
@@ -42,7 +44,8 @@ fn put(row: u32, chunk: u32, o: u32, value: vec4f) {
   y[at / 4u] = z;
 }
 
-// Finished values, which a loop stores that is not written out: the code that stores is long, the more so when fused.
+// The finished values, which a loop stores that is not unrolled, because the code that stores is long, especially with
+// fused ops.
 var<private> done: array<vec4f, ROWS * QUADS>;
 
 @compute @workgroup_size(LANES)
@@ -59,7 +62,7 @@ fn main(
   for (var g = 0u; g < GROUPS; g++) { corner[g] = origin(row + lane + g * LANES); }
   var column = array<u32, QUADS>();
   for (var q = 0u; q < QUADS; q++) { column[q] = min(o / 4u + q * LANES, quads - 1u); }
-  // The texel of tap (0, 0), for a pixel whose window begins outside the image modulo 2³².
+  // This is the texel of tap (0, 0), modulo 2³² for a pixel whose window begins outside the image.
   let step = p.x_stride / 4u;
   var texels = array<u32, GROUPS>();
   for (var g = 0u; g < GROUPS; g++) {
@@ -67,14 +70,14 @@ fn main(
   }
   let first = group.z * p.taps;
   let end = min(first + p.taps, p.KH * p.KW);
-  // Rows and columns from tap (0, 0) to the current one.
+  // These are the rows and columns from tap (0, 0) to the current one.
   var u = first / p.KW * p.dh;
   var v = first % p.KW * p.dw;
   let across = p.KW * p.dw;
   var c = 0u;
   var a = array<vec4f, ROWS * QUADS>();
   for (var tap = first; tap < end; tap += u32(c == 0u)) {
-    // Channels beyond the last are zero in x; for w they are the last again.
+    // Channels beyond the last are zero in x; w repeats its last one there.
     let some = c + vec4u(0, 1, 2, 3) < vec4u(p.C);
     let k = p.w_offset / 4u + (tap * p.C + min(c + vec4u(0, 1, 2, 3), vec4u(p.C - 1u))) * quads;
     var f = array<mat4x4f, QUADS>();

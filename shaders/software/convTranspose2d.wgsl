@@ -1,14 +1,16 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o], c, u, v with i = h·sh + u·dh − top, j = l·sw + v·dw − left
-// n image; i, j output row, column; h, l input row, column; u, v tap; c, o input, output channel, c a multiple of 4.
-// Output rows of one phase, i = f + sh·r, share their taps, u = first + step·t and h = at + r − back·t, t = 0, 1, …;
-// likewise along the columns.
-// One subgroup of LANES makes ROWS pixels of one phase × 4·LANES·QUADS output channels. A lane holds QUADS times four
-// neighbouring channels of every pixel; of x it reads every LANES-th pixel alone, four input channels a step, which are
-// then spread to all lanes from its register: no workgroup memory, no barrier. Operands come from textures.
-// One loop over taps and channels, without a branch: at the head of an inner loop and behind it, as behind an if, a software
-// adapter moves all that the loop changes, here the whole tile.
-// The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
-// would make the compiler put its registers aside.
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top,
+// j = l·sw + v·dw − left Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
+// input channel and o the output channel; the number of input channels is a multiple of 4. The output rows i = f + sh·r
+// of one phase share their taps: u = first + step·t with h = at + r − back·t for t = 0, 1, …, and likewise along the
+// columns.
+// One subgroup of LANES computes ROWS pixels of one phase × 4·LANES·QUADS output channels. A lane keeps QUADS groups of
+// four neighbouring channels of every pixel. It reads only every LANES-th pixel of x, four input channels per step, and
+// its register passes them to all lanes, so the kernel needs no workgroup memory and no barriers. Operands come from
+// textures.
+// Software adapters copy every loop-carried variable, here the whole tile, at loop and branch boundaries, so the kernel
+// has one branch-free loop over taps and channels.
+// The engine unrolls loops with constant bounds. All reads come before the products, because reads between products
+// would make the compiler spill registers.
 enable subgroups;
 const LANES = 8u;
 const ROWS = 32u;
@@ -29,7 +31,7 @@ struct Params {
 // #import phase-taps
 fn w_at(t: u32) -> vec4f { return textureLoad(w, texel(t), 0); }
 
-// Image, and row and column counted within the phase.
+// Returns the image, and the row and column counted within the phase.
 fn pixel(m: u32) -> vec3u {
   let rows = (p.Ho + p.sh - 1u) / p.sh;
   let columns = (p.Wo + p.sw - 1u) / p.sw;
@@ -48,7 +50,8 @@ fn put(m: u32, f: vec2u, o: u32, value: vec4f) {
   }
 }
 
-// Finished values, which a loop stores that is not written out: the code that stores is long, the more so when fused.
+// The finished values, which a loop stores that is not unrolled, because the code that stores is long, especially with
+// fused ops.
 var<private> done: array<vec4f, ROWS * QUADS>;
 
 @compute @workgroup_size(LANES)
@@ -66,7 +69,8 @@ fn main(
   let quads = p.C / 4u;
   var place = array<vec3u, GROUPS>();
   for (var g = 0u; g < GROUPS; g++) { place[g] = pixel(first + lane + g * LANES); }
-  // The texel at (h, l) = (0, 0), and where the four rows of w begin at tap (0, 0); beyond the last channel it is the last again.
+  // These are the texel at (h, l) = (0, 0), and the places where the four rows of w begin at tap (0, 0). Beyond the
+  // last channel the last one is repeated.
   let step = p.x_stride / 4u;
   var texels = array<u32, GROUPS>();
   for (var g = 0u; g < GROUPS; g++) {
@@ -76,7 +80,7 @@ fn main(
   for (var q = 0u; q < QUADS; q++) {
     rows[q] = p.w_offset / 4u + min(o + 4u * LANES * q + vec4u(0, 1, 2, 3), vec4u(p.O - 1u)) * quads;
   }
-  // Above and left of the image h and l have wrapped to large numbers, so that one comparison checks both ends.
+  // Above and left of the image, h and l have wrapped to large numbers, so one comparison checks both ends.
   var h = a.at.x;
   var l = a.at.y;
   var u = select(a.first.x, p.KH, a.first.y >= p.KW);

@@ -1,11 +1,12 @@
 // partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j + v − left, c] · gy[n, i, j, o]
-// over all j and the z-th chunk of the rows r = n·Ho + i of gy, x being 0 outside the image; the chunks are added
-// afterwards in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy, which has 4; KW is WIDTH.
-// One subgroup of LANES makes 4·LANES c × 4 o of the taps of one row. A lane holds four neighbouring c, of which it reads
-// STEP pixels l a step. Of gy it reads one of the LANES = STEP + WIDTH − 1 pixels j = l + left − v that they meet, which
-// are then spread to all lanes: a value of x is read once for all taps of the row. Operands come from textures.
-// The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
-// would make the compiler put its registers aside.
+// over all j and the z-th chunk of the rows r = n·Ho + i of gy, where x is 0 outside the image. The chunks are added
+// afterwards in order. Here n is the image, (i, j) the pixel of gy, (u, v) the tap, and c and o are channels of x and
+// gy. gy has 4 channels, and KW is WIDTH. One subgroup of LANES computes 4·LANES c × 4 o of the taps of one row. A lane
+// keeps four neighbouring c and reads STEP pixels l of them per step. It also reads one of the LANES = STEP + WIDTH − 1
+// pixels j = l + left − v of gy that they meet, and passes it to all lanes, so each value of x is read once for all
+// taps of the row. Operands come from textures.
+// The engine unrolls loops with constant bounds. All reads come before the products, because reads between products
+// would make the compiler spill registers.
 enable subgroups;
 const LANES = 8u;
 const WIDTH = 3u;
@@ -22,7 +23,7 @@ struct Params {
 // #import texels
 fn gy_at(t: u32) -> vec4f { return textureLoad(gy, texel(t), 0); }
 
-// Finished values, which a loop stores that is not written out.
+// The finished values, which a loop stores that is not unrolled.
 var<private> done: array<vec4f, 4u * WIDTH>;
 
 @compute @workgroup_size(LANES)
@@ -38,7 +39,7 @@ fn main(
   let channel = min(c, p.C - 1u) / 4u;
   var a = array<vec4f, 4u * WIDTH>();
   for (var r = group.z * p.rows; r < min((group.z + 1u) * p.rows, p.N * p.Ho); r++) {
-    // Above the image h wraps to a large number, as j does left of it, so that one comparison checks both ends.
+    // Above the image h wraps to a large number, and left of it so does j, so one comparison checks both ends.
     let h = r % p.Ho * p.sh + u * p.dh - p.top;
     if (h >= p.H) { continue; }
     let line = (r / p.Ho * p.H + h) * p.W;

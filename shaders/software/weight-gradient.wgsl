@@ -1,14 +1,15 @@
 // partials[z, u, v, c, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · gy[n, i, j, o]
-// over the z-th chunk of the rows n·Ho + i of gy and all j, x being 0 outside the image; the chunks are added afterwards
-// in order. n image; i, j row, column of gy; u, v tap; c, o channel of x, of gy, o a multiple of 4.
-// One subgroup of LANES makes 4·LANES·BLOCKS c × 4·LANES·QUADS o of one tap, four pixels a step. A lane holds QUADS times
-// four neighbouring o of every c; of x it reads the channels from 4·lane alone, which are then spread to all lanes from
-// its register: no workgroup memory, no barrier. Operands come from textures. A row of x may have channels to spare up to
-// its stride: what they give is not stored.
-// One loop over all pixels, not one of rows and one of columns in it: at the head of an inner loop and behind it a software
-// adapter moves all that the loop changes, here the whole tile.
-// The engine writes the loops with constant bounds out in full. All reads come before the products: between them they
-// would make the compiler put its registers aside.
+// over the z-th chunk of the rows n·Ho + i of gy and all j, where x is 0 outside the image. The chunks are added
+// afterwards in order. Here n is the image, (i, j) the pixel of gy, (u, v) the tap, and c and o are channels of x and
+// gy; gy has a multiple of 4 channels.
+// One subgroup of LANES computes 4·LANES·BLOCKS c × 4·LANES·QUADS o of one tap, four pixels per step. A lane keeps
+// QUADS groups of four neighbouring o of every c. It reads only the channels of x from 4·lane on, and its register
+// passes them to all lanes, so the kernel needs no workgroup memory and no barriers. Operands come from textures. A row
+// of x may have unused channels up to its stride, whose results are not stored.
+// Software adapters copy every loop-carried variable, here the whole tile, at loop boundaries, so the kernel has one
+// loop over all pixels instead of one over columns within one over rows.
+// The engine unrolls loops with constant bounds. All reads come before the products, because reads between products
+// would make the compiler spill registers.
 enable subgroups;
 const LANES = 8u;
 const BLOCKS = 1u;
@@ -31,7 +32,8 @@ fn put(at: u32, c: u32, o: u32, value: vec4f) {
   partials[(at + c * p.O + o) / 4u] = value;
 }
 
-// Finished values, which a loop stores that is not written out: the code that stores is long, the more so when fused.
+// The finished values, which a loop stores that is not unrolled, because the code that stores is long, especially with
+// fused ops.
 var<private> done: array<vec4f, 4u * LANES * BLOCKS * QUADS>;
 
 @compute @workgroup_size(LANES)
@@ -46,7 +48,7 @@ fn main(
   if (tap >= p.KH * p.KW) { return; }
   let c = index / across % down * 4u * LANES * BLOCKS;
   let o = index % across * 4u * LANES * QUADS + 4u * lane;
-  // Rows and columns from tap (0, 0) to this one.
+  // These are the rows and columns from tap (0, 0) to this one.
   let u = tap / p.KW * p.dh;
   let v = tap % p.KW * p.dw;
   var column = array<u32, QUADS>();
@@ -55,7 +57,7 @@ fn main(
   for (var b = 0u; b < BLOCKS; b++) { channel[b] = min(c / 4u + lane + b * LANES, (p.C - 1u) / 4u); }
   let begin = group.z * p.rows * p.Wo;
   let end = min(begin + p.rows * p.Wo, p.N * p.Ho * p.Wo);
-  // Lanes 0 to 3 know where the four pixels of a step are; row and column count up in mixed radix.
+  // Lanes 0 to 3 track the positions of the four pixels of a step; row and column count up in mixed radix.
   let own = begin + lane % 4u;
   var j = own % p.Wo;
   var i = own / p.Wo % p.Ho;
@@ -63,7 +65,7 @@ fn main(
   let more = vec3u(4u / p.Wo / p.Ho, 4u / p.Wo % p.Ho, 4u % p.Wo);
   var a = array<vec4f, 4u * LANES * BLOCKS * QUADS>();
   for (var pixel = begin; pixel < end; pixel += 4u) {
-    // Above and left of the image h and l wrap to large numbers, so that one comparison checks both ends.
+    // Above and left of the image, h and l wrap to large numbers, so one comparison checks both ends.
     let h = i * p.sh + u - p.top;
     let l = j * p.sw + v - p.left;
     let inside = pixel + lane % 4u < end && h < p.H && l < p.W;
@@ -78,7 +80,7 @@ fn main(
     var g = array<vec4f, 4u * QUADS>();
     var f = array<vec4f, 4u * BLOCKS>();
     for (var k = 0u; k < 4u; k++) {
-      // Beyond the last pixel gy is read again there, and x is 0.
+      // Beyond the last pixel, the last one of gy is read again, and x is 0.
       let t = (p.gy_offset + min(pixel + k, end - 1u) * p.gy_stride) / 4u;
       for (var q = 0u; q < QUADS; q++) { g[4u * q + k] = gy_at(t + column[q]); }
     }
