@@ -74,7 +74,7 @@ describe('without a tuning, a GPU', () => {
     expect(choice(conv([4, 256, 256, 64], [3, 3, 64, 3])).name).toBe('tiled32x32');
     expect(choice(up([4, 64, 32, 256], [4, 4, 64, 256])).name).toBe('tiled128x64');
     const { op, call } = callOf(conv([2, 256, 256, 64], [3, 3, 64, 64]), GPU);
-    expect(() => chooseVariant(op, call, 'tiled128x128')).toThrow(/too much of the tiles would be empty/);
+    expect(() => chooseVariant(op, call, 'tiled128x128')).toThrow(/too large a part of the tiles would be empty/);
   });
 
   const deep: [string, () => Tensor][] = [

@@ -32,7 +32,7 @@ export const avgPool2dOp = defineOp({
 });
 
 export interface GradientAttrs extends Attrs {
-  /** Size of the image that was pooled. */
+  /** The size of the image that was pooled. */
   readonly height: number;
   readonly width: number;
 }
@@ -42,7 +42,7 @@ const gradientResults = { gx: strided };
 
 export type AvgPool2dGradientCall = CallOf<GradientAttrs, typeof gradientArgs, typeof gradientResults>;
 
-/** gx[n, a, b, c] = Σ gy / size over the windows that have the pixel (a, b). */
+/** gx[n, a, b, c] = Σ gy / size over the windows that contain the pixel (a, b). */
 export const avgPool2dGradientOp = defineOp({
   name: 'avgPool2dGradient',
   args: gradientArgs,
@@ -71,19 +71,20 @@ function pool(x: Tensor, { kernel, stride, pad, ceilMode, countIncludePad }: Att
 }
 
 export interface AvgPoolOptions extends PoolOptions {
-  /** Whether a window's size counts the pixels of it that lie in the padding, which are 0. Default: true. */
+  /** Whether the size of a window includes its pixels in the padding, which are 0. Default: true. */
   countIncludePad?: boolean;
 }
 
 /**
- * Mean over windows of x [N, H, W, C], as PyTorch's `avg_pool2d`: [N, Ho, Wo, C] with
- * Ho = ⌊(H + top + bottom − kernel) / stride⌋ + 1, and Wo likewise. `ceilMode` rounds up instead, but leaves out a window that
- * would begin beyond the last pixel. The sum over a window is divided by the number of its pixels that lie in the image, and with
- * `countIncludePad` also of those in the padding; what lies beyond the padding never counts.
+ * Returns the mean over windows of x [N, H, W, C], as PyTorch's `avg_pool2d` does: [N, Ho, Wo, C] with
+ * Ho = ⌊(H + top + bottom − kernel) / stride⌋ + 1, and Wo likewise. `ceilMode` rounds up instead, but omits a window
+ * that would begin beyond the last pixel. The sum over a window is divided by the number of its pixels in the image
+ * and, with `countIncludePad`, in the padding. Pixels beyond the padding never count.
  *
- * Sizes are in pixels. `pad` is less than the kernel, so that every window has a pixel; PyTorch allows at most half the kernel.
- * Throws `ShapeError` if it is not, or if x has not four dimensions or the kernel does not fit. The mean over whole images is
- * `mean(x, 'pixels')`. Inception v3 (Szegedy et al. 2016) pools 3×3 with stride 1 and pad 1, without counting the padding.
+ * Sizes are in pixels. `pad` must be less than the kernel, so that every window contains a pixel; PyTorch allows at
+ * most half the kernel. Throws `ShapeError` if it is not, if x does not have four dimensions, or if the kernel does not
+ * fit. The mean over whole images is `mean(x, 'pixels')`. Inception v3 (Szegedy et al. 2016) pools 3×3 with stride 1
+ * and pad 1, without counting the padding.
  */
 export function avgPool2d(...given: [x: Tensor, options: AvgPoolOptions]): Tensor {
   const kinds = { x: TENSOR, options: { ...POOL, 'countIncludePad?': BOOLEAN } };

@@ -21,7 +21,7 @@ import {
 } from './avgPool2d.js';
 import * as oracle from './oracle.js';
 
-/** A case that counts the padding, and the same that does not. */
+/** Returns a case that counts the padding, and the same case without counting it. */
 function both(...of: Parameters<typeof poolCase>): OpCase<Attrs, typeof avgPool2dOp.args>[] {
   const { name, attrs, ...rest } = poolCase(...of);
   return [true, false].map((countIncludePad) => ({
@@ -36,7 +36,7 @@ function readTorch(file: FixtureFile): FixtureRun {
   return fixtureRun(avgPool2dOp, { ...imagesInTorch(file), build: ({ x }) => ({ y: avgPool2d(x, options) }) });
 }
 
-/** ONNX AveragePool of an image. */
+/** Reads an ONNX AveragePool of an image. */
 function readOnnx(file: FixtureFile): FixtureRun {
   const options: Attrs = { ...poolInOnnx(file), countIncludePad: Number(file.attrs.count_include_pad ?? 0) === 1 };
   return fixtureRun(avgPool2dOp, {
@@ -63,7 +63,7 @@ const cases = [
 
 const window = { kernel: [2, 2], stride: [2, 2], ceilMode: false, countIncludePad: true } as const;
 
-/** Gradients of some of the cases, which are linear and have gradients themselves. */
+/** These are the gradients of some of the cases, which are linear and have gradients themselves. */
 const gradientCases = cases
   .filter(({ attrs: { pad } }) => pad.some((d) => d > 0))
   .map(({ name, inputs, attrs }): OpCase<GradientAttrs, typeof avgPool2dGradientOp.args> => {
@@ -140,8 +140,8 @@ const names = {
   ...poolNames,
   first_row: 'first row that counts in the size of a window: −top where the padding counts, else 0',
   first_column: 'first column that counts: −left or 0',
-  end_row: 'row behind the last that counts: height + bottom, or height',
-  end_column: 'column behind the last that counts',
+  end_row: 'the row after the last that counts: height + bottom, or height',
+  end_column: 'the column after the last that counts',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {

@@ -38,7 +38,7 @@ export function avgPool2d(x: Nd, window: AverageWindow): Nd {
   return y;
 }
 
-/** gx[n, a, b, c] = Σ gy[n, i, j, c] / size over the windows that have (a, b), for an image of shape `shape`. */
+/** gx[n, a, b, c] = Σ gy[n, i, j, c] / size over the windows that contain (a, b), for an image of shape `shape`. */
 export function avgPool2dGradient(shape: readonly number[], window: AverageWindow, gy: Nd): Nd {
   const [N, , , C] = dims4(gy);
   const gx = nd(shape);

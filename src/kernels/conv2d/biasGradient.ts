@@ -15,7 +15,7 @@ export const biasGradientOp = defineOp({
   cost: ({ arg: { gy } }) => ({ flops: gy.rows * gy.channels, bytes: 4 * (gy.rows + 1) * gy.channels }),
 });
 
-/** Gradient of a bias added to every pixel: gb[c] = Σ gy[…, c]; gy [..., C] to [C]. */
+/** Returns the gradient [C] of a bias that was added to every pixel: gb[c] = Σ gy[…, c] for gy [..., C]. */
 export function biasGradient(gy: Tensor): Tensor {
   return apply(biasGradientOp, { gy }, null).gb;
 }

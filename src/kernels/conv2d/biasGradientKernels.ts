@@ -9,7 +9,10 @@ const naive = shader('biasGradient/naive', naiveSource);
 const split = shader('biasGradient/split', splitSource);
 const sum = withVariable('biasGradient/sum', sumSource, 'total', 'gb');
 
-/** Rows per chunk: about the root of all rows, so that both dispatches are short, in whole steps of four. */
+/**
+ * Returns the rows per chunk: about the square root of all rows, so that both dispatches are short, rounded up to a
+ * multiple of four.
+ */
 const chunkOf = (rows: number) => 4 * Math.ceil(Math.sqrt(rows) / 4);
 
 const splitVariant: Variant<BiasGradientCall> = {
@@ -40,5 +43,5 @@ const reference: Variant<BiasGradientCall> = {
 export const kernels: Kernels<BiasGradientCall> = {
   variants: [splitVariant, reference],
   reference,
-  choose: () => ({ variant: splitVariant, reason: 'chunks of rows are summed at once' }),
+  choose: () => ({ variant: splitVariant, reason: 'many invocations sum chunks of rows at once' }),
 };

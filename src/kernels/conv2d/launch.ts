@@ -3,12 +3,15 @@ import { type Arg, type Call, type DeviceTraits, type Dispatch, grid, type Launc
 import { shader } from '../../gpu/shader.js';
 import type { ConvAttrs } from './convolution.js';
 
-/** What the kernels of conv2d, convTranspose2d and their gradients share: launch numbers, split reductions. */
+/**
+ * The kernels of conv2d, convTranspose2d and their gradients share this file: the numbers of launches, and split
+ * reductions.
+ */
 
 /** A call of conv2d or convTranspose2d. */
 export type ConvCall = Call<ConvAttrs, { readonly [K in 'x' | 'w' | 'y']: Arg } & { readonly bias?: Arg }>;
 
-/** The numbers of both convolutions' `struct Params`: x [N, H, W, C] to y [N, Ho, Wo, O]. */
+/** Returns the numbers in `struct Params` of both convolutions, from x [N, H, W, C] to y [N, Ho, Wo, O]. */
 export function convParams({ attrs, arg: { x, w, y, bias } }: ConvCall) {
   const [N = 0, H = 0, W = 0, C = 0] = x.shape;
   const [, Ho = 0, Wo = 0, O = 0] = y.shape;
@@ -20,14 +23,17 @@ export function convParams({ attrs, arg: { x, w, y, bias } }: ConvCall) {
   return { N, pixels: N * Ho * Wo, H, W, C, Ho, Wo, O, KH, KW, sh, sw, dh, dw, top, left, ...optional };
 }
 
-/** Largest scratch of a split reduction, in elements. */
+/** Returns the largest scratch of a split reduction, in elements. */
 export function scratchLimit({ limits }: DeviceTraits): number {
   return Math.min(2 ** 25, limits.maxStorageBufferBindingSize, limits.maxBufferSize) / 4;
 }
 
 const sum = shader('conv2d/sum', sumSource);
 
-/** A split convolution: partial sums to scratch by `dispatch`, then their sum in order, and bias. */
+/**
+ * Launches a split convolution: `dispatch` stores partial sums in scratch, and a second dispatch adds them in order,
+ * and the bias.
+ */
 export function splitLaunch(call: ConvCall, splits: number, dispatch: Dispatch): Launch {
   const { rows, channels } = call.arg.y;
   const { biased, bias_offset } = convParams(call);

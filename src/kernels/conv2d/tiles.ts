@@ -3,9 +3,9 @@ import { type Shader, type ShaderSource, shader, withVariable } from '../../gpu/
 import { type ConvCall, scratchLimit, splitLaunch } from './launch.js';
 
 /**
- * The tiled kernels of the convolution family are one product of matrices each, cut into tiles: a workgroup makes m rows
- * × n columns in steps of eight terms, an invocation 8 rows × `width` columns. This file makes a kernel of each size from
- * its plain WGSL, and estimates which size suits a product.
+ * Each tiled kernel of the convolution family is one matrix product, divided into tiles: a workgroup computes m
+ * rows × n columns in steps of eight terms, and an invocation 8 rows × `width` columns. This file makes a kernel of
+ * each size from its plain WGSL, and estimates which size suits a product.
  */
 export interface Tile {
   readonly name: string;
@@ -13,8 +13,8 @@ export interface Tile {
   readonly n: number;
   readonly width: 4 | 8;
   /**
-   * Share of the multiply-add rate that is left beside the tile's own loads, relative to the largest: an estimate from
-   * loads per multiply-add (docs/ops/conv2d.md), which the rule below needs when nothing was timed.
+   * The share of the multiply-add rate that remains after the tile's own loads, relative to the largest tile. It is an
+   * estimate from loads per multiply-add (docs/ops/conv2d.md), which the rule below uses when nothing was timed.
    */
   readonly efficiency: number;
 }
@@ -30,33 +30,39 @@ export const TILES: readonly Tile[] = [
   tile(32, 32, 4, 0.5),
 ];
 
-/** Tiles that deep layers, with few pixels and long sums, are split with. */
+/** The tiles for splitting deep layers, which have few pixels and long sums. */
 const SPLIT_TILES: readonly Tile[] = TILES.filter((t) => t.n < 128);
 
-/** Products of matrices, `copies` of them at once: rows × terms times terms × columns, the terms in steps of eight. */
+/**
+ * Matrix products of rows × terms and terms × columns, `copies` of them at once. The terms are counted in steps of
+ * eight.
+ */
 export interface Product {
   readonly rows: number;
   readonly columns: number;
   readonly steps: number;
   readonly copies: number;
-  /** Most chunks that the terms may be split into: those whose partial sums fit into scratch. */
+  /** The most chunks that the terms may be split into, so that their partial sums fit into scratch. */
   readonly room: number;
 }
 
-/** What keeps a large GPU busy: on each of 128 cores two workgroups, and 256 invocations with 64 elements each. */
+/**
+ * This much work keeps a large GPU busy: on each of 128 cores two workgroups, and 256 invocations with 64 elements
+ * each.
+ */
 const ENOUGH = { groups: 2 ** 8, elements: 2 ** 21 };
 
-/** Steps of the shortest chunk: in fewer, a workgroup waits for its first loads longer than it multiplies. */
+/** The steps of the shortest chunk. With fewer, a workgroup waits for its first loads longer than it multiplies. */
 const SHORTEST = 8;
 
-/** Multiply-adds in the time that a partial sum takes to be written and read again: eight bytes at some 16 per byte. */
+/** The multiply-adds in the time of writing and reading a partial sum: eight bytes at about 16 per byte. */
 const PARTIAL = 128;
 
-/** Workgroups that cover all copies of a product. */
+/** Returns the number of workgroups that cover all copies of a product. */
 export const groupsOf = (t: Tile, { rows, columns, copies }: Product) =>
   copies * Math.ceil(rows / t.m) * Math.ceil(columns / t.n);
 
-/** Estimated time in multiply-adds of a full device, when the terms are split into this many chunks. */
+/** Estimates the time, in multiply-adds of a fully used device, when the terms are split into this many chunks. */
 function timeOf(t: Tile, product: Product, splits: number): number {
   const groups = groupsOf(t, product);
   const elements = groups * t.m * t.n;
@@ -65,7 +71,10 @@ function timeOf(t: Tile, product: Product, splits: number): number {
   return (8 * product.steps * elements) / t.efficiency / busy + PARTIAL * partials;
 }
 
-/** Chunks that the terms are best split into, a power of two before rounding to whole steps; 1 when not at all. */
+/**
+ * Returns the best number of chunks for the terms, a power of two before rounding to whole steps, or 1 for no
+ * splitting.
+ */
 export function splitsOf(t: Tile, product: Product): number {
   let best = 1;
   for (let s = 2; s <= Math.min(product.steps / SHORTEST, product.room); s *= 2)
@@ -73,24 +82,24 @@ export function splitsOf(t: Tile, product: Product): number {
   return best;
 }
 
-/** Why a tile does not fit the device or the product; nothing when it fits both. */
+/** Returns why a tile does not fit the device or the product, or nothing when it fits both. */
 export function tileRefusal(t: Tile, product: Product, { limits }: DeviceTraits): string | undefined {
   const { maxComputeInvocationsPerWorkgroup: most, maxComputeWorkgroupStorageSize: bytes } = limits;
   if ((t.m * t.n) / (8 * t.width) > most) return `the device allows ${most} invocations a workgroup`;
   if (64 * (t.m + t.n) > bytes) return `the device has ${bytes} bytes of workgroup memory`;
   const padded = (of: Tile) => groupsOf(of, product) * of.m * of.n;
   const least = Math.min(...TILES.map(padded));
-  return padded(t) > 1.25 * least ? 'too much of the tiles would be empty' : undefined;
+  return padded(t) > 1.25 * least ? 'too large a part of the tiles would be empty' : undefined;
 }
 
-/** A tile, into how many chunks the terms are split with it, and the estimated time. */
+/** A tile, the number of chunks that the terms are split into with it, and the estimated time. */
 interface Estimate {
   readonly tile: Tile;
   readonly splits: number;
   readonly time: number;
 }
 
-/** The tile with the least estimated time of those that fit; nothing when none does. */
+/** Returns the tile with the least estimated time of those that fit, or nothing when none does. */
 export function bestTile(
   tiles: readonly Tile[],
   product: Product,
@@ -106,10 +115,10 @@ export function bestTile(
   return best;
 }
 
-/** Why `bestTile` found none. */
+/** The reason when `bestTile` finds none. */
 export const NO_TILE = 'no tile fits both the device and the product';
 
-/** An estimate in words: `tiles of 64×64 have the least estimated time for 32768×128 in 72 steps`. */
+/** Returns an estimate in words, such as `tiles of 64×64 have the least estimated time for 32768×128 in 72 steps`. */
 export function describeBest({ tile, splits }: Estimate, { rows, columns, steps, copies }: Product): string {
   const chunks = Math.ceil(steps / Math.ceil(steps / splits));
   const split = chunks > 1 ? `, with each sum split into ${chunks} chunks,` : '';
@@ -132,7 +141,7 @@ const STORE = `NAME[e] = v.x;
   if (left > 2u) { NAME[e + 2u] = v.z; }
   if (left > 3u) { NAME[e + 3u] = v.w; }`;
 
-/** Makes the kernel's one-line function that accesses `name` by four values do so one by one. */
+/** Changes the kernel's one-line function that accesses four values of `name` at once to access them one by one. */
 function scalarAccess(code: string, name: string): string {
   const bound = replaceOnce(code, new RegExp(`(?<![.\\w])${name}: array<vec4f>`), `${name}: array<f32>`);
   const setter = `set${name.charAt(0).toUpperCase()}${name.slice(1)}`;
@@ -143,7 +152,9 @@ function scalarAccess(code: string, name: string): string {
   return body === GATHER ? replaceOnce(text, /const SPREAD = .*/, 'const SPREAD = vec4u(0, 1, 2, 3);') : text;
 }
 
-/** A tiled kernel for one size of tile, with the arguments named by `scalar` accessed value by value. */
+/**
+ * Returns a tiled kernel for one size of tile, in which the arguments that `scalar` names are accessed value by value.
+ */
 export function withTile(source: ShaderSource, t: Tile, scalar: readonly string[]): ShaderSource {
   let text = source.code;
   for (const [name, value] of Object.entries({ M: t.m, N: t.n, WIDTH: t.width }))
@@ -151,7 +162,7 @@ export function withTile(source: ShaderSource, t: Tile, scalar: readonly string[
   return { ...source, code: scalar.reduce(scalarAccess, text) };
 }
 
-/** Keeps what `make` returned for each key. */
+/** Caches what `make` returns for each key. */
 export function kept(make: (t: Tile, scalar: readonly string[]) => Shader): typeof make {
   const made = new Map<string, Shader>();
   return (t, scalar) => {
@@ -162,34 +173,34 @@ export function kept(make: (t: Tile, scalar: readonly string[]) => Shader): type
   };
 }
 
-/** A convolution as a product of matrices. */
+/** A convolution as a matrix product. */
 export interface TiledConvolution<C> {
   readonly op: string;
-  /** Plain WGSL of the 128 × 128 tile. */
+  /** The plain WGSL of the 128 × 128 tile. */
   readonly source: ShaderSource;
-  /** The numbers of the kernel but `chunk`. */
+  /** Returns the numbers of the kernel except `chunk`. */
   params(call: C): Readonly<Record<string, number>>;
   product(call: C): Omit<Product, 'room'>;
-  /** Arguments to access value by value, because their rows are no multiples of four. */
+  /** Returns the arguments to access value by value, because the length of their rows is not a multiple of four. */
   scalar(call: C): readonly string[];
 }
 
 export interface TiledKernels<C> {
   /** `tiled…` for each tile, and `splitK…` for each that sums can be split with. */
   readonly variants: readonly Variant<C>[];
-  /** The one with the least estimated time for a call, or in words why none can run it. */
+  /** Returns the variant with the least estimated time for a call, or in words why none can run it. */
   best(call: C): KernelChoice<C> | string;
 }
 
-/** Workgroups that a dispatch may have in each dimension, one of which counts the phases. */
+/** The workgroups that a dispatch may have in each dimension, one of which counts the phases. */
 export const MOST_PHASES = 65535;
 
-export const TOO_MANY_PHASES = 'too many phases';
+export const TOO_MANY_PHASES = 'the stride makes too many phases';
 
-/** The tiled kernels of a convolution. */
+/** Returns the tiled kernels of a convolution. */
 export function tiledVariants<C extends ConvCall>({ op, source, ...of }: TiledConvolution<C>): TiledKernels<C> {
   const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, withTile(source, t, scalar)));
-  // A chunk stores to scratch: fused work belongs to the kernel that adds the chunks and stores y.
+  // A chunk is stored in scratch, so fused ops belong to the kernel that adds the chunks and stores y.
   const part = kept((t, scalar) => withVariable(`${op}/splitK${t.name}`, withTile(source, t, scalar), 'y', 'partials'));
   const productOf = (call: C): Product => {
     const product = of.product(call);

@@ -23,7 +23,7 @@ import {
 const naive = shader('conv2dWeightGradient/naive', naiveSource);
 const sum = withVariable('conv2dWeightGradient/sum', sumSource, 'total', 'gw');
 
-/** A kernel twice: one that stores the sums of chunks to scratch, and one that stores whole sums to the result. */
+/** Two forms of a kernel: one stores the sums of chunks in scratch, and one stores complete sums in the result. */
 export interface SplitKernel {
   readonly split: Shader;
   readonly whole: Shader;
@@ -43,18 +43,20 @@ function params({ attrs: { kernel, stride, pad, dilation }, arg: { x, gy } }: We
   };
 }
 
-/** Tiles of `down` channels of x × `across` channels of gy, over all taps. */
+/** Returns the number of tiles of `down` channels of x × `across` channels of gy, over all taps. */
 export function tapTiles({ attrs: { kernel }, arg: { x, gy } }: WeightGradientCall, down: number, across: number) {
   return kernel[0] * kernel[1] * Math.ceil(x.channels / down) * Math.ceil(gy.channels / across);
 }
 
-/** Rows of pixels of gy. */
+/** Returns the number of rows of pixels of gy. */
 export function pixelRows({ arg: { gy } }: WeightGradientCall): number {
   const [N = 0, Ho = 0] = gy.shape;
   return N * Ho;
 }
 
-/** The kernel on chunks, then the sum of the chunks in order; straight to the result when there is one chunk. */
+/**
+ * Launches the kernel on chunks, and then adds the chunks in order. A single chunk is stored directly in the result.
+ */
 function splitLaunch(
   call: WeightGradientCall,
   kernel: SplitKernel,
@@ -76,7 +78,7 @@ function splitLaunch(
   };
 }
 
-/** `splitLaunch` of a kernel that takes whole rows of gy, in as many chunks as are wanted and possible. */
+/** Does `splitLaunch` for a kernel that processes whole rows of gy, in as many chunks as are wanted and possible. */
 export function launchRows(
   call: WeightGradientCall,
   kernel: SplitKernel,
@@ -92,7 +94,7 @@ export function launchRows(
   return splitLaunch(call, kernel, groups, Math.ceil(all / each), { rows: each });
 }
 
-/** (tap, c) × o weights, a sum over the pixels of gy. */
+/** Returns the product for (tap, c) × o weights, each a sum over the pixels of gy. */
 function product({ device, arg: { gy, gw } }: WeightGradientCall): Product {
   const { rows, channels: columns } = gw;
   const room = Math.min(65535, Math.floor(scratchLimit(device) / (rows * columns)));
@@ -121,7 +123,10 @@ const tiledVariant = (t: Tile): Variant<WeightGradientCall> => ({
 
 const tiledVariants = new Map(TILES.map((t) => [t, tiledVariant(t)]));
 
-/** Invocations that make 8 × 8 weights of one tap, on chunks of rows: as few as make about so many of them. */
+/**
+ * Each invocation computes 8 × 8 weights of one tap for a chunk of rows. There are as few chunks as give about
+ * `invocations` of them.
+ */
 export const splitVariant = (invocations: number): Variant<WeightGradientCall> => ({
   name: 'split',
   launch: (call) => {
@@ -149,6 +154,6 @@ export const kernels: Kernels<WeightGradientCall> = {
     const variant = best && tiledVariants.get(best.tile);
     return variant
       ? { variant, reason: describeBest(best, wanted) }
-      : { variant: splitForGpus, reason: `${NO_TILE}; chunks of pixels are summed at once` };
+      : { variant: splitForGpus, reason: `${NO_TILE}; many invocations sum chunks of rows at once` };
   },
 };

@@ -31,7 +31,7 @@ const extreme = (shape: Shape, attrs?: CrossEntropyOptions) => {
   return { ...c, name: `${c.name}, extreme values` };
 };
 
-/** A row of ordinary numbers but one, which is or is not that of the label, and a row of nothing but it. */
+/** Makes rows in which one number is `value`, at the label or elsewhere, and a row in which every number is `value`. */
 const special = (channels: number, value: number, attrs: CrossEntropyOptions = {}) => ({
   ...one(
     [4, channels],

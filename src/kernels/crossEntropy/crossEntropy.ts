@@ -8,7 +8,7 @@ export interface CrossEntropyAttrs {
   readonly reduction: Reduction;
 }
 
-/** The shape of one value for each row. */
+/** Returns the shape of one value for each row. */
 const perRow = ({ shape }: TensorType): Shape => (shape.length > 1 ? shape.slice(0, -1) : [1]);
 
 const args = { logits: strided, labels: u32 };
@@ -56,9 +56,12 @@ export const crossEntropyGradientOp = defineOp({
 });
 
 export interface CrossEntropyOptions {
-  /** The share in [0, 1] of the target that is spread over all channels alike; 0 when absent. */
+  /** The share in [0, 1] of the target that is spread evenly over all channels. Default: 0. */
   labelSmoothing?: number;
-  /** Whether the result is the mean over all rows ([1]), their sum ([1]), or one loss a row ([...]); the mean when absent. */
+  /**
+   * Whether the result is the mean over all rows ([1]), their sum ([1]), or one loss per row ([...]). Default: the
+   * mean.
+   */
   reduction?: Reduction;
 }
 
@@ -68,10 +71,10 @@ const OPTIONS = {
 };
 
 /**
- * Cross-entropy of softmax(logits) against class labels, as PyTorch's `cross_entropy` with class indices: the mean over all rows of
- * −log softmax(logits)[label]. logits are [..., C], labels u32 [...] with values from 0 to C − 1 (logits [C] take labels [1]). A
- * label of C or more makes the loss NaN, and of the gradient its own row; no memory beyond the row is read. Throws `ShapeError`
- * when labels have another shape.
+ * Returns the cross-entropy of softmax(logits) against class labels, as PyTorch's `cross_entropy` does for class
+ * indices: the mean over all rows of −log softmax(logits)[label]. logits are [..., C], labels u32 [...] with values
+ * from 0 to C − 1 (logits [C] take labels [1]). A label of C or more makes the loss NaN, and its own row of the
+ * gradient; no memory beyond the row is read. Throws `ShapeError` when labels have another shape.
  */
 export function crossEntropy(...given: [logits: Tensor, labels: Tensor, options?: CrossEntropyOptions]): Tensor {
   const kinds = { logits: TENSOR, labels: TENSOR, 'options?': OPTIONS };

@@ -8,7 +8,7 @@ import { type Total, totalBySplit, totalByTree, totalInOrder } from '../sum/redu
 import type { CrossEntropyCall } from './crossEntropy.js';
 import { factorOf } from './reduction.js';
 
-/** A kernel of one loss a row, which stores them to the result or, where they are summed, to scratch. */
+/** A kernel that computes one loss per row. It stores them in the result or, if they are summed, in scratch. */
 interface RowKernel {
   readonly dispatch: (call: CrossEntropyCall['arg']['logits'], of: RowDispatch) => Dispatch;
   readonly result: Shader;
@@ -24,7 +24,7 @@ const rowKernel = (name: string, source: typeof rowsSource, dispatch: RowKernel[
 const byRow = rowKernel('rows', rowsSource, byRows);
 const byLane = rowKernel('lanes', lanesSource, byLanes);
 
-/** One loss a row by `kernel`, and unless each is a result of its own, their sum by `total`. */
+/** Launches `kernel` for one loss per row and, unless each is a result of its own, `total` for their sum. */
 function launch(
   { arg: { logits }, attrs: { smoothing, reduction } }: CrossEntropyCall,
   kernel: RowKernel,
@@ -41,7 +41,7 @@ function launch(
 
 const lanes: Variant<CrossEntropyCall> = { name: 'lanes', launch: (call) => launch(call, byLane, totalByTree) };
 
-/** For adapters that run on the CPU. */
+/** This variant is for adapters that run on the CPU. */
 export const rows: Variant<CrossEntropyCall> = { name: 'rows', launch: (call) => launch(call, byRow, totalBySplit) };
 
 const reference: Variant<CrossEntropyCall> = {

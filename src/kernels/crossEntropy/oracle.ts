@@ -2,7 +2,10 @@ import { at, channelsOf, type Nd, nd } from '../oracle.js';
 
 type Reduction = 'mean' | 'sum' | 'none';
 
-/** The share of channel c in the target of a row: all of it at the label, but for what smoothing spreads; NaN if no channel is it. */
+/**
+ * Returns the share of channel c in the target of a row. The label has all of it except what smoothing spreads. The
+ * share is NaN if no channel is the label.
+ */
 function target(c: number, label: number, C: number, smoothing: number): number {
   if (label >= C) return Number.NaN;
   return (c === label ? 1 - smoothing : 0) + smoothing / C;
@@ -18,10 +21,13 @@ const rowsOf = (x: Nd): Float64Array[] => {
   return Array.from({ length: x.data.length / C }, (_, r) => x.data.subarray(r * C, r * C + C));
 };
 
-/** What the loss of each row is multiplied by, besides its gradient. */
+/** Returns the factor of the loss of each row. */
 const factor = (x: Nd, reduction: Reduction): number => (reduction === 'mean' ? channelsOf(x) / x.data.length : 1);
 
-/** Σ_c t_c · (log Σ e^x − x_c) of each row, its sum over all rows, or its mean; a share of 0 is 0, be what it is a share of infinite. */
+/**
+ * Returns Σ_c t_c · (log Σ e^x − x_c) of each row, its sum over all rows, or its mean. A term with the share 0 is 0
+ * even if its other factor is infinite.
+ */
 export function crossEntropy(x: Nd, labels: Nd, smoothing: number, reduction: Reduction): Nd {
   const C = channelsOf(x);
   const losses = rowsOf(x).map((row, r) => {

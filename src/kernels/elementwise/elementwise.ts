@@ -6,7 +6,7 @@ import { type BinaryName, binary, type UnaryName, unary } from './ops.js';
 
 type One = [x: Tensor];
 type WithNumber = [x: Tensor, k: number];
-/** Tensors of one shape; or one of them is [C] or [1] and meets every row or element of the other, or is a number. */
+/** Two tensors of one shape, or a tensor and an operand that is repeated: a [C], a [1] or a number. */
 type Two = [a: Tensor, b: Tensor | number] | [a: number, b: Tensor];
 
 const OPERAND = /* @__PURE__ */ anyOf(TENSOR, NUMBER);
@@ -26,9 +26,9 @@ function two(name: BinaryName, given: Two): Tensor {
   return binary(name, a, b);
 }
 
-/** max(x, 0). NaN stays NaN, as through every op here. */
+/** Returns max(x, 0). NaN stays NaN, as in every op here. */
 export const relu = (...given: One): Tensor => one('relu', given);
-/** x where x > 0, slope · x elsewhere. */
+/** Returns x where x > 0, and slope · x elsewhere. */
 export const leakyRelu = (...given: [x: Tensor, slope?: number]): Tensor => {
   const [x, slope = 0.2] = checked('leakyRelu', { x: TENSOR, 'slope?': NUMBER }, given);
   return unary('leakyRelu', x, slope);
@@ -54,9 +54,9 @@ export const scale = (...given: WithNumber): Tensor => withNumber('scale', given
 /** x + k. */
 export const addScalar = (...given: WithNumber): Tensor => withNumber('addScalar', given);
 /**
- * a + b of tensors of one shape. As in every op of two operands, one of them may also be a number, a tensor [C] for every row of
- * the other's [..., C], or a tensor [1] for every element; its gradient is then the sum over what it was repeated to. Other shapes
- * are a `ShapeError`.
+ * Returns a + b for tensors of one shape. As in every op of two operands, one of them may also be a number, a tensor
+ * [C] that is used for every row of the other's [..., C], or a tensor [1] that is used for every element. Its gradient
+ * is then the sum over its uses. Throws `ShapeError` for other shapes.
  */
 export const add = (...given: Two): Tensor => two('add', given);
 /** a − b. */
@@ -65,5 +65,5 @@ export const sub = (...given: Two): Tensor => two('sub', given);
 export const mul = (...given: Two): Tensor => two('mul', given);
 /** a / b, element by element. */
 export const div = (...given: Two): Tensor => two('div', given);
-/** The larger of a and b, NaN where either is; of two equals the gradient goes to a. */
+/** Returns the larger of a and b, or NaN where either is NaN. Where they are equal, the gradient goes to a. */
 export const maximum = (...given: Two): Tensor => two('maximum', given);

@@ -13,8 +13,9 @@ type UnaryRow = {
 } & UnaryGradient;
 
 /**
- * The gradient of x: a WGSL expression in `g`, the gradient of y, in `k`, and in `x` (`ofX`) or `y` (`ofY`); or written in ops. Of
- * two expressions, `ofY` is taken if `monotonic(k)`: x then need not be kept, nor even stored.
+ * The gradient of x: either a WGSL expression in `g`, the gradient of y, in `k`, and in `x` (`ofX`) or `y` (`ofY`), or
+ * a composition of ops. If there are two expressions, `ofY` is used if `monotonic(k)`, because x then need not be
+ * stored.
  */
 type UnaryGradient =
   | { readonly ofX: string }
@@ -22,18 +23,18 @@ type UnaryGradient =
   | { readonly ofX: string; readonly ofY: string; readonly monotonic: (k: number) => boolean }
   | { readonly gradient: (gy: Tensor, k: number) => Tensor };
 
-/*
- * NaN comes through every op as in PyTorch. WGSL lets a compiler assume that no number is NaN, and min, max, clamp and sign may
- * answer anything for one. So these tests look at the bits v: NaN is more than 0x7f800000 without its sign; v − 1 is less than
- * 0x7f800000 for 0 < v ≤ ∞, and v − 0x80000001 for −∞ ≤ v < 0, where subtraction wraps around.
+/**
+ * NaN passes through every op as in PyTorch. WGSL lets a compiler assume that no number is NaN, and min, max, clamp and
+ * sign may return anything for one. So these tests compare the bits v: NaN is more than 0x7f800000 without its sign;
+ * v − 1 is less than 0x7f800000 for 0 < v ≤ ∞, and v − 0x80000001 for −∞ ≤ v < 0, where subtraction wraps around.
  */
 const isNan = (v: string) => `(bitcast<u32>(${v}) & 0x7fffffffu) > 0x7f800000u`;
 const positive = (v: string) => `bitcast<u32>(${v}) - 1u < 0x7f800000u`;
 const negative = (v: string) => `bitcast<u32>(${v}) - 0x80000001u < 0x7f800000u`;
-/** `value`, or NaN where `v` is. */
+/** Returns an expression for `value`, or for NaN where `v` is NaN. */
 const unlessNan = (v: string, value: string) => `select(${value}, ${v}, ${isNan(v)})`;
 
-/** e = e⁻|ˣ| ≤ 1 cannot overflow, as e⁻ˣ does. */
+/** e = e⁻|ˣ| ≤ 1 cannot overflow, but e⁻ˣ can. */
 const decay = 'let e = exp(-abs(x));';
 
 /** Gradients are PyTorch's at kinks and for NaN: 0 at 0 for relu and abs, the slope for leakyRelu; relu passes g where y is NaN. */
@@ -86,9 +87,9 @@ export type Operand = Tensor | number;
 /** A binary op y = f(a, b), of which one operand may be a number: a WGSL expression in `a` and `b`, and its gradients in ops. */
 interface BinaryRow {
   readonly f: string;
-  /** The gradient of a, given that of y; the engine sums it where a was broadcast. */
+  /** Returns the gradient of a from that of y. The engine sums it where a was broadcast. */
   readonly ga?: (gy: Tensor, a: Tensor, b: Operand) => Tensor;
-  /** The gradient of b. */
+  /** Returns the gradient of b. */
   readonly gb?: (gy: Tensor, a: Operand, b: Tensor) => Tensor;
   /** The unary op that this one is if either operand is a number. */
   readonly withNumber?: UnaryName;
@@ -128,7 +129,7 @@ type BinaryOp = Op<KAttrs, typeof binaryArgs, typeof results>;
 export type UnaryCall = CallOf<KAttrs, typeof unaryArgs, typeof results>;
 export type BinaryCall = CallOf<KAttrs, typeof binaryArgs, typeof results>;
 
-/** What `of` gives for every name of a table. */
+/** Returns what `of` returns for every name of a table. */
 export function byName<K extends string, T>(table: Readonly<Record<K, unknown>>, of: (name: K) => T): Record<K, T> {
   const made: Record<string, T> = {};
   for (const name in table) made[name] = of(name);
@@ -235,7 +236,7 @@ function tensorsOp(name: string, { f, ga, gb }: BinaryRow): BinaryOp {
   });
 }
 
-/** A row's op of a tensor x and, as its operand `fixed`, the number k. */
+/** Returns the op of a row for a tensor x and the number k, which is the operand `fixed`. */
 function numberOp(name: string, { f, ga, gb }: BinaryRow, fixed: 'a' | 'b'): UnaryOp {
   const body = `let ${fixed} = k; let ${fixed === 'a' ? 'b' : 'a'} = x; return ${f};`;
   return defineOp({
@@ -251,13 +252,15 @@ function numberOp(name: string, { f, ga, gb }: BinaryRow, fixed: 'a' | 'b'): Una
   });
 }
 
-/** Whether x has the shape of `whole`, or is a vector [C] for each of its rows, or [1] for each of its elements. */
+/**
+ * Says whether x has the shape of `whole`, or is a vector [C] for each of its rows, or [1] for each of its elements.
+ */
 function repeats(x: TensorType, whole: TensorType): boolean {
   const isVector = x.shape.length === 1 && [1, channelsOf(whole.shape)].includes(channelsOf(x.shape));
   return isVector || sameShape(x.shape, whole.shape);
 }
 
-/** The gradient of x, given that of x repeated to the shape of g. */
+/** Returns the gradient of x from that of x repeated to the shape of g. */
 function summed(g: Tensor, x: Tensor): Tensor {
   if (g.size === x.size) return sameShape(g.shape, x.shape) ? g : reshape(g, x.shape);
   return sum(g, x.size === 1 ? 'all' : 'rows');
@@ -268,7 +271,7 @@ export const unaryOps = byName(unaryTable, unaryOp);
 export const binaryOps = byName(binaryTable, (name) => binaryOpsOf(name, binaryTable[name]));
 
 const eitherNan = `${isNan('a')} || ${isNan('b')}`;
-/** Where maximum's gradient goes. */
+/** Says to which operand the gradient of maximum goes. */
 export const atLeast = binaryOpsOf('atLeast', { f: `f32(a >= b || ${eitherNan})` });
 export const below = binaryOpsOf('below', { f: `f32(a < b || ${eitherNan})` });
 
@@ -279,7 +282,7 @@ function applied(name: string, ops: BinaryOps, a: Operand, b: Operand): Tensor {
   throw new UsageError(`${name}: a or b must be a Tensor, got the numbers ${a} and ${b}`);
 }
 
-/** The unary op of this name, of which k is the constant. */
+/** Applies the unary op of this name with the constant k. */
 export const unary = (name: UnaryName, x: Tensor, k = 0): Tensor => apply(unaryOps[name], { x }, { k }).y;
-/** The binary op of this name, of tensors or of a tensor and a number. */
+/** Applies the binary op of this name to tensors, or to a tensor and a number. */
 export const binary = (name: BinaryName, a: Operand, b: Operand): Tensor => applied(name, binaryOps[name], a, b);

@@ -19,7 +19,7 @@ import type { PoolAttrs } from './pooling.js';
 
 type Attrs = PoolAttrs;
 
-/** A case of a pooling op, named by its windows. */
+/** Returns a case of a pooling op, named by its windows. */
 export function poolCase(
   shape: readonly number[],
   kernel: Attrs['kernel'],
@@ -33,7 +33,7 @@ export function poolCase(
 
 const one = poolCase;
 
-/** The numbers of an attribute, of which there must be `count`; `missing` when the file leaves it out. */
+/** Returns the numbers of an attribute, of which there must be `count`, or `missing` when the file omits it. */
 function numbers(
   { op, attrs }: FixtureFile,
   name: string,
@@ -46,7 +46,10 @@ function numbers(
   return value.map(Number);
 }
 
-/** The windows of an ONNX pooling of an image. Throws `UnsupportedFixture` for those that the ops here do not have. */
+/**
+ * Returns the windows of an ONNX pooling of an image. Throws `UnsupportedFixture` for windows that the ops here do not
+ * support.
+ */
 export function poolInOnnx(file: FixtureFile): Attrs {
   const { op, attrs } = file;
   const { shape } = file.tensor('input_0');
@@ -65,7 +68,7 @@ export function poolInOnnx(file: FixtureFile): Attrs {
   };
 }
 
-/** The windows of a pooling in a PyTorch file, by the names of PyTorch's arguments. */
+/** Returns the windows of a pooling in a PyTorch file, by the names of PyTorch's arguments. */
 export function poolInTorch(file: FixtureFile): Attrs {
   const kernel = pair(file.op, 'kernel_size', sizesOf(file, 'kernel_size') ?? 0, 1);
   return {
@@ -74,7 +77,7 @@ export function poolInTorch(file: FixtureFile): Attrs {
   };
 }
 
-/** A PyTorch file of a function of images x, with its gradient. */
+/** Reads a PyTorch file of a function of images x, with its gradient. */
 export function imagesInTorch(file: FixtureFile) {
   return {
     inputs: { x: nchwToNhwc(file.tensor('x')) },
@@ -88,7 +91,7 @@ function readTorch(file: FixtureFile): FixtureRun {
   return fixtureRun(maxPool2dOp, { ...imagesInTorch(file), build: ({ x }) => ({ y: maxPool2d(x, options) }) });
 }
 
-/** ONNX MaxPool of an image, first output only. */
+/** Reads an ONNX MaxPool of an image, of which only the first output is supported. */
 function readOnnx(file: FixtureFile): FixtureRun {
   const options = poolInOnnx(file);
   if (file.has('output_1')) throw new UnsupportedFixture('MaxPool with indices');

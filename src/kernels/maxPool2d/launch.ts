@@ -2,7 +2,7 @@ import { type Arg, grid, type Launch } from '../../autograd/kernel.js';
 import type { Shader } from '../../gpu/shader.js';
 import type { PoolAttrs } from './pooling.js';
 
-/** The numbers of every pooling kernel; `x` and `y` are the image and the pooled image, or their gradients. */
+/** Returns the numbers of every pooling kernel. `x` and `y` are the image and the pooled image, or their gradients. */
 export function poolParams({ kernel, stride, pad }: PoolAttrs, x: Arg, y: Arg) {
   const [, height = 0, width = 0, channels = 0] = x.shape;
   const [, out_height = 0, out_width = 0] = y.shape;
@@ -19,7 +19,7 @@ export function poolParams({ kernel, stride, pad }: PoolAttrs, x: Arg, y: Arg) {
   };
 }
 
-/** One invocation for every `width` channels of `result`. */
+/** Launches one invocation for every `width` channels of `result`. */
 export function poolLaunch(shader: Shader, attrs: PoolAttrs, x: Arg, y: Arg, result: Arg, width: number): Launch {
   const count = (result.rows * result.channels) / width;
   return { dispatches: [{ shader, params: { ...poolParams(attrs, x, y), count }, workgroups: grid(count, 64) }] };

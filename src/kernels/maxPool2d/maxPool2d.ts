@@ -15,7 +15,7 @@ export const maxPool2dOp = defineOp({
   results,
   epilogue: 'y',
   infer: ({ x }, attrs: PoolAttrs) => ({ y: { shape: poolShape('maxPool2d', x, attrs), dtype: 'f32' } }),
-  // y takes x of the winner of each window  ⇒  gx = Σ of gy over the windows that a pixel wins
+  // y is the x that wins each window  ⇒  gx = Σ of gy over the windows that a pixel wins
   gradient: ({ x }, { y: gy }, { attrs }) => ({ x: apply(maxPool2dGradientOp, { x, gy }, attrs).gx }),
   kernels: () => import('./kernels.js'),
   cost: ({ arg: { x, y }, attrs }) => {
@@ -44,14 +44,14 @@ export const maxPool2dGradientOp = defineOp({
 });
 
 /**
- * Maximum over windows of x [N, H, W, C], as PyTorch's `max_pool2d`: [N, Ho, Wo, C] with
- * Ho = ⌊(H + top + bottom − kernel) / stride⌋ + 1, and Wo likewise. `ceilMode` rounds up instead, but leaves out a window that
- * would begin beyond the last pixel. Positions outside the image are no candidates. NaN is larger than everything. Of equal values
- * the first in row-major order gets the gradient.
+ * Returns the maximum over windows of x [N, H, W, C], as PyTorch's `max_pool2d` does: [N, Ho, Wo, C] with
+ * Ho = ⌊(H + top + bottom − kernel) / stride⌋ + 1, and Wo likewise. `ceilMode` rounds up instead, but omits a window
+ * that would begin beyond the last pixel. Positions outside the image are not candidates. NaN counts as larger than
+ * every number. Among equal values, the first in row-major order gets the gradient.
  *
- * Sizes are in pixels. `pad` is less than the kernel, so that every window has a pixel; PyTorch allows at most half the kernel.
- * Throws `ShapeError` if it is not, or if x has not four dimensions or the kernel does not fit. Between VGG-19 conv1_2 and conv2_1
- * (spec §6, ablation `perc`) the kernel is 2×2.
+ * Sizes are in pixels. `pad` must be less than the kernel, so that every window contains a pixel; PyTorch allows at
+ * most half the kernel. Throws `ShapeError` if it is not, if x does not have four dimensions, or if the kernel does not
+ * fit. Between VGG-19 conv1_2 and conv2_1 (spec §6, ablation `perc`) the kernel is 2×2.
  */
 export function maxPool2d(...given: [x: Tensor, options: PoolOptions]): Tensor {
   const [x, options] = checked('maxPool2d', { x: TENSOR, options: POOL }, given);

@@ -9,8 +9,8 @@ export interface Window {
 }
 
 /**
- * Calls `visit` with every output index and the input pixel that wins its window: the first maximum in row-major order, or the
- * last NaN, as in PyTorch.
+ * Calls `visit` with every output index and the input pixel that wins its window, which is the first maximum in
+ * row-major order, or the last NaN, as in PyTorch.
  */
 function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: number, a: number, b: number) => void) {
   const [N, H, W, C] = dims4(x);
@@ -34,7 +34,10 @@ function winners(x: Nd, w: Window, visit: (n: number, i: number, j: number, c: n
         }
 }
 
-/** The size of the pooled image: as many windows as begin before the image ends, and in floor mode end before its padding does. */
+/**
+ * Returns the size of the pooled image. It counts the windows that begin before the image ends and, in floor mode, end
+ * before its padding does.
+ */
 export function pooledShape(x: Nd, { kernel, stride, pad, ceilMode }: Window): [number, number, number, number] {
   const [N, H, W, C] = dims4(x);
   const along = (size: number, k: number, s: number, before: number, after: number) => {

@@ -3,16 +3,16 @@ import { BOOLEAN, type Kinds, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 import { pair, sides } from '../conv2d/convolution.js';
 
-/** What maxPool2d and avgPool2d share: their windows and the size of their results. */
+/** maxPool2d and avgPool2d share this file: their windows and the size of their results. */
 
 export interface PoolOptions {
-  /** Window size in pixels: one number, or height and width. */
+  /** The size of the window in pixels: one number, or height and width. */
   kernel: number | readonly [height: number, width: number];
-  /** Distance of neighbouring windows in pixels: one number, or [vertical, horizontal]. Default: the kernel. */
+  /** The distance of neighbouring windows in pixels: one number, or [vertical, horizontal]. Default: the kernel. */
   stride?: number | readonly [vertical: number, horizontal: number];
-  /** Pixels by which the first and last windows may lie outside the image. Default: 0. */
+  /** The pixels by which the first and last windows may extend outside the image. Default: 0. */
   pad?: number | readonly [top: number, left: number, bottom: number, right: number];
-  /** Whether a last window may lie partly beyond image and padding, so that every pixel has a window. Default: false. */
+  /** Whether the last window may extend beyond image and padding, so that every pixel has a window. Default: false. */
   ceilMode?: boolean;
 }
 
@@ -32,7 +32,10 @@ export function poolAttrs(op: string, { kernel, stride = kernel, pad = 0, ceilMo
   };
 }
 
-/** The shape of the pooled image. Throws `ShapeError` if the padding is no less than the kernel, or no window fits. */
+/**
+ * Returns the shape of the pooled image. Throws `ShapeError` if the padding is not less than the kernel, or no window
+ * fits.
+ */
 export function poolShape(op: string, x: TensorType, attrs: PoolAttrs): [number, number, number, number] {
   const { kernel, stride, pad, ceilMode } = attrs;
   const [n, h, w, c] = nhwc(op, 'x', x);
@@ -41,7 +44,7 @@ export function poolShape(op: string, x: TensorType, attrs: PoolAttrs): [number,
   const along = (size: number, k: number, s: number, before: number, after: number) => {
     const steps = (size + before + after - k) / s;
     const last = ceilMode ? Math.ceil(steps) : Math.floor(steps);
-    // A window that would begin in the padding after the image has no pixel.
+    // A window that would begin in the padding after the image contains no pixel.
     return (last * s < size + before ? last : last - 1) + 1;
   };
   const [top, left, bottom, right] = pad;

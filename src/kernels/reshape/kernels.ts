@@ -7,7 +7,7 @@ import type { ReshapeCopyCall } from './reshape.js';
 const naive = shader('reshapeCopy/naive', naiveSource);
 const vec4 = shader('reshapeCopy/vec4', vec4Source);
 
-/** A launch with one invocation for every `width` elements. */
+/** Launches one invocation for every `width` elements. */
 function launch({ arg: { x, y } }: ReshapeCopyCall, of: Shader, width: number): Launch {
   const count = (y.rows * y.channels) / width;
   const params = { count, channels: y.channels, x_channels: x.channels };

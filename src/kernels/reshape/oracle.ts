@@ -1,6 +1,9 @@
 import { at, type Nd, nd } from '../oracle.js';
 
-/** The same elements in the same order under another shape, in which −1 stands for the size that makes up for the others. */
+/**
+ * Returns the same elements in the same order with another shape, in which −1 stands for the size that follows from the
+ * others.
+ */
 export function reshape(x: Nd, shape: readonly number[]): Nd {
   const known = shape.filter((d) => d !== -1).reduce((a, b) => a * b, 1);
   return nd(

@@ -18,7 +18,7 @@ interface ReshapeAttrs {
   readonly shape: Shape;
 }
 
-/** The rows of x under another shape. It is a view, so no kernel runs. */
+/** y has the rows of x in another shape. It is a view, so no kernel runs. */
 export const reshapeOp = defineOp({
   name: 'reshape',
   kind: 'view',
@@ -31,14 +31,14 @@ export const reshapeOp = defineOp({
   view: () => [{ part: 'y', whole: 'x' }],
 });
 
-/** The elements are moved, whatever their type. */
+/** The kernel copies elements of any type. */
 const moved = { strided: true } as const;
 const args = { x: moved };
 const results = { y: moved };
 
 export type ReshapeCopyCall = CallOf<ReshapeAttrs, typeof args, typeof results>;
 
-/** The elements of x in rows of another length. */
+/** y has the elements of x in rows of another length. */
 export const reshapeCopyOp = defineOp({
   name: 'reshapeCopy',
   args,
@@ -50,13 +50,13 @@ export const reshapeCopyOp = defineOp({
   cost: ({ arg: { y } }) => ({ flops: 0, bytes: 8 * y.rows * y.channels }),
 });
 
-/** The op that gives x this shape. */
+/** Returns the op that gives x this shape. */
 export function reshapeOpFor(x: TensorType, shape: Shape): typeof reshapeOp | typeof reshapeCopyOp {
   const keepsRows = channelsOf(x.shape) === channelsOf(shape) && rowsOf(x.shape) === rowsOf(shape);
   return keepsRows ? reshapeOp : reshapeCopyOp;
 }
 
-/** The shape with the size that makes up for the others in place of −1. */
+/** Replaces −1 in a shape by the size that follows from the others. */
 function completed({ shape: from }: Tensor, shape: Shape): Shape {
   const known = sizeOf(shape.filter((d) => d !== -1));
   const full = shape.map((d) => (d === -1 ? sizeOf(from) / known : d));
@@ -72,9 +72,10 @@ function completed({ shape: from }: Tensor, shape: Shape): Shape {
 }
 
 /**
- * The elements of x in the same order under another shape; one dimension may be −1, which stands for the size that makes up for
- * the others. In a plan it costs nothing where x lies without gaps, or where the last dimension stays: [N, 1, H, W, C] to
- * [N, H, W, C]. Otherwise the elements are copied once. Throws `ShapeError` when the shape has not as many elements as x.
+ * Returns the elements of x in the same order with another shape. One dimension may be −1, which stands for the size
+ * that follows from the others. In a plan it costs nothing if x is contiguous or the last dimension stays the same, as
+ * from [N, 1, H, W, C] to [N, H, W, C]. Otherwise the elements are copied once. Throws `ShapeError` unless the shape
+ * has as many elements as x.
  */
 export function reshape(...given: [x: Tensor, shape: Shape]): Tensor {
   const [x, wanted] = checked('reshape', { x: TENSOR, shape: SHAPE }, given);
@@ -83,18 +84,18 @@ export function reshape(...given: [x: Tensor, shape: Shape]): Tensor {
 }
 
 export interface FlattenOptions {
-  /** The first of the dimensions that become one; 1 when absent, so that images become [N, H·W·C]. */
+  /** The first of the dimensions that become one. Default: 1, so that images become [N, H·W·C]. */
   start?: number;
 }
 
 /**
- * x with all dimensions from `start` on in one: [N, H, W, C] becomes [N, H·W·C], in this order of elements (PyTorch's images are
- * in the order C·H·W). Throws `ShapeError` when x has no such dimension.
+ * Joins all dimensions of x from `start` on: [N, H, W, C] becomes [N, H·W·C], with the elements in this order (in
+ * PyTorch, the order is C·H·W). Throws `ShapeError` when x has no such dimension.
  */
 export function flatten(...given: [x: Tensor, options?: FlattenOptions]): Tensor {
   const [x, { start = 1 } = {}] = checked('flatten', { x: TENSOR, 'options?': { 'start?': NATURAL } }, given);
   const { shape } = x;
   if (start >= shape.length)
-    throw new ShapeError('flatten', `x ${formatShape(shape)} has no dimension ${start} to begin with`);
+    throw new ShapeError('flatten', `x ${formatShape(shape)} has no dimension ${start} to start from`);
   return reshape(x, [...shape.slice(0, start), sizeOf(shape.slice(start))]);
 }

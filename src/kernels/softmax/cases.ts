@@ -5,14 +5,14 @@ import * as oracle from './oracle.js';
 import { logSoftmax, logSoftmaxGradientOp, logSoftmaxOp, softmax, softmaxGradientOp, softmaxOp } from './softmax.js';
 
 const one = (shape: Shape, name = shape.join('×')) => ({ name, inputs: { x: { shape } }, attrs: null });
-/** Numbers whose exponentials overflow or vanish. */
+/** Returns numbers whose exponentials overflow or vanish. */
 const wide = (i: number, random: () => number) => [0, 90, -90, 300, -300][i % 7] ?? 6 * random() - 3;
 const extreme = (shape: Shape) => ({
   ...one(shape),
   name: `${shape.join('×')}, extreme values`,
   inputs: { x: { shape, fill: wide } },
 });
-/** Rows of ordinary numbers, with one that is `value`, and a row of nothing but it. */
+/** Makes rows of ordinary numbers, of which one is `value`, and a row in which every number is `value`. */
 const special = (channels: number, value: number) => ({
   ...one([4, channels]),
   name: `${value} in one row, and all over another, of ${channels}`,

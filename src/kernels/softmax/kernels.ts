@@ -7,11 +7,11 @@ import { type ShaderSource, shader } from '../../gpu/shader.js';
 import { byLanes, byRows, SHARED_ROWS } from './lanes.js';
 import type { SoftmaxCall, SoftmaxGradientCall } from './softmax.js';
 
-/** The kernels of softmax, or of its logarithm. */
+/** Returns the kernels of softmax, or of its logarithm. */
 export const softmaxKernels = (name: string, log: boolean): Kernels<SoftmaxCall> =>
   rowKernels(name, log, lanesSource, naiveSource, ({ arg }) => arg.y);
 
-/** The kernels of their gradients. */
+/** Returns the kernels of their gradients. */
 export const gradientKernels = (name: string, log: boolean): Kernels<SoftmaxGradientCall> =>
   rowKernels(name, log, gradientLanesSource, gradientNaiveSource, ({ arg }) => arg.gx);
 

@@ -2,9 +2,12 @@ import type { Arg, Dispatch } from '../../autograd/kernel.js';
 import { grid } from '../../autograd/kernel.js';
 import type { Shader } from '../../gpu/shader.js';
 
-/** What kernels that make whole rows share: `softmax`, `crossEntropy` and their gradients. */
+/** The kernels that compute whole rows share this file: `softmax`, `crossEntropy` and their gradients. */
 
-/** Neighbouring invocations that make a row: a power of two of them, up to a workgroup, with about four channels each. */
+/**
+ * Returns how many neighbouring invocations compute a row: a power of two, up to a workgroup, with about four channels
+ * each.
+ */
 const lanesFor = (channels: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Math.ceil(channels / 4))));
 
 export interface RowDispatch {
@@ -13,12 +16,12 @@ export interface RowDispatch {
   readonly params?: Readonly<Record<string, number>>;
 }
 
-/** A dispatch with one invocation for every row of x. */
+/** Returns a dispatch with one invocation for every row of x. */
 export function byRows({ rows, channels }: Arg, { params, ...of }: RowDispatch): Dispatch {
   return { ...of, params: { rows, channels, ...params }, workgroups: grid(rows, 64) };
 }
 
-/** A dispatch with several neighbouring invocations for every row of x. */
+/** Returns a dispatch with several neighbouring invocations for every row of x. */
 export function byLanes({ rows, channels }: Arg, { params, constants, ...of }: RowDispatch): Dispatch {
   const LANES = lanesFor(channels);
   return {
@@ -27,5 +30,5 @@ export function byLanes({ rows, channels }: Arg, { params, constants, ...of }: R
   };
 }
 
-/** Why kernels of lanes are chosen. */
+/** The reason for choosing kernels of lanes. */
 export const SHARED_ROWS = 'neighbouring invocations share a row and read neighbouring channels';

@@ -1,6 +1,6 @@
 import { at, channelsOf, type Nd, nd } from '../oracle.js';
 
-/** The elements of the row that element i lies in. */
+/** Returns the elements of the row of element i. */
 const rowOf = (x: Nd, i: number): Float64Array => {
   const C = channelsOf(x);
   const start = i - (i % C);

@@ -19,7 +19,7 @@ const costOf = (passes: number, arg: Readonly<Record<string, Arg>>): Cost => {
   return { flops: passes * size, bytes: 4 * size * Object.keys(arg).length };
 };
 
-/** The gradient of x from y and that of y: of the softmax, or of its logarithm. */
+/** Makes the op for the gradient of x from y and that of y, for the softmax or its logarithm. */
 function gradientOp(name: string, log: boolean): SoftmaxGradientOp {
   return defineOp({
     name,
@@ -56,15 +56,18 @@ export const softmaxOp = softmaxOpOf('softmax', softmaxGradientOp, false);
 export const logSoftmaxOp = softmaxOpOf('logSoftmax', logSoftmaxGradientOp, true);
 
 /**
- * eˣ / Σ eˣ over the last dimension of x [..., C], computed without overflow: the largest x of each row is subtracted first. A row
- * with NaN or +∞ is NaN, as in PyTorch.
+ * Returns eˣ / Σ eˣ over the last dimension of x [..., C]. It subtracts the largest x of each row first, so nothing
+ * overflows. A row with NaN or +∞ becomes NaN, as in PyTorch.
  */
 export function softmax(...given: [x: Tensor]): Tensor {
   const [x] = checked('softmax', { x: TENSOR }, given);
   return apply(softmaxOp, { x }, null).y;
 }
 
-/** The logarithm of `softmax`, x − log Σ eˣ over the last dimension of x [..., C]; it keeps the digits of small probabilities. */
+/**
+ * Returns the logarithm of `softmax`, x − log Σ eˣ over the last dimension of x [..., C], which keeps the digits of
+ * small probabilities.
+ */
 export function logSoftmax(...given: [x: Tensor]): Tensor {
   const [x] = checked('logSoftmax', { x: TENSOR }, given);
   return apply(logSoftmaxOp, { x }, null).y;
