@@ -3,13 +3,17 @@ import { prepare } from '../src/bench/check-case.js';
 import { rooms as shiftRooms } from '../src/bench/shift2d/cases.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { type Nd, nd, testNormal, testRandom } from '../src/kernels/oracle.js';
-import { rooms as opRooms } from '../src/kernels/rooms.js';
+import { rooms as opRooms, roomsOf } from '../src/kernels/rooms.js';
 import { dot, norm } from './compare.js';
 import { sharedEngine } from './gpu.js';
 import { allCases, checkCase, checkRefusal } from './room-checks.js';
 
 /** The library's ops, and one that only a composition of the benchmark needs. */
-const rooms = [...opRooms, ...shiftRooms];
+const all = [...opRooms, ...shiftRooms];
+
+/** The folder that `npm run test:quick` names. Without one, all rooms are tested. */
+const only = process.env.POSE_GAN_ROOM;
+const rooms = only === undefined ? all : roomsOf(only);
 
 let engine: Engine;
 beforeAll(async () => {
@@ -71,7 +75,7 @@ describe.each(rooms.map((r) => [r.name, r] as const))('%s', (_, room) => {
 
 afterAll(() => {
   // Some variants run only in cases of another room, so the check is impossible when `-t` leaves cases out.
-  if (left > 0) return;
+  if (left > 0 || only !== undefined) return;
   const missed = [...known].filter((v) => !ran.has(v));
   expect(missed, 'variants that no case ran').toEqual([]);
 });

@@ -11,6 +11,9 @@ const found: Record<string, RoomModule> = import.meta.glob<RoomModule>('./*/case
 
 export const rooms: readonly Room[] = Object.values(found).flatMap((m) => m.rooms);
 
+/** The rooms of one folder. */
+export const roomsOf = (folder: string): readonly Room[] => found[`./${folder}/cases.ts`]?.rooms ?? [];
+
 /** Readers of reference files, by the op that the files name. */
 export const fixtureReaders: ReadonlyMap<string, FixtureReader> = new Map(
   rooms.flatMap((room) => Object.entries(room.fixtures ?? {})),
