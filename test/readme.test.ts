@@ -12,18 +12,28 @@ const folder = 'out/readme-test';
 beforeAll(() => mkdirSync(folder, { recursive: true }));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the first example runs as printed on the built package, and its loss falls to almost 0', () => {
-  const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+/** Runs a TypeScript example of the README as printed, on the built package, and returns what it prints. */
+function run(index: number): string {
+  const code = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)][index]?.[1] ?? '';
   const built = pathToFileURL('dist/node.js').href;
-  const { code: script } = transformSync(code.replace("'webgpu-pose-gan/node'", `'${built}'`), {
+  const { code: script } = transformSync(code.replaceAll("'webgpu-pose-gan/node'", `'${built}'`), {
     loader: 'ts',
     format: 'esm',
   });
-  const file = join(folder, 'example.mjs');
-  writeFileSync(file, script);
-  const out = execFileSync('node', [file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  const loss = Number(/: loss (\S+)/.exec(out)?.[1]);
+  writeFileSync(join(folder, 'example.mjs'), script);
+  return execFileSync('node', ['example.mjs'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+test('the first example runs as printed on the built package, and its loss falls to almost 0', () => {
+  const loss = Number(/: loss (\S+)/.exec(run(0))?.[1]);
   expect(loss).toBeLessThan(1e-3);
+});
+
+test('the example of a small network learns xor, and reads the file that it has written', () => {
+  const [, answer, loss] = /1 xor 0 is (\w+), loss (\S+)/.exec(run(1)) ?? [];
+  expect(answer).toBe('true');
+  expect(Number(loss)).toBeLessThan(0.05);
+  expect(existsSync(join(folder, 'xor.safetensors'))).toBe(true);
 });
 
 test('every file that the README and the docs link to exists', () => {
