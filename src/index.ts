@@ -66,6 +66,7 @@ export type { PoolOptions } from './kernels/maxPool2d/pooling.js';
 export { nearestNeighbourDistance } from './kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
 export { partMasks } from './kernels/partMasks/partMasks.js';
 export { type FlattenOptions, flatten, reshape } from './kernels/reshape/reshape.js';
+export { type ResizeOptions, resize2d } from './kernels/resize2d/resize2d.js';
 export { SGD, type SGDOptions } from './kernels/sgd/sgd.js';
 export { detach, slice } from './kernels/slice/slice.js';
 export { logSoftmax, softmax } from './kernels/softmax/softmax.js';

@@ -1,0 +1,145 @@
+import { apply, type CallOf, defineOp, strided } from '../../autograd/op.js';
+import { channelsOf, formatShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
+import { BOOLEAN, checked, oneOf, SIZES } from '../../gpu/arguments.js';
+import { ShapeError } from '../../gpu/errors.js';
+import { pair } from '../conv2d/convolution.js';
+
+type Pair = readonly [vertical: number, horizontal: number];
+
+export interface Attrs {
+  readonly mode: 'nearest' | 'bilinear';
+  readonly alignCorners: boolean;
+  /** Height and width of the result. */
+  readonly size: Pair;
+  /** Pixels of x from one pixel of the result to the next, rounded to f32. */
+  readonly step: Pair;
+}
+
+const args = { x: strided };
+const results = { y: strided };
+
+export type Resize2dCall = CallOf<Attrs, typeof args, typeof results>;
+
+/** y[n, i, j, c] = x at row i and column j of a grid of another size: the nearest pixel, or the mean of four by distance. */
+export const resize2dOp = defineOp({
+  name: 'resize2d',
+  args,
+  results,
+  epilogue: 'y',
+  infer: ({ x: { shape } }, { size }: Attrs) => ({
+    y: { shape: [shape[0] ?? 0, ...size, channelsOf(shape)], dtype: 'f32' },
+  }),
+  // y[i] = Σ_a m[i, a] · x[a]  ⇒  gx[a] = Σ_i m[i, a] · gy[i]
+  gradient: ({ x }, { y: gy }, { attrs }) => {
+    const [, height = 0, width = 0] = x.shape;
+    return { x: resize2dGradient(gy, { ...attrs, height, width }) };
+  },
+  kernels: () => import('./kernels.js'),
+  cost: ({ arg: { x, y }, attrs: { mode } }) => ({
+    flops: y.rows * y.channels * (mode === 'nearest' ? 0 : 9),
+    bytes: 4 * (x.rows * x.channels + y.rows * y.channels),
+  }),
+});
+
+export interface GradientAttrs extends Attrs {
+  /** Height and width of x. */
+  readonly height: number;
+  readonly width: number;
+}
+
+const gradientArgs = { gy: strided };
+const gradientResults = { gx: strided };
+
+export type Resize2dGradientCall = CallOf<GradientAttrs, typeof gradientArgs, typeof gradientResults>;
+
+/** gx[n, a, b, c] = Σ gy over the pixels that (a, b) takes part in, by its weight in them. */
+export const resize2dGradientOp = defineOp({
+  name: 'resize2dGradient',
+  args: gradientArgs,
+  results: gradientResults,
+  epilogue: 'gx',
+  infer: ({ gy: { shape } }, { height, width }: GradientAttrs) => ({
+    gx: { shape: [shape[0] ?? 0, height, width, channelsOf(shape)], dtype: 'f32' },
+  }),
+  // gx is linear in gy, and resizing is the adjoint of its gradient
+  gradient: (_, { gx: g }, { attrs: { mode, alignCorners, size, step } }) => ({
+    gy: resized(g, { mode, alignCorners, size, step }),
+  }),
+  kernels: () => import('./gradientKernels.js'),
+  cost: ({ arg: { gy, gx }, attrs: { mode } }) => ({
+    flops: gy.rows * gy.channels * (mode === 'nearest' ? 1 : 8),
+    bytes: 4 * (gx.rows * gx.channels + gy.rows * gy.channels),
+  }),
+});
+
+function resized(x: Tensor, attrs: Attrs): Tensor {
+  return apply(resize2dOp, { x }, attrs).y;
+}
+
+function resize2dGradient(gy: Tensor, attrs: GradientAttrs): Tensor {
+  return apply(resize2dGradientOp, { gy }, attrs).gx;
+}
+
+export interface ResizeOptions {
+  /** Height and width of the result in pixels: one number for both, or [height, width]. */
+  size?: number | Pair;
+  /** Height and width of the result relative to those of x, if not `size`: one number, or [vertical, horizontal]. */
+  scale?: number | Pair;
+  /** Whether a pixel is the nearest one of x, or the mean of four by their distances. Default: nearest. */
+  mode?: 'nearest' | 'bilinear';
+  /**
+   * For bilinear: whether the centres of the corner pixels of both images coincide. Else the corners of the images do, and centres
+   * are half a pixel away. Default: false.
+   */
+  alignCorners?: boolean;
+}
+
+/** Pixels along an axis, and pixels of x from one to the next, as PyTorch computes both. */
+function axis(op: string, size: number, wanted: number | undefined, scale: number | undefined, options: ResizeOptions) {
+  const { mode = 'nearest', alignCorners = false } = options;
+  const count = wanted ?? Math.floor(size * (scale ?? 1));
+  if (count < 1) throw new ShapeError(op, `scale ${scale} leaves no pixel of ${size}`);
+  if (alignCorners) return { count, step: Math.fround(count > 1 ? (size - 1) / (count - 1) : 0) };
+  // Where the sizes agree the image stays as it is, also if the scale is not exactly 1.
+  const exact = count === size || (mode === 'nearest' && count === 2 * size);
+  return { count, step: Math.fround(exact || scale === undefined ? size / count : 1 / scale) };
+}
+
+/** One positive number for both axes or a pair of them. */
+function scales(op: string, scale: number | readonly number[]): Pair {
+  const [vertical = 0, horizontal = 0, ...more] = typeof scale === 'number' ? [scale, scale] : scale;
+  if (!(vertical > 0 && horizontal > 0) || more.length)
+    throw new ShapeError(op, `scale must be a positive number or two of them, got ${String(scale)}`);
+  return [vertical, horizontal];
+}
+
+/**
+ * x [N, H, W, C] at another size, as PyTorch's `interpolate`: [N, height, width, C]. The size is given, or `scale`, of which
+ * height is ⌊H · scale⌋; then positions are computed with the scale itself. Row i of the result lies at row i·s of x for
+ * `nearest`, rounded down; at s·(i + ½) − ½ for `bilinear`, but not above the first or below the last row, where s = H / height or
+ * 1 / scale; and with `alignCorners` at i·(H − 1) / (height − 1). Likewise columns.
+ *
+ * Throws `ShapeError` unless x has four dimensions, one of size and scale is given, sizes are integers of at least 1 and scales are
+ * positive; or if `alignCorners` is asked of `nearest`, where it means nothing.
+ */
+export function resize2d(...given: [x: Tensor, options: ResizeOptions]): Tensor {
+  const op = 'resize2d';
+  const kinds = {
+    x: TENSOR,
+    options: { 'size?': SIZES, 'scale?': SIZES, 'mode?': oneOf('nearest', 'bilinear'), 'alignCorners?': BOOLEAN },
+  };
+  const [x, options] = checked(op, kinds, given);
+  const { size, scale, mode = 'nearest', alignCorners = false } = options;
+  const [, H, W] = nhwc(op, 'x', x);
+  if ((size === undefined) === (scale === undefined))
+    throw new ShapeError(
+      op,
+      `either size or scale must be given for x ${formatShape(x.shape)}, got ${size === undefined ? 'none' : 'both'}`,
+    );
+  if (alignCorners && mode === 'nearest')
+    throw new ShapeError(op, 'alignCorners is for the mode bilinear; the nearest pixel has no such convention');
+  const [height, width] = size === undefined ? [] : pair(op, 'size', size, 1);
+  const [vertical, horizontal] = scale === undefined ? [] : scales(op, scale);
+  const [down, across] = [axis(op, H, height, vertical, options), axis(op, W, width, horizontal, options)];
+  return resized(x, { mode, alignCorners, size: [down.count, across.count], step: [down.step, across.step] });
+}
