@@ -15,7 +15,7 @@ async function start(...args: string[]) {
   vi.spyOn(console, 'log').mockImplementation((line) => {
     text += `${line}\n`;
   });
-  const code = await main(['start', '--out', out, '--minutes', '0.01', '--identities', '6', ...args]);
+  const code = await main(['start', '--out', out, '--minutes', '0.01', '--identities', '2', ...args]);
   vi.restoreAllMocks();
   return { code, text };
 }
