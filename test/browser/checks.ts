@@ -1,14 +1,11 @@
-import { open } from '../../src/browser.js';
-import type { Engine } from '../../src/gpu/engine.js';
 import type { Room } from '../../src/kernels/room.js';
 import { rooms } from '../../src/kernels/rooms.js';
 import { verifyFile } from '../../src/verify/verify.js';
 import { allCases, checkCase, checkRefusal } from '../room-checks.js';
+import { sharedEngine } from './shared.js';
 
 /** These functions run the checks of every room and reference file in a page. */
 
-let engine: Promise<Engine> | undefined;
-const shared = () => (engine ??= open({ tuning: false }));
 /** The variants that some case has run. */
 const done = new Set<string>();
 const known = new Set<string>();
@@ -24,7 +21,7 @@ export const calls = {
    */
   checkCase: async (room: string, index: number) => {
     const of = roomOf(room);
-    const report = await checkCase(await shared(), of, allCases(of)[index] as Room['cases'][number], done);
+    const report = await checkCase(await sharedEngine(), of, allCases(of)[index] as Room['cases'][number], done);
     for (const name of report.known) known.add(name);
     for (const name of report.ran) done.add(name);
     return report.problems;
@@ -32,14 +29,14 @@ export const calls = {
 
   missed: async () => ({
     variants: [...known].filter((name) => !done.has(name)),
-    subgroups: (await shared()).subgroupSize,
+    subgroups: (await sharedEngine()).subgroupSize,
   }),
 
   refusals: () => rooms.flatMap((room) => room.refuses.flatMap((r) => checkRefusal(room, r) ?? [])),
 
   verify: async (name: string) => {
     const bytes = new Uint8Array(await (await fetch(`fixtures/${name}`)).arrayBuffer());
-    return verifyFile(await shared(), name, bytes);
+    return verifyFile(await sharedEngine(), name, bytes);
   },
 };
 

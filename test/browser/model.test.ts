@@ -3,8 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/gpu/engine.js';
 import { open } from '../../src/node.js';
+import { shareDevice } from '../gpu.js';
 import { Session } from './session.js';
 import { generatePerson, generateSmall, trainSmall } from './work.js';
+
+shareDevice();
 
 const CHECKPOINT = '/checkpoint.safetensors';
 const ITERATIONS = 20;

@@ -4,6 +4,7 @@ import { compile } from '../../src/compiler/compile.js';
 import type { Engine } from '../../src/gpu/engine.js';
 import { conv2d } from '../../src/kernels/conv2d/conv2d.js';
 import { sum } from '../../src/kernels/sum/sum.js';
+import { sharedEngine } from './shared.js';
 import { generateSmall, trainSmall } from './work.js';
 
 /**
@@ -42,9 +43,9 @@ export const calls = {
 
   convolution: () => withEngine(sumOfConvolution),
 
-  train: (iterations: number) => withEngine(async (e) => (await trainSmall(e, iterations)).losses),
+  train: async (iterations: number) => (await trainSmall(await sharedEngine(), iterations)).losses,
 
-  generate: (checkpoint: string) => withEngine(async (e) => [...(await generateSmall(e, await fetched(checkpoint)))]),
+  generate: async (checkpoint: string) => [...(await generateSmall(await sharedEngine(), await fetched(checkpoint)))],
 
   /** Does the same with a device of the page, which has only the guaranteed limits and no features. */
   ownDevice: async () => {
