@@ -90,7 +90,9 @@ describe('a dropped folder', () => {
   test('lists its datasets, even those without images, and without any the error says what a dataset is', () => {
     const source = (...names: string[]) => filesSource('mine', new Map(names.map((n) => [n, textFile('')])));
     expect(namesIn(source('b-dataset/train/a.png', 'a-annotation-test.csv', 'notes.txt'))).toEqual(['a', 'b']);
-    expect(() => namesIn(source('notes.txt'))).toThrow(/mine holds no dataset\. One named D is the folder D-dataset/);
+    expect(() => namesIn(source('notes.txt'))).toThrow(
+      /mine holds no dataset\. A dataset named D consists of the folder D-dataset/,
+    );
   });
 });
 

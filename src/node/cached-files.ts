@@ -98,6 +98,10 @@ function expectGuarded(path: string, user: number): void {
 /** Temporary folders of this process by the names of their files' folders. */
 const temporary = new Map<string, string>();
 
+function removeTemporary(): void {
+  for (const folder of temporary.values()) rmSync(folder, { recursive: true, force: true });
+}
+
 function temporaryFolder(name: string, user: number): string {
   let folder = temporary.get(name);
   if (folder === undefined) {
@@ -105,7 +109,7 @@ function temporaryFolder(name: string, user: number): string {
     expectGuarded(base, user);
     // The name is random, the mode is 0700, and an existing folder is an error, so nobody else can have made it.
     const fresh = mkdtempSync(join(base, 'webgpu-pose-gan-'));
-    process.once('exit', () => rmSync(fresh, { recursive: true, force: true }));
+    if (!temporary.size) process.once('exit', removeTemporary);
     temporary.set(name, fresh);
     folder = fresh;
   }
