@@ -14,6 +14,7 @@ import {
   log,
   maximum,
   relu,
+  relu6,
   sigmoid,
   softplus,
   tanh,
@@ -35,6 +36,7 @@ beforeAll(async () => {
 const NANS = [0x7fc00000, 0xffc00000, 0x7f800001, 0xff800001, 0x7fffffff, 0xffffffff];
 const ops: Record<string, (x: Tensor) => Tensor> = {
   relu,
+  relu6,
   leakyRelu: (x) => leakyRelu(x),
   tanh,
   sigmoid,

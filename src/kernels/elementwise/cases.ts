@@ -22,6 +22,8 @@ const special = (i: number, random: () => number) =>
 const shapes = [[1], [3, 5, 7, 3], [1, 1, 1, 1], [2, 3, 5, 8], [1, 17, 1, 4]];
 
 const domain: Partial<Record<UnaryName, InputSpec['fill']>> = { sqrt: positive, log: positive };
+/** Values of which some are above 6 and some below 0, besides the extreme ones. */
+const around: Partial<Record<UnaryName, InputSpec['fill']>> = { relu6: (_, random) => 12 * random() - 3 };
 /** Ops that make infinities of the extreme values. */
 const bounded = new Set<UnaryName>(['exp', 'square']);
 const kOf: Partial<Record<UnaryName, number>> = { leakyRelu: 0.2, scale: -1.7, addScalar: 0.3 };
@@ -77,7 +79,7 @@ function unaryRoom(name: UnaryName): Room {
   const [k = 0] = ks;
   const row = unary[name];
   const one = (label: string, x: InputSpec, kink = false) => ({ name: label, inputs: { x }, attrs: null, kink });
-  const cases = shapes.map((shape) => one(shape.join('×'), { shape, fill: domain[name] }));
+  const cases = shapes.map((shape) => one(shape.join('×'), { shape, fill: domain[name] ?? around[name] }));
   if (!domain[name] && !bounded.has(name)) cases.push(one('extreme values', { shape: [4, 9], fill: wide }, true));
   return room(unaryOps[name], {
     name,

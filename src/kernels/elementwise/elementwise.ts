@@ -28,6 +28,8 @@ function two(name: BinaryName, given: Two): Tensor {
 
 /** Returns max(x, 0). NaN stays NaN, as in every op here. */
 export const relu = (...given: One): Tensor => one('relu', given);
+/** Returns min(max(x, 0), 6), the activation of mobile networks. */
+export const relu6 = (...given: One): Tensor => one('relu6', given);
 /** Returns x where x > 0, and slope · x elsewhere. */
 export const leakyRelu = (...given: [x: Tensor, slope?: number]): Tensor => {
   const [x, slope = 0.2] = checked('leakyRelu', { x: TENSOR, 'slope?': NUMBER }, given);

@@ -44,6 +44,11 @@ const unaryTable = {
     f: 'select(x, 0.0, bitcast<u32>(x) - 0x80000000u <= 0x7f800000u)',
     ofY: 'select(g, 0.0, bitcast<u32>(y) == 0u)',
   },
+  // 0 < y < 6 where the bits of y lie between those of 0 and 6.0
+  relu6: {
+    f: unlessNan('x', 'clamp(x, 0.0, 6.0)'),
+    ofY: `select(0.0, g, bitcast<u32>(y) - 1u < 0x40bfffffu || ${isNan('y')})`,
+  },
   // for slopes k ≥ 0, y > 0 where x > 0
   leakyRelu: {
     f: `select(k * x, x, ${positive('x')})`,

@@ -12,6 +12,7 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** Value and gradient of each unary op; k is its constant. NaN and kinks as in PyTorch, where sign(NaN) = 0. */
 export const unary: Readonly<Record<UnaryName, Unary>> = {
   relu: { f: (x) => Math.max(x, 0), gx: (x, g) => (x <= 0 ? 0 : g) },
+  relu6: { f: (x) => Math.min(Math.max(x, 0), 6), gx: (x, g) => (x <= 0 || x >= 6 ? 0 : g) },
   leakyRelu: { f: (x, k) => (x > 0 ? x : k * x), gx: (x, g, k) => (x > 0 ? g : k * g) },
   tanh: { f: Math.tanh, gx: (x, g) => g * (1 - Math.tanh(x) ** 2) },
   sigmoid: { f: sigmoid, gx: (x, g) => g / ((1 + Math.exp(-x)) * (1 + Math.exp(x))) },
