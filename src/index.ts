@@ -43,6 +43,8 @@ export type * from './gpu/webgpu-types.js';
 export { Adam, type AdamOptions, AdamW } from './kernels/adam/adam.js';
 export { affineWarp } from './kernels/affineWarp/affineWarp.js';
 export { type AvgPoolOptions, avgPool2d } from './kernels/avgPool2d/avgPool2d.js';
+export { type BatchNormOptions, batchNorm } from './kernels/batchNorm/batchNorm.js';
+export { foldBatchNorm, type NormValues } from './kernels/batchNorm/fold.js';
 export { bceWithLogits } from './kernels/bceWithLogits/bceWithLogits.js';
 export { concatBatch, splitBatch } from './kernels/concat/batch.js';
 export { concat } from './kernels/concat/concat.js';

@@ -121,13 +121,18 @@ describe('every kernel that takes elementwise work gives the same bits as withou
           const key = `${op.name}/${engine.software ? v.name.replace(/\d+x\d+/, '') : v.name}`;
           known.add(key);
           if (seen.has(key) || !mine || refusalOf(v, mine.kernel.call) !== undefined) continue;
-          seen.add(key);
           const variant: CompileOptions['variant'] = (of) => (of === op.name ? v.name : undefined);
           const options = { variant, fuse: 'everywhere' } as const;
           // Kernels for the CPU with many stores take minutes to compile with an operand, so one is never fused.
           const [graph, names] = /subgroup|registers/.test(v.name) ? [short, 'scale'] : [outputs, 'mul'];
           const plan = await compileCase(engine, graph, layout, options);
           const feeds = { ...checkFeeds(p, layout, plan), side: normal(y.size, 5) };
+          // In a composition another kernel may have taken over the op itself, which then has a room of its own.
+          if (plan.steps.at(-1)?.call.op !== op) {
+            plan.destroy();
+            continue;
+          }
+          seen.add(key);
           expect(plan.steps.at(-1)?.call.kernel.label).toContain(`${op.name}+${names}+leakyRelu/${v.name}`);
           plan.destroy();
           await compare(graph, feeds, { ...options, redzone: gap });

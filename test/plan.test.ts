@@ -245,9 +245,9 @@ describe('inspection', () => {
       .split('\n\n')
       .map((stage) => stage.split('\n'));
     expect(stages.map(([title]) => title?.split(':')[0])).toEqual(
-      'lower distribute hoist absorb fuse place choose extend allocate'.split(' '),
+      'lower distribute hoist absorb prepare fuse place choose extend allocate'.split(' '),
     );
-    const [lowered = [], , , , fused = [], placed = [], chosen = [], extended = []] = stages;
+    const [lowered = [], , , , , fused = [], placed = [], chosen = [], extended = []] = stages;
     expect(lowered[2]).toBe('  tanh[1×4×4×4] = tanh(x = x[1×4×4×4])');
     expect(fused).toContain('  relu tanh[1×4×4×4] = tanh + relu(x = x[1×4×4×4])');
     expect(placed).toContain(

@@ -62,8 +62,10 @@ export async function runPasses(
   const hoisted = fusion ? after('hoist', fusion.hoist(distributed)) : distributed;
   // Updates multiply their gradients themselves, if all of them are multiplied by one number.
   const absorbed = fusion ? after('absorb', fusion.absorb(hoisted)) : hoisted;
+  // Elementwise ops on vectors that need nothing but leaves move to the front.
+  const prepared = fusion ? after('prepare', fusion.prepare(absorbed)) : absorbed;
   // Elementwise ops move into the kernels that make their operands.
-  const fused = fusion ? after('fuse', fusion.fuse(absorbed, target)) : absorbed;
+  const fused = fusion ? after('fuse', fusion.fuse(prepared, target)) : prepared;
   // Every value gets its place; concatenations and slices become ranges of other values.
   const placed = after('place', place(fused, target));
   checkMemory(placed, target.device.limits);

@@ -4,3 +4,4 @@ export { distribute } from './distribute.js';
 export { extend } from './extend.js';
 export { fuse } from './fuse.js';
 export { hoist } from './hoist.js';
+export { prepare } from './prepare.js';
