@@ -10,28 +10,8 @@ struct Params { count: u32, parts: u32, n0: u32, n1: u32, n2: u32, n3: u32, n4: 
 @group(0) @binding(6) var<storage, read> x5: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-// Returns element i of tensor k.
-fn element(k: u32, i: u32) -> f32 {
-  switch k {
-    case 0u: { return x0[i]; }
-    case 1u: { return x1[i]; }
-    case 2u: { return x2[i]; }
-    case 3u: { return x3[i]; }
-    case 4u: { return x4[i]; }
-    default: { return x5[i]; }
-  }
-}
-
-fn size(k: u32) -> u32 {
-  switch k {
-    case 0u: { return p.n0; }
-    case 1u: { return p.n1; }
-    case 2u: { return p.n2; }
-    case 3u: { return p.n3; }
-    case 4u: { return p.n4; }
-    default: { return p.n5; }
-  }
-}
+// #import tensor-element
+// #import tensor-size
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
