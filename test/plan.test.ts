@@ -247,6 +247,8 @@ describe('inspection', () => {
     expect(stages.map(([title]) => title?.split(':')[0])).toEqual(
       'lower distribute hoist absorb prepare fuse place choose extend allocate'.split(' '),
     );
+    // Every title also says what the pass does.
+    for (const [title] of stages) expect(title).toMatch(/^\w+: \w+/);
     const [lowered = [], , , , , fused = [], placed = [], chosen = [], extended = []] = stages;
     expect(lowered[2]).toBe('  tanh[1×4×4×4] = tanh(x = x[1×4×4×4])');
     expect(fused).toContain('  relu tanh[1×4×4×4] = tanh + relu(x = x[1×4×4×4])');

@@ -11,7 +11,7 @@ import { lower, type Wanted } from './lower.js';
 import { type CompileArgs, type CompileOptions, compileKinds, targetOf } from './options.js';
 import { place } from './place.js';
 import { makePlan, type Plan } from './plan.js';
-import type { Stage } from './plan-text.js';
+import type { Pass, Stage } from './plan-text.js';
 
 /**
  * Plans a graph for an engine, once: which kernels run, where every value lies, pipelines and bind groups. The plan is then
@@ -47,7 +47,7 @@ export async function runPasses(
   fuse: CompileOptions['fuse'] = true,
 ): Promise<{ calls: readonly PlacedCall[]; stages: readonly Stage[] }> {
   const stages: Stage[] = [];
-  const after = <C extends KernelCall>(pass: string, calls: readonly C[]) => {
+  const after = <C extends KernelCall>(pass: Pass, calls: readonly C[]) => {
     stages.push({ pass, calls });
     return calls;
   };

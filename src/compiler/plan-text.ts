@@ -6,7 +6,7 @@ import type { MemoryReport } from './memory.js';
 
 /** The calls after one pass of the compiler. */
 export interface Stage {
-  readonly pass: string;
+  readonly pass: Pass;
   readonly calls: readonly KernelCall[];
 }
 
@@ -33,17 +33,21 @@ ${rows.length} dispatches; peak ${mib(peak)}: weights ${mib(weights)}, gradients
 }
 
 /** What each pass does, and which details of the calls it has made or changed. `explainText` shows those. */
-const PASSES: Readonly<Record<string, { readonly does: string; readonly shows: readonly Detail[] }>> = {
+const PASSES = {
   lower: { does: 'the nodes of the graph become calls', shows: ['values'] },
   distribute: { does: 'elementwise ops over concatenations move to the parts', shows: ['values'] },
   hoist: { does: 'elementwise ops over reshapes move before them', shows: ['values'] },
   absorb: { does: 'updates multiply their gradients themselves', shows: ['values'] },
+  prepare: { does: 'work on vectors that needs only leaves goes first', shows: ['values'] },
   fuse: { does: 'elementwise ops join the kernels that make their operands', shows: ['values'] },
   place: { does: 'every value gets its place, and views vanish', shows: ['values', 'places'] },
   choose: { does: 'every call gets its kernel', shows: ['values', 'kernels'] },
   extend: { does: 'fused ops are written into the kernels', shows: ['epilogues'] },
   allocate: { does: 'values take turns in buffers', shows: ['values', 'places'] },
-};
+} as const satisfies Readonly<Record<string, { readonly does: string; readonly shows: readonly Detail[] }>>;
+
+/** The name of a pass. Every pass has a row above, or `compile.ts` does not compile. */
+export type Pass = keyof typeof PASSES;
 
 type Detail = 'values' | 'places' | 'kernels' | 'epilogues';
 
@@ -55,7 +59,7 @@ export function explainText(stages: readonly Stage[]): string {
   let before = '';
   return stages
     .map(({ pass, calls }) => {
-      const { does = '', shows = ['values'] } = PASSES[pass] ?? {};
+      const { does, shows } = PASSES[pass];
       const lines = calls.map((call) => `  ${callText(call, shows, nameOf)}`).filter((line) => line.trim());
       const text = lines.join('\n');
       const same = text === before || !lines.length;

@@ -1,8 +1,8 @@
 import type { KernelCall, Value } from './kernel-call.js';
 
 /**
- * Elementwise work on vectors and numbers that needs nothing but leaves, such as the factors of a batch normalisation, moves before
- * all other work. So `fuse` can give the elementwise ops that use the results to any kernel.
+ * Moves elementwise work on vectors and numbers before all other work if it needs only leaves, as the factors of a batch normalisation
+ * do. The results then exist before any kernel runs, so `fuse` can move the ops that use them into every kernel.
  */
 export function prepare(calls: readonly KernelCall[]): readonly KernelCall[] {
   const ready = new Set<Value>();
