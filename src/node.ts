@@ -1,6 +1,7 @@
+import { describeAdapter, isSoftware } from './gpu/adapter-facts.js';
 import { anyOf, checked, oneOf, STRING } from './gpu/arguments.js';
 import { requestDevice } from './gpu/device.js';
-import { describeAdapter, Engine, isSoftware } from './gpu/engine.js';
+import { Engine } from './gpu/engine.js';
 import { AdapterError } from './gpu/errors.js';
 import { type AdapterIdentity, adapterIdentity, TUNING, type Tuning } from './gpu/tuner.js';
 import { INSTALL } from './node/chromium-package.js';

@@ -26,7 +26,7 @@ const ran = new Set<string>();
 let left = rooms.reduce((n, room) => n + allCases(room).length, 0);
 
 describe.each(rooms.map((r) => [r.name, r] as const))('%s', (_, room) => {
-  test.each(allCases(room).map((c) => [c.name, c] as const))(
+  test.concurrent.each(allCases(room).map((c) => [c.name, c] as const))(
     '%s: every variant equals the oracle',
     async (_name, c) => {
       const report = await checkCase(engine, room, c);

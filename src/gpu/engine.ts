@@ -1,7 +1,9 @@
+import { describeAdapter, isSoftware, subgroupSizeOf } from './adapter-facts.js';
 import { BOOLEAN, checked, FUNCTION, type Kind, type Kinds, STRING } from './arguments.js';
 import { ErrorScopes, type Outcomes } from './error-scopes.js';
 import { DeviceLostError, GpuValidationError, LimitError, PoseGanError, ShaderError } from './errors.js';
 import type { Shader } from './shader.js';
+import { shaderError } from './shader-error.js';
 import { type AdapterIdentity, adapterIdentity, TUNING, type Tuning } from './tuner.js';
 
 /** What the engine has created on its device so far. Tests read it to prove that a replay creates nothing. */
@@ -321,42 +323,3 @@ export const GPU_BUFFER = {
   STORAGE: 0x80,
   QUERY_RESOLVE: 0x200,
 } as const;
-
-/** The name of an adapter in one line. */
-export function describeAdapter(info: Partial<GPUAdapterInfo> | undefined): string {
-  if (!info) return 'unknown adapter';
-  return (
-    info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ') || 'unknown adapter'
-  );
-}
-
-/** Whether an adapter runs on the CPU. */
-export function isSoftware(info: (Partial<GPUAdapterInfo> & { isFallbackAdapter?: boolean }) | undefined): boolean {
-  if (!info) return false;
-  if (info.isFallbackAdapter) return true;
-  return /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(
-    `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
-  );
-}
-
-function subgroupSizeOf(device: GPUDevice, info: GPUAdapterInfo | undefined): number {
-  const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = (info ?? {}) as Partial<GPUAdapterInfo>;
-  return device.features.has('subgroups' as GPUFeatureName) && min === max ? min : 0;
-}
-
-/** The line breaks of WGSL. */
-const LINE_BREAK = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/;
-
-/** A compile error that shows the line, with a caret below the column. */
-function shaderError(code: string, label: string, message: GPUCompilationMessage | undefined): ShaderError {
-  if (!message) return new ShaderError(label, 'the shader does not compile, and the adapter gives no message');
-  const line = code.split(LINE_BREAK)[message.lineNum - 1];
-  const caret = `${' '.repeat(Math.max(0, message.linePos - 1))}^`;
-  const excerpt = line === undefined ? '' : `\n  ${line}\n  ${caret}`;
-  return new ShaderError(
-    label,
-    `line ${message.lineNum}:${message.linePos}: ${message.message}${excerpt}`,
-    message.lineNum,
-    message.linePos,
-  );
-}

@@ -1,4 +1,4 @@
-import { describeAdapter, isSoftware } from '../../src/gpu/engine.js';
+import { describeAdapter, isSoftware } from '../../src/gpu/adapter-facts.js';
 import { type Mount, type PageAdapter, shell } from './app.js';
 import { h, replace } from './dom.js';
 import { ensureSupportedLanguage } from './language.js';
