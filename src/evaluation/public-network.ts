@@ -1,0 +1,47 @@
+import type { Shape } from '../autograd/tensor.js';
+import { FrozenWeights, type TorchTensors } from './frozen-weights.js';
+
+/** A file of weights that others have published. The package contains none of them. */
+interface PublicFile {
+  /** Its usual name, for example `pt_inception-2015-12-05-6726825d.pth`. */
+  readonly name: string;
+  /** Its size in bytes. */
+  readonly bytes: number;
+  /** Where it is published, in words or as an address. */
+  readonly source: string;
+}
+
+/** A network that others have trained and whose outputs a metric uses. */
+export interface PublicNetwork {
+  /** The word by which commands name it, for example `inception`. */
+  readonly key: string;
+  /** Its name in a sentence, for example `Inception v3 of 2015`. */
+  readonly title: string;
+  /** The files with its weights. Any one of them suffices. */
+  readonly files: readonly PublicFile[];
+  /** Asks for every weight of the network, which makes the parameters. */
+  readonly define: (weights: FrozenWeights) => void;
+}
+
+/** One line that says which file to fetch. */
+export function howToInstall({ key, title, files }: PublicNetwork): string {
+  const list = files.map(
+    ({ name, bytes, source }) => `${name} (${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB, ${source})`,
+  );
+  return `${title} is not installed: fetch ${list.join(' or ')}, then pose-gan weights ${key} FILE`;
+}
+
+/** The tensors of a network by PyTorch's names, checked: the first one that is missing or does not fit throws the error of `tensors`. */
+export function networkTensors(
+  network: PublicNetwork,
+  tensors: TorchTensors,
+): Map<string, { shape: Shape; data: Float32Array }> {
+  const found = new Map<string, { shape: Shape; data: Float32Array }>();
+  const collect: TorchTensors = (name, shape) => {
+    const data = tensors(name, shape);
+    found.set(name, { shape, data });
+    return data;
+  };
+  network.define(new FrozenWeights(network.key, collect));
+  return found;
+}
