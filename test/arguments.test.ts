@@ -105,14 +105,14 @@ test('every function that takes options refuses an unknown one, names the known 
 test.each<[string, () => unknown, RegExp]>([
   ['a skeleton of two files', () => plain(model.parseSkeleton)(skeleton, 'a.json', 'b.json'), /no argument "b.json"/],
   [
-    'two unknown options',
+    'a call with two unknown options',
     () => plain(node.conv2d)(x, w, { padding: 2, filters: 2 }),
     /options cannot have "padding" \(did you mean pad\?\), "filters"; known are stride, pad, bias, dilation, groups/,
   ],
-  ['lr', () => made(node.Adam)(trained(), { lr: 0.01 }), /"lr" \(did you mean learningRate\?\)/],
-  ['a slip', () => plain(node.conv2d)(x, w, { stirde: 2 }), /"stirde" \(did you mean stride\?\)/],
+  ['the option lr', () => made(node.Adam)(trained(), { lr: 0.01 }), /"lr" \(did you mean learningRate\?\)/],
+  ['a misspelt option', () => plain(node.conv2d)(x, w, { stirde: 2 }), /"stirde" \(did you mean stride\?\)/],
   [
-    'batch norm',
+    'an unknown mode',
     () => plain(node.instanceNorm)(x, vector, vector, { mode: 'batch' }),
     /options\.mode must be "channel" or "sample", got "batch"/,
   ],
@@ -121,14 +121,18 @@ test.each<[string, () => unknown, RegExp]>([
     () => plain(node.leakyRelu)(x, { slope: 0.1 }),
     /slope must be a finite number, got \{ slope \}\. Usage: leakyRelu\(x, slope\?\)/,
   ],
-  ['an axis', () => plain(node.sum)(x, 0), /over must be "all" or "rows" or "pixels" or "channels", got 0/],
+  [
+    'an axis by its number',
+    () => plain(node.sum)(x, 0),
+    /over must be "all" or "rows" or "pixels" or "channels", got 0/,
+  ],
   ['a number as text', () => plain(node.scale)(x, '2'), /k must be a finite number, got "2"/],
-  ['two numbers', () => plain(node.mul)(2, 3), /^mul: a or b must be a Tensor, got the numbers 2 and 3$/],
+  ['a product of two numbers', () => plain(node.mul)(2, 3), /^mul: a or b must be a Tensor, got the numbers 2 and 3$/],
   ['a number beyond f32', () => node.sub(1e39, x), /^sub: a must be a Tensor or a finite number, got 1e\+39\. Usage/],
   ['NaN', () => node.leakyRelu(x, Number.NaN), /slope must be a finite number, got NaN/],
-  ['beyond f32', () => node.addScalar(x, 1e39), /k must be a finite number, got 1e\+39/],
+  ['an addend beyond f32', () => node.addScalar(x, 1e39), /k must be a finite number, got 1e\+39/],
   [
-    'null',
+    'null in place of options',
     () => plain(node.conv2d)(x, w, null),
     /options must be an object of stride, pad, bias, dilation, groups, got null/,
   ],
@@ -143,9 +147,9 @@ test.each<[string, () => unknown, RegExp]>([
     /relu: x must be a Tensor, got Float32Array\(3\)/,
   ],
   ['a promise for a tensor', () => plain(node.relu)(Promise.resolve(x)), /x must be a Tensor, got Promise/],
-  ['no list', () => plain(node.concat)(x, y), /takes no argument Tensor/],
+  ['a list of tensors that is not an array', () => plain(node.concat)(x, y), /takes no argument Tensor/],
   [
-    'three strides',
+    'a kernel of three sizes',
     () => plain(node.maxPool2d)(x, { kernel: [2, 2, 2] }),
     /kernel must be an integer of at least 1 or two of them/,
   ],
@@ -165,7 +169,7 @@ test.each<[string, () => unknown, RegExp]>([
     () => plain(model.drawSynthetic)({ seed: 1, identity: 1, index: 0, skeleton: { joints: ['a'] } }),
     /options\.skeleton must be a skeleton with the joints of a person/,
   ],
-])('%s', (_, call, message) => {
+])('%s is refused', (_, call, message) => {
   expect(call).toThrow(message);
 });
 
@@ -236,19 +240,19 @@ describe('data', () => {
   });
 });
 
-describe('joints', () => {
+describe('a pose', () => {
   const pair = (pose: Pose) => model.pairData(config, skeleton, [{ image: picture(1), pose, target: standing() }]);
 
   test.each<[string, unknown, RegExp]>([
-    ['NaN', [Number.NaN, 3], /^right_wrist must be two finite numbers.*got \[NaN,3\]/],
-    ['infinite', [3, Number.POSITIVE_INFINITY], /^right_wrist .*got \[3,Infinity\]/],
-    ['text', ['3', '4'], /^right_wrist .*got \["3","4"\]/],
-    ['with a score', [3, 4, 0.9], /^right_wrist .*got \[3,4,0.9\]/],
+    ['joints at NaN', [Number.NaN, 3], /^right_wrist must be two finite numbers.*got \[NaN,3\]/],
+    ['joints at infinity', [3, Number.POSITIVE_INFINITY], /^right_wrist .*got \[3,Infinity\]/],
+    ['joints that are text', ['3', '4'], /^right_wrist .*got \["3","4"\]/],
+    ['joints with a score', [3, 4, 0.9], /^right_wrist .*got \[3,4,0.9\]/],
   ])('%s are refused by name', (_, joint, message) => {
     expect(() => pair(standing({ right_wrist: joint as [number, number] }))).toThrow(message);
   });
 
-  test('in the arrays of a batch they are refused by their number', async () => {
+  test('joints in the arrays of a batch are refused by their number', async () => {
     const net = await model.Generator.create(engine, config, 1);
     const data = pair(standing());
     const targetJoints = data.targetJoints.with(2 * 4 + 1, Number.NaN);

@@ -55,7 +55,7 @@ function normalised(shape: readonly number[], weights: readonly number[], layer:
 }
 
 describe('a batch normalisation that is folded into the weights of the layer before it', () => {
-  test.each(layers)('gives what it gives behind %s', async (_, shape, weights, layer) => {
+  test.each(layers)('has the same effect as after %s', async (_, shape, weights, layer) => {
     const { norm, feeds, z, y } = normalised(shape, weights, layer);
     const plan = await compile(engine, { z, y });
     const run = async (of: 'y' | 'z', w: Float32Array, bias: Float32Array) => {
@@ -105,7 +105,7 @@ test('a batch normalisation and an activation run in the kernel of the convoluti
   expect(got.some((v) => v === 6) && got.some((v) => v === 0) && got.some((v) => v > 0 && v < 6)).toBe(true);
 });
 
-test('work on vectors that goes first does not pass an update of what it reads', async () => {
+test('work on vectors is not moved across an update of the parameter that it reads', async () => {
   const set = new ParameterSet('set');
   const p = set.parameter('p', [4], (i) => i + 1);
   const before = mul(p, 2);

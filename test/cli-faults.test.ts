@@ -67,7 +67,7 @@ describe('an error of the operating system is one line with the path and what to
       /^pose-gan pairs: cannot read the annotation table .*: EISDIR, it is a folder\. Name a file\.\n$/,
     ],
     [['train', ...DATA, '--out', '/proc/x'], /^pose-gan train: cannot write to --out \/proc\/x: ENOENT, /],
-  ])('%j', (args, line) => {
+  ])('%j is an error of one line', (args, line) => {
     const { status, stdout, stderr } = cli(...args);
     expect(stderr).toMatch(line);
     expect([status, stdout]).toEqual([2, '']);

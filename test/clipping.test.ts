@@ -43,7 +43,7 @@ describe('gradients are clipped by their norm', () => {
     plan.destroy();
   });
 
-  /** Sizes of whole vec4s and others, more than a kernel takes at once. */
+  /** Some of these sizes are multiples of 4. A single dispatch takes six tensors, so these need several. */
   const sizes = [3, 4, 1, 64, 7, 12, 1028, 5, 8, 2, 2048, 100, 1, 11, 300, 16];
 
   test('by a function, of any number of tensors', async () => {
@@ -89,7 +89,7 @@ describe('gradients are clipped by their norm', () => {
       plan.destroy();
     }
     const ops = (way: string) => names[way]?.slice(names[way]?.indexOf('sumOfSquares'));
-    // Eight tensors are of whole vec4s, and eight are not: two dispatches each.
+    // The sizes of eight tensors are multiples of 4, and those of eight are not. Each kind takes two dispatches.
     expect(ops('option')).toEqual([...new Array(4).fill('sumOfSquares'), 'globalNorm', 'adam']);
     expect(ops('function')).toEqual(ops('option'));
     expect(ops('products')?.filter((name) => name === 'mul')).toHaveLength(sizes.length);

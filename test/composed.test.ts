@@ -20,7 +20,7 @@ beforeAll(async () => {
 const composed = rooms.filter((r) => compositions.has(r.name));
 const named = (name: string) => rooms.find((r) => r.name === name) as Room;
 
-test('every composition is that of an op', () => {
+test('every composition belongs to an op', () => {
   expect(composed.map((r) => r.name).sort()).toEqual([...compositions.keys()]);
 });
 

@@ -53,7 +53,7 @@ describe('the op that docs/engine.md shows', () => {
     for (const r of room.refuses) expect(checkRefusal(room, r)).toBeUndefined();
   });
 
-  test('squares 5,000,000 elements, each of them, and gives the gradient of each', async () => {
+  test('squares each of 5,000,000 elements, and gives the gradient of each', async () => {
     const n = 5_000_000;
     const x = input('x', [n]);
     const y = square(x);

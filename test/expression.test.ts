@@ -48,10 +48,10 @@ test('an expression has the value of its parts', () => {
 });
 
 test('text is a number or a UsageError that points into it', () => {
-  const piece = fc.constantFrom('1', '2.5', 'N', 'y.rows', '+', '*', '/', '(', ')', ',', 'ceil(', '%', '<', '&&', '@');
+  const token = fc.constantFrom('1', '2.5', 'N', 'y.rows', '+', '*', '/', '(', ')', ',', 'ceil(', '%', '<', '&&', '@');
   fc.assert(
-    fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }), (pieces) => {
-      const text = pieces.join(' ');
+    fc.property(fc.array(token, { minLength: 1, maxLength: 8 }), (tokens) => {
+      const text = tokens.join(' ');
       try {
         expect(typeof evaluate(text)).toBe('number');
       } catch (error) {

@@ -19,11 +19,14 @@ interface Reference {
 const references = JSON.parse(readFileSync('test/fixtures/jpegs.json', 'utf8')) as Reference[];
 const bytesOf = (name: string) => Buffer.from(references.find((r) => r.name === name)?.jpeg as string, 'base64');
 
-test.each(references.map((r) => [r.name, r] as const))('%s: the pixels of libjpeg, bit for bit', (name, reference) => {
-  const image = decodeImage(Buffer.from(reference.jpeg, 'base64'), name);
-  expect([image.width, image.height]).toEqual([reference.width, reference.height]);
-  expect(Buffer.from(image.data).equals(Buffer.from(reference.rgb, 'base64'))).toBe(true);
-});
+test.each(references.map((r) => [r.name, r] as const))(
+  '%s has the pixels of libjpeg, bit for bit',
+  (name, reference) => {
+    const image = decodeImage(Buffer.from(reference.jpeg, 'base64'), name);
+    expect([image.width, image.height]).toEqual([reference.width, reference.height]);
+    expect(Buffer.from(image.data).equals(Buffer.from(reference.rgb, 'base64'))).toBe(true);
+  },
+);
 
 test('the pictures of the eight orientations all differ, and four lie on their side', () => {
   const turned = references.filter((r) => r.name.startsWith('orientation'));
@@ -69,7 +72,7 @@ function withParts(...parts: Buffer[]): Buffer {
   return Buffer.concat([plain.subarray(0, at), ...parts, rest]);
 }
 
-// Chromium gave the expected result of each.
+// Chromium gave the expected result of each file.
 test.each<[string, Buffer[], boolean]>([
   ['Intel’s byte order', [exif(tiff(6))], true],
   ['Motorola’s byte order', [exif(tiff(6, { order: 'MM' }))], true],
@@ -83,7 +86,7 @@ test.each<[string, Buffer[], boolean]>([
   ['an orientation that is none', [exif(tiff(9))], false],
   ['an orientation of another type', [exif(tiff(6, { type: 4 }))], false],
   ['two orientations in one', [exif(tiff(6, { count: 2 }))], false],
-])('Exif with %s', (_, parts, turns) => {
+])('Exif with %s turns the picture as in Chromium', (_, parts, turns) => {
   const bytes = withParts(...parts);
   const [width, height] = turns ? [19, 26] : [26, 19];
   expect(parseHeader(bytes)).toEqual({ format: 'jpeg', width, height });

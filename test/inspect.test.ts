@@ -34,32 +34,35 @@ shareDevice();
 prepare();
 
 describe('inspect', () => {
-  test.each(['rectangles', 'keypoints'] as const)('what %s geometry shows of one pair', async (geometry) => {
-    const c: ModelConfig = { ...config, geometry, maskOn: geometry === 'rectangles' ? 'source' : 'target' };
-    const image = picture(2);
-    const pose = standing();
-    const pair = { image, pose, target: pose };
-    const data = { ...pairData(c, PERSON, [pair]), target: toTensor(image) };
-    const found = await inspectPair(await sharedEngine(), { config: c, data });
-    const transforms = partTransforms(geometry, PERSON, pose, pose);
-    const masks = transforms.map((t) => rasterise(t.mask, HEIGHT, WIDTH));
-    for (let p = 0; p < HEIGHT * WIDTH; p++) {
-      const bits = masks.reduce((b, m, h) => b | ((m[p] as number) << h), 0);
-      expect(found.masks[p]).toBe(bits);
-    }
-    // With the same pose twice, every part stays in place, so a layer is the image under its mask.
-    const torso = found.layers.subarray(0, 3 * HEIGHT * WIDTH);
-    for (let i = 0; i < torso.length; i++) {
-      const want = ((image.data[i] as number) / 255) * (masks[0]?.[Math.floor(i / 3)] as number);
-      expect(Math.abs((torso[i] as number) - want)).toBeLessThan(1e-3);
-    }
-    expect(found.sourceHeat[(8 * WIDTH + 16) * 18]).toBeCloseTo(1, 5);
-    expect(Math.max(...(found.nearest?.distance ?? [1]))).toBe(0);
-    // The centre of the window wins unless an equal colour comes earlier.
-    expect(found.nearest?.nearest[HEIGHT * 10 + 5]).toBe(4);
-    expect(found.features).toBeUndefined();
-    expect(found.winnersOf).toBe('image');
-  });
+  test.each(['rectangles', 'keypoints'] as const)(
+    'it shows masks, layers and matches of one pair with %s geometry',
+    async (geometry) => {
+      const c: ModelConfig = { ...config, geometry, maskOn: geometry === 'rectangles' ? 'source' : 'target' };
+      const image = picture(2);
+      const pose = standing();
+      const pair = { image, pose, target: pose };
+      const data = { ...pairData(c, PERSON, [pair]), target: toTensor(image) };
+      const found = await inspectPair(await sharedEngine(), { config: c, data });
+      const transforms = partTransforms(geometry, PERSON, pose, pose);
+      const masks = transforms.map((t) => rasterise(t.mask, HEIGHT, WIDTH));
+      for (let p = 0; p < HEIGHT * WIDTH; p++) {
+        const bits = masks.reduce((b, m, h) => b | ((m[p] as number) << h), 0);
+        expect(found.masks[p]).toBe(bits);
+      }
+      // With the same pose twice, every part stays in place, so a layer is the image under its mask.
+      const torso = found.layers.subarray(0, 3 * HEIGHT * WIDTH);
+      for (let i = 0; i < torso.length; i++) {
+        const want = ((image.data[i] as number) / 255) * (masks[0]?.[Math.floor(i / 3)] as number);
+        expect(Math.abs((torso[i] as number) - want)).toBeLessThan(1e-3);
+      }
+      expect(found.sourceHeat[(8 * WIDTH + 16) * 18]).toBeCloseTo(1, 5);
+      expect(Math.max(...(found.nearest?.distance ?? [1]))).toBe(0);
+      // The centre of the window wins unless an equal colour comes earlier.
+      expect(found.nearest?.nearest[HEIGHT * 10 + 5]).toBe(4);
+      expect(found.features).toBeUndefined();
+      expect(found.winnersOf).toBe('image');
+    },
+  );
 
   test('the command draws the first pair of the dataset', async () => {
     const file = join(out, 'i.png');

@@ -138,7 +138,7 @@ describe('what does not fit', () => {
     await expect(stepless).rejects.toThrow(/file does not fit: step \(of the metadata\) is missing/);
   });
 
-  test('can be left out with strict: false, but for shapes', async () => {
+  test('is allowed with strict: false, except for other shapes', async () => {
     const net = convolution();
     const b = new Float32Array(4).fill(9);
     const report = await load(engine, file({ b: [4], c: [1] }), net, { strict: false });
@@ -163,7 +163,7 @@ describe('what does not fit', () => {
     expect(adam.step).toBe(2);
   });
 
-  test('a generator of another seed, a later version and a file of another kind', async () => {
+  test('is refused for a generator of another seed, a later version and a file of another kind', async () => {
     const seven = await save(engine, { random: new Random(7) });
     await expect(load(engine, seven, { random: new Random(8) })).rejects.toThrow(
       /random\.seed is 7, but 8 is needed\.$/,

@@ -61,8 +61,8 @@ async function run(outputs: Record<string, Tensor>, feeds: Record<string, Float3
 
 const by = (variant: string): CompileOptions => ({ variant: () => variant });
 
-describe.each(Object.entries(ops))('NaN comes through %s', (_, op) => {
-  test.each(['vec4', 'naive'])('%s, whatever its sign and payload', async (variant) => {
+describe.each(Object.entries(ops))('NaN passes through %s', (_, op) => {
+  test.each(['vec4', 'naive'])('in the kernel %s, whatever its sign and payload', async (variant) => {
     for (const bits of NANS) {
       const words = new Uint32Array(36).fill(0x3f800000);
       words[17] = bits;
@@ -75,7 +75,7 @@ describe.each(Object.entries(ops))('NaN comes through %s', (_, op) => {
     }
   });
 
-  test('NaN passes through ops that are fused into a convolution', async () => {
+  test('when it is fused into a convolution', async () => {
     const conv = conv2d(input('x', [1, 3, 3, 4]), input('w', [1, 1, 4, 4]));
     const w = new Float32Array(16).fill(0.5);
     w[6] = Number.NaN; // the weight from channel 1 to channel 2
@@ -111,33 +111,36 @@ const log1pExp = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x
  */
 const TIGHT = 1.3e-5;
 
-describe.each(['vec4', 'naive'])('from −100 to 100 no digit is lost to overflow or cancellation: %s', (variant) => {
-  const x = input('x', [140, 4]);
-  const gy = input('gy', [140, 4]);
-  const feeds = { x: points, gy: new Float32Array(560).fill(1) };
+describe.each(['vec4', 'naive'])(
+  'from −100 to 100, the kernel %s loses no digit to overflow or cancellation',
+  (variant) => {
+    const x = input('x', [140, 4]);
+    const gy = input('gy', [140, 4]);
+    const feeds = { x: points, gy: new Float32Array(560).fill(1) };
 
-  test.each([
-    ['sigmoid', sigmoid, logistic, (v: number) => logistic(v) * logistic(-v)],
-    ['softplus', softplus, log1pExp, logistic],
-  ] as const)('%s', async (_, op, f, derivative) => {
-    const y = op(x);
-    const { found } = await run({ y, gx: vectorJacobian([y], [gy], [x])[0] as Tensor }, feeds, by(variant));
-    expect(relativeError(found.y as Float32Array, f)).toBeLessThan(TIGHT);
-    expect(relativeError(found.gx as Float32Array, derivative)).toBeLessThan(TIGHT);
-  });
+    test.each([
+      ['sigmoid', sigmoid, logistic, (v: number) => logistic(v) * logistic(-v)],
+      ['softplus', softplus, log1pExp, logistic],
+    ] as const)('in %s', async (_, op, f, derivative) => {
+      const y = op(x);
+      const { found } = await run({ y, gx: vectorJacobian([y], [gy], [x])[0] as Tensor }, feeds, by(variant));
+      expect(relativeError(found.y as Float32Array, f)).toBeLessThan(TIGHT);
+      expect(relativeError(found.gx as Float32Array, derivative)).toBeLessThan(TIGHT);
+    });
 
-  test.each([0, 1])('the gradient of bceWithLogits, label %i', async (label) => {
-    const y = bceWithLogits(x, label);
-    const one = input('one', [1]);
-    const { found } = await run(
-      { gx: vectorJacobian([y], [one], [x])[0] as Tensor },
-      { ...feeds, one: Float32Array.of(560) },
-      by(variant),
-    );
-    const derivative = (v: number) => (label ? -logistic(-v) : logistic(v));
-    expect(relativeError(found.gx as Float32Array, derivative)).toBeLessThan(TIGHT);
-  });
-});
+    test.each([0, 1])('in the gradient of bceWithLogits with label %i', async (label) => {
+      const y = bceWithLogits(x, label);
+      const one = input('one', [1]);
+      const { found } = await run(
+        { gx: vectorJacobian([y], [one], [x])[0] as Tensor },
+        { ...feeds, one: Float32Array.of(560) },
+        by(variant),
+      );
+      const derivative = (v: number) => (label ? -logistic(-v) : logistic(v));
+      expect(relativeError(found.gx as Float32Array, derivative)).toBeLessThan(TIGHT);
+    });
+  },
+);
 
 test.each([
   [100, 0, 100],
@@ -147,7 +150,7 @@ test.each([
   [100, 1, Math.exp(-100)],
   [Number.POSITIVE_INFINITY, 1, 0],
   [Number.NEGATIVE_INFINITY, 0, 0],
-])('bceWithLogits(%f, label %i) = %f', async (x, label, want) => {
+])('bceWithLogits of %f with label %i is %f', async (x, label, want) => {
   for (const variant of ['split', 'naive']) {
     const { found } = await run({ y: bceWithLogits(input('x', [1]), label) }, { x: Float32Array.of(x) }, by(variant));
     expect(Math.abs(((found.y as Float32Array)[0] as number) - want), variant).toBeLessThan(TIGHT * want + 1.2e-38);

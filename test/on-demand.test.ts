@@ -17,7 +17,7 @@ const twice = await readShader(
   fn main(@builtin(global_invocation_id) id: vec3u) { if (id.x < p.count) { y[id.x] = 2.0 * x[id.x]; } }`,
 );
 
-test('the first compile loads the kernels, only once, and again after a failure', async () => {
+test('the first compile loads the kernels once, and loads them again if that failed', async () => {
   let loads = 0;
   let offline = true;
   const kernels = onlyKernel<Call<null, { x: Arg; y: Arg }>>({

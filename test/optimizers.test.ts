@@ -71,7 +71,7 @@ const SUBJECTS = [
 const STEPS = 30;
 const SHAPES = { a: [1], b: [3, 5, 7, 2], c: [64], d: [4, 17] };
 
-describe.each(['vec4', 'naive'])('%s', (variant) => {
+describe.each(['vec4', 'naive'])('in the kernel %s', (variant) => {
   test.each(SUBJECTS)(
     '$name equals the oracle over many steps, in one dispatch for all parameters',
     async (subject) => {
@@ -152,7 +152,7 @@ const TORCH: readonly [string, (set: ParameterSet) => Optimizer, readonly number
   ],
 ];
 
-test.each(TORCH)('PyTorch’s %s', async (_, make, want) => {
+test.each(TORCH)('%s gives the same weights as in PyTorch', async (_, make, want) => {
   const set = new ParameterSet('torch');
   set.parameter('w', [3], Float32Array.from(START));
   const plan = await compile(engine, {}, { update: [make(set).apply([input('g', [3])])] });
@@ -272,7 +272,7 @@ describe('a learning rate that is a function', () => {
       ),
     );
 
-  test('is asked before every update, with the number of those made before', async () => {
+  test('is called before every update with the number of updates made so far', async () => {
     const set = new ParameterSet('rate');
     const asked: number[] = [];
     const loss = fitted(set);
@@ -294,14 +294,14 @@ describe('a learning rate that is a function', () => {
     expect(asked).toEqual([0, 1, 2, 3]);
     optimizer.step = 1;
     plan.run();
-    expect(await w(), 'going on from step 1').toBe(0.875);
+    expect(await w(), 'continued from step 1').toBe(0.875);
     optimizer.learningRate = 0.5;
     plan.run();
     expect(await w(), 'a number from now on').toBe(1);
     plan.destroy();
   });
 
-  test('nothing runs and no step is counted when it gives no usable number', async () => {
+  test('that gives no usable number stops the run before anything is computed or counted', async () => {
     const first = new ParameterSet('first');
     const second = new ParameterSet('second');
     const random = new Random(1);

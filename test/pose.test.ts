@@ -84,7 +84,7 @@ describe('affine maps', () => {
   });
 });
 
-describe.each(['rectangles', 'keypoints'] as const)('%s', (kind) => {
+describe.each(['rectangles', 'keypoints'] as const)('with %s geometry', (kind) => {
   test('the same pose twice gives identity maps', () => {
     for (const { affine } of partTransforms(kind, PERSON, STANDING, STANDING)) near(affine, [1, 0, 0, 0, 1, 0]);
   });

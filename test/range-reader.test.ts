@@ -116,7 +116,7 @@ describe.each([
   ['Node’s opener', opener],
   ['fetch', undefined],
 ] as const)('with %s', (_, open) => {
-  test.each(['file', 'identity', 'no total'])('%s: the wanted tensor comes', async (path) => {
+  test.each(['file', 'identity', 'no total'])('the wanted tensor arrives from /%s', async (path) => {
     const { tensors, total } = await read(path, open);
     expect([...tensors].map(([k, t]) => [k, [...toFloat32(t)]])).toEqual([['b', [3, 4, 5]]]);
     expect(total).toBe(path === 'no total' ? undefined : file.length);
@@ -137,7 +137,7 @@ describe.each([
     ['other file', /changed while it was read/],
     ['forbidden', /the server answers 403 "Forbidden"/],
     ['hole', /its values take 20 bytes, the file has 24 for them/],
-  ])('%s: an error that names the address', async (path, message) => {
+  ])('the answer of /%s is an error that names the address', async (path, message) => {
     const reading = read(path, open);
     await expect(reading).rejects.toThrow(message);
     await expect(reading).rejects.toThrow(`${base}/`);
@@ -147,14 +147,14 @@ describe.each([
   test.each([
     ['whole/endless', /ignores byte ranges/],
     ['more/endless', /sends more/],
-  ])('%s: reading stops, and the connection is closed', async (path, message) => {
+  ])('reading /%s stops, and the connection is closed', async (path, message) => {
     await expect(read(path, open)).rejects.toThrow(message);
     await endless.closed;
     // This is as much as the sockets of both sides can buffer.
     expect(endless.bytes).toBeLessThan(64 << 20);
   });
 
-  test.each(['silent', 'stalls'])('%s: it is given up after 30 s without progress', async (path) => {
+  test.each(['silent', 'stalls'])('reading /%s is given up after 30 s without progress', async (path) => {
     const set: number[] = [];
     let pending: (() => void) | undefined;
     const timeout: Timeout = {
@@ -206,13 +206,13 @@ describe('redirects', () => {
     ['to a file', /redirected to file:\/\/\/etc\/passwd, which is not an http or https address/],
     ['to a script', /redirected to data:text\/plain,x, which is not an http/],
     ['nowhere', /redirected to nowhere/],
-  ])('%s: an error', async (path, message) => {
+  ])('the redirect of /%s is an error', async (path, message) => {
     await expect(read(path)).rejects.toThrow(message);
     await expect(read(path)).rejects.toBeInstanceOf(PoseGanError);
   });
 
   test.each(['by decimals', 'by octals', 'by IPv6', 'by name', 'by two steps'])(
-    'from a public address to a private one, %s: refused before anything is asked of it',
+    'from a public address to a private one are refused before anything is requested there: /%s',
     async (path) => {
       requests = 0;
       const reading = readRemoteTensors(`http://outer.test:${port}/${path}`, () => ['b'], { open: opener });
@@ -224,7 +224,7 @@ describe('redirects', () => {
     },
   );
 
-  test.each(['by decimals', 'by name', 'to a public one'])('from a private address, %s: followed', async (path) => {
+  test.each(['by decimals', 'by name', 'to a public one'])('from a private address are followed: /%s', async (path) => {
     expect((await read(path)).tensors.size).toBe(1);
   });
 });

@@ -57,14 +57,14 @@ const b = input('b', [8]);
 const image = input('image', [2, 4, 3, 8]);
 
 describe('a reshape costs nothing', () => {
-  test('where its argument is contiguous, whatever the shape', async () => {
+  test('if its argument is contiguous, whatever the shape', async () => {
     const h = flatten(tanh(image));
     expect(await kernelsOf({ y: linear(h, input('v', [96, 3])) })).toEqual(['tanh', 'conv2d']);
     const back = reshape(reshape(h, [-1, 12]), [2, 4, 3, 8]);
     expect(await kernelsOf({ y: scale(h, 2), z: square(back), h })).toEqual(['tanh', 'scale', 'square']);
   });
 
-  test('but one copy where it is not', async () => {
+  test('except one copy if its argument is not contiguous', async () => {
     // Rows of three channels are 16-byte-aligned, so they are not contiguous.
     const three = conv2d(image, input('k', [1, 1, 8, 3]));
     expect(await kernelsOf({ y: flatten(three) })).toEqual(['conv2d', 'reshapeCopy']);
@@ -72,7 +72,7 @@ describe('a reshape costs nothing', () => {
     expect(await kernelsOf({ y: flatten(wide), z: flatten(relu(image)) })).toEqual(['tanh', 'copy', 'relu']);
   });
 
-  test('of an input or a parameter', async () => {
+  test('if its argument is an input or a parameter', async () => {
     const set = new ParameterSet('set');
     const p = set.parameter('p', [4, 6], (i) => i);
     const plan = await compile(engine, {
@@ -86,13 +86,13 @@ describe('a reshape costs nothing', () => {
 });
 
 describe('elementwise work over a reshape is done by the kernel before it', () => {
-  test('bias and activation of a linear layer, a vector, one value and a number', async () => {
+  test('if it reads the bias of a linear layer, a vector, one value or a number', async () => {
     expect(await kernelsOf({ y: relu(linear(x, w, b)) })).toEqual(['conv2d+relu']);
     const y = sub(1, mul(add(tanh(linear(x, w)), b), input('one', [1])));
     expect(await kernelsOf({ y })).toEqual(['conv2d+tanh+add+mul+scalarSub']);
   });
 
-  test('another tensor, whether it is reshaped itself or not', async () => {
+  test('if it reads another tensor, reshaped or not', async () => {
     const other = input('other', [2, 3, 8]);
     expect(await kernelsOf({ y: add(other, linear(x, w)) })).toEqual(['conv2d+add']);
     const sum = mul(linear(x, w), linear(input('u', [2, 3, 4]), input('v', [4, 8])));
@@ -102,12 +102,12 @@ describe('elementwise work over a reshape is done by the kernel before it', () =
     expect(await kernelsOf({ y: add(late, square(other)) })).toEqual(['conv2d', 'square+add']);
   });
 
-  test('a mask of dropout, which is that of the element’s index', async () => {
+  test('if it draws the mask of dropout, which depends on the index of an element', async () => {
     const random = new Random(3);
     expect(await kernelsOf({ y: dropout(linear(x, w), random) }, random)).toEqual(['conv2d+dropout']);
   });
 
-  test('before a copy, unless something else reads it', async () => {
+  test('if that kernel is followed by a copy, unless something else reads the copy', async () => {
     const three = conv2d(image, input('k', [1, 1, 8, 3]));
     expect(await kernelsOf({ y: relu(flatten(three)) })).toEqual(['conv2d+relu', 'reshapeCopy']);
     const h = flatten(three);

@@ -37,10 +37,10 @@ test('bytes of another kind give an error, never a crash or a wrong tensor', () 
 });
 
 test.each([
-  ['cut short', (f: Uint8Array) => f.subarray(0, f.length - 1), /cut short/],
-  ['no header', () => Uint8Array.of(1, 2, 3), /3 bytes/],
-  ['header beyond the end', (f: Uint8Array) => f.subarray(0, 12), /does not fit/],
-])('%s', (_, damage, message) => {
+  ['that is cut short', (f: Uint8Array) => f.subarray(0, f.length - 1), /cut short/],
+  ['without a header', () => Uint8Array.of(1, 2, 3), /3 bytes/],
+  ['whose header extends beyond its end', (f: Uint8Array) => f.subarray(0, 12), /does not fit/],
+])('a file %s is refused', (_, damage, message) => {
   const file = writeSafetensors(new Map([['x', { shape: [2], data: Float32Array.of(1, 2) }]]));
   expect(() => readSafetensors(damage(file), 'x.safetensors')).toThrow(message);
 });
@@ -110,7 +110,7 @@ test.each<[string, Uint8Array, Record<string, number[]>]>([
     raw('{"a":{"dtype":"U8","shape":[0,9007199254740991,2],"data_offsets":[0,0]}}'),
     { a: [0, 2 ** 53 - 1, 2] },
   ],
-])('%s: read', (_, file, shapes) => {
+])('a file with %s is read', (_, file, shapes) => {
   expect(Object.fromEntries([...readSafetensors(file).tensors].map(([k, t]) => [k, t.shape]))).toEqual(shapes);
 });
 
@@ -196,7 +196,7 @@ test.each<[string, Uint8Array, RegExp]>([
     /the name "a" occurs twice/,
   ],
   ['a name of metadata twice', raw('{"__metadata__":{"x":"1","x":"2"}}'), /the name "x" occurs twice/],
-])('%s: refused, with the name of the file', (_, file, message) => {
+])('a file with %s is refused by its name', (_, file, message) => {
   expect(() => readSafetensors(file, 'w.safetensors')).toThrow(message);
   expect(() => readSafetensors(file, 'w.safetensors')).toThrow(/^w\.safetensors /);
   expect(() => readSafetensors(file, 'w.safetensors')).toThrow(UsageError);

@@ -165,7 +165,7 @@ describe('every kernel that the sizes and alignments ask for is valid WGSL', () 
     ['convTranspose2d', (c, o) => up([1, 20, 16, c], [4, 4, o, c])],
     ['conv2dWeightGradient', (c, o) => weights([1, 16, 16, c], [1, 16, 16, o], 3, 1)],
   ];
-  test.each(aligned)('%s', async (_, build) => {
+  test.each(aligned)('for %s', async (_, build) => {
     const codes = new Set<string>();
     for (const [c, o] of [
       [124, 124],

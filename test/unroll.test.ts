@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readShader } from '../src/gpu/shader.js';
 import { unroll } from '../src/gpu/unroll.js';
-import { writtenOut } from '../src/software/unroll.js';
+import { unrolledShader } from '../src/software/unroll.js';
 import { sharedEngine } from './gpu.js';
 import { shaderText } from './shader-files.js';
 
@@ -37,7 +37,7 @@ fn f() {
     expect(() => unroll('for (var i = 0u; i < 2u; i++) { y += 1.0;', {})).toThrow('no } closes');
   });
 
-  it.each(kernels)('%s is written out without a loop or array of registers left', (name) => {
+  it.each(kernels)('%s is unrolled, so that no loop and no array of registers remains', (name) => {
     const code = unroll(shaderText(name), { LANES: 4, QUADS: 4 }).replace(/\/\/.*/g, '');
     expect(code).not.toMatch(/< [A-Z0-9][^;]*; \w+\+\+|= array<|subgroupShuffle/);
     expect(code).toMatch(/subgroupBroadcast\(\w+, 3u\)/);
@@ -58,9 +58,9 @@ it.each([
   ['software/weight-gradient', { BLOCKS: 1, QUADS: 1 }],
   ['software/weight-gradient-narrow', { WIDTH: 3, STEP: 6 }],
 ])(
-  '%s reads storage textures with eight lanes, sampled ones with four, and is written out once',
+  '%s reads storage textures with eight lanes, sampled ones with four, and is unrolled once',
   async (name, constants) => {
-    const kernel = writtenOut(name, await readShader(name, shaderText(name)));
+    const kernel = unrolledShader(name, await readShader(name, shaderText(name)));
     const count = (LANES: number, text: string) => kernel({ LANES, ...constants }).code.split(text).length - 1;
     expect([count(8, ': texture_storage_2d<rgba32float, read>'), count(8, ': texture_2d<f32>')]).toEqual([2, 0]);
     expect([count(8, 'texel(t))'), count(8, 'texel(t), 0)')]).toEqual([2, 0]);

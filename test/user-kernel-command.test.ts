@@ -70,7 +70,7 @@ test('a contract lists the fields with values of an example, and its text and ex
     kind: 'param',
     type: 'u32',
     value: C,
-    meaning: 'channels of x',
+    meaning: 'number of channels of x',
   });
   expect(contract.others.find((n) => n.name === 'partials')).toMatchObject({ kind: 'scratch' });
   expect(contract.device.limits.maxComputeInvocationsPerWorkgroup).toBeGreaterThanOrEqual(256);

@@ -117,7 +117,7 @@ override WIDTH: u32 = 1;
 
 describe('a wrong kernel is found', () => {
   const ONE = 'conv2d: 2×5×3×3';
-  test('the sign of a term', async () => {
+  test('with the wrong sign of a term', async () => {
     const { failures, looksLike } = await check(changed('sum += x[', 'sum -= x['), ONE);
     expect(failures[0]).toMatchObject({
       ...{ case: expect.stringContaining(ONE), layout: 'plain', kind: 'wrong', output: 'y', index: 0 },
@@ -126,7 +126,7 @@ describe('a wrong kernel is found', () => {
     expect(looksLike).toEqual(['the result is as if x had the opposite sign']);
   });
 
-  test('one element alone, with its coordinates', async () => {
+  test('with one wrong element, whose coordinates are reported', async () => {
     const result = await check(
       changed('sum += bias[p.bias_offset + o];', 'sum += bias[p.bias_offset + o] + select(0.0, 1.0, index == 97u);'),
       ONE,
@@ -159,14 +159,14 @@ describe('a wrong kernel is found', () => {
       'y was written after its last row (as row 30; there are 30). Does every invocation past the end return early?',
     ],
     ['p.y_offset + row * p.y_stride + o', 'o * p.pixels + row', 'the result is stored as NCHW, but it must be NHWC'],
-  ])('%s → %s', async (from, to, hint) => {
+  ])('with %s replaced by %s', async (from, to, hint) => {
     const cases = hint.includes('NCHW') ? '1×2×3×4 *' : ONE;
     const result = await check(changed(from, to), cases);
     expect(result.passed).toBe(false);
     expect(result.looksLike).toEqual([hint]);
   });
 
-  test('an ignored stride, in the first strided layout alone, with the argument’s name', async () => {
+  test('that ignores a stride, in the first strided layout, and the argument is named', async () => {
     const result = await check(changed('* p.x_stride', '* p.C'), ONE);
     expect(result.failures.map((f) => f.layout)).toEqual(['strided by multiples of 4']);
     expect(result.failures[0]).toMatchObject({ index: 0, got: null, differing: 150 });
@@ -180,7 +180,7 @@ describe('a wrong kernel is found', () => {
     ]);
   });
 
-  test('results that nothing but a gradient shows', async () => {
+  test('with a wrong result that only a gradient reads', async () => {
     const code = shaderText('instanceNorm/naive').replace('+ g] = s[0].x;', '+ g] = 2.0 * s[0].x;');
     const { failures } = await check(
       { op: 'instanceNorm', like: 'naive', sources: [{ name: 'n.wgsl', code }] },
@@ -231,15 +231,19 @@ describe('errors', () => {
     ],
     ['a foreign constant', changed('', '', { constants: 'TILE=4' }), /has no override TILE; it has none/],
     ['a foreign field', changed('', '', { params: 'tile=4' }), /the uniform variable of my\.wgsl has no field tile/],
-    ['scratch of an argument', { ...changed('', ''), scratch: 'w=4' }, /w is an argument or result of conv2d/],
+    [
+      'scratch with the name of an argument',
+      { ...changed('', ''), scratch: 'w=4' },
+      /w is an argument or result of conv2d/,
+    ],
     ['a matrix in Params', changed('pixels: u32,', 'pixels: u32, m: mat4x4f,'), /my\.wgsl: m is a matrix; the numbers/],
     ['another group', changed('@group(0) @binding(1)', '@group(1) @binding(1)'), /line \d+: variable x is in group 1/],
     [
-      'several entry points',
+      'a file with several entry points and no choice',
       changed('@compute', '@compute @workgroup_size(1) fn first() {}\n@compute'),
       /my\.wgsl has 2 @compute functions \(first, main\); choose one with --entry/,
     ],
-  ])('%s', async (_, options, message) => {
+  ])('%s is refused', async (_, options, message) => {
     await expect(userKernel(engine, rooms, options)).rejects.toThrow(message);
     await expect(userKernel(engine, rooms, options)).rejects.toThrow(UsageError);
   });

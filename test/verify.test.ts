@@ -18,7 +18,7 @@ beforeAll(async () => {
   engine = await sharedEngine();
 });
 
-test.each(files)('%s', async (name) => {
+test.each(files)('%s passes', async (name) => {
   const verdict = await verifyFile(engine, name, readFileSync(join(FOLDER, name)));
   expect(verdict).toMatchObject({ status: 'passed' });
 });

@@ -5,7 +5,7 @@
 // Weight decay λ comes first: where DECAY is 1, g ← g + λw, and d = λ; where it is 2 (AdamW), w ← (1 − αλ)w, and
 // d = 1 − αλ.
 override DECAY: u32 = 0u;
-override SCALED: bool = false;  // gradients are multiplied by scale[0]
+override SCALED: bool = false;  // whether gradients are multiplied by scale[0]
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;

@@ -11,7 +11,7 @@ struct Params {
 
 // #import nan
 
-// The labels of four channels from channel c: some of their own, or one number for all.
+// Returns the labels of the four channels from channel c on: their own labels, or the one for all logits.
 fn labels_at(r: u32, c: u32) -> vec4f {
   if (p.labelled == 0u) { return vec4f(p.label); }
   return labels[(p.labels_offset + r * p.labels_stride + c) / 4u];

@@ -20,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let u = index / (p.O * p.C * p.KW);
   var sum = 0.0;
   for (var r = 0u; r < p.N * p.Ho; r++) {
-    // Above the image h wraps to a large number, so one comparison checks both ends.
+    // Above the image, h wraps to a large number, so one comparison checks both ends.
     let h = r % p.Ho * p.sh + u * p.dh - p.top;
     if (h >= p.H) { continue; }
     for (var j = 0u; j < p.Wo; j++) {

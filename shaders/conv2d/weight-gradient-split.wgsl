@@ -48,7 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f();
   var b4 = vec4f(); var b5 = vec4f(); var b6 = vec4f(); var b7 = vec4f();
   for (var r = id.z * p.rows; r < min((id.z + 1u) * p.rows, p.N * p.Ho); r++) {
-    // Above the image h wraps to a large number, so one comparison checks both ends.
+    // Above the image, h wraps to a large number, so one comparison checks both ends.
     let h = r % p.Ho * p.sh + u - p.top;
     if (h >= p.H) { continue; }
     for (var j = first; j < end; j += 2u) {

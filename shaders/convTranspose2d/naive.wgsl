@@ -1,5 +1,5 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top,
-// j = l·sw + v·dw − left Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top and
+// j = l·sw + v·dw − left. Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
 // input channel and o the output channel.
 // The sum runs over the taps u = first + step·t with h = at − back·t for t = 0, 1, …, and likewise along the columns.
 // One invocation computes one element.
@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = row / (p.Ho * p.Wo);
   let a = taps(vec2u(row / p.Wo % p.Ho, row % p.Wo));
   var sum = 0.0;
-  // Above the image h wraps to a large number, so one comparison checks both ends.
+  // Above the image, h wraps to a large number, so one comparison checks both ends.
   var h = a.at.x;
   for (var u = a.first.x; u < p.KH; u += p.uh) {
     var l = a.at.y;

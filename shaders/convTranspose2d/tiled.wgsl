@@ -1,9 +1,9 @@
-// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top,
-// j = l·sw + v·dw − left Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
+// y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top and
+// j = l·sw + v·dw − left. Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
 // input channel and o the output channel.
 // The output rows i = f + sh·r of one phase share their taps: u = first + step·t with h = at + r − back·t for t = 0, 1,
 // …, and likewise along the columns.
-// So each phase is the product of a matrix of its pixels × K and one of K × output channels, where K = the phase's
+// Each phase is therefore the product of a matrix of its pixels × K and one of K × output channels, where K = the phase's
 // taps × C. A workgroup computes M pixels × N channels, and an invocation 8 pixels × WIDTH channels. A step is eight
 // input channels of one tap. While one step is multiplied, the next one moves from storage to registers and then to the
 // other half of workgroup memory, so a step needs only one barrier. Workgroup z = phase + phases · b sums the steps

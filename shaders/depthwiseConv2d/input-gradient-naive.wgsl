@@ -1,6 +1,6 @@
 // gx[n, h, l, c] = Σ gy[n, i, j, o] · w[u, v, 0, o] over the taps u, v and the m channels o = c·m + (0 … m − 1), with
-// h = i·sh + u·dh − top and l = j·sw + v·dw − left. n image; i, j row, column of gy; h, l row, column of gx.
-// A gather: every pixel of gx looks for the windows that have it. One invocation computes one element.
+// h = i·sh + u·dh − top and l = j·sw + v·dw − left. Here n is the image, (i, j) the pixel of gy and (h, l) that of gx.
+// Every pixel of gx gathers from the windows that contain it. One invocation computes one element.
 struct Params {
   count: u32, C: u32, H: u32, W: u32, Ho: u32, Wo: u32, KH: u32, KW: u32, m: u32,
   sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var sum = 0.0;
   for (var u = 0u; u < p.KH; u++) {
     let down = row / p.W % p.H + p.top;
-    // Above the first window there is none, and beyond the last neither.
+    // No window has this row as its tap u.
     if (down < u * p.dh || (down - u * p.dh) % p.sh != 0u || (down - u * p.dh) / p.sh >= p.Ho) { continue; }
     let i = (down - u * p.dh) / p.sh;
     for (var v = 0u; v < p.KW; v++) {

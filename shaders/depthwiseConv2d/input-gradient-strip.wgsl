@@ -1,10 +1,11 @@
 // gx[n, h, l, c] = Σ gy[n, i, j, o] · w[u, v, 0, o] over the taps u, v and the MANY channels o = c·MANY + (0 … MANY − 1),
-// with h = i·sh + u·dh − top and l = j·SW + v·DW − left. n image; i, j row, column of gy; h, l row, column of gx.
-// An invocation makes WIDTH channels, four or one, of four neighbouring pixels; MANY is 1 where WIDTH is 4. For each row of
-// taps it reads the KW weights and the SPAN pixels of gy that may reach the pixels, each once. SW divides 4, so every
-// strip has its pixels at the same distances from windows, and it is known beforehand which taps reach which pixel:
-// pixel q gets tap v = KW − 1 − r from column j = first + (q + r·DW + REST) / SW, if that is a whole number.
-// The engine writes the loops with constant bounds out in full, so that the arrays are registers.
+// with h = i·sh + u·dh − top and l = j·SW + v·DW − left. Here n is the image, (i, j) the pixel of gy and (h, l) that of
+// gx.
+// An invocation computes WIDTH channels, four or one, of a strip of four neighbouring pixels; MANY is 1 if WIDTH is 4.
+// For each row of taps it reads the KW weights and the SPAN pixels of gy that may reach the strip, each once. SW divides
+// 4, so the windows lie in the same way around every strip, and constants say which taps reach which pixel: pixel q gets
+// tap v = KW − 1 − r from column j = first + (q + r·DW + REST) / SW, if that is a whole number.
+// The engine unrolls the loops with constant bounds, so that the arrays become registers.
 const KH = 3u;
 const KW = 3u;
 const SW = 1u;
@@ -31,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let c = item % blocks * WIDTH;
   let l = item / blocks % strips * 4u;
   let line = item / blocks / strips;
-  // Left of the first window the column wraps to a large number, so that one comparison checks both ends.
+  // Left of the first window, the column wraps to a large number, so one comparison checks both ends.
   let first = (l + p.left) / SW - p.back;
   let image = line / p.H * p.Ho;
   var a = array<vec4f, 4u>();

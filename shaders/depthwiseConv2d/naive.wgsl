@@ -1,6 +1,6 @@
 // y[n, i, j, o] = Σ_{u, v} x[n, i·sh + u·dh − top, j·sw + v·dw − left, o / m] · w[u, v, 0, o] + bias[o]
-// x is 0 outside the image. n image; i, j output row, column; u, v tap; o output channel, of which every channel of x
-// makes m. One invocation computes one element.
+// x is 0 outside the image. Here n is the image, (i, j) the output pixel, (u, v) the tap and o the output channel. Each
+// channel of x has m output channels. One invocation computes one element.
 struct Params {
   count: u32, H: u32, W: u32, Ho: u32, Wo: u32, O: u32, KH: u32, KW: u32, m: u32,
   sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32, biased: u32,
@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = row / (p.Ho * p.Wo);
   var sum = 0.0;
   for (var u = 0u; u < p.KH; u++) {
-    // Above the image h wraps to a large number, so that one comparison checks both ends.
+    // Above the image, h wraps to a large number, so one comparison checks both ends.
     let h = row / p.Wo % p.Ho * p.sh + u * p.dh - p.top;
     if (h >= p.H) { continue; }
     for (var v = 0u; v < p.KW; v++) {

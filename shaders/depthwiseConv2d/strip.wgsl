@@ -1,8 +1,9 @@
 // y[n, i, j, o] = Σ_{u, v} x[n, i·sh + u·dh − top, j·sw + v·dw − left, o / m] · w[u, v, 0, o] + bias[o]
-// x is 0 outside the image. n image; i, j output row, column; u, v tap; o output channel, of which every channel of x
-// makes m. An invocation makes WIDTH channels, four or one, of four neighbouring pixels. For each row of taps it reads the
-// KW weights and the SPAN = 3·SW + (KW − 1)·DW + 1 pixels of x that these reach, each once. m is 1 where WIDTH is 4.
-// The engine writes the loops with constant bounds out in full, so that the arrays are registers.
+// x is 0 outside the image. Here n is the image, (i, j) the output pixel, (u, v) the tap and o the output channel. Each
+// channel of x has m output channels; m is 1 if WIDTH is 4.
+// An invocation computes WIDTH channels, four or one, of a strip of four neighbouring pixels. For each row of taps it
+// reads the KW weights and the SPAN = 3·SW + (KW − 1)·DW + 1 pixels of x that the taps reach, each once.
+// The engine unrolls the loops with constant bounds, so that the arrays become registers.
 const KH = 3u;
 const KW = 3u;
 const SW = 1u;
@@ -28,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let o = item % blocks * WIDTH;
   let j = item / blocks % strips * 4u;
   let line = item / blocks / strips;
-  // Above and left of the image positions wrap to large numbers, so that one comparison checks both ends.
+  // Above and left of the image, positions wrap to large numbers, so one comparison checks both ends.
   let first = vec2u(line % p.Ho * p.sh - p.top, j * SW - p.left);
   let image = line / p.Ho * p.H;
   let channel = p.x_offset + o / p.m;

@@ -1,6 +1,6 @@
 // gw[u, v, 0, o] = Σ_{n, i, j} x[n, i·sh + u·dh − top, j·sw + v·dw − left, o / m] · gy[n, i, j, o]
-// x is 0 outside the image. n image; i, j row, column of gy; u, v tap; o channel of gy, of which every channel of x has m.
-// One invocation computes one weight.
+// x is 0 outside the image. Here n is the image, (i, j) the pixel of gy, (u, v) the tap and o the channel of gy. Each
+// channel of x has m channels of gy. One invocation computes one weight.
 struct Params {
   count: u32, N: u32, H: u32, W: u32, Ho: u32, Wo: u32, O: u32, KW: u32, m: u32,
   sh: u32, sw: u32, dh: u32, dw: u32, top: u32, left: u32,
@@ -20,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let u = index / p.O / p.KW;
   var sum = 0.0;
   for (var r = 0u; r < p.N * p.Ho; r++) {
-    // Above the image h wraps to a large number, so that one comparison checks both ends.
+    // Above the image, h wraps to a large number, so one comparison checks both ends.
     let h = r % p.Ho * p.sh + u * p.dh - p.top;
     if (h >= p.H) { continue; }
     for (var j = 0u; j < p.Wo; j++) {

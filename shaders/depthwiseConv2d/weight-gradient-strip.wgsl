@@ -1,10 +1,11 @@
 // partials[z, u, v, 0, o] = Σ x[n, i·sh + u·dh − top, j·SW + v·DW − left, o / m] · gy[n, i, j, o]
-// over the z-th chunk of strips of four neighbouring pixels of gy, x being 0 outside the image; the chunks are added
-// afterwards in order. n image; i, j row, column of gy; u, v tap; o channel of gy, of which every channel of x has m.
-// A workgroup makes the KW taps of one row u for 8·WIDTH channels; WIDTH is four, or one, and m is 1 where it is four. Its
-// eighths take every eighth strip of the chunk, and their sums are added in workgroup memory. For each strip an
-// invocation reads the pixels of gy and the SPAN = 3·SW + (KW − 1)·DW + 1 pixels of x that the taps reach, each once.
-// The engine writes the loops with constant bounds out in full, so that the arrays are registers.
+// over the z-th chunk of strips of four neighbouring pixels of gy, where x is 0 outside the image. The chunks are added
+// afterwards in order. Here n is the image, (i, j) the pixel of gy, (u, v) the tap and o the channel of gy. Each channel
+// of x has m channels of gy; m is 1 if WIDTH, which is four or one, is 4.
+// A workgroup computes the KW taps of one row u for 8·WIDTH channels. Each eighth of its invocations sums every eighth
+// strip of the chunk, and the eight sums are then added in workgroup memory. For each strip an invocation reads the
+// pixels of gy and the SPAN = 3·SW + (KW − 1)·DW + 1 pixels of x that the taps reach, each once.
+// The engine unrolls the loops with constant bounds, so that the arrays become registers.
 const KW = 3u;
 const SW = 1u;
 const DW = 1u;
@@ -39,7 +40,7 @@ fn main(
     for (var strip = group.z * p.chunk + me / 8u; strip < end; strip += 8u) {
       let row = strip / strips;
       let j = strip % strips * 4u;
-      // Above and left of the image positions wrap to large numbers, so that one comparison checks both ends.
+      // Above and left of the image, positions wrap to large numbers, so one comparison checks both ends.
       let h = row % p.Ho * p.sh + u * p.dh - p.top;
       let first = j * SW - p.left;
       if (h >= p.H) { continue; }
@@ -54,7 +55,7 @@ fn main(
         s[k] = select(vec4f(), x[select(0u, at, l < p.W) / WIDTH], l < p.W);
       }
       for (var v = 0u; v < KW; v++) {
-        // Beyond the last column x may be NaN.
+        // The value of x beyond the last column may be NaN, so it is not multiplied by 0.
         for (var q = 0u; q < 4u; q++) { a[v] = select(a[v], fma(s[q * SW + v * DW], g[q], a[v]), j + q < p.Wo); }
       }
     }

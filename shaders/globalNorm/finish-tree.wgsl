@@ -1,4 +1,4 @@
-// norm[0] = √Σ_j partial[j] and scale[0] = max_norm / norm where that is less than 1, else 1. There is one workgroup.
+// norm[0] = √Σ_j partial[j] and scale[0] = max_norm / norm where that is less than 1, otherwise 1. There is one workgroup.
 // Invocation me adds every 256th partial sum; then tree_sum adds the sums of the invocations.
 struct Params { count: u32, max_norm: f32, partial_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,4 +1,4 @@
-// norm[0] = √Σ_j partial[j], added in order, and scale[0] = max_norm / norm where that is less than 1, else 1.
+// norm[0] = √Σ_j partial[j], added in order, and scale[0] = max_norm / norm where that is less than 1, otherwise 1.
 struct Params { count: u32, max_norm: f32, partial_offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partial: array<f32>;

@@ -1,5 +1,6 @@
 // gx[n, a, b, c] = Σ gy[n, i, j, c] · the weight that pixel (a, b) has in pixel (i, j) of the resized image.
-// A gather: every pixel of x looks at the rows and columns that it may take part in. n = image, c = channel.
+// Here n is the image and c the channel. Every pixel of x gathers from the rows and columns of the resized image in which
+// it may have a weight.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   bilinear: u32, shift: f32, step_h: f32, step_w: f32,

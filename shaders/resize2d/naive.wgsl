@@ -1,6 +1,6 @@
-// y[n, i, j, c] = x[n, a, b, c] where row i and column j are taken from. n = image, c = channel. Nearest: a = ⌊i·step_h⌋.
-// Bilinear: the mean of four pixels by their distances from row step_h·(i + shift) − shift, which lies between two rows of
-// x or is the first; likewise columns.
+// y[n, i, j, c] is channel c of image n of x where pixel (i, j) of the resized image lies. For nearest, its row in x
+// is ⌊i·step_h⌋. For bilinear, it lies at row step_h·(i + shift) − shift, or at the first row if that is negative, and the
+// value is the mean of the rows before and after, weighted by distance. Columns are treated likewise.
 struct Params {
   count: u32, channels: u32, height: u32, width: u32, out_height: u32, out_width: u32,
   bilinear: u32, shift: f32, step_h: f32, step_w: f32,

@@ -3,7 +3,7 @@
 // hyper = [α, λ].
 // Where DECAY is set, weights decay by g ← g + λw first.
 override DECAY: bool = false;
-override SCALED: bool = false;  // gradients are multiplied by scale[0]
+override SCALED: bool = false;  // whether gradients are multiplied by scale[0]
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;

@@ -1,4 +1,4 @@
-// The label of the logit at row r, channel c: one of its own, or one number for all.
+// Returns the label of the logit at row r, channel c: its own label, or the one for all logits.
 fn label_at(r: u32, c: u32) -> f32 {
   if (p.labelled == 0u) { return p.label; }
   return labels[p.labels_offset + r * p.labels_stride + c];

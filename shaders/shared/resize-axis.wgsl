@@ -1,4 +1,5 @@
-// Element i of a resized axis lies between the elements first and second of the original one, second with this weight.
+// Element i of a resized axis lies between the elements `first` and `second` of the original one. `weight` is the weight of
+// `second`.
 struct Between { first: u32, second: u32, weight: f32 }
 fn between(i: u32, step: f32, size: u32) -> Between {
   if (p.bilinear == 0u) {

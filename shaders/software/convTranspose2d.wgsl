@@ -1,5 +1,5 @@
 // y[n, i, j, o] = Σ x[n, h, l, c] · w[u, v, o, c] + bias[o] over c, u, v with i = h·sh + u·dh − top,
-// j = l·sw + v·dw − left Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
+// j = l·sw + v·dw − left. Here n is the image, (i, j) the output pixel, (h, l) the input pixel, (u, v) the tap, c the
 // input channel and o the output channel; the number of input channels is a multiple of 4. The output rows i = f + sh·r
 // of one phase share their taps: u = first + step·t with h = at + r − back·t for t = 0, 1, …, and likewise along the
 // columns.

@@ -39,7 +39,7 @@ fn main(
   let channel = min(c, p.C - 1u) / 4u;
   var a = array<vec4f, 4u * WIDTH>();
   for (var r = group.z * p.rows; r < min((group.z + 1u) * p.rows, p.N * p.Ho); r++) {
-    // Above the image h wraps to a large number, and left of it so does j, so one comparison checks both ends.
+    // Above the image, h wraps to a large number, and left of it so does j, so one comparison checks both ends.
     let h = r % p.Ho * p.sh + u * p.dh - p.top;
     if (h >= p.H) { continue; }
     let line = (r / p.Ho * p.H + h) * p.W;

@@ -68,7 +68,7 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
 }
 
-/** The kernels of an op that has only one kernel. */
+/** Returns the kernels of an op that has only one kernel. */
 export function onlyKernel<C>(variant: Variant<C>): Kernels<C> {
   return {
     variants: [variant],
@@ -77,7 +77,7 @@ export function onlyKernel<C>(variant: Variant<C>): Kernels<C> {
   };
 }
 
-/** The kernels of an op that has two: one takes four channels at once, the other can run every call. */
+/** Returns the kernels of an op that has two. `vec4` takes four channels at once, and `scalar` can run every call. */
 export function vec4OrScalar<A, V extends Readonly<Record<string, Arg | undefined>>>(
   vec4: Variant<Call<A, V>>,
   scalar: Variant<Call<A, V>>,
@@ -94,15 +94,15 @@ export function vec4OrScalar<A, V extends Readonly<Record<string, Arg | undefine
   };
 }
 
-/** Why kernels that access four channels at once cannot run a call. */
+/** The reason why kernels that access four channels at once cannot run a call. */
 export const NEEDS_VEC4 = 'channels, strides and offsets must be multiples of 4';
 
-/** Whether every load of four channels of these arguments is aligned to 16 bytes. */
+/** Says whether every load of four channels of these arguments is aligned to 16 bytes. */
 export function vec4Ready(...args: (Arg | undefined)[]): boolean {
   return args.every((a) => !a || (a.channels % 4 === 0 && a.stride % 4 === 0 && a.offset % 4 === 0));
 }
 
-/** The number of workgroups of `size` invocations that `count` invocations need, in two dimensions where one is too small. */
+/** Returns how many workgroups of `size` invocations cover `count` invocations, in two dimensions if one is too small. */
 export function grid(count: number, size: number): [number, number, number] {
   const groups = Math.max(1, Math.ceil(count / size));
   const max = 65535;

@@ -6,7 +6,7 @@ import { type f32, node, type Op, type optional, type Update } from './op.js';
 import { ParameterSet } from './parameters.js';
 import { expectShape, type Node, TENSOR, Tensor } from './tensor.js';
 
-/** The size of a step: a number, or a function of the number of updates made before, such as `cosineDecaySchedule`. */
+/** The size of a step: a number, or a function of the number of updates made so far, such as `cosineDecaySchedule` returns. */
 export type LearningRate = number | ((step: number) => number);
 
 const GRADIENT: Kind = ['a Tensor, or undefined', (v) => v === undefined || v instanceof Tensor];
@@ -19,18 +19,18 @@ export interface UpdateAttrs<R = unknown> extends Update {
 type UpdateArgs = { readonly hyper: typeof f32; readonly scale: typeof optional };
 export type UpdateOp<R> = Op<UpdateAttrs<R>, UpdateArgs, Record<never, never>>;
 
-/** The argument of an update with the gradient of a parameter; absent for a parameter that is left alone. */
+/** The name of the argument with a parameter's gradient. A parameter that is not updated has no such argument. */
 export const gradientName = (parameter: string) => `gradient of ${parameter}`;
 
 /**
- * Trains the parameters of a set. All optimisers have this class in common: one has an op (`defineUpdate`), sets for what it
- * remembers of every parameter, and the numbers that its kernel takes for step t = 1, 2, ….
+ * Trains the parameters of a set. Every optimiser extends this class by an op (`defineUpdate`), the names of its state, and
+ * the numbers that its kernel takes for step t = 1, 2, ….
  */
 export abstract class Optimizer<S extends string = string, R = unknown> {
   learningRate: LearningRate;
-  /** The number of updates made so far. Set it, and write `state`, to go on from a snapshot. */
+  /** The number of updates made so far. To continue from a snapshot, set it and write `state`. */
   step = 0;
-  /** What is remembered of every parameter, by kernel argument: sets like the trained one, to be read and written like weights. */
+  /** The state, by kernel argument: sets with the names and shapes of the trained one, which can be read and written like it. */
   readonly state: Readonly<Record<S, ParameterSet>>;
 
   constructor(
@@ -47,24 +47,24 @@ export abstract class Optimizer<S extends string = string, R = unknown> {
     this.state = Object.fromEntries(state.map((name) => [name, zerosLike(set, name)])) as Record<S, ParameterSet>;
   }
 
-  /** What is done to gradients before they are applied. */
+  /** Returns the gradients that are applied, for example after clipping. */
   protected prepare(gradients: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
     return gradients;
   }
 
-  /** The numbers that the kernel takes, at most 8: step t with this learning rate. */
+  /** Returns the numbers that the kernel takes for step t with this learning rate, at most 8. */
   protected abstract hyper(learningRate: number, t: number): readonly number[];
 
   /**
-   * The update that lowers the scalar `loss`; give it to `compile(…, { update: [optimizer.minimize(loss)] })`. A parameter that
-   * `loss` does not depend on is left alone: neither its values nor its state change. Throws `UsageError` if it depends on none.
+   * Returns the update that lowers the scalar `loss`, for `compile(…, { update: [optimizer.minimize(loss)] })`. Neither the
+   * values nor the state of a parameter change if `loss` does not depend on it. Throws `UsageError` if it depends on none.
    */
   minimize(...given: [loss: Tensor]): Node {
     const [loss] = checked(`${this.op.name}.minimize`, { loss: TENSOR }, given);
     return this.apply(reachedGradients(loss, this.set.tensors));
   }
 
-  /** The update for given gradients, one per parameter in order; a parameter whose gradient is undefined is left alone. */
+  /** Returns the update for given gradients, one per parameter in order. A parameter with an undefined gradient does not change. */
   apply(...given: [gradients: readonly (Tensor | undefined)[]]): Node {
     const { set, op, state, rule } = this;
     const [gradients] = checked(`${op.name}.apply`, { gradients: ['a list', Array.isArray, GRADIENT] }, given);

@@ -34,8 +34,8 @@ export interface Prepared {
 export interface Layout {
   readonly name: string;
   /**
-   * Channels of NaN before and after an f32 input, 0 for none. If it is a multiple of 4, more follow the input until the
-   * row consists of whole vec4s.
+   * The number of channels of NaN before and after an f32 input. If it is a multiple of 4, more channels follow the input
+   * until the length of the row is a multiple of 4.
    */
   readonly margin: number | ((input: string) => number);
   /** Channels of sentinels before the first row of strided results and between their rows. */

@@ -194,7 +194,7 @@ export function contractText(c: Contract): string {
     indent(table(bindings(some, result, c.device.texels))),
     '',
     'Element (row r, channel c) of a tensor is at NAME_offset + r · NAME_stride + c. A strided tensor may be a channel range',
-    'of a wider one, or have rows that begin at whole vec4s; then stride > channels. The others are contiguous. An offset',
+    'of a wider one, or have rows that are aligned to 16 bytes; then stride > channels. The others are contiguous. An offset',
     'need not be 0.',
     ...(optional.length
       ? [`${optional.join(', ')} may be absent; then NAME.channels is 0, and the variable is bound to a dummy buffer.`]

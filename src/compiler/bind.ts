@@ -22,7 +22,7 @@ export interface Step {
   readonly bindGroup: GPUBindGroup;
   /** The buffers that it binds, with the names of its variables. */
   readonly bindings: readonly StepBinding[];
-  /** The copies into textures that are made before it, for it and for later steps. */
+  /** The copies into textures that are made before this step, for it and for later steps. */
   readonly uploads: readonly TextureUpload[];
 }
 

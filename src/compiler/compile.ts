@@ -22,7 +22,7 @@ export async function compile(...args: CompileArgs): Promise<Plan> {
   return compileFor(targetOf(engine, options), engine, { ...options, outputs }, options.fuse);
 }
 
-/** `compile` for a target of one's own, such as one with redzones. */
+/** Does `compile` for a given target, such as one with redzones. */
 export async function compileFor(
   target: Target,
   engine: Engine,
@@ -33,14 +33,14 @@ export async function compileFor(
   return makePlan(engine, calls, wanted.outputs, stages);
 }
 
-/** The launches that `compile` would plan, in order; nothing is allocated. For `tune`. */
+/** Returns the launches that `compile` would plan, in order, for `tune`. It allocates nothing. */
 export async function plannedCalls(...args: CompileArgs): Promise<readonly LaunchedCall[]> {
   const [engine, outputs, options = {}] = checked('plannedCalls', compileKinds(), args);
   const { calls } = await runPasses(targetOf(engine, options), { ...options, outputs }, options.fuse);
   return calls.filter(isLaunched);
 }
 
-/** The passes of the compiler, in order. Each makes new calls from those of the pass before; nothing is allocated on the device. */
+/** Runs the passes of the compiler in order. Each makes new calls from those of the pass before. Nothing is allocated on the device. */
 export async function runPasses(
   target: Target,
   wanted: Wanted,

@@ -34,7 +34,7 @@ class Hoister {
     this.#made.push(call);
   }
 
-  /** An elementwise call before the reshape of its operands, and the reshape of its result; nothing if that is of no use. */
+  /** Returns an elementwise call before the reshape of its operands, and the reshape of its result, or nothing if that saves nothing. */
   #hoisted(call: KernelCall): KernelCall[] | undefined {
     const { op, inputs } = call;
     const [[result, y] = ['', undefined]] = Object.entries(call.outputs);

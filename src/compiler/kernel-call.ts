@@ -203,13 +203,13 @@ export function label(op: string, variant: string, shape: Shape | undefined): st
   return `${op}/${variant}${shape ? `[${shape.join('×')}]` : ''}`;
 }
 
-/** Why a variant cannot run a call; nothing when it can. */
+/** Returns why a variant cannot run a call, or nothing if it can. */
 export function refusalOf<C>(variant: Variant<C>, call: C): string | undefined {
   const launch = variant.launch(call);
   return typeof launch === 'string' ? launch : undefined;
 }
 
-/** The dispatches of a variant that can run a call. Throws `UsageError` with the reason where it cannot. */
+/** Returns the dispatches of a variant for a call. Throws `UsageError` with the reason if it cannot run the call. */
 export function launchOf<C>(variant: Variant<C>, call: C): Launch {
   const launch = variant.launch(call);
   if (typeof launch === 'string') throw new UsageError(`${variant.name} cannot run here: ${launch}`);

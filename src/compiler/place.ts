@@ -131,7 +131,7 @@ class Placer {
     const strided = this.#homes.isStrided(value);
     const { redzone } = this.target;
     const gap = strided ? (redzone ?? 0) : 0;
-    // Rows of an image are 16-byte-aligned even if its channels do not fill whole vec4s.
+    // Rows of an image are 16-byte-aligned even if the number of channels is not a multiple of 4.
     const wide = strided && value.shape.length === 4 && channels > 2;
     const stride = gap + (wide ? 4 * Math.ceil(channels / 4) : channels);
     const elements = align(gap + rowsOf(value.shape) * stride) + (redzone === undefined ? 0 : align(1));

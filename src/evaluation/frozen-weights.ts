@@ -87,7 +87,7 @@ export class FrozenWeights {
     return this.#parameter(name, [length], () => this.values(name, [length]));
   }
 
-  /** A parameter of one's own name, in device layout, whose values are computed when it is first asked for. */
+  /** Returns a parameter in device layout whose values are computed by the caller's function when it is first asked for. */
   derived(name: string, shape: Shape, compute: () => Float32Array): Tensor {
     return this.#parameter(name, shape, compute);
   }

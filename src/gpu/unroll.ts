@@ -119,7 +119,7 @@ type Constants = Readonly<Record<string, number>>;
 /**
  * Returns a function from constants to the unrolled kernel, which is unrolled and parsed when it is first asked for.
  */
-export function writtenOut(
+export function unrolledShader(
   label: string,
   source: ShaderSource,
   make: (label: string, source: ShaderSource, constants: Constants) => Shader = shader,

@@ -7,15 +7,17 @@ import { anyOf, FUNCTION, type Kinds, POSITIVE, RATE } from '../gpu/arguments.js
 import { clipByGlobalNorm } from './globalNorm/globalNorm.js';
 
 /**
- * What the kernels of an update work on: a range of a slab of parameters, of their gradients and of their state `S`, padded to a
- * multiple of 64 elements; `hyper`, numbers that the host computes for every run; and `scale`, a number [1] to multiply gradients by.
+ * A call of an update. Parameters lie one after the other in large buffers, the slabs, each padded to a multiple of 64
+ * elements; their gradients and their state `S` lie in slabs of the same layout. The arguments are one range of these
+ * slabs, `hyper`, which holds numbers that the host computes for every run, and optionally `scale` [1], by which the
+ * kernel multiplies the gradients.
  */
 export type UpdateCall<R, S extends string> = Call<
   UpdateAttrs<R>,
   Readonly<Record<'hyper' | 'gradients' | 'weights' | S, Arg>> & { readonly scale?: Arg }
 >;
 
-/** The op of an optimiser. Besides those named here, its arguments are the gradients of the parameters of a set. */
+/** Defines the op of an optimiser. Its arguments are those named here and the gradients of the parameters of a set. */
 /* @__NO_SIDE_EFFECTS__ */ export function defineUpdate<R, S extends string>(op: {
   readonly name: string;
   kernels(): Promise<{ readonly kernels: Kernels<UpdateCall<R, S>> }>;
@@ -28,15 +30,15 @@ export type UpdateCall<R, S extends string> = Call<
   });
 }
 
-/** Options that all optimisers here have. */
+/** The options that all optimisers here share. */
 export interface UpdateOptions {
-  /** Step size α: a number, or a function of the number of updates made before. Default: 1e-3. */
+  /** The step size α: a number, or a function of the number of updates made so far. Default: 1e-3. */
   learningRate?: LearningRate;
-  /** The norm that all gradients together have at most: larger ones are scaled, see `clipByGlobalNorm`. Default: no limit. */
+  /** The limit of the norm of all gradients together. `clipByGlobalNorm` scales larger ones. Default: no limit. */
   clipNorm?: number;
 }
 
-/** The kinds of these options, and of those that an optimiser has besides. */
+/** Returns the kinds of these options together with those of the further options of an optimiser. */
 export const updateOptions = (further: Kinds): Kinds => ({
   'learningRate?': anyOf(RATE, FUNCTION),
   'clipNorm?': POSITIVE,
@@ -44,10 +46,13 @@ export const updateOptions = (further: Kinds): Kinds => ({
   ...further,
 });
 
-/** What the optimisers here have in common besides `Optimizer`, which knows of no kernel: they can clip gradients. */
+/** An optimiser that can clip gradients. It is a class of its own because `Optimizer` uses no kernels. */
 export abstract class ClippingOptimizer<S extends string, R> extends Optimizer<S, R> {
   readonly clipNorm: number | undefined;
-  /** With `clipNorm`, the norm of the gradients before clipping, [1]: of those of the update that was built last. */
+  /**
+   * The norm [1] of the gradients before clipping, for the update that was built last. It is undefined without
+   * `clipNorm`.
+   */
   gradientNorm: Tensor | undefined;
 
   constructor(set: ParameterSet, op: UpdateOp<R>, rule: R, options: UpdateOptions, state: readonly S[]) {

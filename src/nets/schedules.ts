@@ -1,7 +1,7 @@
 import { BOOLEAN, COUNT, checked, type Kinds, NATURAL, POSITIVE, RATE, recordOf } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 
-/** A learning rate by the number of updates made before: 0, 1, 2, …. Give it to an optimiser as its `learningRate`. */
+/** Returns the learning rate from the number of updates made so far: 0, 1, 2, …. An optimiser takes it as `learningRate`. */
 export type Schedule = (step: number) => number;
 
 export interface LinearScheduleOptions {
@@ -20,7 +20,7 @@ export interface ExponentialDecayOptions {
   decayRate: number;
   /** The step from which the value decays. Default: 0. */
   transitionBegin?: number;
-  /** Whether the value changes every `transitionSteps` steps alone, as PyTorch's `StepLR` does. Default: false. */
+  /** Whether the value changes only every `transitionSteps` steps, as PyTorch's `StepLR` does. Default: false. */
   staircase?: boolean;
   /** The value beyond which it does not decay. */
   endValue?: number;

@@ -6,10 +6,10 @@ import { kernels as forGpus, registersVariant, scalarVariant } from '../kernels/
 import { convParams, scratchLimit, splitLaunch } from '../kernels/conv2d/launch.js';
 import { firstOf } from './offers.js';
 import { rejectsSubgroups, texelRows } from './subgroup.js';
-import { writtenOut } from './unroll.js';
+import { unrolledShader } from './unroll.js';
 
-const subgroup = writtenOut('conv2d/subgroup', subgroupSource);
-const subgroupSplit = writtenOut('conv2d/subgroupSplit', subgroupSource, (label, source) =>
+const subgroup = unrolledShader('conv2d/subgroup', subgroupSource);
+const subgroupSplit = unrolledShader('conv2d/subgroupSplit', subgroupSource, (label, source) =>
   withVariable(label, source, 'y', 'partials'),
 );
 
@@ -38,7 +38,7 @@ const refusal = ({ device, arg: { x, w, y, bias } }: Conv2dCall): string | undef
   (texelRows(x) ? undefined : 'stride and offset of x must be multiples of 4') ??
   (vec4Ready(w, y, bias) ? undefined : 'output channels, stride and offset of y must be multiples of 4');
 
-/** The dispatch of a kernel for subgroups, for tiles of 32 pixels × `columns` output channels and `taps` taps a workgroup. */
+/** Dispatches a kernel for subgroups on tiles of 32 pixels × `columns` output channels, with `taps` taps per workgroup. */
 function tile(call: Conv2dCall, kernel: typeof subgroup, columns: number, taps: number): Dispatch {
   const { rows: pixels, channels } = call.arg.y;
   const LANES = call.device.subgroupSize;

@@ -15,15 +15,15 @@ import {
 } from '../kernels/conv2d/weightGradientKernels.js';
 import { firstOf } from './offers.js';
 import { rejectsSubgroups, texelRows } from './subgroup.js';
-import { writtenOut } from './unroll.js';
+import { unrolledShader } from './unroll.js';
 
 /** A kernel by its constants, which stores to scratch or to the result. */
 function splitKernel(
   label: string,
   source: ShaderSource,
 ): (constants: Readonly<Record<string, number>>) => SplitKernel {
-  const split = writtenOut(label, source);
-  const whole = writtenOut(label, source, (name, text) => withVariable(name, text, 'partials', 'gw'));
+  const split = unrolledShader(label, source);
+  const whole = unrolledShader(label, source, (name, text) => withVariable(name, text, 'partials', 'gw'));
   return (constants) => ({ split: split(constants), whole: whole(constants) });
 }
 
@@ -43,11 +43,11 @@ function launchCached(call: WeightGradientCall, kernel: SplitKernel, count: numb
   return launchRows(call, kernel, count, Math.max(bytes / CACHE_BYTES, 16 / count), MAX_PARTIALS);
 }
 
-/** Why the kernels for subgroups cannot run a call; nothing when they can. */
+/** Returns why the kernels for subgroups cannot run a call, or nothing if they can. */
 const refusal = ({ device, arg: { x } }: WeightGradientCall): string | undefined =>
   rejectsSubgroups(device) ?? (texelRows(x) ? undefined : 'stride and offset of x must be multiples of 4');
 
-/** The kernel for subgroups with a tile of 32 channels of x × so many of gy. */
+/** The kernel for subgroups with a tile of 32 channels of x × `across` channels of gy. */
 const subgroupVariant = (across: number): Variant<WeightGradientCall> => ({
   name: `subgroup32x${across}`,
   launch: (call) => {

@@ -10,11 +10,11 @@ import {
 } from '../kernels/convTranspose2d/kernels.js';
 import { firstOf } from './offers.js';
 import { rejectsSubgroups } from './subgroup.js';
-import { writtenOut } from './unroll.js';
+import { unrolledShader } from './unroll.js';
 
-const subgroup = writtenOut('convTranspose2d/subgroup', subgroupSource);
+const subgroup = unrolledShader('convTranspose2d/subgroup', subgroupSource);
 
-/** The kernel for subgroups with a tile of 32 pixels of a phase × so many output channels. */
+/** The kernel for subgroups with a tile of 32 pixels of a phase × `columns` output channels. */
 const subgroupVariant = (columns: number): Variant<ConvTranspose2dCall> => ({
   name: `subgroup32x${columns}`,
   launch: (call) => {

@@ -104,14 +104,14 @@ function keysOf<B>(users: readonly TextureUser<B>[]): string[][] {
   });
 }
 
-/** Every way to give reads of so many rows textures of their own that hold them. */
+/** Returns every way to give each read a texture of its own. `needs` are the rows of the reads, `rows` those of the textures. */
 function choices(needs: readonly number[], rows: readonly number[], taken: readonly number[] = []): number[][] {
   const need = needs[taken.length];
   if (need === undefined) return [[...taken]];
   return rows.flatMap((n, i) => (n >= need && !taken.includes(i) ? choices(needs, rows, [...taken, i]) : []));
 }
 
-/** The copies that bring a byte range of a buffer into a texture, row by row from the top; 16 bytes a texel. */
+/** Returns the copies that bring a byte range of a buffer into a texture, row by row from the top, with 16 bytes per texel. */
 export function uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, texture: GPUTexture): TextureUpload[] {
   const texels = Math.ceil(bytes / 16);
   const over = offset + ROW_BYTES * Math.ceil(texels / TEXELS) > buffer.size;
@@ -127,12 +127,12 @@ export function uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, text
 }
 
 /**
- * Texels at the end of each texture row that nothing reads. Without them rows of weights a power of two apart, of which a tile reads
- * dozens at once, would all fall into one set of a core's first cache.
+ * The number of unused texels at the end of each texture row. A tile reads dozens of rows of weights at once. Without the
+ * unused texels, their distances would be powers of two, so they would all fall into one set of a core's first-level cache.
  */
 const SPARE_TEXELS = 16;
 
-/** A texture of so many rows. */
+/** Creates a texture with this number of rows. */
 export function makeTexture(engine: Engine, index: number, rows: number, outcomes: Outcomes): GPUTexture {
   const label = `argument texture ${index}`;
   const width = TEXELS + SPARE_TEXELS;

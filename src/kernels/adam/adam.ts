@@ -3,17 +3,17 @@ import { checked, FRACTION, POSITIVE } from '../../gpu/arguments.js';
 import { ClippingOptimizer, defineUpdate, type UpdateCall, type UpdateOptions, updateOptions } from '../update.js';
 
 export interface AdamOptions extends UpdateOptions {
-  /** Decay of the first moment. Default: 0.9. */
+  /** The decay rate of the first moment, β₁. Default: 0.9. */
   beta1?: number;
-  /** Decay of the second moment. Default: 0.999. */
+  /** The decay rate of the second moment, β₂. Default: 0.999. */
   beta2?: number;
-  /** Added to √v̂. Default: 1e-8. */
+  /** The number ε that is added to √v̂. Default: 1e-8. */
   epsilon?: number;
-  /** Weight decay λ. Default: 0, with AdamW 0.01. */
+  /** The weight decay λ. Default: 0 for Adam, 0.01 for AdamW. */
   weightDecay?: number;
 }
 
-/** How weights decay: λw is added to the gradient (`coupled`), or αλw is subtracted from the weight (`decoupled`). */
+/** Says how weights decay. `coupled` adds λw to the gradient; `decoupled` subtracts αλw from the weight. */
 export type Decay = 'none' | 'coupled' | 'decoupled';
 export type AdamCall = UpdateCall<Decay, 'm' | 'v'>;
 
@@ -25,7 +25,7 @@ const adamOp = defineUpdate<Decay, 'm' | 'v'>({
 
 const OPTIONS = /* @__PURE__ */ updateOptions({ 'beta1?': FRACTION, 'beta2?': FRACTION, 'epsilon?': POSITIVE });
 
-/** What Adam and AdamW have in common. Their moments are the parameter sets `state.m` and `state.v`. */
+/** Adam and AdamW share this class. Their moments are the parameter sets `state.m` and `state.v`. */
 abstract class AdamRule extends ClippingOptimizer<'m' | 'v', Decay> {
   readonly beta1: number;
   readonly beta2: number;
@@ -61,8 +61,8 @@ abstract class AdamRule extends ClippingOptimizer<'m' | 'v', Decay> {
 }
 
 /**
- * Adam (Kingma & Ba 2015, algorithm 1) for one parameter set, all of it in one dispatch per slab, with PyTorch's defaults. Weight
- * decay λ adds λw to the gradient.
+ * Adam (Kingma & Ba 2015, algorithm 1) for one parameter set, with PyTorch's defaults. Neighbouring parameters that have
+ * a gradient share a dispatch. Weight decay λ adds λw to the gradient.
  */
 export class Adam extends AdamRule {
   constructor(...given: [set: ParameterSet, options?: AdamOptions]) {
@@ -72,8 +72,8 @@ export class Adam extends AdamRule {
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2), with PyTorch's defaults: every step first multiplies the
- * weights by 1 − αλ.
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2) and PyTorch's defaults. Every step first
+ * multiplies the weights by 1 − αλ, where α is the learning rate.
  */
 export class AdamW extends AdamRule {
   constructor(...given: [set: ParameterSet, options?: AdamOptions]) {

@@ -7,7 +7,7 @@ import type { AdamCall, Decay } from './adam.js';
 const scalar = shader('adam/scalar', scalarSource);
 const vec4 = shader('adam/vec4', vec4Source);
 
-/** By which the kernels know how weights decay. */
+/** The override constant DECAY tells the kernels by these numbers how weights decay. */
 const DECAY: Readonly<Record<Decay, number>> = { none: 0, coupled: 1, decoupled: 2 };
 
 const vec4Variant: Variant<AdamCall> = {

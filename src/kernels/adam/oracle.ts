@@ -10,11 +10,14 @@ export interface AdamNumbers {
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay?: number;
-  /** Whether weights decay by themselves (AdamW), rather than through the gradient. */
+  /** Whether λw is subtracted from the weights directly (AdamW) instead of added to the gradient. */
   readonly decoupled?: boolean;
 }
 
-/** Step t = 1, 2, … of Adam (Kingma & Ba 2015, algorithm 1) or AdamW (Loshchilov & Hutter 2019, algorithm 2), in place. */
+/**
+ * Makes step t = 1, 2, … of Adam (Kingma & Ba 2015, algorithm 1) or AdamW (Loshchilov & Hutter 2019, algorithm 2), in
+ * place.
+ */
 export function adamStep({ w, m, v }: AdamState, g: ArrayLike<number>, t: number, numbers: AdamNumbers): void {
   const { learningRate, beta1, beta2, epsilon, weightDecay = 0, decoupled = false } = numbers;
   for (const [i, weight] of w.entries()) {

@@ -9,7 +9,7 @@ const LABEL = /* @__PURE__ */ anyOf(
 );
 
 export interface Attrs {
-  /** The label of all logits, where they have none of their own. */
+  /** The label of all logits. It is not used when `labels` gives every logit a label of its own. */
   label: number;
 }
 
@@ -18,7 +18,7 @@ const results = { y: f32 };
 
 export type BceWithLogitsCall = CallOf<Attrs, typeof args, typeof results>;
 
-/** y = 1/n · Σ [softplus(x) − label·x]. */
+/** y = 1/n · Σ [softplus(x) − label·x], where x are the n logits. */
 export const bceWithLogitsOp = defineOp({
   name: 'bceWithLogits',
   args,
@@ -27,7 +27,7 @@ export const bceWithLogitsOp = defineOp({
     if (labels) expectShape('bceWithLogits', 'label', labels, logits.shape, 'the shape of logits');
     return { y: { shape: [1], dtype: 'f32' } };
   },
-  // softplus′ = σ  ⇒  gx = gy/n · (σ(x) − label), and for the label −gy/n · x
+  // softplus′ = σ  ⇒  gx = gy/n · (σ(x) − label), and the gradient of the label is −gy/n · x
   gradient: ({ logits, labels }, { y: gy }, { attrs, needs }) => ({
     logits: needs.logits ? apply(bceWithLogitsGradientOp, { logits, labels, gy }, attrs).gx : undefined,
     labels: needs.labels ? mul(logits, mul(gy, -1 / logits.size)) : undefined,
@@ -44,7 +44,7 @@ const gradientResults = { gx: strided };
 
 export type BceWithLogitsGradientCall = CallOf<Attrs, typeof gradientArgs, typeof gradientResults>;
 
-/** gx = gy/n · (σ(x) − label). */
+/** gx = gy/n · (σ(x) − label), where x are the n logits. */
 export const bceWithLogitsGradientOp = defineOp({
   name: 'bceWithLogitsGradient',
   args: gradientArgs,
@@ -58,11 +58,13 @@ export const bceWithLogitsGradientOp = defineOp({
 });
 
 /**
- * Mean binary cross-entropy of σ(logits), of any shape, against labels in [0, 1]: [1]. With p = σ(x) this is
- * −label·log p − (1 − label)·log(1 − p). The label is one number for all logits, as in both sides of the adversarial loss (spec §6:
- * 1 for real images and for the generator's, 0 for fake ones in the discriminator's step), or a tensor of the shape of logits, which
- * gets a gradient, too. Throws `UsageError` when a number is outside [0, 1], `ShapeError` when a tensor has another shape; the
- * values of a tensor are not looked at.
+ * Returns the mean binary cross-entropy of σ(logits) against labels in [0, 1], a tensor [1]. The logits may have any
+ * shape. A logit x with p = σ(x) contributes −label·log p − (1 − label)·log(1 − p) to the mean.
+ *
+ * `label` is one number for all logits, or a tensor of the shape of the logits, which then gets a gradient as well. The
+ * adversarial losses (spec §6) use a number: the discriminator's is 1 for real images and 0 for generated ones, and the
+ * generator's is 1. Throws `UsageError` if a number is outside [0, 1], and `ShapeError` if a tensor has another shape.
+ * The values of a tensor are not checked.
  */
 export function bceWithLogits(...given: [logits: Tensor, label: number | Tensor]): Tensor {
   const [logits, label] = checked('bceWithLogits', { logits: TENSOR, label: LABEL }, given);

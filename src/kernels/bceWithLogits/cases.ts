@@ -12,15 +12,16 @@ import {
 import { bceWithLogits, bceWithLogitsGradientOp, bceWithLogitsOp } from './bceWithLogits.js';
 import * as oracle from './oracle.js';
 
-/** Large values of both signs, zeros and ordinary ones. */
+/** Returns test data with large values of both signs, zeros, and ordinary values. */
 const wide = (i: number, random: () => number) => [0, 40, -40, 90, -90][i % 9] ?? 6 * random() - 3;
+/** Returns a case with one label for all logits. */
 const one = (shape: readonly number[], label: number, fill?: typeof wide) => ({
   name: `${shape.join('×')}, label ${label}${fill ? ', extreme values' : ''}`,
   inputs: { logits: { shape, fill } },
   attrs: { label },
 });
 
-/** Labels of their own for all logits. */
+/** Returns a case in which every logit has a label of its own. */
 const labelled = (shape: readonly number[], fill?: typeof wide) => ({
   name: `${shape.join('×')} with labels${fill ? ', extreme values' : ''}`,
   inputs: {
@@ -30,16 +31,19 @@ const labelled = (shape: readonly number[], fill?: typeof wide) => ({
   attrs: { label: 0 },
 });
 
-/** One logit is `value`: −∞ and ∞ cost nothing on the side of the label. */
+/** Returns a case in which one logit is `value`. An infinite logit costs nothing if its sign agrees with the label. */
 const special = (channels: number, label: number, value: number) => ({
   ...one([9, channels], label, (i, random) => (i === 17 ? value : wide(i, random))),
   name: `one logit ${value}, ${channels} channels, label ${label}`,
 });
 
-/** The file has p = σ(x): x = log(p / (1 − p)), and dp/dx = p(1 − p) turns its gradient into that of the logits. */
+/**
+ * Reads a file that has p = σ(x) instead of the logits x. They are x = log(p / (1 − p)), and their gradient is that of p
+ * times dp/dx = p(1 − p).
+ */
 function readProbabilities(file: FixtureFile): FixtureRun {
   const { label } = file.attrs;
-  if (typeof label !== 'number') throw new UnsupportedFixture('bce_mean takes one constant label');
+  if (typeof label !== 'number') throw new UnsupportedFixture('bce_mean without a constant label');
   const p = file.tensor('probability');
   const of = (f: (p: number, i: number) => number): Nd => nd(p.shape, (i) => f(at(p, i), i));
   return fixtureRun(bceWithLogitsOp, {
@@ -107,13 +111,13 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'elements of logits; results of the second kernel of split',
+  count: 'number of logits; in the second kernel of split, number of results',
   channels: 'channels of logits',
   label: 'the label of all logits, from 0 to 1',
-  labelled: '1 if labels has one for each logit, and label says nothing; otherwise 0',
-  factor: '1 / number of elements',
-  chunks: 'partial sums',
-  inner: 'results that lie side by side: 1',
+  labelled: '1 if labels has one label for each logit, so that label is not used; otherwise 0',
+  factor: '1 / number of logits',
+  chunks: 'number of partial sums',
+  inner: 'number of results that lie side by side, which is 1',
   partial: 'partial sums [chunks]',
 };
 

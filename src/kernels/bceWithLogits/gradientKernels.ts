@@ -8,7 +8,7 @@ import { labelParams } from './label.js';
 const naive = shader('bceWithLogitsGradient/naive', gradientSource);
 const vec4 = shader('bceWithLogitsGradient/vec4', gradientVec4Source);
 
-/** A launch with one invocation for every `width` channels of the result. */
+/** Launches one invocation for every `width` channels of the result. */
 function launch(call: BceWithLogitsGradientCall, of: Shader, width: number): Launch {
   const { rows, channels } = call.arg.gx;
   const count = (rows * channels) / width;

@@ -36,5 +36,5 @@ const reference: Variant<BceWithLogitsCall> = {
 export const kernels: Kernels<BceWithLogitsCall> = {
   variants: [split, reference],
   reference,
-  choose: () => ({ variant: split, reason: 'many invocations share the sum, not one alone' }),
+  choose: () => ({ variant: split, reason: 'many invocations share the sum' }),
 };

@@ -23,7 +23,7 @@ function windowOf({ stride = 1, pad = 0, dilation = 1 }: Attrs): oracle.Window {
 
 type Shape4 = readonly [number, number, number, number];
 
-/** A case named by its shapes; w is [KH, KW, Cin, Cout]. */
+/** Returns a case that is named by its shapes; w is [KH, KW, Cin, Cout]. */
 function layer(x: Shape4, w: Shape4, attrs: Attrs = {}, bias = false, note = ''): OpCase<Attrs, typeof conv2dOp.args> {
   const { stride, pad, dilation } = windowOf(attrs);
   const spread = `${attrs.dilation ? ` dilation ${dilation}` : ''}${attrs.groups ? ` groups ${attrs.groups}` : ''}`;
@@ -45,29 +45,41 @@ const conv2dRoom: Room = room(conv2dOp, {
     layer([2, 5, 3, 3], [3, 3, 3, 5], { pad: 1 }, true),
     layer([3, 7, 6, 7], [4, 4, 7, 9], { stride: 2, pad: 1 }),
     layer([1, 11, 7, 1], [5, 3, 1, 2], { stride: [3, 2], pad: [2, 0, 1, 3] }, true),
-    layer([1, 2, 3, 4], [3, 3, 4, 8], { pad: 4 }, true, ', windows in the padding alone'),
+    layer([1, 2, 3, 4], [3, 3, 4, 8], { pad: 4 }, true, ', windows that contain only padding'),
     layer([2, 9, 5, 8], [3, 2, 8, 12], { stride: [1, 2], pad: [0, 1, 2, 0] }, true),
-    layer([1, 8, 3, 4], [2, 2, 4, 4], { stride: 5 }, false, ', stride beyond the kernel'),
+    layer([1, 8, 3, 4], [2, 2, 4, 4], { stride: 5 }, false, ', stride larger than the kernel'),
     layer([3, 8, 4, 12], [4, 4, 12, 20], { stride: 2, pad: 1 }, true),
     layer([1, 13, 19, 2], [3, 3, 2, 3], { pad: 1 }, true, ', several tiles of pixels'),
     layer([1, 3, 3, 2], [1, 1, 2, 67], {}, true, ', several tiles of channels'),
-    layer([1, 4, 9, 36], [3, 3, 36, 40], { pad: 1 }, true, ', rows longer and tiles larger than a subgroup’s'),
+    layer([1, 4, 9, 36], [3, 3, 36, 40], { pad: 1 }, true, ', rows and channels beyond one tile of a subgroup'),
     layer([1, 2, 2, 96], [3, 3, 96, 3], { pad: 1 }, true, ', long reduction'),
-    layer([2, 5, 11, 36], [3, 3, 36, 4], { stride: [2, 1], pad: [1, 1, 0, 2] }, true, ', four channels'),
-    layer([1, 3, 7, 8], [2, 4, 8, 4], { pad: [0, 3, 1, 0] }, false, ', four channels'),
+    layer([2, 5, 11, 36], [3, 3, 36, 4], { stride: [2, 1], pad: [1, 1, 0, 2] }, true, ', four output channels'),
+    layer([1, 3, 7, 8], [2, 4, 8, 4], { pad: [0, 3, 1, 0] }, false, ', four output channels'),
     layer([1, 3, 3, 132], [2, 2, 132, 8], {}, true, ', long reduction'),
     layer([1, 2, 3, 2], [3, 3, 2, 64], { pad: 1 }, false, ', long reduction of the gradient'),
-    layer([19, 2, 1, 8], [3, 3, 8, 8], { stride: 2, pad: 1 }, true, ', one pixel an image'),
-    layer([13, 2, 3, 6], [2, 2, 6, 8], {}, false, ', two pixels an image'),
+    layer([19, 2, 1, 8], [3, 3, 8, 8], { stride: 2, pad: 1 }, true, ', one output pixel per image'),
+    layer([13, 2, 3, 6], [2, 2, 6, 8], {}, false, ', two output pixels per image'),
     layer([1, 13, 9, 60], [1, 2, 60, 124], { pad: [0, 1, 0, 0] }, true, ', the largest tiles'),
     layer([2, 9, 7, 3], [3, 3, 3, 5], { pad: 2, dilation: 2 }, true),
     layer([1, 11, 13, 8], [3, 2, 8, 12], { stride: [3, 2], pad: [1, 2, 3, 0], dilation: [2, 3] }),
-    layer([3, 12, 11, 4], [2, 3, 4, 8], { stride: [2, 4], pad: 1, dilation: [4, 2] }, true, ', common divisors'),
-    layer([1, 5, 9, 40], [3, 3, 40, 36], { pad: [6, 0, 4, 7], dilation: [6, 4] }, true, ', taps beyond the image'),
-    layer([1, 6, 13, 36], [2, 3, 36, 4], { pad: [1, 0, 0, 1], dilation: [3, 1] }, false, ', four channels'),
+    layer(
+      [3, 12, 11, 4],
+      [2, 3, 4, 8],
+      { stride: [2, 4], pad: 1, dilation: [4, 2] },
+      true,
+      ', stride and dilation have common divisors',
+    ),
+    layer(
+      [1, 5, 9, 40],
+      [3, 3, 40, 36],
+      { pad: [6, 0, 4, 7], dilation: [6, 4] },
+      true,
+      ', taps that always lie in the padding',
+    ),
+    layer([1, 6, 13, 36], [2, 3, 36, 4], { pad: [1, 0, 0, 1], dilation: [3, 1] }, false, ', four output channels'),
     layer([2, 5, 4, 6], [3, 3, 3, 4], { pad: 1, groups: 2 }, true),
     layer([1, 7, 6, 24], [3, 2, 8, 12], { stride: [2, 1], dilation: 2, groups: 3 }, true),
-    layer([3, 3, 5, 20], [1, 1, 4, 5], { groups: 5 }, false, ', one output channel a group'),
+    layer([3, 3, 5, 20], [1, 1, 4, 5], { groups: 5 }, false, ', one output channel per group'),
   ],
   refuses: [
     {
@@ -154,6 +166,7 @@ interface WeightAttrs extends oracle.Window {
   readonly kernel: readonly [number, number];
 }
 
+/** Returns a case of the weight gradient that is named by its shapes. */
 function weights(x: Shape4, gy: Shape4, attrs: WeightAttrs): OpCase<WeightAttrs, typeof conv2dWeightGradientOp.args> {
   const name = `${x.join('×')} * ${gy.join('×')} kernel ${attrs.kernel} stride ${attrs.stride} pad ${attrs.pad} dilation ${attrs.dilation}`;
   return { name, attrs, inputs: { x: { shape: x }, gy: { shape: gy } } };
@@ -182,33 +195,33 @@ const weightGradientRoom: Room = room(conv2dWeightGradientOp, {
 
 export const rooms: readonly Room[] = [conv2dRoom, weightGradientRoom];
 
-/** Kernels that read no dilation run calls without one. */
+/** A kernel that does not read the dilation runs only the calls in which it is 1. */
 export const UNDILATED = { dh: 1, dw: 1 };
 
-/** Names that conv2d and convTranspose2d share. */
+/** The names that conv2d and convTranspose2d share. */
 export const convNames = {
-  N: 'images',
-  pixels: 'pixels of the result, N · Ho · Wo',
+  N: 'number of images',
+  pixels: 'number of pixels of the result, N · Ho · Wo',
   H: 'height of x',
   W: 'width of x',
-  C: 'channels of x',
+  C: 'number of channels of x',
   Ho: 'height of the result',
   Wo: 'width of the result',
-  O: 'channels of the result',
-  KH: 'kernel height',
-  KW: 'kernel width',
-  sh: 'stride, vertical',
-  sw: 'stride, horizontal',
-  dh: 'distance of neighbouring taps in rows of x; a kernel that does not read it runs calls where it is 1',
-  dw: 'distance of neighbouring taps in columns of x; a kernel that does not read it runs calls where it is 1',
-  top: 'padding above',
-  left: 'padding on the left',
-  biased: '1 where bias is given, else 0',
-  taps: 'kernel positions per workgroup z, in the subgroup kernels',
-  chunk: 'length of the part of the reduction that a workgroup sums, in steps of eight terms',
-  splits: 'parts of the reduction',
-  count: 'elements of the result',
-  partials: 'sums of the parts [splits, pixels, O]',
+  O: 'number of channels of the result',
+  KH: 'height of the kernel',
+  KW: 'width of the kernel',
+  sh: 'vertical stride in pixels',
+  sw: 'horizontal stride in pixels',
+  dh: 'distance of neighbouring taps of the kernel in rows of x; a kernel that does not read it runs only calls in which it is 1',
+  dw: 'distance of neighbouring taps of the kernel in columns of x; a kernel that does not read it runs only calls in which it is 1',
+  top: 'number of rows of padding above the image',
+  left: 'number of columns of padding on the left',
+  biased: '1 if bias is given, otherwise 0',
+  taps: 'in the subgroup kernels, number of taps of the kernel that a workgroup sums',
+  chunk: 'number of steps of eight terms that a workgroup sums',
+  splits: 'number of chunks into which the sum is split',
+  count: 'number of elements of the result',
+  partials: 'sums of the chunks [splits, pixels, O]',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {
@@ -224,19 +237,19 @@ export const terms: Readonly<Record<string, Terms>> = {
       ...convNames,
       Ho: 'height of gy',
       Wo: 'width of gy',
-      O: 'channels of gy',
-      rows: 'rows of pixels, of N · Ho, that a workgroup sums',
-      partials: 'sums of the parts [splits, KH, KW, C, O]',
+      O: 'number of channels of gy',
+      rows: 'number of rows of pixels, of N · Ho, that a workgroup sums',
+      partials: 'sums of the chunks [splits, KH, KW, C, O]',
     },
   }),
   biasGradient: termsOf(biasGradientOp, {
     layout: { gy: '… C', gb: 'C' },
     names: {
-      rows: 'rows of gy',
-      C: 'channels',
-      chunk: 'rows that an invocation sums',
-      splits: 'chunks of rows',
-      count: 'results of the dispatch',
+      rows: 'number of rows of gy',
+      C: 'number of channels',
+      chunk: 'number of rows that an invocation sums',
+      splits: 'number of chunks of rows',
+      count: 'number of results of the dispatch',
       partials: 'sums of the chunks [splits, C]',
     },
   }),

@@ -23,7 +23,7 @@ const results = { y: strided };
 
 export type Conv2dCall = CallOf<ConvAttrs, typeof args, typeof results>;
 
-/** The shape of the result. Throws `ShapeError` where the arguments do not fit together. */
+/** Returns the shape of the result. Throws `ShapeError` if the arguments do not fit together. */
 function resultShape(
   x: TensorType,
   w: TensorType,
@@ -72,23 +72,25 @@ export const conv2dOp = defineOp({
   cost: (call) => convCost(call.arg, call.arg.y, call.arg.w),
 });
 
-/** `conv2d` of attributes that are checked, without groups. */
+/** Applies the op without groups. The attributes must have been checked. */
 export function convolve(x: Tensor, w: Tensor, attrs: ConvAttrs, bias?: Tensor): Tensor {
   return apply(conv2dOp, { x, w, bias }, attrs).y;
 }
 
 /**
- * Convolution (cross-correlation, as in PyTorch), summed over the taps u, v and channels c, x being 0 outside:
- * y[n, i, j, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o].
+ * Returns the convolution of x with w (cross-correlation, as in PyTorch):
+ * y[n, i, j, o] = Σ x[n, i·sh + u·dh − top, j·sw + v·dw − left, c] · w[u, v, c, o] + bias[o], summed over the taps (u, v)
+ * and the channels c. x is 0 outside the image.
  *
- * x [N, H, W, Cin], w [KH, KW, Cin, Cout], bias [Cout]; the result is [N, Ho, Wo, Cout] with
- * Ho = ⌊(H + top + bottom − dh·(KH − 1) − 1) / sh⌋ + 1. `dilation` [dh, dw] is the distance in pixels of neighbouring taps.
- * With `groups` the channels of x, w and bias are divided into so many, and each output channel sums over the input channels of its
- * group alone: w is [KH, KW, Cin / groups, Cout], as in JAX with `feature_group_count`. `groups: Cin` convolves every channel by
- * itself (depthwise). Throws `ShapeError` when shapes disagree, channels cannot be divided into the groups, the kernel is larger than
- * the padded image, or stride, pad and dilation are no such integers.
+ * x is [N, H, W, Cin], w [KH, KW, Cin, Cout], and bias [Cout]. The result is [N, Ho, Wo, Cout] with
+ * Ho = ⌊(H + top + bottom − dh·(KH − 1) − 1) / sh⌋ + 1, and Wo likewise. `dilation` [dh, dw] is the distance of
+ * neighbouring taps in pixels. `groups` divides the channels of x, w and bias into groups of equal size, and each output
+ * channel sums over the input channels of its group only. w is then [KH, KW, Cin / groups, Cout], as in JAX with
+ * `feature_group_count`. `groups: Cin` convolves every channel by itself (a depthwise convolution).
  *
- * The blocks CN of the paper (Siarohin et al. 2018, §4): 3×3 pad 1, or 4×4 stride 2 pad 1.
+ * Throws `ShapeError` if shapes disagree, if the groups do not divide the channels, if the kernel is larger than the
+ * padded image, or if stride, pad or dilation are not such integers. The blocks of the paper's networks (Siarohin et al.
+ * 2018, §4) use 3×3 kernels with pad 1, or 4×4 kernels with stride 2 and pad 1.
  */
 export function conv2d(...given: [x: Tensor, w: Tensor, options?: ConvOptions]): Tensor {
   const [x, w, options = {}] = checked('conv2d', { x: TENSOR, w: TENSOR, 'options?': CONV }, given);

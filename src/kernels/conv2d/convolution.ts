@@ -4,18 +4,18 @@ import { TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { COUNT, type Kinds, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
-/** What conv2d, convTranspose2d and their gradients share: stride, padding, dilation and sizes. */
+/** conv2d, convTranspose2d and their gradients share this file: stride, padding, dilation and sizes. */
 
 export interface ConvOptions {
-  /** Pixels from one window to the next, or [vertical, horizontal]; 1 when absent. */
+  /** The distance of neighbouring windows in pixels: one number, or [vertical, horizontal]. Default: 1. */
   stride?: number | readonly [number, number];
-  /** Zeros around the image in pixels: one number, or [top, left, bottom, right]; 0 when absent. */
+  /** The width in pixels of the zeros around the image: one number, or [top, left, bottom, right]. Default: 0. */
   pad?: number | readonly [number, number, number, number];
-  /** One value per output channel. */
+  /** The bias [Cout], one value per output channel. Default: none. */
   bias?: Tensor;
-  /** Pixels from one tap of the kernel to the next, or [vertical, horizontal]. Default: 1. */
+  /** The distance of neighbouring taps of the kernel in pixels: one number, or [vertical, horizontal]. Default: 1. */
   dilation?: number | readonly [number, number];
-  /** Groups of channels that are convolved by themselves. Default: 1. */
+  /** The number of groups into which the channels are divided. Each group is convolved by itself. Default: 1. */
   groups?: number;
 }
 
@@ -30,7 +30,7 @@ export interface ConvAttrs {
 
 const isCount = (least: number) => (n: number) => Number.isInteger(n) && n >= least;
 
-/** One number for both axes or a pair, checked to be integers of at least `least`. */
+/** Returns one number for both axes as a pair. Throws `ShapeError` unless both are integers of at least `least`. */
 export function pair(op: string, name: string, value: number | readonly number[], least: number): [number, number] {
   const list = typeof value === 'number' ? [value, value] : value;
   const [vertical = Number.NaN, horizontal = Number.NaN] = list;
@@ -39,7 +39,7 @@ export function pair(op: string, name: string, value: number | readonly number[]
   return [vertical, horizontal];
 }
 
-/** One number for all sides or one for each, checked likewise. */
+/** Returns one number for all sides as four. Throws `ShapeError` unless they are integers of at least 0. */
 export function sides(op: string, pad: number | readonly number[]): [number, number, number, number] {
   const list = typeof pad === 'number' ? [pad, pad, pad, pad] : pad;
   const [top = Number.NaN, left = Number.NaN, bottom = Number.NaN, right = Number.NaN] = list;
@@ -48,6 +48,7 @@ export function sides(op: string, pad: number | readonly number[]): [number, num
   return [top, left, bottom, right];
 }
 
+/** Returns the attributes for options. Throws `ShapeError` if they are not the integers that they must be. */
 export function convAttrs(op: string, { stride = 1, pad = 0, dilation = 1 }: ConvOptions): ConvAttrs {
   return {
     ...{ stride: pair(op, 'stride', stride, 1), pad: sides(op, pad) },
@@ -55,17 +56,17 @@ export function convAttrs(op: string, { stride = 1, pad = 0, dilation = 1 }: Con
   };
 }
 
-/** The dilation of a kernel for an error; nothing where there is none. */
+/** Returns the dilation of a kernel in words for an error, or an empty string if there is none. */
 export function dilated({ dilation: [dh, dw] }: ConvAttrs): string {
   return dh === 1 && dw === 1 ? '' : ` with dilation [${dh}, ${dw}]`;
 }
 
-/** Pixels from the first tap of a kernel to the last, along each axis. */
+/** Returns the distance in pixels from the first tap of a kernel to the last, along each axis. */
 function spanOf([KH = 0, KW = 0]: readonly number[], { dilation: [dh, dw] }: ConvAttrs): [number, number] {
   return [dh * (KH - 1), dw * (KW - 1)];
 }
 
-/** Height and width of a convolution's result; `undefined` when the kernel is larger than the padded image. */
+/** Returns height and width of a convolution's result, or `undefined` if the kernel is larger than the padded image. */
 export function convSize(
   [H = 0, W = 0]: readonly number[],
   kernel: readonly number[],
@@ -81,7 +82,7 @@ export function convSize(
   return height < 0 || width < 0 ? undefined : [Math.floor(height / sh) + 1, Math.floor(width / sw) + 1];
 }
 
-/** Height and width of a transposed convolution's result, before output padding; may be below 1. */
+/** Returns height and width of a transposed convolution's result before output padding. They may be less than 1. */
 export function transposedSize(
   [H = 0, W = 0]: readonly number[],
   kernel: readonly number[],
@@ -95,14 +96,19 @@ export function transposedSize(
   return [(H - 1) * sh - top - bottom + down + 1, (W - 1) * sw - left - right + across + 1];
 }
 
-/** Rows and columns of x that no window of a convolution reaches: the output padding of its input gradient. */
+/**
+ * Returns the number of rows and columns of x that no window of a convolution reaches, which is the output padding of its
+ * input gradient.
+ */
 export function leftOver(x: Tensor, w: Tensor, gy: Tensor, attrs: ConvAttrs): [number, number] {
   const [, H = 0, W = 0] = x.shape;
   const [height, width] = transposedSize(gy.shape.slice(1, 3), w.shape, attrs);
   return [H - height, W - width];
 }
 
-/** Two operations per multiply-add of the smaller image's pixels with every weight; every tensor moved once. */
+/**
+ * Counts two operations for each pixel of the smaller image and each weight, and one read or write of every tensor.
+ */
 export function convCost(all: Readonly<Record<string, Arg | undefined>>, small: Arg, weights: Arg): Cost {
   const size = Object.values(all).reduce((n, a) => n + (a ? a.rows * a.channels : 0), 0);
   return { flops: 2 * small.rows * weights.rows * weights.channels, bytes: 4 * size };

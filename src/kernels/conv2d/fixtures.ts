@@ -5,9 +5,9 @@ import { conv2d, conv2dOp } from './conv2d.js';
 import { pair, sides } from './convolution.js';
 import type * as oracle from './oracle.js';
 
-/** Readers of reference files of convolutions, and what readers of other ops share with them. */
+/** This file reads reference files of convolutions. Readers of other ops use some of its functions. */
 
-/** An attribute of a reference file that is one number or a list; nothing where the file has none. */
+/** Returns an attribute of a reference file that is a number or a list of numbers, or nothing if the file omits it. */
 export function sizesOf({ attrs }: FixtureFile, name: string): number | readonly number[] | undefined {
   const value = attrs[name];
   if (value === undefined || typeof value === 'number') return value;
@@ -15,7 +15,10 @@ export function sizesOf({ attrs }: FixtureFile, name: string): number | readonly
   throw new Error(`attribute ${name} must be a number or a list of numbers, got ${shown(value)}`);
 }
 
-/** The window of a reference file, by the names that its origin gives to stride, padding and dilation; 1, 0 and 1 by default. */
+/**
+ * Returns the window of a reference file. The arguments are the names that the library which wrote the file gives to
+ * stride, padding and dilation. Their defaults are 1, 0 and 1.
+ */
 export function windowIn(file: FixtureFile, stride: string, pad: string, dilation: string): oracle.Window {
   return {
     stride: pair(file.op, stride, sizesOf(file, stride) ?? 1, 1),
@@ -25,8 +28,9 @@ export function windowIn(file: FixtureFile, stride: string, pad: string, dilatio
 }
 
 /**
- * The padding that ONNX's `auto_pad` asks for: as many windows as strides begin within the image, the odd pixel of padding at its end
- * (SAME_UPPER) or beginning (SAME_LOWER). Nothing where the file gives the padding itself.
+ * Returns the padding for ONNX's `auto_pad`, or nothing if the file gives the padding itself. SAME_UPPER and SAME_LOWER
+ * pad so that there are ⌈size / stride⌉ windows. An odd pixel of padding lies at the end or at the beginning,
+ * respectively.
  */
 export function autoPad(
   file: FixtureFile,
@@ -51,12 +55,14 @@ export function autoPad(
   return [top, left, bottom, right];
 }
 
-/** The window of an ONNX file. Throws `UnsupportedFixture` for what the convolutions here do not do. */
+/** Returns the window of an ONNX file. Throws `UnsupportedFixture` unless the images are two-dimensional. */
 export function windowInOnnx(file: FixtureFile): oracle.Window {
-  if (file.tensor('input_0').shape.length !== 4) throw new UnsupportedFixture('images that are not two-dimensional');
+  if (file.tensor('input_0').shape.length !== 4)
+    throw new UnsupportedFixture(`${file.op} of images that are not two-dimensional`);
   return windowIn(file, 'strides', 'pads', 'dilations');
 }
 
+/** Reads a PyTorch file of a convolution, with its gradients. */
 export function readTorch(file: FixtureFile): FixtureRun {
   const window = { ...windowIn(file, 'stride', 'pad', 'dilation'), groups: Number(file.attrs.groups ?? 1) };
   const biased = file.has('b');
@@ -77,6 +83,7 @@ export function readTorch(file: FixtureFile): FixtureRun {
   });
 }
 
+/** Reads an ONNX Conv. */
 export function readOnnx(file: FixtureFile): FixtureRun {
   const { shape } = file.tensor('input_1');
   const [, , KH = 0, KW = 0] = shape;

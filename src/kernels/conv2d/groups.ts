@@ -3,7 +3,7 @@ import { ShapeError } from '../../gpu/errors.js';
 import { splitChannels } from '../concat/channels.js';
 import { concat } from '../concat/concat.js';
 
-/** Throws `ShapeError` unless so many groups have the same number of channels each. */
+/** Throws `ShapeError` unless the channels can be divided into this number of groups of equal size. */
 export function expectGroups(op: string, what: string, { shape }: TensorType, channels: number, groups: number): void {
   if (channels % groups !== 0)
     throw new ShapeError(
@@ -13,8 +13,8 @@ export function expectGroups(op: string, what: string, { shape }: TensorType, ch
 }
 
 /**
- * A convolution by groups of channels: what `one` makes of the channels of each group, one behind the other. The last dimension of w
- * counts the groups' channels one after the other, as those of x and bias do.
+ * Convolves groups of channels: applies `one` to the channels of each group and concatenates the results. In the last
+ * dimension of x, w and bias, the channels of the groups lie one after the other.
  */
 export function byGroups(
   groups: number,

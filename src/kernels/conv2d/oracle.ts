@@ -10,8 +10,8 @@ export interface Window {
 const channelsOf = ({ shape }: Nd): number => shape[shape.length - 1] ?? 1;
 
 /**
- * Calls `visit` for every multiply-add of a convolution: image n, output pixel (i, j), tap (u, v), input pixel (h,
- * l).
+ * Calls `visit` for every image n, output pixel (i, j) and tap (u, v) of a convolution, with the input pixel (h, l) that
+ * the tap reads.
  */
 function windows(
   [N = 0, Ho = 0, Wo = 0]: readonly number[],
@@ -30,8 +30,8 @@ function windows(
 }
 
 /**
- * Calls `visit` for every pair of an input channel c and an output channel o of one group; e counts the input channels of a group, of
- * which w [KH, KW, C / groups, O] has one row each.
+ * Calls `visit` for every pair of an input channel c and an output channel o of one group. e counts the input channels of
+ * a group, which is the third index of w [KH, KW, C / groups, O].
  */
 function pairs(C: number, w: Nd, visit: (c: number, e: number, o: number) => void): void {
   const [, , each = 0, O = 0] = w.shape;
@@ -62,7 +62,7 @@ export function biasGradient(gy: Nd): Nd {
   return gb;
 }
 
-/** The product rule, multiply-add by multiply-add. */
+/** Applies the product rule to every multiply-add. */
 export function conv2dBackward(x: Nd, w: Nd, gy: Nd, window: Window): { x: Nd; w: Nd; bias: Nd } {
   const [, H = 0, W = 0, C = 0] = x.shape;
   const gx = nd(x.shape);
@@ -89,7 +89,7 @@ export function weightGradient(x: Nd, gy: Nd, kernel: readonly [number, number],
   return gw;
 }
 
-/** Gradients of Σ ⟨gw, g⟩, gw being linear in x and in gy. */
+/** Returns the gradients of Σ ⟨gw, g⟩, where gw is linear in x and in gy. */
 export function weightGradientBackward(x: Nd, gy: Nd, g: Nd, window: Window): { x: Nd; gy: Nd } {
   const [C, O] = [channelsOf(x), channelsOf(gy)];
   const gx = nd(x.shape);

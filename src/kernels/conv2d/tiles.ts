@@ -163,7 +163,7 @@ export function withTile(source: ShaderSource, t: Tile, scalar: readonly string[
 }
 
 /** Caches what `make` returns for each key. */
-export function kept(make: (t: Tile, scalar: readonly string[]) => Shader): typeof make {
+export function memoized(make: (t: Tile, scalar: readonly string[]) => Shader): typeof make {
   const made = new Map<string, Shader>();
   return (t, scalar) => {
     const key = `${t.name} ${scalar}`;
@@ -195,13 +195,15 @@ export interface TiledKernels<C> {
 /** The workgroups that a dispatch may have in each dimension, one of which counts the phases. */
 export const MOST_PHASES = 65535;
 
-export const TOO_MANY_PHASES = 'the stride makes too many phases';
+export const TOO_MANY_PHASES = 'the stride gives too many phases';
 
 /** Returns the tiled kernels of a convolution. */
 export function tiledVariants<C extends ConvCall>({ op, source, ...of }: TiledConvolution<C>): TiledKernels<C> {
-  const whole = kept((t, scalar) => shader(`${op}/tiled${t.name}`, withTile(source, t, scalar)));
+  const whole = memoized((t, scalar) => shader(`${op}/tiled${t.name}`, withTile(source, t, scalar)));
   // A chunk is stored in scratch, so fused ops belong to the kernel that adds the chunks and stores y.
-  const part = kept((t, scalar) => withVariable(`${op}/splitK${t.name}`, withTile(source, t, scalar), 'y', 'partials'));
+  const part = memoized((t, scalar) =>
+    withVariable(`${op}/splitK${t.name}`, withTile(source, t, scalar), 'y', 'partials'),
+  );
   const productOf = (call: C): Product => {
     const product = of.product(call);
     const { rows, channels } = call.arg.y;

@@ -10,7 +10,7 @@ import {
   bestTile,
   describeBest,
   groupsOf,
-  kept,
+  memoized,
   NO_TILE,
   type Product,
   splitsOf,
@@ -101,9 +101,9 @@ function product({ device, arg: { gy, gw } }: WeightGradientCall): Product {
   return { rows, columns, steps: Math.ceil(gy.rows / 8), copies: 1, room };
 }
 
-const tiled = kept((t, scalar) => shader(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar)));
+const tiled = memoized((t, scalar) => shader(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar)));
 
-const tiledWhole = kept((t, scalar) =>
+const tiledWhole = memoized((t, scalar) =>
   withVariable(`conv2dWeightGradient/tiled${t.name}`, withTile(tiledSource, t, scalar), 'partials', 'gw'),
 );
 

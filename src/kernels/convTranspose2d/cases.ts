@@ -36,7 +36,7 @@ function windowOf({ stride = 1, pad = 0, dilation = 1, outputPad = 0, groups = 1
 
 type Shape4 = readonly [number, number, number, number];
 
-/** A case named by its shapes; w is [KH, KW, Cout, Cin]. */
+/** Returns a case that is named by its shapes; w is [KH, KW, Cout, Cin]. */
 function layer(
   x: Shape4,
   w: Shape4,
@@ -74,7 +74,7 @@ export const rooms: readonly Room[] = [
       layer([1, 4, 3, 4], [3, 5, 9, 4], { stride: [2, 3], pad: [0, 1, 1, 0], outputPad: [1, 2] }, true),
       layer([2, 2, 3, 4], [1, 2, 4, 4], { stride: 3, outputPad: 2 }, true, ', phases without taps'),
       layer([1, 3, 3, 4], [3, 3, 4, 4], { stride: 1, pad: [2, 2, 2, 1] }, false, ', pad beyond the image'),
-      layer([1, 1, 1, 4], [4, 4, 3, 4], { stride: 4, pad: [1, 2, 2, 0] }, true, ', one row, fewer rows than phases'),
+      layer([1, 1, 1, 4], [4, 4, 3, 4], { stride: 4, pad: [1, 2, 2, 0] }, true, ', fewer rows than phases'),
       layer([1, 17, 9, 2], [4, 4, 2, 2], doubling, false, ', several tiles of pixels'),
       layer([1, 1, 2, 4], [2, 2, 67, 4], { stride: 2 }, true, ', several tiles of channels'),
       layer([1, 2, 2, 132], [4, 4, 3, 132], doubling, true, ', long reduction'),
@@ -82,9 +82,21 @@ export const rooms: readonly Room[] = [
       layer([1, 2, 2, 192], [3, 3, 4, 192], { stride: 2 }, false, ', long reduction, phases of 4, 2, 2 and 1 taps'),
       layer([1, 13, 8, 60], [1, 2, 100, 60], {}, true, ', the largest tiles'),
       layer([2, 5, 4, 3], [3, 3, 5, 3], { pad: 2, dilation: 2 }, true),
-      layer([1, 4, 5, 8], [3, 4, 6, 8], { stride: [3, 2], pad: [1, 2, 3, 0], dilation: [2, 3] }, true, ', every phase'),
+      layer(
+        [1, 4, 5, 8],
+        [3, 4, 6, 8],
+        { stride: [3, 2], pad: [1, 2, 3, 0], dilation: [2, 3] },
+        true,
+        ', all phases have taps',
+      ),
       layer([2, 3, 4, 4], [2, 3, 8, 4], { stride: [2, 4], pad: 1, dilation: [4, 2] }, false, ', phases without taps'),
-      layer([1, 3, 4, 4], [2, 3, 36, 4], { stride: [1, 2], dilation: [3, 5], outputPad: [2, 3] }, true, ', output pad'),
+      layer(
+        [1, 3, 4, 4],
+        [2, 3, 36, 4],
+        { stride: [1, 2], dilation: [3, 5], outputPad: [2, 3] },
+        true,
+        ', output pad greater than the stride',
+      ),
       layer([2, 5, 4, 6], [3, 3, 2, 6], { ...doubling, groups: 2 }, true),
       layer([1, 3, 4, 8], [2, 3, 1, 8], { stride: [1, 2], dilation: [3, 1], outputPad: [2, 0], groups: 4 }, true),
     ],
@@ -122,7 +134,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { x: { shape: [1, 1, 2, 3] }, w: { shape: [2, 2, 8, 3] } },
         attrs: doubling,
-        error: /x \[1, 1, 2, 3\] and w \[2, 2, 8, 3\] with pad \[1, 1, 1, 1\] leave 0 × 2 pixels/,
+        error: /the result for x \[1, 1, 2, 3\], w \[2, 2, 8, 3\] and pad \[1, 1, 1, 1\] would have 0 × 2 pixels/,
       },
     ],
     bench: [layer([4, 8, 4, 1024], [4, 4, 512, 1024], doubling), layer([4, 32, 16, 512], [4, 4, 128, 512], doubling)],
@@ -130,6 +142,7 @@ export const rooms: readonly Room[] = [
   }),
 ];
 
+/** Reads a PyTorch file of a transposed convolution, with its gradients. */
 function readTorch(file: FixtureFile): FixtureRun {
   const window = { ...windowIn(file, 'stride', 'pad', 'dilation'), groups: Number(file.attrs.groups ?? 1) };
   const outputPad = pair(file.op, 'output_padding', sizesOf(file, 'output_padding') ?? 0, 0);
@@ -151,10 +164,11 @@ function readTorch(file: FixtureFile): FixtureRun {
   });
 }
 
+/** Reads an ONNX ConvTranspose. */
 function readOnnx(file: FixtureFile): FixtureRun {
-  if (file.attrs.output_shape) throw new UnsupportedFixture('output_shape, which leaves the padding open');
+  if (file.attrs.output_shape) throw new UnsupportedFixture('output_shape, which does not determine the padding');
   const { group = 1, auto_pad = 'NOTSET' } = file.attrs;
-  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`auto_pad ${auto_pad}`);
+  if (auto_pad !== 'NOTSET') throw new UnsupportedFixture(`${file.op} with auto_pad ${auto_pad}`);
   const window = { ...windowInOnnx(file), groups: Number(group) };
   const outputPad = pair(file.op, 'output_padding', sizesOf(file, 'output_padding') ?? 0, 0);
   return fixtureRun(convTranspose2dOp, {
@@ -176,12 +190,12 @@ export const terms: Readonly<Record<string, Terms>> = {
       ...convNames,
       gh: 'greatest common divisor of sh and dh',
       gw: 'greatest common divisor of sw and dw',
-      ih: 'inverse of bh modulo uh; 0 for the modulus 1',
-      iw: 'inverse of bw modulo uw; 0 for the modulus 1',
+      ih: 'inverse of bh modulo uh, or 0 if uh is 1',
+      iw: 'inverse of bw modulo uw, or 0 if uw is 1',
       uh: 'rows of the kernel between neighbouring taps of a phase: sh / gh',
       uw: 'columns of the kernel between neighbouring taps of a phase: sw / gw',
-      bh: 'rows of x between them: dh / gh',
-      bw: 'columns of x between them: dw / gw',
+      bh: 'rows of x between neighbouring taps of a phase: dh / gh',
+      bw: 'columns of x between neighbouring taps of a phase: dw / gw',
     },
   }),
 };

@@ -19,7 +19,10 @@ import { depthwiseInputGradient } from '../depthwiseConv2d/depthwiseConv2d.js';
 import { binary } from '../elementwise/ops.js';
 
 export interface ConvTransposeOptions extends ConvOptions {
-  /** Rows and columns added below and on the right, less than the stride or the dilation, or [vertical, horizontal]. Default: 0. */
+  /**
+   * The number of rows and columns that are added below and on the right: one number, or [vertical, horizontal]. It must
+   * be less than the stride or the dilation. Default: 0.
+   */
   outputPad?: number | readonly [number, number];
 }
 
@@ -32,7 +35,7 @@ const results = { y: strided };
 
 export type ConvTranspose2dCall = CallOf<ConvTransposeAttrs, typeof args, typeof results>;
 
-/** The shape of the result. Throws `ShapeError` where the arguments do not fit together. */
+/** Returns the shape of the result. Throws `ShapeError` if the arguments do not fit together. */
 function resultShape(
   x: TensorType,
   w: TensorType,
@@ -65,7 +68,7 @@ function resultShape(
   if (size.some((d) => d < 1))
     throw new ShapeError(
       op,
-      `x ${image} and w ${formatShape(shape)} with pad ${formatShape(attrs.pad)} leave ${size.join(' × ')} pixels`,
+      `the result for x ${image}, w ${formatShape(shape)} and pad ${formatShape(attrs.pad)} would have ${size.join(' × ')} pixels`,
     );
   return [N, ...size, O * groups];
 }
@@ -79,7 +82,7 @@ export const convTranspose2dOp = defineOp({
   infer: ({ x, w, bias }, attrs: ConvTransposeAttrs) => ({
     y: { shape: resultShape(x, w, bias, attrs, 1), dtype: 'f32' },
   }),
-  // y[h·s + u·d − top] += x[h] · w[u], from b
+  // y starts as b, and y[h·s + u·d − top] += x[h] · w[u]
   //   ⇒  gx[h] = Σ_u gy[h·s + u·d − top] · w[u],  gw[u] = Σ_h gy[h·s + u·d − top] · x[h],  gb = Σ_i gy[i]
   gradient: ({ x, w }, { y: gy }, { attrs, needs }) => {
     const window = windowOf(attrs);
@@ -93,27 +96,32 @@ export const convTranspose2dOp = defineOp({
   cost: (call) => convCost(call.arg, call.arg.x, call.arg.w),
 });
 
-/** The convolution that a transposed one is the adjoint of: what the output padding adds is padding that it does not have. */
+/**
+ * Returns the window of the convolution whose adjoint a transposed convolution is. Its padding below and on the right is
+ * smaller by the output padding.
+ */
 function windowOf({ stride, pad, dilation, outputPad }: ConvTransposeAttrs): ConvAttrs {
   const [top, left, bottom, right] = pad;
   return { stride, pad: [top, left, bottom - outputPad[0], right - outputPad[1]], dilation };
 }
 
-/** `convTranspose2d` of attributes that are checked, without groups. */
+/** Applies the op without groups. The attributes must have been checked. */
 export function transposed(x: Tensor, w: Tensor, attrs: ConvTransposeAttrs, bias?: Tensor): Tensor {
   return apply(convTranspose2dOp, { x, w, bias }, attrs).y;
 }
 
 /**
- * Transposed convolution, the adjoint of `conv2d`: every pixel x[n, h, l] adds x · w[u, v] to
- * y[n, h·sh + u·dh − top, l·sw + v·dw − left], which starts from the bias; what falls outside is cut off.
+ * Returns the transposed convolution of x with w, which is the adjoint of `conv2d`. The result y starts as the bias. Every
+ * pixel x[n, h, l] then adds its product with w[u, v] to y[n, h·sh + u·dh − top, l·sw + v·dw − left] for all taps (u, v).
+ * Positions outside y are dropped.
  *
- * x [N, H, W, Cin], w [KH, KW, Cout, Cin] (PyTorch's IOHW permuted by 2, 3, 1, 0), bias [Cout]; the result is
- * [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + dh·(KH − 1) + 1 + outputPad. Throws `ShapeError` when shapes disagree,
- * the output padding is less than neither stride nor dilation, or nothing is left. With `groups` w is [KH, KW, Cout / groups, Cin],
- * and each input channel is spread over the output channels of its group alone.
+ * x is [N, H, W, Cin], w [KH, KW, Cout, Cin] (PyTorch's IOHW permuted by 2, 3, 1, 0), and bias [Cout]. The result is
+ * [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + dh·(KH − 1) + 1 + outputPad, and Wo likewise. With `groups`, w
+ * is [KH, KW, Cout / groups, Cin], and an input channel adds only to the output channels of its group.
  *
- * The decoder blocks of the paper (Siarohin et al. 2018, §4): 4×4 stride 2 pad 1, which doubles the size.
+ * Throws `ShapeError` if shapes disagree, if the output padding is not less than the stride or the dilation, or if the
+ * result has no pixels. The decoder blocks of the paper (Siarohin et al. 2018, §4) use 4×4 kernels with stride 2 and
+ * pad 1, which double the size.
  */
 export function convTranspose2d(...given: [x: Tensor, w: Tensor, options?: ConvTransposeOptions]): Tensor {
   const op = 'convTranspose2d';
@@ -132,7 +140,7 @@ export function convTranspose2d(...given: [x: Tensor, w: Tensor, options?: ConvT
   const all = { ...attrs, outputPad };
   if (groups === 1) return transposed(x, w, all, bias);
   const shape = resultShape(x, w, bias, all, groups);
-  // One output channel a group: the gradient of a convolution of every channel by itself.
+  // With one output channel per group, this is the input gradient of a depthwise convolution.
   if (w.shape[2] === 1) {
     const y = depthwiseInputGradient(x, w, { ...windowOf(all), shape });
     return bias ? binary('add', y, bias) : y;

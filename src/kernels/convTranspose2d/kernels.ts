@@ -12,17 +12,20 @@ const naive = shader('convTranspose2d/naive', naiveSource);
 const scalar = shader('convTranspose2d/scalar', scalarSource);
 const registers = shader('convTranspose2d/registers', registersSource);
 
-/** Output pixels of one phase, and number of phases. */
+/**
+ * Returns the number of phases, and of the output pixels of one. A phase consists of the output pixels whose rows and
+ * columns have the same remainders modulo the strides, because these share their taps.
+ */
 function phases({ attrs, arg: { y } }: ConvTranspose2dCall): { pixels: number; count: number } {
   const [N = 0, Ho = 0, Wo = 0] = y.shape;
   const [sh, sw] = attrs.stride;
   return { pixels: N * Math.ceil(Ho / sh) * Math.ceil(Wo / sw), count: sh * sw };
 }
 
-/** Why no kernel that works by phases can run a call; nothing when they can. */
+/** Returns why kernels that divide the output into phases cannot run a call, or nothing if they can. */
 const tooManyPhases = (call: ConvTranspose2dCall) => (phases(call).count > MOST_PHASES ? TOO_MANY_PHASES : undefined);
 
-/** Why kernels that read x by four channels cannot run a call; nothing when they can. */
+/** Returns why kernels that read four channels of x at once cannot run a call, or nothing if they can. */
 export const quadsRefusal = (call: ConvTranspose2dCall): string | undefined =>
   (vec4Ready(call.arg.x, call.arg.w) ? undefined : 'channels, stride and offset of x must be multiples of 4') ??
   tooManyPhases(call);
@@ -36,7 +39,7 @@ const tiled = tiledVariants<ConvTranspose2dCall>({
     const [KH = 0, KW = 0] = w.shape;
     const [down, across] = tapSteps(call);
     const { pixels, count } = phases(call);
-    // Terms of the phase that has most.
+    // Phases differ in their number of taps. This counts the terms of the phase that has the most.
     const steps = Math.ceil(KH / down) * Math.ceil(KW / across) * Math.ceil(x.channels / 8);
     return { rows: pixels, columns: y.channels, steps, copies: count };
   },
@@ -46,7 +49,10 @@ const tiled = tiledVariants<ConvTranspose2dCall>({
   ],
 });
 
-/** The dispatch of a kernel whose invocations make `rows` pixels of a phase × `columns` channels, `size` of them a workgroup. */
+/**
+ * Dispatches a kernel whose invocations compute `rows` pixels of a phase × `columns` channels, and whose workgroups have
+ * `size` invocations.
+ */
 export function byPhases(call: ConvTranspose2dCall, of: Shader, rows: number, columns: number, size: number) {
   const { pixels, count } = phases(call);
   const [across, down] = grid(Math.ceil(pixels / rows) * Math.ceil(call.arg.y.channels / columns), size);

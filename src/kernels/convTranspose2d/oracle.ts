@@ -11,8 +11,8 @@ export interface TransposedWindow {
 }
 
 /**
- * Calls `visit` for every pixel (n, h, l) of x, tap (u, v) and pair of channels c, o of a group, with the output pixel (i, j) that
- * they hit; e counts the output channels of a group.
+ * Calls `visit` for every pixel (n, h, l) of x, tap (u, v) and pair of an input channel c and an output channel o of one
+ * group, with the output pixel (i, j) to which their product is added. e counts the output channels of a group.
  */
 function scatter(
   [N = 0, H = 0, W = 0, C = 0]: readonly number[],
@@ -43,7 +43,7 @@ function scatter(
           }
 }
 
-/** y[n, h·s + u·d − top, l·s + v·d − left, o] += x[n, h, l, c] · w[u, v, o, c], starting from the bias. */
+/** y starts as the bias, and y[n, h·s + u·d − top, l·s + v·d − left, o] += x[n, h, l, c] · w[u, v, o, c]. */
 export function convTranspose2d(x: Nd, w: Nd, bias: Nd | undefined, window: TransposedWindow): Nd {
   const [N = 0, H = 0, W = 0] = x.shape;
   const [KH = 0, KW = 0, O = 0] = w.shape;
@@ -58,7 +58,7 @@ export function convTranspose2d(x: Nd, w: Nd, bias: Nd | undefined, window: Tran
   return y;
 }
 
-/** The product rule, multiply-add by multiply-add. */
+/** Applies the product rule to every multiply-add. */
 export function convTranspose2dBackward(x: Nd, w: Nd, gy: Nd, window: TransposedWindow): { x: Nd; w: Nd; bias: Nd } {
   const gx = nd(x.shape);
   const gw = nd(w.shape);

@@ -4,12 +4,12 @@ import naiveSource from '../../../shaders/deformableSkip/gradient-naive.wgsl';
 import spansSource from '../../../shaders/deformableSkip/spans.wgsl';
 import { grid, type Kernels, type Launch, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
-import { writtenOut } from '../../gpu/unroll.js';
+import { unrolledShader } from '../../gpu/unroll.js';
 import type { DeformableSkipGradientCall } from './deformableSkip.js';
 import { quadsOf, settings } from './settings.js';
 
 const naive = shader('deformableSkipGradient/naive', naiveSource);
-const fast = writtenOut('deformableSkipGradient/fast', fastSource);
+const fast = unrolledShader('deformableSkipGradient/fast', fastSource);
 const spans = shader('deformableSkipGradient/spans', spansSource);
 const extent = shader('deformableSkipGradient/extent', extentSource);
 

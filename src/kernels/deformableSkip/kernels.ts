@@ -3,13 +3,13 @@ import naiveSource from '../../../shaders/deformableSkip/naive.wgsl';
 import reachSource from '../../../shaders/deformableSkip/reach.wgsl';
 import { grid, type Kernels, NEEDS_VEC4, vec4OrScalar, vec4Ready } from '../../autograd/kernel.js';
 import { shader } from '../../gpu/shader.js';
-import { writtenOut } from '../../gpu/unroll.js';
+import { unrolledShader } from '../../gpu/unroll.js';
 import type { DeformableSkipCall } from './deformableSkip.js';
 import { type DeformableSkipAttrs, quadsOf, settings } from './settings.js';
 
 const naive = shader('deformableSkip/naive', naiveSource);
-const fast = writtenOut('deformableSkip/fast', fastSource);
-const reach = writtenOut('deformableSkip/reach', reachSource);
+const fast = unrolledShader('deformableSkip/fast', fastSource);
+const reach = unrolledShader('deformableSkip/reach', reachSource);
 
 /** The mean has no winners, so its kernels bind a dummy buffer in place of that result. */
 const noWinner = ({ aggregate }: DeformableSkipAttrs): Record<string, number> =>

@@ -23,7 +23,7 @@ interface Windows {
 
 type DepthwiseCase = OpCase<ConvAttrs, typeof depthwiseConv2dOp.args>;
 
-/** A case named by its shapes: every channel of x makes `multiplier` channels. */
+/** Returns a case that is named by its shapes. Each channel of x has `multiplier` output channels. */
 function layer(
   x: Shape4,
   kernel: Pair,
@@ -44,13 +44,19 @@ const cases: readonly DepthwiseCase[] = [
   layer([1, 9, 14, 8], [3, 3], { stride: [2, 2], pad: [0, 0, 1, 1] }, 1, ', SAME as in TensorFlow'),
   layer([2, 11, 7, 12], [5, 5], { stride: [2, 2], pad: [1, 2, 2, 2] }),
   layer([1, 5, 3, 5], [5, 2], { stride: [1, 2], pad: [2, 1, 2, 0] }),
-  layer([2, 6, 10, 3], [3, 3], { pad: [2, 3, 2, 1], dilation: [2, 3] }, 2, ', two for each'),
+  layer(
+    [2, 6, 10, 3],
+    [3, 3],
+    { pad: [2, 3, 2, 1], dilation: [2, 3] },
+    2,
+    ', two output channels for each input channel',
+  ),
   layer([1, 13, 9, 4], [2, 3], { stride: [2, 4], pad: [0, 3, 1, 2], dilation: [3, 2] }),
   layer([1, 7, 8, 4], [3, 2], { stride: [1, 3], pad: [1, 1, 1, 1] }, 1, ', a stride that does not divide 4'),
-  layer([1, 4, 4, 2], [2, 2], {}, 5, ', five for each'),
+  layer([1, 4, 4, 2], [2, 2], {}, 5, ', five output channels for each input channel'),
   layer([1, 12, 11, 4], [8, 9], { pad: [3, 4, 4, 4] }, 1, ', a large kernel'),
-  layer([3, 19, 17, 36], [3, 3], { pad: [1, 1, 1, 1] }, 1, ', several chunks'),
-  layer([1, 33, 8, 4], [3, 7], { pad: [1, 3, 1, 3] }, 2, ', several chunks'),
+  layer([3, 19, 17, 36], [3, 3], { pad: [1, 1, 1, 1] }, 1, ', several chunks of strips'),
+  layer([1, 33, 8, 4], [3, 7], { pad: [1, 3, 1, 3] }, 2, ', several chunks of strips'),
 ];
 
 const gradientAttrs = (attrs: ConvAttrs, shape: readonly number[]): GradientAttrs => ({ ...attrs, shape });
@@ -60,8 +66,8 @@ const resultShape = ({ attrs, inputs: { x, w } }: DepthwiseCase) => {
   return oracle.depthwise(empty(x.shape), empty(w.shape), undefined, attrs).shape;
 };
 
-/** Cases of which the gradients, which are linear and have gradients themselves, are cases too. */
-const some = cases.filter((_, i) => i % 2 === 0);
+/** The gradients of these cases are cases of the gradient ops, which have gradients themselves. */
+const gradientCases = cases.filter((_, i) => i % 2 === 0);
 
 export const rooms: readonly Room[] = [
   room(depthwiseConv2dOp, {
@@ -102,7 +108,7 @@ export const rooms: readonly Room[] = [
       gy: oracle.depthwise(g, w, undefined, attrs),
       w: oracle.weightGradient(g, w.shape, gy, attrs),
     }),
-    cases: some.map((c) => ({
+    cases: gradientCases.map((c) => ({
       name: c.name,
       inputs: { gy: { shape: resultShape(c) }, w: c.inputs.w },
       attrs: gradientAttrs(c.attrs, c.inputs.x.shape),
@@ -123,7 +129,7 @@ export const rooms: readonly Room[] = [
       x: oracle.inputGradient(x.shape, g, gy, attrs),
       gy: oracle.depthwise(x, g, undefined, attrs),
     }),
-    cases: some.map((c) => ({
+    cases: gradientCases.map((c) => ({
       name: c.name,
       inputs: { x: c.inputs.x, gy: { shape: resultShape(c) } },
       attrs: gradientAttrs(c.attrs, c.inputs.w.shape),
@@ -139,27 +145,27 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'elements of the result, or strips of four pixels times groups of channels that an invocation makes',
-  N: 'images',
-  C: 'channels of x',
+  count: 'number of elements of the result; in the strip kernels, number of invocations',
+  N: 'number of images',
+  C: 'number of channels of x',
   H: 'height of x',
   W: 'width of x',
   Ho: 'height of the result',
   Wo: 'width of the result',
-  O: 'channels of the result',
-  m: 'channels of the result for each of x: O / C',
-  KH: 'kernel height',
-  KW: 'kernel width',
-  sh: 'stride, vertical',
-  sw: 'stride, horizontal',
-  dh: 'distance of neighbouring taps in rows of x',
-  dw: 'distance of neighbouring taps in columns of x',
-  top: 'padding above',
-  left: 'padding on the left',
-  biased: '1 where bias is given, else 0',
+  O: 'number of channels of the result',
+  m: 'number of channels of the result for each channel of x, O / C',
+  KH: 'height of the kernel',
+  KW: 'width of the kernel',
+  sh: 'vertical stride in pixels',
+  sw: 'horizontal stride in pixels',
+  dh: 'distance of neighbouring taps of the kernel in rows of x',
+  dw: 'distance of neighbouring taps of the kernel in columns of x',
+  top: 'number of rows of padding above the image',
+  left: 'number of columns of padding on the left',
+  biased: '1 if bias is given, otherwise 0',
 };
 
-const gradientNames = { ...names, Ho: 'height of gy', Wo: 'width of gy', O: 'channels of gy' };
+const gradientNames = { ...names, Ho: 'height of gy', Wo: 'width of gy', O: 'number of channels of gy' };
 
 export const terms: Readonly<Record<string, Terms>> = {
   depthwiseConv2d: termsOf(depthwiseConv2dOp, {
@@ -168,15 +174,18 @@ export const terms: Readonly<Record<string, Terms>> = {
   }),
   depthwiseConv2dInputGradient: termsOf(depthwiseInputGradientOp, {
     layout: { gy: 'N Ho Wo O', w: 'KH KW 1 O', gx: 'N H W C' },
-    names: { ...gradientNames, back: 'columns of gy before the first of a strip whose other taps reach it' },
+    names: {
+      ...gradientNames,
+      back: 'the strip from column l of gx on reads gy from column ⌊(l + left) / sw⌋ − back on',
+    },
   }),
   depthwiseConv2dWeightGradient: termsOf(depthwiseWeightGradientOp, {
     layout: { x: 'N H W C', gy: 'N Ho Wo O', gw: 'KH KW 1 O' },
     names: {
       ...gradientNames,
-      count: 'elements of the result',
-      chunk: 'strips that a workgroup sums, of N · Ho · ⌈Wo / 4⌉',
-      splits: 'chunks of strips',
+      count: 'number of elements of the result',
+      chunk: 'number of strips that a workgroup sums, of N · Ho · ⌈Wo / 4⌉',
+      splits: 'number of chunks of strips',
       partials: 'sums of the chunks [splits, KH, KW, 1, O]',
     },
   }),

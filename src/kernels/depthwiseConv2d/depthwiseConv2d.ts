@@ -4,8 +4,8 @@ import { biasGradient } from '../conv2d/biasGradient.js';
 import { type ConvAttrs, convSize } from '../conv2d/convolution.js';
 
 /**
- * Convolutions of every channel by itself: each of the C channels of x makes m of the C·m channels of y. `conv2d` applies these ops
- * where it is asked for as many groups as x has channels.
+ * These ops convolve each of the C channels of x by itself with m kernels, which gives m of the C·m channels of y.
+ * `conv2d` uses them when its option `groups` is the number of channels of x.
  */
 
 const args = { x: strided, w: f32, bias: optional };
@@ -36,7 +36,7 @@ export const depthwiseConv2dOp = defineOp({
 });
 
 export interface GradientAttrs extends ConvAttrs {
-  /** Shape of the result. */
+  /** The shape of the result. */
   readonly shape: Shape;
 }
 
@@ -45,14 +45,17 @@ const inputResults = { gx: strided };
 
 export type InputGradientCall = CallOf<GradientAttrs, typeof inputArgs, typeof inputResults>;
 
-/** gx[n, h, l, c] = Σ gy[n, i, j, o] · w[u, v, 0, o] over the taps and the channels o of c that (h, l) reaches. */
+/**
+ * gx[n, h, l, c] = Σ gy[n, i, j, o] · w[u, v, 0, o] over the taps and pixels with i·sh + u·dh − top = h and
+ * j·sw + v·dw − left = l, and over the channels o with ⌊o / m⌋ = c.
+ */
 export const depthwiseInputGradientOp = defineOp({
   name: 'depthwiseConv2dInputGradient',
   args: inputArgs,
   results: inputResults,
   epilogue: 'gx',
   infer: (_, { shape }: GradientAttrs) => ({ gx: f32Of(shape) }),
-  // gx is linear in gy and in w: the convolution of g, and the gradient of its weights
+  // gx is linear in gy and in w. Its gradients are the convolution of g with w, and the gradient of that one's weights.
   gradient: ({ gy, w }, { gx: g }, { attrs: { stride, pad, dilation }, needs }) => {
     const window = { stride, pad, dilation };
     return {
@@ -76,7 +79,7 @@ export const depthwiseWeightGradientOp = defineOp({
   results: weightResults,
   epilogue: 'gw',
   infer: (_, { shape }: GradientAttrs) => ({ gw: f32Of(shape) }),
-  // gw is linear in x and in gy: the gradient of the input, and the convolution with g
+  // gw is linear in x and in gy. Its gradients are the input gradient with the weights g, and the convolution of x with g.
   gradient: ({ x, gy }, { gw: g }, { attrs: { stride, pad, dilation }, needs }) => {
     const window = { stride, pad, dilation };
     return {
@@ -90,17 +93,20 @@ export const depthwiseWeightGradientOp = defineOp({
 
 const f32Of = (shape: Shape): TensorType => ({ shape, dtype: 'f32' });
 
-/** Two operations a multiply-add; every tensor is moved once. */
+/** Counts two operations per multiply-add, and one read or write of every tensor. */
 function depthwiseCost(products: number, ...all: readonly { readonly rows: number; readonly channels: number }[]) {
   return { flops: 2 * products, bytes: 4 * all.reduce((n, a) => n + a.rows * a.channels, 0) };
 }
 
-/** The convolution of x [N, H, W, C] with w [KH, KW, 1, C·m], every channel by itself: [N, Ho, Wo, C·m]. */
+/** Convolves every channel of x [N, H, W, C] by itself with w [KH, KW, 1, C·m]. Returns [N, Ho, Wo, C·m]. */
 export function depthwise(x: Tensor, w: Tensor, bias: Tensor | undefined, attrs: ConvAttrs): Tensor {
   return apply(depthwiseConv2dOp, { x, w, bias }, attrs).y;
 }
 
-/** The adjoint of `depthwise` in x, which has the shape in `attrs`; also a transposed convolution with one output channel a group. */
+/**
+ * Applies the adjoint of `depthwise` with respect to x, whose shape is `attrs.shape`. This is also a transposed
+ * convolution with one output channel per group.
+ */
 export function depthwiseInputGradient(gy: Tensor, w: Tensor, attrs: GradientAttrs): Tensor {
   return apply(depthwiseInputGradientOp, { gy, w }, attrs).gx;
 }

@@ -8,22 +8,23 @@ import { NO_MULTIPLIER, STRIP, stripKernel, stripKernels, stripRefusal, windowPa
 const naive = shader('depthwiseConv2dInputGradient/naive', naiveSource);
 const strip = stripKernel('depthwiseConv2dInputGradient/strip', stripSource);
 
-/** Channels of gy for each of gx that the strip kernel writes out. */
-const MOST = 4;
+/** The most channels of gy per channel of gx for which the loop over them is unrolled in the strip kernel. */
+const MOST_CHANNELS = 4;
 
 function params({ attrs, arg: { gy, w, gx } }: InputGradientCall) {
   const [KH = 0, KW = 0] = w.shape;
   return { ...windowParams(attrs, gx, gy), KH, KW };
 }
 
-/** A kernel of strips that makes `width` channels an invocation. */
+/** Returns the strip kernel whose invocations compute `width` channels each. */
 const stripVariant = (name: string, width: number, refusal: (call: InputGradientCall) => string | undefined) => ({
   name,
   launch: (call: InputGradientCall) => {
     const { KH, KW, sw, dw, m, ...numbers } = params(call);
     if (STRIP % sw !== 0) return `the horizontal stride must divide ${STRIP}`;
-    if (m > MOST) return `each channel of x makes more than ${MOST}`;
-    // From the column of gy whose tap 0 is the first pixel of a strip, `back` columns before it reach the strip by other taps.
+    if (m > MOST_CHANNELS) return `each input channel has more than ${MOST_CHANNELS} output channels`;
+    // The last window that begins at or left of pixel l, the first one of a strip, is that of column ⌊(l + left) / sw⌋ of
+    // gy. The windows of up to `back` columns before it may reach pixel l as well.
     const reach = (KW - 1) * dw;
     const back = Math.ceil(reach / sw);
     const REST = (numbers.left % sw) + sw * back - reach;

@@ -13,7 +13,7 @@ function params({ attrs, arg: { x, w, bias, y } }: DepthwiseCall) {
   return { ...windowParams(attrs, x, y), KH, KW, biased: bias ? 1 : 0, bias_offset: bias?.offset ?? 0 };
 }
 
-/** A kernel of strips that makes `width` channels an invocation. */
+/** Returns the strip kernel whose invocations compute `width` channels each. */
 const stripVariant = (name: string, width: number, refusal: (call: DepthwiseCall) => string | undefined) => ({
   name,
   launch: (call: DepthwiseCall) => {

@@ -1,12 +1,15 @@
 import type { Arg, Kernels, Variant } from '../../autograd/kernel.js';
 import type { ShaderSource } from '../../gpu/shader.js';
-import { writtenOut } from '../../gpu/unroll.js';
+import { unrolledShader } from '../../gpu/unroll.js';
 import type { ConvAttrs } from '../conv2d/convolution.js';
 
-/** Neighbouring pixels that an invocation of the strip kernels makes or takes, as in their shaders. */
+/** An invocation of the strip kernels processes this many neighbouring pixels of a row, a strip, as in their shaders. */
 export const STRIP = 4;
 
-/** The numbers that the kernels of all three products share; `x` is the image that windows slide over, `y` has a pixel for each. */
+/**
+ * Returns the numbers that the kernels of the three ops share. Windows slide over the image `x`, and `y` has one pixel per
+ * window.
+ */
 export function windowParams({ stride, pad, dilation }: ConvAttrs, x: Arg, y: Arg) {
   const [N = 0, H = 0, W = 0, C = 0] = x.shape;
   const [, Ho = 0, Wo = 0, O = 0] = y.shape;
@@ -16,32 +19,36 @@ export function windowParams({ stride, pad, dilation }: ConvAttrs, x: Arg, y: Ar
   };
 }
 
-/** The largest kernel that the strip kernels write out, in each direction, and the most pixels of a row that they hold. */
+/** The largest height and width of a kernel for which the strip kernels' loops are unrolled. */
 const WIDEST = 7;
+/** The most pixels of a row that an invocation of the strip kernels keeps in registers. */
 const LONGEST = 24;
 
-/** Why the strip kernels cannot run a call; nothing when they can. */
+/** Returns why the strip kernels cannot run a call, or nothing if they can. */
 export function stripRefusal([KH = 0, KW = 0]: readonly number[], span: number): string | undefined {
   if (KH > WIDEST || KW > WIDEST) return `the kernel is larger than ${WIDEST}×${WIDEST}`;
-  return span > LONGEST ? `stride and dilation reach over more than ${LONGEST} pixels` : undefined;
+  return span > LONGEST ? `the windows of ${STRIP} neighbouring pixels span more than ${LONGEST} columns` : undefined;
 }
 
-/** Pixels in a row of x that the windows of a strip reach. */
+/** Returns the number of pixels in a row of x that the windows of a strip span. */
 export function spanOf({ stride, dilation }: ConvAttrs, [, KW = 0]: readonly number[]): number {
   return (STRIP - 1) * stride[1] + (KW - 1) * dilation[1] + 1;
 }
 
-/** A strip kernel by its constants, of four channels or of one an invocation. */
-export function stripKernel(label: string, source: ShaderSource, make?: Parameters<typeof writtenOut>[2]) {
-  const vec4 = writtenOut(label, source, make);
-  const scalar = writtenOut(label, { ...source, code: source.code.replaceAll('vec4f', 'f32') }, make);
+/** Returns a function that makes a strip kernel for given constants, with four channels or one channel per invocation. */
+export function stripKernel(label: string, source: ShaderSource, make?: Parameters<typeof unrolledShader>[2]) {
+  const vec4 = unrolledShader(label, source, make);
+  const scalar = unrolledShader(label, { ...source, code: source.code.replaceAll('vec4f', 'f32') }, make);
   return (width: number, constants: Readonly<Record<string, number>>) =>
     (width === 1 ? scalar : vec4)({ ...constants, WIDTH: width });
 }
 
-export const NO_MULTIPLIER = 'each channel of x makes several';
+export const NO_MULTIPLIER = 'each input channel has several output channels';
 
-/** The kernels of a product: strips of four channels where they can run, else of one, else the plainest kernel. */
+/**
+ * Returns the kernels of an op. The strip kernel of four channels runs the calls that it can, then the strip kernel of one
+ * channel, and `reference` runs the rest.
+ */
 export function stripKernels<C>(vec4: Variant<C>, scalar: Variant<C>, reference: Variant<C>): Kernels<C> {
   return {
     variants: [vec4, scalar, reference],

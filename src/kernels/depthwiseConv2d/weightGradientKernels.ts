@@ -14,13 +14,13 @@ const whole = stripKernel('depthwiseConv2dWeightGradient/whole', stripSource, (l
 );
 const sum = withVariable('depthwiseConv2dWeightGradient/sum', sumSource, 'total', 'gw');
 
-/** Workgroups that keep a large GPU busy. */
+/** This number of workgroups keeps a large GPU busy. */
 const ENOUGH = 2048;
-/** Most chunks, whose partial sums one invocation adds one after the other. */
-const MOST = 128;
-/** Least strips of a chunk: four for each of the eight invocations that share a channel. */
+/** The most chunks of a sum, because one invocation adds their partial sums one after the other. */
+const MOST_CHUNKS = 128;
+/** The fewest strips of a chunk, which are four for each of the eight invocations that share a channel. */
 const SHORTEST = 32;
-/** Groups of channels that a workgroup takes, as in the shader. */
+/** A workgroup processes this many groups of channels; the shader has the same number. */
 const ACROSS = 8;
 
 function params({ attrs, arg: { x, gy, gw } }: WeightGradientCall) {
@@ -28,7 +28,7 @@ function params({ attrs, arg: { x, gy, gw } }: WeightGradientCall) {
   return { ...windowParams(attrs, x, gy), KH, KW };
 }
 
-/** A kernel of strips that takes `width` channels an invocation. */
+/** Returns the strip kernel whose invocations process `width` channels each. */
 const stripVariant = (name: string, width: number, refusal: (call: WeightGradientCall) => string | undefined) => ({
   name,
   launch: (call: WeightGradientCall): Launch | string => {
@@ -41,7 +41,7 @@ const stripVariant = (name: string, width: number, refusal: (call: WeightGradien
     const groups = KH * Math.ceil(O / width / ACROSS);
     const count = call.arg.gw.rows * O;
     const room = Math.floor(scratchLimit(call.device) / count);
-    const wanted = Math.min(Math.ceil(ENOUGH / groups), Math.ceil(strips / SHORTEST), MOST, room);
+    const wanted = Math.min(Math.ceil(ENOUGH / groups), Math.ceil(strips / SHORTEST), MOST_CHUNKS, room);
     const chunk = Math.ceil(strips / Math.max(1, wanted));
     const splits = Math.ceil(strips / chunk);
     const kernel = (splits === 1 ? whole : split)(width, { KW, SW: sw, DW: dw, SPAN });

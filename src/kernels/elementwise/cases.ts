@@ -14,28 +14,28 @@ import { atLeast, type BinaryName, below, binaryOps, byName, type UnaryName, una
 import { binary, map, unary, zip, zipBackward } from './oracle.js';
 
 const positive = (_: number, random: () => number) => 0.1 + 3 * random();
-/** Large values of both signs, zeros and ordinary ones. */
+/** Returns test data with large values of both signs, zeros, and ordinary values. */
 const wide = (i: number, random: () => number) => [0, 40, -40, 90, -90][i % 9] ?? 6 * random() - 3;
-/** NaN, both infinities and both zeros among ordinary values. */
+/** Returns test data with NaN, both infinities and both zeros among ordinary values. */
 const special = (i: number, random: () => number) =>
   [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0][i % 7] ?? 6 * random() - 3;
 const shapes = [[1], [3, 5, 7, 3], [1, 1, 1, 1], [2, 3, 5, 8], [1, 17, 1, 4]];
 
 const domain: Partial<Record<UnaryName, InputSpec['fill']>> = { sqrt: positive, log: positive };
-/** Values of which some are above 6 and some below 0, besides the extreme ones. */
+/** The ops with two bounds get values below, between and above them. */
 const around: Partial<Record<UnaryName, InputSpec['fill']>> = { relu6: (_, random) => 12 * random() - 3 };
-/** Ops that make infinities of the extreme values. */
-const bounded = new Set<UnaryName>(['exp', 'square']);
+/** These ops overflow at the large values of `wide`. */
+const overflowing = new Set<UnaryName>(['exp', 'square']);
 const kOf: Partial<Record<UnaryName, number>> = { leakyRelu: 0.2, scale: -1.7, addScalar: 0.3 };
-/** The number of the ops of a tensor and a number. */
+/** The number in the cases of ops of a tensor and a number. */
 const NUMBER = 0.75;
 
-/** The public function of every row: one that is missing does not compile. */
+/** The public function of every row. If one is missing, this file does not compile. */
 const unaryFunctions: Readonly<Record<UnaryName, (x: Tensor, ...k: number[]) => Tensor>> = functions;
 type Binary = ((a: Tensor, b: Tensor | number) => Tensor) & ((a: number, b: Tensor) => Tensor);
 const binaryFunctions: Readonly<Record<BinaryName, Binary>> = functions;
 
-/** Where the model uses them: activations of the first and deepest block, the image, sums of gradients and losses. */
+/** The shapes to which the model applies the ops: activations of the first and the deepest block, and the image. */
 const layers: Partial<Record<UnaryName | BinaryName, readonly (readonly number[])[]>> = {
   relu: [[4, 128, 64, 64]],
   leakyRelu: [
@@ -50,7 +50,10 @@ const layers: Partial<Record<UnaryName | BinaryName, readonly (readonly number[]
   ],
 };
 
-/** A reference file of an activation; layout does not matter. ONNX calls its tensors input_0 and output_0. */
+/**
+ * Reads a reference file of an activation. Its layout does not matter, because the op is elementwise. ONNX files call the
+ * tensors input_0 and output_0.
+ */
 function read(name: UnaryName, file: FixtureFile, ...k: number[]): FixtureRun {
   const onnx = file.has('input_0');
   return fixtureRun(unaryOps[name], {
@@ -80,7 +83,7 @@ function unaryRoom(name: UnaryName): Room {
   const row = unary[name];
   const one = (label: string, x: InputSpec, kink = false) => ({ name: label, inputs: { x }, attrs: null, kink });
   const cases = shapes.map((shape) => one(shape.join('×'), { shape, fill: domain[name] ?? around[name] }));
-  if (!domain[name] && !bounded.has(name)) cases.push(one('extreme values', { shape: [4, 9], fill: wide }, true));
+  if (!domain[name] && !overflowing.has(name)) cases.push(one('extreme values', { shape: [4, 9], fill: wide }, true));
   return room(unaryOps[name], {
     name,
     build: ({ x }) => ({ y: unaryFunctions[name](x, ...ks) }),
@@ -97,7 +100,8 @@ function unaryRoom(name: UnaryName): Room {
   });
 }
 
-const away = (_: number, random: () => number) => (random() < 0.5 ? -1 : 1) * (0.5 + random());
+/** Returns values of both signs with a magnitude of at least 0.5, by which `div` can divide. */
+const farFromZero = (_: number, random: () => number) => (random() < 0.5 ? -1 : 1) * (0.5 + random());
 
 function binaryRoom(name: BinaryName): Room {
   const row = binary[name];
@@ -113,10 +117,14 @@ function binaryRoom(name: BinaryName): Room {
     error: new RegExp(`^${name}: ${error.source}`),
   });
   const pair = (a: Shape, b: Shape) =>
-    one([...new Set([a, b].map((shape) => shape.join('×')))].join(' and '), { shape: a }, { shape: b, fill: away });
+    one(
+      [...new Set([a, b].map((shape) => shape.join('×')))].join(' and '),
+      { shape: a },
+      { shape: b, fill: farFromZero },
+    );
   const cases = [
     ...shapes.map((shape) => pair(shape, shape)),
-    // One row for all, and one element for all, on either side.
+    // Either operand may be a vector that is used for all rows, or one value that is used for all elements.
     ...[
       [3, 5, 7, 3],
       [2, 3, 5, 8],
@@ -127,7 +135,14 @@ function binaryRoom(name: BinaryName): Room {
   ];
   if (name === 'maximum') {
     const shape = [3, 4];
-    cases.push(one('ties go to a', { shape, fill: (i) => i % 3 }, { shape, fill: (i) => i % 2 }, true));
+    cases.push(
+      one(
+        'equal elements, whose gradient goes to a',
+        { shape, fill: (i) => i % 3 },
+        { shape, fill: (i) => i % 2 },
+        true,
+      ),
+    );
   }
   return room(binaryOps[name].tensors, {
     name,
@@ -151,13 +166,14 @@ function binaryRoom(name: BinaryName): Room {
   });
 }
 
-/** A row's op of a tensor and a number, which is its operand `fixed`. */
+/** Returns the room of a row's op for a tensor and a number, where the number is the operand `fixed`. */
 function numberRoom(name: BinaryName, fixed: 'a' | 'b'): Room {
   const op = binaryOps[name][fixed === 'a' ? 'left' : 'right'];
   const row = binary[name];
   const one = (label: string, x: InputSpec, kink = false) => ({ name: label, inputs: { x }, attrs: null, kink });
-  const cases = shapes.map((shape) => one(shape.join('×'), { shape, fill: away }));
-  if (name === 'maximum') cases.push(one('ties go to a', { shape: [3, 4], fill: (i) => NUMBER * (i % 3) }, true));
+  const cases = shapes.map((shape) => one(shape.join('×'), { shape, fill: farFromZero }));
+  if (name === 'maximum')
+    cases.push(one('equal elements, whose gradient goes to a', { shape: [3, 4], fill: (i) => NUMBER * (i % 3) }, true));
   const operands = (x: number): [number, number] => (fixed === 'a' ? [NUMBER, x] : [x, NUMBER]);
   const of = binaryFunctions[name];
   return room(op, {
@@ -177,7 +193,7 @@ function numberRoom(name: BinaryName, fixed: 'a' | 'b'): Room {
 }
 
 const binaryNames = Object.values(byName(binaryOps, (name) => name));
-/** Rows that are a unary op with a number are in its room. */
+/** The rows whose op with a number is no unary op. Unary ops have rooms of their own. */
 const numbered = binaryNames.filter((name) => !(binaryOps[name].right.name in unaryOps));
 
 export const rooms: readonly Room[] = [
@@ -187,15 +203,18 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'elements of the result, or groups of four channels in kernels of vec4',
-  channels: 'channels of the result',
-  a_step: '0 if a has one element, which stands for every element of y; otherwise 1',
-  b_step: 'the same of b',
-  k: 'constant of the op: the slope of leakyRelu, the factor of scale, the summand of addScalar, the number of subScalar and the like; else 0',
+  count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+  channels: 'number of channels of the result',
+  a_step: '0 if a has one element, which is used for every element of y; otherwise 1',
+  b_step: '0 if b has one element, which is used for every element of y; otherwise 1',
+  k: 'constant of the op, such as the slope of leakyRelu, the factor of scale, or the number of addScalar and subScalar; otherwise 0',
 };
 
 const unaryTerms = termsOf(unaryOps.relu, { layout: { x: '… C', y: '… C' }, names });
-/** Also of the gradients of unary ops: a is their saved argument or result, b the gradient of y, and y that of x. */
+/**
+ * The terms of binary ops also describe the gradients of unary ops: a is the saved argument or result, b is the gradient of
+ * the result, and y is the gradient of the argument.
+ */
 const binaryTerms = termsOf(binaryOps.add.tensors, { layout: { a: '… C', b: '… C', y: '… C' }, names });
 
 export const terms: Readonly<Record<string, Terms>> = {

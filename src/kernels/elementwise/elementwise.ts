@@ -2,7 +2,7 @@ import { TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { anyOf, checked, NUMBER } from '../../gpu/arguments.js';
 import { type BinaryName, binary, type UnaryName, unary } from './ops.js';
 
-/** The functions of the elementwise ops; `ops.ts` has the table that says what each computes. */
+/** This file has the functions of the elementwise ops. The tables in `ops.ts` say what each computes. */
 
 type One = [x: Tensor];
 type WithNumber = [x: Tensor, k: number];
@@ -35,25 +35,25 @@ export const leakyRelu = (...given: [x: Tensor, slope?: number]): Tensor => {
   const [x, slope = 0.2] = checked('leakyRelu', { x: TENSOR, 'slope?': NUMBER }, given);
   return unary('leakyRelu', x, slope);
 };
-/** Hyperbolic tangent. */
+/** Returns the hyperbolic tangent of x. */
 export const tanh = (...given: One): Tensor => one('tanh', given);
-/** 1 / (1 + e⁻ˣ). */
+/** Returns 1 / (1 + e⁻ˣ). */
 export const sigmoid = (...given: One): Tensor => one('sigmoid', given);
-/** log(1 + eˣ), without overflow. */
+/** Returns log(1 + eˣ) without overflow. */
 export const softplus = (...given: One): Tensor => one('softplus', given);
-/** |x|. */
+/** Returns |x|. */
 export const abs = (...given: One): Tensor => one('abs', given);
-/** x². */
+/** Returns x². */
 export const square = (...given: One): Tensor => one('square', given);
-/** √x. */
+/** Returns √x. */
 export const sqrt = (...given: One): Tensor => one('sqrt', given);
-/** eˣ. */
+/** Returns eˣ. */
 export const exp = (...given: One): Tensor => one('exp', given);
-/** Natural logarithm. */
+/** Returns the natural logarithm of x. */
 export const log = (...given: One): Tensor => one('log', given);
-/** k · x. */
+/** Returns k · x. */
 export const scale = (...given: WithNumber): Tensor => withNumber('scale', given);
-/** x + k. */
+/** Returns x + k. */
 export const addScalar = (...given: WithNumber): Tensor => withNumber('addScalar', given);
 /**
  * Returns a + b for tensors of one shape. As in every op of two operands, one of them may also be a number, a tensor
@@ -61,11 +61,11 @@ export const addScalar = (...given: WithNumber): Tensor => withNumber('addScalar
  * is then the sum over its uses. Throws `ShapeError` for other shapes.
  */
 export const add = (...given: Two): Tensor => two('add', given);
-/** a − b. */
+/** Returns a − b. */
 export const sub = (...given: Two): Tensor => two('sub', given);
-/** a · b, element by element. */
+/** Returns a · b, element by element. */
 export const mul = (...given: Two): Tensor => two('mul', given);
-/** a / b, element by element. */
+/** Returns a / b, element by element. */
 export const div = (...given: Two): Tensor => two('div', given);
 /** Returns the larger of a and b, or NaN where either is NaN. Where they are equal, the gradient goes to a. */
 export const maximum = (...given: Two): Tensor => two('maximum', given);

@@ -6,12 +6,12 @@ import { type Arg, type Call, grid, type Kernels, NEEDS_VEC4, vec4OrScalar, vec4
 import { type Shader, type ShaderSource, shader, withFunctionBody } from '../../gpu/shader.js';
 import type { BinaryCall, KAttrs, UnaryCall } from './ops.js';
 
-/** The kernels of a unary op whose WGSL function `f(x, k)` has this body. */
+/** Returns the kernels of a unary op whose WGSL function `f(x, k)` has this body. */
 export function unaryKernels(kind: string, body: string): Kernels<UnaryCall> {
   return elementwiseKernels(fill(`${kind}-vec4`, unaryVec4Source, body), fill(kind, unarySource, body), () => ({}));
 }
 
-/** The kernels of a binary op whose WGSL function `f(a, b, k)` has this body. */
+/** Returns the kernels of a binary op whose WGSL function `f(a, b, k)` has this body. */
 export function binaryKernels(kind: string, body: string): Kernels<BinaryCall> {
   const [vec4, scalar] = [fill(`${kind}-vec4`, binaryVec4Source, body), fill(kind, binarySource, body)];
   const step = (x: Arg, y: Arg) => (x.channels < y.channels ? 0 : 1);

@@ -5,7 +5,7 @@ import { ShapeError, UsageError } from '../../gpu/errors.js';
 import { reshape } from '../reshape/reshape.js';
 import { sum } from '../sum/sum.js';
 
-/** A unary op y = f(x; k): WGSL expressions in `x` and the constant `k`, and how its gradient is computed. */
+/** A unary op y = f(x; k), given as WGSL expressions in `x` and the constant `k`. */
 type UnaryRow = {
   /** Statements before the expressions in `x`. */
   readonly lets?: string;
@@ -34,37 +34,38 @@ const negative = (v: string) => `bitcast<u32>(${v}) - 0x80000001u < 0x7f800000u`
 /** Returns an expression for `value`, or for NaN where `v` is NaN. */
 const unlessNan = (v: string, value: string) => `select(${value}, ${v}, ${isNan(v)})`;
 
-/** e = e⁻|ˣ| ≤ 1 cannot overflow, but e⁻ˣ can. */
+/** This statement defines e = e⁻|ˣ| ≤ 1, which cannot overflow as e⁻ˣ can. */
 const decay = 'let e = exp(-abs(x));';
 
-/** Gradients are PyTorch's at kinks and for NaN: 0 at 0 for relu and abs, the slope for leakyRelu; relu passes g where y is NaN. */
+/** At kinks and for NaN, gradients are those of PyTorch. At 0, that of relu and abs is 0, and that of leakyRelu the slope. */
 const unaryTable = {
-  // 0 from −0 to −∞
+  // The condition holds for the bits of x from −0 to −∞, so that NaN stays NaN.
   relu: {
     f: 'select(x, 0.0, bitcast<u32>(x) - 0x80000000u <= 0x7f800000u)',
     ofY: 'select(g, 0.0, bitcast<u32>(y) == 0u)',
   },
-  // 0 < y < 6 where the bits of y lie between those of 0 and 6.0
+  // 0 < y < 6 holds where the bits of y lie between those of 0 and 6.0.
   relu6: {
     f: unlessNan('x', 'clamp(x, 0.0, 6.0)'),
     ofY: `select(0.0, g, bitcast<u32>(y) - 1u < 0x40bfffffu || ${isNan('y')})`,
   },
-  // for slopes k ≥ 0, y > 0 where x > 0
+  // For slopes k ≥ 0, y > 0 holds exactly where x > 0 does.
   leakyRelu: {
     f: `select(k * x, x, ${positive('x')})`,
     ofX: `select(k * g, g, ${positive('x')})`,
     ofY: `select(k * g, g, ${positive('y')})`,
     monotonic: (k: number) => k >= 0,
   },
-  // 1 − 2.5e-14 at 16; e²ˣ overflows from 44 on
+  // Without the bounds, a tanh that is computed from e²ˣ overflows from x = 44 on. At 16, tanh is 1 − 2.5e-14.
   tanh: { f: unlessNan('x', 'tanh(clamp(x, -16.0, 16.0))'), ofY: 'g * (1.0 - y * y)' },
   sigmoid: {
     lets: decay,
     f: unlessNan('x', 'select(e, 1.0, x >= 0.0) / (1.0 + e)'),
     ofX: unlessNan('x', 'g * e / ((1.0 + e) * (1.0 + e))'),
   },
-  // max(x, 0) + log(1 + e), the logarithm as s·(1 + t/3 + t²/5 + …) with s = 2e / (2 + e), t = s²/4 ≤ 1/9: no digit of a small e is
-  // lost, as in 1 + e, and what is left out is less than 1.5e-8 of it
+  // softplus is max(x, 0) + log(1 + e), where the logarithm is the series s·(1 + t/3 + t²/5 + …) with s = 2e / (2 + e) and
+  // t = s²/4 ≤ 1/9. The sum 1 + e would lose digits of a small e, and the series does not. The omitted terms are less than
+  // 1.5e-8 of the logarithm.
   softplus: {
     lets: `${decay} let s = e / (1.0 + 0.5 * e); let t = 0.25 * s * s;`,
     f: unlessNan(
@@ -77,7 +78,7 @@ const unaryTable = {
   square: { f: 'x * x', ofX: '2.0 * x * g' },
   sqrt: { f: 'sqrt(x)', ofY: 'g * 0.5 / y' },
   exp: { f: unlessNan('x', 'exp(x)'), ofY: 'g * y' },
-  // where x is not above 0: these bits set, NaN stays NaN, a negative number becomes it, and 0 becomes −∞
+  // Where x > 0 does not hold, bits of x are set, so that NaN stays NaN, negative numbers become NaN, and 0 becomes −∞.
   log: {
     f: `select(bitcast<f32>(bitcast<u32>(x) | select(0x7fc00000u, 0xff800000u, x == 0.0)), log(x), ${positive('x')})`,
     ofX: 'g / x',
@@ -89,7 +90,7 @@ const unaryTable = {
 export type UnaryName = keyof typeof unaryTable;
 export type Operand = Tensor | number;
 
-/** A binary op y = f(a, b), of which one operand may be a number: a WGSL expression in `a` and `b`, and its gradients in ops. */
+/** A binary op y = f(a, b) of tensors, or of a tensor and a number, given as a WGSL expression in `a` and `b`. */
 interface BinaryRow {
   readonly f: string;
   /** Returns the gradient of a from that of y. The engine sums it where a was broadcast. */
@@ -110,7 +111,7 @@ const binaryTable = {
   mul: { f: 'a * b', ga: (gy, _a, b) => mul(gy, b), gb: (gy, a) => mul(gy, a), withNumber: 'scale' },
   // ∂(a/b)/∂b = −a/b²
   div: { f: 'a / b', ga: (gy, _a, b) => div(gy, b), gb: (gy, a, b) => mul(div(mul(gy, a), unary('square', b)), -1) },
-  // the first of two equals wins: ga = gy·[a ≥ b], gb = gy·[a < b]; both get gy where either is NaN
+  // If a = b, a gets the gradient: ga = gy·[a ≥ b] and gb = gy·[a < b]. If a or b is NaN, both get gy.
   maximum: {
     f: unlessNan('a', unlessNan('b', 'max(a, b)')),
     ga: (gy, a, b) => mul(gy, applied('atLeast', atLeast, a, b)),
@@ -153,7 +154,7 @@ const pointwise = (operands: readonly string[], body: string): Pointwise<KAttrs>
   numbers: ({ k }) => ({ k: { type: 'f32', value: k } }),
 });
 
-/** The gradient of x, where a is x or y and b the gradient of y. */
+/** Defines the op of a gradient. Its argument a is x or y, and b is the gradient of y. */
 function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string, lets = ''): BinaryOp {
   const body = `let ${a} = a; let g = b; ${lets} return ${expression};`;
   return defineOp({
@@ -168,7 +169,7 @@ function derivativeOp(name: UnaryName, a: 'x' | 'y', expression: string, lets = 
   });
 }
 
-/** The gradient of the op of a row, as (x, y, gy, k) → gx. */
+/** Returns the gradient of the op of a row, as a function from (x, y, gy, k) to gx. */
 function gradientOf(name: UnaryName, row: UnaryRow): (x: Tensor, y: Tensor, gy: Tensor, k: number) => Tensor {
   if ('gradient' in row) return (_x, _y, gy, k) => row.gradient(gy, k);
   const by = (op: BinaryOp, a: Tensor, gy: Tensor, k: number) => apply(op, { a, b: gy }, { k }).y;
@@ -276,7 +277,7 @@ export const unaryOps = byName(unaryTable, unaryOp);
 export const binaryOps = byName(binaryTable, (name) => binaryOpsOf(name, binaryTable[name]));
 
 const eitherNan = `${isNan('a')} || ${isNan('b')}`;
-/** Says to which operand the gradient of maximum goes. */
+/** These ops say to which operand the gradient of maximum goes. */
 export const atLeast = binaryOpsOf('atLeast', { f: `f32(a >= b || ${eitherNan})` });
 export const below = binaryOpsOf('below', { f: `f32(a < b || ${eitherNan})` });
 

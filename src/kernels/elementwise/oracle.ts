@@ -3,13 +3,16 @@ import type { BinaryName, UnaryName } from './ops.js';
 
 interface Unary {
   f(x: number, k: number): number;
-  /** The gradient of x from g, that of f. */
+  /** Returns the gradient of x from the gradient g of f(x). */
   gx(x: number, g: number, k: number): number;
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-/** Value and gradient of each unary op; k is its constant. NaN and kinks as in PyTorch, where sign(NaN) = 0. */
+/**
+ * The value and the gradient of each unary op, where k is its constant. For NaN and at kinks they are those of PyTorch,
+ * where sign(NaN) = 0.
+ */
 export const unary: Readonly<Record<UnaryName, Unary>> = {
   relu: { f: (x) => Math.max(x, 0), gx: (x, g) => (x <= 0 ? 0 : g) },
   relu6: { f: (x) => Math.min(Math.max(x, 0), 6), gx: (x, g) => (x <= 0 || x >= 6 ? 0 : g) },
@@ -28,11 +31,11 @@ export const unary: Readonly<Record<UnaryName, Unary>> = {
 
 interface Binary {
   f(a: number, b: number): number;
-  /** Both partial derivatives. */
+  /** Returns both partial derivatives. */
   d(a: number, b: number): [number, number];
 }
 
-/** Value and partial derivatives of each binary op. */
+/** The value and the partial derivatives of each binary op. */
 export const binary: Readonly<Record<BinaryName, Binary>> = {
   add: { f: (a, b) => a + b, d: () => [1, 1] },
   sub: { f: (a, b) => a - b, d: () => [1, -1] },
@@ -44,16 +47,16 @@ export const binary: Readonly<Record<BinaryName, Binary>> = {
 export const map = (x: Nd, f: (v: number) => number): Nd => nd(x.shape, (i) => f(at(x, i)));
 
 const sizeOf = (x: Nd): number => x.data.length;
-/** Element i of x repeated to something larger: [C] to [..., C], or [1] to anything. */
+/** Returns element i of x repeated to a larger shape: [C] to [..., C], or [1] to any shape. */
 const repeated = (x: Nd, i: number): number => at(x, i % sizeOf(x));
 
-/** f of each pair of elements; the smaller one is repeated. */
+/** Returns f of each pair of elements, where the smaller array is repeated. */
 export function zip(a: Nd, b: Nd, f: (u: number, v: number) => number): Nd {
   const [first] = [a, b].sort((x, y) => sizeOf(y) - sizeOf(x) || y.shape.length - x.shape.length);
   return nd(first?.shape ?? [], (i) => f(repeated(a, i), repeated(b, i)));
 }
 
-/** Gradients of both: each element's is the sum over what it was repeated to. */
+/** Returns the gradients of a and b. The gradient of a repeated element is the sum over its repetitions. */
 export function zipBackward(a: Nd, b: Nd, d: Binary['d'], gy: Nd): { a: Nd; b: Nd } {
   const [ga, gb] = [nd(a.shape), nd(b.shape)];
   for (const [i, g] of gy.data.entries()) {

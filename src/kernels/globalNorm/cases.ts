@@ -26,8 +26,8 @@ const norm = (name: string, count: number, maxNorm: number, fill?: InputSpec['fi
   attrs: { maxNorm },
 });
 
-/** What a partial sum may be besides a number: NaN in one place, or an infinity. */
-const oneOf = (value: number) => (index: number) => (index === 5 ? value : 1);
+/** Returns partial sums of 1, of which the one at index 5 is `value`. */
+const onesExcept = (value: number) => (index: number) => (index === 5 ? value : 1);
 
 export const rooms: readonly Room[] = [
   room(sumOfSquaresOp, {
@@ -37,14 +37,28 @@ export const rooms: readonly Room[] = [
     cases: [
       squares('one element', [[1]]),
       squares('one tensor of 3×5×7×3', [[3, 5, 7, 3]]),
-      squares('two tensors of whole vec4s', [[4], [3, 3, 8, 4]]),
-      squares('six tensors, the largest of several blocks', [[7], [1], [3, 3, 5, 31], [1024], [1025], [2, 13]]),
-      squares('six tensors of whole vec4s', [[1, 1, 1, 4], [8], [2, 2, 16, 68], [1024], [2048], [1028]]),
-      squares('more blocks than sums', [[512, 520], [2052]]),
+      squares('two tensors whose sizes are multiples of 4', [[4], [3, 3, 8, 4]]),
+      squares('six tensors, of which the largest has several blocks', [
+        [7],
+        [1],
+        [3, 3, 5, 31],
+        [1024],
+        [1025],
+        [2, 13],
+      ]),
+      squares('six tensors whose sizes are multiples of 4', [
+        [1, 1, 1, 4],
+        [8],
+        [2, 2, 16, 68],
+        [1024],
+        [2048],
+        [1028],
+      ]),
+      squares('more blocks than partial sums', [[512, 520], [2052]]),
     ],
     nonFinite: [
       squares('NaN and infinities', [[3, 5], [2048]], testSpecial),
-      squares('NaN and infinities in whole vec4s', [[4, 5], [2048]], testSpecial),
+      squares('NaN and infinities, sizes are multiples of 4', [[4, 5], [2048]], testSpecial),
     ],
     refuses: [
       {
@@ -69,14 +83,17 @@ export const rooms: readonly Room[] = [
     build: ({ partial }, attrs) => apply(globalNormOp, { partial }, attrs),
     forward: ({ partial }, { maxNorm }) => oracle.globalNorm(partial, maxNorm),
     cases: [
-      norm('one sum, clipped', 1, 0.25, () => 4),
-      norm('one sum, just within', 1, 2, () => 4),
-      norm('13 sums, clipped', 13, 0.5),
-      norm('13 sums, within', 13, 100),
-      norm('5003 sums', 5003, 1),
-      norm('only zeros', 257, 1, () => 0),
+      norm('one partial sum, norm above the limit', 1, 0.25, () => 4),
+      norm('one partial sum, norm equal to the limit', 1, 2, () => 4),
+      norm('13 partial sums, norm above the limit', 13, 0.5),
+      norm('13 partial sums, norm below the limit', 13, 100),
+      norm('5003 partial sums', 5003, 1),
+      norm('all partial sums are 0', 257, 1, () => 0),
     ],
-    nonFinite: [norm('NaN', 257, 1, oneOf(Number.NaN)), norm('an infinity', 257, 1, oneOf(Number.POSITIVE_INFINITY))],
+    nonFinite: [
+      norm('one partial sum is NaN', 257, 1, onesExcept(Number.NaN)),
+      norm('one partial sum is infinite', 257, 1, onesExcept(Number.POSITIVE_INFINITY)),
+    ],
     refuses: [
       {
         inputs: { partial: { shape: [3], dtype: 'u32' } },
@@ -89,10 +106,12 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  ...Object.fromEntries(NAMES.map((_, k) => [`n${k}`, `elements of x${k}, 0 for a tensor that is left out`])),
-  parts: 'partial sums of each tensor',
-  count: 'partial sums of all tensors',
-  max_norm: 'norm that scaled values have at most',
+  ...Object.fromEntries(
+    NAMES.map((_, k) => [`n${k}`, `number of elements of x${k}, or 0 if the call has no such tensor`]),
+  ),
+  parts: 'number of partial sums of each tensor',
+  count: 'number of partial sums of all tensors',
+  max_norm: 'largest norm that scaled values may have',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {

@@ -11,7 +11,7 @@ const squareResults = { y: strided };
 
 export type SquaresCall = CallOf<null, typeof squareArgs, typeof squareResults>;
 
-/** y[k · parts + j]: the sum of squares of blocks j, j + parts, … of tensor k. */
+/** y[k · parts + j] = Σ x_k[i]² over the elements i in the blocks j, j + parts, … of tensor k. */
 export const sumOfSquaresOp = defineOp({
   name: 'sumOfSquares',
   args: squareArgs,
@@ -31,13 +31,13 @@ const normArgs = { partial: strided };
 const normResults = { norm: f32, scale: f32 };
 
 export interface NormAttrs {
-  /** The norm that scaled values have at most. */
+  /** The largest norm that scaled values may have. */
   readonly maxNorm: number;
 }
 
 export type NormCall = CallOf<NormAttrs, typeof normArgs, typeof normResults>;
 
-/** norm = √Σ partial; scale = maxNorm / norm where that is less than 1, else 1. */
+/** norm = √Σ partial, and scale = min(1, maxNorm / norm). */
 export const globalNormOp = defineOp({
   name: 'globalNorm',
   args: normArgs,
@@ -47,13 +47,13 @@ export const globalNormOp = defineOp({
   cost: ({ arg: { partial } }) => ({ flops: partial.channels, bytes: 4 * (partial.channels + 2) }),
 });
 
-/** The largest f32, which limits nothing. */
+/** The largest f32 as `maxNorm` never scales anything. */
 const NO_LIMIT = 3.4028234663852886e38;
 
-/** One pass over the tensors, six in a dispatch, then a dispatch over the partial sums. */
+/** Computes partial sums of the tensors, six per dispatch, and in a last dispatch the norm and the scale from them. */
 function normOf(of: string, xs: readonly Tensor[], maxNorm: number): { norm: Tensor; scale: Tensor } {
   if (xs.length === 0) throw new UsageError(`${of}: needs at least one tensor`);
-  // Those of whole vec4s among themselves, so that a kernel can read them so.
+  // Tensors whose size is a multiple of 4 get dispatches of their own, whose kernel reads four elements at once.
   const isWhole = (x: Tensor) => x.size % 4 === 0;
   const sorted = [...xs.filter(isWhole), ...xs.filter((x) => !isWhole(x))];
   const whole = sorted.filter(isWhole).length;
@@ -67,7 +67,7 @@ function normOf(of: string, xs: readonly Tensor[], maxNorm: number): { norm: Ten
   return apply(globalNormOp, { partial: concat(partials) }, { maxNorm });
 }
 
-/** The norm √(Σ x²) of all elements of all tensors together, [1]. It has no gradient. */
+/** Returns the norm √(Σ x²) over all elements of all tensors together, as a tensor [1]. It has no gradient. */
 export function globalNorm(...given: [xs: readonly Tensor[]]): Tensor {
   const [xs] = checked('globalNorm', { xs: TENSORS }, given);
   return normOf('globalNorm', xs, NO_LIMIT).norm;
@@ -80,10 +80,11 @@ const GRADIENTS: Kind = [
 ];
 
 /**
- * Gradients scaled by maxNorm / norm if their norm √(Σ g²), over all elements of all of them, is larger than `maxNorm`, so that it
- * becomes `maxNorm` (Pascanu et al. 2013, algorithm 1); and the norm before that, [1]. An undefined gradient stays undefined. As in
- * PyTorch's `clip_grad_norm_` and optax's `clip_by_global_norm`, one NaN makes all of them NaN. An optimiser that is given these
- * gradients scales them itself, without a further dispatch.
+ * Limits the norm √(Σ g²) over all elements of all gradients together to `maxNorm` (Pascanu et al. 2013, algorithm 1).
+ * Returns the gradients, scaled by maxNorm / norm if the norm is larger than `maxNorm`, and the norm before scaling, a
+ * tensor [1]. An undefined gradient stays undefined. As in PyTorch's `clip_grad_norm_` and optax's
+ * `clip_by_global_norm`, one NaN makes all gradients NaN. An optimiser that gets these gradients scales them in its own
+ * kernel, without a further dispatch. Throws `UsageError` if no gradient is defined.
  */
 export function clipByGlobalNorm<G extends Tensor | undefined>(
   ...given: [gradients: readonly G[], maxNorm: number]

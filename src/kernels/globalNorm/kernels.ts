@@ -11,7 +11,7 @@ const naive = shader('globalNorm/naive', naiveSource);
 const tree = shader('globalNorm/tree', treeSource);
 const treeVec4 = shader('globalNorm/tree-vec4', vec4Source);
 
-/** The tensors of a call, the numbers of their elements by parameter, and of how many partial sums of each there are. */
+/** Returns the tensors of a call, and the numbers of the kernels: the sizes of the tensors and `parts`. */
 function sizesOf({ arg }: SquaresCall) {
   const xs = NAMES.flatMap((name) => arg[name] ?? []);
   const sizes = NAMES.map((name, k): [string, number] => [`n${k}`, arg[name] ? sizeOf(arg[name].shape) : 0]);

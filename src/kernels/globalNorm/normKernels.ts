@@ -21,5 +21,5 @@ const reference = variant('naive', finish);
 export const kernels: Kernels<NormCall> = {
   variants: [tree, reference],
   reference,
-  choose: () => ({ variant: tree, reason: 'a workgroup adds in a tree' }),
+  choose: () => ({ variant: tree, reason: 'a workgroup adds the partial sums in a tree' }),
 };

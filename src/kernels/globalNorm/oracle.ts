@@ -1,10 +1,14 @@
 import { add, type Nd, nd } from '../oracle.js';
 
-/** Elements are added up in blocks of so many, and the blocks of a tensor are dealt out to at most so many sums. */
+/** The number of elements in a block. */
 const BLOCK = 1024;
+/** The largest number of partial sums of a tensor, among which its blocks are distributed in turn. */
 const MOST_PARTS = 256;
 
-/** The sums of squares of the tensors, as many of each as the largest has blocks; block b enters sum b mod parts. */
+/**
+ * Returns partial sums of squares, of each tensor as many as the largest tensor has blocks, but at most 256. Block b of a
+ * tensor enters its partial sum b mod parts.
+ */
 export function sumOfSquares(xs: readonly Nd[]): Nd {
   const parts = Math.min(MOST_PARTS, Math.max(...xs.map((x) => Math.ceil(x.data.length / BLOCK))));
   const y = nd([xs.length * parts]);
@@ -13,7 +17,7 @@ export function sumOfSquares(xs: readonly Nd[]): Nd {
   return y;
 }
 
-/** The norm of all values whose sums of squares these are, and what to multiply them by so that it is at most `maxNorm`. */
+/** Returns the norm of the values whose partial sums of squares are given, and the factor that limits it to `maxNorm`. */
 export function globalNorm(partial: Nd, maxNorm: number): { norm: Nd; scale: Nd } {
   const norm = Math.sqrt(partial.data.reduce((a, b) => a + b, 0));
   const scale = Number.isNaN(norm) ? norm : Math.min(1, maxNorm / norm);

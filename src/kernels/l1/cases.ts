@@ -47,11 +47,11 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'elements of a; results of the second kernel of split',
+  count: 'number of elements of a; in the second kernel of split, number of results',
   channels: 'channels of a',
   factor: '1 / number of elements',
-  chunks: 'partial sums',
-  inner: 'results that lie side by side: 1',
+  chunks: 'number of partial sums',
+  inner: 'number of results that lie side by side, which is 1',
   partial: 'partial sums [chunks]',
 };
 

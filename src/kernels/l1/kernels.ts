@@ -15,7 +15,7 @@ const treeVariant: Variant<L1Call> = {
   launch: ({ arg: { a } }) => {
     const { rows, channels } = a;
     const count = rows * channels;
-    if (count < TREE_TERMS) return `it is for sums of at least ${TREE_TERMS} terms`;
+    if (count < TREE_TERMS) return `the sum has fewer than ${TREE_TERMS} terms`;
     const chunks = treeChunksFor(count);
     return {
       scratch: { partial: chunks },
@@ -57,6 +57,6 @@ export const kernels: Kernels<L1Call> = {
   reference,
   choose: ({ arg: { a } }) =>
     a.rows * a.channels < TREE_TERMS
-      ? { variant: split, reason: `a sum of fewer than ${TREE_TERMS} terms` }
-      : { variant: treeVariant, reason: 'a long sum: workgroups add in trees' },
+      ? { variant: split, reason: `the sum has fewer than ${TREE_TERMS} terms` }
+      : { variant: treeVariant, reason: `the sum has at least ${TREE_TERMS} terms, so workgroups add in trees` },
 };

@@ -7,7 +7,7 @@ const results = { y: f32 };
 
 export type L1Call = CallOf<null, typeof args, typeof results>;
 
-/** y = 1/n · Σ |a − b|. */
+/** y = 1/n · Σ |a − b| over the n elements. */
 export const l1Op = defineOp({
   name: 'l1',
   args,
@@ -30,7 +30,7 @@ const gradientResults = { ga: strided };
 
 export type L1GradientCall = CallOf<null, typeof gradientArgs, typeof gradientResults>;
 
-/** ga = gy/n · sign(a − b), 0 where a = b. */
+/** ga = gy/n · sign(a − b), which is 0 where a = b. */
 export const l1GradientOp = defineOp({
   name: 'l1Gradient',
   args: gradientArgs,
@@ -41,8 +41,9 @@ export const l1GradientOp = defineOp({
 });
 
 /**
- * Mean absolute difference of a and b of one shape: [1]. The reconstruction loss of the ablations (spec §6), on images or on
- * features. Its gradient is 0 where a = b. `ShapeError` when the shapes differ.
+ * Returns the mean absolute difference of a and b, which have one shape, as a tensor [1]. The gradient is 0 where a = b.
+ * The ablations (spec §6) use it as reconstruction loss, on images or on features. Throws `ShapeError` if the shapes
+ * differ.
  */
 export function l1(...given: [a: Tensor, b: Tensor]): Tensor {
   const [a, b] = checked('l1', { a: TENSOR, b: TENSOR }, given);

@@ -42,7 +42,7 @@ function numbers(
 ): readonly number[] {
   const value = attrs[name] ?? missing;
   if (!Array.isArray(value) || value.length !== count)
-    throw new UnsupportedFixture(`${op} of an image needs ${count} numbers ${name}, got ${value}`);
+    throw new UnsupportedFixture(`${op} of an image whose ${name} is ${value} instead of ${count} numbers`);
   return value.map(Number);
 }
 
@@ -53,7 +53,8 @@ function numbers(
 export function poolInOnnx(file: FixtureFile): Attrs {
   const { op, attrs } = file;
   const { shape } = file.tensor('input_0');
-  if (shape.length !== 4) throw new UnsupportedFixture(`${op} of rank ${shape.length}; only images are pooled`);
+  if (shape.length !== 4)
+    throw new UnsupportedFixture(`${op} of rank ${shape.length}, because only images can be pooled`);
   if (numbers(file, 'dilations', 2, [1, 1]).some((d) => d !== 1)) throw new UnsupportedFixture(`${op} with dilations`);
   const [height = 0, width = 0] = numbers(file, 'kernel_shape', 2);
   const [down = 0, across = 0] = numbers(file, 'strides', 2, [1, 1]);
@@ -94,7 +95,7 @@ function readTorch(file: FixtureFile): FixtureRun {
 /** Reads an ONNX MaxPool of an image, of which only the first output is supported. */
 function readOnnx(file: FixtureFile): FixtureRun {
   const options = poolInOnnx(file);
-  if (file.has('output_1')) throw new UnsupportedFixture('MaxPool with indices');
+  if (file.has('output_1')) throw new UnsupportedFixture('MaxPool that returns indices');
   return fixtureRun(maxPool2dOp, {
     inputs: { x: nchwToNhwc(file.tensor('input_0')) },
     build: ({ x }) => ({ y: maxPool2d(x, options) }),
@@ -121,13 +122,13 @@ export const rooms: readonly Room[] = [
       one([1, 4, 5, 8], [3, 3], [3, 2], [1, 1, 1, 1], true),
       one([1, 7, 1, 1], [3, 2], [3, 5], [1, 0, 1, 1], true),
       {
-        name: 'ties go to the first',
+        name: 'equal values, of which the first gets the gradient',
         inputs: { x: { shape: [2, 5, 6, 4], fill: (i) => i % 3 } },
         attrs: { kernel: [3, 3], stride: [1, 2], pad: [1, 0, 0, 1], ceilMode: false },
         kink: true,
       },
       {
-        name: 'ties of one channel',
+        name: 'equal values in one channel',
         inputs: { x: { shape: [1, 4, 4, 1], fill: () => -2 } },
         attrs: { kernel: [2, 2], stride: [1, 1], pad: [1, 1, 1, 1], ceilMode: false },
         kink: true,
@@ -173,18 +174,18 @@ export const rooms: readonly Room[] = [
 ];
 
 export const poolNames = {
-  count: 'elements of the result, or groups of four channels in kernels of vec4',
-  channels: 'channels of the result',
+  count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+  channels: 'number of channels of the result',
   height: 'height of x',
   width: 'width of x',
   out_height: 'height of the pooled image',
   out_width: 'width of the pooled image',
-  kernel_h: 'window height',
-  kernel_w: 'window width',
-  stride_h: 'stride, vertical',
-  stride_w: 'stride, horizontal',
-  top: 'padding above',
-  left: 'padding on the left',
+  kernel_h: 'height of the window',
+  kernel_w: 'width of the window',
+  stride_h: 'vertical stride in pixels',
+  stride_w: 'horizontal stride in pixels',
+  top: 'number of rows of padding above the image',
+  left: 'number of columns of padding on the left',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {

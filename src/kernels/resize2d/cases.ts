@@ -19,24 +19,24 @@ import { type ResizeOptions, resize2d, resize2dGradientOp, resize2dOp } from './
 
 type Shape4 = readonly [number, number, number, number];
 
-/** A case named by its shape and options. */
+/** Returns a case that is named by its shape and options. */
 function one(shape: Shape4, options: ResizeOptions): OpCase<ResizeOptions, typeof resize2dOp.args> {
   const named = Object.entries(options).map(([name, value]) => `${name} ${value}`);
   return { name: [shape.join('×'), ...named].join(', '), inputs: { x: { shape } }, attrs: options };
 }
 
-/** Both conventions of the corners. */
+/** Returns two bilinear cases, one for each value of `alignCorners`. */
 const both = (shape: Shape4, options: ResizeOptions) => [
   one(shape, { ...options, mode: 'bilinear' }),
   one(shape, { ...options, mode: 'bilinear', alignCorners: true }),
 ];
 
-/** The two numbers of an attribute; nothing where the file leaves it out. */
+/** Returns the two numbers of an attribute, or nothing if the file omits it. */
 function two({ op, attrs }: FixtureFile, name: string): readonly [number, number] | undefined {
   const value = attrs[name];
   if (value === undefined) return undefined;
   if (!Array.isArray(value) || value.length !== 2)
-    throw new UnsupportedFixture(`${op} of an image needs two numbers ${name}, got ${value}`);
+    throw new UnsupportedFixture(`${op} of an image whose ${name} is ${value} instead of two numbers`);
   return [Number(value[0]), Number(value[1])];
 }
 
@@ -47,6 +47,7 @@ function modeOf(file: FixtureFile, nearest: string, bilinear: string): 'nearest'
   throw new UnsupportedFixture(`${file.op} with mode ${mode}`);
 }
 
+/** Reads a PyTorch file of `interpolate`, with its gradient. */
 function readTorch(file: FixtureFile): FixtureRun {
   const options: ResizeOptions = {
     mode: modeOf(file, 'nearest', 'bilinear'),
@@ -56,7 +57,7 @@ function readTorch(file: FixtureFile): FixtureRun {
   return fixtureRun(resize2dOp, { ...imagesInTorch(file), build: ({ x }) => ({ y: resize2d(x, options) }) });
 }
 
-/** ONNX Resize of an image, by the conventions that PyTorch has too. */
+/** Reads an ONNX Resize of an image, if its conventions are among those of PyTorch. */
 function readOnnx(file: FixtureFile): FixtureRun {
   const { coordinate_transformation_mode: from = 'half_pixel', nearest_mode: rounds = 'round_prefer_floor' } =
     file.attrs;
@@ -148,12 +149,12 @@ export const rooms: readonly Room[] = [
       {
         inputs: { x: { shape: [1, 4, 4, 3] } },
         attrs: { scale: 0.2 },
-        error: /resize2d: scale 0\.2 leaves no pixel of 4/,
+        error: /resize2d: with scale 0\.2, a size of 4 pixels becomes 0/,
       },
       {
         inputs: { x: { shape: [1, 4, 4, 3] } },
         attrs: { size: 8, alignCorners: true },
-        error: /resize2d: alignCorners is for the mode bilinear/,
+        error: /resize2d: alignCorners needs the mode bilinear/,
       },
     ],
     bench: [one([4, 64, 64, 64], { scale: 2 }), ...both([4, 64, 64, 64], { scale: 2 })],
@@ -184,18 +185,18 @@ export const rooms: readonly Room[] = [
 ];
 
 const names = {
-  count: 'elements of the result, or groups of four channels in kernels of vec4',
-  channels: 'channels of the result',
+  count: 'number of elements of the result, or of groups of four channels in vec4 kernels',
+  channels: 'number of channels of the result',
   height: 'height of x',
   width: 'width of x',
   out_height: 'height of the resized image',
   out_width: 'width of the resized image',
   bilinear: '1 for the mode bilinear, 0 for nearest',
-  shift: '½ for bilinear without alignCorners, else 0',
+  shift: '½ for bilinear without alignCorners, otherwise 0',
   step_h: 'rows of x from one row of the resized image to the next',
   step_w: 'columns of x from one column of the resized image to the next',
-  rate_h: '1 / step_h, or 0',
-  rate_w: '1 / step_w, or 0',
+  rate_h: '1 / step_h, or 0 if step_h is 0',
+  rate_w: '1 / step_w, or 0 if step_w is 0',
 };
 
 export const terms: Readonly<Record<string, Terms>> = {

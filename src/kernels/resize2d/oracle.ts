@@ -7,10 +7,10 @@ export interface Resizing {
   readonly alignCorners?: boolean;
 }
 
-/** Elements of an axis and their weights in one element of the resized axis. */
+/** The elements of an axis that one element of the resized axis is the weighted sum of. */
 type Sources = readonly (readonly [from: number, weight: number])[];
 
-/** Of every element of a resized axis, what it is made of. */
+/** Returns the sources of every element of a resized axis. */
 function sources(length: number, axis: 0 | 1, options: Resizing): Sources[] {
   const along = (value: number | readonly [number, number] | undefined) =>
     typeof value === 'object' ? value[axis] : value;
@@ -19,7 +19,8 @@ function sources(length: number, axis: 0 | 1, options: Resizing): Sources[] {
   const step = scale === undefined || count === length ? length / count : 1 / scale;
   return Array.from({ length: count }, (_, i): Sources => {
     if (options.mode !== 'bilinear') {
-      // PyTorch computes positions in f32, which can fall short of a whole number; of twice the size they are exact.
+      // PyTorch computes positions in f32, where rounding can put them just below a whole number. For twice the size they
+      // are exact.
       const at = count === 2 * length ? i / 2 : Math.fround(i * Math.fround(step));
       return [[Math.min(Math.floor(at), length - 1), 1]];
     }

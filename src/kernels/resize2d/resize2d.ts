@@ -9,9 +9,9 @@ type Pair = readonly [vertical: number, horizontal: number];
 export interface Attrs {
   readonly mode: 'nearest' | 'bilinear';
   readonly alignCorners: boolean;
-  /** Height and width of the result. */
+  /** The height and width of the result. */
   readonly size: Pair;
-  /** Pixels of x from one pixel of the result to the next, rounded to f32. */
+  /** The distance in x, in pixels, of neighbouring pixels of the result, rounded to f32. */
   readonly step: Pair;
 }
 
@@ -20,7 +20,7 @@ const results = { y: strided };
 
 export type Resize2dCall = CallOf<Attrs, typeof args, typeof results>;
 
-/** y[n, i, j, c] = x at row i and column j of a grid of another size: the nearest pixel, or the mean of four by distance. */
+/** y[n, i, j, c] is channel c of x where pixel (i, j) of the result lies: that of one pixel, or a weighted mean of four. */
 export const resize2dOp = defineOp({
   name: 'resize2d',
   args,
@@ -42,7 +42,7 @@ export const resize2dOp = defineOp({
 });
 
 export interface GradientAttrs extends Attrs {
-  /** Height and width of x. */
+  /** The height and width of x. */
   readonly height: number;
   readonly width: number;
 }
@@ -52,7 +52,7 @@ const gradientResults = { gx: strided };
 
 export type Resize2dGradientCall = CallOf<GradientAttrs, typeof gradientArgs, typeof gradientResults>;
 
-/** gx[n, a, b, c] = Σ gy over the pixels that (a, b) takes part in, by its weight in them. */
+/** gx[n, a, b, c] = Σ gy[n, i, j, c] · the weight of pixel (a, b) in pixel (i, j) of the result. */
 export const resize2dGradientOp = defineOp({
   name: 'resize2dGradient',
   args: gradientArgs,
@@ -83,29 +83,29 @@ function resize2dGradient(gy: Tensor, attrs: GradientAttrs): Tensor {
 export interface ResizeOptions {
   /** Height and width of the result in pixels: one number for both, or [height, width]. */
   size?: number | Pair;
-  /** Height and width of the result relative to those of x, if not `size`: one number, or [vertical, horizontal]. */
+  /** Height and width of the result relative to those of x: one number, or [vertical, horizontal]. It replaces `size`. */
   scale?: number | Pair;
-  /** Whether a pixel is the nearest one of x, or the mean of four by their distances. Default: nearest. */
+  /** Whether a pixel is one pixel of x, or the mean of four weighted by their distances. Default: nearest. */
   mode?: 'nearest' | 'bilinear';
   /**
-   * For bilinear: whether the centres of the corner pixels of both images coincide. Else the corners of the images do, and centres
-   * are half a pixel away. Default: false.
+   * Whether, for bilinear, the centres of the corner pixels of both images coincide. Otherwise the corners of the images
+   * coincide, and the centres of the corner pixels are half a pixel from them. Default: false.
    */
   alignCorners?: boolean;
 }
 
-/** Pixels along an axis, and pixels of x from one to the next, as PyTorch computes both. */
+/** Returns the number of pixels along an axis of the result and their distance in x, computed as PyTorch does. */
 function axis(op: string, size: number, wanted: number | undefined, scale: number | undefined, options: ResizeOptions) {
   const { mode = 'nearest', alignCorners = false } = options;
   const count = wanted ?? Math.floor(size * (scale ?? 1));
-  if (count < 1) throw new ShapeError(op, `scale ${scale} leaves no pixel of ${size}`);
+  if (count < 1) throw new ShapeError(op, `with scale ${scale}, a size of ${size} pixels becomes 0`);
   if (alignCorners) return { count, step: Math.fround(count > 1 ? (size - 1) / (count - 1) : 0) };
-  // Where the sizes agree the image stays as it is, also if the scale is not exactly 1.
+  // If the sizes are equal, the image is not changed, even if the scale is not exactly 1.
   const exact = count === size || (mode === 'nearest' && count === 2 * size);
   return { count, step: Math.fround(exact || scale === undefined ? size / count : 1 / scale) };
 }
 
-/** One positive number for both axes or a pair of them. */
+/** Returns one scale for both axes as a pair. Throws `ShapeError` unless both are positive. */
 function scales(op: string, scale: number | readonly number[]): Pair {
   const [vertical = 0, horizontal = 0, ...more] = typeof scale === 'number' ? [scale, scale] : scale;
   if (!(vertical > 0 && horizontal > 0) || more.length)
@@ -114,13 +114,16 @@ function scales(op: string, scale: number | readonly number[]): Pair {
 }
 
 /**
- * x [N, H, W, C] at another size, as PyTorch's `interpolate`: [N, height, width, C]. The size is given, or `scale`, of which
- * height is ⌊H · scale⌋; then positions are computed with the scale itself. Row i of the result lies at row i·s of x for
- * `nearest`, rounded down; at s·(i + ½) − ½ for `bilinear`, but not above the first or below the last row, where s = H / height or
- * 1 / scale; and with `alignCorners` at i·(H − 1) / (height − 1). Likewise columns.
+ * Returns x [N, H, W, C] resized to [N, height, width, C], as PyTorch's `interpolate` does. The options give either the
+ * size, or `scale`, with which the height is ⌊H · scale⌋.
  *
- * Throws `ShapeError` unless x has four dimensions, one of size and scale is given, sizes are integers of at least 1 and scales are
- * positive; or if `alignCorners` is asked of `nearest`, where it means nothing.
+ * Let s be H / height, or 1 / scale if the scale is given. With `nearest`, row i of the result is row ⌊i·s⌋ of x. With
+ * `bilinear` it lies at row s·(i + ½) − ½ of x, but not above the first or below the last row, and between two rows it is
+ * their mean, weighted by distance. With `alignCorners` it lies at row i·(H − 1) / (height − 1). Columns are treated
+ * likewise.
+ *
+ * Throws `ShapeError` unless x has four dimensions, exactly one of size and scale is given, sizes are integers of at least
+ * 1, and scales are positive. It also throws for `alignCorners` with `nearest`, which has no such convention.
  */
 export function resize2d(...given: [x: Tensor, options: ResizeOptions]): Tensor {
   const op = 'resize2d';
@@ -137,7 +140,7 @@ export function resize2d(...given: [x: Tensor, options: ResizeOptions]): Tensor 
       `either size or scale must be given for x ${formatShape(x.shape)}, got ${size === undefined ? 'none' : 'both'}`,
     );
   if (alignCorners && mode === 'nearest')
-    throw new ShapeError(op, 'alignCorners is for the mode bilinear; the nearest pixel has no such convention');
+    throw new ShapeError(op, 'alignCorners needs the mode bilinear, because nearest has no such convention');
   const [height, width] = size === undefined ? [] : pair(op, 'size', size, 1);
   const [vertical, horizontal] = scale === undefined ? [] : scales(op, scale);
   const [down, across] = [axis(op, H, height, vertical, options), axis(op, W, width, horizontal, options)];

@@ -12,7 +12,7 @@ export interface SGDNumbers {
   readonly dampening?: number;
 }
 
-/** Step t = 1, 2, … of stochastic gradient descent as PyTorch defines it, in place. */
+/** Makes step t = 1, 2, … of stochastic gradient descent as PyTorch defines it, in place. */
 export function sgdStep({ w, v }: SGDState, g: ArrayLike<number>, t: number, numbers: SGDNumbers): void {
   const { learningRate, momentum = 0, nesterov = false, weightDecay = 0, dampening = 0 } = numbers;
   for (const [i, weight] of w.entries()) {

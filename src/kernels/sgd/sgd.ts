@@ -4,13 +4,13 @@ import { UsageError } from '../../gpu/errors.js';
 import { ClippingOptimizer, defineUpdate, type UpdateCall, type UpdateOptions, updateOptions } from '../update.js';
 
 export interface SGDOptions extends UpdateOptions {
-  /** The part μ of the velocity that a step keeps. Default: 0, which keeps no velocity. */
+  /** The momentum μ, the share of the velocity that a step keeps. Default: 0, with which no velocity is stored. */
   momentum?: number;
   /** Whether a step looks ahead along the velocity (Nesterov's momentum). Default: false. */
   nesterov?: boolean;
-  /** Weight decay λ, which adds λw to the gradient. Default: 0. */
+  /** The weight decay λ, which adds λw to the gradient. Default: 0. */
   weightDecay?: number;
-  /** The part τ of the gradient that does not enter the velocity, after the first step. Default: 0. */
+  /** The dampening τ: after the first step, this share of the gradient does not enter the velocity. Default: 0. */
   dampening?: number;
 }
 
@@ -34,9 +34,10 @@ const sgdOp = defineUpdate<SGDRule, 'velocity'>({
 const OPTIONS = /* @__PURE__ */ updateOptions({ 'momentum?': FRACTION, 'nesterov?': BOOLEAN, 'dampening?': NUMBER });
 
 /**
- * Stochastic gradient descent for one parameter set, all of it in one dispatch per slab, as PyTorch defines it:
- * v ← μv + (1 − τ)g and w ← w − αv, or w ← w − α(g + μv) with Nesterov's momentum (Sutskever et al. 2013); v ← g in the first step.
- * With momentum, v is the parameter set `state.velocity`.
+ * Stochastic gradient descent for one parameter set, as PyTorch defines it. A step computes v ← μv + (1 − τ)g, or v ← g
+ * in the first step, and then w ← w − αv, or w ← w − α(g + μv) with Nesterov's momentum (Sutskever et al. 2013). With
+ * momentum, the velocity v is the parameter set `state.velocity`. Neighbouring parameters that have a gradient share a
+ * dispatch.
  */
 export class SGD extends ClippingOptimizer<'velocity', SGDRule> {
   readonly momentum: number;
