@@ -1,5 +1,6 @@
 import type { Shape } from '../autograd/tensor.js';
-import { FrozenWeights, type TorchTensors } from './frozen-weights.js';
+import type { StoredTensor } from '../data/safetensors.js';
+import { FrozenWeights, type TorchTensors, tensorsOfFile } from './frozen-weights.js';
 
 /** A file of weights that others have published. The package contains none of them. */
 interface PublicFile {
@@ -21,6 +22,17 @@ export interface PublicNetwork {
   readonly files: readonly PublicFile[];
   /** Asks for every weight of the network, which makes the parameters. */
   readonly define: (weights: FrozenWeights) => void;
+  /** Finds the tensors that `define` asks for in a file, for networks that are published under several names. Default: `tensorsOfFile`. */
+  readonly tensors?: (stored: ReadonlyMap<string, StoredTensor>, file: string, wanted: string) => TorchTensors;
+}
+
+/** The tensors of a file with a network's weights, as `define` asks for them. Errors are those of `tensorsOfFile`. */
+export function tensorsOfNetwork(
+  { title, files, tensors = tensorsOfFile }: PublicNetwork,
+  stored: ReadonlyMap<string, StoredTensor>,
+  file: string,
+): TorchTensors {
+  return tensors(stored, file, `${title}, as in ${files.map(({ name }) => name).join(' or ')}`);
 }
 
 /** One line that says which file to fetch. */

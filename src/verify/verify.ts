@@ -18,6 +18,7 @@ import { fixtureReaders } from '../kernels/rooms.js';
 
 import { adam } from './adam.js';
 import { geometry } from './geometry.js';
+import { detections } from './ssd.js';
 import { training } from './training.js';
 
 /** The largest accepted error, relative to the largest value: max |got − want| / max |want|. */
@@ -44,7 +45,12 @@ export async function verifyFile(engine: Engine, name: string, bytes: Uint8Array
 }
 
 /** Readers of files that do more than apply one op to inputs. */
-const otherReaders: Readonly<Record<string, FixtureReader>> = { adam, training, geometry };
+const otherReaders: Readonly<Record<string, FixtureReader>> = {
+  adam,
+  training,
+  geometry,
+  ssd300_detections: detections,
+};
 
 /** A JSON file holds part geometry. A safetensors file names its op, or its preset if it holds whole training steps. */
 function parse(name: string, bytes: Uint8Array): FixtureFile {

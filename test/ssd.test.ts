@@ -1,0 +1,200 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { input } from '../src/autograd/leaves.js';
+import { blank, type Image } from '../src/data/image.js';
+import { readSafetensors, writeSafetensors } from '../src/data/safetensors.js';
+import { FrozenWeights, type TorchTensors } from '../src/evaluation/frozen-weights.js';
+import { tensorsOfNetwork } from '../src/evaluation/public-network.js';
+import { SSD300, ssd300 } from '../src/evaluation/ssd.js';
+import { personScore } from '../src/evaluation/ssd-detections.js';
+import { ssdInput } from '../src/evaluation/ssd-input.js';
+import { caffeName, ssdTensors } from '../src/evaluation/ssd-weights.js';
+import { Ssd300 } from '../src/evaluation/ssd300.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { LimitError, PoseGanError } from '../src/gpu/errors.js';
+import { formulaTensors } from '../src/verify/formula.js';
+import { shareDevice, sharedEngine } from './gpu.js';
+
+shareDevice();
+
+/** The tests use a network with few channels. `net_ssd_narrow.safetensors` compares such a one with PyTorch. */
+const WIDTH = 1 / 32;
+const SIZE = 300;
+const formula = formulaTensors(5);
+
+function tensorsNeeded(width: number): ReadonlyMap<string, readonly number[]> {
+  const weights = new FrozenWeights('ssd300', (_, shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)));
+  ssd300(weights, input('image', [1, SIZE, SIZE, 3]), width);
+  return weights.shapes;
+}
+
+/** A file with all tensors under other names. */
+function file(rename: (name: string) => string) {
+  const entries = [...tensorsNeeded(WIDTH)].map(
+    ([name, shape]): [string, { shape: readonly number[]; data: Float32Array }] => [
+      rename(name),
+      { shape, data: formula(name, shape) },
+    ],
+  );
+  return readSafetensors(writeSafetensors(new Map(entries), {})).tensors;
+}
+
+describe('the input of SSD300', () => {
+  const values = (image: Image) => {
+    const out = new Float32Array(2 * SIZE * SIZE * 3);
+    ssdInput(image, out, 1);
+    expect(out.subarray(0, SIZE * SIZE * 3).every((v) => v === 0)).toBe(true);
+    return (x: number, y: number) => [...out.subarray(3 * (SIZE * (SIZE + y) + x), 3 * (SIZE * (SIZE + y) + x) + 3)];
+  };
+
+  test('is RGB minus the mean colour', () => {
+    const image = blank(SIZE, SIZE, [200, 100, 50]);
+    image.data.set([1, 2, 3], 3 * (7 * SIZE + 299));
+    const at = values(image);
+    expect(at(0, 0)).toEqual([200 - 123, 100 - 117, 50 - 104]);
+    expect(at(299, 7)).toEqual([1 - 123, 2 - 117, 3 - 104]);
+    expect(at(298, 7)).toEqual([200 - 123, 100 - 117, 50 - 104]);
+  });
+
+  test('is interpolated between pixel centres, and beyond the outermost ones it is constant', () => {
+    // 2 columns and 3 rows become 300: pixel i lies at (i + ½)/150 − ½ and (i + ½)/100 − ½.
+    const image: Image = { width: 2, height: 3, data: new Uint8Array(18) };
+    image.data.set([100, 0, 0, 200, 0, 0], 0);
+    image.data.set([50, 0, 0, 150, 0, 0], 6);
+    const red = (x: number, y: number) => (values(image)(x, y)[0] as number) + 123;
+    expect(red(0, 0)).toBe(100);
+    expect(red(74, 49)).toBe(100);
+    expect(red(299, 0)).toBe(200);
+    expect(red(120, 0)).toBeCloseTo(100 + 100 * (120.5 / 150 - 0.5), 4);
+    expect(red(0, 90)).toBeCloseTo(100 - 50 * (90.5 / 100 - 0.5), 4);
+    expect(red(120, 90)).toBeCloseTo(100 + 100 * (120.5 / 150 - 0.5) - 50 * (90.5 / 100 - 0.5), 4);
+  });
+
+  test('of a larger image is not filtered', () => {
+    // 900 columns become 300: pixel i lies at 3i + 1, so that the two others of each three have no influence.
+    const image: Image = { width: 900, height: 1, data: new Uint8Array(2700) };
+    image.data.fill(90, 3 * (3 * 40 + 1), 3 * (3 * 40 + 2));
+    const at = values(image);
+    expect([39, 40, 41].map((x) => at(x, 5)[1])).toEqual([-117, 90 - 117, -117]);
+  });
+});
+
+describe('the weights of SSD300', () => {
+  const built = (tensors: TorchTensors) => {
+    const weights = new FrozenWeights('ssd300', tensors);
+    ssd300(weights, input('image', [1, SIZE, SIZE, 3]), WIDTH);
+    return new Map(weights.set.names.map((name) => [name, [...weights.set.initial(name)]]));
+  };
+  const same = (name: string) => name;
+  const published = built(formula);
+
+  test('are the 71 tensors of the published file', () => {
+    const shapes = new Map<string, readonly number[]>();
+    SSD300.define(
+      new FrozenWeights('ssd300', (name, shape) => {
+        shapes.set(name, shape);
+        return new Float32Array(shape.reduce((a, b) => a * b, 1));
+      }),
+    );
+    expect(shapes.size).toBe(71);
+    expect([...shapes.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0)).toBe(26_285_486);
+    expect(shapes.get('vgg.31.weight')).toEqual([1024, 512, 3, 3]);
+    expect(shapes.get('conf.5.weight')).toEqual([84, 256, 3, 3]);
+  });
+
+  test('of the PyTorch port are taken as they are', () => {
+    expect(built(ssdTensors(file(same), 'ssd300_mAP_77.43_v2.pth', 'SSD300'))).toEqual(published);
+    expect(
+      built(
+        tensorsOfNetwork(
+          SSD300,
+          file((name) => `module.${name}`),
+          'own.pth',
+        ),
+      ),
+    ).toEqual(published);
+  });
+
+  test('of Caffe are found by the names of its layers, and take BGR', () => {
+    const names = [...tensorsNeeded(WIDTH).keys()].map(caffeName);
+    expect(names.slice(0, 2)).toEqual(['conv1_1.weight', 'conv1_1.bias']);
+    expect(names).toContain('conv4_3_norm.weight');
+    expect(names).toContain('conv4_3_norm_mbox_loc.bias');
+    expect(names).toContain('conv9_2_mbox_conf.weight');
+    expect(new Set(names).size).toBe(71);
+    const caffe = built(ssdTensors(file(caffeName), 'caffe.safetensors', 'SSD300'));
+    expect([...caffe].filter(([name, v]) => String(v) !== String(published.get(name))).map(([name]) => name)).toEqual([
+      'vgg.0.weight',
+    ]);
+    // In device layout [3, 3, 3, 2] the input channels are the third dimension.
+    const channels = (weights: readonly number[] | undefined, c: number) =>
+      (weights ?? []).filter((_, i) => Math.floor(i / 2) % 3 === c);
+    for (const c of [0, 1, 2])
+      expect(channels(caffe.get('vgg.0.weight'), c)).toEqual(channels(published.get('vgg.0.weight'), 2 - c));
+    expect(built(ssdTensors(file(same), 'weights/ssd_300_VOC0712.pth', 'SSD300'))).toEqual(caffe);
+    expect(built(ssdTensors(file(caffeName), 'caffe.safetensors', 'SSD300', 'RGB'))).toEqual(published);
+  });
+
+  test('of another network are refused', () => {
+    const tensors = tensorsOfNetwork(
+      SSD300,
+      file((name) => `x.${name}`),
+      'other.pth',
+    );
+    expect(() => SSD300.define(new FrozenWeights('ssd300', tensors))).toThrow(
+      /other\.pth has no tensor vgg\.0\.weight; it has x\.vgg\.0\.weight.*ssd300_mAP_77\.43_v2\.pth/,
+    );
+  });
+});
+
+describe('SSD300', () => {
+  let engine: Engine;
+  const pictures = [0, 1, 2].map((k): Image => {
+    const data = Uint8Array.from({ length: 3 * 40 * 20 }, (_, i) => (i * i * (k + 3)) % 256);
+    return { width: 20, height: 40, data };
+  });
+  const weights = new FrozenWeights('ssd300', formula);
+
+  beforeAll(async () => {
+    engine = await sharedEngine();
+  });
+
+  test('gives every image its own results, whatever the batch', async () => {
+    const [pairs, single] = [
+      await Ssd300.create(engine, weights, 2, WIDTH),
+      await Ssd300.create(engine, weights, 1, WIDTH),
+    ];
+    const done: number[] = [];
+    const outputs = await pairs.run(pictures);
+    const scores = await pairs.personScores(pictures, (count) => done.push(count));
+    expect(done).toEqual([2, 3]);
+    expect(outputs.map(({ conf }) => personScore(conf))).toEqual(scores);
+    const [last, first] = await single.run([pictures[2], pictures[0]] as Image[]);
+    for (const [output, want] of [
+      [outputs[2], last],
+      [outputs[0], first],
+    ])
+      for (const name of ['loc', 'conf'] as const) {
+        const values = want?.[name] ?? new Float32Array(1);
+        const largest = values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+        const off = output?.[name].reduce((m, v, i) => Math.max(m, Math.abs(v - (values[i] as number))), 0);
+        expect(largest).toBeGreaterThan(1);
+        expect(off).toBeLessThan(1e-5 * largest);
+      }
+    expect(String(outputs[1]?.conf)).not.toBe(String(outputs[0]?.conf));
+    expect(await pairs.personScores([])).toEqual([]);
+    for (const network of [pairs, single]) network.destroy();
+  });
+
+  test('refuses results that are not finite, batches that do not fit, and pictures that are none', async () => {
+    const broken = new FrozenWeights('broken', (name, shape) => {
+      const values = formula(name, shape);
+      return name === 'conf.0.bias' ? values.fill(Number.NaN) : values;
+    });
+    const network = await Ssd300.create(engine, broken, 1, WIDTH);
+    await expect(network.personScores(pictures)).rejects.toThrow(PoseGanError);
+    const canvas = { width: 1, height: 1, data: new Uint8Array(4) };
+    await expect(network.personScores([canvas])).rejects.toThrow(/images\.0 must be an image/);
+    network.destroy();
+    await expect(Ssd300.create(engine, weights, 20_000, WIDTH)).rejects.toThrow(LimitError);
+  });
+});
