@@ -1,7 +1,8 @@
+import { escapeHtml as html } from '../data/html.js';
 import { isFine, timingText } from '../gpu/clock.js';
 import type { ComposedComparison } from './composed.js';
 import { type BenchDocument, type BenchRow, type Comparison, SUSPECT } from './document.js';
-import { escapeHtml as html, PLOT_STYLE, rooflinePlot } from './roofline.js';
+import { PLOT_STYLE, rooflinePlot } from './roofline.js';
 import { errorText, percent, threeDigits } from './text.js';
 
 const STYLE = `:root{color-scheme:light dark}

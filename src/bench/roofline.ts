@@ -1,10 +1,7 @@
+import { escapeHtml } from '../data/html.js';
 import type { BenchRow } from './document.js';
 import type { Peaks } from './peaks.js';
 import { threeDigits } from './text.js';
-
-/** Escapes a text for HTML. */
-export const escapeHtml = (text: string) =>
-  text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 
 /**
  * The highest speed in 10⁹ operations a second that the peaks allow at an intensity in operations a byte:

@@ -1,3 +1,4 @@
+import { escapeHtml as html } from '../data/html.js';
 import type { LogRow } from '../model/iterate.js';
 
 /** The content of a report. */
@@ -13,9 +14,6 @@ export interface Report {
   /** Commands to try next, and what they do. */
   readonly next: readonly { readonly command: string; readonly what: string }[];
 }
-
-const html = (text: string) =>
-  text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 
 /** Reduces a curve to at most `count` points, each the mean of consecutive values, so that it is readable. */
 function smooth(values: readonly number[], count: number): number[] {
