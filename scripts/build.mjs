@@ -24,6 +24,7 @@ const entryPoints = {
   cli: 'src/cli/main.ts',
   bench: 'bench/main.ts',
   'decode-worker': 'src/node/decode-worker.ts',
+  'score-worker': 'src/node/score-worker.ts',
 };
 const options = {
   absWorkingDir: root,

@@ -130,8 +130,8 @@ describe('commands', () => {
   test('evaluate the first run, whose checkpoint contains its skeleton', async () => {
     const { code, stdout } = await run('evaluate', '--checkpoint', at('paper'), ...data(), '--limit', '1', '--json');
     expect(code).toBe(0);
-    const { generator, copy } = JSON.parse(stdout);
-    for (const v of [generator.l1, generator.ssim, generator.maskSsim, copy.maskSsim]) expect(v).toBeTypeOf('number');
+    const [{ generated, copy }] = JSON.parse(stdout).scores;
+    for (const v of [generated.l1, generated.ssim, generated.maskSsim, copy.maskSsim]) expect(v).toBeTypeOf('number');
   });
 
   test('animate a lamp with the second run, but it cannot walk', async () => {

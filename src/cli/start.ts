@@ -11,8 +11,10 @@ import { datasetPaths, openDataset } from '../node/dataset.js';
 import { type Evaluation, evaluate } from '../node/evaluate.js';
 import { isThere, namesIn, readBytes, writeFileAtomic } from '../node/files.js';
 import { readImageHeader } from '../node/images.js';
+import { generatedPairs } from '../node/pair-source.js';
 import { renderReport } from '../node/report.js';
 import { trainRun } from '../node/run.js';
+import { similarityScorer } from '../node/similarity-scorer.js';
 import { writeSynthDataset } from '../node/synth-dataset.js';
 import { type Engine, open } from '../node.js';
 import { PERSON } from '../pose/skeleton.js';
@@ -80,7 +82,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const report = join(out, 'report.html');
   const adapter = evaluator.adapterName;
   writeFileAtomic(report, reportOf({ folder, adapter, result, rows, began, train, test, out }));
-  if (json) sayJson({ report, adapter, iterations: rows.at(-1)?.step ?? 0, ...result });
+  if (json) sayJson({ report, adapter, iterations: rows.at(-1)?.step ?? 0, ...result, scores: undefined });
   else log(summaryOf(result), `report: ${resolve(report)}`);
   return 0;
 }
@@ -146,15 +148,21 @@ async function evaluateRun(engine: Engine, folder: string, test: Dataset): Promi
   const model = await Generator.create(engine, checkpoint.info.config, 4, { set });
   model.load(weightsOf(checkpoint, { generator: set }).generator);
   const bar = progress('evaluating', test.pairs.length / 2);
-  const result = await evaluate(model, test, { onProgress: (done) => bar.update(done) });
-  bar.end();
-  return result;
+  const scorers = [similarityScorer({ skeleton: test.skeleton })];
+  const options = { onProgress: (done: number) => bar.update(done) };
+  return evaluate(generatedPairs(model, test), scorers, options).finally(() => bar.end());
 }
 
-function summaryOf({ generator: g, copy: c, pairs }: Evaluation): string {
-  const line = (name: string, a: number, b: number, digits: number) =>
-    `${name} ${a.toFixed(digits)} compared with ${b.toFixed(digits)}`;
-  return `on ${pairs} pairs of unseen people, for generated images compared with copies of the source: ${line('L1', g.l1, c.l1, 1)} of 255, ${line('SSIM', g.ssim, c.ssim, 3)}`;
+/** The figures of a metric for the generated images and for copies of the source. */
+function figures({ metrics }: Evaluation, key: string, digits: number): [generated: string, copy: string] {
+  const metric = metrics.find((m) => m.key === key);
+  return [metric?.generated, metric?.copy].map((f) => f?.value.toFixed(digits) ?? 'n/a') as [string, string];
+}
+
+function summaryOf(result: Evaluation): string {
+  const line = (name: string, key: string, digits: number) =>
+    `${name} ${figures(result, key, digits).join(' compared with ')}`;
+  return `on ${result.pairs} pairs of unseen people, for generated images compared with copies of the source: ${line('L1', 'l1', 1)} of 255, ${line('SSIM', 'ssim', 3)}`;
 }
 
 function reportOf(o: {
@@ -167,7 +175,7 @@ function reportOf(o: {
   test: Dataset;
   out: string;
 }): string {
-  const { generator: g, copy: c, better } = o.result;
+  const share = (key: string) => `${(100 * (o.result.better[key] ?? 0)).toFixed(0)} %`;
   const end = o.rows.at(-1);
   const recent = o.rows.slice(-50);
   const rate = recent.length > 1 ? (recent.length - 1) / ((end?.seconds ?? 1) - (recent[0]?.seconds ?? 0)) : 0;
@@ -195,10 +203,10 @@ function reportOf(o: {
         heading: 'On unseen people',
         rows: [
           ['', 'generated', 'copy of the source', 'pairs for which the generated image is better'],
-          ['L1 (of 255, lower is better)', g.l1.toFixed(2), c.l1.toFixed(2), `${(100 * better.l1).toFixed(0)} %`],
-          ['SSIM', g.ssim.toFixed(4), c.ssim.toFixed(4), `${(100 * better.ssim).toFixed(0)} %`],
-          ['SSIM, data range 255', g.ssim255.toFixed(4), c.ssim255.toFixed(4), ''],
-          ['mask-SSIM', g.maskSsim.toFixed(4), c.maskSsim.toFixed(4), ''],
+          ['L1 (of 255, lower is better)', ...figures(o.result, 'l1', 2), share('l1')],
+          ['SSIM', ...figures(o.result, 'ssim', 4), share('ssim')],
+          ['SSIM, data range 255', ...figures(o.result, 'ssim255', 4), share('ssim255')],
+          ['mask-SSIM', ...figures(o.result, 'maskSsim', 4), share('maskSsim')],
         ],
       },
       {

@@ -1,7 +1,10 @@
+import { NETWORKS } from '../evaluation/network-metrics.js';
+import { howToInstall } from '../evaluation/public-network.js';
 import { UsageError } from '../gpu/errors.js';
 import { REFERENCE_ACTIVATION } from '../model/features.js';
 import { CONVENTIONS } from '../model/vgg19-style.js';
 import { statOf } from '../node/files.js';
+import { findNetwork, installNetwork } from '../node/public-weights.js';
 import { findVgg, type InstalledVgg, installRemoteVgg, installVgg, weightsFolder } from '../node/weights.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
@@ -21,9 +24,11 @@ function summary({ path, source, convention, decidedBy, activation, gain }: Inst
   return { path, bytes: statOf(path)?.size, source, convention, decidedBy, activation, gain };
 }
 
+const size = (bytes: number) =>
+  bytes < 1e6 ? `${Math.round(bytes / 1000).toLocaleString('en')} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+
 function describe(vgg: InstalledVgg): string[] {
-  const kilobytes = Math.round((statOf(vgg.path)?.size ?? 0) / 1000);
-  const size = `features (conv1_2) of mean ${vgg.activation.toPrecision(3)} on the reference picture`;
+  const features = `features (conv1_2) of mean ${vgg.activation.toPrecision(3)} on the reference picture`;
   const gain =
     vgg.gain === 1
       ? ''
@@ -32,20 +37,39 @@ function describe(vgg: InstalledVgg): string[] {
   return [
     `  conv1_1, conv1_2, conv2_1 from ${vgg.source}`,
     `  ${STYLES[vgg.convention]} (decided by ${vgg.decidedBy}; --style overrides it)`,
-    `  ${size}${gain}`,
-    `  ${vgg.path} (${kilobytes} KB)`,
+    `  ${features}${gain}`,
+    `  ${vgg.path} (${size(statOf(vgg.path)?.size ?? 0)})`,
   ];
 }
 
 function list(folder: string | undefined, json: boolean): number {
   const vgg = findVgg(folder);
-  if (json) sayJson({ folder: weightsFolder(folder) ?? null, vgg19: vgg ? summary(vgg) : null });
-  else if (vgg) say('vgg19 is installed:', ...describe(vgg));
-  else
-    say(
-      `vgg19 is not installed in ${weightsFolder(folder) ?? 'any folder (there is no home folder)'}; training uses the built-in filter bank.`,
-      'pose-gan weights vgg19 FILE installs it. See pose-gan weights --help.',
-    );
+  const networks = NETWORKS.map((network) => ({ network, found: findNetwork(network, folder) }));
+  const where = weightsFolder(folder);
+  if (json) {
+    const others = networks.map(({ network: { key, title, files }, found }) => {
+      const installed = found ? { path: found.path, source: found.source, bytes: found.bytes } : null;
+      return [key, { title, installed, files }];
+    });
+    sayJson({ folder: where ?? null, vgg19: vgg ? summary(vgg) : null, networks: Object.fromEntries(others) });
+    return 0;
+  }
+  const training = vgg
+    ? ['vgg19 is installed:', ...describe(vgg)]
+    : [
+        'vgg19 is not installed; training uses the built-in filter bank.',
+        'pose-gan weights vgg19 FILE installs it. See pose-gan weights --help.',
+      ];
+  const evaluation = networks.map(({ network, found }) =>
+    found
+      ? `${network.key} is installed: ${network.title} from ${found.source}, ${found.path} (${size(found.bytes)})`
+      : `${network.key}: ${howToInstall(network)}`,
+  );
+  say(
+    `folder: ${where ?? 'none (there is no home folder)'}`,
+    ...['', 'For training:', ...training],
+    ...(evaluation.length ? ['', 'For pose-gan evaluate:', ...evaluation] : []),
+  );
   return 0;
 }
 
@@ -62,7 +86,21 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     if (url !== undefined) throw new UsageError('--url needs the word vgg19: pose-gan weights vgg19 --url URL');
     return list(folder, json);
   }
-  if (what !== 'vgg19') throw new UsageError(`there are no weights "${what}" to install; vgg19 is known. See --help.`);
+  const network = NETWORKS.find(({ key }) => key === what);
+  if (network) {
+    const odd = ['url', 'style'].find((name) => values[name] !== undefined);
+    if (odd) throw new UsageError(`--${odd} is for vgg19 alone: pose-gan weights ${what} FILE`);
+    if (file === undefined)
+      throw new UsageError(`name a file: pose-gan weights ${what} FILE. ${howToInstall(network)}`);
+    const { path, source, bytes } = installNetwork(network, file, folder);
+    if (json) sayJson({ path, source, bytes });
+    else say(`${what} installed: ${network.title} from ${source}, ${path} (${size(bytes)})`);
+    return 0;
+  }
+  if (what !== 'vgg19') {
+    const known = ['vgg19', ...NETWORKS.map(({ key }) => key)];
+    throw new UsageError(`there are no weights "${what}" to install; known are ${known.join(', ')}. See --help.`);
+  }
   if ((file === undefined) === (url === undefined))
     throw new UsageError('name either a file or --url: pose-gan weights vgg19 FILE. See pose-gan weights --help.');
   if (url !== undefined) {
@@ -85,16 +123,18 @@ async function run(values: Values, positionals: string[]): Promise<number> {
 
 export const weights: Command = {
   name: 'weights',
-  summary: 'installs VGG-19’s first layers for the losses, or shows what is installed',
-  usage: '[vgg19 FILE | vgg19 --url URL] [--style STYLE]',
+  summary:
+    'installs weights of public networks, for the losses and for evaluation, or shows what is installed and what is missing',
+  usage: '[NAME FILE | vgg19 --url URL] [--style STYLE]',
   options: { url: { type: 'string' }, style: { type: 'string' }, folder: { type: 'string' } },
   help: {
-    url: 'a safetensors file on a server, of which only the needed bytes are read',
-    style: 'the inputs that the weights take, if the file does not show it: caffe (BGR, 0 … 255) or torchvision',
+    url: 'for vgg19: a safetensors file on a server, of which only the needed bytes are read',
+    style:
+      'for vgg19: the inputs that the weights take, if the file does not show it: caffe (BGR, 0 … 255) or torchvision',
     folder: 'the folder of installed weights (default: the variable POSE_GAN_WEIGHTS, else the user’s data folder)',
   },
   examples: [
-    'pose-gan weights',
+    'pose-gan weights                                 # what is installed, and which file each missing network needs',
     'pose-gan weights vgg19 vgg19-dcbb9e9d.pth        # PyTorch, torchvision’s names',
     'pose-gan weights vgg19 vgg19.safetensors         # torchvision’s or Caffe’s names',
     'pose-gan weights vgg19 vgg19-d01eb7cb.pth --style caffe',

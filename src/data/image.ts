@@ -177,6 +177,18 @@ function resizeRow({ width, data }: Image, y: number, { first, weights, count }:
     }
 }
 
+/** The columns from `left` on, `width` of them, in their whole height. Throws `UsageError` if they are not all inside. */
+export function crop(image: Image, left: number, width: number): Image {
+  if (!Number.isInteger(left) || !Number.isInteger(width) || left < 0 || width < 1 || left + width > image.width)
+    throw new UsageError(`columns ${left} to ${left + width - 1} are not in an image that is ${image.width} wide`);
+  const data = new Uint8Array(3 * width * image.height);
+  for (let y = 0; y < image.height; y++) {
+    const from = 3 * (y * image.width + left);
+    data.set(image.data.subarray(from, from + 3 * width), 3 * y * width);
+  }
+  return { width, height: image.height, data };
+}
+
 /** Copies `image` into `onto` with its left top corner at (x, y). What is outside is cut off. */
 export function paste(onto: Image, image: Image, x: number, y: number): void {
   const left = Math.max(0, x);

@@ -1,59 +1,89 @@
-import type { Dataset } from '../data/dataset.js';
-import { fromTensor, type Image } from '../data/image.js';
-import { compareImages, meanScores, type Scores } from '../metrics/metrics.js';
-import type { Generator } from '../model/trainer.js';
-import { generateBatches } from './generation.js';
-import { Loader } from './loader.js';
+import { Bootstrap, CONFIDENCE, RESAMPLES } from '../evaluation/bootstrap.js';
+import type { ScoredPair } from '../evaluation/document.js';
+import type { Ranking } from '../evaluation/extremes.js';
+import { type MetricResult, type PairScores, SYSTEMS, type Values } from '../evaluation/metric.js';
+import { type Protocol, protocolOf } from '../evaluation/protocol.js';
+import type { EvaluatedPair, Scorer, SetScores } from '../evaluation/scorer.js';
+import { resultOf, shareBetter } from '../evaluation/summary.js';
+import type { PairSource } from './pair-source.js';
 
-/** The mean scores over pairs of the generator, and of copies of the source, which any model should surpass. */
+/** The figures of an evaluation with the scores of every pair behind them. */
 export interface Evaluation {
   readonly pairs: number;
-  readonly generator: Scores;
-  readonly copy: Scores;
-  /** The share of the pairs for which the generated image is closer to the target than the copy. */
-  readonly better: { readonly l1: number; readonly ssim: number };
+  readonly identities: number;
+  readonly metrics: readonly MetricResult[];
+  /** The share of the pairs for which the generated image is better than the copied source, by the metrics' keys. */
+  readonly better: Readonly<Record<string, number | null>>;
+  readonly intervals: string;
+  readonly scores: readonly ScoredPair[];
 }
 
 export interface EvaluationOptions {
-  /** The number of decoding threads. */
-  readonly workers?: number;
+  /** How images are prepared. Default: they are compared as they are. */
+  readonly protocol?: Protocol;
+  /** Keeps the best and the worst pairs. */
+  readonly ranking?: Ranking;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Compares generated images with the targets of all pairs of a dataset (spec §7). The generator's batch can have any size. */
+/** Batches that are scored at the same time, so that decoding, generating and the metrics do not wait for each other. */
+const IN_FLIGHT = 4;
+
+/** Computes the metrics of all scorers for all pairs of a source. The scorers are closed at the end, also after an error. */
 export async function evaluate(
-  model: Generator,
-  dataset: Dataset,
+  source: PairSource,
+  scorers: readonly Scorer[],
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  const { batch, config } = model;
-  const { height, width, skeleton } = dataset;
-  const count = dataset.pairs.length / 2;
-  const steps = Array.from({ length: Math.ceil(count / batch) }, (_, s) => s);
-  const loader = new Loader(dataset, { batch, geometry: config.geometry, shuffle: false, workers: options.workers });
-  const generated: Scores[] = [];
-  const copied: Scores[] = [];
-  try {
-    // The last batch is filled up with the first pairs, which are ignored.
-    for await (const { batch: b, images } of generateBatches(model, loader, steps))
-      for (let i = 0; i < batch && generated.length < count; i++) {
-        const pair = b.step * batch + i;
-        const pose = dataset.images[dataset.pairs[2 * pair + 1] as number]?.pose ?? [];
-        const picture = (v: Float32Array): Image => fromTensor(v, width, height, i * height * width * 3);
-        const target = picture(b.target);
-        generated.push(compareImages(picture(images), target, skeleton, pose));
-        copied.push(compareImages(picture(b.source), target, skeleton, pose));
-        options.onProgress?.(generated.length, count);
-      }
-  } finally {
-    await loader.close();
-  }
-  const share = (wins: (g: Scores, c: Scores) => boolean) =>
-    generated.filter((g, i) => wins(g, copied[i] as Scores)).length / count;
-  return {
-    pairs: count,
-    generator: meanScores(generated),
-    copy: meanScores(copied),
-    better: { l1: share((g, c) => g.l1 < c.l1), ssim: share((g, c) => g.ssim > c.ssim) },
+  const { protocol = protocolOf(undefined, source.height, source.width), ranking, onProgress } = options;
+  const scores: ScoredPair[] = [];
+  const pending: Promise<ScoredPair[]>[] = [];
+  const settle = async () => {
+    scores.push(...((await pending.shift()) ?? []));
+    onProgress?.(scores.length, source.count);
   };
+  try {
+    for await (const batch of source.batches()) {
+      const scored = scoreBatch(scorers, batch.map(protocol.prepare), ranking);
+      // The error is thrown when it is this batch's turn.
+      scored.catch(() => {});
+      pending.push(scored);
+      if (pending.length >= IN_FLIGHT) await settle();
+    }
+    while (pending.length) await settle();
+    const sets: SetScores = Object.assign({}, ...(await Promise.all(scorers.map((s) => s.finish()))));
+    return summarise(scorers, scores, sets);
+  } finally {
+    await Promise.all(scorers.map((s) => s.close()));
+  }
+}
+
+async function scoreBatch(
+  scorers: readonly Scorer[],
+  pairs: readonly EvaluatedPair[],
+  ranking: Ranking | undefined,
+): Promise<ScoredPair[]> {
+  const all = await Promise.all(scorers.map((scorer) => scorer.score(pairs)));
+  return pairs.map((pair, i) => {
+    const found = all.map((list) => list[i] ?? {});
+    const merged = (system: keyof PairScores): Values => Object.assign({}, ...found.map((f) => f[system]));
+    const [generated, copy, real] = SYSTEMS.map(merged) as [Values, Values, Values];
+    ranking?.add(pair, generated[ranking.metric.key]);
+    const [a, b] = pair.names;
+    const { identity } = pair;
+    return { source: a, target: b, identity, generated, copy, ...(Object.keys(real).length && { real }) };
+  });
+}
+
+function summarise(scorers: readonly Scorer[], scores: readonly ScoredPair[], sets: SetScores): Evaluation {
+  const bootstrap = new Bootstrap(scores.map((s) => s.identity));
+  const metrics = scorers.flatMap((s) => s.metrics).map((metric) => resultOf(metric, scores, sets, bootstrap));
+  const better = metrics.filter((m) => m.level === 'pair').map((m) => [m.key, shareBetter(m, scores)] as const);
+  const { groups: identities } = bootstrap;
+  const intervals =
+    identities > 1
+      ? `Brackets are ${100 * CONFIDENCE} % percentile bootstrap intervals of ${RESAMPLES.toLocaleString('en')} resamples of the ` +
+        `${identities.toLocaleString('en')} identities with all their pairs (seed 0).`
+      : 'There are no intervals, because they need pairs of at least two identities.';
+  return { pairs: scores.length, identities, metrics, better: Object.fromEntries(better), intervals, scores };
 }

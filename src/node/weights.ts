@@ -37,10 +37,10 @@ export interface InstalledVgg extends Vgg19 {
  * not show it. Throws `UsageError` if it is not one of those files.
  */
 export function installVgg(file: string, folder?: string, style?: Convention): InstalledVgg {
-  const path = destination(folder);
+  const path = weightsDestination(FILE, folder);
   const bytes = readBytes(file, 'weights');
   const digest = checkDigest(bytes, file);
-  const tensors = readWeights(bytes, file);
+  const tensors = readWeightsFile(bytes, file, (names) => recogniseVgg19(names, file).names.values());
   const known = digest === undefined ? undefined : KNOWN_FILES[digest];
   const vgg = style || !known ? importVgg19(tensors, file, style) : importVgg19(tensors, file, known, 'the checksum');
   return install(vgg, file, path);
@@ -50,7 +50,7 @@ export function installVgg(file: string, folder?: string, style?: Convention): I
  * The beginning of a file's SHA-256, if its name ends with it as torch.hub's names do (`vgg19-dcbb9e9d.pth`). Throws
  * `UsageError` if the file has another SHA-256, since the older formats have no checksums.
  */
-function checkDigest(bytes: Uint8Array, file: string): string | undefined {
+export function checkDigest(bytes: Uint8Array, file: string): string | undefined {
   const named = /-([0-9a-f]{8,64})\.(?:pth?|safetensors)$/.exec(file)?.[1];
   if (named === undefined) return undefined;
   const found = createHash('sha256').update(bytes).digest('hex').slice(0, named.length);
@@ -62,10 +62,13 @@ function checkDigest(bytes: Uint8Array, file: string): string | undefined {
   return named;
 }
 
-/** The tensors of a file, which include VGG-19's layers. PyTorch's files are zips or pickles. */
-function readWeights(bytes: Uint8Array, file: string): ReadonlyMap<string, StoredTensor> {
-  if ((bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80)
-    return readPth(bytes, file, (names) => recogniseVgg19(names, file).names.values());
+/** The tensors of a safetensors file, or of one of PyTorch, which is a zip or a pickle; of the latter those that `choose` selects. */
+export function readWeightsFile(
+  bytes: Uint8Array,
+  file: string,
+  choose?: (names: string[]) => Iterable<string>,
+): ReadonlyMap<string, StoredTensor> {
+  if ((bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80) return readPth(bytes, file, choose);
   try {
     return readSafetensors(bytes, file).tensors;
   } catch (error) {
@@ -79,7 +82,7 @@ export async function installRemoteVgg(
   folder?: string,
   style?: Convention,
 ): Promise<InstalledVgg & { readonly transferred: number; readonly total: number | undefined }> {
-  const path = destination(folder);
+  const path = weightsDestination(FILE, folder);
   // The password and the signature of an address are neither shown nor stored.
   const name = withoutSecrets(url);
   const choose: Choose = (names, entries) => {
@@ -91,14 +94,14 @@ export async function installRemoteVgg(
   return { ...install(importVgg19(tensors, name, style), name, path), transferred, total };
 }
 
-/** The path of the installed file. Throws `UsageError` if it is not writable, before anything is read or transferred. */
-function destination(folder: string | undefined): string {
+/** The path of an installed file. Throws `UsageError` if it is not writable, before anything is read or transferred. */
+export function weightsDestination(name: string, folder: string | undefined): string {
   const installFolder = weightsFolder(folder);
   if (!installFolder)
     throw new UsageError(
       'there is no home folder in which to install weights; name a folder with the variable POSE_GAN_WEIGHTS',
     );
-  const path = join(installFolder, FILE);
+  const path = join(installFolder, name);
   expectWritable(path, 'file');
   return path;
 }

@@ -1,0 +1,46 @@
+import { firstUnderscore } from './pairs.js';
+
+/** A picture of DeepFashion's In-shop benchmark, whose folders were joined to one file name, as in `fashionWOMENDressesid0000386607_1front.jpg`. */
+export interface InShopName {
+  /** The person, eight digits. */
+  readonly person: string;
+  /** The name up to the number of the clothes. Pictures with the same one show the same person in the same clothes. */
+  readonly clothing: string;
+}
+
+/** The parts of an In-shop name, or `undefined` for another name. The category may contain `_`, as in `Jackets_Vests`. */
+export function inShopName(name: string): InShopName | undefined {
+  const match = /^(.*?id_?(\d{8})_?\d{2})_/.exec(name);
+  return match ? { person: match[2] as string, clothing: match[1] as string } : undefined;
+}
+
+/**
+ * Who is on a picture, by its file name: for In-shop names the person in one set of clothes, else the spec's identity (§1). A name
+ * that no rule knows is an identity of its own.
+ */
+export function identityOf(name: string): string {
+  return inShopName(name)?.clothing ?? firstUnderscore(name) ?? name;
+}
+
+/** What the two halves of a dataset share. */
+export interface SplitOverlap {
+  /** The number of identities in the test half. */
+  readonly identities: number;
+  /** How many of them are in the training half too. A fair test has none. */
+  readonly shared: number;
+  /** For In-shop names, the number of people in the test half, and how many of them are in the training half in other clothes. */
+  readonly people?: { readonly count: number; readonly shared: number };
+}
+
+/** Compares the names of the two halves. In-shop is split by clothing, so people may be in both halves, but no clothes. */
+export function splitOverlap(train: Iterable<string>, test: Iterable<string>): SplitOverlap {
+  const [trained, tested] = [[...train], [...test]];
+  const count = (key: (name: string) => string | undefined) => {
+    const known = new Set(trained.map(key));
+    const keys = [...new Set(tested.map(key))].filter((k) => k !== undefined);
+    return { count: keys.length, shared: keys.filter((k) => known.has(k)).length };
+  };
+  const { count: identities, shared } = count(identityOf);
+  const people = count((name) => inShopName(name)?.person);
+  return { identities, shared, ...(people.count ? { people } : {}) };
+}

@@ -1,0 +1,39 @@
+import type { Image } from '../data/image.js';
+import type { Pose } from '../pose/skeleton.js';
+import type { Metric, PairScores, System } from './metric.js';
+
+/** One pair of an evaluation: three pictures of one size. */
+export interface EvaluatedPair {
+  /** The file names of source and target. */
+  readonly names: readonly [source: string, target: string];
+  /** Who is on them; intervals treat the pairs of one identity as one draw. */
+  readonly identity: string;
+  readonly source: Image;
+  readonly target: Image;
+  readonly generated: Image;
+  /** The pose of the target in pixels, which gives the mask. */
+  readonly pose?: Pose;
+}
+
+/** The figure of a metric for all images of a system, without an interval. */
+interface SetScore {
+  readonly value: number;
+  readonly error?: number;
+  readonly count: number;
+}
+
+/** The figures of one metric of level `set`. If it is undefined, as FID is for a single image, `missing` says why. */
+type SetResult = Readonly<Partial<Record<System, SetScore>>> & { readonly missing?: string };
+
+/** The figures of the metrics of level `set`, by key. */
+export type SetScores = Readonly<Record<string, SetResult>>;
+
+/** Computes some metrics of all pairs, which it gets in their order, in batches. */
+export interface Scorer {
+  readonly metrics: readonly Metric[];
+  /** The values of the metrics of level `pair`, for each pair. It may be called again before it has resolved. */
+  score(pairs: readonly EvaluatedPair[]): Promise<readonly PairScores[]>;
+  /** The figures of the metrics of level `set`, after all pairs were scored. */
+  finish(): Promise<SetScores>;
+  close(): Promise<void>;
+}
