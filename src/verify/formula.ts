@@ -28,14 +28,21 @@ export function formulaTensors(seed: number): TorchTensors {
   return (name, shape) => {
     const u = unit(name, seed);
     const value = scaling(name, shape);
-    return Float32Array.from({ length: sizeOf(shape) }, (_, i) => value(u(i)));
+    return filled(sizeOf(shape), (i) => value(u(i)));
   };
 }
 
 /** The input of a network in PyTorch's order, [−scale, scale). */
 export function formulaInput(seed: number, length: number, scale: number): Float32Array {
   const u = unit('input', seed);
-  return Float32Array.from({ length }, (_, i) => scale * u(i));
+  return filled(length, (i) => scale * u(i));
+}
+
+/** A loop is many times as fast as `Float32Array.from`, and the networks have millions of weights. */
+function filled(length: number, value: (i: number) => number): Float32Array {
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) values[i] = value(i);
+  return values;
 }
 
 function scaling(name: string, shape: readonly number[]): (u: number) => number {

@@ -18,6 +18,7 @@ import { fixtureReaders } from '../kernels/rooms.js';
 
 import { adam } from './adam.js';
 import { geometry } from './geometry.js';
+import { inception } from './inception.js';
 import { detections } from './ssd.js';
 import { training } from './training.js';
 
@@ -49,6 +50,7 @@ const otherReaders: Readonly<Record<string, FixtureReader>> = {
   adam,
   training,
   geometry,
+  inception,
   ssd300_detections: detections,
 };
 
