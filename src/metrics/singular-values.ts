@@ -137,7 +137,7 @@ function reflectRight(
  * The eigenvalues of a symmetric tridiagonal matrix, by QR steps with Wilkinson's shift (Golub & Van Loan, algorithm 8.3.3).
  * `diagonal` [n] and `beside` [n − 1] are overwritten. Elements beside the diagonal count as 0 below ε times the norm.
  */
-export function tridiagonalEigenvalues(diagonal: Float64Array, beside: Float64Array): Float64Array {
+function tridiagonalEigenvalues(diagonal: Float64Array, beside: Float64Array): Float64Array {
   const norm = [diagonal, beside].reduce((m, x) => x.reduce((a, b) => Math.max(a, Math.abs(b)), m), 0);
   if (!Number.isFinite(norm)) return diagonal.fill(Number.NaN);
   const least = Number.EPSILON * norm;
