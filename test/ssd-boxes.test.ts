@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeBoxes, defaultBoxes, SSD_BOXES, suppress } from '../src/evaluation/ssd-boxes.js';
 import { personScore, ssdDetections, VOC_CLASSES } from '../src/evaluation/ssd-detections.js';
 import { PoseGanError, UsageError } from '../src/gpu/errors.js';
+import { formulaTensors } from '../src/verify/formula.js';
 
 const CLASSES = VOC_CLASSES.length;
 const PERSON = 15;
@@ -69,6 +70,19 @@ describe('suppression', () => {
   });
 });
 
+/** Computed in float64 by a program in NumPy. */
+const NUMPY = {
+  counts: [0, 14, 15, 14, 13, 14, 14, 13, 14, 13, 14, 17, 12, 14, 12, 14, 15, 16, 15, 17, 15],
+  /** The first three persons: score, left, top, right, bottom. */
+  persons: [
+    [0.9997389, 0.6465972, 0.3350305, 0.7504959, 0.4198805],
+    [0.9984002, 0.8033511, 0.6858883, 0.9895293, 1.1897762],
+    [0.9981119, 0.6272827, 0.9627134, 0.7832245, 1.0469955],
+  ],
+  /** The sums of these five over all detections. */
+  sums: [276.57864732, 130.84176726, 126.46604127, 173.76245795, 169.41794861],
+};
+
 /** `loc` of zeros, and `conf` in which every box is background but for the given logits above it. */
 function outputs(logits: Readonly<Record<number, Readonly<Record<number, number>>>> = {}) {
   const conf = new Float32Array(SSD_BOXES * CLASSES).fill(-1000);
@@ -131,6 +145,24 @@ describe('detections', () => {
     const [best, ...others] = ssdDetections(loc, conf, { keep: 3 });
     expect(others).toHaveLength(2);
     expect(best?.box[2]).toBeCloseTo((7 * 40 + 4 + 15) / 300, 12);
+  });
+
+  test('are those of a program in NumPy', () => {
+    const conf = formulaTensors(3)('conf', [SSD_BOXES, CLASSES]).map((v) => 24 * v);
+    const found = ssdDetections(formulaTensors(3)('loc', [SSD_BOXES, 4]), conf, {
+      threshold: 0.9,
+      overlap: 0.02,
+      keep: 25,
+    });
+    const counts = VOC_CLASSES.map((_, label) => found.filter((d) => d.label === label).length);
+    expect(counts).toEqual(NUMPY.counts);
+    const rows = found.map(({ score, box }) => [score, ...box]);
+    expect(rows.slice(found.findIndex(({ label }) => label === PERSON)).slice(0, 3)).toEqual(
+      NUMPY.persons.map((row) => row.map((v) => expect.closeTo(v, 6))),
+    );
+    const sums = [0, 1, 2, 3, 4].map((i) => rows.reduce((sum, row) => sum + (row[i] as number), 0));
+    expect(sums).toEqual(NUMPY.sums.map((v) => expect.closeTo(v, 5)));
+    expect(personScore(conf)).toBe(rows[counts.slice(0, PERSON).reduce((a, b) => a + b, 0)]?.[0]);
   });
 
   test('are refused for NaN, infinities and results of another length', () => {

@@ -4,8 +4,10 @@ import { concat } from '../kernels/concat/concat.js';
 import { conv2d } from '../kernels/conv2d/conv2d.js';
 import type { ConvOptions } from '../kernels/conv2d/convolution.js';
 import { addScalar, div, mul, relu, sqrt, square } from '../kernels/elementwise/elementwise.js';
+import { weightsFromPyTorch } from '../kernels/layout.js';
 import { maxPool2d } from '../kernels/maxPool2d/maxPool2d.js';
 import { reshape } from '../kernels/reshape/reshape.js';
+import { slice } from '../kernels/slice/slice.js';
 import { broadcast, sum } from '../kernels/sum/sum.js';
 import type { FrozenWeights } from './frozen-weights.js';
 import type { PublicNetwork } from './public-network.js';
@@ -14,6 +16,7 @@ import { VOC_CLASSES } from './ssd-detections.js';
 import { SSD_SIZE } from './ssd-input.js';
 import { ssdTensors } from './ssd-weights.js';
 
+const CLASSES = VOC_CLASSES.length;
 /** The channels of VGG-16's convolutions between its pools (Simonyan & Zisserman 2015, table 1, column D). */
 const STAGES = [
   [64, 64],
@@ -86,16 +89,35 @@ export function ssd300(weights: FrozenWeights, image: Tensor, width = 1): SsdAct
     x = relu(conv(`extras.${2 * i + 1}`, x, channels[1] * width, 3, options));
     sources.push(x);
   }
-  /** A 3×3 convolution of every source, whose results follow each other row by row and box by box. */
-  const heads = (name: string, values: number): Tensor => {
+  const heads = sources.map((source, i) => head(weights, source, i));
+  /** The values of all maps, one after the other. */
+  const joined = (name: 'loc' | 'conf', values: number) => {
     const n = image.shape[0] as number;
-    const each = sources.map((source, i) => {
-      const y = conv(`${name}.${i}`, source, (BOXES_PER_PIXEL[i] as number) * values, 3, { pad: 1 });
-      return reshape(y, [n, -1]);
-    });
-    return reshape(concat(each), [n, -1, values]);
+    return reshape(concat(heads.map((y) => reshape(y[name], [n, -1]))), [n, -1, values]);
   };
-  return { conv4_3, conv4_3_norm, fc7, extras: x, loc: heads('loc', 4), conf: heads('conf', VOC_CLASSES.length) };
+  return { conv4_3, conv4_3_norm, fc7, extras: x, loc: joined('loc', 4), conf: joined('conf', CLASSES) };
+}
+
+/**
+ * The 3×3 convolutions `loc.i` and `conf.i` of map i, as one convolution: the maps are read once, and the number of channels is filled up
+ * to a multiple of 4, for which the kernels of `conv2d` are faster.
+ */
+function head(weights: FrozenWeights, source: Tensor, i: number): { loc: Tensor; conf: Tensor } {
+  const boxes = BOXES_PER_PIXEL[i] as number;
+  const from = source.shape[3] as number;
+  const [loc, both] = [4 * boxes, (4 + CLASSES) * boxes];
+  const out = 4 * Math.ceil(both / 4);
+  const merged = (what: 'weight' | 'bias', shape: readonly number[]): Float32Array => {
+    const rest = shape.reduce((a, b) => a * b, 1);
+    const values = new Float32Array(out * rest);
+    values.set(weights.values(`loc.${i}.${what}`, [loc, ...shape]));
+    values.set(weights.values(`conf.${i}.${what}`, [both - loc, ...shape]), loc * rest);
+    return values;
+  };
+  const shape = [3, 3, from, out];
+  const w = weights.derived(`head.${i}.weight`, shape, () => weightsFromPyTorch(merged('weight', [from, 3, 3]), shape));
+  const y = conv2d(source, w, { pad: 1, bias: weights.derived(`head.${i}.bias`, [out], () => merged('bias', [])) });
+  return { loc: slice(y, 0, loc), conf: slice(y, loc, both) };
 }
 
 /** x [N, H, W, C] divided by the length of its pixels, x / (√Σx² + 10⁻¹⁰), times a factor for each channel (Liu et al. 2016, §3.1). */

@@ -1,8 +1,23 @@
+import type { Shape } from '../autograd/tensor.js';
+import { ssd300 } from '../evaluation/ssd.js';
 import { type DetectionOptions, ssdDetections } from '../evaluation/ssd-detections.js';
 import type { Comparison, FixtureReader } from '../kernels/room.js';
+import { checkActivations } from './activations.js';
 
 /** The largest accepted difference of scores and of coordinates in [0, 1], which files store as 32-bit floats. */
 const ROUNDING = 2 ** -22;
+
+/**
+ * Runs SSD300 with weights by formula. A file for a narrower network, of which all channels are divided by one number, says so by the
+ * shape of `conv4_3`, which has 512 channels in SSD300.
+ */
+export const ssd: FixtureReader = (file) => {
+  const { activations } = file.attrs as {
+    activations: Readonly<Record<string, { readonly shape: Shape } | undefined>>;
+  };
+  const width = (activations.conv4_3?.shape[1] ?? 512) / 512;
+  return checkActivations(file, (weights, image) => ({ ...ssd300(weights, image, width) }));
+};
 
 /** Compares the detections of `loc` and `conf` of one image with those in the file, row by row. */
 export const detections: FixtureReader = (file) => ({

@@ -19,7 +19,7 @@ import { fixtureReaders } from '../kernels/rooms.js';
 import { adam } from './adam.js';
 import { geometry } from './geometry.js';
 import { inception } from './inception.js';
-import { detections } from './ssd.js';
+import { detections, ssd } from './ssd.js';
 import { training } from './training.js';
 
 /** The largest accepted error, relative to the largest value: max |got − want| / max |want|. */
@@ -51,6 +51,7 @@ const otherReaders: Readonly<Record<string, FixtureReader>> = {
   training,
   geometry,
   inception,
+  ssd,
   ssd300_detections: detections,
 };
 
