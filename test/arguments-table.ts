@@ -143,7 +143,7 @@ export function rows(engine: node.Engine): Record<string, Row> {
     'ParameterSet.write': of(generator.write.bind(generator), engine, weights),
     ParameterStorage: of(node.ParameterStorage.of, engine, generator, []),
     'ParameterStorage.write': of(storage.write.bind(storage), weights),
-    Random: { call: made(node.Random), args: [1] },
+    Random: { call: made(node.Random), args: [1, { rank: 0, size: 2 }] },
     Batches: {
       call: made(model.Batches),
       args: [{ pairs: new Uint32Array(2) }, () => null, { batch: 1, geometry: 'rectangles' }],

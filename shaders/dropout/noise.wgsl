@@ -1,7 +1,7 @@
 // y[r, c] = a random number, uniform in [0, 1) or (normal = 1) standard normal.
-// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step
-// high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
-struct Params { count: u32, channels: u32, stream: u32, normal: u32, y_offset: u32, y_stride: u32 }
+// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (start + i / 4, stream, step low,
+// step high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
+struct Params { count: u32, channels: u32, stream: u32, start: u32, normal: u32, y_offset: u32, y_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> state: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -13,7 +13,7 @@ struct Params { count: u32, channels: u32, stream: u32, normal: u32, y_offset: u
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
   if (i >= p.count) { return; }
-  let words = philox(vec4u(i / 4u, p.stream, state[2], state[3]), vec2u(state[0], state[1]));
+  let words = philox(vec4u(p.start + i / 4u, p.stream, state[2], state[3]), vec2u(state[0], state[1]));
   var value = f32(words[i % 4u] >> 8u) / 16777216.0;
   if (p.normal == 1u) {
     let first = i % 4u / 2u * 2u;

@@ -1,10 +1,10 @@
 // y[r, c] = factor · x[r, c] where a random number of 24 bits is at least threshold, else 0, where
 // factor = 1 / (1 − rate) and threshold = 2²⁴·rate. An invocation computes four channels; channels, strides and offsets
 // are multiples of 4.
-// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (i / 4, stream, step low, step
-// high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
+// Element i = row·channels + channel takes word i mod 4 of Philox under the counter (start + i / 4, stream, step low,
+// step high) and the key (seed low, seed high); state holds seed low, seed high, step low, step high.
 struct Params {
-  count: u32, channels: u32, stream: u32, threshold: u32, factor: f32,
+  count: u32, channels: u32, stream: u32, start: u32, threshold: u32, factor: f32,
   x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -18,7 +18,7 @@ struct Params {
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let quad = id.y * groups.x * 64u + id.x;
   if (quad >= p.count) { return; }
-  let words = philox(vec4u(quad, p.stream, state[2], state[3]), vec2u(state[0], state[1]));
+  let words = philox(vec4u(p.start + quad, p.stream, state[2], state[3]), vec2u(state[0], state[1]));
   let r = 4u * quad / p.channels;
   let c = 4u * quad % p.channels;
   let kept = (words >> vec4u(8u)) >= vec4u(p.threshold);

@@ -13,13 +13,17 @@ import {
 import { UsageError } from '../gpu/errors.js';
 import { type GeometryKind, type PoseTensors, poseTensors } from '../pose/geometry.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
+import { partOf, SHARD, type Shard } from '../shard.js';
 import type { Dataset, DatasetImage, Decoder } from './dataset.js';
 import { toTensor } from './image.js';
 import { batchOrder } from './order.js';
 import type { Pair } from './pairs.js';
 
 export interface BatchOptions {
+  /** The number of pairs of a batch, in all processes together. */
   readonly batch: number;
+  /** The part of every batch to make. Default: all of it. */
+  readonly shard?: Shard;
   readonly geometry: GeometryKind;
   /** The seed of the order of the pairs. */
   readonly seed?: number;
@@ -34,6 +38,7 @@ export interface BatchOptions {
 const DATASET: Kind = ['a dataset, as of openDataset', (v) => OBJECT[1](v) && U32[1]((v as Dataset).pairs)];
 const OPTIONS: Kinds = {
   batch: COUNT,
+  'shard?': SHARD,
   geometry: /* @__PURE__ */ oneOf('rectangles', 'keypoints'),
   'seed?': NATURAL,
   'shuffle?': BOOLEAN,
@@ -90,6 +95,7 @@ export class Batches {
 
   readonly dataset: Dataset;
   readonly options: BatchOptions;
+  readonly #part: { readonly first: number; readonly count: number };
 
   /** `decoder` opens a decoder of images, which is closed with the batches. */
   constructor(...args: [dataset: Dataset, decoder: () => Decoder, options: BatchOptions]) {
@@ -97,6 +103,7 @@ export class Batches {
     const [dataset, decoder, options] = checked('new Batches', kinds, args);
     this.dataset = dataset;
     this.options = options;
+    this.#part = partOf(options.batch, options.shard ?? { rank: 0, size: 1 });
     this.count = dataset.pairs.length / 2;
     this.#decoder = decoder();
   }
@@ -134,7 +141,8 @@ export class Batches {
     const { dataset, options } = this;
     const { skeleton } = dataset;
     const order = batchOrder(options.seed ?? 0, step, options.batch, this.count, options.shuffle);
-    const pairs = order.map((p) => [this.#image(2 * p), this.#image(2 * p + 1)] as const);
+    const { first, count } = this.#part;
+    const pairs = order.slice(first, first + count).map((p) => [this.#image(2 * p), this.#image(2 * p + 1)] as const);
     const pixels = await Promise.all(pairs.flat().map((image) => this.#pixels(image)));
     const posed = (image: DatasetImage, i: number): PosedImage => ({
       values: pixels[i] as Float32Array,

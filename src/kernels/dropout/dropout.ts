@@ -11,6 +11,7 @@ import {
 } from '../../autograd/tensor.js';
 import { checked, NUMBER } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
+import { concatBatch, splitBatch } from '../concat/batch.js';
 import { mask } from './mask.js';
 import { RANDOM, type Random } from './random.js';
 
@@ -21,6 +22,10 @@ function checkState(op: string, { shape }: TensorType): void {
 export interface DropoutAttrs {
   stream: number;
   rate: number;
+  /**
+   * The number of the first group of four elements, if the tensor is a part of a larger one whose numbers it draws. Default: 0.
+   */
+  start?: number;
 }
 
 const args = { x: strided, state: u32 };
@@ -39,12 +44,13 @@ export const dropoutOp = defineOp({
     body: 'return x * select(0.0, factor, word >> 8u >= threshold);',
     numbers: (attrs) => ({
       stream: { type: 'u32', value: attrs.stream },
+      start: { type: 'u32', value: attrs.start ?? 0 },
       threshold: { type: 'u32', value: mask(attrs).threshold },
       factor: { type: 'f32', value: mask(attrs).factor },
     }),
     random: {
       state: 'state',
-      words: 'philox(vec4u(quad, stream, state[2], state[3]), vec2u(state[0], state[1]))',
+      words: 'philox(vec4u(start + quad, stream, state[2], state[3]), vec2u(state[0], state[1]))',
     },
   },
   infer: ({ x, state }, { rate }: DropoutAttrs) => {
@@ -64,6 +70,8 @@ const applyDropout = (x: Tensor, state: Tensor, attrs: DropoutAttrs): Tensor => 
 
 export interface NoiseAttrs {
   stream: number;
+  /** As in `DropoutAttrs`. */
+  start?: number;
   shape: Shape;
   distribution: 'normal' | 'uniform';
 }
@@ -93,7 +101,22 @@ export const noiseOp = defineOp({
  */
 export function dropout(...given: [x: Tensor, random: Random, rate?: number]): Tensor {
   const [x, random, rate = 0.5] = checked('dropout', { x: TENSOR, random: RANDOM, 'rate?': NUMBER }, given);
-  return applyDropout(x, random.state, { stream: random.stream(), rate });
+  return applyDropout(x, random.state, { stream: random.stream(), rate, start: random.start('dropout', x.shape) });
+}
+
+/**
+ * `dropout` of a batch that consists of `parts` batches of the same size, one after the other, as of real and generated images. Where
+ * `random` has a shard, each of them is a part of a larger batch.
+ */
+export function dropoutOfParts(x: Tensor, random: Random, rate: number, parts: number): Tensor {
+  if (!random.shard || parts === 1) return dropout(x, random, rate);
+  const stream = random.stream();
+  const [n = 0] = x.shape;
+  const each = splitBatch(x, new Array<number>(parts).fill(n / parts));
+  const masked = each.map((part, i) =>
+    applyDropout(part, random.state, { stream, rate, start: random.start('dropout', part.shape, i) }),
+  );
+  return concatBatch(masked);
 }
 
 /**
@@ -102,12 +125,19 @@ export function dropout(...given: [x: Tensor, random: Random, rate?: number]): T
  */
 export function noise(...given: [random: Random, shape: Shape]): Tensor {
   const [random, shape] = checked('noise', { random: RANDOM, shape: SHAPE }, given);
-  return apply(noiseOp, { state: random.state }, { stream: random.stream(), shape, distribution: 'normal' }).y;
+  const attrs = {
+    stream: random.stream(),
+    shape,
+    distribution: 'normal',
+    start: random.start('noise', shape),
+  } as const;
+  return apply(noiseOp, { state: random.state }, attrs).y;
 }
 
 /** Draws uniform numbers in [0, 1), multiples of 2⁻²⁴, new ones in every `plan.run`. They have no gradient. */
 export function uniformNoise(...given: [random: Random, shape: Shape]): Tensor {
   const [random, shape] = checked('uniformNoise', { random: RANDOM, shape: SHAPE }, given);
-  const attrs = { stream: random.stream(), shape, distribution: 'uniform' } as const;
+  const start = random.start('uniformNoise', shape);
+  const attrs = { stream: random.stream(), shape, distribution: 'uniform', start } as const;
   return apply(noiseOp, { state: random.state }, attrs, 'uniformNoise').y;
 }

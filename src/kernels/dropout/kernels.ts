@@ -20,6 +20,6 @@ export const kernels: Kernels<DropoutCall> = {
 /** Launches one invocation per `width` channels. */
 function launch(kernel: Shader, width: number, { attrs, arg: { y } }: DropoutCall): Launch {
   const count = (y.rows * y.channels) / width;
-  const params = { count, channels: y.channels, stream: attrs.stream, ...mask(attrs) };
+  const params = { count, channels: y.channels, stream: attrs.stream, start: attrs.start ?? 0, ...mask(attrs) };
   return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
 }

@@ -16,6 +16,6 @@ export const kernels: Kernels<NoiseCall> = vec4OrScalar(
 function launch(kernel: Shader, width: number, { attrs, arg: { y } }: NoiseCall): Launch {
   const count = (y.rows * y.channels) / width;
   const normal = attrs.distribution === 'normal' ? 1 : 0;
-  const params = { count, channels: y.channels, stream: attrs.stream, normal };
+  const params = { count, channels: y.channels, stream: attrs.stream, start: attrs.start ?? 0, normal };
   return { dispatches: [{ shader: kernel, params, workgroups: grid(count, 64) }] };
 }

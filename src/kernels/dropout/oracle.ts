@@ -21,39 +21,45 @@ export function philox(counter: Words, key: [number, number]): Words {
   return [a, b, c, d];
 }
 
+/** Which numbers of a stream an op draws. `start` is the group of four of the first element; default 0. */
+export interface Place {
+  readonly stream: number;
+  readonly start?: number;
+}
+
 /** Returns the four words of the group of four elements that `index` belongs to. */
-function wordsOf(index: number, state: Nd, stream: number): Words {
+function wordsOf(index: number, state: Nd, { stream, start = 0 }: Place): Words {
   const [seedLow = 0, seedHigh = 0, stepLow = 0, stepHigh = 0] = state.data;
-  return philox([Math.floor(index / 4), stream, stepLow, stepHigh], [seedLow, seedHigh]);
+  return philox([start + Math.floor(index / 4), stream, stepLow, stepHigh], [seedLow, seedHigh]);
 }
 
 /** Returns the word of an element. */
-const wordOf = (index: number, state: Nd, stream: number) => wordsOf(index, state, stream)[index % 4] ?? Number.NaN;
+const wordOf = (index: number, state: Nd, place: Place) => wordsOf(index, state, place)[index % 4] ?? Number.NaN;
 
 /** Returns a uniform number in [0, 1), made of the upper 24 bits, which a float represents exactly. */
 const uniform = (word: number) => (word >>> 8) / 2 ** 24;
 
 /** y = x·m / (1 − rate), where m is 1 if u ≥ rate, else 0, with rate rounded to 24 bits. The op is its own adjoint. */
-export function dropout(x: Nd, state: Nd, stream: number, rate: number): Nd {
+export function dropout(x: Nd, state: Nd, place: Place, rate: number): Nd {
   const threshold = Math.round(rate * 2 ** 24) / 2 ** 24;
   return nd(x.shape, (i) => {
-    const u = uniform(wordOf(i, state, stream));
+    const u = uniform(wordOf(i, state, place));
     return (at(x, i) * Number(u >= threshold)) / (1 - rate);
   });
 }
 
 /** Returns uniform numbers in [0, 1). */
-export function uniformNoise(shape: readonly number[], state: Nd, stream: number): Nd {
-  return nd(shape, (i) => uniform(wordOf(i, state, stream)));
+export function uniformNoise(shape: readonly number[], state: Nd, place: Place): Nd {
+  return nd(shape, (i) => uniform(wordOf(i, state, place)));
 }
 
 /**
  * Returns standard normal numbers. The Box–Muller method makes the first two of a call from words 0 and 1, and the
  * other two from words 2 and 3.
  */
-export function normalNoise(shape: readonly number[], state: Nd, stream: number): Nd {
+export function normalNoise(shape: readonly number[], state: Nd, place: Place): Nd {
   return nd(shape, (i) => {
-    const words = wordsOf(i, state, stream);
+    const words = wordsOf(i, state, place);
     const [a, b] = i % 4 < 2 ? [words[0], words[1]] : [words[2], words[3]];
     const radius = Math.sqrt(-2 * Math.log(uniform(a) + 2 ** -24));
     const angle = 2 * Math.PI * (uniform(b) - 0.5);
