@@ -143,7 +143,7 @@ export class Plan {
   runTimed(...args: [inputs?: Inputs]): HostTimes {
     const [inputs = {}] = checked('Plan.run', RUN, args);
     const begin = performance.now();
-    this.#feed(inputs);
+    this.feed(inputs);
     const fed = performance.now();
     const encoder = this.encode();
     const recorded = performance.now();
@@ -152,7 +152,8 @@ export class Plan {
     return { inputs: fed - begin, recording: recorded - fed, submission: performance.now() - recorded };
   }
 
-  #feed(inputs: Inputs): void {
+  /** Checks and writes the inputs of the next run. `run` does this itself. */
+  feed(inputs: Inputs): void {
     this.#expectAlive();
     this.#inputs.check(inputs);
     this.engine.scoped('inputs', ({ queue }) => this.#inputs.write(queue, inputs));
@@ -167,11 +168,11 @@ export class Plan {
     return this.#inputs.names;
   }
 
-  /** Records the commands of a run without submitting them. */
-  encode(): GPUCommandEncoder {
+  /** Records the commands of a run, or of its steps [from, to), without submitting them. */
+  encode(from?: number, to?: number): GPUCommandEncoder {
     const label = this.engine.label('run');
     const encoder = this.engine.device.createCommandEncoder({ label });
-    encodeDispatches(encoder, this.steps, label);
+    encodeDispatches(encoder, this.steps.slice(from, to), label);
     return encoder;
   }
 
@@ -274,7 +275,7 @@ export class Plan {
     const { recordDispatches, requireTimestamps } = await import('../gpu/profiler.js');
     requireTimestamps(this.engine);
     const begin = performance.now();
-    this.#feed(inputs);
+    this.feed(inputs);
     const end = performance.now();
     const { dispatches, host } = await recordDispatches(this.engine, this.steps);
     return { dispatches, host: [{ name: 'write inputs', begin, end }, ...host] };

@@ -2,7 +2,7 @@ import type { ParameterSet } from '../autograd/parameters.js';
 import { channelsOf, type Tensor } from '../autograd/tensor.js';
 import { conv2d } from '../kernels/conv2d/conv2d.js';
 import { convTranspose2d } from '../kernels/convTranspose2d/convTranspose2d.js';
-import { dropout } from '../kernels/dropout/dropout.js';
+import { dropoutOfParts } from '../kernels/dropout/dropout.js';
 import type { Random } from '../kernels/dropout/random.js';
 import { leakyRelu, relu } from '../kernels/elementwise/elementwise.js';
 import { instanceNorm } from '../kernels/instanceNorm/instanceNorm.js';
@@ -23,7 +23,8 @@ export interface BlockOptions {
   readonly bias: boolean;
   /** Whether there is an activation, before the convolution (order `pre`) or after the norm (order `post`). */
   readonly activation: boolean;
-  readonly dropout?: { readonly random: Random; readonly rate: number };
+  /** `parts` is the number of batches of which the input consists, one after the other; default 1. */
+  readonly dropout?: { readonly random: Random; readonly rate: number; readonly parts?: number };
 }
 
 /** The parameters of networks, which the networks share if they are built a second time on the same set. */
@@ -81,7 +82,7 @@ export function block(
     const beta = parameters.set.parameter(`${name}.beta`, shape, () => 0);
     y = instanceNorm(y, gamma, beta, config.norm);
   }
-  if (o.dropout) y = dropout(y, o.dropout.random, o.dropout.rate);
+  if (o.dropout) y = dropoutOfParts(y, o.dropout.random, o.dropout.rate, o.dropout.parts ?? 1);
   return o.order === 'post' && o.activation ? activate(y, o.slope) : y;
 }
 

@@ -14,7 +14,7 @@ export interface Iterations {
   /** The pairs of an iteration. The first step is 0. */
   readonly batch: (step: number) => Promise<TrainingData>;
   /** Whether to do another iteration. */
-  readonly more: () => boolean;
+  readonly more: () => boolean | Promise<boolean>;
   /**
    * Whether the losses of iteration `step` are logged. The parameters are checked before logged losses are reported,
    * before an action of `after`, and at the end.
@@ -32,7 +32,7 @@ export interface Iterations {
  * moment is NaN or infinite.
  */
 export async function iterate(
-  trainer: Pick<Trainer, 'train' | 'losses' | 'checkFinite' | 'step'>,
+  trainer: Pick<Trainer, 'losses' | 'checkFinite' | 'step'> & { train(data: TrainingData): void | Promise<void> },
   { batch, more, logged, onLosses, after }: Iterations,
 ): Promise<void> {
   let pending: (() => Promise<void>) | undefined;
@@ -42,8 +42,8 @@ export async function iterate(
     await last?.();
   };
   let checkedStep = trainer.step;
-  while (more()) {
-    trainer.train(await batch(trainer.step));
+  while (await more()) {
+    await trainer.train(await batch(trainer.step));
     const { step } = trainer;
     const read = trainer.losses();
     const action = after(step);

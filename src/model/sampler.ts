@@ -21,7 +21,7 @@ export class Sampler {
   /** `open` opens batches of the dataset, from which the pairs are taken; they are closed here. `seed` is the seed of the noise. */
   static async create(
     engine: Engine,
-    trainer: Trainer,
+    trainer: Pick<Trainer, 'config' | 'sets'>,
     dataset: Dataset,
     open: (options: { batch: number; seed: number; ahead: number }) => Batches,
     seed: number,

@@ -1,5 +1,6 @@
 import { input } from '../autograd/leaves.js';
 import { PARAMETERS, ParameterSet } from '../autograd/parameters.js';
+import type { Node } from '../autograd/tensor.js';
 import { compile, plannedCalls } from '../compiler/compile.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
 import type { Plan } from '../compiler/plan.js';
@@ -10,6 +11,7 @@ import { ParameterStorage } from '../gpu/parameter-storage.js';
 import { concat } from '../kernels/concat/concat.js';
 import { Random } from '../kernels/dropout/random.js';
 import type { FiniteCheck, Watched } from '../kernels/finite/finite.js';
+import { partOf, SHARD, type Shard } from '../shard.js';
 import { Parameters } from './blocks.js';
 import { fileName, type Net, type Nets, VALUES } from './checkpoint.js';
 import { CONFIG, type ModelConfig } from './config.js';
@@ -43,17 +45,19 @@ export interface TrainerOptions {
   readonly seed: number;
   /** The features for losses that compare features. */
   readonly vgg?: Vgg;
-  /** The number of images per iteration. Default: the configuration's. */
+  /** The number of images per iteration, in all processes together. Default: the configuration's. */
   readonly batch?: number;
+  /** The part of every batch that this process computes. Its gradients then are to be added up, see `ParallelTrainer`. */
+  readonly shard?: Shard;
 }
 
-function trainingGraph({ config, seed, vgg, batch = config.batch }: TrainerOptions) {
+function trainingGraph({ config, seed, vgg, batch = config.batch, shard }: TrainerOptions) {
   const sets = { generator: new ParameterSet('generator'), discriminator: new ParameterSet('discriminator') };
-  const random = new Random(seed);
+  const random = new Random(seed, shard);
   const nets = { g: new Parameters(sets.generator, seed), d: new Parameters(sets.discriminator, seed), vgg };
-  const inputs = pairInputs(config, batch, random, config.dropoutRate > 0);
+  const inputs = pairInputs(config, shard ? partOf(batch, shard).count : batch, random, config.dropoutRate > 0);
   const target = input('target', inputs.source.shape);
-  const graph = trainingStep(nets, config, { ...inputs, target });
+  const graph = trainingStep(nets, config, { ...inputs, target }, shard?.size);
   const { discriminator, adversarial, reconstruction } = graph.losses;
   const outputs = { losses: concat([discriminator, adversarial, reconstruction]), generated: graph.generated };
   return { sets, random, graph, outputs };
@@ -102,7 +106,7 @@ export class Trainer {
   ) {}
 
   static async create(...args: [engine: Engine, options: TrainerOptions]): Promise<Trainer> {
-    const kinds = { config: CONFIG, seed: NATURAL, 'vgg?': VGG, 'batch?': COUNT };
+    const kinds = { config: CONFIG, seed: NATURAL, 'vgg?': VGG, 'batch?': COUNT, 'shard?': SHARD };
     const [engine, options] = checked('Trainer.create', { engine: ENGINE, options: kinds }, args);
     const { config, batch = config.batch } = options;
     const { sets, random, graph, outputs } = trainingGraph(options);
@@ -115,6 +119,11 @@ export class Trainer {
   /** The number of iterations done. */
   get step(): number {
     return this.graph.generatorAdam.step;
+  }
+
+  /** The updates of D and G, in order. */
+  get updates(): readonly Node[] {
+    return this.graph.updates;
   }
 
   /** The phases of an iteration in order. */

@@ -50,34 +50,39 @@ export interface TrainingStep {
 /**
  * One D update, then one G update against the updated D (paper, Section 3.3; spec §6), in one graph. The generator runs forward
  * once, because its weights do not change between the two.
+ *
+ * If several `processes` share the work, each with one part of a batch, the gradients are divided by their number. So the sum of a
+ * gradient over all processes is the gradient of the whole batch, because every loss is a mean over images.
  */
 export function trainingStep(
   nets: { g: Parameters; d: Parameters; vgg: Vgg | undefined },
   config: ModelConfig,
   batch: Batch,
+  processes = 1,
 ): TrainingStep {
   const { g, d, vgg } = nets;
   const { image: generated } = generator(g, config, batch);
-  const discriminate = (x: Tensor) => discriminator(d, config, x, batch.random);
+  const discriminate = (x: Tensor, parts: number) => discriminator(d, config, x, batch.random, parts);
+  const share = (loss: Tensor) => (processes === 1 ? loss : scale(loss, 1 / processes));
 
   // L_D = −mean log D(real) − mean log(1 − D(fake)), in which the fake image is a constant. Real and fake images go through D as
   // one batch, which is possible because every image is normalised by itself.
   const real = discriminatorInput({ ...batch, image: batch.target });
   const fake = discriminatorInput({ ...batch, image: detach(generated) });
   const n = real.shape[0] as number;
-  const [logitsReal, logitsFake] = splitBatch(discriminate(concatBatch([real, fake])), [n, n]) as [Tensor, Tensor];
+  const [logitsReal, logitsFake] = splitBatch(discriminate(concatBatch([real, fake]), 2), [n, n]) as [Tensor, Tensor];
   const lossD = add(bceWithLogits(logitsReal, 1), bceWithLogits(logitsFake, 0));
   const discriminatorAdam = new Adam(d.set, { learningRate: config.learningRate, beta1: BETA1 });
-  const gradientsD = gradients(lossD, d.set.tensors);
+  const gradientsD = gradients(share(lossD), d.set.tensors);
   const updateD = discriminatorAdam.apply(gradientsD);
 
   // L_G = L_adv + λ·L is built after the update, so D is the updated one. L_adv = −mean log D(fake) does not saturate where D is
   // certain, whereas the paper's mean log(1 − D(fake)) does.
-  const adversarial = bceWithLogits(discriminate(discriminatorInput({ ...batch, image: generated })), 1);
+  const adversarial = bceWithLogits(discriminate(discriminatorInput({ ...batch, image: generated }), 1), 1);
   const reconstruction = distance(config, vgg, generated, batch.target);
   const lossG = add(adversarial, scale(reconstruction, config.loss.weight));
   const generatorAdam = new Adam(g.set, { learningRate: config.learningRate, beta1: BETA1 });
-  const gradientsG = gradients(lossG, g.set.tensors);
+  const gradientsG = gradients(share(lossG), g.set.tensors);
   const updateG = generatorAdam.apply(gradientsG);
 
   return {
