@@ -1,5 +1,5 @@
 import { describeAdapter, isSoftware } from './gpu/adapter-facts.js';
-import { anyOf, checked, oneOf, STRING } from './gpu/arguments.js';
+import { anyOf, checked, NATURAL, oneOf, STRING } from './gpu/arguments.js';
 import { requestDevice } from './gpu/device.js';
 import { Engine } from './gpu/engine.js';
 import { AdapterError } from './gpu/errors.js';
@@ -16,6 +16,11 @@ export { loadTuning, readTuning, saveTuning, tuningPath } from './node/tuning-fi
 export interface OpenOptions {
   /** Part of an adapter's name (`swiftshader`, `llvmpipe`, `nvidia`) in any case. Default: the variable `POSE_GAN_ADAPTER`. */
   adapter?: string;
+  /**
+   * Which of the adapters of the best kind to take, from 0 on; after the last comes the first again. Processes that train together on one
+   * machine so take one each. Default: the best. Throws `AdapterError` if several GPUs have the same name, by which alone they are told apart.
+   */
+  index?: number;
   /** A prefix of the label of every GPU object. */
   label?: string;
   /**
@@ -151,10 +156,17 @@ function limitNames(adapter: GPUAdapter): string[] {
  * adapter or library version is a `UsageError`.
  */
 export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
-  const kinds = { 'adapter?': STRING, 'label?': STRING, 'tuning?': anyOf(TUNING, STRING, oneOf(false)) };
+  const kinds = {
+    'adapter?': STRING,
+    'index?': NATURAL,
+    'label?': STRING,
+    'tuning?': anyOf(TUNING, STRING, oneOf(false)),
+  };
   const [options = {}] = checked('open', { 'options?': kinds }, args);
   const wanted = options.adapter || process.env.POSE_GAN_ADAPTER || undefined;
-  const best = (wanted ? undefined : await systemAdapter()) ?? (await findAdapters(wanted, false))[0];
+  const { index } = options;
+  const quick = wanted || index !== undefined ? undefined : await systemAdapter();
+  const best = quick ?? atIndex(await findAdapters(wanted, false), index ?? 0);
   if (!best) throw await noAdapter(wanted);
   const { adapter } = best;
   const tuning = tuningFor(options.tuning, best.identity);
@@ -162,6 +174,18 @@ export async function open(...args: [options?: OpenOptions]): Promise<Engine> {
   const software = best.kind !== 'gpu';
   const wait = throttledWait(software);
   return new Engine(device, { label: options.label, adapterInfo: adapter.info, software, wait, tuning });
+}
+
+/** The adapter at an index among those of the best kind, which are the first of a sorted list. */
+function atIndex(found: readonly FoundAdapter[], index: number): FoundAdapter | undefined {
+  const best = found.filter(({ kind }) => kind === found[0]?.kind);
+  const twin = best.find(({ name }, i) => best.findIndex((other) => other.name === name) < i);
+  if (twin?.kind === 'gpu' && index > 0)
+    throw new AdapterError(
+      `this machine has several GPUs named "${twin.name}", and WebGPU for Node chooses by name alone: ` +
+        'start each process so that it sees only its own GPU, as docs/scale.md shows.',
+    );
+  return best[index % best.length];
 }
 
 function tuningFor(wanted: OpenOptions['tuning'], adapter: AdapterIdentity): Tuning | undefined {

@@ -41,7 +41,7 @@ const commands: readonly Command[] = [
 function overview(): string {
   const rows = commands.map((c) => `  ${c.name.padEnd(10)} ${c.summary}`);
   return `pose-gan COMMAND [options]\n\n${rows.join('\n')}\n\npose-gan COMMAND --help explains a command.
-Exit codes: 0 success, 1 failure, 2 wrong usage; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.\n`;
+Exit codes: 0 success, 1 failure, 2 wrong usage; 129, 130, 140, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGUSR2, SIGTERM.\n`;
 }
 
 /** Runs the command line. Returns the exit code, which the overview explains. */

@@ -35,6 +35,9 @@ const unreferenced: Timer = (tick, ms) => {
   return () => clearTimeout(timer);
 };
 
+/** Shows nothing, for a process beside which another shows the progress. */
+export const silent = (..._: Parameters<typeof progress>): Progress => ({ update: () => {}, end: () => {} });
+
 /**
  * Shows how much of a job is done, its rate and the time left. On a terminal this is a bar, which appears after two seconds; elsewhere
  * it is a line at intervals. Without a `total` it shows how long the job has run.

@@ -1,7 +1,10 @@
 import type { logger } from './terminal.js';
 
-/** The signals that ask a run to end, and the exit code of a process that was ended by one: 128 plus the signal's number. */
-const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+/**
+ * The signals that ask a run to end, and the exit code of a process that was ended by one: 128 plus the signal's number. Batch systems
+ * can send SIGUSR2 some time before they end a job, and mpirun passes it on.
+ */
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGUSR2: 140, SIGTERM: 143 } as const;
 type Signal = keyof typeof SIGNALS;
 
 export interface Interruption {
@@ -13,7 +16,7 @@ export interface Interruption {
   release(): void;
 }
 
-/** Handles Ctrl-C (SIGINT), SIGTERM and a closed terminal (SIGHUP). A second signal ends the process at once. */
+/** Handles Ctrl-C (SIGINT), SIGTERM, SIGUSR2 and a closed terminal (SIGHUP). A second signal ends the process at once. */
 export function interruption(log: ReturnType<typeof logger>): Interruption {
   const controller = new AbortController();
   let first: Signal | undefined;

@@ -1,16 +1,20 @@
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
+import { broadcastText, type Collective } from '../model/collective.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
 import { isThere, writeFileAtomic } from '../node/files.js';
+import { launchOf } from '../node/launch.js';
+import type { MpiRanks } from '../node/mpi.js';
 import { expectRunnable, trainRun } from '../node/run.js';
 import { loadFeatures } from '../node/weights.js';
 import { open } from '../node.js';
 import type { Skeleton } from '../pose/skeleton.js';
+import { partOf } from '../shard.js';
 import type { Command, Values } from './command.js';
 import { EXIT } from './failures.js';
 import { merged, optionsIn } from './options-file.js';
-import { type Progress, progress } from './progress.js';
+import { type Progress, progress, silent } from './progress.js';
 import { optionsPath, optionsToSave, runOptions } from './resumed.js';
 import { chosenModel, MODEL_HELP, MODEL_OPTIONS, type ModelChoice } from './selection.js';
 import { interruption } from './signals.js';
@@ -54,6 +58,7 @@ function allOptions(given: Values): { values: Values; toSave: Values; skeleton?:
 async function datasets(
   values: Values,
   { config: { height, width }, skeleton }: ModelChoice,
+  leads: boolean,
 ): Promise<{ train: Dataset; test?: Dataset }> {
   let bar: Progress | undefined;
   const common = {
@@ -65,13 +70,13 @@ async function datasets(
     resize: values.resize === true,
     skipBad: values['skip-bad'] === true,
     onProgress: (done: number, total: number) => {
-      bar ??= progress('checking images', total);
-      bar.update(done);
+      if (leads) bar ??= progress('checking images', total);
+      bar?.update(done);
     },
   };
   const train = await openDataset({ ...common, split: 'train' });
   // The test half is optional for training.
-  const hasTest = isThere(datasetPaths(common.folder, common.name, 'test').annotations);
+  const hasTest = leads && isThere(datasetPaths(common.folder, common.name, 'test').annotations);
   const test = hasTest ? await openDataset({ ...common, split: 'test' }) : undefined;
   bar?.end();
   return { train, test };
@@ -86,25 +91,43 @@ function describe(dataset: Dataset): string {
   return `${dataset.name} ${dataset.split}: ${dataset.images.length} images, ${dataset.pairs.length / 2} pairs${reasons}`;
 }
 
+/** The options of rank 0 on every rank, since the others may have no folder to resume from. */
+async function sharedOptions(given: Values, ranks?: Collective): Promise<ReturnType<typeof allOptions>> {
+  if (!ranks) return allOptions(given);
+  const text = ranks.rank === 0 ? JSON.stringify(allOptions(given)) : '';
+  return JSON.parse(await broadcastText(ranks, text)) as ReturnType<typeof allOptions>;
+}
+
 async function run(given: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
-  const { values, toSave, skeleton } = allOptions(given);
+  const launch = launchOf(process.env);
+  if (!launch) return trainAs(given);
+  const { asRank } = await import('./as-rank.js');
+  return asRank('pose-gan train', launch, (ranks) => trainAs(given, ranks));
+}
+
+async function trainAs(given: Values, ranks?: MpiRanks): Promise<number> {
+  const leads = !ranks || ranks.rank === 0;
+  const { values, toSave, skeleton } = await sharedOptions(given, ranks);
   const model = chosenModel(values, skeleton);
   const { config: chosen, recipe, batch } = model;
   const config = { ...chosen, learningRate: positive(values, 'learning-rate', chosen.learningRate) };
-  const folder = requiredOutput(values, 'out', 'folder');
+  const folder = leads ? requiredOutput(values, 'out', 'folder') : required(values, 'out');
   const iterations = whole(values, 'iterations', 90_000, 1);
   const json = values.json === true;
-  const log = logger(json);
+  const print = logger(json);
+  const log = leads ? print : () => {};
+  const bars = leads ? progress : silent;
   const features = loadFeatures(config, text(values, 'features'));
-  expectRunnable(folder, values.resume === true);
-  const { train, test } = await datasets(values, model);
+  if (leads) expectRunnable(folder, values.resume === true);
+  if (ranks) partOf(batch, ranks);
+  const { train, test } = await datasets(values, model, leads);
   log(describe(train));
   for (const w of train.warnings) log(`warning: ${w}`);
   if (features.note) log(features.note);
-  let bar = progress('preparing the run');
+  let bar = bars('preparing the run');
   const tuning = tuningProgress();
-  const { signal, code, release } = interruption(log);
+  const { signal, code, release } = interruption(ranks ? () => {} : log);
   let last: LogRow | undefined;
   try {
     const result = await trainRun({
@@ -123,20 +146,25 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       resume: values.resume === true,
       onBegin: (from) => {
         const options = optionsToSave(toSave, Object.keys(OPTIONS));
-        writeFileAtomic(optionsPath(folder), `${JSON.stringify(options, null, 2)}\n`);
+        if (leads) writeFileAtomic(optionsPath(folder), `${JSON.stringify(options, null, 2)}\n`);
         bar.end();
-        bar = progress('training', iterations, { from });
+        bar = bars('training', iterations, { from });
       },
       features,
       open: async () => {
-        const engine = await open({ adapter: text(values, 'adapter') });
-        log(`adapter: ${engine.adapterName}`);
+        const { localRank, localSize = 1 } = ranks?.launch ?? {};
+        const engine = await open({
+          adapter: text(values, 'adapter'),
+          index: localSize > 1 ? localRank : undefined,
+        });
+        print(`${ranks ? `rank ${ranks.rank} of ${ranks.size} on ${ranks.host}, ` : ''}adapter: ${engine.adapterName}`);
         return engine;
       },
       tune: values.tune === true ? { signal, onProgress: tuning.onProgress } : undefined,
       signal,
       workers: whole(values, 'workers', 1, 1),
       onNote: log,
+      ranks,
       onStep: (row) => {
         last = row;
         const { discriminator: d, adversarial: a, reconstruction: r } = row;
@@ -144,7 +172,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       },
     });
     bar.end();
-    if (json) sayJson({ ...result, seconds: last?.seconds ?? 0 }, 0);
+    if (leads && json) sayJson({ ...result, seconds: last?.seconds ?? 0 }, 0);
     else
       log(
         `${result.interrupted ? 'stopped' : 'done'} after ${result.step} iterations; ${result.checkpoint}`,
@@ -187,6 +215,7 @@ export const train: Command = {
     'pose-gan train --data data --name synth --out runs/first --width 0.125 --iterations 500',
     'pose-gan train --out runs/first --resume',
     'pose-gan train --config run.json',
+    'mpirun -np 4 pose-gan train --config run.json --batch 16',
   ],
   run,
 };

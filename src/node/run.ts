@@ -1,26 +1,29 @@
 import { join } from 'node:path';
-import { type TuneOptions, tune } from '../compiler/tune.js';
+import type { TuneOptions } from '../compiler/tune.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { weightsOf } from '../model/checkpoint.js';
+import type { Collective } from '../model/collective.js';
 import type { ConfigOptions, ModelConfig } from '../model/config.js';
 import type { Features, FeatureWeights } from '../model/features.js';
 import { iterate, type LogRow } from '../model/iterate.js';
+import { ParallelTrainer } from '../model/parallel-trainer.js';
 import { withRecovery } from '../model/recovery.js';
 import { Sampler } from '../model/sampler.js';
-import { type Losses, Trainer, type TrainerOptions, type TrainingState, trainingCalls } from '../model/trainer.js';
+import { type Losses, Trainer, type TrainingState } from '../model/trainer.js';
 import { Vgg } from '../model/vgg.js';
 import { listCheckpoints, loadCheckpoint, loadState, saveCheckpoint } from './checkpoint-files.js';
-import { appendLine, isThere, makeFolder, removeFile, syncFile, writeFileAtomic } from './files.js';
+import { appendLine, isThere, makeFolder, syncFile, writeFileAtomic } from './files.js';
+import { agreedMore, expectSameRun, follow } from './follow.js';
 import { encodePng } from './images.js';
 import { Loader } from './loader.js';
 import { expectUnlocked, type Lock, LockRemovedError, lock } from './lock.js';
 import { RUN_LOCK, samplePath, trimLog, trimSamples } from './run-folder.js';
 import { expectSameSettings } from './run-settings.js';
+import { chooseTuning, shareTuning } from './run-tuning.js';
 import { SystemError, systemCode } from './system-errors.js';
 import { removeLeftovers } from './temporary.js';
-import { readTuning, saveTuning, tuningText } from './tuning-files.js';
 
 export interface RunOptions {
   /** The folder for checkpoints, samples and the log. */
@@ -33,6 +36,7 @@ export interface RunOptions {
   readonly recipe: ConfigOptions;
   /** The seed of weights, dropout, noise and order. */
   readonly seed: number;
+  /** The number of images per iteration, on all ranks together. */
   readonly batch: number;
   /** The total number of iterations, including those before a resumption. */
   readonly iterations: number;
@@ -56,6 +60,8 @@ export interface RunOptions {
   readonly onNote?: (text: string) => void;
   /** The number of decoding threads. */
   readonly workers?: number;
+  /** The ranks that train together, if there are several. All of them call `trainRun`; only rank 0 uses the folder. */
+  readonly ranks?: Collective;
 }
 
 export interface RunResult {
@@ -84,9 +90,12 @@ function expectResumable(folder: string, resume: boolean): void {
  * Trains and writes `log.jsonl`, `samples/` and checkpoints into a folder. An interrupted run can be resumed bit for bit, because data
  * order, dropout and noise are functions of seed and step, and the original tuning is stored in `tuning.json`. If the device is lost, it
  * is opened again and the run continues from its last checkpoint. Only one run at a time can use a folder.
+ *
+ * If several ranks train together, an error on any of them ends the run there, and the caller must end the others.
  */
 export async function trainRun(options: RunOptions): Promise<RunResult> {
-  const { folder } = options;
+  const { folder, ranks } = options;
+  if (ranks && ranks.rank > 0) return follow(options, ranks);
   expectRunnable(folder, options.resume);
   const held = lock(join(folder, RUN_LOCK), `a run in ${folder}`);
   try {
@@ -95,6 +104,10 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
     makeFolder(join(folder, 'samples'));
     removeLeftovers(folder);
     removeLeftovers(join(folder, 'samples'));
+    if (ranks) {
+      await expectSameRun(options, ranks);
+      return await new Run(options, held, () => {}).run(options.resume);
+    }
     return await withRecovery(
       (saved) => new Run(options, held, saved).run(listCheckpoints(folder).length > 0),
       (error) => options.onNote?.(`${error.message} Opening the device again and continuing from the last checkpoint.`),
@@ -103,6 +116,8 @@ export async function trainRun(options: RunOptions): Promise<RunResult> {
     held.release();
   }
 }
+
+type AnyTrainer = Trainer | ParallelTrainer;
 
 class Run {
   readonly #start = performance.now();
@@ -116,16 +131,19 @@ class Run {
 
   async run(resume: boolean): Promise<RunResult> {
     const { options } = this;
-    const { config, seed, batch, train } = options;
+    const { config, seed, batch, train, ranks } = options;
     const engine = await options.open();
-    const loader = new Loader(train, { batch, geometry: config.geometry, seed, workers: options.workers });
+    const shard = ranks && { rank: ranks.rank, size: ranks.size };
+    const loader = new Loader(train, { batch, shard, geometry: config.geometry, seed, workers: options.workers });
     try {
       const vgg = options.features.weights && new Vgg(options.features.weights);
       const made = { config, seed, batch, vgg };
-      await this.#tune(engine, made, resume);
-      const trainer = await Trainer.create(engine, made);
+      await chooseTuning(engine, options.folder, resume, { ...made, shard }, options.tune, options.onNote);
+      if (ranks) await shareTuning(engine, ranks);
+      const trainer = ranks ? await ParallelTrainer.create(engine, made, ranks) : await Trainer.create(engine, made);
       if (resume) this.#restore(trainer);
       else writeFileAtomic(this.#path('log.jsonl'), '');
+      if (trainer instanceof ParallelTrainer) await trainer.share();
       trimSamples(this.options.folder, trainer.step, this.#due(this.options.sampleEvery));
       options.onBegin?.(trainer.step);
       const sampler = await this.#sampler(engine, trainer);
@@ -145,37 +163,7 @@ class Run {
     return (step) => step % every === 0 || step === this.options.iterations;
   }
 
-  /** Other kernels sum in another order, so a resumed run reuses its original tuning, or none. */
-  async #tune(engine: Engine, made: TrainerOptions, resume: boolean): Promise<void> {
-    const { tune: options, onNote } = this.options;
-    const path = this.#path('tuning.json');
-    if (resume) {
-      const tuning = isThere(path) ? readTuning(path) : undefined;
-      const mismatch = tuning?.mismatch(engine.adapter);
-      if (mismatch)
-        onNote?.(
-          `the run’s tuning was ${mismatch}: kernels are chosen by rule, and results may differ in the last bits`,
-        );
-      engine.tuning = mismatch ? undefined : tuning;
-      return;
-    }
-    if (options) {
-      const { timed, classes } = await tune(engine, await trainingCalls(engine, made), options);
-      const better = classes.filter(({ choice }) => choice.variant !== choice.rule).length;
-      onNote?.(
-        `tuned: ${timed} of ${classes.length} classes of kernels were timed now; ${better} use another kernel than the rule’s`,
-      );
-      try {
-        if (engine.tuning && timed) saveTuning(engine.tuning);
-      } catch (error) {
-        onNote?.(`the tuning is used only for this run, as it cannot be stored: ${(error as Error).message}`);
-      }
-    }
-    if (engine.tuning) writeFileAtomic(path, tuningText(engine.tuning));
-    else removeFile(path);
-  }
-
-  #restore(trainer: Trainer): void {
+  #restore(trainer: AnyTrainer): void {
     const { folder } = this.options;
     const checkpoint = loadCheckpoint(folder);
     const { state, info } = loadState(checkpoint, trainer.sets);
@@ -186,7 +174,7 @@ class Run {
   }
 
   /** A function that draws and writes the sample sheet of the same few pairs. */
-  async #sampler(engine: Engine, trainer: Trainer): Promise<(step: number) => Promise<void>> {
+  async #sampler(engine: Engine, trainer: AnyTrainer): Promise<(step: number) => Promise<void>> {
     const { config, seed, test, train } = this.options;
     const dataset = test?.pairs.length ? test : train;
     const sampler = await Sampler.create(
@@ -203,7 +191,7 @@ class Run {
     };
   }
 
-  async #loop(trainer: Trainer, loader: Loader, sample: (step: number) => Promise<void>): Promise<RunResult> {
+  async #loop(trainer: AnyTrainer, loader: Loader, sample: (step: number) => Promise<void>): Promise<RunResult> {
     const { iterations, signal, logEvery, sampleEvery, saveEvery } = this.options;
     const logged = this.#due(logEvery);
     let losses: Losses | undefined;
@@ -221,7 +209,10 @@ class Run {
     };
     await iterate(trainer, {
       batch: (step) => loader.batch(step),
-      more: () => trainer.step < iterations && !signal?.aborted,
+      more:
+        trainer instanceof ParallelTrainer
+          ? agreedMore(trainer, this.options)
+          : () => trainer.step < iterations && !signal?.aborted,
       logged: (step) => step % logEvery === 0 || step === iterations,
       onLosses: (step, row) => {
         losses = row;
@@ -240,16 +231,23 @@ class Run {
     });
     if (drawn !== trainer.step && trainer.step > begun) await draw(trainer.step);
     if (saved !== trainer.step) await save();
+    if (trainer instanceof ParallelTrainer && trainer.step > begun) {
+      const { bytes, waitedMs } = trainer.exchange;
+      this.options.onNote?.(
+        `exchanged ${(bytes / 1e6).toFixed(1)} MB of gradients per iteration, for which the device waited ${(waitedMs / (trainer.step - begun)).toFixed(1)} ms`,
+      );
+    }
     return { step: trainer.step, checkpoint, losses, interrupted: trainer.step < iterations };
   }
 
-  async #save(trainer: Trainer): Promise<string> {
+  async #save(trainer: AnyTrainer): Promise<string> {
+    if (trainer instanceof ParallelTrainer) await trainer.expectSame();
     const state = await trainer.state();
     this.lock.check();
     return this.#write(trainer, state);
   }
 
-  #write(trainer: Trainer, state: TrainingState): string {
+  #write(trainer: AnyTrainer, state: TrainingState): string {
     const { folder, config, recipe, seed, batch, keep, saveEvery, features, train } = this.options;
     const log = this.#path('log.jsonl');
     if (isThere(log)) syncFile(log);
@@ -267,7 +265,7 @@ class Run {
    * Adds to an error that ends a run what has been saved. If the folder was removed or renamed, the state, which then is only on the
    * device, is saved at the original path.
    */
-  async #explain(error: unknown, trainer: Trainer): Promise<never> {
+  async #explain(error: unknown, trainer: AnyTrainer): Promise<never> {
     const code = systemCode(error);
     const removed = error instanceof LockRemovedError || (code !== undefined && !isThere(this.#path(RUN_LOCK)));
     if (!removed && code === undefined) throw error;
