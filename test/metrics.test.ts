@@ -8,7 +8,7 @@ import { cut, panelsOf, parseLayout } from '../src/evaluation/triptych.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { l1, psnr } from '../src/metrics/l1.js';
 import { masked, outline, poseMask } from '../src/metrics/mask.js';
-import { dataRange, ssim } from '../src/metrics/ssim.js';
+import { dataRange, paddedRange, SSIM_51, SSIM_PADDED, SsimReference, ssim } from '../src/metrics/ssim.js';
 import { readTable } from '../src/node/files.js';
 import { readImage } from '../src/node/images.js';
 import type { Point } from '../src/pose/affine.js';
@@ -103,6 +103,38 @@ test('images that cannot be compared are refused', () => {
   expect(() => l1(blank(2, 1), blank(1, 2))).toThrow(/1×2 and 2×1/);
 });
 
+describe('the three conventions of SSIM', () => {
+  // The figures were computed by scikit-image 0.19.3 in float64, with truncate=4 for the Gaussian window, which was its default until 2019.
+  const a = (x: number, y: number, c: number) => ((((7 * x + 3 * y + 29 * c) ^ (x * y)) & 255) >> 1) + 64;
+  const b = (x: number, y: number, c: number) => Math.min(255, a(x, y, c) + ((13 * x + 31 * y + 17 * c) % 41) - 20);
+  test.each([
+    [64, 128, 0.9457417946416257, 0.9753556698828244, 0.9519590890794717],
+    [53, 51, 0.9355111834694153, 0.9739699112417589, 0.9517585929001013],
+    [12, 70, 0.9309050711624792, 0.9926013932476471, null],
+  ])('agree with scikit-image at a width of %i and a height of %i', (width, height, plain, padded, window51) => {
+    const generated = image(width, height, a);
+    const target = image(width, height, b);
+    const { generated: values } = similarity({ source: target, target, generated });
+    expect(values?.ssim).toBeCloseTo(plain, 11);
+    expect(values?.ssimPadded).toBeCloseTo(padded, 11);
+    if (window51 === null) expect(values?.ssim51).toBeNull();
+    else expect(values?.ssim51).toBeCloseTo(window51, 11);
+  });
+
+  test('padding with 40 white columns on both sides gives the value of padded images', () => {
+    const wide = (f: typeof a) => image(94, 16, (x, y, c) => (x < 40 || x >= 54 ? 255 : f(x - 40, y, c)));
+    const [x, y] = [image(14, 16, a), image(14, 16, b)];
+    const [got] = new SsimReference(y, SSIM_PADDED).compare(x, [paddedRange(x)]);
+    expect(got).toBeCloseTo(ssim(wide(a), wide(b)), 11);
+  });
+
+  test('refuse images that are too small', () => {
+    expect(() => new SsimReference(blank(50, 60), SSIM_51)).toThrow(/at least 51×51, got 60×50/);
+    expect(() => new SsimReference(blank(60, 10), SSIM_PADDED)).toThrow(/at least 11×1, got 10×60/);
+    expect(() => new SsimReference(blank(60, 60), SSIM_51).compare(blank(60, 61), [255])).toThrow(UsageError);
+  });
+});
+
 test('L1 and PSNR of known arrays are right', () => {
   const a = image(2, 1, (x, _, c) => 10 * x + c);
   const b = image(2, 1, (x, _, c) => (x === 0 ? 10 * x + c : 10 * x + c + 6));
@@ -190,7 +222,8 @@ test('mask-SSIM counts only the pixels in the mask', () => {
   expect(generated?.maskSsim).toBeCloseTo(1, 12);
   expect(generated?.ssim).toBeLessThan(0.5);
   expect(generated?.ssim255).toBe(ssim(changed, real, 255));
-  expect(copy).toEqual({ ssim: 1, ssim255: 1, maskSsim: 1, maskSsim255: 1, l1: 0, psnr: null });
+  const ones = { ssim: 1, ssim255: 1, maskSsim: 1, maskSsim255: 1, ssimPadded: 1 };
+  expect(copy).toEqual({ ...ones, ssim51: null, l1: 0, psnr: null });
 });
 
 test('without a joint there is no mask, and no mask-SSIM', () => {
@@ -206,11 +239,12 @@ test('without a joint there is no mask, and no mask-SSIM', () => {
 const { POSE_GAN_DATA } = process.env;
 
 describe('the authors’ images of Market-1501, which a checkout does not have', () => {
-  // The figures were computed by the authors' own program from these files: SSIM and mask-SSIM with the range of the generated image.
+  // SSIM and mask-SSIM were computed by the authors' own program from these files, and those of the other conventions by scikit-image.
   test.runIf(POSE_GAN_DATA).each([
-    ['0007_c2s3_070952_01.jpg', '0007_c3s3_077419_03.jpg', 0.2537, 0.749],
-    ['0028_c1s4_033506_01.jpg', '0028_c6s1_002576_04.jpg', 0.576, 0.8929],
-  ])('where POSE_GAN_DATA names the folder with market/: %s in the pose of %s', (from, to, expected, expectedMask) => {
+    ['0007_c2s3_070952_01.jpg', '0007_c3s3_077419_03.jpg', 0.2537, 0.749, 0.6903749653740298, 0.4543598631640071],
+    ['0028_c1s4_033506_01.jpg', '0028_c6s1_002576_04.jpg', 0.576, 0.8929, 0.8285508757860686, 0.8060490129322924],
+  ])('where POSE_GAN_DATA names the folder with market/: %s in the pose of %s', (...figures) => {
+    const [from, to, expected, expectedMask, padded, window51] = figures;
     const folder = join(POSE_GAN_DATA as string, 'market');
     const file = join(folder, 'triptychs-train', `${from}_${to}.png`);
     const picture = readImage(file);
@@ -220,6 +254,8 @@ describe('the authors’ images of Market-1501, which a checkout does not have',
     const { generated } = similarity({ ...pictures, pose: there }, PERSON);
     expect(generated?.ssim).toBeCloseTo(expected, 4);
     expect(generated?.maskSsim).toBeCloseTo(expectedMask, 4);
+    expect(generated?.ssimPadded).toBeCloseTo(padded, 11);
+    expect(generated?.ssim51).toBeCloseTo(window51, 11);
     expect(generated?.ssim255).toBeCloseTo(slowSsim(pictures.generated, pictures.target, 255), 9);
     const mask = poseMask(PERSON, there, 128, 64);
     const [a, b] = [masked(pictures.generated, mask), masked(pictures.target, mask)];

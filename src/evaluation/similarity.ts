@@ -1,7 +1,7 @@
 import type { Image } from '../data/image.js';
 import { l1, psnr } from '../metrics/l1.js';
 import { masked, poseMask } from '../metrics/mask.js';
-import { ssim } from '../metrics/ssim.js';
+import { dataRange, paddedRange, SSIM_51, SSIM_PADDED, SsimReference, smallest } from '../metrics/ssim.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
 import type { Metric, PairScores, Values } from './metric.js';
 
@@ -22,6 +22,18 @@ export const SIMILARITY: readonly Metric[] = [
     convention: `SSIM, ${MASK}; data range 255`,
   },
   {
+    ...{ ...base, key: 'ssim51', title: 'SSIM, window 51', ofItself: 1 },
+    convention:
+      'as GFLA and CFLD: all 51×51 pixels of the window weigh the same, sample covariance, data range 255, mean over the map ' +
+      'without 25 px of border, on RGB channels; undefined below 51×51',
+  },
+  {
+    ...{ ...base, key: 'ssimPadded', title: 'SSIM, padded', ofItself: 1 },
+    convention:
+      'as PATN on DeepFashion: both images with 40 white columns at the left and at the right, where the images agree; else as ' +
+      `SSIM; data range = 255 − smallest value of the generated image. PATN’s figures on Market-1501 have no padding`,
+  },
+  {
     ...{ ...base, key: 'l1', title: 'L1', better: 'lower', digits: 2, ofItself: 0 },
     convention: 'mean absolute difference of 8-bit values, 0 … 255, over pixels and channels',
   },
@@ -33,15 +45,23 @@ export const SIMILARITY: readonly Metric[] = [
 
 const finite = (value: number) => (Number.isFinite(value) ? value : null);
 
-function values(image: Image, real: Image, mask: Uint8Array | undefined): Values {
-  const [a, b] = mask ? [masked(image, mask), masked(real, mask)] : [];
-  return {
-    ssim: ssim(image, real),
-    ssim255: ssim(image, real, 255),
-    maskSsim: a && b ? ssim(a, b) : null,
-    maskSsim255: a && b ? ssim(a, b, 255) : null,
-    l1: l1(image, real),
-    psnr: finite(psnr(image, real)),
+/** Compares images with one real image, of which every convention of SSIM computes the means once. */
+function comparison(real: Image, mask: Uint8Array | undefined): (image: Image) => Values {
+  const whole = new SsimReference(real);
+  const inside = mask && new SsimReference(masked(real, mask));
+  const { height, width } = smallest(SSIM_51);
+  const wide = real.height >= height && real.width >= width ? new SsimReference(real, SSIM_51) : undefined;
+  const padded = new SsimReference(real, SSIM_PADDED);
+  return (image) => {
+    const [ssim = null, ssim255 = null] = whole.compare(image, [dataRange(image), 255]);
+    const person = mask && masked(image, mask);
+    const [maskSsim = null, maskSsim255 = null] = person
+      ? (inside?.compare(person, [dataRange(person), 255]) ?? [])
+      : [];
+    const [ssim51 = null] = wide?.compare(image, [255]) ?? [];
+    const [ssimPadded = null] = padded.compare(image, [paddedRange(image)]);
+    const differences = { l1: l1(image, real), psnr: finite(psnr(image, real)) };
+    return { ssim, ssim255, maskSsim, maskSsim255, ssim51, ssimPadded, ...differences };
   };
 }
 
@@ -60,5 +80,6 @@ export interface PairPictures {
 export function similarity({ source, target, generated, pose }: PairPictures, skeleton?: Skeleton): PairScores {
   const hasMask = skeleton && pose?.some((joint) => joint !== null);
   const mask = hasMask ? poseMask(skeleton, pose as Pose, target.height, target.width) : undefined;
-  return { generated: values(generated, target, mask), copy: values(source, target, mask) };
+  const compare = comparison(target, mask);
+  return { generated: compare(generated), copy: compare(source) };
 }

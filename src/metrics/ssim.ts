@@ -1,55 +1,36 @@
-import type { Image } from '../data/image.js';
+import { blank, type Image, paste } from '../data/image.js';
 import { UsageError } from '../gpu/errors.js';
+import { type Crop, gaussian, type Plane, type Window, windowMeans } from './window-means.js';
 
-const SIGMA = 1.5;
-/** ⌊4σ + ½⌋: 13 taps. */
+const K1 = 0.01;
+const K2 = 0.03;
+/** ⌊4σ + ½⌋ for σ 1.5. */
 const RADIUS = 6;
 /** Rows and columns at the border that the mean leaves out: half of Wang et al.'s window of 11. */
 const CROP = 5;
-const K1 = 0.01;
-const K2 = 0.03;
 
-/** Normalised taps exp(−i²/2σ²), i = −6 … 6. */
-const TAPS = (() => {
-  const taps = Float64Array.from({ length: 2 * RADIUS + 1 }, (_, i) =>
-    Math.exp(-((i - RADIUS) ** 2) / (2 * SIGMA ** 2)),
-  );
-  const sum = taps.reduce((a, b) => a + b, 0);
-  return taps.map((t) => t / sum);
-})();
-
-/** Index into 0 … n−1 under half-sample symmetric extension: … 1 0 | 0 1 … n−1 | n−1 n−2 … */
-function mirrored(i: number, n: number): number {
-  const k = ((i % (2 * n)) + 2 * n) % (2 * n);
-  return k < n ? k : 2 * n - 1 - k;
+/** A way to compute SSIM. Published figures of different conventions cannot be compared. */
+export interface SsimConvention {
+  readonly window: Window;
+  readonly crop: Crop;
+  /** Variances are divided by the number of pixels of the window less one, not by the number of pixels. */
+  readonly sampleCovariance?: boolean;
+  /** White columns that both images get at the left and at the right. */
+  readonly padding?: number;
 }
 
-/** For every position of a line of n pixels, the positions that the taps around it read. */
-function neighbours(n: number): Int32Array {
-  return Int32Array.from({ length: n * TAPS.length }, (_, k) =>
-    mirrored(Math.floor(k / TAPS.length) + (k % TAPS.length) - RADIUS, n),
-  );
-}
+/** This paper's: a Gaussian window of σ 1.5 with 13 taps. */
+export const SSIM: SsimConvention = { window: gaussian(1.5, RADIUS), crop: { rows: CROP, columns: CROP } };
 
-/** The Gaussian mean around every pixel of a plane [h, w], computed along the columns, then along the rows. */
-function blur(plane: Float64Array, h: number, w: number, down: Int32Array, across: Int32Array): Float64Array {
-  const rows = new Float64Array(plane.length);
-  for (let r = 0; r < h; r++)
-    for (let t = 0; t < TAPS.length; t++) {
-      const weight = TAPS[t] as number;
-      const from = (down[r * TAPS.length + t] as number) * w;
-      for (let c = 0; c < w; c++) rows[r * w + c] = (rows[r * w + c] as number) + weight * (plane[from + c] as number);
-    }
-  const out = new Float64Array(plane.length);
-  for (let r = 0; r < h; r++)
-    for (let c = 0; c < w; c++) {
-      let sum = 0;
-      for (let t = 0; t < TAPS.length; t++)
-        sum += (TAPS[t] as number) * (rows[r * w + (across[c * TAPS.length + t] as number)] as number);
-      out[r * w + c] = sum;
-    }
-  return out;
-}
+/** That of GFLA (script/metrics.py) and CFLD (models/metrics.py): scikit-image's default with `win_size=51`. */
+export const SSIM_51: SsimConvention = {
+  window: { radius: 25 },
+  crop: { rows: 25, columns: 25 },
+  sampleCovariance: true,
+};
+
+/** That of PATN (tool/getMetrics_fashion.py), which makes images of 256×176 square again. */
+export const SSIM_PADDED: SsimConvention = { ...SSIM, padding: 40 };
 
 /** Largest minus smallest value of an image, but at least 1, because SSIM would be undefined for an image of one colour. */
 export function dataRange({ data }: Image): number {
@@ -61,48 +42,102 @@ export function dataRange({ data }: Image): number {
   return Math.max(1, high - low);
 }
 
+/** The data range of an image with white padding. */
+export const paddedRange = ({ data }: Image): number => Math.max(1, 255 - data.reduce((a, b) => Math.min(a, b), 255));
+
 /** Throws `UsageError` unless two images have the same size. */
 export function expectSameSize(a: Image, b: Image): void {
   if (a.width !== b.width || a.height !== b.height)
     throw new UsageError(`images of ${a.height}×${a.width} and ${b.height}×${b.width} cannot be compared`);
 }
 
+/** The smallest height and width of images that a convention can compare, in pixels. */
+export const smallest = ({ crop, padding }: SsimConvention) => ({
+  height: 2 * crop.rows + 1,
+  width: padding ? 1 : 2 * crop.columns + 1,
+});
+
+/** An image with the means of its values and of their squares. */
+interface Moments {
+  readonly plane: Plane;
+  readonly mean: Float64Array;
+  readonly square: Float64Array;
+}
+
+function product({ height, width, values: a }: Plane, { values: b }: Plane): Plane {
+  const values = new Float64Array(a.length);
+  for (let i = 0; i < a.length; i++) values[i] = (a[i] as number) * (b[i] as number);
+  return { height, width, values };
+}
+
 /**
- * SSIM of a generated image against the real one (Wang et al. 2004; spec §7). It is computed per RGB channel on 8-bit
- * values with 13 Gaussian weights of σ 1.5, half-sample symmetric borders, population covariance, K1 0.01 and K2 0.03,
- * and averaged over the channels and over the map cropped by 5 px. `range` is the data range L; as published it is the
- * largest minus the smallest value of the **generated** image. The result is in [−1, 1], and 1 for equal images. Throws
- * `UsageError` for images of different sizes or smaller than 11×11.
+ * A real image with which generated ones are compared by one convention. Its own means are computed once. Throws `UsageError` if it is
+ * too small for the convention.
+ */
+export class SsimReference {
+  readonly #real: Image;
+  readonly #convention: SsimConvention;
+  readonly #crop: Crop;
+  readonly #moments: Moments;
+
+  constructor(real: Image, convention: SsimConvention = SSIM) {
+    const { height, width } = smallest(convention);
+    if (real.height < height || real.width < width)
+      throw new UsageError(`SSIM needs images of at least ${height}×${width}, got ${real.height}×${real.width}`);
+    this.#real = real;
+    this.#convention = convention;
+    const { crop, padding, window } = convention;
+    // Windows in the rest of the padding are all white in both images, so SSIM is 1 there.
+    this.#crop = padding ? { rows: crop.rows, columns: window.radius } : crop;
+    this.#moments = this.#momentsOf(real);
+  }
+
+  #means = (plane: Plane) => windowMeans(plane, this.#convention.window, this.#crop);
+
+  #momentsOf(image: Image): Moments {
+    const { padding, window } = this.#convention;
+    let shown = image;
+    if (padding) {
+      shown = blank(image.width + 4 * window.radius, image.height, [255, 255, 255]);
+      paste(shown, image, 2 * window.radius, 0);
+    }
+    const plane = { height: shown.height, width: shown.width, values: Float64Array.from(shown.data) };
+    return { plane, mean: this.#means(plane), square: this.#means(product(plane, plane)) };
+  }
+
+  /**
+   * The SSIM of a generated image for each of several data ranges (Wang et al. 2004; spec §7): per RGB channel on 8-bit values with
+   * K1 0.01 and K2 0.03, a mean over channels and over the map without the border. Beyond the border images are mirrored. A result
+   * is in [−1, 1], and 1 for equal images. Throws `UsageError` for an image of another size.
+   */
+  compare(generated: Image, ranges: readonly number[]): number[] {
+    expectSameSize(generated, this.#real);
+    const { window, sampleCovariance, padding, crop } = this.#convention;
+    const pixels = (2 * window.radius + 1) ** 2;
+    const norm = sampleCovariance ? pixels / (pixels - 1) : 1;
+    const [x, y] = [this.#momentsOf(generated), this.#moments];
+    const xy = this.#means(product(x.plane, y.plane));
+    const white = padding ? 6 * (generated.height - 2 * crop.rows) * (padding - crop.columns - window.radius) : 0;
+    return ranges.map((range) => {
+      const [c1, c2] = [(K1 * range) ** 2, (K2 * range) ** 2];
+      let sum = white;
+      for (let p = 0; p < xy.length; p++) {
+        const [ux, uy] = [x.mean[p] as number, y.mean[p] as number];
+        const [xx, yy] = [ux * ux, uy * uy];
+        const variances = norm * ((x.square[p] as number) - xx + (y.square[p] as number) - yy);
+        const covariance = norm * ((xy[p] as number) - ux * uy);
+        sum += ((2 * ux * uy + c1) * (2 * covariance + c2)) / ((xx + yy + c1) * (variances + c2));
+      }
+      return sum / (xy.length + white);
+    });
+  }
+}
+
+/**
+ * SSIM of a generated image against the real one as this paper computed it. `range` is the data range; as published it is the largest
+ * minus the smallest value of the **generated** image. Throws `UsageError` for images of different sizes or smaller than 11×11.
  */
 export function ssim(generated: Image, real: Image, range: number = dataRange(generated)): number {
   expectSameSize(generated, real);
-  const { height: h, width: w } = real;
-  if (h <= 2 * CROP || w <= 2 * CROP) throw new UsageError(`SSIM needs images of at least 11×11, got ${h}×${w}`);
-  const [c1, c2] = [(K1 * range) ** 2, (K2 * range) ** 2];
-  const [down, across] = [neighbours(h), neighbours(w)];
-  const plane = (f: (p: number) => number) =>
-    blur(
-      Float64Array.from({ length: h * w }, (_, p) => f(p)),
-      h,
-      w,
-      down,
-      across,
-    );
-  let sum = 0;
-  for (let channel = 0; channel < 3; channel++) {
-    const x = (p: number) => generated.data[3 * p + channel] as number;
-    const y = (p: number) => real.data[3 * p + channel] as number;
-    const [mx, my] = [plane(x), plane(y)];
-    const [xx, yy, xy] = [plane((p) => x(p) ** 2), plane((p) => y(p) ** 2), plane((p) => x(p) * y(p))];
-    for (let r = CROP; r < h - CROP; r++)
-      for (let c = CROP; c < w - CROP; c++) {
-        const p = r * w + c;
-        const [ux, uy] = [mx[p] as number, my[p] as number];
-        const vx = (xx[p] as number) - ux * ux;
-        const vy = (yy[p] as number) - uy * uy;
-        const vxy = (xy[p] as number) - ux * uy;
-        sum += ((2 * ux * uy + c1) * (2 * vxy + c2)) / ((ux * ux + uy * uy + c1) * (vx + vy + c2));
-      }
-  }
-  return sum / (3 * (h - 2 * CROP) * (w - 2 * CROP));
+  return new SsimReference(real).compare(generated, [range])[0] as number;
 }
