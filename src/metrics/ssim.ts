@@ -20,7 +20,7 @@ export interface SsimConvention {
 }
 
 /** This paper's: a Gaussian window of σ 1.5 with 13 taps. */
-export const SSIM: SsimConvention = { window: gaussian(1.5, RADIUS), crop: { rows: CROP, columns: CROP } };
+const SSIM: SsimConvention = { window: gaussian(1.5, RADIUS), crop: { rows: CROP, columns: CROP } };
 
 /** That of GFLA (script/metrics.py) and CFLD (models/metrics.py): scikit-image's default with `win_size=51`. */
 export const SSIM_51: SsimConvention = {
