@@ -2,10 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { input } from '../src/autograd/leaves.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Image } from '../src/data/image.js';
-import { FrozenWeights } from '../src/evaluation/frozen-weights.js';
+import { FrozenWeights, tensorsOfFile } from '../src/evaluation/frozen-weights.js';
 import { INCEPTION_RESIZES, Inception, type InceptionResize } from '../src/evaluation/inception.js';
-import { INCEPTION } from '../src/evaluation/inception-network.js';
-import { networkTensors } from '../src/evaluation/public-network.js';
+import { INCEPTION, inceptionV3 } from '../src/evaluation/inception-network.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { inceptionScore } from '../src/metrics/inception-score.js';
 import { formulaInput, formulaTensors } from '../src/verify/formula.js';
@@ -152,6 +151,27 @@ describe('Inception', () => {
     expect(await inception.run([])).toEqual({ features: new Float32Array(0), probabilities: new Float32Array(0) });
   });
 
+  test('gives the features and the soft-max without bias of what the network computes', async () => {
+    const picture = image(8, 4, 1);
+    const x = await seen('pytorch-fid', picture, 75);
+    const { pool3, logits } = inceptionV3(weights, input('x', [1, 75, 75, 3]));
+    const plan = await compile(engine, { pool3, logits });
+    plan.run({ x });
+    const [features, biased] = [await plan.read('pool3'), await plan.read('logits')];
+    plan.destroy();
+    const inception = await Inception.create(engine, weights, { batch: 1, side: 75, resize: 'pytorch-fid' });
+    const got = await inception.run([picture]);
+    inception.destroy();
+    const largest = features.reduce((m, v) => Math.max(m, v), 0);
+    for (const [i, v] of features.entries())
+      expect(Math.abs((got.features[i] as number) - v)).toBeLessThan(1e-5 * largest);
+    const bias = formulaTensors(1)('fc.bias', [1008]);
+    const powers = Float64Array.from(biased, (v, i) => Math.exp(v - (bias[i] as number)));
+    const sum = powers.reduce((a, b) => a + b, 0);
+    for (const [i, v] of powers.entries())
+      expect(Math.abs((got.probabilities[i] as number) / (v / sum) - 1)).toBeLessThan(1e-4);
+  });
+
   test('refuses what it cannot run, before any GPU work', async () => {
     const { submits } = engine.counters;
     await expect(Inception.create(engine, weights, { side: 76 })).rejects.toThrow(/side must be an odd integer of at/);
@@ -163,20 +183,18 @@ describe('Inception', () => {
     await expect(inception.run([{ width: 2, height: 2, data: new Uint8Array(11) }])).rejects.toThrow(
       /images\.0 must be an image/,
     );
-    const missing = new FrozenWeights('inception', (name, shape) => {
-      if (name === 'Mixed_7c.branch_pool.bn.bias') throw new Error('no such tensor');
-      return new Float32Array(shape.reduce((x, y) => x * y, 1));
-    });
-    await expect(Inception.create(engine, missing)).rejects.toThrow('no such tensor');
+    const missing = new FrozenWeights('inception', tensorsOfFile(new Map(), 'empty.pth', 'the public file'));
+    await expect(Inception.create(engine, missing)).rejects.toThrow(
+      /empty\.pth has no tensor Conv2d_1a_3x3\.conv\.weight/,
+    );
     expect(engine.counters.submits).toBe(submits);
   });
 });
 
 test('the network has the parameters of the public file', () => {
-  const tensors = networkTensors(INCEPTION, (_, shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)));
-  const count = [...tensors.values()].reduce((n, { data }) => n + data.length, 0);
   // The number that the reference files state, and PyTorch's names.
-  expect(count).toBe(23_885_392);
-  expect(tensors.get('Mixed_6c.branch7x7_2.conv.weight')?.shape).toEqual([160, 160, 1, 7]);
-  expect(tensors.get('fc.bias')?.shape).toEqual([1008]);
+  const sizes = [...weights.shapes.values()].map((shape) => shape.reduce((a, b) => a * b, 1));
+  expect(sizes.reduce((a, b) => a + b, 0)).toBe(23_885_392);
+  expect(weights.shapes.get('Mixed_6c.branch7x7_2.conv.weight')).toEqual([160, 160, 1, 7]);
+  expect(weights.shapes.get('fc.bias')).toEqual([1008]);
 });

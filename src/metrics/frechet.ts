@@ -19,6 +19,7 @@ export class FeatureStatistics {
   /** The features of the block that is not full. */
   #block = new Float32Array(0);
   #waiting = 0;
+  #factored: ReturnType<FeatureStatistics['factored']> | undefined;
 
   constructor(...args: [length: number]) {
     [this.length] = checked('new FeatureStatistics', { length: COUNT }, args);
@@ -41,6 +42,7 @@ export class FeatureStatistics {
       throw new UsageError(
         `FeatureStatistics.add: feature ${odd % length} of image ${this.#count + Math.floor(odd / length)} is ${features[odd]}`,
       );
+    this.#factored = undefined;
     for (let at = 0; at < features.length; ) {
       const room = (length - this.#waiting) * length;
       const part = features.subarray(at, at + room);
@@ -124,10 +126,16 @@ export class FeatureStatistics {
 
   /**
    * The mean, the trace of the covariance S, and rows R with S = RᵀR. Up to `length` images these are the deviations from the mean
-   * themselves, which are more exact than S, and fewer. Throws `UsageError` for fewer than two images.
+   * themselves, which are more exact than S, and fewer. The result is kept until features are added, because one set is often compared
+   * with several. Throws `UsageError` for fewer than two images.
    */
-  factored(): { mean: Float64Array; trace: number; rows: Matrix } {
+  factored(): { readonly mean: Float64Array; readonly trace: number; readonly rows: Matrix } {
     this.#expect(2, 'a covariance');
+    this.#factored ??= this.#factor();
+    return this.#factored;
+  }
+
+  #factor() {
     const scale = 1 / Math.sqrt(this.#count - 1);
     if (!this.#scatter) {
       const { mean, rows } = this.#deviations();

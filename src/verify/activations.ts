@@ -3,6 +3,7 @@ import { formatShape, type Shape, sameShape, sizeOf, type Tensor } from '../auto
 import { compile } from '../compiler/compile.js';
 import { FrozenWeights } from '../evaluation/frozen-weights.js';
 import type { Engine } from '../gpu/engine.js';
+import { ParameterStorage } from '../gpu/parameter-storage.js';
 import { nchwToNhwc, nhwcToNchw } from '../kernels/layout.js';
 import type { Nd } from '../kernels/oracle.js';
 import { type Comparison, type FixtureFile, UnsupportedFixture } from '../kernels/room.js';
@@ -37,7 +38,8 @@ export function checkActivations(
   const image = nchwToNhwc({ shape, data: Float64Array.from(formulaInput(seed, sizeOf(shape), input_scale)) });
   return {
     check: async (engine) => {
-      const built = build(new FrozenWeights('network', formulaTensors(seed)), input('image', image.shape));
+      const weights = new FrozenWeights('network', formulaTensors(seed));
+      const built = build(weights, input('image', image.shape));
       const outputs: Record<string, Tensor> = {};
       for (const name of Object.keys(activations)) {
         const found = built[name];
@@ -62,6 +64,8 @@ export function checkActivations(
         return results;
       } finally {
         plan.destroy();
+        // Three networks of 100 MB would not fit into small devices.
+        ParameterStorage.of(engine, weights.set).destroy();
       }
     },
   };
