@@ -115,12 +115,26 @@ describe('the weights of SSD300', () => {
   });
 
   test('of Caffe are found by the names of its layers, and take BGR', () => {
-    const names = [...tensorsNeeded(WIDTH).keys()].map(caffeName);
-    expect(names.slice(0, 2)).toEqual(['conv1_1.weight', 'conv1_1.bias']);
-    expect(names).toContain('conv4_3_norm.weight');
-    expect(names).toContain('conv4_3_norm_mbox_loc.bias');
-    expect(names).toContain('conv9_2_mbox_conf.weight');
-    expect(new Set(names).size).toBe(71);
+    const names = [...tensorsNeeded(WIDTH).keys()].map((name) => [name, caffeName(name)] as const);
+    expect(new Set(names.map(([, caffe]) => caffe)).size).toBe(71);
+    // The port's names follow the order in which the network is evaluated.
+    const layersOf = (list: RegExp) => names.flatMap(([name, caffe]) => (list.test(name) ? [caffe] : []));
+    expect(
+      layersOf(/^vgg.*weight/)
+        .map((name) => name.replace('.weight', ''))
+        .join(' '),
+    ).toBe(
+      'conv1_1 conv1_2 conv2_1 conv2_2 conv3_1 conv3_2 conv3_3 conv4_1 conv4_2 conv4_3 conv5_1 conv5_2 conv5_3 fc6 fc7',
+    );
+    expect(
+      layersOf(/^extras.*bias/)
+        .map((name) => name.replace('.bias', ''))
+        .join(' '),
+    ).toBe('conv6_1 conv6_2 conv7_1 conv7_2 conv8_1 conv8_2 conv9_1 conv9_2');
+    const maps = ['conv4_3_norm', 'fc7', 'conv6_2', 'conv7_2', 'conv8_2', 'conv9_2'];
+    expect(layersOf(/^loc.*weight/)).toEqual(maps.map((map) => `${map}_mbox_loc.weight`));
+    expect(layersOf(/^conf.*bias/)).toEqual(maps.map((map) => `${map}_mbox_conf.bias`));
+    expect(caffeName('L2Norm.weight')).toBe('conv4_3_norm.weight');
     const caffe = built(ssdTensors(file(caffeName), 'caffe.safetensors', 'SSD300'));
     expect([...caffe].filter(([name, v]) => String(v) !== String(published.get(name))).map(([name]) => name)).toEqual([
       'vgg.0.weight',
