@@ -45,6 +45,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const threads = text(values, 'threads') === undefined ? undefined : whole(values, 'threads', 1, 1);
   const scorers = findScorers({
     without,
+    format: input.format,
     ...(input.skeleton && { skeleton: input.skeleton }),
     ...(reference && { reference }),
     ...(threads !== undefined && { workers: threads }),

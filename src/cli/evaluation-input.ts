@@ -28,6 +28,8 @@ export interface EvaluationInput {
   readonly width: number;
   readonly skeleton?: Skeleton;
   readonly needsEngine: boolean;
+  /** Where the pixels of the generated images come from. */
+  readonly format: string;
   open(engine: Engine | undefined): Promise<{ source: PairSource; cost?: Cost }>;
 }
 
@@ -70,6 +72,7 @@ async function checkpointInput(values: Values, path: string): Promise<Evaluation
     notes: [...dataset.warnings.map((w) => `WARNING: ${w}`), ...overlapNotes(folder, dataset)],
     ...{ height: config.height, width: config.width, skeleton: dataset.skeleton },
     needsEngine: true,
+    format: 'memory',
     open: async (engine) => {
       const model = await Generator.create(engine as Engine, config, batch, { set, seed });
       const cost = await measureCost(engine as Engine, model, dataset);
@@ -123,7 +126,7 @@ async function triptychInput(values: Values, folder: string): Promise<Evaluation
       title: `${folder}, ${source.count.toLocaleString('en')} pictures of ${layout.join(' | ')}`,
       facts: { triptychs: folder, layout: layout.join(','), poses: poses ?? null, seed },
       notes,
-      ...{ height: source.height, width: source.width, needsEngine: false },
+      ...{ height: source.height, width: source.width, needsEngine: false, format: source.format },
       ...(source.skeleton && { skeleton: source.skeleton }),
       open: async () => ({ source }),
     };

@@ -1,6 +1,9 @@
 import type { Image } from '../data/image.js';
-import type { Pose } from '../pose/skeleton.js';
+import type { Engine } from '../gpu/engine.js';
+import type { Pose, Skeleton } from '../pose/skeleton.js';
+import type { FrozenWeights } from './frozen-weights.js';
 import type { Metric, PairScores, System } from './metric.js';
+import type { PublicNetwork } from './public-network.js';
 
 /** One pair of an evaluation: three pictures of one size. */
 export interface EvaluatedPair {
@@ -36,4 +39,33 @@ export interface Scorer {
   /** The figures of the metrics of level `set`, after all pairs were scored. */
   finish(): Promise<SetScores>;
   close(): Promise<void>;
+}
+
+/** The images with which FID compares. */
+export interface Reference {
+  /** Which images these are, in words. */
+  readonly title: string;
+  readonly count: number;
+  images(): AsyncIterable<readonly Image[]>;
+}
+
+/** What a scorer may need besides its weights. */
+export interface ScorerContext {
+  /** The skeleton of the pairs' poses; without it there is no mask. */
+  readonly skeleton?: Skeleton;
+  /** Default: the real targets. */
+  readonly reference?: Reference;
+  /** Where the pixels of the generated images come from, for conventions: `PNG files`, or `memory` if they were never in a file. */
+  readonly format: string;
+  /** The name of the file from which the network's weights were installed. */
+  readonly weightsFile: string;
+  /** The name of the convention by which images are resized for FID; see `INCEPTION_RESIZES`. */
+  readonly fidResize?: string;
+}
+
+/** A public network with the metrics that need it. */
+export interface NetworkMetrics {
+  readonly network: PublicNetwork;
+  readonly metrics: readonly Metric[];
+  create(engine: Engine, weights: FrozenWeights, context: ScorerContext): Promise<Scorer>;
 }

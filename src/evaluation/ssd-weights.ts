@@ -32,7 +32,7 @@ export function caffeName(name: string): string {
  * The port also publishes Caffe's weights with its own names of tensors. Nothing but the file's name tells the two files apart, because
  * both networks began as the same VGG-16.
  */
-const CAFFE_FILE = /ssd_300_VOC0712/i;
+const CAFFE_FILE = /ssd_300_VOC0712[^/\\]*$/i;
 
 /**
  * The tensors of a file with SSD300's weights, by the PyTorch port's names, for images in RGB. The file has the port's names, or those of

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../data/safetensors.js';
 import { FrozenWeights, tensorsOfFile } from '../evaluation/frozen-weights.js';
 import { NETWORKS } from '../evaluation/network-metrics.js';
-import { networkTensors, type PublicNetwork } from '../evaluation/public-network.js';
+import { networkTensors, type PublicNetwork, tensorsOfNetwork } from '../evaluation/public-network.js';
 import { UsageError } from '../gpu/errors.js';
 import { isThere, readBytes, writeFileAtomic } from './files.js';
 import { checkDigest, readWeightsFile, weightsDestination, weightsFolder } from './weights.js';
@@ -16,13 +16,18 @@ export interface InstalledNetwork {
 }
 
 const fileOf = ({ key }: PublicNetwork) => `${key}.safetensors`;
-const wanted = ({ title, files }: PublicNetwork) => `${title}, as in ${files.map(({ name }) => name).join(' or ')}`;
 
 /**
  * Installs a network from a PyTorch or safetensors file, of which only the network's tensors are kept, as safetensors. Throws
- * `UsageError` if the file is cut short, is damaged, or has the weights of another network, whose name it then says if it is known.
+ * `UsageError` if the file is cut short, is damaged, or has the weights of another network, which it then names if it is one of
+ * `networks`.
  */
-export function installNetwork(network: PublicNetwork, file: string, folder?: string): InstalledNetwork {
+export function installNetwork(
+  network: PublicNetwork,
+  file: string,
+  folder?: string,
+  networks: readonly PublicNetwork[] = NETWORKS,
+): InstalledNetwork {
   const path = weightsDestination(fileOf(network), folder);
   const bytes = readBytes(file, 'weights');
   const published = network.files.find(({ name }) => name === basename(file));
@@ -32,20 +37,25 @@ export function installNetwork(network: PublicNetwork, file: string, folder?: st
     );
   checkDigest(bytes, file);
   const stored = readWeightsFile(bytes, file);
-  const tensors = tensorsFor(network, stored, file);
+  const tensors = tensorsFor(network, stored, file, networks);
   const content = writeSafetensors(tensors, { network: network.key, source: basename(file) });
   writeFileAtomic(path, content);
   return { path, source: basename(file), bytes: content.length };
 }
 
 /** The network's tensors in a file, checked. The error for a file of another known network says which it is. */
-function tensorsFor(network: PublicNetwork, stored: ReadonlyMap<string, StoredTensor>, file: string) {
-  const read = (n: PublicNetwork) => networkTensors(n, tensorsOfFile(stored, file, wanted(n)));
+function tensorsFor(
+  network: PublicNetwork,
+  stored: ReadonlyMap<string, StoredTensor>,
+  file: string,
+  networks: readonly PublicNetwork[],
+) {
+  const read = (n: PublicNetwork) => networkTensors(n, tensorsOfNetwork(n, stored, file));
   try {
     return read(network);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    const other = NETWORKS.find((n) => n !== network && fits(() => read(n)));
+    const other = networks.find((n) => n !== network && fits(() => read(n)));
     if (!other) throw error;
     throw new UsageError(
       `${file} has the weights of ${other.title}, not of ${network.title}. Fix: pose-gan weights ${other.key} ${file}`,
@@ -87,7 +97,7 @@ export function findNetwork(network: PublicNetwork, folder?: string): FoundNetwo
       source: metadata.source ?? 'an unknown file',
       bytes: bytes.length,
       load: () => {
-        const weights = new FrozenWeights(network.key, tensorsOfFile(tensors, path, wanted(network)));
+        const weights = new FrozenWeights(network.key, tensorsOfFile(tensors, path, network.title));
         try {
           network.define(weights);
         } catch (error) {

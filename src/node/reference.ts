@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
 import type { Image } from '../data/image.js';
-import type { Reference } from '../evaluation/network-metrics.js';
+import type { Reference } from '../evaluation/scorer.js';
 import { UsageError } from '../gpu/errors.js';
 import { readImage } from './images.js';
-import { picturesIn } from './triptychs.js';
+import { formatsOf, picturesIn } from './triptychs.js';
 
 const BATCH = 16;
 
@@ -16,7 +16,7 @@ export function referenceFolder(folder: string): Reference {
         'Fix: name the folder of the training images',
     );
   return {
-    title: `the images of ${basename(folder)}`,
+    title: `${names.length.toLocaleString('en')} images of ${basename(folder)} (${formatsOf(names)})`,
     count: names.length,
     images: async function* (): AsyncGenerator<readonly Image[]> {
       for (let at = 0; at < names.length; at += BATCH)

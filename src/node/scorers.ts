@@ -1,13 +1,13 @@
 import { type MetricResult, missingResult } from '../evaluation/metric.js';
-import { NETWORK_METRICS, type ScorerContext } from '../evaluation/network-metrics.js';
+import { NETWORK_METRICS } from '../evaluation/network-metrics.js';
 import { howToInstall } from '../evaluation/public-network.js';
-import type { Scorer } from '../evaluation/scorer.js';
+import type { Scorer, ScorerContext } from '../evaluation/scorer.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { findNetwork } from './public-weights.js';
 import { similarityScorer } from './similarity-scorer.js';
 
-export interface ScorersOptions extends ScorerContext {
+export interface ScorersOptions extends Omit<ScorerContext, 'weightsFile'> {
   /** The folder of installed weights. */
   readonly weights?: string;
   /** The keys of networks that are left out although they may be installed. */
@@ -47,7 +47,9 @@ export function findScorers({ weights, without = [], workers, ...context }: Scor
       const scorers = [similarityScorer({ ...context, ...(workers && { workers }) })];
       try {
         for (const { entry, installed } of engine ? found : [])
-          scorers.push(await entry.create(engine as Engine, installed.load(), context));
+          scorers.push(
+            await entry.create(engine as Engine, installed.load(), { ...context, weightsFile: installed.source }),
+          );
         return scorers;
       } catch (error) {
         await Promise.all(scorers.map((s) => s.close()));

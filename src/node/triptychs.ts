@@ -42,6 +42,12 @@ export function picturesIn(folder: string): string[] {
   );
 }
 
+/** The formats of files by their names, as in `PNG files` or `JPEG and PNG files`. */
+export function formatsOf(names: readonly string[]): string {
+  const formats = new Set(names.map((name) => (/\.png$/i.test(name) ? 'PNG' : 'JPEG')));
+  return `${[...formats].sort().join(' and ')} files`;
+}
+
 /** The poses of a table, also by the names of its images without extension, as file names may join these. */
 function poseTable(options: TriptychOptions): {
   get: (name: string) => Pose | undefined;
@@ -61,7 +67,9 @@ function poseTable(options: TriptychOptions): {
  * picture is decoded. Throws `UsageError` that names the file for pictures of different sizes, for panels that do not fit the layout, and
  * for a table that has none of the pairs. `unposed` is the number of targets without a pose.
  */
-export function triptychs(options: TriptychOptions): PairSource & { readonly unposed: number } {
+export function triptychs(
+  options: TriptychOptions,
+): PairSource & { readonly unposed: number; readonly format: string } {
   const { folder, layout, skeleton, identity = identityOf } = options;
   const files = selected(picturesIn(folder), options);
   const first = files[0] as string;
@@ -126,6 +134,7 @@ export function triptychs(options: TriptychOptions): PairSource & { readonly unp
     width: panels.width,
     ...(table && { skeleton }),
     unposed,
+    format: formatsOf(files),
     batches,
   };
 }
