@@ -32,27 +32,39 @@ function fill(mask: Uint8Array, h: number, w: number, corners: Corners): void {
   const clamp = (v: number, high: number) => Math.max(0, Math.min(high, v));
   const top = clamp(Math.floor(Math.min(...corners.map((p) => p[1]))), h);
   const bottom = clamp(Math.ceil(Math.max(...corners.map((p) => p[1]))), h - 1);
-  for (let y = top; y <= bottom; y++)
-    for (let x = 0; x < w; x++) {
+  const left = clamp(Math.floor(Math.min(...corners.map((p) => p[0]))), w);
+  const right = clamp(Math.ceil(Math.max(...corners.map((p) => p[0]))), w - 1);
+  for (let y = top; y <= bottom; y++) {
+    // Where the edges cross this row. A pixel is inside if an odd number of crossings is to its right.
+    const crossings: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const [a, b] = [corners[i] as Point, corners[(i + 3) % 4] as Point];
+      if (a[1] <= y !== b[1] <= y) crossings.push(((b[0] - a[0]) * (y - a[1])) / (b[1] - a[1]) + a[0]);
+    }
+    for (let x = left; x <= right; x++) {
       let inside = false;
-      for (const [i, a] of corners.entries()) {
-        const b = corners[(i + 3) % 4] as Point;
-        if (a[1] <= y !== b[1] <= y && x < ((b[0] - a[0]) * (y - a[1])) / (b[1] - a[1]) + a[0]) inside = !inside;
-      }
+      for (let i = 0; i < crossings.length; i++) if (x < (crossings[i] as number)) inside = !inside;
       if (inside) mask[y * w + x] = 1;
     }
+  }
 }
 
-/** Pixels for which the 5×5 square around them contains a pixel of the image with the value `wanted`. */
+/**
+ * Pixels for which the 5×5 square around them contains a pixel of the image with the value `wanted`. A square is a row of columns, so
+ * columns are searched first, and then rows of the result.
+ */
 function dilate(mask: Uint8Array, h: number, w: number, wanted: 0 | 1): Uint8Array {
+  const columns = new Uint8Array(mask.length);
   const out = new Uint8Array(mask.length);
   for (let y = 0; y < h; y++)
     for (let x = 0; x < w; x++) {
-      let found = false;
-      for (let r = Math.max(0, y - CLOSING); r <= Math.min(h - 1, y + CLOSING) && !found; r++)
-        for (let c = Math.max(0, x - CLOSING); c <= Math.min(w - 1, x + CLOSING) && !found; c++)
-          found = mask[r * w + c] === wanted;
-      out[y * w + x] = found ? 1 : 0;
+      if (mask[y * w + x] !== wanted) continue;
+      for (let r = Math.max(0, y - CLOSING); r <= Math.min(h - 1, y + CLOSING); r++) columns[r * w + x] = 1;
+    }
+  for (let y = 0; y < h; y++)
+    for (let x = 0; x < w; x++) {
+      if (!columns[y * w + x]) continue;
+      for (let c = Math.max(0, x - CLOSING); c <= Math.min(w - 1, x + CLOSING); c++) out[y * w + c] = 1;
     }
   return out;
 }
@@ -93,5 +105,12 @@ export function outline(skeleton: Skeleton): readonly (readonly [string, string]
 export function masked({ width, height, data }: Image, mask: Uint8Array): Image {
   if (mask.length !== width * height)
     throw new UsageError(`a mask of ${mask.length} pixels does not fit an image of ${height}×${width}`);
-  return { width, height, data: data.map((v, i) => v * (mask[Math.floor(i / 3)] as number)) };
+  const out = new Uint8Array(data.length);
+  for (let i = 0; i < out.length; i += 3)
+    if (mask[i / 3]) {
+      out[i] = data[i] as number;
+      out[i + 1] = data[i + 1] as number;
+      out[i + 2] = data[i + 2] as number;
+    }
+  return { width, height, data: out };
 }
