@@ -1,8 +1,12 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { blank, type Image } from '../src/data/image.js';
+import { fidResizeOf, InceptionScorer } from '../src/evaluation/inception-scorer.js';
 import { ScoreCache } from '../src/evaluation/score-cache.js';
 import type { EvaluatedPair } from '../src/evaluation/scorer.js';
 import { detectionScorer } from '../src/evaluation/ssd-scorer.js';
+import { FeatureStatistics, frechetDistance } from '../src/metrics/frechet.js';
+import { inceptionScore } from '../src/metrics/inception-score.js';
+import { PERSON } from '../src/pose/skeleton.js';
 
 /** Makes an image of one grey, by which a stand-in for a network recognises it. */
 const grey = (value: number, size = 16): Image => blank(size, size, [value, value, value]);
@@ -62,4 +66,119 @@ test('DS rates the generated image, the source and the target by itself', async 
   ]);
   await scorer.close();
   expect(destroyed).toBe(true);
+});
+
+describe('IS, mask-IS and FID', () => {
+  /** Stands in for Inception: probabilities and features that depend on the image's shade alone. */
+  const rowsOf = (images: readonly Image[]) => {
+    const probabilities = new Float32Array(1008 * images.length).fill(0.5 / 1007);
+    const features = new Float32Array(2048 * images.length);
+    for (const [i, image] of images.entries()) {
+      probabilities[1008 * i + (shadeOf(image) % 4)] = 0.5;
+      features.set([shadeOf(image), shadeOf(image) ** 2 / 100, 1], 2048 * i);
+    }
+    return { probabilities, features };
+  };
+  const fake = (calls: number[] = []) => ({
+    resize: 'tensorflow' as const,
+    run: async (images: readonly Image[]) => {
+      calls.push(images.length);
+      return rowsOf(images);
+    },
+    destroy: () => {},
+  });
+  const context = { format: 'PNG files', weightsFile: 'w.pth' };
+  const shades = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const pairs = (count: number) => shades(count).map((i) => pair(i % 7, 50 + (i % 5), 100 + i));
+  const distance = (a: readonly number[], b: readonly number[]) => {
+    const [x, y] = [a, b].map((list) => {
+      const statistics = new FeatureStatistics(2048);
+      statistics.add(rowsOf(list.map((v) => grey(v))).features);
+      return statistics;
+    }) as [FeatureStatistics, FeatureStatistics];
+    return frechetDistance(x, y);
+  };
+  const all = shades(40).map((i) => 100 + i);
+  const targets = shades(5).map((i) => 50 + i);
+
+  test('count every generated image, and each real image once, in batches', async () => {
+    const calls: number[] = [];
+    const scorer = new InceptionScorer(fake(calls), context);
+    for (let at = 0; at < 40; at += 8) await scorer.score(pairs(40).slice(at, at + 8));
+    const { is, maskIs, fid } = await scorer.finish();
+    expect(calls).toEqual([32, 20]);
+    const expected = inceptionScore(rowsOf(all.map((v) => grey(v))).probabilities, 1008);
+    expect(is?.generated).toEqual({ value: expected.mean, error: expected.deviation, count: 40 });
+    expect(is?.real).toBeUndefined();
+    expect(maskIs).toEqual({ missing: 'No target has a pose that gives a mask.' });
+    expect(fid?.generated?.value).toBeCloseTo(distance(all, targets), 6);
+    expect(fid?.copy?.value).toBeCloseTo(distance(shades(7), targets), 6);
+    // The real targets are the reference, so that their own distance would be 0.
+    expect(fid?.real).toBeUndefined();
+  });
+
+  test('compare with a given reference, also the real images, and name it with its size', async () => {
+    const reference = {
+      ...{ title: '3 images of train (JPEG files)', count: 3 },
+      images: async function* () {
+        yield [grey(10), grey(20)];
+        yield [grey(40)];
+      },
+    };
+    const progress: unknown[] = [];
+    const scorer = new InceptionScorer(fake(), { ...context, reference });
+    await scorer.score(pairs(40));
+    const { fid } = await scorer.finish((what, done, total) => {
+      if (what === 'reference images') progress.push([done, total]);
+    });
+    expect(fid?.real?.value).toBeCloseTo(distance(targets, [10, 20, 40]), 6);
+    expect(fid?.generated?.value).toBeCloseTo(distance(all, [10, 20, 40]), 6);
+    expect(progress).toEqual([
+      [2, 3],
+      [3, 3],
+    ]);
+    const convention = scorer.metrics.find((m) => m.key === 'fid')?.convention;
+    expect(convention).toMatch(
+      /w\.pth.*resized to 299×299 bilinear.*from PNG files, reference: 3 images of train \(JPEG files\)/,
+    );
+    expect(convention).toMatch(/a figure below that of other real images against the same reference proves nothing/);
+  });
+
+  test('masked images count for mask-IS alone, and only where there is a pose', async () => {
+    const posed = pairs(24).map((p, i) => (i < 12 ? { ...p, pose: PERSON.joints.map(() => [8, 8] as const) } : p));
+    const scorer = new InceptionScorer(fake(), { ...context, skeleton: PERSON });
+    await scorer.score(posed);
+    const { is, maskIs, fid } = await scorer.finish();
+    expect([is?.generated?.count, maskIs?.generated?.count, fid?.generated?.count]).toEqual([24, 12, 24]);
+  });
+
+  test('FID by another convention of resizing takes its features from a second network', async () => {
+    const other = {
+      ...fake(),
+      run: async (images: readonly Image[]) => rowsOf(images.map((i) => grey(255 - shadeOf(i)))),
+    };
+    const scorer = new InceptionScorer(fake(), { ...context, fidResize: 'clean-fid' }, other);
+    await scorer.score(pairs(40));
+    const { is, fid } = await scorer.finish();
+    const expected = inceptionScore(rowsOf(all.map((v) => grey(v))).probabilities, 1008);
+    expect(is?.generated?.value).toBe(expected.mean);
+    const inverted = (list: readonly number[]) => list.map((v) => 255 - v);
+    expect(fid?.generated?.value).toBeCloseTo(distance(inverted(all), inverted(targets)), 5);
+    expect(fidResizeOf()).toBe('tensorflow');
+    expect(() => fidResizeOf('pillow')).toThrow(
+      /no convention "pillow" .* known are tensorflow, pytorch-fid, clean-fid/,
+    );
+  });
+
+  test('too few images have no score, and the reason is said', async () => {
+    const scorer = new InceptionScorer(fake(), context);
+    await scorer.score(pairs(1));
+    expect(await scorer.finish()).toMatchObject({
+      is: { missing: '10 splits need at least 10 images, there are 1.' },
+      fid: {
+        missing: expect.stringMatching(/FID is undefined for fewer than two images; there are 1 generated ones and 1/),
+      },
+    });
+    await scorer.close();
+  });
 });

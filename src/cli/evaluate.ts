@@ -1,6 +1,8 @@
 import { compareEvaluations } from '../evaluation/compare.js';
 import { type EvaluationDocument, FORMAT, parseEvaluation } from '../evaluation/document.js';
 import { Ranking } from '../evaluation/extremes.js';
+import { INCEPTION_RESIZES } from '../evaluation/inception.js';
+import { fidResizeOf } from '../evaluation/inception-scorer.js';
 import type { Metric } from '../evaluation/metric.js';
 import { evaluationPage } from '../evaluation/page.js';
 import { protocolOf } from '../evaluation/protocol.js';
@@ -41,11 +43,13 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const reference = folder === undefined ? undefined : referenceFolder(folder);
   const input = await evaluationInput(values);
   const without = (text(values, 'without') ?? '').split(',').flatMap((word) => word.trim() || []);
+  const fidResize = fidResizeOf(text(values, 'fid-resize'));
   const ranking = new Ranking(RANKED, SHOWN);
   const threads = text(values, 'threads') === undefined ? undefined : whole(values, 'threads', 1, 1);
   const scorers = findScorers({
     without,
     format: input.format,
+    fidResize,
     ...(input.skeleton && { skeleton: input.skeleton }),
     ...(reference && { reference }),
     ...(threads !== undefined && { workers: threads }),
@@ -68,6 +72,22 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   }
 }
 
+/** A bar for each kind of work after the pairs. */
+function finishingBars() {
+  const bars = new Map<string, ReturnType<typeof progress>>();
+  return {
+    update: (what: string, done: number, total: number) => {
+      if (!bars.has(what)) for (const bar of bars.values()) bar.end();
+      const bar = bars.get(what) ?? progress(what, total);
+      bars.set(what, bar);
+      bar.update(done);
+    },
+    end: () => {
+      for (const bar of bars.values()) bar.end();
+    },
+  };
+}
+
 async function evaluateInput(
   input: EvaluationInput,
   engine: Engine | undefined,
@@ -78,9 +98,15 @@ async function evaluateInput(
   const bar = progress('evaluating', source.count, { unit: 'pairs' });
   const started = performance.now();
   const list = await scorers.open(engine);
-  const result = await evaluatePairs(source, list, { ...options, onProgress: (done) => bar.update(done) }).finally(() =>
-    bar.end(),
-  );
+  const finishing = finishingBars();
+  const result = await evaluatePairs(source, list, {
+    ...options,
+    onProgress: (done) => bar.update(done),
+    onFinishing: finishing.update,
+  }).finally(() => {
+    bar.end();
+    finishing.end();
+  });
   const { pairs, identities, metrics, better, intervals, scores } = result;
   return {
     ...{ format: FORMAT, library: VERSION, date: new Date().toISOString(), title: input.title, source: input.facts },
@@ -110,6 +136,7 @@ export const evaluate: Command = {
     skeleton: { type: 'string' },
     protocol: { type: 'string' },
     reference: { type: 'string' },
+    'fid-resize': { type: 'string' },
     without: { type: 'string' },
     limit: { type: 'string' },
     batch: { type: 'string' },
@@ -136,6 +163,7 @@ export const evaluate: Command = {
     protocol:
       '256x256 or 256x176: DeepFashion as this paper or as its successors compare it, who keep the middle 176 columns',
     reference: 'a folder of real images with which FID compares (default: the real targets)',
+    'fid-resize': `how images are resized for FID: ${Object.keys(INCEPTION_RESIZES).join(', ')} (default: the first)`,
     without:
       'networks whose metrics are left out although they are installed, by their names in pose-gan weights, with commas',
     limit: 'the number of pairs, drawn without replacement (default: all)',

@@ -70,7 +70,7 @@ export const INCEPTION_RESIZES = {
 export type InceptionResize = keyof typeof INCEPTION_RESIZES;
 
 /** The convention with which the scores of the paper's tables were computed. */
-const INCEPTION_RESIZE: InceptionResize = 'tensorflow';
+export const INCEPTION_RESIZE: InceptionResize = 'tensorflow';
 
 /** factor · x − 1. */
 const scaled = (x: Tensor, factor: number) => add(mul(x, factor), -1);

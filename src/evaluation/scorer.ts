@@ -2,6 +2,7 @@ import type { Image } from '../data/image.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
 import type { FrozenWeights } from './frozen-weights.js';
+import type { InceptionResize } from './inception.js';
 import type { Metric, PairScores, System } from './metric.js';
 import type { PublicNetwork } from './public-network.js';
 
@@ -31,13 +32,16 @@ type SetResult = Readonly<Partial<Record<System, SetScore>>> & { readonly missin
 /** The figures of the metrics of level `set`, by key. */
 export type SetScores = Readonly<Record<string, SetResult>>;
 
+/** Hears of long work at the end of an evaluation: what is done, and how much of it. */
+export type OnFinishing = (what: string, done: number, total: number) => void;
+
 /** Computes some metrics of all pairs, which it gets in their order, in batches. */
 export interface Scorer {
   readonly metrics: readonly Metric[];
   /** The values of the metrics of level `pair`, for each pair. It may be called again before it has resolved. */
   score(pairs: readonly EvaluatedPair[]): Promise<readonly PairScores[]>;
   /** The figures of the metrics of level `set`, after all pairs were scored. */
-  finish(): Promise<SetScores>;
+  finish(onFinishing?: OnFinishing): Promise<SetScores>;
   close(): Promise<void>;
 }
 
@@ -59,8 +63,8 @@ export interface ScorerContext {
   readonly format: string;
   /** The name of the file from which the network's weights were installed. */
   readonly weightsFile: string;
-  /** The name of the convention by which images are resized for FID; see `INCEPTION_RESIZES`. */
-  readonly fidResize?: string;
+  /** How images are resized for FID. Default: as for the other scores. */
+  readonly fidResize?: InceptionResize;
 }
 
 /** A public network with the metrics that need it. */

@@ -2,7 +2,7 @@ import { COUNT, checked, F32 } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
 
 /** How many parts Salimans et al. divide the images into. */
-const INCEPTION_SPLITS = 10;
+export const INCEPTION_SPLITS = 10;
 
 /** The largest accepted distance of a sum of probabilities from 1. */
 const TOLERANCE = 1e-3;

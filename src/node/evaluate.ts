@@ -3,7 +3,7 @@ import type { ScoredPair } from '../evaluation/document.js';
 import type { Ranking } from '../evaluation/extremes.js';
 import { type MetricResult, type PairScores, SYSTEMS, type Values } from '../evaluation/metric.js';
 import { type Protocol, protocolOf } from '../evaluation/protocol.js';
-import type { EvaluatedPair, Scorer, SetScores } from '../evaluation/scorer.js';
+import type { EvaluatedPair, OnFinishing, Scorer, SetScores } from '../evaluation/scorer.js';
 import { resultOf, shareBetter } from '../evaluation/summary.js';
 import type { PairSource } from './pair-source.js';
 
@@ -24,6 +24,7 @@ export interface EvaluationOptions {
   /** Keeps the best and the worst pairs. */
   readonly ranking?: Ranking;
   readonly onProgress?: (done: number, total: number) => void;
+  readonly onFinishing?: OnFinishing;
 }
 
 /** Batches that are scored at the same time, so that decoding, generating and the metrics do not wait for each other. */
@@ -35,7 +36,7 @@ export async function evaluate(
   scorers: readonly Scorer[],
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  const { protocol = protocolOf(undefined, source.height, source.width), ranking, onProgress } = options;
+  const { protocol = protocolOf(undefined, source.height, source.width), ranking, onProgress, onFinishing } = options;
   const scores: ScoredPair[] = [];
   const pending: Promise<ScoredPair[]>[] = [];
   const settle = async () => {
@@ -51,7 +52,7 @@ export async function evaluate(
       if (pending.length >= IN_FLIGHT) await settle();
     }
     while (pending.length) await settle();
-    const sets: SetScores = Object.assign({}, ...(await Promise.all(scorers.map((s) => s.finish()))));
+    const sets: SetScores = Object.assign({}, ...(await Promise.all(scorers.map((s) => s.finish(onFinishing)))));
     return summarise(scorers, scores, sets);
   } finally {
     await Promise.all(scorers.map((s) => s.close()));
