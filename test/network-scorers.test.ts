@@ -87,7 +87,7 @@ describe('IS, mask-IS and FID', () => {
     },
     destroy: () => {},
   });
-  const context = { format: 'PNG files', weightsFile: 'w.pth' };
+  const context = { format: 'PNG files', weightsFiles: ['w.pth'] };
   const shades = (count: number) => Array.from({ length: count }, (_, i) => i);
   const pairs = (count: number) => shades(count).map((i) => pair(i % 7, 50 + (i % 5), 100 + i));
   const distance = (a: readonly number[], b: readonly number[]) => {

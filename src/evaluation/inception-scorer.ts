@@ -3,6 +3,7 @@ import { UsageError } from '../gpu/errors.js';
 import { FeatureStatistics, frechetDistance } from '../metrics/frechet.js';
 import { INCEPTION_SPLITS, inceptionScore } from '../metrics/inception-score.js';
 import { masked, poseMask } from '../metrics/mask.js';
+import { present } from '../present.js';
 import { INCEPTION_RESIZE, INCEPTION_RESIZES, Inception, type InceptionResize } from './inception.js';
 import { INCEPTION, INCEPTION_CLASSES, INCEPTION_FEATURES } from './inception-network.js';
 import type { Metric, System } from './metric.js';
@@ -19,7 +20,7 @@ const ONCE = 'real images and copies count once each, however many pairs they ar
 
 /** The metrics with the conventions of an evaluation. Without a context, they are those of the defaults. */
 function metricsOf(context?: ScorerContext): readonly Metric[] {
-  const network = `${INCEPTION.title}${context ? ` (${context.weightsFile})` : ''}`;
+  const network = `${INCEPTION.title}${context ? ` (${context.weightsFiles.join()})` : ''}`;
   const reference = context?.reference?.title ?? 'the real targets, which therefore have no FID themselves';
   const is = { better: 'higher', digits: 3, level: 'set' } as const;
   const how = `${IS}; ${network}, ${resizing(INCEPTION_RESIZE)}; ${ONCE}`;
@@ -209,12 +210,13 @@ function joined(rows: readonly Float32Array[]): Float32Array {
 
 /** IS, mask-IS and FID with Inception v3. */
 export const INCEPTION_METRICS: NetworkMetrics = {
-  network: INCEPTION,
+  networks: [INCEPTION],
   metrics: metricsOf(),
-  create: async (engine, weights, context) => {
+  create: async (engine, [weights], context) => {
     const resize = context.fidResize ?? INCEPTION_RESIZE;
-    const model = await Inception.create(engine, weights);
-    const other = resize === INCEPTION_RESIZE ? undefined : await Inception.create(engine, weights, { resize });
+    const model = await Inception.create(engine, present(weights));
+    const other =
+      resize === INCEPTION_RESIZE ? undefined : await Inception.create(engine, present(weights), { resize });
     return new InceptionScorer(model, context, other);
   },
 };

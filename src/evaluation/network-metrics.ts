@@ -7,4 +7,4 @@ import { DETECTION } from './ssd-scorer.js';
 export const NETWORK_METRICS: readonly NetworkMetrics[] = [INCEPTION_METRICS, DETECTION];
 
 /** The networks that `pose-gan weights` installs for evaluation. */
-export const NETWORKS: readonly PublicNetwork[] = NETWORK_METRICS.map(({ network }) => network);
+export const NETWORKS: readonly PublicNetwork[] = [...new Set(NETWORK_METRICS.flatMap(({ networks }) => networks))];

@@ -61,15 +61,16 @@ export interface ScorerContext {
   readonly reference?: Reference;
   /** Where the pixels of the generated images come from, for conventions: `PNG files`, or `memory` if they were never in a file. */
   readonly format: string;
-  /** The name of the file from which the network's weights were installed. */
-  readonly weightsFile: string;
+  /** The names of the files from which the networks' weights were installed. */
+  readonly weightsFiles: readonly string[];
   /** How images are resized for FID. Default: as for the other scores. */
   readonly fidResize?: InceptionResize;
 }
 
-/** A public network with the metrics that need it. */
+/** Metrics with the public networks that they need, all of them. */
 export interface NetworkMetrics {
-  readonly network: PublicNetwork;
+  readonly networks: readonly PublicNetwork[];
   readonly metrics: readonly Metric[];
-  create(engine: Engine, weights: FrozenWeights, context: ScorerContext): Promise<Scorer>;
+  /** `weights` are those of `networks`, in their order. */
+  create(engine: Engine, weights: readonly FrozenWeights[], context: ScorerContext): Promise<Scorer>;
 }

@@ -1,3 +1,4 @@
+import { present } from '../present.js';
 import type { Metric } from './metric.js';
 import { ScoreCache } from './score-cache.js';
 import type { NetworkMetrics, Scorer } from './scorer.js';
@@ -32,7 +33,7 @@ export function detectionScorer(model: Pick<Ssd300, 'personScores' | 'destroy'>)
 
 /** The detection score with SSD300. */
 export const DETECTION: NetworkMetrics = {
-  network: SSD300,
+  networks: [SSD300],
   metrics: [DS],
-  create: async (engine, weights) => detectionScorer(await Ssd300.create(engine, weights, BATCH)),
+  create: async (engine, [weights]) => detectionScorer(await Ssd300.create(engine, present(weights), BATCH)),
 };
