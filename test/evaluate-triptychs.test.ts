@@ -216,7 +216,7 @@ describe('evaluate --triptychs', () => {
       () => filled('--protocol', '256x176'),
       /compares images of 256×176, cut from 256×256 if necessary; these are 64×32/,
     ],
-    ['an unknown network', () => filled('--without', 'alexnet'), /--without alexnet: there is no such network/],
+    ['an unknown network', () => filled('--without', 'resnet'), /--without resnet: there is no such network/],
     [
       'a reference of one image',
       () => {

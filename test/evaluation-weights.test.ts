@@ -70,6 +70,8 @@ describe('the weights of public networks', () => {
     expect(howToInstall(NETWORK)).toBe(
       'A tiny network is not installed: fetch tiny-1.pth (2.5 MB, example.org), then pose-gan weights tiny FILE',
     );
+    const small = { ...NETWORK, files: [{ name: 'tiny-1.pth', bytes: 6009, source: 'example.org' }] };
+    expect(howToInstall(small)).toContain('fetch tiny-1.pth (6.0 KB, example.org)');
   });
 });
 

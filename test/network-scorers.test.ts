@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { blank, type Image } from '../src/data/image.js';
 import { fidResizeOf, InceptionScorer } from '../src/evaluation/inception-scorer.js';
+import { LPIPS, lpipsScorer } from '../src/evaluation/lpips-scorer.js';
+import type { Metric } from '../src/evaluation/metric.js';
 import { ScoreCache } from '../src/evaluation/score-cache.js';
 import type { EvaluatedPair } from '../src/evaluation/scorer.js';
 import { detectionScorer } from '../src/evaluation/ssd-scorer.js';
@@ -66,6 +68,24 @@ test('DS rates the generated image, the source and the target by itself', async 
   ]);
   await scorer.close();
   expect(destroyed).toBe(true);
+});
+
+test('LPIPS compares the generated image and the source with the target', async () => {
+  const [metric] = LPIPS[0]?.metrics ?? [];
+  const scorer = lpipsScorer(metric as Metric, {
+    distances: async (images, others) =>
+      others.map((list) => list.map((image, i) => shadeOf(image) - shadeOf(images[i] as Image))),
+    destroy: () => {},
+  });
+  expect(await scorer.score([pair(10, 20, 25), pair(11, 22, 20)])).toEqual([
+    { generated: { lpips00alex: 5 }, copy: { lpips00alex: -10 } },
+    { generated: { lpips00alex: -2 }, copy: { lpips00alex: -11 } },
+  ]);
+  const keys = LPIPS.flatMap(({ metrics, networks }) => [metrics[0]?.key, ...networks.map(({ key }) => key)]);
+  expect(keys).toEqual([
+    ...['lpips00alex', 'alexnet', 'lpips-alex-0.0', 'lpips01alex', 'alexnet', 'lpips-alex-0.1'],
+    ...['lpips00vgg', 'vgg16', 'lpips-vgg-0.0', 'lpips01vgg', 'vgg16', 'lpips-vgg-0.1'],
+  ]);
 });
 
 describe('IS, mask-IS and FID', () => {

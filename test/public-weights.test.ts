@@ -136,7 +136,7 @@ test('pose-gan weights lists what each missing network needs, and refuses what d
     [[first?.key ?? ''], /name a file: pose-gan weights .* FILE\. .* is not installed: fetch/],
     [[first?.key ?? '', 'x', '--style', 'caffe'], /--style is for vgg19 alone/],
     [[first?.key ?? '', write('z.safetensors')], /z\.safetensors has no tensor .*; it has .* It should be/],
-    [['alexnet', 'x'], /there are no weights "alexnet" to install; known are vgg19, /],
+    [['resnet', 'x'], /there are no weights "resnet" to install; known are vgg19, /],
   ] as const) {
     expect(await main(['weights', ...words, ...to])).toBe(2);
     expect(String(problems.mock.lastCall?.[0])).toMatch(message);

@@ -35,11 +35,12 @@ export function tensorsOfNetwork(
   return tensors(stored, file, `${title}, as in ${files.map(({ name }) => name).join(' or ')}`);
 }
 
+const sizeText = (bytes: number) =>
+  bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
 /** One line that says which file to fetch. */
 export function howToInstall({ key, title, files }: PublicNetwork): string {
-  const list = files.map(
-    ({ name, bytes, source }) => `${name} (${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB, ${source})`,
-  );
+  const list = files.map(({ name, bytes, source }) => `${name} (${sizeText(bytes)}, ${source})`);
   return `${title} is not installed: fetch ${list.join(' or ')}, then pose-gan weights ${key} FILE`;
 }
 
