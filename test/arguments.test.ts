@@ -89,7 +89,7 @@ test('every function that takes options refuses an unknown one, names the known 
     'nearestNeighbourDistance.2': 'window',
     'load.3': 'strict, name',
     'loadNet.3': 'strict',
-    'open.0': 'adapter, label, tuning',
+    'open.0': 'adapter, index, label, tuning',
     'partMasks.1': 'height, width, scale',
     'resize2d.1': 'size, scale, mode, alignCorners',
     'tune.2': 'samples, sampleMs, budgetMs, signal, onProgress',
@@ -97,7 +97,7 @@ test('every function that takes options refuses an unknown one, names the known 
     'SGD.1': 'learningRate, clipNorm, weightDecay, momentum, nesterov, dampening',
     'Engine.1': 'label, adapterInfo, software, wait, tuning',
     'Generator.3': 'set, seed',
-    'Trainer.1': 'config, seed, vgg, batch',
+    'Trainer.1': 'config, seed, vgg, batch, shard',
     'modelConfig.0': 'preset, size, ablation, width',
   });
 });

@@ -35,7 +35,7 @@ export const rooms: readonly Room[] = [
       one([13], 0.25, 0xffffffff),
       one([31, 12], 0.3),
       one([3, 5, 7, 3], 0.5, 1, 105),
-      one([2, 3, 5, 8], 0.25, 2, 0xfffffff0),
+      one([2, 3, 5, 8], 0.25, 2, 0xffffff00),
     ],
     nonFinite: [4, 5].map((channels) => ({
       ...one([9, channels], 0.5),
