@@ -76,10 +76,16 @@ test('LPIPS compares the generated image and the source with the target', async 
     distances: async (images, others) =>
       others.map((list) => list.map((image, i) => shadeOf(image) - shadeOf(images[i] as Image))),
     destroy: () => {},
+    least: 12,
   });
   expect(await scorer.score([pair(10, 20, 25), pair(11, 22, 20)])).toEqual([
     { generated: { lpips00alex: 5 }, copy: { lpips00alex: -10 } },
     { generated: { lpips00alex: -2 }, copy: { lpips00alex: -11 } },
+  ]);
+  const small = { ...pair(1, 2, 3), target: grey(2, 11) };
+  expect(await scorer.score([small, pair(10, 20, 25)])).toEqual([
+    { generated: { lpips00alex: null }, copy: { lpips00alex: null } },
+    { generated: { lpips00alex: 5 }, copy: { lpips00alex: -10 } },
   ]);
   const keys = LPIPS.flatMap(({ metrics, networks }) => [metrics[0]?.key, ...networks.map(({ key }) => key)]);
   expect(keys).toEqual([

@@ -101,6 +101,18 @@ test('weights of another network are refused, and named if they are known', () =
   );
 });
 
+test('weights of the same names and shapes are told apart by the size of their file', () => {
+  const to = join(folder, 'versions');
+  const file = write('version.safetensors');
+  const files = [{ name: 'version.safetensors', bytes: readFileSync(file).length, source: 'example.org' }];
+  const later: PublicNetwork = { ...tiny, key: 'later', title: 'Version 2', files };
+  expect(() => installNetwork(tiny, file, to, [tiny, later])).toThrow(
+    /version\.safetensors has \d+ bytes, as the file of Version 2 has, not that of A tiny network\. Fix: pose-gan weights later .*version/,
+  );
+  expect(installNetwork(later, file, to, [tiny, later]).source).toBe('version.safetensors');
+  expect(installNetwork({ ...tiny, files }, file, to, [tiny, later]).source).toBe('version.safetensors');
+});
+
 test('installed weights that were damaged later are an error that says how to install them again', () => {
   const to = join(folder, 'later');
   const { path } = installNetwork(tiny, write('w.safetensors'), to);

@@ -35,20 +35,23 @@ function linear(net: LpipsNet, version: LpipsVersion): PublicNetwork {
   };
 }
 
-/** The distances of generated images, and of the sources, from the targets, whose features are computed once for both. */
-export function lpipsScorer(metric: Metric, model: Pick<Lpips, 'distances' | 'destroy'>): Scorer {
+/**
+ * The distances of generated images, and of the sources, from the targets, whose features are computed once for both. Images that are
+ * too small for the network have none.
+ */
+export function lpipsScorer(metric: Metric, model: Pick<Lpips, 'distances' | 'destroy' | 'least'>): Scorer {
   return {
     metrics: [metric],
     score: async (pairs) => {
-      const images = (of: 'target' | 'generated' | 'source') => pairs.map((pair) => pair[of]);
-      const [generated = [], copy = []] = await model.distances(images('target'), [
-        images('generated'),
-        images('source'),
-      ]);
-      return pairs.map((_, i) => ({
-        generated: { [metric.key]: present(generated[i]) },
-        copy: { [metric.key]: present(copy[i]) },
-      }));
+      const large = pairs.filter(({ target }) => Math.min(target.width, target.height) >= model.least);
+      const images = (of: 'target' | 'generated' | 'source') => large.map((pair) => pair[of]);
+      const [generated = [], copy = []] = large.length
+        ? await model.distances(images('target'), [images('generated'), images('source')])
+        : [];
+      return pairs.map((pair) => {
+        const i = large.indexOf(pair);
+        return { generated: { [metric.key]: generated[i] ?? null }, copy: { [metric.key]: copy[i] ?? null } };
+      });
     },
     finish: async () => ({}),
     close: async () => model.destroy(),

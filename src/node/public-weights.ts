@@ -30,6 +30,7 @@ export function installNetwork(
 ): InstalledNetwork {
   const path = weightsDestination(fileOf(network), folder);
   const bytes = readBytes(file, 'weights');
+  checkSize(network, bytes.length, file, networks);
   const published = network.files.find(({ name }) => name === basename(file));
   if (published && bytes.length < published.bytes)
     throw new UsageError(
@@ -41,6 +42,20 @@ export function installNetwork(
   const content = writeSafetensors(tensors, { network: network.key, source: basename(file) });
   writeFileAtomic(path, content);
   return { path, source: basename(file), bytes: content.length };
+}
+
+/**
+ * Throws `UsageError` for a file with as many bytes as that of another network has. The two versions of LPIPS publish files of one name
+ * with tensors of the same names and shapes, which nothing else tells apart.
+ */
+function checkSize(network: PublicNetwork, size: number, file: string, networks: readonly PublicNetwork[]): void {
+  const has = ({ files }: PublicNetwork) => files.some(({ bytes }) => bytes === size);
+  const other = has(network) ? undefined : networks.find(has);
+  if (other)
+    throw new UsageError(
+      `${file} has ${size} bytes, as the file of ${other.title} has, not that of ${network.title}. ` +
+        `Fix: pose-gan weights ${other.key} ${file}`,
+    );
 }
 
 /** The network's tensors in a file, checked. The error for a file of another known network says which it is. */
