@@ -113,6 +113,16 @@ test('weights of the same names and shapes are told apart by the size of their f
   expect(installNetwork({ ...tiny, files }, file, to, [tiny, later]).source).toBe('version.safetensors');
 });
 
+test('a safetensors file whose header has a length that begins like a pickle is read', () => {
+  // The text pads the header to 0x0280 bytes.
+  const bytes = Array.from({ length: 640 }, (_, n) =>
+    writeSafetensors(new Map(Object.entries(TENSORS)), { text: 'x'.repeat(n) }),
+  ).find((file) => file[0] === 0x80 && file[1] === 2);
+  const path = join(folder, 'like-a-pickle.safetensors');
+  writeFileSync(path, bytes as Uint8Array);
+  expect(installNetwork(tiny, path, join(folder, 'pickle')).source).toBe('like-a-pickle.safetensors');
+});
+
 test('installed weights that were damaged later are an error that says how to install them again', () => {
   const to = join(folder, 'later');
   const { path } = installNetwork(tiny, write('w.safetensors'), to);

@@ -68,7 +68,10 @@ export function readWeightsFile(
   file: string,
   choose?: (names: string[]) => Iterable<string>,
 ): ReadonlyMap<string, StoredTensor> {
-  if ((bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80) return readPth(bytes, file, choose);
+  const zip = bytes[0] === 0x50 && bytes[1] === 0x4b;
+  // A safetensors file begins with the length of its header, whose lowest byte may be that with which a pickle begins.
+  const header = bytes[8] === 0x7b && bytes.subarray(4, 8).every((b) => b === 0);
+  if (zip || (bytes[0] === 0x80 && !header)) return readPth(bytes, file, choose);
   try {
     return readSafetensors(bytes, file).tensors;
   } catch (error) {
