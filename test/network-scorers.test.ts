@@ -171,11 +171,11 @@ describe('IS, mask-IS and FID', () => {
   });
 
   test('masked images count for mask-IS alone, and only where there is a pose', async () => {
-    const posed = pairs(24).map((p, i) => (i < 12 ? { ...p, pose: PERSON.joints.map(() => [8, 8] as const) } : p));
+    const posed = pairs(48).map((p, i) => (i < 24 ? { ...p, pose: PERSON.joints.map(() => [8, 8] as const) } : p));
     const scorer = new InceptionScorer(fake(), { ...context, skeleton: PERSON });
     await scorer.score(posed);
     const { is, maskIs, fid } = await scorer.finish();
-    expect([is?.generated?.count, maskIs?.generated?.count, fid?.generated?.count]).toEqual([24, 12, 24]);
+    expect([is?.generated?.count, maskIs?.generated?.count, fid?.generated?.count]).toEqual([48, 24, 48]);
   });
 
   test('FID by another convention of resizing takes its features from a second network', async () => {
@@ -200,7 +200,7 @@ describe('IS, mask-IS and FID', () => {
     const scorer = new InceptionScorer(fake(), context);
     await scorer.score(pairs(1));
     expect(await scorer.finish()).toMatchObject({
-      is: { missing: '10 splits need at least 10 images, there are 1.' },
+      is: { missing: '10 splits need at least 20 images, there are 1. Evaluate more pairs.' },
       fid: {
         missing: expect.stringMatching(/FID is undefined for fewer than two images; there are 1 generated ones and 1/),
       },

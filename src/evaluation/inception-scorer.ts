@@ -69,6 +69,9 @@ interface Waiting {
   readonly kind: Kind;
 }
 
+/** A split of one image has the score 1 whatever it shows. */
+const LEAST = 2 * INCEPTION_SPLITS;
+
 /** So many images are given to the network at once, so that its batches are full. */
 const AT_ONCE = 32;
 
@@ -143,7 +146,7 @@ export class InceptionScorer implements Scorer {
   #inception(kind: Kind) {
     const scores = SYSTEMS.map((system) => {
       const rows = this.#systems[system].probabilities[kind];
-      if (rows.length < INCEPTION_SPLITS) return [system, undefined] as const;
+      if (rows.length < LEAST) return [system, undefined] as const;
       const { mean, deviation, images } = inceptionScore(joined(rows), INCEPTION_CLASSES);
       return [system, { value: mean, error: deviation, count: images }] as const;
     });
@@ -151,8 +154,8 @@ export class InceptionScorer implements Scorer {
     const few =
       kind === 'masked' && !count
         ? 'No target has a pose that gives a mask.'
-        : `${INCEPTION_SPLITS} splits need at least ${INCEPTION_SPLITS} images, there are ${count}.`;
-    return { ...known(scores), ...(count < INCEPTION_SPLITS && { missing: few }) };
+        : `${INCEPTION_SPLITS} splits need at least ${LEAST} images, there are ${count}. Evaluate more pairs.`;
+    return { ...known(scores), ...(count < LEAST && { missing: few }) };
   }
 
   async #frechet(onFinishing?: OnFinishing) {
