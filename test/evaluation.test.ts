@@ -54,7 +54,7 @@ const SCORES = Array.from({ length: 12 }, (_, i) => score(i, 0.3 + 0.01 * i));
 
 describe('bootstrap intervals', () => {
   test('cover the mean of normal data in about 95 of 100 cases', () => {
-    let covered = 0;
+    let [covered, widths] = [0, 0];
     let seed = 1;
     // A multiplicative generator that is independent of the bootstrap's own
     const uniform = () => {
@@ -66,10 +66,15 @@ describe('bootstrap intervals', () => {
       const values = Array.from({ length: 60 }, () => Array.from({ length: 12 }, uniform).reduce((a, b) => a + b) - 6);
       const [low = 1, high = 0] = new Bootstrap(values.map((_, i) => String(i))).interval(values) ?? [];
       covered += Number(low <= 0 && high >= 0);
+      const mean = values.reduce((a, b) => a + b) / 60;
+      const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 60);
+      widths += (high - low) / (2 * (deviation / Math.sqrt(60)));
     }
     // 95 % of 200 are 190 with a deviation of 3.1; the percentile bootstrap of 60 values covers slightly less.
     expect(covered).toBeGreaterThan(175);
     expect(covered).toBeLessThan(200);
+    // 1.96 standard errors on each side; 1.64 would be 90 %.
+    expect(Math.abs(widths / cases - 1.96)).toBeLessThan(0.05);
   });
 
   test('draw all pairs of an identity together, which widens them if its pairs are alike', () => {

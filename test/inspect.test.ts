@@ -126,7 +126,7 @@ describe('evaluate', () => {
     const file = join(out, 'report.json');
     const { code, stdout } = await run('evaluate', ...net(), ...dataset(), '--limit', '5', '--out', file);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/net\.safetensors, step 7, on the test half of d\n3 pairs of 1 identities, 64×32 /);
+    expect(stdout).toMatch(/net\.safetensors, step 7, on the test half of d\n3 pairs of 1 identity, 64×32 /);
     expect(stdout).toMatch(/\n +SSIM +IS +mask-SSIM +mask-IS +DS\ngenerated +-?0\.\d+ +n\/a +-?0\.\d+ +n\/a +n\/a\n/);
     expect(stdout).toMatch(/\nL1 ↓ +[\d.]+ +[\d.]+ +0\.00 +\d+ % of the pairs\n/);
     expect(stdout).toMatch(/[\d.]+ ms an image on .*batches of 2.*; [\d,]+ parameters, [\d.]+ MB/);

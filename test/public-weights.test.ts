@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { main } from '../src/cli/main.js';
 import { writeSafetensors } from '../src/data/safetensors.js';
+import { LPIPS } from '../src/evaluation/lpips-scorer.js';
 import { NETWORKS } from '../src/evaluation/network-metrics.js';
 import type { PublicNetwork } from '../src/evaluation/public-network.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { findNetwork, installNetwork } from '../src/node/public-weights.js';
+import { findScorers } from '../src/node/scorers.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'public-weights-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -163,4 +165,35 @@ test('pose-gan weights lists what each missing network needs, and refuses what d
     expect(await main(['weights', ...words, ...to])).toBe(2);
     expect(String(problems.mock.lastCall?.[0])).toMatch(message);
   }
+});
+
+test('a metric of two networks needs both, and says which is missing', () => {
+  const to = join(folder, 'partly');
+  const factors = LPIPS[1]?.networks[1] as PublicNetwork;
+  const channels = [64, 192, 384, 256, 256];
+  const tensors = channels.map((n, i) => [`lin${i}.model.1.weight`, tensor([1, n, 1, 1])] as const);
+  installNetwork(factors, write('alex-factors.safetensors', Object.fromEntries(tensors)), to);
+  const found = (without: string[] = []) => {
+    const { missing, needsEngine } = findScorers({ weights: to, without, format: 'memory' });
+    expect(needsEngine).toBe(false);
+    return new Map(missing.map((m) => [m.key, m.missing]));
+  };
+  expect([...found().keys()]).toEqual([
+    'lpips00alex',
+    'lpips01alex',
+    'lpips00vgg',
+    'lpips01vgg',
+    'is',
+    'maskIs',
+    'fid',
+    'ds',
+  ]);
+  expect(found().get('lpips01alex')).toMatch(
+    /^AlexNet of torchvision is not installed: fetch alexnet-[^ ]+ \(244 MB, [^ ]+\), then pose-gan weights alexnet FILE\.$/,
+  );
+  expect(found().get('lpips00alex')).toMatch(
+    /^AlexNet .*FILE\. LPIPS 0\.0 for AlexNet is not installed: fetch alex\.pth \(5\.5 KB/,
+  );
+  expect(found(['inception']).get('fid')).toBe('inception: left out by --without.');
+  expect(() => found(['resnet'])).toThrow(/--without resnet: there is no such network; known are alexnet, /);
 });

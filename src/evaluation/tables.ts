@@ -101,6 +101,6 @@ export function headline({ title, pairs, identities, size, protocol }: Evaluatio
   const number = (n: number) => n.toLocaleString('en');
   return [
     title,
-    `${number(pairs)} pairs of ${number(identities)} identities, ${size.join('×')} (height×width), ${protocol}`,
+    `${number(pairs)} ${pairs === 1 ? 'pair' : 'pairs'} of ${number(identities)} ${identities === 1 ? 'identity' : 'identities'}, ${size.join('×')} (height×width), ${protocol}`,
   ];
 }
