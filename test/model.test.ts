@@ -103,6 +103,13 @@ describe('presets', () => {
     }
   });
 
+  test.each([0.001, 0.02, 0.023, 0.07, 0.19])('a model of any width can be built, for example %d', (width) => {
+    for (const preset of ['paper', 'authors'] as const) {
+      const c = modelConfig({ preset, size: 'small', width });
+      expect(build(c).image.shape).toEqual([1, 64, 32, 3]);
+    }
+  });
+
   test('unknown names and widths are refused, and the error lists the known ones', () => {
     expect(() => modelConfig({ preset: 'papre' as Preset })).toThrow(/no preset papre; known are paper, authors/);
     expect(() => modelConfig({ ablation: 'x' as Ablation })).toThrow(/baseline, dsc, perc, full|full, baseline/);

@@ -75,7 +75,8 @@ export function block(
   );
   const bias = o.bias ? parameters.set.parameter(`${name}.bias`, [o.channels], () => 0) : undefined;
   const convolve = up ? convTranspose2d : conv2d;
-  let y = padToFourChannels(o.channels, w, bias, (w, bias) => convolve(x, w, { stride: o.stride, pad: o.pad, bias }));
+  const apply = (w: Tensor, bias: Tensor | undefined) => convolve(x, w, { stride: o.stride, pad: o.pad, bias });
+  let y = up ? apply(w, bias) : padToFourChannels(o.channels, w, bias, apply);
   if (o.norm) {
     const shape = config.norm.mode === 'channel' ? [o.channels] : [1];
     const gamma = parameters.set.parameter(`${name}.gamma`, shape, () => 1);
