@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { ablate } from './ablate.js';
 import { animate } from './animate.js';
 import { bench } from './bench.js';
 import { type Command, runCommand } from './command.js';
@@ -21,6 +22,7 @@ import { verify } from './verify.js';
 import { weights } from './weights.js';
 
 const commands: readonly Command[] = [
+  ablate,
   animate,
   bench,
   doctor,

@@ -189,6 +189,17 @@ export function crop(image: Image, left: number, width: number): Image {
   return { width, height: image.height, data };
 }
 
+/** The image with every pixel repeated `zoom` times in each direction. */
+export function enlarge({ width, height, data }: Image, zoom: number): Image {
+  const out = blank(width * zoom, height * zoom);
+  for (let y = 0; y < height * zoom; y++)
+    for (let x = 0; x < width * zoom; x++) {
+      const from = 3 * (Math.floor(y / zoom) * width + Math.floor(x / zoom));
+      out.data.set(data.subarray(from, from + 3), 3 * (y * width * zoom + x));
+    }
+  return out;
+}
+
 /** Copies `image` into `onto` with its left top corner at (x, y). What is outside is cut off. */
 export function paste(onto: Image, image: Image, x: number, y: number): void {
   const left = Math.max(0, x);

@@ -117,7 +117,9 @@ export const CONFIG: Kinds = {
 
 export type Preset = 'paper' | 'authors';
 export type Size = 'market' | 'fashion' | 'small';
-export type Ablation = 'baseline' | 'dsc' | 'perc' | 'full' | 'mean' | 'dropout';
+/** The variants of the paper's Section 4.3, in the order of its table. */
+export const ABLATIONS = ['baseline', 'dsc', 'perc', 'full', 'mean', 'dropout'] as const;
+export type Ablation = (typeof ABLATIONS)[number];
 
 const paper = {
   geometry: 'rectangles',

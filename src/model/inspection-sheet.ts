@@ -1,6 +1,6 @@
 import { drawLine, drawPose, wheel } from '../data/draw.js';
 import { CELL, drawText } from '../data/font.js';
-import { blank, type Colour, contactSheet, fromTensor, type Image, paste, vstack } from '../data/image.js';
+import { blank, type Colour, contactSheet, enlarge, fromTensor, type Image, paste, vstack } from '../data/image.js';
 import type { Point } from '../pose/affine.js';
 import type { PartTransform, Region } from '../pose/geometry.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
@@ -154,17 +154,6 @@ function framed(image: Image): Image {
   const sheet = blank(image.width + 2 * GAP, image.height + 2 * GAP, PAPER);
   paste(sheet, image, GAP, GAP);
   return sheet;
-}
-
-/** The image with every pixel repeated `zoom` times in each direction. */
-function enlarge({ width, height, data }: Image, zoom: number): Image {
-  const out = blank(width * zoom, height * zoom);
-  for (let y = 0; y < height * zoom; y++)
-    for (let x = 0; x < width * zoom; x++) {
-      const from = 3 * (Math.floor(y / zoom) * width + Math.floor(x / zoom));
-      out.data.set(data.subarray(from, from + 3), 3 * (y * width * zoom + x));
-    }
-  return out;
 }
 
 function dimmed({ width, height, data }: Image, factor: number): Image {

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   closeSync,
+  cpSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -110,6 +111,24 @@ export function makeFolders(path: string, mode?: number): string | undefined {
 /** Makes a folder and its missing parents. */
 export function makeFolder(path: string): void {
   trying(`make the folder ${path}`, () => makeFolders(path), WRITING);
+}
+
+/** Copies a folder to a path where nothing is. The copy appears there only when it is complete. */
+export function copyFolder(from: string, to: string): void {
+  const temporary = temporaryBeside(to);
+  makeFolder(dirname(to));
+  trying(
+    `copy ${from} to ${to}`,
+    () => {
+      try {
+        cpSync(from, temporary, { recursive: true, errorOnExist: true, force: false });
+        renameSync(temporary, to);
+      } finally {
+        rmSync(temporary, { recursive: true, force: true });
+      }
+    },
+    WRITING,
+  );
 }
 
 /** Removes a file, if there is one. */
