@@ -10,8 +10,9 @@ import { type chosenModel, MODEL_HELP, MODEL_OPTIONS } from './selection.js';
 import { required, text, whole } from './values.js';
 
 const { ablation: _, ...MODEL } = MODEL_OPTIONS;
-/** What the options of a model mean, without `--ablation`. */
-export const { ablation: __, ...MODEL_WORDS } = MODEL_HELP;
+const { ablation: _help, ...words } = MODEL_HELP;
+/** The help of a model's options, without that of `--ablation`. */
+export const MODEL_WORDS = words;
 
 /** The options that decide what is trained and compared. They are stored in the folder, and a resumed ablation must have the same. */
 export const SETTINGS = {

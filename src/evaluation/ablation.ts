@@ -20,7 +20,7 @@ export interface VariantFigure {
 }
 
 /** The figures of one variant by the metrics' keys. */
-export interface VariantRow {
+interface VariantRow {
   readonly name: string;
   readonly figures: Readonly<Record<string, VariantFigure>>;
 }
