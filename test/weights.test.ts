@@ -209,6 +209,20 @@ describe('the filter bank', () => {
     expect(distance(original, original, n)).toBe(0);
     expect(shifted).toBeLessThan(turned / 3);
     const plain = (v: number) => crop(() => v);
+    // A blur has the right colours at about the right places, so it must be nearer than one grey for all.
+    const blurred = crop((x, y, c) => {
+      let [sum, count] = [0, 0];
+      for (let i = -3; i <= 3; i++)
+        for (let j = -3; j <= 3; j++) {
+          const [u, v] = [x + 2 + i, y + 2 + j];
+          if (Math.min(u, v) < 0 || Math.max(u, v) >= size) continue;
+          sum += at(u, v, c);
+          count++;
+        }
+      return sum / count;
+    });
+    const grey = rgb.reduce((a, b) => a + b, 0) / rgb.length;
+    expect(distance(blurred, original, n)).toBeLessThan(distance(plain(grey), original, n));
     expect(distance(plain(100), plain(110), n)).toBeGreaterThan(0);
     expect(distance(plain(100), plain(140), n)).toBeGreaterThan(2 * distance(plain(100), plain(110), n));
   });
