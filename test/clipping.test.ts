@@ -6,8 +6,11 @@ import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { Adam } from '../src/kernels/adam/adam.js';
+import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { add, mul, square } from '../src/kernels/elementwise/elementwise.js';
 import { clipByGlobalNorm, globalNorm } from '../src/kernels/globalNorm/globalNorm.js';
+import { linear } from '../src/kernels/linear/linear.js';
+import { flatten } from '../src/kernels/reshape/reshape.js';
 import { SGD } from '../src/kernels/sgd/sgd.js';
 import { mean } from '../src/kernels/sum/sum.js';
 import { sharedEngine } from './gpu.js';
@@ -95,6 +98,24 @@ describe('gradients are clipped by their norm', () => {
     expect(ops('products')?.filter((name) => name === 'mul')).toHaveLength(sizes.length);
     expect(results.function).toEqual(results.option);
     expect(results.products).toEqual(results.option);
+  });
+
+  test('updates also scale the gradients of linear layers and of convolutions, so nothing is multiplied before', async () => {
+    const results: Map<string, Float32Array>[] = [];
+    for (const fuse of [true, false]) {
+      const set = new ParameterSet('layers');
+      const fill = (i: number) => Math.cos(i);
+      const image = conv2d(input('x', [2, 3, 4, 5]), set.parameter('kernel', [3, 3, 5, 4], fill), { pad: 1 });
+      const y = linear(flatten(image), set.parameter('w', [48, 3], fill), set.parameter('b', [3], fill));
+      const update = new Adam(set, { clipNorm: 0.01 }).minimize(mean(square(y)));
+      const plan = await compile(engine, {}, { update: [update], fuse });
+      const products = plan.steps.filter(({ call }) => call.op.name === 'mul');
+      expect(products).toHaveLength(fuse ? 0 : 3);
+      for (let i = 0; i < 3; i++) plan.run({ x: Float32Array.from({ length: 120 }, (_, k) => Math.sin(k)) });
+      results.push(await set.read(engine));
+      plan.destroy();
+    }
+    expect(results[0]).toEqual(results[1]);
   });
 
   test('a gradient that is read besides is scaled there, and idle parameters stay as they are', async () => {

@@ -58,12 +58,13 @@ export async function runPasses(
   await loadKernels(ops, target.device);
   // An activation over a concatenation moves to its parts, whose kernels can do it.
   const distributed = fusion ? after('distribute', fusion.distribute(lowered)) : lowered;
+  // Updates multiply their gradients themselves, if all of them are multiplied by one number. This comes before `hoist`, which
+  // would move products of reshaped gradients, such as those of `linear`, away from the updates.
+  const absorbed = fusion ? after('absorb', fusion.absorb(distributed)) : distributed;
   // Elementwise ops over reshapes move before them.
-  const hoisted = fusion ? after('hoist', fusion.hoist(distributed)) : distributed;
-  // Updates multiply their gradients themselves, if all of them are multiplied by one number.
-  const absorbed = fusion ? after('absorb', fusion.absorb(hoisted)) : hoisted;
+  const hoisted = fusion ? after('hoist', fusion.hoist(absorbed)) : absorbed;
   // Elementwise ops on vectors that need nothing but leaves move to the front.
-  const prepared = fusion ? after('prepare', fusion.prepare(absorbed)) : absorbed;
+  const prepared = fusion ? after('prepare', fusion.prepare(hoisted)) : hoisted;
   // Elementwise ops move into the kernels that make their operands.
   const fused = fusion ? after('fuse', fusion.fuse(prepared, target)) : prepared;
   // Every value gets its place; concatenations and slices become ranges of other values.
