@@ -245,13 +245,16 @@ describe('inspection', () => {
       .split('\n\n')
       .map((stage) => stage.split('\n'));
     expect(stages.map(([title]) => title?.split(':')[0])).toEqual(
-      'lower distribute hoist absorb prepare fuse place choose extend allocate'.split(' '),
+      'lower distribute absorb hoist prepare fuse place choose extend allocate'.split(' '),
     );
     // Every title also says what the pass does.
     for (const [title] of stages) expect(title).toMatch(/^\w+: \w+/);
     const [lowered = [], , , , , fused = [], placed = [], chosen = [], extended = []] = stages;
     expect(lowered[2]).toBe('  tanh[1×4×4×4] = tanh(x = x[1×4×4×4])');
-    expect(fused).toContain('  relu tanh[1×4×4×4] = tanh + relu(x = x[1×4×4×4])');
+    expect(fused[0]).toMatch(/\(\* marks new or changed lines\)$/);
+    expect(fused).toContain('* relu tanh[1×4×4×4] = tanh + relu(x = x[1×4×4×4])');
+    expect(fused, 'a line that the pass has not changed').toContain('  x[1×4×4×4] = input');
+    expect([lowered, placed, chosen].flat().filter((line) => line.startsWith('*'))).toEqual([]);
     expect(placed).toContain(
       '  relu tanh[1×4×4×4] in relu[1×4×4×8] at 0, stride 8 = tanh + relu(x = x[1×4×4×4] in input/x[1×4×4×4] at 0, stride 4)',
     );

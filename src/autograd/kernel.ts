@@ -95,7 +95,7 @@ export function vec4OrScalar<A, V extends Readonly<Record<string, Arg | undefine
 }
 
 /** The reason why kernels that access four channels at once cannot run a call. */
-export const NEEDS_VEC4 = 'channels, strides and offsets must be multiples of 4';
+export const NEEDS_VEC4 = 'not all channels, strides and offsets are multiples of 4';
 
 /** Says whether every load of four channels of these arguments is aligned to 16 bytes. */
 export function vec4Ready(...args: (Arg | undefined)[]): boolean {

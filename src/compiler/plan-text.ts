@@ -36,8 +36,8 @@ ${rows.length} dispatches; peak ${mib(peak)}: weights ${mib(weights)}, gradients
 const PASSES = {
   lower: { does: 'the nodes of the graph become calls', shows: ['values'] },
   distribute: { does: 'elementwise ops over concatenations move to the parts', shows: ['values'] },
-  hoist: { does: 'elementwise ops over reshapes move before them', shows: ['values'] },
   absorb: { does: 'updates multiply their gradients themselves', shows: ['values'] },
+  hoist: { does: 'elementwise ops over reshapes move before them', shows: ['values'] },
   prepare: { does: 'work on vectors that needs only leaves goes first', shows: ['values'] },
   fuse: { does: 'elementwise ops join the kernels that make their operands', shows: ['values'] },
   place: { does: 'every value gets its place, and views vanish', shows: ['values', 'places'] },
@@ -52,11 +52,13 @@ export type Pass = keyof typeof PASSES;
 type Detail = 'values' | 'places' | 'kernels' | 'epilogues';
 
 /**
- * Returns what every pass of the compiler has made of a graph, as one line per call with what the pass has added to it.
+ * Returns what every pass of the compiler has made of a graph, as one line per call with what the pass has added to it. Lines
+ * that a pass has added or changed begin with `*` if it is one of those that rewrite the graph.
  */
 export function explainText(stages: readonly Stage[]): string {
   const nameOf = distinctNames(stages);
   let before = '';
+  let graph: ReadonlySet<string> | undefined;
   return stages
     .map(({ pass, calls }) => {
       const { does, shows } = PASSES[pass];
@@ -64,7 +66,13 @@ export function explainText(stages: readonly Stage[]): string {
       const text = lines.join('\n');
       const same = text === before || !lines.length;
       before = text;
-      return `${pass}: ${does}\n${same ? '  nothing to do' : text}`;
+      if (same) return `${pass}: ${does}\n  nothing to do`;
+      // `place` and `choose` add details to every line, so all of theirs are new.
+      const rewrites = shows.length === 1 && shows[0] === 'values';
+      const rewritten = rewrites ? graph : undefined;
+      const marked = lines.map((line) => (rewritten && !rewritten.has(line) ? `*${line.slice(1)}` : line));
+      if (rewrites) graph = new Set(lines);
+      return `${pass}: ${does}${rewritten ? ' (* marks new or changed lines)' : ''}\n${marked.join('\n')}`;
     })
     .join('\n\n');
 }
