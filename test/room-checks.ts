@@ -12,6 +12,7 @@ import {
   type Prepared,
   plannedCase,
   prepare,
+  type RunResult,
   runFilled,
 } from '../src/bench/check-case.js';
 import { refusalOf } from '../src/compiler/kernel-call.js';
@@ -38,6 +39,37 @@ export interface CaseReport {
 }
 
 const spread = (gap: number): Layout => ({ name: `gap ${gap}`, margin: gap, gap });
+
+/** Indices of the elements whose error exceeds what the tolerance allows an element on average. */
+function wrongElements(got: TensorData, want: ArrayLike<number>): number[] {
+  const finite = Array.from(want).filter(Number.isFinite);
+  const squares = finite.reduce((sum, v) => sum + v * v, 0);
+  const slack = got instanceof Uint32Array ? 0 : Math.sqrt((MAX_NMSE * squares) / Math.max(1, finite.length));
+  return [...got.keys()].filter((i) => {
+    const [a, b] = [got[i] as number, want[i] as number];
+    return !Object.is(a, b) && !(Math.abs(a - b) <= slack);
+  });
+}
+
+/** An element of a tensor by its indices, such as `y[1, 0, 3]`. */
+function elementName(name: string, index: number, shape: readonly number[]): string {
+  let rest = index;
+  const indices = shape.toReversed().map((size) => {
+    const i = rest % size;
+    rest = (rest - i) / size;
+    return i;
+  });
+  return `${name}[${indices.reverse().join(', ')}]`;
+}
+
+/** Says which element of a result is the first wrong one, what it is and should be, and how many are wrong. */
+function wrongText(p: Prepared, name: string, got: TensorData, error: number): string {
+  const want = expectedOf(p, name);
+  const [index = 0, ...more] = wrongElements(got, want.data);
+  const first = elementName(name, index, want.shape);
+  const count = `${1 + more.length} of ${got.length} elements of ${name} are wrong (NMSE ${error.toPrecision(2)})`;
+  return `${first} is ${got[index]}, but the oracle’s is ${want.data[index]}; ${count}`;
+}
 
 /**
  * Runs a case three times (see `FILLINGS`) with gaps around its tensors. Every result and gradient must equal the
@@ -87,18 +119,35 @@ async function runCase(
   const plan = await compileCase(engine, checkGraph(p, layout), layout, options);
   try {
     const names = plan.steps.map(({ call }) => `${call.op.name}/${call.kernel.variant.name}`);
-    const wrong = (what: string) => problems.push(`${p.c.name} by ${names.join(', ')}: ${what}`);
     for (const name of names) ran.add(name);
     const runs = await runFilled(plan, checkFeeds(p, layout, plan));
-    for (const [i, { outputs, outside }] of runs.entries()) {
-      for (const [name, got] of Object.entries(outputs)) {
-        const error = nmse(got, expectedOf(p, name).data);
-        const exact = got instanceof Uint32Array;
-        if (exact ? error !== 0 : !(error <= MAX_NMSE)) wrong(`run ${i + 1}: ${name} is off by an NMSE of ${error}`);
-        if (changedBits(got, runs[0]?.outputs[name] as TensorData).length)
-          wrong(`run ${i + 1}: ${name} has other bits`);
-      }
-      for (const violation of outside) wrong(`run ${i + 1}: ${violation}`);
+    const wrong = (what: string, inRuns: readonly number[]) => {
+      const some = inRuns.length < runs.length ? ` (only in run ${inRuns.join(' and ')} of ${runs.length})` : '';
+      problems.push(`${p.c.name} with ${layout.name} after each row, by ${names.join(', ')}: ${what}${some}`);
+    };
+    const runsWhere = (holds: (run: RunResult) => boolean) =>
+      runs.flatMap((run, i) => (holds(run) ? [i + 1] : [])) as readonly number[];
+    for (const name of Object.keys(plan.outputs)) {
+      const of = (run: RunResult) => run.outputs[name] as TensorData;
+      const errorOf = (run: RunResult) => nmse(of(run), expectedOf(p, name).data);
+      const tolerance = (run: RunResult) => (of(run) instanceof Uint32Array ? 0 : MAX_NMSE);
+      const failing = runs.filter((run) => !(errorOf(run) <= tolerance(run)));
+      const [first] = failing;
+      if (first)
+        wrong(
+          wrongText(p, name, of(first), errorOf(first)),
+          runsWhere((run) => failing.includes(run)),
+        );
+      const changed = runsWhere((run) => changedBits(of(run), of(runs[0] as RunResult)).length > 0);
+      if (changed.length) wrong(`${name} has other bits than in run 1`, changed);
+    }
+    for (const place of new Set(runs.flatMap(({ outside }) => outside))) {
+      const [tensor, element] = place.split(' @ ');
+      const what = `the kernel wrote outside ${tensor}, at element ${element} of its buffer`;
+      wrong(
+        what,
+        runsWhere(({ outside }) => outside.includes(place)),
+      );
     }
   } finally {
     plan.destroy();
