@@ -71,6 +71,17 @@ test('the progress bar keeps its own controls and escapes those of its note', ()
   expect(line).toMatch(/^checking [█░]+ 2\/4 .* a\\u001b\[2J\\rb$/u);
 });
 
+test('a count of seconds is shown in whole seconds, without a rate of seconds per second', () => {
+  const text: string[] = [];
+  let now = 0;
+  const stream = { write: (t: string) => void text.push(t) };
+  const bar = progress('training', 120, { unit: 's', rate: false, stream, now: () => now });
+  now = 26_000;
+  bar.update(16.235693377000004, 'iteration 73');
+  bar.end();
+  expect(text).toEqual(['training: 16/120 s  2 min 46 s left  iteration 73\n']);
+});
+
 test('commands write to the terminal only through terminal.ts', () => {
   const folder = new URL('../src/cli/', import.meta.url);
   const files = readdirSync(folder).filter((name) => name !== 'terminal.ts');

@@ -14,6 +14,8 @@ export type Timer = (tick: () => void, ms: number) => () => void;
 export interface ProgressOptions {
   /** The unit of the count, such as `images`. */
   readonly unit?: string;
+  /** Whether to show how much of the count is done per second (default: true). Turn it off for a count of seconds. */
+  readonly rate?: boolean;
   /** The first count, so that the rate of a resumed job is right. */
   readonly from?: number;
   readonly stream?: { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
@@ -43,7 +45,7 @@ export const silent = (..._: Parameters<typeof progress>): Progress => ({ update
  * it is a line at intervals. Without a `total` it shows how long the job has run.
  */
 export function progress(label: string, total?: number, options: ProgressOptions = {}): Progress {
-  const { unit = '', from = 0, stream = process.stderr } = options;
+  const { unit = '', rate: showsRate = true, from = 0, stream = process.stderr } = options;
   const { now = () => performance.now(), timer = unreferenced } = options;
   const start = now();
   let last = start + (stream.isTTY ? QUIET_MS - REDRAW_MS : 0);
@@ -59,7 +61,8 @@ export function progress(label: string, total?: number, options: ProgressOptions
     const rate = seconds > 0 ? (done - from) / seconds : 0;
     const left = rate > 0 ? duration((total - done) / rate) : '?';
     const speed = `${rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2)}${unit && ` ${unit}`}/s`;
-    return printable(`${label}${bar} ${done}/${total}  ${speed}  ${left} left${suffix}`);
+    const count = `${Math.floor(done)}/${total}`;
+    return printable(`${label}${bar} ${count}${showsRate ? `  ${speed}` : ` ${unit}`}  ${left} left${suffix}`);
   };
   const draw = () => {
     const filled = Math.round((BAR * Math.min(state.done, total ?? 0)) / Math.max(1, total ?? 0));

@@ -99,7 +99,7 @@ async function trainFor(
   interrupted: AbortSignal,
 ): Promise<{ rows: LogRow[]; note: string }> {
   const controller = new AbortController();
-  const bar = progress('training', Math.round(seconds), { unit: 's of training' });
+  const bar = progress('training', Math.round(seconds), { unit: 's', rate: false });
   let first: number | undefined;
   let count = 0;
   try {
