@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 /** What each example must reach, by the numbers in its last lines. */
@@ -24,7 +26,7 @@ const RESULTS: Record<string, (output: string) => void> = {
 const files = readdirSync('examples');
 
 test('every example has a result to reach, and fewer than 60 lines', () => {
-  expect(files).toEqual(
+  expect(files, 'the files for which RESULTS has a row').toEqual(
     Object.keys(RESULTS)
       .map((name) => `${name}.ts`)
       .sort(),
@@ -37,7 +39,18 @@ test.each(Object.entries(RESULTS))('%s runs on the built package and reaches its
   reaches(execFileSync('node', ['scripts/example.mjs', name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }));
 });
 
+test('a file of one’s own runs, too', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'example-'));
+  const file = join(folder, 'mine.ts');
+  writeFileSync(
+    file,
+    "import { input } from 'webgpu-pose-gan/node';\nconst n: number = 2;\nconsole.log(input('x', [n, 3]).shape);\n",
+  );
+  expect(execFileSync('node', ['scripts/example.mjs', file], { encoding: 'utf8' })).toBe('[ 2, 3 ]\n');
+  rmSync(folder, { recursive: true });
+});
+
 test('an unknown example is refused with the known ones', () => {
   const run = () => execFileSync('node', ['scripts/example.mjs', 'spiral'], { encoding: 'utf8', stdio: 'pipe' });
-  expect(run).toThrow(/Name one example: autoencoder, picture, spirals/);
+  expect(run).toThrow(`Name one example: ${Object.keys(RESULTS).sort().join(', ')}`);
 });
