@@ -74,7 +74,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   if (merging) collectRuns(runs, folder, positionals);
   // Errors about weights come before the first training, not after it.
   const loaded = variants.map((v) => loadFeatures(configOf(v), features));
-  findScorers({ skeleton: model.skeleton });
+  findScorers({ skeleton: model.skeleton, format: 'memory' });
   const data = await dataOf(values, model);
   const adapter = text(given, 'adapter');
   writeFileAtomic(settingsPath(folder), `${JSON.stringify(values, null, 2)}\n`);
@@ -87,7 +87,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
       recipeOf: (ablation) => ({ ...model.recipe, ablation }),
       featuresOf: (config) => loadFeatures(config, features),
       open: () => open({ adapter }),
-      scorers: () => findScorers({ skeleton: model.skeleton }),
+      scorers: () => findScorers({ skeleton: model.skeleton, format: 'memory' }),
     });
     if (code !== EXIT.done) return code;
   }
