@@ -106,7 +106,10 @@ describe('a run on several ranks', () => {
       [step, true],
     ]);
     expect(step).toBeLessThan(5);
-    expect(notes).toEqual([`a signal asks to stop: stopping after ${step} iterations, and saving the run`]);
+    expect(notes).toEqual([
+      `a signal asks to stop: stopping after ${step} iterations, and saving the run`,
+      expect.stringMatching(/^exchanged 0\.\d MB of gradients per iteration, for which the device waited [\d.]+ ms$/),
+    ]);
     expect(listCheckpoints(join(folder, 'parts')).at(-1)?.step).toBe(step);
 
     await runTogether('parts', 2, { resume: true });
