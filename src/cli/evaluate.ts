@@ -1,4 +1,4 @@
-import { compareEvaluations } from '../evaluation/compare.js';
+import { compareEvaluations, expectSamePairs } from '../evaluation/compare.js';
 import { type EvaluationDocument, FORMAT, parseEvaluation } from '../evaluation/document.js';
 import { Ranking } from '../evaluation/extremes.js';
 import { INCEPTION_RESIZES } from '../evaluation/inception.js';
@@ -55,6 +55,8 @@ async function run(values: Values, positionals: string[]): Promise<number> {
     ...(threads !== undefined && { workers: threads }),
   });
   const protocol = protocolOf(text(values, 'protocol'), input.height, input.width);
+  const { pairs } = input;
+  if (before) expectSamePairs({ size: [protocol.height, protocol.width], pairs }, before.evaluation, before.file);
   const needsEngine = input.needsEngine || scorers.needsEngine;
   const engine = needsEngine ? await open({ adapter: text(values, 'adapter') }) : undefined;
   try {

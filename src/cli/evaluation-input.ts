@@ -27,6 +27,8 @@ export interface EvaluationInput {
   readonly height: number;
   readonly width: number;
   readonly skeleton?: Skeleton;
+  /** The names of all pairs, in order. */
+  readonly pairs: readonly { readonly source: string; readonly target: string }[];
   readonly needsEngine: boolean;
   /** Where the pixels of the generated images come from. */
   readonly format: string;
@@ -71,6 +73,7 @@ async function checkpointInput(values: Values, path: string): Promise<Evaluation
     },
     notes: [...dataset.warnings.map((w) => `WARNING: ${w}`), ...overlapNotes(folder, dataset)],
     ...{ height: config.height, width: config.width, skeleton: dataset.skeleton },
+    pairs: namesOf(dataset),
     needsEngine: true,
     format: 'memory',
     open: async (engine) => {
@@ -79,6 +82,11 @@ async function checkpointInput(values: Values, path: string): Promise<Evaluation
       return { source: generatedPairs(model, dataset), cost };
     },
   };
+}
+
+function namesOf({ images, pairs }: Dataset) {
+  const name = (i: number) => images[pairs[i] as number]?.name ?? '';
+  return Array.from({ length: pairs.length / 2 }, (_, i) => ({ source: name(2 * i), target: name(2 * i + 1) }));
 }
 
 /** Says whether identities of the test half are in the training half too, if the folder has that half. */
@@ -126,7 +134,7 @@ async function triptychInput(values: Values, folder: string): Promise<Evaluation
       title: `${folder}, ${source.count.toLocaleString('en')} pictures of ${layout.join(' | ')}`,
       facts: { triptychs: folder, layout: layout.join(','), poses: poses ?? null, seed },
       notes,
-      ...{ height: source.height, width: source.width, needsEngine: false, format: source.format },
+      ...{ height: source.height, width: source.width, needsEngine: false, format: source.format, pairs: source.pairs },
       ...(source.skeleton && { skeleton: source.skeleton }),
       open: async () => ({ source }),
     };

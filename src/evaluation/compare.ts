@@ -24,7 +24,36 @@ export interface EvaluationComparison {
   readonly metrics: readonly ComparedMetric[];
 }
 
-const nameOf = ({ source, target }: ScoredPair) => `${source} → ${target}`;
+type Names = Pick<ScoredPair, 'source' | 'target'>;
+
+const nameOf = ({ source, target }: Names) => `${source} → ${target}`;
+
+/**
+ * Throws `UsageError` unless an older evaluation is one of images of this size and of these pairs, in any order. It needs no scores,
+ * so that it can be called before long work.
+ */
+export function expectSamePairs(
+  now: { readonly size: readonly [height: number, width: number]; readonly pairs: readonly Names[] },
+  before: OlderEvaluation,
+  file: string,
+): void {
+  if (now.size.join() !== before.size.join())
+    throw new UsageError(
+      `${file} compares images of ${before.size.join('×')}, this evaluation images of ${now.size.join('×')} (height×width), so their scores cannot be compared`,
+    );
+  const older = new Set(before.scores.map(nameOf));
+  const names = new Set(now.pairs.map(nameOf));
+  const onlyNow = [...names].filter((name) => !older.has(name));
+  const onlyBefore = [...older].filter((name) => !names.has(name));
+  const repeated = older.size !== before.scores.length || names.size !== now.pairs.length;
+  if (!onlyNow.length && !onlyBefore.length && !repeated) return;
+  const example = onlyNow[0] ?? onlyBefore[0];
+  throw new UsageError(
+    `${file} is an evaluation of other pairs: it has ${before.scores.length}, this one ${now.pairs.length}, and ` +
+      `${names.size - onlyNow.length} are in both${example ? `; ${example} is in ${onlyNow.length ? 'this one' : file} alone` : ''}. ` +
+      'Fix: evaluate both on the same pairs, with the same --limit and --seed',
+  );
+}
 
 /**
  * Compares an evaluation with an older one of the same pairs, which may be in another order. The differences are paired: each pair
@@ -35,22 +64,8 @@ export function compareEvaluations(
   before: OlderEvaluation,
   file: string,
 ): EvaluationComparison {
-  if (now.size.join() !== before.size.join())
-    throw new UsageError(
-      `${file} compares images of ${before.size.join('×')}, this evaluation images of ${now.size.join('×')} (height×width), so their scores cannot be compared`,
-    );
+  expectSamePairs({ size: now.size, pairs: now.scores }, before, file);
   const older = new Map(before.scores.map((pair) => [nameOf(pair), pair]));
-  const names = new Set(now.scores.map(nameOf));
-  const onlyNow = [...names].filter((name) => !older.has(name));
-  const onlyBefore = [...older.keys()].filter((name) => !names.has(name));
-  if (onlyNow.length || onlyBefore.length || older.size !== before.scores.length || names.size !== now.scores.length) {
-    const example = onlyNow[0] ?? onlyBefore[0];
-    throw new UsageError(
-      `${file} is an evaluation of other pairs: it has ${before.scores.length}, this one ${now.scores.length}, and ` +
-        `${names.size - onlyNow.length} are in both${example ? `; ${example} is in ${onlyNow.length ? 'this one' : file} alone` : ''}. ` +
-        'Fix: evaluate both on the same pairs, with the same --limit and --seed',
-    );
-  }
   const bootstrap = new Bootstrap(now.scores.map((pair) => pair.identity));
   const metrics = now.metrics.map((metric): ComparedMetric => {
     const { key, title, better, digits } = metric;

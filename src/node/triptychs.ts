@@ -27,6 +27,16 @@ export interface TriptychOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** The pairs of a folder, with facts about them. */
+export interface TriptychSource extends PairSource {
+  /** The names of all pairs, in order. */
+  readonly pairs: readonly { readonly source: string; readonly target: string }[];
+  /** The number of targets without a pose. */
+  readonly unposed: number;
+  /** The format of the files, in words. */
+  readonly format: string;
+}
+
 /** Pictures that are decoded at the same time. */
 const BATCH = 16;
 
@@ -67,9 +77,7 @@ function poseTable(options: TriptychOptions): {
  * picture is decoded. Throws `UsageError` that names the file for pictures of different sizes, for panels that do not fit the layout, and
  * for a table that has none of the pairs. `unposed` is the number of targets without a pose.
  */
-export function triptychs(
-  options: TriptychOptions,
-): PairSource & { readonly unposed: number; readonly format: string } {
+export function triptychs(options: TriptychOptions): TriptychSource {
   const { folder, layout, skeleton, identity = identityOf } = options;
   const files = selected(picturesIn(folder), options);
   const first = files[0] as string;
@@ -133,6 +141,7 @@ export function triptychs(
     height: panels.height,
     width: panels.width,
     ...(table && { skeleton }),
+    pairs: described.map(({ names: [source, target] }) => ({ source, target })),
     unposed,
     format: formatsOf(files),
     batches,
