@@ -74,6 +74,7 @@ test.each([
   [['pairs', '--annotations', 'a', '--out', 'b', '--skeleton', 'README.md'], /the skeleton README\.md is not JSON/],
   [['synth', '--out', 'x', '--size', '128'], /--size must be HEIGHTxWIDTH.*got "128"/],
   [['synth', 'x'], /the command does not take "x"/],
+  [['train', '--resume', 'runs/a'], /--resume has no value; name the folder to continue by --out runs\/a/],
   [['synth', '--out', 'x', '--identities', '3'], /--identities.*See pose-gan synth --help/],
   [['flip', '--data', 'nowhere', '--name', 'x'], /cannot read the annotation table nowhere.x-annotation-train\.csv/],
   [['flip', '--data', 'x', '--name', 'x', '--split', 'dev'], /--split must be train or test, got "dev"/],

@@ -51,12 +51,12 @@ function forGrid(dataset: Dataset, rows: number): Dataset {
 }
 
 async function run(given: Values, positionals: string[]): Promise<number> {
-  const folder = requiredOutput(given, 'out', 'folder');
   const merging = given.merge === true;
+  if (!merging) noMore(positionals, given);
+  const folder = requiredOutput(given, 'out', 'folder');
   const shard = shardOf(given);
   if (merging && (shard || given.resume === true))
     throw new UsageError('--merge joins parts that are complete; it does not go with --shard or --resume');
-  if (!merging) noMore(positionals);
   const parts = merging && isThere(settingsPath(folder)) ? [folder, ...positionals] : positionals;
   const values = merging
     ? sharedSettings(parts)

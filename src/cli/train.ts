@@ -99,7 +99,7 @@ async function sharedOptions(given: Values, ranks?: Collective): Promise<ReturnT
 }
 
 async function run(given: Values, positionals: string[]): Promise<number> {
-  noMore(positionals);
+  noMore(positionals, given);
   const launch = launchOf(process.env);
   if (!launch) return trainAs(given);
   const { asRank } = await import('./as-rank.js');

@@ -76,7 +76,9 @@ export function imageSize(values: Values, name: string, fallback: [number, numbe
   return [height, width];
 }
 
-/** Throws `UsageError` if there are words that the command does not take. */
-export function noMore(positionals: readonly string[]): void {
+/** Throws `UsageError` if there are words that the command does not take. `values` are its options, for advice. */
+export function noMore(positionals: readonly string[], values: Values = {}): void {
+  if (positionals.length && values.resume === true && values.out === undefined)
+    throw new UsageError(`--resume has no value; name the folder to continue by --out ${positionals[0]}`);
   if (positionals.length) throw new UsageError(`the command does not take "${positionals[0]}"; see --help`);
 }

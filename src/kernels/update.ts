@@ -51,7 +51,7 @@ export abstract class ClippingOptimizer<S extends string, R> extends Optimizer<S
   readonly clipNorm: number | undefined;
   /**
    * The norm [1] of the gradients before clipping, for the update that was built last. It is undefined without
-   * `clipNorm`.
+   * `clipNorm`, and before `minimize` or `apply` has built an update.
    */
   gradientNorm: Tensor | undefined;
 

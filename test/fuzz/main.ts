@@ -23,8 +23,28 @@ interface Totals {
   memory: number;
 }
 
-const { values } = parseArgs({
+const HELP = `npm run fuzz -- [OPTIONS] sends damaged files through every parser. Each must give a value or a typed error.
+
+  --inputs N          the number of inputs (default 100000)
+  --seed S            the seed of the damage (default 1)
+  --only TARGET       one parser alone
+  --input I           this input alone, to reproduce a fault
+  --faults N          the number of faults after which it ends (default 20)
+  --patience SECONDS  the processor time after which an input counts as endless (default 30)`;
+
+/** The options of the command line. A wrong one ends the program with a line. */
+function options() {
+  try {
+    return parseArgs(ARGUMENTS).values;
+  } catch (error) {
+    console.error(`fuzz: ${(error as Error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+const ARGUMENTS = {
   options: {
+    help: { type: 'boolean' },
     inputs: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
@@ -32,7 +52,12 @@ const { values } = parseArgs({
     faults: { type: 'string', default: '20' },
     patience: { type: 'string', default: '30' },
   },
-});
+} as const;
+const values = options();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
 const number = (name: string, given: string) => {
   if (!/^\d+$/.test(given)) throw new Error(`--${name} must be a whole number, got "${given}"`);
   return Number(given);
