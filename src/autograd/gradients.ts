@@ -1,9 +1,9 @@
-import { checked } from '../gpu/arguments.js';
+import { checked, shown } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
 import { present } from '../present.js';
 import { constant } from './leaves.js';
 import { apply, defineOp, strided } from './op.js';
-import { expectShape, type Node, TENSOR, TENSORS, type Tensor } from './tensor.js';
+import { expectShape, type Node, TENSOR, TENSORS, Tensor } from './tensor.js';
 
 /** y = a + b, the sum of the gradients that a value receives from two of its uses. The compiler runs it as the elementwise op `add`. */
 export const accumulateOp = defineOp({
@@ -56,12 +56,33 @@ function backward(ys: readonly Tensor[], gys: readonly Tensor[], xs: readonly Te
     if (!Object.values(needs).includes(true)) continue;
     if (!op.gradient) throw new ShapeError(op.name, 'this op has no gradient, but one of its arguments needs one');
     const gx = op.gradient(inputs, gs, { attrs, outputs, needs });
+    expectNames(node, gx);
     for (const [name, x] of Object.entries(inputs)) {
       const g = gx[name];
-      if (g && needs[name]) accumulate(x, g);
+      if (!g || !needs[name]) continue;
+      expectGradient(op.name, `the gradient of ${name}`, g, x);
+      accumulate(x, g);
     }
   }
   return xs.map((x) => sums.get(x));
+}
+
+/** Throws a `ShapeError` unless a gradient rule returned an object with names of the op's arguments. */
+function expectNames({ op }: Node, gx: unknown): void {
+  const known = Object.keys(op.args);
+  const wrong = typeof gx === 'object' && gx ? Object.keys(gx).find((name) => !known.includes(name)) : shown(gx);
+  if (wrong !== undefined)
+    throw new ShapeError(op.name, `its gradient must be an object of gradients for ${known.join(', ')}, got ${wrong}`);
+}
+
+/** Throws a `ShapeError` unless `g` can be the gradient of `x`. */
+export function expectGradient(op: string, what: string, g: unknown, x: Tensor): void {
+  if (!(g instanceof Tensor) || g.dtype !== 'f32')
+    throw new ShapeError(
+      op,
+      `${what} must be an f32 Tensor, got ${g instanceof Tensor ? `${g} of ${g.dtype}` : shown(g)}`,
+    );
+  expectShape(op, what, g, x.shape, `the shape of ${x}`);
 }
 
 function expectAll(ys: readonly Tensor[], xs: readonly Tensor[], found: readonly (Tensor | undefined)[]): Tensor[] {

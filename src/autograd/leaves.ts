@@ -30,7 +30,8 @@ export const leaf = defineOp({
 
 export function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
   checkShape(attrs.source, name, attrs.shape);
-  return apply(leaf, {}, attrs, name).value;
+  // A copy, because the caller may change the array later.
+  return apply(leaf, {}, { ...attrs, shape: [...attrs.shape] }, name).value;
 }
 
 /** A value that is given to `plan.run({ name: data })`. Without a new value, a run uses the last one. Images are [N, H, W, C]. */
@@ -55,11 +56,11 @@ export function fedInput(name: string, shape: Shape, dtype: DType, feed: Feed): 
 /** Values may be infinite, unlike sizes. */
 const NUMERALS: Kind = ['a list of numbers', (v) => Array.isArray(v) && [...v].every((x) => typeof x === 'number')];
 
-/** A value that never changes, given as an array or a list of numbers in row-major order. */
+/** A value that never changes, given as an array or a list of numbers in row-major order. The data are copied. */
 export function constant(...args: [data: TensorData | readonly number[], shape: Shape, name?: string]): Tensor {
   const kinds = { data: anyOf(F32, U32, NUMERALS), shape: SHAPE, 'name?': STRING };
   const [data, shape, name = 'constant'] = checked('constant', kinds, args);
-  const values = Array.isArray(data) ? Float32Array.from(data) : (data as TensorData);
+  const values = Array.isArray(data) ? Float32Array.from(data) : (data as TensorData).slice();
   if (values.length !== sizeOf(shape))
     throw new ShapeError('constant', `${name} has ${values.length} values for shape ${formatShape(shape)}`);
   return makeLeaf({ source: 'constant', shape, dtype: U32[1](values) ? 'u32' : 'f32', data: values }, name);

@@ -2,7 +2,7 @@ import { shown } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { Arg, Call, Kernels } from './kernel.js';
 import type { ParameterSet } from './parameters.js';
-import { type DType, Node, Tensor, type TensorType } from './tensor.js';
+import { checkShape, type DType, Node, Tensor, type TensorType } from './tensor.js';
 
 /** What an argument or a result of an op may be. */
 export interface ValueSpec {
@@ -172,6 +172,9 @@ export function apply<A, X extends Specs, Y extends Specs>(
       throw new ShapeError(op.name, `${argument} must be ${spec.dtype}, got ${x.dtype}`);
     checked[argument] = x;
   }
+  for (const [argument, x] of Object.entries(given))
+    if (x !== undefined && !Object.hasOwn(op.args, argument))
+      throw new ShapeError(op.name, `there is no argument ${argument}; known are ${Object.keys(op.args).join(', ')}`);
   return node(op, checked, attrs, name).outputs as unknown as Values<Y, Tensor>;
 }
 
@@ -182,6 +185,24 @@ export function node<A, X extends Specs, Y extends Specs>(
   attrs: A,
   name?: string,
 ): Node {
-  const types = op.infer(inputs as unknown as Values<X, TensorType>, attrs);
-  return new Node(op as unknown as Op, inputs, attrs, types as unknown as Readonly<Record<string, TensorType>>, name);
+  const types = op.infer(inputs as unknown as Values<X, TensorType>, attrs) as unknown as InferredTypes;
+  expectTypes(op, types);
+  return new Node(op as unknown as Op, inputs, attrs, types, name);
+}
+
+type InferredTypes = Readonly<Record<string, TensorType>>;
+
+/** Throws a `ShapeError` unless the function `infer` of an op returned a usable type for each of its results. */
+function expectTypes(op: { readonly name: string; readonly results: Specs }, types: InferredTypes | undefined): void {
+  for (const [result, spec] of Object.entries(op.results)) {
+    const type = types?.[result];
+    if (!type && spec.optional) continue;
+    const { shape, dtype } = type ?? {};
+    if (!Array.isArray(shape) || (dtype !== 'f32' && dtype !== 'u32') || dtype !== (spec.dtype ?? dtype))
+      throw new ShapeError(
+        op.name,
+        `infer must return a shape and the dtype ${spec.dtype ?? 'f32 or u32'} for its result ${result}, got ${shown(shape)} and ${shown(dtype)}`,
+      );
+    checkShape(op.name, `the shape that infer returns for ${result}`, shape);
+  }
 }

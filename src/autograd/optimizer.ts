@@ -1,10 +1,10 @@
 import { checked, type Kind, NATURAL, RATE } from '../gpu/arguments.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
-import { reachedGradients } from './gradients.js';
+import { expectGradient, reachedGradients } from './gradients.js';
 import { fedInput } from './leaves.js';
 import { type f32, node, type Op, type optional, type Update } from './op.js';
 import { ParameterSet } from './parameters.js';
-import { expectShape, type Node, TENSOR, Tensor } from './tensor.js';
+import { type Node, TENSOR, Tensor } from './tensor.js';
 
 /** The size of a step: a number, or a function of the number of updates made so far, such as `cosineDecaySchedule` returns. */
 export type LearningRate = number | ((step: number) => number);
@@ -80,7 +80,7 @@ export abstract class Optimizer<S extends string = string, R = unknown> {
     for (const [i, name] of set.names.entries()) {
       const gradient = prepared[i];
       if (!gradient) continue;
-      expectShape(op.name, `the gradient of ${name}`, gradient, set.get(name).shape, 'the shape of the parameter');
+      expectGradient(op.name, `the gradient of ${name}`, gradient, set.get(name));
       inputs[gradientName(name)] = gradient;
     }
     return node(op, inputs, { set, state, rule });

@@ -101,9 +101,11 @@ export class ParameterSet {
     const parameter = { set: this.name, name, shape: tensor.shape };
     for (let i = 0; i < values.length; i++) {
       const value: unknown = init(i, parameter);
-      if (!Number.isFinite(value))
-        throw new UsageError(`parameter ${name}: its initial value ${i} must be a finite number, got ${shown(value)}`);
-      values[i] = value as number;
+      if (typeof value !== 'number' || !Number.isFinite(Math.fround(value)))
+        throw new UsageError(
+          `parameter ${name}: its initial value ${i} must be a finite number as f32, got ${shown(value)}`,
+        );
+      values[i] = value;
     }
     return values;
   }

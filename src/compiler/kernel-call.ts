@@ -162,7 +162,7 @@ export interface Range {
 export function rangesOf({ op, inputs, outputs, attrs }: KernelCall): readonly Range[] {
   const value = (name: string) => {
     const found = inputs[name] ?? outputs[name];
-    if (!found) throw new Error(`${op.name} has no value ${name}`);
+    if (!found) throw new UsageError(`${op.name}: its view names ${name}, which is neither an argument nor a result`);
     return found;
   };
   return (op.view?.(inputs, outputs, attrs) ?? []).map(({ part, whole, row = 0, channel = 0 }) => ({

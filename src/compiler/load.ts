@@ -51,6 +51,9 @@ async function loadOne(op: Op, where: Where): Promise<void> {
 /** Returns the kernels of an op, which `loadKernels` has loaded for this kind of device. */
 export function kernelsOf(op: Op, where: Where): Kernels {
   const found = loadedFor(where).kernels.get(op);
-  if (!found) throw new Error(`the kernels of ${op.name} are not loaded`);
+  if (typeof found?.choose !== 'function')
+    throw new UsageError(
+      `${op.name} has no kernels: \`kernels\` of its op must be a function that resolves to { kernels }, as onlyKernel returns them`,
+    );
   return found;
 }

@@ -1,3 +1,6 @@
+import { checked, STRING } from './arguments.js';
+import { UsageError } from './errors.js';
+
 /**
  * A WGSL source and its interface. A shader is a plain WGSL file, in which a line `// #import NAME` stands for the text of
  * `shaders/shared/NAME.wgsl` (`imports.ts`). A kernel is bound by the names of its variables:
@@ -83,7 +86,8 @@ export function withVariable(label: string, source: ShaderSource, from: string, 
  * Reads a WGSL text. `entryPoint` chooses one of several compute functions. The first call loads the parser. Throws `UsageError`
  * with the reason if the engine cannot bind the text.
  */
-export async function readShader(label: string, code: string, entryPoint?: string): Promise<Shader> {
+export async function readShader(...args: [label: string, code: string, entryPoint?: string]): Promise<Shader> {
+  const [label, code, entryPoint] = checked('readShader', { label: STRING, code: STRING, 'entryPoint?': STRING }, args);
   const { readWgsl } = await import('./wgsl.js');
   return shader(label, readWgsl(label, code, entryPoint));
 }
@@ -92,9 +96,9 @@ export async function readShader(label: string, code: string, entryPoint?: strin
 export function packParams(target: DataView, at: number, of: Shader, values: Record<string, number>): void {
   for (const { name, type, offset } of of.params) {
     const value = values[name];
-    if (value === undefined) throw new Error(`${of.label}: no value for Params.${name}`);
+    if (value === undefined) throw new UsageError(`${of.label}: no value for Params.${name}`);
     if (type === 'f32') target.setFloat32(at + offset, value, true);
-    else if (!Number.isInteger(value)) throw new Error(`${of.label}: Params.${name} is ${type}, got ${value}`);
+    else if (!Number.isInteger(value)) throw new UsageError(`${of.label}: Params.${name} is ${type}, got ${value}`);
     else if (type === 'i32') target.setInt32(at + offset, value, true);
     else target.setUint32(at + offset, value, true);
   }

@@ -92,5 +92,5 @@ export function mean(...given: [x: Tensor, over?: Over]): Tensor {
 export function broadcast(...given: [x: Tensor, shape: Shape, over?: Over, factor?: number]): Tensor {
   const kinds = { x: TENSOR, shape: SHAPE, 'over?': OVER, 'factor?': NUMBER };
   const [x, shape, over = 'all', factor = 1] = checked('broadcast', kinds, given);
-  return apply(broadcastOp, { x }, { over, shape, factor }).y;
+  return apply(broadcastOp, { x }, { over, shape: [...shape], factor }).y;
 }

@@ -1,0 +1,191 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { gradients } from '../src/autograd/gradients.js';
+import { type Launch, onlyKernel } from '../src/autograd/kernel.js';
+import { constant, input } from '../src/autograd/leaves.js';
+import { apply, defineOp, f32 } from '../src/autograd/op.js';
+import { ParameterSet } from '../src/autograd/parameters.js';
+import type { Tensor } from '../src/autograd/tensor.js';
+import { compile } from '../src/compiler/compile.js';
+import type { Engine } from '../src/gpu/engine.js';
+import { ShapeError, UsageError } from '../src/gpu/errors.js';
+import { readShader, type Shader } from '../src/gpu/shader.js';
+import { add, square } from '../src/kernels/elementwise/elementwise.js';
+import { SGD } from '../src/kernels/sgd/sgd.js';
+import { broadcast, sum } from '../src/kernels/sum/sum.js';
+import { open } from '../src/node.js';
+
+/** Programs in plain JavaScript give ops of their own that no type checker has seen. Each fault is named before it reaches the GPU. */
+
+let engine: Engine;
+let twice: Shader;
+beforeAll(async () => {
+  engine = await open();
+  twice = await readShader(
+    'double/mine',
+    `struct Params { count: u32 }
+    @group(0) @binding(0) var<uniform> p: Params;
+    @group(0) @binding(1) var<storage, read> x: array<f32>;
+    @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+      if (id.x < p.count) { y[id.x] = 2.0 * x[id.x]; }
+    }`,
+  );
+});
+
+const dispatch = (part: object = {}) => ({ shader: twice, params: { count: 3 }, workgroups: [1, 1, 1], ...part });
+
+/** The op y = 2x with some of its parts replaced. */
+function op(parts: object = {}, launch: () => unknown = () => ({ dispatches: [dispatch()] })) {
+  return {
+    ...defineOp<null, { readonly x: typeof f32 }, { readonly y: typeof f32 }>({
+      name: 'double',
+      args: { x: f32 },
+      results: { y: f32 },
+      infer: ({ x }) => ({ y: x }),
+      kernels: async () => ({ kernels: onlyKernel({ name: 'mine', launch: launch as () => Launch }) }),
+    }),
+    ...parts,
+  };
+}
+
+async function double(of = op()): Promise<Float32Array> {
+  const { y } = apply(of, { x: constant([1, 2, 3], [3]) }, null);
+  const plan = await compile(engine, { y });
+  plan.run();
+  return plan.read('y');
+}
+
+test('an op of a program runs', async () => {
+  expect(await double()).toEqual(Float32Array.of(2, 4, 6));
+});
+
+test.each<[what: string, infer: () => unknown, error: RegExp]>([
+  ['nothing', () => undefined, /double: infer must return a shape and the dtype f32 for its result y, got undefined/],
+  ['another result', () => ({ z: { shape: [3], dtype: 'f32' } }), /for its result y, got undefined and undefined/],
+  ['text as a shape', () => ({ y: { shape: '3', dtype: 'f32' } }), /for its result y, got "3" and "f32"/],
+  ['no dtype', () => ({ y: { shape: [3] } }), /for its result y, got \[3\] and undefined/],
+  [
+    'an unknown dtype',
+    () => ({ y: { shape: [3], dtype: 'f16' } }),
+    /the dtype f32 for its result y, got \[3\] and "f16"/,
+  ],
+  ['another dtype', () => ({ y: { shape: [3], dtype: 'u32' } }), /the dtype f32 for its result y, got \[3\] and "u32"/],
+  [
+    'no size',
+    () => ({ y: { shape: [0], dtype: 'f32' } }),
+    /infer returns for y must be a list of positive integers, got \[0\]/,
+  ],
+  ['half a size', () => ({ y: { shape: [1.5], dtype: 'f32' } }), /a list of positive integers, got \[1.5\]/],
+])('infer that returns %s is a ShapeError', (_, infer, error) => {
+  const build = () => apply(op({ infer }), { x: constant([1, 2, 3], [3]) }, null);
+  expect(build).toThrow(ShapeError);
+  expect(build).toThrow(error);
+});
+
+test('an argument that an op does not have is a ShapeError', () => {
+  const x = constant([1], [1]);
+  const given = { x, bias: x };
+  expect(() => apply(op(), given, null)).toThrow(/double: there is no argument bias; known are x/);
+});
+
+test.each<[what: string, parts: object, error: RegExp]>([
+  ['no kernels', { kernels: undefined }, /double has no kernels: `kernels` of its op must be a function/],
+  ['a module without kernels', { kernels: async () => ({}) }, /double has no kernels/],
+  ['a variant without launch', { kernels: async () => ({ kernels: onlyKernel({} as never) }) }, /a function `launch`/],
+])('an op with %s is a UsageError', async (_, parts, error) => {
+  await expect(double(op(parts))).rejects.toThrow(UsageError);
+  await expect(double(op(parts))).rejects.toThrow(error);
+});
+
+test.each<[what: string, launch: () => unknown, error: RegExp]>([
+  [
+    'nothing',
+    () => undefined,
+    /double\/mine: `launch` must return \{ dispatches \} or a reason in words, got undefined/,
+  ],
+  [
+    'WGSL for a shader',
+    () => ({ dispatches: [dispatch({ shader: 'fn' })] }),
+    /one of shader\(\) or readShader\(\), got "fn"/,
+  ],
+  ['one count', () => ({ dispatches: [dispatch({ workgroups: 3 })] }), /workgroups must be three integers.*got 3/],
+  [
+    'NaN workgroups',
+    () => ({ dispatches: [dispatch({ workgroups: [Number.NaN, 1, 1] })] }),
+    /three integers.*got \[NaN,1,1\]/,
+  ],
+  ['too few numbers', () => ({ dispatches: [dispatch({ params: {} })] }), /double\/mine: no value for Params.count/],
+  ['half a number', () => ({ dispatches: [dispatch({ params: { count: 0.5 } })] }), /Params.count is u32, got 0.5/],
+])('launch that returns %s is a UsageError', async (_, launch, error) => {
+  await expect(double(op({}, launch))).rejects.toThrow(UsageError);
+  await expect(double(op({}, launch))).rejects.toThrow(error);
+});
+
+test('readShader takes text alone', async () => {
+  await expect(Reflect.apply(readShader, undefined, ['mine', 3])).rejects.toThrow(
+    /readShader: code must be a string, got 3/,
+  );
+});
+
+test.each<[what: string, gradient: () => unknown, error: RegExp]>([
+  ['nothing', () => undefined, /double: its gradient must be an object of gradients for x, got undefined/],
+  ['another name', () => ({ z: constant([1], [1]) }), /an object of gradients for x, got z/],
+  [
+    'another shape',
+    () => ({ x: constant([1], [1]) }),
+    /the gradient of x must be \[3\] \(the shape of x\[3\]\), got \[1\]/,
+  ],
+  ['a number', () => ({ x: 5 }), /the gradient of x must be an f32 Tensor, got 5/],
+  [
+    'whole numbers',
+    () => ({ x: constant(Uint32Array.of(1, 2, 3), [3]) }),
+    /must be an f32 Tensor, got constant\[3\] of u32/,
+  ],
+])('a gradient rule that returns %s is a ShapeError', (_, gradient, error) => {
+  const x = input('x', [3]);
+  const of = op({ gradient }) as ReturnType<typeof op>;
+  for (const y of [apply(of, { x }, null).y, add(x, apply(of, { x }, null).y)]) {
+    expect(() => gradients(sum(y), [x])).toThrow(ShapeError);
+    expect(() => gradients(sum(y), [x])).toThrow(error);
+  }
+});
+
+test('an optimiser refuses a gradient of whole numbers, whose bits it would read as floating-point numbers', () => {
+  const set = new ParameterSet('set');
+  set.parameter('w', [2], () => 1);
+  const sgd = new SGD(set);
+  expect(() => sgd.apply([constant(Uint32Array.of(1, 2), [2])])).toThrow(
+    /sgd: the gradient of w must be an f32 Tensor, got constant\[2\] of u32/,
+  );
+});
+
+describe('what a program gives to the graph is copied', () => {
+  test('the values of a constant', async () => {
+    const values = Float32Array.of(1, 2);
+    const made = constant(values, [2]);
+    values.fill(9);
+    const plan = await compile(engine, { y: square(made) });
+    plan.run();
+    expect(await plan.read('y')).toEqual(Float32Array.of(1, 4));
+  });
+
+  test.each<[what: string, make: (shape: number[]) => Tensor]>([
+    ['an input', (shape) => input('x', shape)],
+    ['a parameter', (shape) => new ParameterSet('set').parameter('w', shape, () => 1)],
+    ['a constant', (shape) => constant([1, 2], shape)],
+    ['a broadcast', (shape) => broadcast(input('x', [1]), shape)],
+  ])('the shape of %s', (_, make) => {
+    const shape = [2, 1];
+    const made = make(shape);
+    shape[0] = 7;
+    expect(made.shape).toEqual([2, 1]);
+  });
+});
+
+test('an initial value that is infinite as f32 is a UsageError', async () => {
+  const set = new ParameterSet('set');
+  set.parameter('w', [2], () => 1e39);
+  await expect(async () => set.read(engine)).rejects.toThrow(
+    /w: its initial value 0 must be a finite number as f32, got 1e\+39/,
+  );
+});
