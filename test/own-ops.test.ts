@@ -9,8 +9,10 @@ import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
 import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import { readShader, type Shader } from '../src/gpu/shader.js';
+import { copy } from '../src/kernels/copy/copy.js';
 import { add, square } from '../src/kernels/elementwise/elementwise.js';
 import { SGD } from '../src/kernels/sgd/sgd.js';
+import { detach } from '../src/kernels/slice/slice.js';
 import { broadcast, sum } from '../src/kernels/sum/sum.js';
 import { open } from '../src/node.js';
 
@@ -157,6 +159,16 @@ test('an optimiser refuses a gradient of whole numbers, whose bits it would read
   expect(() => sgd.apply([constant(Uint32Array.of(1, 2), [2])])).toThrow(
     /sgd: the gradient of w must be an f32 Tensor, got constant\[2\] of u32/,
   );
+});
+
+test('a view of a parameter has the values after an update, and a copy those from before', async () => {
+  const set = new ParameterSet('set');
+  const w = set.parameter('w', [2], () => 1);
+  const before = { view: detach(w), copied: copy(w) };
+  const plan = await compile(engine, before, { update: [new SGD(set, { learningRate: 1 }).minimize(sum(w))] });
+  plan.run();
+  expect(await plan.read('view')).toEqual(Float32Array.of(0, 0));
+  expect(await plan.read('copied')).toEqual(Float32Array.of(1, 1));
 });
 
 describe('what a program gives to the graph is copied', () => {
