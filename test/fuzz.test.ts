@@ -24,7 +24,9 @@ test('it finds a parser that throws an untyped error, gives an invalid value, na
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   expect(status).toBe(1);
   const faults = stdout.split('\n').filter((line) => /--seed 1 --input/.test(line));
-  expect(faults.map((line) => line.replace(/\(.*|\d+(\.\d+)? (MB|s )/, '…')).sort()).toMatchObject([
+  const told = faults.map((line) => line.replace(/\(.*|\d+(\.\d+)? (MB|s )/, '…')).sort();
+  // On a busy machine, getting that much memory also takes long.
+  expect(told.filter((line) => !/^takes much.*processor time/.test(line))).toMatchObject([
     expect.stringMatching(/^faulty, .* --input 5 .*: it has no end$/),
     expect.stringMatching(/^gives nonsense, .* --input 1 .*: the value is unsound: three eyes$/),
     expect.stringMatching(/^names no file, .*: an error that does not name the file: it is damaged$/),

@@ -107,7 +107,7 @@ describe('installing', () => {
     expect(JSON.parse(said()).vgg19).toMatchObject({ convention: 'torchvision', path: join(to, 'vgg19.safetensors') });
     for (const [words, message] of [
       [['vgg19'], /name either a file or --url/],
-      [['vgg16', 'x'], /no weights "vgg16"/],
+      [['vgg11', 'x'], /no weights "vgg11"/],
       [['vgg19', 'package.json'], /neither a safetensors file nor one of PyTorch/],
       [['vgg19', 'nowhere.pth'], /cannot read the weights nowhere\.pth/],
       [['--url', 'http://x'], /--url needs the word vgg19/],
