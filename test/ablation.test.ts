@@ -189,6 +189,7 @@ describe('pose-gan ablate', () => {
     [[...tiny, '--seeds', '0'], /--seeds must be a whole number of at least 1, got "0"/],
     [[...tiny, '--shard', '3/2'], /--shard must be i\/n/],
     [['--name', 'synth'], /--data is needed/],
+    [[...tiny, '--rows', 'many'], /--rows must be a whole number of at least 1, got "many"/],
     [['left'], /the command does not take "left"/],
   ])('refuses %j', async (args, message) => {
     mkdirSync(data, { recursive: true });

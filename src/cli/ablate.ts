@@ -69,6 +69,9 @@ async function run(given: Values, positionals: string[]): Promise<number> {
     const config = modelConfig({ ...model.recipe, ablation });
     return { ...config, joints, parts, learningRate: positive(values, 'learning-rate', config.learningRate) };
   };
+  // Wrong options are refused now, and not after hours of training.
+  const rows = whole(given, 'rows', 6, 1);
+  const [saveEvery, workers] = [whole(given, 'save-every', 500, 1), whole(given, 'workers', 1, 1)];
   const log = logger(given.json === true);
   const runs = ablationRuns(folder, variants, seeds);
   if (merging) collectRuns(runs, folder, positionals);
@@ -81,8 +84,15 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   if (!merging) {
     for (const note of new Set(loaded.flatMap((f) => f.note ?? []))) log(note);
     const own = shard ? itemsOf(runs, shard) : runs;
-    const code = await trainAll(given, folder, {
-      ...{ ...data, runs: own, configOf, iterations: whole(values, 'iterations', DEFAULT_ITERATIONS, 1) },
+    const code = await trainAll(log, folder, {
+      ...{
+        ...data,
+        runs: own,
+        configOf,
+        saveEvery,
+        workers,
+        iterations: whole(values, 'iterations', DEFAULT_ITERATIONS, 1),
+      },
       batch: text(values, 'batch') === undefined ? undefined : model.batch,
       recipeOf: (ablation) => ({ ...model.recipe, ablation }),
       featuresOf: (config) => loadFeatures(config, features),
@@ -105,7 +115,7 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   const engine = await open({ adapter });
   try {
     const shown = runs.filter((r) => r.seed === 0);
-    const grid = await ablationGrid(engine, forGrid(data.test, whole(given, 'rows', 6, 1)), shown);
+    const grid = await ablationGrid(engine, forGrid(data.test, rows), shown);
     writeFileAtomic(join(folder, 'grid.png'), encodePng(grid));
   } finally {
     engine.device.destroy();
@@ -122,19 +132,16 @@ async function run(given: Values, positionals: string[]): Promise<number> {
 
 /** Trains and evaluates what is not complete, with one bar for all. Returns the exit code. */
 async function trainAll(
-  given: Values,
+  log: ReturnType<typeof logger>,
   folder: string,
-  work: Omit<AblationWork, 'saveEvery' | 'workers' | 'signal' | 'onProgress' | 'onNote'>,
+  work: Omit<AblationWork, 'signal' | 'onProgress' | 'onNote'>,
 ): Promise<number> {
-  const log = logger(given.json === true);
-  const saveEvery = whole(given, 'save-every', 500, 1);
-  const workers = whole(given, 'workers', 1, 1);
   const from = iterationsDone(work.runs, work.iterations);
   const bar = progress('ablation', work.runs.length * work.iterations, { from, unit: 'iterations' });
   const { signal, code, release } = interruption(log);
   try {
     const onProgress = (done: number, what: string) => bar.update(done, what);
-    const complete = await runAblation({ ...work, saveEvery, workers, signal, onProgress, onNote: log });
+    const complete = await runAblation({ ...work, signal, onProgress, onNote: log });
     bar.end();
     if (complete) return EXIT.done;
     log(`stopped; pose-gan ablate --out ${folder} --resume continues`);

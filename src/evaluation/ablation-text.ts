@@ -1,5 +1,6 @@
 import type { AblationResult, Contrast, VariantFigure } from './ablation.js';
-import type { Estimate, Metric } from './metric.js';
+import type { Metric } from './metric.js';
+import { figure, titleOf } from './tables.js';
 
 /** The facts under which all variants were trained, in words, for the head of the tables. */
 export interface AblationFacts {
@@ -8,12 +9,6 @@ export interface AblationFacts {
 }
 
 const text = (value: number, digits: number) => value.toFixed(digits).replace(/^-(0(?:\.0*)?)$/, '$1');
-
-function estimateText(estimate: Estimate | null, digits: number): string {
-  if (!estimate) return 'n/a';
-  const { value, interval } = estimate;
-  return interval ? `${text(value, digits)} [${interval.map((v) => text(v, digits)).join(', ')}]` : text(value, digits);
-}
 
 const seedsText = (values: readonly (number | null)[], digits: number) =>
   values.map((v) => (v === null ? 'n/a' : text(v, digits))).join(' · ');
@@ -29,8 +24,6 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   ...rows.map((row) => `| ${row.join(' | ')} |`),
 ];
 
-const title = (m: Metric) => `${m.title} ${m.better === 'higher' ? '↑' : '↓'}`;
-
 /** The tables of an ablation as Markdown, which also reads well on a terminal. */
 export function ablationText(result: AblationResult, { title: heading, lines }: AblationFacts): string[] {
   const shown = shownMetrics(result);
@@ -38,7 +31,7 @@ export function ablationText(result: AblationResult, { title: heading, lines }: 
   const several = result.seeds.length > 1;
   const figures = (cell: (figure: VariantFigure | undefined, m: Metric) => string) =>
     result.rows.map((row) => [row.name, ...shown.map((m) => cell(row.figures[m.key], m))]);
-  const head = ['', ...shown.map(title)];
+  const head = ['', ...shown.map(titleOf)];
   return [
     `# ${heading}`,
     '',
@@ -49,7 +42,7 @@ export function ablationText(result: AblationResult, { title: heading, lines }: 
     '',
     ...table(
       head,
-      figures((f, m) => estimateText(f?.estimate ?? null, m.digits)),
+      figures((f, m) => figure(f?.estimate, m)),
     ),
     ...(several
       ? [
@@ -76,7 +69,7 @@ function contrastText({ contrasts, seeds }: AblationResult, shown: readonly Metr
     const metric = shown.find((m) => m.key === c.key);
     if (!metric) return [];
     const digits = metric.digits + 1;
-    const cells = [`${c.first} − ${c.second}`, title(metric), estimateText(c.difference, digits)];
+    const cells = [`${c.first} − ${c.second}`, titleOf(metric), figure(c.difference, { digits })];
     return [[...cells, ...(seeds.length > 1 ? [seedsText(c.seeds, digits)] : []), verdictText(c)]];
   });
   const head = ['difference', 'metric', 'mean over pairs', ...(seeds.length > 1 ? ['seeds'] : []), ''];

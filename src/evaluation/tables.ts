@@ -19,7 +19,7 @@ const LABELS: Readonly<Record<System, string>> = {
 };
 
 /** A figure with its interval, or with ± its error, as `0.290 [0.281, 0.299]`. */
-function figure(estimate: Estimate | null | undefined, { digits }: Pick<Metric, 'digits'>): string {
+export function figure(estimate: Estimate | null | undefined, { digits }: Pick<Metric, 'digits'>): string {
   if (!estimate) return NOT_AVAILABLE;
   const { value, interval, error } = estimate;
   const text = (v: number) => v.toFixed(digits).replace(/^-(0(?:\.0*)?)$/, '$1');
@@ -36,6 +36,10 @@ const PAPER_COLUMNS = [
   ['DS', 'ds'],
 ] as const;
 
+/** The name of a metric with an arrow in the direction of better values. */
+export const titleOf = ({ title, better }: Pick<Metric, 'title' | 'better'>) =>
+  `${title} ${better === 'higher' ? '↑' : '↓'}`;
+
 /** The evaluation in the columns of the paper's tables. A column of a metric that is not known here is `n/a`. */
 export function paperTable({ metrics }: Pick<EvaluationDocument, 'metrics'>): Table {
   const found = PAPER_COLUMNS.map(([, key]) => metrics.find((m) => m.key === key));
@@ -48,13 +52,7 @@ export function metricTable({ metrics, better }: Pick<EvaluationDocument, 'metri
   const rows = metrics.map((m) => {
     const share = better[m.key];
     const wins = typeof share === 'number' ? `${(100 * share).toFixed(0)} % of the pairs` : '';
-    return [
-      `${m.title} ${m.better === 'higher' ? '↑' : '↓'}`,
-      figure(m.generated, m),
-      figure(m.copy, m),
-      figure(m.real, m),
-      wins,
-    ];
+    return [titleOf(m), figure(m.generated, m), figure(m.copy, m), figure(m.real, m), wins];
   });
   return { head: ['metric', LABELS.generated, LABELS.copy, LABELS.real, 'better than the copy'], rows };
 }

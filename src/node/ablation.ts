@@ -59,8 +59,9 @@ export function collectRuns(runs: readonly AblationRun[], folder: string, parts:
 }
 
 /** The evaluation of a run as the tables need it. Throws `UsageError` if the file is damaged. */
-export function readEvaluation({ variant, seed, folder }: AblationRun): VariantEvaluation {
-  const file = join(folder, 'evaluation.json');
+export function readEvaluation(run: AblationRun): VariantEvaluation {
+  const { variant, seed } = run;
+  const file = evaluationPath(run);
   const json = readJson(file, 'evaluation');
   const { scores, metrics } = parseEvaluation(json, file);
   // What is not checked above describes the metrics and is only printed.
@@ -94,10 +95,14 @@ export interface AblationWork {
 /** Trains and evaluates the runs that are not complete, in order. Resolves to whether all of them are. */
 export async function runAblation(work: AblationWork): Promise<boolean> {
   const { runs, iterations, signal, onProgress } = work;
-  for (const [i, run] of runs.entries()) {
+  for (const run of runs) {
     if (signal?.aborted) return false;
+    const others = iterationsDone(
+      runs.filter((r) => r !== run),
+      iterations,
+    );
     const name = `${run.variant}, seed ${run.seed}`;
-    const report = (step: number, what = name) => onProgress?.(i * iterations + step, what);
+    const report = (step: number, what = name) => onProgress?.(others + step, what);
     if (!isEvaluated(run)) {
       if (!(await trained(work, run, report))) return false;
       const complete = await evaluateRun(work, run, (done, total) =>
