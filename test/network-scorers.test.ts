@@ -54,17 +54,37 @@ test('source and target of a pair without names are two images; a failure does n
   expect(await cache.score([nameless])).toEqual([{ generated: 3, copy: 1, real: 2 }]);
 });
 
-test('DS rates the generated image, the source and the target by itself', async () => {
+test('DS rates each image by itself, mask-DS what the mask of the target pose leaves of it; without a pose there is none', async () => {
   let destroyed = false;
-  const scorer = detectionScorer({
-    personScores: async (images: readonly Image[]) => images.map((i) => shadeOf(i) / 100),
-    destroy: () => {
-      destroyed = true;
+  /** The middle of the image is inside the mask of the pose, its corner is not. */
+  const [middle, corner] = [3 * (8 * 16 + 8), 0];
+  const seen: number[][] = [];
+  const scorer = detectionScorer(
+    {
+      personScores: async (images: readonly Image[]) => {
+        seen.push(images.map(({ data }) => data[corner] as number));
+        return images.map(({ data }) => ((data[middle] as number) + (data[corner] as number)) / 100);
+      },
+      destroy: () => {
+        destroyed = true;
+      },
     },
-  });
-  expect(scorer.metrics.map((m) => m.key)).toEqual(['ds']);
-  expect(await scorer.score([pair(10, 20, 30)])).toEqual([
-    { generated: { ds: 0.3 }, copy: { ds: 0.1 }, real: { ds: 0.2 } },
+    { skeleton: PERSON },
+  );
+  expect(scorer.metrics.map((m) => m.key)).toEqual(['ds', 'maskDs']);
+  const pose = PERSON.joints.map((): [number, number] | null => null);
+  pose[0] = [8, 8];
+  const withPose = { ...pair(10, 20, 30), pose };
+  expect(await scorer.score([pair(10, 20, 30), withPose, { ...withPose, pose: pose.map(() => null) }])).toEqual([
+    { generated: { ds: 0.6, maskDs: null }, copy: { ds: 0.2, maskDs: null }, real: { ds: 0.4, maskDs: null } },
+    { generated: { ds: 0.6, maskDs: 0.3 }, copy: { ds: 0.2, maskDs: 0.1 }, real: { ds: 0.4, maskDs: 0.2 } },
+    { generated: { ds: 0.6, maskDs: null }, copy: { ds: 0.2, maskDs: null }, real: { ds: 0.4, maskDs: null } },
+  ]);
+  // Masked real images are rated once for each mask: the target has one, the source one for each target.
+  await scorer.score([withPose, { ...withPose, ...pair(10, 21, 31) }]);
+  expect(seen).toEqual([
+    [30, 30, 30, 0, 10, 20, 0, 0],
+    [30, 31, 0, 0, 21, 0, 0],
   ]);
   await scorer.close();
   expect(destroyed).toBe(true);

@@ -187,6 +187,7 @@ test('a metric of two networks needs both, and says which is missing', () => {
     'maskIs',
     'fid',
     'ds',
+    'maskDs',
   ]);
   expect(found().get('lpips01alex')).toMatch(
     /^AlexNet of torchvision is not installed: fetch alexnet-[^ ]+ \(244 MB, [^ ]+\), then pose-gan weights alexnet FILE\.$/,
