@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { firstUnderscore } from '../src/data/pairs.js';
+import { firstUnderscore } from '../src/data/identity.js';
 import { body } from '../src/data/synth/body.js';
 import { person } from '../src/data/synth/person.js';
 import { drawSynthetic, synthName } from '../src/data/synth.js';

@@ -1,16 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatAnnotations, parseAnnotations } from '../src/data/annotations.js';
+import { firstUnderscore, identityByName } from '../src/data/identity.js';
 import { batchOrder, permute } from '../src/data/order.js';
-import {
-  allPairs,
-  firstUnderscore,
-  formatPairs,
-  groupByIdentity,
-  parsePairs,
-  sample,
-  summarise,
-} from '../src/data/pairs.js';
+import { allPairs, formatPairs, groupByIdentity, parsePairs, sample, summarise } from '../src/data/pairs.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { identityPattern } from '../src/node/identity.js';
 import { PERSON, type Pose, parseSkeleton } from '../src/pose/skeleton.js';
@@ -96,6 +89,19 @@ test('the identity is the name before the first _, and junk and distractors have
   expect(firstUnderscore('0000_c1s1_000001_01.jpg')).toBeUndefined();
   expect(firstUnderscore('00001_a.jpg')).toBe('00001');
   expect(firstUnderscore('alone.jpg')).toBe('alone');
+});
+
+test('pairs of DeepFashion are of one person in the same clothes, also where the name of the category has a _', () => {
+  expect(identityByName('0123_c1s1_000001_01.jpg')).toBe('0123');
+  expect(identityByName('-1_c1s1_000001_01.jpg')).toBeUndefined();
+  const clothes = 'fashionMENJackets_Vestsid0000727201';
+  const names = [`${clothes}_1front.jpg`, `${clothes}_4full.jpg`, 'fashionMENJackets_Vestsid0000727202_1front.jpg'];
+  const row = (name: string) => `${name}: ${list(() => 1)}: ${list(() => 2)}\n`;
+  const poses = parseAnnotations(`${HEADER}\n${names.map(row).join('')}`, 'a.csv', PERSON);
+  expect(allPairs(groupByIdentity(poses, PERSON))).toEqual([
+    [names[0], names[1]],
+    [names[1], names[0]],
+  ]);
 });
 
 test('pairs are all ordered pairs of different valid images of one identity', () => {

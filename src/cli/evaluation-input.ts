@@ -1,6 +1,6 @@
 import { rowNumbers } from '../data/annotations.js';
 import type { Dataset } from '../data/dataset.js';
-import { splitOverlap } from '../data/in-shop.js';
+import { splitOverlap } from '../data/identity.js';
 import type { Cost, EvaluationDocument } from '../evaluation/document.js';
 import { DEFAULT_LAYOUT, parseLayout } from '../evaluation/triptych.js';
 import type { Engine } from '../gpu/engine.js';

@@ -1,13 +1,6 @@
 import { parseAnnotations } from '../data/annotations.js';
-import {
-  allPairs,
-  firstUnderscore,
-  formatPairs,
-  groupByIdentity,
-  type PairSummary,
-  sample,
-  summarise,
-} from '../data/pairs.js';
+import { identityByName } from '../data/identity.js';
+import { allPairs, formatPairs, groupByIdentity, type PairSummary, sample, summarise } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 import { readSkeleton, readTable, writeFileAtomic } from '../node/files.js';
 import { identityPattern } from '../node/identity.js';
@@ -42,7 +35,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const bad: string[] = [];
   const onBad = values['skip-bad'] ? (error: UsageError) => bad.push(error.message) : undefined;
   const poses = parseAnnotations(readTable(file, 'annotation table'), file, skeleton, { onBad, onNote: note });
-  const rule = pattern === undefined ? firstUnderscore : identityPattern(pattern, [...poses.keys()]);
+  const rule = pattern === undefined ? identityByName : identityPattern(pattern, [...poses.keys()]);
   const summary = summarise(poses, skeleton, rule);
   const all = allPairs(groupByIdentity(poses, skeleton, rule));
   if (!all.length)
@@ -79,13 +72,15 @@ export const pairs: Command = {
     sample: 'write only this many pairs, drawn without replacement (default: all)',
     seed: 'seed of that sample (default 0)',
     skeleton: 'a skeleton JSON file (default: the person with 18 joints)',
-    identity: 'a regular expression whose first group is the identity (default: the name up to the first _)',
+    identity:
+      'a regular expression whose first group is the identity (default: the name up to the first _, or up to the number of the clothes for names of DeepFashion’s In-shop benchmark)',
     'skip-bad': 'skip malformed rows and count them',
   },
   examples: [
     'pose-gan pairs --annotations data/market-annotation-train.csv --out data/market-pairs-train.csv',
     'pose-gan pairs --annotations data/market-annotation-test.csv --out data/market-pairs-test.csv --sample 12000 --seed 1',
-    "pose-gan pairs --annotations data/fashion-annotation-train.csv --out pairs.csv --identity '^(.*id\\d+)_'",
+    'pose-gan pairs --annotations data/fashion-annotation-train.csv --out data/fashion-pairs-train.csv',
+    "pose-gan pairs --annotations photos.csv --out pairs.csv --identity '^(person\\d+)-'",
   ],
   run,
 };

@@ -14,18 +14,11 @@ import {
 import { UsageError } from '../gpu/errors.js';
 import { isValid, type Pose, resizePose, SKELETON, type Skeleton, trunkProblem } from '../pose/skeleton.js';
 import { parseAnnotations, rowNumbers } from './annotations.js';
+import { type IdentityRule, identityByName } from './identity.js';
 import type { ImageHeader } from './image-header.js';
 import { withinPicture } from './named-pose.js';
 import { permute } from './order.js';
-import {
-  allPairs,
-  firstUnderscore,
-  groupByIdentity,
-  type IdentityRule,
-  type Pair,
-  parsePairs,
-  summarise,
-} from './pairs.js';
+import { allPairs, groupByIdentity, type Pair, parsePairs, summarise } from './pairs.js';
 
 /** Reads, decodes and resizes image files, several at a time. */
 export interface Decoder {
@@ -64,7 +57,7 @@ export interface DatasetOptions {
   readonly resize?: boolean;
   /** Skip and count what cannot be used, instead of refusing it. */
   readonly skipBad?: boolean;
-  /** How pairs are derived if the dataset has no pairs file. Default: the spec's rule. */
+  /** How pairs are derived if the dataset has no pairs file. Default: `identityByName`. */
   readonly identity?: IdentityRule;
   /** Selects other pairs than those of the dataset's file, or some of them. */
   readonly select?: PairSelection;
@@ -248,7 +241,7 @@ async function loadPairs(
   warnings: string[],
   onBad: (error: UsageError) => void,
 ): Promise<{ pairs: readonly Pair[]; rows?: number[] }> {
-  const { skeleton, identity = firstUnderscore, select } = options;
+  const { skeleton, identity = identityByName, select } = options;
   if (select?.pairs) return { pairs: select.pairs };
   if (select?.file || source.exists(file))
     return limited(parsePairs(await source.readText(file, 'pairs table'), file, onBad), select);

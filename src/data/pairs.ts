@@ -1,6 +1,7 @@
 import { UsageError } from '../gpu/errors.js';
 import { isValid, type Pose, type Skeleton } from '../pose/skeleton.js';
 import { bodyOf, checkName, fieldOf, fields, type OnBadRow } from './annotations.js';
+import { type IdentityRule, identityByName } from './identity.js';
 import { describe, shorten } from './json.js';
 import { permute } from './order.js';
 
@@ -9,24 +10,11 @@ const HEADER = 'from,to';
 /** A source image and a target image of one identity, by file name. */
 export type Pair = readonly [from: string, to: string];
 
-/** The identity of the person on an image, by its file name, or `undefined` for an image that must not be paired. */
-export type IdentityRule = (name: string) => string | undefined;
-
-/**
- * The spec's rule (§1): the identity is the file name up to the first `_`. Names that start with `-1` (junk) and the
- * identity `0000` (distractors of Market-1501) are never paired.
- */
-export const firstUnderscore: IdentityRule = (name) => {
-  if (name.startsWith('-1')) return undefined;
-  const identity = name.includes('_') ? name.slice(0, name.indexOf('_')) : name.replace(/\.[^.]*$/, '');
-  return identity === '0000' ? undefined : identity;
-};
-
 /** The names of valid images (all trunk joints present) by identity, in the order of the annotations. */
 export function groupByIdentity(
   poses: ReadonlyMap<string, Pose>,
   skeleton: Skeleton,
-  rule: IdentityRule = firstUnderscore,
+  rule: IdentityRule = identityByName,
 ): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const [name, pose] of poses) {
@@ -125,7 +113,7 @@ export interface PairSummary {
 export function summarise(
   poses: ReadonlyMap<string, Pose>,
   skeleton: Skeleton,
-  rule: IdentityRule = firstUnderscore,
+  rule: IdentityRule = identityByName,
 ): PairSummary {
   const valid = [...poses].filter(([, pose]) => isValid(skeleton, pose));
   const groups = [...groupByIdentity(poses, skeleton, rule)].sort((a, b) => b[1].length - a[1].length);

@@ -1,6 +1,6 @@
 import { createContext, Script } from 'node:vm';
+import type { IdentityRule } from '../data/identity.js';
 import { shorten } from '../data/json.js';
-import type { IdentityRule } from '../data/pairs.js';
 import { UsageError } from '../gpu/errors.js';
 
 /** The time limit for all names together in milliseconds. A pattern that does not backtrack needs a microsecond per name. */

@@ -1,6 +1,6 @@
 import type { Dataset, DatasetImage } from '../data/dataset.js';
+import { identityOf } from '../data/identity.js';
 import { fromTensor, type Image } from '../data/image.js';
-import { identityOf } from '../data/in-shop.js';
 import type { EvaluatedPair } from '../evaluation/scorer.js';
 import type { Generator } from '../model/trainer.js';
 import type { Skeleton } from '../pose/skeleton.js';

@@ -1,7 +1,7 @@
 import { extname, join } from 'node:path';
 import { parseAnnotations } from '../data/annotations.js';
+import { identityOf } from '../data/identity.js';
 import type { Image } from '../data/image.js';
-import { identityOf } from '../data/in-shop.js';
 import { withinPicture } from '../data/named-pose.js';
 import { permute } from '../data/order.js';
 import type { EvaluatedPair } from '../evaluation/scorer.js';

@@ -1,4 +1,15 @@
-import { firstUnderscore } from './pairs.js';
+/** The identity of the person on an image, by its file name, or `undefined` for an image that must not be paired. */
+export type IdentityRule = (name: string) => string | undefined;
+
+/**
+ * The spec's rule (§1): the identity is the file name up to the first `_`. Names that start with `-1` (junk) and the
+ * identity `0000` (distractors of Market-1501) are never paired.
+ */
+export const firstUnderscore: IdentityRule = (name) => {
+  if (name.startsWith('-1')) return undefined;
+  const identity = name.includes('_') ? name.slice(0, name.indexOf('_')) : name.replace(/\.[^.]*$/, '');
+  return identity === '0000' ? undefined : identity;
+};
 
 /** A picture of DeepFashion's In-shop benchmark, whose folders were joined to one file name, as in `fashionWOMENDressesid0000386607_1front.jpg`. */
 export interface InShopName {
@@ -15,12 +26,13 @@ export function inShopName(name: string): InShopName | undefined {
 }
 
 /**
- * Who is on a picture, by its file name: for In-shop names the person in one set of clothes, else the spec's identity (§1). A name
- * that no rule knows is an identity of its own.
+ * The default rule of pairs. For In-shop names the identity is the person in one set of clothes, because another set is another
+ * appearance; other names follow `firstUnderscore`, which would take every person in `Jackets_Vests` for one.
  */
-export function identityOf(name: string): string {
-  return inShopName(name)?.clothing ?? firstUnderscore(name) ?? name;
-}
+export const identityByName: IdentityRule = (name) => inShopName(name)?.clothing ?? firstUnderscore(name);
+
+/** Who is on a picture, by its file name: `identityByName`, but a picture that is never paired is an identity of its own. */
+export const identityOf = (name: string): string => identityByName(name) ?? name;
 
 /** What the two halves of a dataset share. */
 export interface SplitOverlap {
