@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { triptychNames } from '../src/cli/generate.js';
+import { triptychNames } from '../src/cli/generate-pairs.js';
 import { merged, optionsIn } from '../src/cli/options-file.js';
 import { chosenModel } from '../src/cli/selection.js';
 import { positive, whole } from '../src/cli/values.js';

@@ -1,32 +1,23 @@
 import { basename, extname, join } from 'node:path';
 import type { ParameterSet } from '../autograd/parameters.js';
-import { nameProblem } from '../data/file-name.js';
-import { fromTensor, type Image } from '../data/image.js';
+import type { Image } from '../data/image.js';
 import { checkTrunk, fitPose, type NamedPose } from '../data/named-pose.js';
-import type { Pair } from '../data/pairs.js';
 import { triptych } from '../data/samples.js';
 import { UsageError } from '../gpu/errors.js';
 import type { Checkpoint } from '../model/checkpoint.js';
 import { batchFor, frameOf, generateList, generatorParameters, pairData } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { loadCheckpoint } from '../node/checkpoint-files.js';
-import { expectWritable, isThere, writeFileAtomic } from '../node/files.js';
-import { generateBatches } from '../node/generation.js';
+import { expectWritable, writeFileAtomic } from '../node/files.js';
 import { encodePng } from '../node/images.js';
-import { Loader } from '../node/loader.js';
 import { POSE_FORMS, PoseReader, readPerson } from '../node/poses.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
+import { type Generated, generatePairs, mergeGenerated } from './generate-pairs.js';
 import { progress } from './progress.js';
-import { limitOf, selectedPairs } from './selection.js';
+import { isMerge } from './shard.js';
 import { note, say, sayJson } from './terminal.js';
-import { noMore, required, requiredOutput, text, whole } from './values.js';
-
-interface Result {
-  readonly written: readonly string[];
-  /** The number of files that existed already. */
-  readonly kept: number;
-}
+import { noMore, required, text, whole } from './values.js';
 
 /** The output files for the targets, named by the source and the target, and numbered if two names would be the same. */
 function fileNames(out: string, image: string, targets: readonly NamedPose[]): string[] {
@@ -45,7 +36,11 @@ function fileNames(out: string, image: string, targets: readonly NamedPose[]): s
 }
 
 /** Generates one source picture in one or several poses. */
-async function onePicture(values: Values, checkpoint: Checkpoint, set: ParameterSet): Promise<Result> {
+async function onePicture(
+  values: Values,
+  checkpoint: Checkpoint & { readonly path: string },
+  set: ParameterSet,
+): Promise<Generated> {
   const model = frameOf(checkpoint);
   const { config, skeleton } = checkpoint.info;
   const path = required(values, 'image');
@@ -82,98 +77,43 @@ async function onePicture(values: Values, checkpoint: Checkpoint, set: Parameter
       writeFileAtomic(files[i] as string, encodePng(picture));
       bar.update(++i);
     }
-    return { written: files, kept: 0 };
+    return { checkpoint: checkpoint.path, step: checkpoint.info.step, written: files, kept: 0 };
   } finally {
     bar.end();
     engine.device.destroy();
   }
 }
 
-/** The file names of triptychs, made of both images' names. Throws `UsageError` if two are the same, or if one is too long. */
-export function triptychNames(pairs: readonly Pair[]): string[] {
-  const taken = new Map<string, Pair>();
-  return pairs.map((pair) => {
-    const file = `${pair.join('_')}.png`;
-    const other = taken.get(file);
-    const problem = other
-      ? `this is also the name for ${other.join(' → ')}; rename an image, or generate the pairs into two folders`
-      : nameProblem(file);
-    if (problem) throw new UsageError(`the triptych of ${pair.join(' → ')} would be ${file}: ${problem}`);
-    taken.set(file, pair);
-    return file;
-  });
-}
-
-/** Generates all pairs of a file as triptychs. Existing files are left as they are. */
-async function pairsFile(values: Values, checkpoint: Checkpoint, set: ParameterSet): Promise<Result> {
-  const { config, skeleton } = checkpoint.info;
-  const folder = requiredOutput(values, 'out', 'folder');
-  const batch = whole(values, 'batch', config.batch, 1);
-  const dataset = await selectedPairs(values, frameOf(checkpoint), {
-    file: required(values, 'pairs'),
-    limit: limitOf(values),
-  });
-  const poses = new Map(dataset.images.map(({ name, pose }) => [name, pose]));
-  const count = dataset.pairs.length / 2;
-  const name = (at: number) => dataset.images[dataset.pairs[at] as number]?.name ?? '';
-  const pairNames = Array.from({ length: count }, (_, i) => [name(2 * i), name(2 * i + 1)] as const);
-  const files = triptychNames(pairNames).map((file) => join(folder, file));
-  const missing = files.map((f) => values.force === true || !isThere(f));
-  const steps = Array.from({ length: Math.ceil(count / batch) }, (_, s) => s).filter((s) =>
-    missing.slice(s * batch, (s + 1) * batch).some(Boolean),
-  );
-  const written: string[] = [];
-  const total = missing.filter(Boolean).length;
-  if (!total) return { written, kept: count };
-
-  const engine = await open({ adapter: text(values, 'adapter') });
-  const loader = new Loader(dataset, { batch, geometry: config.geometry, shuffle: false });
-  const bar = progress('generating', total, { unit: 'images' });
-  try {
-    const net = await Generator.create(engine, config, batch, { set, seed: whole(values, 'seed', 0) });
-    const { height, width } = config;
-    for await (const { batch: b, images } of generateBatches(net, loader, steps))
-      for (let i = 0; i < batch; i++) {
-        const at = b.step * batch + i;
-        if (!missing[at]) continue;
-        const picture = (v: Float32Array) => fromTensor(v, width, height, i * height * width * 3);
-        const pose = poses.get(b.names[i]?.[1] ?? '') ?? [];
-        const pictures = { source: picture(b.source), pose, target: picture(b.target), generated: picture(images) };
-        writeFileAtomic(files[at] as string, encodePng(triptych(skeleton, pictures)), {
-          sync: false,
-          // The name comes from a table, so it must not lead to another file.
-          followLink: false,
-        });
-        written.push(files[at] as string);
-        bar.update(written.length);
-      }
-    return { written, kept: count - total };
-  } finally {
-    bar.end();
-    await loader.close();
-    engine.device.destroy();
-  }
+/** Generates what the options name. */
+function generated(values: Values): Promise<Generated> {
+  if (text(values, 'shard') !== undefined && !text(values, 'pairs'))
+    throw new UsageError('--shard divides the pairs of a file; name it by --pairs FILE');
+  const checkpoint = loadCheckpoint(required(values, 'checkpoint'));
+  const work = text(values, 'pairs') ? generatePairs : onePicture;
+  return work(values, checkpoint, generatorParameters(checkpoint));
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
-  noMore(positionals);
-  const checkpoint = loadCheckpoint(required(values, 'checkpoint'));
-  const work = text(values, 'pairs') ? pairsFile : onePicture;
-  const { written, kept } = await work(values, checkpoint, generatorParameters(checkpoint));
-  const { path, info } = checkpoint;
-  if (values.json) sayJson({ checkpoint: path, step: info.step, written, kept });
-  else {
-    const [first, ...others] = written;
-    say(`${first ?? 'nothing'}${others.length ? ` and ${others.length} more` : ''} written`);
-    if (kept) say(`${kept} existed already; --force makes them again`);
+  const merging = isMerge(values, ['out']);
+  if (!merging) noMore(positionals);
+  const result = merging ? mergeGenerated(values, positionals) : await generated(values);
+  if (values.json) {
+    sayJson(result);
+    return 0;
   }
+  const { written, kept, shard } = result;
+  const [first, ...others] = written;
+  say(`${first ?? 'nothing'}${others.length ? ` and ${others.length} more` : ''} written`);
+  if (kept) say(`${kept} existed already; --force makes them again`);
+  if (shard) say(`part ${shard} is complete; pose-gan generate --out ${values.out} --merge [PART…] joins all parts`);
   return 0;
 }
 
 export const generate: Command = {
   name: 'generate',
   summary: 'shows the person of a picture in other poses, or makes triptychs of all pairs of a file',
-  usage: '--checkpoint FILE|RUN --image IMG --pose POSE --target POSE… --out FOLDER|FILE.png',
+  usage:
+    '--checkpoint FILE|RUN (--image IMG --pose POSE --target POSE… | --pairs FILE --data FOLDER --name D) --out FOLDER|FILE.png | --out FOLDER --merge [PART…]',
   options: {
     checkpoint: { type: 'string' },
     image: { type: 'string' },
@@ -192,6 +132,8 @@ export const generate: Command = {
     seed: { type: 'string' },
     resize: { type: 'boolean' },
     'skip-bad': { type: 'boolean' },
+    shard: { type: 'string' },
+    merge: { type: 'boolean' },
   },
   help: {
     checkpoint: 'a checkpoint, or the folder of a run, from which the latest checkpoint is used',
@@ -211,11 +153,15 @@ export const generate: Command = {
     seed: 'seed of the noise (default 0)',
     resize: 'resize images of another size to that of the model, joints included',
     'skip-bad': 'skip pairs that cannot be used',
+    shard: 'i/n: do only part i of n of --pairs; the parts may share --out or have folders of their own',
+    merge: 'check that all parts are complete and join them; other folders than --out are named after it',
   },
   examples: [
     'pose-gan generate --checkpoint runs/first --image a.png --pose poses.csv --target poses.csv#b.png --out out.png',
     'pose-gan generate --checkpoint runs/first --image a.png --annotations poses.csv --target b.png --target sit.json --out out',
     'pose-gan generate --checkpoint runs/first --pairs data/synth-pairs-test.csv --data data --name synth --limit 50 --out out',
+    'pose-gan generate --checkpoint runs/first --pairs data/market-pairs-test.csv --data data --name market --shard 2/8 --out part2   # on one of 8 machines',
+    'pose-gan generate --out out --merge part1 part2 part3 part4 part5 part6 part7 part8',
   ],
   run,
 };
