@@ -1,14 +1,23 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { blank, type Image } from '../src/data/image.js';
+import type { EvaluationFacts, ScoredPair } from '../src/evaluation/document.js';
 import { fidResizeOf, InceptionScorer } from '../src/evaluation/inception-scorer.js';
 import { LPIPS, lpipsScorer } from '../src/evaluation/lpips-scorer.js';
 import type { Metric } from '../src/evaluation/metric.js';
-import { ScoreCache } from '../src/evaluation/score-cache.js';
+import { ScoreCache, withFirstValues } from '../src/evaluation/score-cache.js';
 import type { EvaluatedPair } from '../src/evaluation/scorer.js';
-import { detectionScorer } from '../src/evaluation/ssd-scorer.js';
+import { detectionScorer, RATED_ONCE } from '../src/evaluation/ssd-scorer.js';
+import { summarise } from '../src/evaluation/summary.js';
 import { FeatureStatistics, frechetDistance } from '../src/metrics/frechet.js';
 import { inceptionScore } from '../src/metrics/inception-score.js';
+import { writeEvaluationPart } from '../src/node/evaluation-part.js';
+import { mergeEvaluation } from '../src/node/merge-evaluation.js';
+import { newPart } from '../src/node/parts.js';
 import { PERSON } from '../src/pose/skeleton.js';
+import { present } from '../src/present.js';
 
 /** Makes an image of one grey, by which a stand-in for a network recognises it. */
 const grey = (value: number, size = 16): Image => blank(size, size, [value, value, value]);
@@ -114,6 +123,28 @@ test('LPIPS compares the generated image and the source with the target', async 
   ]);
 });
 
+test('parts with caches of their own give the values of one cache, also if images of one name differ', async () => {
+  const model = { personScores: async (images: readonly Image[]) => images.map(shadeOf), destroy: () => {} };
+  const posed = (p: EvaluatedPair): EvaluatedPair => ({ ...p, pose: PERSON.joints.map(() => [8, 8] as const) });
+  // The image 2.png of the second pair is not that of the first, as triptychs of other compression have it.
+  const first = posed(pair(1, 2, 3));
+  const second = posed({ ...pair(2, 1, 4), source: grey(5), target: grey(6) });
+  const scored = async (...pairs: EvaluatedPair[]) => {
+    const scorer = detectionScorer(model, { skeleton: PERSON });
+    const scores: ScoredPair[] = [];
+    for (const p of pairs) {
+      const [values] = await scorer.score([p]);
+      const { generated = {}, copy = {}, real = {} } = values ?? {};
+      scores.push({ source: p.names[0], target: p.names[1], identity: '1', generated, copy, real });
+    }
+    return scores;
+  };
+  const whole = await scored(first, second);
+  const parts = [...(await scored(first)), ...(await scored(second))];
+  expect(parts).not.toEqual(whole);
+  expect(RATED_ONCE.reduce<readonly ScoredPair[]>(withFirstValues, parts)).toEqual(whole);
+});
+
 describe('IS, mask-IS and FID', () => {
   /** Stands in for Inception: probabilities and features that depend on the image's shade alone. */
   const rowsOf = (images: readonly Image[]) => {
@@ -215,6 +246,63 @@ describe('IS, mask-IS and FID', () => {
       /no convention "pillow" .* known are tensorflow, pytorch-fid, clean-fid/,
     );
   });
+
+  test.each(['the real targets', 'a folder'])(
+    'parts joined in their order give the same bits, against %s',
+    async (kind) => {
+      const posed = pairs(50).map((p, i) => (i % 3 ? { ...p, pose: PERSON.joints.map(() => [8, 8] as const) } : p));
+      const shadesOfReference = [10, 20, 40];
+      const referenceOf = (list: readonly number[]) => ({
+        reference: {
+          ...{ title: 'r', count: list.length },
+          images: async function* () {
+            if (list.length) yield list.map((v) => grey(v));
+          },
+        },
+      });
+      const contextOf = (list: readonly number[]) => ({
+        ...{ ...context, skeleton: PERSON },
+        ...(kind === 'a folder' && referenceOf(list)),
+      });
+      const whole = new InceptionScorer(fake(), contextOf(shadesOfReference));
+      await whole.score(posed);
+      const facts: EvaluationFacts = {
+        ...{ title: 't', source: {}, size: [16, 16], protocol: 'whole images', notes: ['n'], missing: [] },
+      };
+      const folder = mkdtempSync(join(tmpdir(), 'scorers-'));
+      const files: string[] = [];
+      // The second part has no pairs, and the third no images of the reference.
+      for (const [from, to, list] of [
+        [0, 20, [10]],
+        [20, 20, [20, 40]],
+        [20, 50, []],
+      ] as const) {
+        const part = new InceptionScorer(fake(), { ...contextOf(list), isPart: true });
+        await part.score(posed.slice(from, to));
+        const { metrics } = part;
+        const index = files.push(join(folder, String(files.length)));
+        const times = { date: `2020-01-0${index}`, seconds: index };
+        writeEvaluationPart(present(files.at(-1)), newPart('evaluate', { index, count: 3 }, {}), {
+          ...{ facts, times, adapter: `adapter ${index % 2}`, metrics, scores: [], pictures: [] },
+          set: await part.rows(),
+        });
+      }
+      const { document } = mergeEvaluation([...files].reverse());
+      rmSync(folder, { recursive: true });
+      const found = await whole.finish();
+      expect(document.metrics).toEqual(summarise(whole.metrics, [], found).metrics);
+      expect(document).toMatchObject({ date: '2020-01-03', seconds: 6 });
+      expect(document.notes).toEqual([
+        'n',
+        expect.stringMatching(/different adapters \(adapter 1; adapter 0\).* last digits/),
+      ]);
+      expect([found.is?.generated?.count, found.maskIs?.real?.count, found.fid?.copy?.count]).toEqual([
+        50,
+        undefined,
+        7,
+      ]);
+    },
+  );
 
   test('too few images have no score, and the reason is said', async () => {
     const scorer = new InceptionScorer(fake(), context);

@@ -2,9 +2,13 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, write
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { rangeOf } from '../src/cli/shard.js';
+import { hstack } from '../src/data/image.js';
+import type { EvaluationComparison } from '../src/evaluation/compare.js';
+import type { Cost, EvaluationDocument } from '../src/evaluation/document.js';
+import { encodePng } from '../src/node/images.js';
 import { newPart, type Part, parsePart, partsInOrder } from '../src/node/parts.js';
 import { shareDevice } from './gpu.js';
-import { at, dataset, net, out, prepare, run } from './untrained.js';
+import { at, dataset, net, out, picture, prepare, run } from './untrained.js';
 
 shareDevice();
 prepare();
@@ -52,6 +56,102 @@ test.each<[string, object, RegExp]>([
   ['an odd setting', { work: { seed: [] } }, /f has the setting seed \[\], which is no setting; it is damaged/],
 ])('%s is not taken for a part', (_, change, message) => {
   expect(() => parsePart({ ...part(1, 2), ...change }, 'f', 'evaluate')).toThrow(message);
+});
+
+/** The document of an evaluation without what differs between two runs: the times and the parts. */
+function timeless({ date, seconds, parts, cost, ...document }: EvaluationDocument) {
+  const { msPerImage, samples, ...size } = cost ?? ({} as Partial<Cost>);
+  return { ...document, size, timed: [typeof date, typeof seconds, msPerImage !== undefined, samples !== undefined] };
+}
+
+/** Evaluates all pairs at once and in parts, and expects the same documents, tables and pages. Returns the parts. */
+async function expectSame(count: number, args: readonly string[]): Promise<string[]> {
+  const files = (name: string) => [
+    '--out',
+    join(out, `${name}.json`),
+    '--csv',
+    join(out, `${name}.csv`),
+    '--html',
+    join(out, `${name}.html`),
+  ];
+  const read = (name: string) => readFileSync(join(out, name), 'utf8');
+  const document = (name: string): EvaluationDocument => JSON.parse(read(`${name}.json`));
+  const whole = await run('evaluate', ...args, ...files('whole'));
+  expect(whole.code, whole.stderr).toBe(0);
+  const parts = [];
+  for (let i = count; i >= 1; i--) {
+    const file = join(out, `part${i}`);
+    const made = await run('evaluate', ...args, '--shard', `${i}/${count}`, '--out', file);
+    expect(made.stdout, made.stderr).toMatch(
+      new RegExp(`part${i} written, part ${i}/${count} with \\d+ of \\d+ pairs; .* --merge`),
+    );
+    parts.push(file);
+  }
+  const merged = await run('evaluate', '--merge', ...parts, ...files('merged'), '--compare', join(out, 'whole.json'));
+  expect(merged.code, merged.stderr).toBe(0);
+  const { parts: times, ...found } = document('merged');
+  const { comparison, ...rest } = found as typeof found & { comparison: EvaluationComparison };
+  expect(timeless(rest)).toEqual(timeless(document('whole')));
+  expect(times?.map(({ part }) => part)).toEqual(parts.map((_, i) => `${i + 1}/${count}`));
+  expect(times?.reduce((n, { pairs }) => n + pairs, 0)).toBe(rest.pairs);
+  expect(comparison.metrics.every(({ difference }) => difference === null || difference.value === 0)).toBe(true);
+  expect(read('merged.csv')).toBe(read('whole.csv'));
+  // The page and the text show the time of the evaluation and of an image; --compare adds its table.
+  const plain = (text: string) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z|[\d.]+ ms an image|median of \d+/g, '…');
+  const again = await run('evaluate', '--merge', ...parts.reverse(), '--html', join(out, 'again.html'));
+  expect(plain(again.stdout)).toBe(plain(whole.stdout));
+  expect(plain(read('again.html'))).toBe(plain(read('whole.html')));
+  expect(read('again.html')).toContain('<h2>Best pairs by SSIM</h2>');
+  return parts;
+}
+
+test('evaluate --triptychs gives the same in parts; parts that do not belong together are refused', async () => {
+  const folder = join(out, 'pictures');
+  mkdirSync(folder);
+  const write = (i: number, seed: number) =>
+    writeFileSync(
+      join(folder, `${i % 4}_a${i}.png_${i % 4}_b.png.png`),
+      encodePng(hstack([0, 1, 2].map((k) => picture(seed + k)))),
+    );
+  // Three batches of at most 16; the first pairs are alike, so that their order matters for the page.
+  for (let i = 0; i < 35; i++) write(i, i < 12 ? 2 : i);
+  const args = ['--triptychs', folder, '--threads', '1'];
+  const parts = await expectSame(4, args);
+
+  const merge = (...files: string[]) => run('evaluate', '--merge', ...files);
+  const [first = '', second = ''] = parts;
+  expect((await merge(first, second)).stderr).toMatch(/parts 3\/4, 4\/4 are missing/);
+  const file = join(out, 'odd');
+  const cut = readFileSync(second);
+  writeFileSync(file, cut.subarray(0, cut.length - 9));
+  expect((await merge(first, file, ...parts.slice(2))).stderr).toMatch(
+    /odd is not a whole part .*: it is cut short: .* Fix: .* copy it again, or make the part again/,
+  );
+  cut[cut.length - 9] = 1 ^ (cut[cut.length - 9] as number);
+  writeFileSync(file, cut);
+  expect((await merge(first, file, ...parts.slice(2))).stderr).toMatch(
+    /odd is not a whole part.*checksum: it is damaged/,
+  );
+  expect((await merge(join(out, 'whole.json'))).stderr).toMatch(/whole\.json is not a whole part of an evaluation: /);
+  write(3, 99);
+  await run('evaluate', ...args, '--shard', '2/4', '--out', file);
+  expect((await merge(first, file)).stderr).toMatch(
+    /odd and .*part1 are parts of different work: images is [0-9a-f]+ in/,
+  );
+  for (const [more, message] of [
+    [
+      ['--csv', file, '--shard', '1/2', ...args],
+      /--shard writes one part, and --csv needs all of them; give it to --merge/,
+    ],
+    [['--shard', '1/2', ...args], /--out is needed/],
+    [['--merge', first, '--limit', '3'], /--merge joins parts that are complete.* does not go with --limit/],
+    [['--merge'], /name the parts: pose-gan evaluate --merge PART…/],
+  ] as const)
+    expect((await run('evaluate', ...more)).stderr).toMatch(message);
+});
+
+test('evaluate --checkpoint gives the same in parts, also where the model draws noise and a batch is filled up', async () => {
+  await expectSame(2, [...net(), ...dataset()]);
 });
 
 test('generate makes the same files in parts, which share a folder or have their own', async () => {

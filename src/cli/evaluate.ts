@@ -1,29 +1,30 @@
 import { compareEvaluations, expectSamePairs } from '../evaluation/compare.js';
-import { type EvaluationDocument, FORMAT, parseEvaluation } from '../evaluation/document.js';
-import { Ranking } from '../evaluation/extremes.js';
+import { type EvaluationDocument, parseEvaluation } from '../evaluation/document.js';
 import { INCEPTION_RESIZES } from '../evaluation/inception.js';
 import { fidResizeOf } from '../evaluation/inception-scorer.js';
-import type { Metric } from '../evaluation/metric.js';
-import { evaluationPage } from '../evaluation/page.js';
+import { type Extremes, evaluationPage } from '../evaluation/page.js';
 import { protocolOf } from '../evaluation/protocol.js';
-import { SIMILARITY } from '../evaluation/similarity.js';
+import type { EvaluatedPair } from '../evaluation/scorer.js';
 import { evaluationCsv, evaluationText } from '../evaluation/text.js';
-import { evaluate as evaluatePairs } from '../node/evaluate.js';
+import { UsageError } from '../gpu/errors.js';
 import { readJson, writeFileAtomic } from '../node/files.js';
-import { pairPictures } from '../node/pair-pictures.js';
+import { mergeEvaluation } from '../node/merge-evaluation.js';
+import { extremes, newRanking, pairPicture } from '../node/pair-pictures.js';
+import { nameOf, type Shard } from '../node/parts.js';
 import { referenceFolder } from '../node/reference.js';
 import { findScorers } from '../node/scorers.js';
-import { type Engine, open } from '../node.js';
-import { VERSION } from '../version.js';
+import { open } from '../node.js';
 import type { Command, Values } from './command.js';
-import { type EvaluationInput, evaluationInput } from './evaluation-input.js';
-import { progress } from './progress.js';
+import { batchesOf, evaluateAll, finishingBars, type Prepared, workOf, writePart } from './evaluate-run.js';
+import { evaluationInput } from './evaluation-input.js';
+import { isMerge, rangeOf, shardOf } from './shard.js';
 import { say, sayJson } from './terminal.js';
-import { noMore, output, text, whole } from './values.js';
+import { noMore, output, requiredOutput, text, whole } from './values.js';
 
-/** The pairs that a page shows are the best and the worst by this metric. */
-const RANKED = SIMILARITY.find(({ key }) => key === 'ssim') as Metric;
-const SHOWN = 8;
+/** The options for what is made of a whole evaluation, besides its document. */
+const RESULTS = ['csv', 'html', 'compare'];
+
+type Older = ReturnType<typeof older>;
 
 /** Reads the evaluation of `--compare` before any work is done. */
 function older(values: Values) {
@@ -31,102 +32,119 @@ function older(values: Values) {
   return file === undefined ? undefined : { file, evaluation: parseEvaluation(readJson(file, 'evaluation'), file) };
 }
 
-async function run(values: Values, positionals: string[]): Promise<number> {
-  noMore(positionals);
-  const files = {
-    out: output(values, 'out', 'file'),
-    csv: output(values, 'csv', 'file'),
-    html: output(values, 'html', 'file'),
-  };
-  const before = older(values);
+/** Checks what the options name, all of it or one part. */
+async function prepare(values: Values, shard: Shard | undefined): Promise<Prepared> {
   const folder = text(values, 'reference');
-  const reference = folder === undefined ? undefined : referenceFolder(folder);
+  const reference =
+    folder === undefined ? undefined : referenceFolder(folder, (paths) => (shard ? rangeOf(paths, shard) : paths));
   const input = await evaluationInput(values);
   const without = (text(values, 'without') ?? '').split(',').flatMap((word) => word.trim() || []);
-  const fidResize = fidResizeOf(text(values, 'fid-resize'));
-  const ranking = new Ranking(RANKED, SHOWN);
   const threads = text(values, 'threads') === undefined ? undefined : whole(values, 'threads', 1, 1);
   const scorers = findScorers({
     without,
     format: input.format,
-    fidResize,
+    fidResize: fidResizeOf(text(values, 'fid-resize')),
+    // A part runs its networks as one run for all pairs does, so that it computes the same bits.
+    batch: Math.min(input.batch, input.pairs.length),
+    isPart: shard !== undefined,
     ...(input.skeleton && { skeleton: input.skeleton }),
     ...(reference && { reference }),
     ...(threads !== undefined && { workers: threads }),
   });
   const protocol = protocolOf(text(values, 'protocol'), input.height, input.width);
-  const { pairs } = input;
-  if (before) expectSamePairs({ size: [protocol.height, protocol.width], pairs }, before.evaluation, before.file);
-  const needsEngine = input.needsEngine || scorers.needsEngine;
-  const engine = needsEngine ? await open({ adapter: text(values, 'adapter') }) : undefined;
+  return { input, scorers, protocol, ranking: newRanking<EvaluatedPair>(), reference };
+}
+
+async function run(values: Values, positionals: string[]): Promise<number> {
+  if (isMerge(values, ['out', ...RESULTS])) return merge(values, positionals);
+  noMore(positionals);
+  const shard = shardOf(values);
+  if (shard) return part(values, shard);
+  const write = writer(values);
+  const prepared = await prepare(values, undefined);
+  const { input, protocol, ranking } = prepared;
+  if (write.before)
+    expectSamePairs(
+      { size: [protocol.height, protocol.width], pairs: input.pairs },
+      write.before.evaluation,
+      write.before.file,
+    );
+  const engine = await engineFor(prepared, values);
   try {
-    const document = await evaluateInput(input, engine, scorers, { protocol, ranking });
-    const comparison = before && compareEvaluations(document, before.evaluation, before.file);
-    const whole = { ...document, ...(comparison && { comparison }) };
-    if (files.out) writeFileAtomic(files.out, `${JSON.stringify(whole, null, 2)}\n`);
-    if (files.csv) writeFileAtomic(files.csv, evaluationCsv(document));
-    if (files.html) writeFileAtomic(files.html, evaluationPage(document, pairPictures(ranking), comparison));
-    if (values.json) sayJson(whole);
-    else say(...evaluationText(document, comparison));
+    const document = await evaluateAll(prepared, engine);
+    write.all(document, () => extremes(ranking, pairPicture));
     return 0;
   } finally {
     engine?.device.destroy();
   }
 }
 
-/** A bar for each kind of work after the pairs. */
-function finishingBars() {
-  const bars = new Map<string, ReturnType<typeof progress>>();
-  return {
-    update: (what: string, done: number, total: number) => {
-      if (!bars.has(what)) for (const bar of bars.values()) bar.end();
-      const bar = bars.get(what) ?? progress(what, total);
-      bars.set(what, bar);
-      bar.update(done);
-    },
-    end: () => {
-      for (const bar of bars.values()) bar.end();
-    },
-  };
+const engineFor = async ({ input, scorers }: Prepared, values: Values) =>
+  input.needsEngine || scorers.needsEngine ? await open({ adapter: text(values, 'adapter') }) : undefined;
+
+/** Evaluates one part of the pairs. */
+async function part(values: Values, shard: Shard): Promise<number> {
+  const foreign = RESULTS.find((name) => values[name] !== undefined);
+  if (foreign !== undefined)
+    throw new UsageError(`--shard writes one part, and --${foreign} needs all of them; give it to --merge`);
+  const file = requiredOutput(values, 'out', 'file');
+  const prepared = await prepare(values, shard);
+  batchesOf(prepared, shard);
+  const work = workOf(prepared);
+  const engine = await engineFor(prepared, values);
+  try {
+    const pairs = await writePart(prepared, engine, shard, { file, work });
+    const of = prepared.input.pairs.length;
+    if (values.json) sayJson({ shard: nameOf(shard), pairs, of, out: file });
+    else
+      say(
+        `${file} written, part ${nameOf(shard)} with ${pairs} of ${of} pairs; pose-gan evaluate --merge PART… makes the tables of all parts`,
+      );
+    return 0;
+  } finally {
+    engine?.device.destroy();
+  }
 }
 
-async function evaluateInput(
-  input: EvaluationInput,
-  engine: Engine | undefined,
-  scorers: ReturnType<typeof findScorers>,
-  options: { protocol: ReturnType<typeof protocolOf>; ranking: Ranking },
-): Promise<EvaluationDocument> {
-  const { source, cost } = await input.open(engine);
-  const bar = progress('evaluating', source.count, { unit: 'pairs' });
-  const started = performance.now();
-  const list = await scorers.open(engine);
-  const finishing = finishingBars();
-  const result = await evaluatePairs(source, list, {
-    ...options,
-    onProgress: (done) => bar.update(done),
-    onFinishing: finishing.update,
-  }).finally(() => {
-    bar.end();
-    finishing.end();
-  });
-  const { pairs, identities, metrics, better, intervals, scores } = result;
-  return {
-    ...{ format: FORMAT, library: VERSION, date: new Date().toISOString(), title: input.title, source: input.facts },
-    size: [options.protocol.height, options.protocol.width],
-    protocol: options.protocol.title,
-    ...{ pairs, identities, intervals, metrics: [...metrics, ...scorers.missing], better },
-    ...(cost && { cost }),
-    notes: input.notes,
-    seconds: (performance.now() - started) / 1000,
-    scores,
+/** Makes the tables and files of complete parts. */
+function merge(values: Values, parts: readonly string[]): number {
+  const write = writer(values);
+  const bars = finishingBars();
+  try {
+    const { document, ranking } = mergeEvaluation(parts, bars.update);
+    bars.end();
+    write.all(document, () => extremes(ranking, ({ pair }) => pair));
+    return 0;
+  } finally {
+    bars.end();
+  }
+}
+
+/** Checks, before any work, that the files of the options can be written. `all` then writes and prints an evaluation. */
+function writer(values: Values) {
+  const files = {
+    out: output(values, 'out', 'file'),
+    csv: output(values, 'csv', 'file'),
+    html: output(values, 'html', 'file'),
   };
+  const before: Older = older(values);
+  const all = (document: EvaluationDocument, pictures: () => Extremes) => {
+    const comparison = before && compareEvaluations(document, before.evaluation, before.file);
+    const whole = { ...document, ...(comparison && { comparison }) };
+    if (files.out) writeFileAtomic(files.out, `${JSON.stringify(whole, null, 2)}\n`);
+    if (files.csv) writeFileAtomic(files.csv, evaluationCsv(document));
+    if (files.html) writeFileAtomic(files.html, evaluationPage(document, pictures(), comparison));
+    if (values.json) sayJson(whole);
+    else say(...evaluationText(document, comparison));
+  };
+  return { before, all };
 }
 
 export const evaluate: Command = {
   name: 'evaluate',
   summary:
     'compares generated images with the real ones, in the columns of the paper’s tables and with every convention named',
-  usage: '(--checkpoint FILE|RUN --data FOLDER --name D | --triptychs FOLDER) [options]',
+  usage: '(--checkpoint FILE|RUN --data FOLDER --name D | --triptychs FOLDER) [options] | --merge PART… [options]',
   options: {
     checkpoint: { type: 'string' },
     data: { type: 'string' },
@@ -150,6 +168,8 @@ export const evaluate: Command = {
     compare: { type: 'string' },
     resize: { type: 'boolean' },
     'skip-bad': { type: 'boolean' },
+    shard: { type: 'string' },
+    merge: { type: 'boolean' },
   },
   help: {
     checkpoint: 'a checkpoint, or the folder of a run, from which the latest checkpoint is used',
@@ -172,12 +192,14 @@ export const evaluate: Command = {
     batch: 'the number of pairs generated at once (default: that of the training)',
     seed: 'seed of that sample and of the noise (default 0)',
     threads: 'the number of threads that compare images (default: one for each core, at most 8)',
-    out: 'a JSON file for the whole evaluation, as --json prints it, with the scores of every pair',
+    out: 'a JSON file for the whole evaluation, as --json prints it, with the scores of every pair; with --shard the file of the part',
     csv: 'a CSV file for the scores of every pair',
     html: 'an HTML file with the tables, histograms, and the best and worst pairs as pictures',
     compare: 'a JSON file of --out for the same pairs; shows the paired differences with their intervals',
     resize: 'resize images of another size to that of the model, joints included',
     'skip-bad': 'skip pairs that cannot be used',
+    shard: 'i/n: evaluate only part i of n of the pairs, and write it to the file --out for --merge',
+    merge: 'print and write what one run for all pairs does, from the files of all parts, which are named after it',
   },
   examples: [
     'pose-gan evaluate --checkpoint runs/first --data data --name synth',
@@ -185,6 +207,8 @@ export const evaluate: Command = {
     'pose-gan evaluate --checkpoint runs/second --data data --name market --limit 500 --compare report.json',
     'pose-gan evaluate --triptychs results --poses data/market-annotation-test.csv --csv scores.csv',
     'pose-gan evaluate --triptychs out --layout source,pose,target,generated --protocol 256x176',
+    'pose-gan evaluate --checkpoint runs/first --data data --name market --shard 2/8 --out part2   # on one of 8 machines',
+    'pose-gan evaluate --merge part1 part2 part3 part4 part5 part6 part7 part8 --out report.json --html report.html',
   ],
   run,
 };

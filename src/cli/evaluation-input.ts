@@ -12,9 +12,11 @@ import { measureCost } from '../node/cost.js';
 import { datasetPaths } from '../node/dataset.js';
 import { isThere, readSkeleton, readTable } from '../node/files.js';
 import { generatedPairs, type PairSource } from '../node/pair-source.js';
+import type { Work } from '../node/parts.js';
 import { triptychs } from '../node/triptychs.js';
 import type { Skeleton } from '../pose/skeleton.js';
 import type { Values } from './command.js';
+import { modelWork, triptychWork } from './part-work.js';
 import { progress } from './progress.js';
 import { limitOf, selectedPairs, splitOf } from './selection.js';
 import { required, text, whole } from './values.js';
@@ -29,9 +31,13 @@ export interface EvaluationInput {
   readonly skeleton?: Skeleton;
   /** The names of all pairs, in order. */
   readonly pairs: readonly { readonly source: string; readonly target: string }[];
+  /** The number of pairs that are evaluated at once. */
+  readonly batch: number;
   readonly needsEngine: boolean;
   /** Where the pixels of the generated images come from. */
   readonly format: string;
+  /** Reads all files and returns everything on which the pictures depend besides the adapter. */
+  work(): Work;
   open(engine: Engine | undefined): Promise<{ source: PairSource; cost?: Cost }>;
 }
 
@@ -74,6 +80,8 @@ async function checkpointInput(values: Values, path: string): Promise<Evaluation
     notes: [...dataset.warnings.map((w) => `WARNING: ${w}`), ...overlapNotes(folder, dataset)],
     ...{ height: config.height, width: config.width, skeleton: dataset.skeleton },
     pairs: namesOf(dataset),
+    batch,
+    work: () => ({ ...modelWork(checkpoint, dataset), batch, seed }),
     needsEngine: true,
     format: 'memory',
     open: async (engine) => {
@@ -134,7 +142,9 @@ async function triptychInput(values: Values, folder: string): Promise<Evaluation
       title: `${folder}, ${source.count.toLocaleString('en')} pictures of ${layout.join(' | ')}`,
       facts: { triptychs: folder, layout: layout.join(','), poses: poses ?? null, seed },
       notes,
-      ...{ height: source.height, width: source.width, needsEngine: false, format: source.format, pairs: source.pairs },
+      ...{ height: source.height, width: source.width, pairs: source.pairs, batch: source.batch },
+      ...{ needsEngine: false, format: source.format },
+      work: () => ({ ...triptychWork(source), layout: layout.join(','), seed }),
       ...(source.skeleton && { skeleton: source.skeleton }),
       open: async () => ({ source }),
     };

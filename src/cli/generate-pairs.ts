@@ -14,13 +14,14 @@ import { generateBatches } from '../node/generation.js';
 import { encodePng } from '../node/images.js';
 import { Loader } from '../node/loader.js';
 import { beginPart, completePart, joinParts } from '../node/part-folders.js';
-import { nameOf, newPart } from '../node/parts.js';
+import { differentAdapters, nameOf, newPart } from '../node/parts.js';
 import { open } from '../node.js';
 import type { Values } from './command.js';
 import { modelWork } from './part-work.js';
 import { progress } from './progress.js';
 import { limitOf, selectedPairs } from './selection.js';
 import { rangeOf, shardOf } from './shard.js';
+import { note } from './terminal.js';
 import { required, requiredOutput, text, whole } from './values.js';
 
 /** What was generated, as the command says it in the end. */
@@ -92,7 +93,8 @@ export async function generatePairs(
     bar.end();
     engine?.device.destroy();
   }
-  if (part) completePart(folder, part, own, { checkpoint: path, step: info.step });
+  if (part)
+    completePart(folder, part, own, { checkpoint: path, step: info.step, adapter: engine?.adapterName ?? null });
   const kept = own.length - written.length;
   return { checkpoint: path, step: info.step, written, kept, ...(shard && { shard: nameOf(shard) }) };
 }
@@ -139,6 +141,8 @@ export function mergeGenerated(values: Values, folders: readonly string[]): Gene
       bar.update(done, `${done}/${total}`),
     );
     const { checkpoint, step } = facts[0] as Pick<Generated, 'checkpoint' | 'step'>;
+    const adapters = new Set(facts.map(({ adapter }) => adapter).filter((name) => typeof name === 'string'));
+    if (adapters.size > 1) note(differentAdapters([...adapters]));
     return { checkpoint, step, written: files, kept: 0 };
   } finally {
     bar.end();

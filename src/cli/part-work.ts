@@ -1,8 +1,24 @@
 import type { Dataset } from '../data/dataset.js';
 import type { Checkpoint } from '../model/checkpoint.js';
-import { checkpointDigest, datasetDigests } from '../node/digest.js';
+import { checkpointDigest, datasetDigests, digestOf, filesDigest } from '../node/digest.js';
 import type { Work } from '../node/parts.js';
+import type { TriptychSource } from '../node/triptychs.js';
 import { progress } from './progress.js';
+
+/** The pictures of triptychs, their names and the poses of their targets as the settings of a part. */
+export function triptychWork({ count, pairs, poses, paths }: TriptychSource): Work {
+  const bar = progress('reading pictures', count, { unit: 'pictures' });
+  try {
+    return {
+      'number of pairs': count,
+      pairs: digestOf(JSON.stringify(pairs)),
+      poses: digestOf(JSON.stringify(poses)),
+      images: filesDigest(paths, (done) => bar.update(done)),
+    };
+  } finally {
+    bar.end();
+  }
+}
 
 /** What a model generates for the pairs of a dataset depends on this, and on the adapter and the command's own options. */
 export function modelWork(checkpoint: Checkpoint, dataset: Dataset): Work {

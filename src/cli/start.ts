@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { synthTotal } from '../data/synth-dataset.js';
+import type { Evaluation } from '../evaluation/document.js';
 import { weightsOf } from '../model/checkpoint.js';
 import { modelConfig } from '../model/config.js';
 import type { LogRow } from '../model/iterate.js';
@@ -8,7 +9,7 @@ import { generatorParameters } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { listCheckpoints, loadCheckpoint } from '../node/checkpoint-files.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
-import { type Evaluation, evaluate } from '../node/evaluate.js';
+import { evaluate } from '../node/evaluate.js';
 import { isThere, namesIn, readBytes, writeFileAtomic } from '../node/files.js';
 import { readImageHeader } from '../node/images.js';
 import { generatedPairs } from '../node/pair-source.js';

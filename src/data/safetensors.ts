@@ -45,8 +45,8 @@ export function readSafetensors(file: Uint8Array, name = 'file'): Safetensors {
 export function storedTensor(name: string, { dtype, shape, checksum }: HeaderEntry, bytes: Uint8Array): StoredTensor {
   if (!Object.hasOwn(READERS, dtype))
     throw new Error(`tensor ${shown(name)} has the type ${dtype}, which is not read here; save it as F32`);
-  // Only this library writes checksums, and only for F32.
-  if (checksum !== undefined && dtype === 'F32' && checksumOf(bytes) !== checksum)
+  // Only this library writes checksums, and only for these two types.
+  if (checksum !== undefined && (dtype === 'F32' || dtype === 'U8') && checksumOf(bytes) !== checksum)
     throw new Error(`the values of tensor ${shown(name)} do not match its checksum: it is damaged; use another copy`);
   return { dtype, shape, bytes };
 }
@@ -104,12 +104,18 @@ function bfloatToNumber(h: number): number {
   return new Float32Array(Uint32Array.of(h << 16).buffer)[0] as number;
 }
 
+/** A tensor to write: 32-bit floats, or bytes, as many as a multiple of 4. */
+export interface WrittenTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Uint8Array;
+}
+
 /**
- * Writes f32 tensors in the given order. The header is padded so that the data start at a multiple of 8. Each tensor gets
+ * Writes tensors in the given order. The header is padded so that the data start at a multiple of 8. Each tensor gets
  * a checksum of its values. The format does not have this field; other readers ignore it and other writers omit it.
  */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+  tensors: ReadonlyMap<string, WrittenTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   // The header has no prototype, so that no tensor name is special.
@@ -117,8 +123,9 @@ export function writeSafetensors(
   if (Object.keys(metadata).length) header.__metadata__ = metadata;
   let at = 0;
   for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + 4 * data.length], checksum: checksumOf(data) };
-    at += 4 * data.length;
+    const dtype = data instanceof Float32Array ? 'F32' : 'U8';
+    header[name] = { dtype, shape, data_offsets: [at, at + data.byteLength], checksum: checksumOf(data) };
+    at += data.byteLength;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
   const length = Math.ceil(text.length / 8) * 8;
@@ -128,9 +135,10 @@ export function writeSafetensors(
   file.set(text, 8);
   let to = 8 + length;
   for (const { data } of tensors.values()) {
-    if (LITTLE_ENDIAN) file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
+    if (LITTLE_ENDIAN || data instanceof Uint8Array)
+      file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
     else for (const [i, x] of data.entries()) view.setFloat32(to + 4 * i, x, true);
-    to += 4 * data.length;
+    to += data.byteLength;
   }
   return file;
 }

@@ -1,5 +1,6 @@
 import { describe, type Fields, fieldsOf, isObject } from '../data/json.js';
 import { UsageError } from '../gpu/errors.js';
+import { VERSION } from '../version.js';
 import type { MetricResult, Values } from './metric.js';
 
 export const FORMAT = 'webgpu-pose-gan evaluation';
@@ -28,6 +29,16 @@ export interface Cost {
   readonly megabytes: number;
 }
 
+/** When, how long and where a part of an evaluation was computed. */
+export interface EvaluationPartTimes {
+  /** As in `2/8`. */
+  readonly part: string;
+  readonly pairs: number;
+  readonly date: string;
+  readonly seconds: number;
+  readonly cost?: Cost;
+}
+
 /** An evaluation as it is written to a file and read again for a comparison. */
 export interface EvaluationDocument {
   readonly format: typeof FORMAT;
@@ -49,8 +60,49 @@ export interface EvaluationDocument {
   readonly better: Readonly<Record<string, number | null>>;
   readonly cost?: Cost;
   readonly notes: readonly string[];
+  /** How long it was computed; the sum over all parts, if it was computed in parts. */
   readonly seconds: number;
+  /** The parts in which it was computed, if it was. */
+  readonly parts?: readonly EvaluationPartTimes[];
   readonly scores: readonly ScoredPair[];
+}
+
+/** The figures of an evaluation with the scores of every pair behind them. */
+export type Evaluation = Pick<
+  EvaluationDocument,
+  'pairs' | 'identities' | 'metrics' | 'better' | 'intervals' | 'scores'
+>;
+
+/** What an evaluation says of itself besides its figures. */
+export interface EvaluationFacts extends Pick<EvaluationDocument, 'title' | 'source' | 'size' | 'protocol' | 'notes'> {
+  readonly cost?: Cost;
+  /** The metrics that cannot be computed here, with the reason. */
+  readonly missing: readonly MetricResult[];
+}
+
+/** When and how long an evaluation was computed, and in which parts. */
+export type EvaluationTimes = Pick<EvaluationDocument, 'date' | 'seconds' | 'parts'>;
+
+/** The times of an evaluation that began when `performance.now()` was `started` and has just ended. */
+export const timesSince = (started: number): EvaluationTimes => ({
+  date: new Date().toISOString(),
+  seconds: (performance.now() - started) / 1000,
+});
+
+/** The document of an evaluation. Two evaluations of the same images differ in `cost` and `times` alone. */
+export function evaluationDocument(
+  { title, source, size, protocol, notes, cost, missing }: EvaluationFacts,
+  { pairs, identities, intervals, metrics, better, scores }: Evaluation,
+  { date, seconds, parts }: EvaluationTimes,
+): EvaluationDocument {
+  return {
+    ...{ format: FORMAT, library: VERSION, date, title, source, size, protocol, pairs, identities, intervals },
+    ...{ metrics: [...metrics, ...missing], better },
+    ...(cost && { cost }),
+    ...{ notes, seconds },
+    ...(parts && { parts }),
+    scores,
+  };
 }
 
 /** Parses the values of a system. Throws `UsageError` if one is neither a number nor null. */

@@ -1,17 +1,23 @@
 import type { Image } from '../data/image.js';
 import { UsageError } from '../gpu/errors.js';
-import { FeatureStatistics, frechetDistance } from '../metrics/frechet.js';
-import { INCEPTION_SPLITS, inceptionScore } from '../metrics/inception-score.js';
+import { INCEPTION_SPLITS } from '../metrics/inception-score.js';
 import { masked, poseMask } from '../metrics/mask.js';
 import { present } from '../present.js';
 import { INCEPTION_RESIZE, INCEPTION_RESIZES, Inception, type InceptionResize } from './inception.js';
+import { InceptionFigures, type InceptionRow, type Kind } from './inception-figures.js';
 import { INCEPTION, INCEPTION_CLASSES, INCEPTION_FEATURES } from './inception-network.js';
 import type { Metric, System } from './metric.js';
-import { SYSTEMS } from './metric.js';
 import { keyOf } from './score-cache.js';
-import type { EvaluatedPair, NetworkMetrics, OnFinishing, Scorer, ScorerContext, SetScores } from './scorer.js';
+import type {
+  EvaluatedPair,
+  NetworkMetrics,
+  OnFinishing,
+  Scorer,
+  ScorerContext,
+  SetPart,
+  SetScores,
+} from './scorer.js';
 
-type Kind = 'plain' | 'masked';
 type Model = Pick<Inception, 'run' | 'destroy' | 'resize'>;
 
 const resizing = (name: InceptionResize) => `resized to 299×299 ${INCEPTION_RESIZES[name].words} (convention ${name})`;
@@ -51,26 +57,14 @@ export function fidResizeOf(name: string = INCEPTION_RESIZE): InceptionResize {
   return found;
 }
 
-/** What is kept of the images of one system. */
-interface Collected {
-  readonly probabilities: Record<Kind, Float32Array[]>;
-  readonly features: FeatureStatistics;
-}
-
-const collected = (): Collected => ({
-  probabilities: { plain: [], masked: [] },
-  features: new FeatureStatistics(INCEPTION_FEATURES),
-});
-
 /** An image of a system that the network has not seen yet. */
 interface Waiting {
   readonly image: Image;
   readonly system: System;
   readonly kind: Kind;
+  /** The name of a real image. */
+  readonly key?: string;
 }
-
-/** A split of one image has the score 1 whatever it shows. */
-const LEAST = 2 * INCEPTION_SPLITS;
 
 /** So many images are given to the network at once, so that its batches are full. */
 const AT_ONCE = 32;
@@ -78,7 +72,9 @@ const AT_ONCE = 32;
 /** Computes IS, mask-IS and FID. `forFid` is a second network where FID has another convention of resizing. */
 export class InceptionScorer implements Scorer {
   readonly metrics: readonly Metric[];
-  readonly #systems: Record<System, Collected> = { generated: collected(), copy: collected(), real: collected() };
+  readonly #figures: InceptionFigures;
+  /** The rows of a part, which are joined with those of other parts. */
+  readonly #rows: InceptionRow[] = [];
   readonly #seen = new Set<string>();
   #waiting: Waiting[] = [];
   #last: Promise<void> = Promise.resolve();
@@ -89,6 +85,7 @@ export class InceptionScorer implements Scorer {
     readonly forFid?: Model,
   ) {
     this.metrics = metricsOf(context);
+    this.#figures = new InceptionFigures(context.reference !== undefined);
   }
 
   async score(pairs: readonly EvaluatedPair[]) {
@@ -101,20 +98,18 @@ export class InceptionScorer implements Scorer {
     const { skeleton } = this.context;
     const hasMask = skeleton && pose?.some((joint) => joint !== null);
     const mask = hasMask && pose ? poseMask(skeleton, pose, target.height, target.width) : undefined;
-    const add = (image: Image, system: System, key: string) => {
-      if (this.#seen.has(key)) return;
-      if (system !== 'generated') this.#seen.add(key);
-      this.#waiting.push({ image, system, kind: 'plain' });
+    const add = (image: Image, system: System, kind: Kind, key?: string) => {
+      if (key !== undefined && this.#seen.has(key)) return;
+      if (key !== undefined) this.#seen.add(key);
+      this.#waiting.push({ image, system, kind, ...(key !== undefined && { key }) });
     };
-    add(generated, 'generated', '');
-    add(source, 'copy', `copy ${keyOf(names, 0)}`);
-    add(target, 'real', `real ${keyOf(names, 1)}`);
+    add(generated, 'generated', 'plain');
+    add(source, 'copy', 'plain', `copy ${keyOf(names, 0)}`);
+    add(target, 'real', 'plain', `real ${keyOf(names, 1)}`);
     if (!mask) return;
-    this.#waiting.push({ image: masked(generated, mask), system: 'generated', kind: 'masked' });
-    this.#waiting.push({ image: masked(source, mask), system: 'copy', kind: 'masked' });
-    const key = `masked ${keyOf(names, 1)}`;
-    if (!this.#seen.has(key)) this.#waiting.push({ image: masked(target, mask), system: 'real', kind: 'masked' });
-    this.#seen.add(key);
+    add(masked(generated, mask), 'generated', 'masked');
+    add(masked(source, mask), 'copy', 'masked');
+    add(masked(target, mask), 'real', 'masked', `masked ${keyOf(names, 1)}`);
   }
 
   /** Runs images after those that were sent before. */
@@ -129,67 +124,47 @@ export class InceptionScorer implements Scorer {
     const { features, probabilities } = await this.model.run(waiting.map((w) => w.image));
     const plain = waiting.filter((w) => w.kind === 'plain');
     const forFid = this.forFid && plain.length ? await this.forFid.run(plain.map((w) => w.image)) : undefined;
-    for (const [i, { system, kind }] of waiting.entries()) {
-      const { probabilities: kept, features: statistics } = this.#systems[system];
-      kept[kind].push(probabilities.slice(i * INCEPTION_CLASSES, (i + 1) * INCEPTION_CLASSES));
-      if (kind === 'plain' && !forFid) statistics.add(rowOf(features, i));
+    let nth = 0;
+    for (const [i, { system, kind, key }] of waiting.entries()) {
+      const row = { system, kind, key, probabilities: slice(probabilities, i, INCEPTION_CLASSES) };
+      if (kind === 'masked') this.#take(row);
+      else
+        this.#take({
+          ...row,
+          features: forFid ? slice(forFid.features, nth++, INCEPTION_FEATURES) : slice(features, i, INCEPTION_FEATURES),
+        });
     }
-    for (const [i, { system }] of forFid ? plain.entries() : [])
-      this.#systems[system].features.add(rowOf((forFid as { features: Float32Array }).features, i));
+  }
+
+  /** Counts an image, or keeps what counts of it for the evaluation of all parts. */
+  #take(row: InceptionRow): void {
+    if (this.context.isPart) this.#rows.push(row);
+    else this.#figures.add(row);
   }
 
   async finish(onFinishing?: OnFinishing): Promise<SetScores> {
     await this.#send(this.#waiting.splice(0));
-    return { is: this.#inception('plain'), maskIs: this.#inception('masked'), fid: await this.#frechet(onFinishing) };
+    await this.#reference((features) => this.#figures.addReference(features), onFinishing);
+    return this.#figures.figures(onFinishing);
   }
 
-  #inception(kind: Kind) {
-    const scores = SYSTEMS.map((system) => {
-      const rows = this.#systems[system].probabilities[kind];
-      if (rows.length < LEAST) return [system, undefined] as const;
-      const { mean, deviation, images } = inceptionScore(joined(rows), INCEPTION_CLASSES);
-      return [system, { value: mean, error: deviation, count: images }] as const;
-    });
-    const count = this.#systems.generated.probabilities[kind].length;
-    const few =
-      kind === 'masked' && !count
-        ? 'No target has a pose that gives a mask.'
-        : `${INCEPTION_SPLITS} splits need at least ${LEAST} images, there are ${count}. Evaluate more pairs.`;
-    return { ...known(scores), ...(count < LEAST && { missing: few }) };
+  async rows(onFinishing?: OnFinishing): Promise<SetPart> {
+    await this.#send(this.#waiting.splice(0));
+    const reference: Float32Array[] = [];
+    await this.#reference((features) => reference.push(features), onFinishing);
+    return { rows: this.#rows, reference, hasReference: this.context.reference !== undefined };
   }
 
-  async #frechet(onFinishing?: OnFinishing) {
-    const { generated, copy, real } = this.#systems;
-    const reference = await this.#reference(onFinishing);
-    if (generated.features.count < 2 || reference.count < 2)
-      return {
-        missing: `FID is undefined for fewer than two images; there are ${generated.features.count} generated ones and ${reference.count} of the reference. Evaluate more pairs.`,
-      };
-    const distance = ({ features }: Collected) => {
-      if (features.count < 2) return undefined;
-      const onProgress = (done: number, total: number) => onFinishing?.('Fréchet distances', done, total);
-      return { value: frechetDistance(features, reference, onProgress), count: features.count };
-    };
-    // The distance of the real targets from themselves is 0 by definition and says nothing.
-    const others = this.context.reference ? distance(real) : undefined;
-    return known([
-      ['generated', distance(generated)],
-      ['copy', distance(copy)],
-      ['real', others],
-    ]);
-  }
-
-  /** The features of the reference: those of the real targets, or of the given images. */
-  async #reference(onFinishing?: OnFinishing): Promise<FeatureStatistics> {
+  /** Computes the features of the reference, if it is not the real targets. */
+  async #reference(take: (features: Float32Array) => void, onFinishing?: OnFinishing): Promise<void> {
     const { reference } = this.context;
-    if (!reference) return this.#systems.real.features;
-    const statistics = new FeatureStatistics(INCEPTION_FEATURES);
+    if (!reference) return;
+    let done = 0;
     for await (const images of reference.images()) {
-      const { features } = await (this.forFid ?? this.model).run(images);
-      statistics.add(features);
-      onFinishing?.('reference images', statistics.count, reference.count);
+      take((await (this.forFid ?? this.model).run(images)).features);
+      done += images.length;
+      onFinishing?.('reference images', done, reference.count);
     }
-    return statistics;
   }
 
   async close(): Promise<void> {
@@ -199,17 +174,8 @@ export class InceptionScorer implements Scorer {
   }
 }
 
-const rowOf = (features: Float32Array, i: number) =>
-  features.subarray(i * INCEPTION_FEATURES, (i + 1) * INCEPTION_FEATURES);
-
-const known = <T>(entries: readonly (readonly [System, T | undefined])[]): Partial<Record<System, T>> =>
-  Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Partial<Record<System, T>>;
-
-function joined(rows: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(rows.length * INCEPTION_CLASSES);
-  for (const [i, row] of rows.entries()) all.set(row, i * INCEPTION_CLASSES);
-  return all;
-}
+/** A copy of one row, so that the results of a whole batch are not kept for it. */
+const slice = (values: Float32Array, row: number, length: number) => values.slice(row * length, (row + 1) * length);
 
 /** IS, mask-IS and FID with Inception v3. */
 export const INCEPTION_METRICS: NetworkMetrics = {

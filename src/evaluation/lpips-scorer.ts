@@ -68,9 +68,9 @@ function lpips(net: LpipsNet, version: LpipsVersion): NetworkMetrics {
   return {
     networks: [features, linear(net, version)],
     metrics: [metric],
-    create: async (engine, [backbone, factors]) => {
+    create: async (engine, [backbone, factors], { batch }) => {
       const weights = { net, version, features: present(backbone), linear: present(factors) };
-      return lpipsScorer(metric, await Lpips.create(engine, weights));
+      return lpipsScorer(metric, await Lpips.create(engine, weights, batch));
     },
   };
 }

@@ -70,7 +70,7 @@ export class Lpips {
   }
 
   /**
-   * `batch` is how many pairs run at once; by default as many as fit into tensors of 64 MiB, but at most 16. Rejects with `UsageError` if a
+   * `batch` is how many pairs run at once, if as many fit into tensors of 64 MiB, and at most 16; by default as many as there are. Rejects with `UsageError` if a
    * weight is missing or has another shape, before any GPU work.
    */
   static async create(...args: [engine: Engine, weights: LpipsWeights, batch?: number]): Promise<Lpips> {
@@ -156,7 +156,7 @@ export class Lpips {
     const { height, width } = images[at] as Image;
     const { net, features, linear } = this.weights;
     const fits = Math.max(1, Math.min(MOST, Math.floor(ROOM / (height * width * 64 * 4))));
-    const batch = this.batch ?? Math.min(fits, images.length);
+    const batch = Math.min(fits, this.batch ?? images.length);
     const key = `${height}×${width}×${others}`;
     // A plan for fewer pairs serves the last, smaller batches too, but is replaced when there are more to do.
     if (this.#prepared?.key === key && this.#prepared.batch >= batch) return this.#prepared;

@@ -1,4 +1,6 @@
 import type { Image } from '../data/image.js';
+import type { ScoredPair } from './document.js';
+import type { Values } from './metric.js';
 import type { EvaluatedPair } from './scorer.js';
 
 /**
@@ -38,6 +40,29 @@ export class ScoreCache {
       real: known(keyOf(names, 1)),
     }));
   }
+}
+
+/**
+ * The scores of several parts, each of which had a cache of its own, with the values of the metric `key` that one cache for all of them
+ * gives: every real image has the value of its first pair. Images of one name can differ, since each triptych is compressed by itself.
+ * `names` gives the names of the images of a pair in the cache.
+ */
+export function withFirstValues(
+  scores: readonly ScoredPair[],
+  { key, names }: { readonly key: string; readonly names: (of: EvaluatedPair['names']) => EvaluatedPair['names'] },
+): readonly ScoredPair[] {
+  const values = new Map<string, number | null>();
+  const first = (of: Values, name: string): Values => {
+    const value = of[key];
+    if (value === undefined) return of;
+    if (!values.has(name)) values.set(name, value);
+    return { ...of, [key]: values.get(name) ?? null };
+  };
+  return scores.map((score) => {
+    const { source, target, copy, real } = score;
+    const [a, b] = names([source, target]);
+    return { ...score, copy: first(copy, a), ...(real && { real: first(real, b) }) };
+  });
 }
 
 /** The name of the source (0) or target (1). Where no names are known, the pair has one name, which stands for two images. */

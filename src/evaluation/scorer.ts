@@ -3,6 +3,7 @@ import type { Engine } from '../gpu/engine.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
 import type { FrozenWeights } from './frozen-weights.js';
 import type { InceptionResize } from './inception.js';
+import type { InceptionRow } from './inception-figures.js';
 import type { Metric, PairScores, System } from './metric.js';
 import type { PublicNetwork } from './public-network.js';
 
@@ -32,6 +33,15 @@ type SetResult = Readonly<Partial<Record<System, SetScore>>> & { readonly missin
 /** The figures of the metrics of level `set`, by key. */
 export type SetScores = Readonly<Record<string, SetResult>>;
 
+/** What one part of an evaluation knows for the metrics of level `set`, whose figures need the images of all parts. */
+export interface SetPart {
+  /** In the order of the images. */
+  readonly rows: readonly InceptionRow[];
+  /** The features of this part's images of the reference, each [images, 2048]. */
+  readonly reference: readonly Float32Array[];
+  readonly hasReference: boolean;
+}
+
 /** Hears of long work at the end of an evaluation: what is done, and how much of it. */
 export type OnFinishing = (what: string, done: number, total: number) => void;
 
@@ -42,6 +52,8 @@ export interface Scorer {
   score(pairs: readonly EvaluatedPair[]): Promise<readonly PairScores[]>;
   /** The figures of the metrics of level `set`, after all pairs were scored. */
   finish(onFinishing?: OnFinishing): Promise<SetScores>;
+  /** In place of `finish`, what a part of an evaluation (`ScorerContext.isPart`) has computed for the metrics of level `set`, if there are any. */
+  rows?(onFinishing?: OnFinishing): Promise<SetPart>;
   close(): Promise<void>;
 }
 
@@ -65,6 +77,10 @@ export interface ScorerContext {
   readonly weightsFiles: readonly string[];
   /** How images are resized for FID. Default: as for the other scores. */
   readonly fidResize?: InceptionResize;
+  /** Whether the pairs are one part of an evaluation, which is joined with others. */
+  readonly isPart?: boolean;
+  /** The number of pairs in every call of `score` but the last, so that a network can run all calls alike. */
+  readonly batch?: number;
 }
 
 /** Metrics with the public networks that they need, all of them. */

@@ -19,6 +19,20 @@ const MASK_DS: Metric = {
 };
 const METRICS = [DS, MASK_DS];
 
+type Names = EvaluatedPair['names'];
+
+/** The names by which the cache knows masked images: a masked source depends on the target's pose as well. No file has such a name. */
+const maskedNames = (names: Names): Names => {
+  const [source, real] = [keyOf(names, 0), keyOf(names, 1)];
+  return [`masked source\n${source}\n${real}`, `masked target\n${real}`];
+};
+
+/** The metrics whose values of real images are kept by name, with the names that the images of a pair have. */
+export const RATED_ONCE: readonly { readonly key: string; readonly names: (names: Names) => Names }[] = [
+  { key: DS.key, names: (names) => [keyOf(names, 0), keyOf(names, 1)] },
+  { key: MASK_DS.key, names: maskedNames },
+];
+
 /** Images that run at once: the largest tensor has 23 MB an image, and every device binds 128 MiB. */
 const BATCH = 4;
 
@@ -27,11 +41,9 @@ function maskedPair(pair: EvaluatedPair, skeleton: ScorerContext['skeleton']): E
   const { pose, target, names } = pair;
   if (!skeleton || !pose?.some((joint) => joint !== null)) return undefined;
   const mask = poseMask(skeleton, pose, target.height, target.width);
-  const [source, real] = [keyOf(names, 0), keyOf(names, 1)];
   return {
     ...pair,
-    // A masked source depends on the target's pose as well. Names of files have no line break, so no image has these names.
-    names: [`masked source\n${source}\n${real}`, `masked target\n${real}`],
+    names: maskedNames(names),
     source: masked(pair.source, mask),
     target: masked(target, mask),
     generated: masked(pair.generated, mask),

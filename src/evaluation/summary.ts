@@ -1,4 +1,5 @@
-import type { Bootstrap } from './bootstrap.js';
+import { Bootstrap, CONFIDENCE, RESAMPLES } from './bootstrap.js';
+import type { Evaluation, ScoredPair } from './document.js';
 import type { Estimate, Metric, MetricResult, PairScores, System } from './metric.js';
 import { SYSTEMS } from './metric.js';
 import type { SetScores } from './scorer.js';
@@ -42,4 +43,18 @@ export function shareBetter(metric: Metric, scores: readonly PairScores[]): numb
     return g === null || c === null ? [] : [sign * (g - c)];
   });
   return differences.length ? differences.filter((d) => d > 0).length / differences.length : null;
+}
+
+/** The figures of some metrics from the scores of all pairs and from what the metrics of level `set` have found. */
+export function summarise(listed: readonly Metric[], scores: readonly ScoredPair[], sets: SetScores): Evaluation {
+  const bootstrap = new Bootstrap(scores.map((s) => s.identity));
+  const metrics = listed.map((metric) => resultOf(metric, scores, sets, bootstrap));
+  const better = metrics.filter((m) => m.level === 'pair').map((m) => [m.key, shareBetter(m, scores)] as const);
+  const { groups: identities } = bootstrap;
+  const intervals =
+    identities > 1
+      ? `Brackets are ${100 * CONFIDENCE} % percentile bootstrap intervals of ${RESAMPLES.toLocaleString('en')} resamples of the ` +
+        `${identities.toLocaleString('en')} identities with all their pairs (seed 0).`
+      : 'There are no intervals, because they need pairs of at least two identities.';
+  return { pairs: scores.length, identities, metrics, better: Object.fromEntries(better), intervals, scores };
 }

@@ -2,7 +2,7 @@ import { join, relative } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { fieldsOf } from '../data/json.js';
 import type { VariantEvaluation } from '../evaluation/ablation.js';
-import { type EvaluationDocument, FORMAT, parseEvaluation } from '../evaluation/document.js';
+import { type EvaluationFacts, evaluationDocument, parseEvaluation, timesSince } from '../evaluation/document.js';
 import type { Metric } from '../evaluation/metric.js';
 import { protocolOf } from '../evaluation/protocol.js';
 import type { Engine } from '../gpu/engine.js';
@@ -10,7 +10,6 @@ import { UsageError } from '../gpu/errors.js';
 import type { Ablation, ConfigOptions, ModelConfig } from '../model/config.js';
 import { generatorParameters } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
-import { VERSION } from '../version.js';
 import { listCheckpoints, loadCheckpoint } from './checkpoint-files.js';
 import { evaluate } from './evaluate.js';
 import { copyFolder, isThere, readJson, writeFileAtomic } from './files.js';
@@ -167,17 +166,13 @@ async function evaluateRun(
         },
       },
     );
-    const { metrics, better, intervals, scores, pairs, identities } = result;
-    const document: EvaluationDocument = {
-      ...{ format: FORMAT, library: VERSION, date: new Date().toISOString() },
+    const facts: EvaluationFacts = {
       title: `${run.variant}, seed ${run.seed}, step ${step.toLocaleString('en')}`,
       source: { ...Object.fromEntries(Object.entries(recipe).filter(([, v]) => v !== undefined)), features, step },
       size: [config.height, config.width],
-      protocol: protocol.title,
-      ...{ pairs, identities, intervals, metrics: [...metrics, ...found.missing], better, notes: [] },
-      seconds: (performance.now() - started) / 1000,
-      scores,
+      ...{ protocol: protocol.title, missing: found.missing, notes: [] },
     };
+    const document = evaluationDocument(facts, result, timesSince(started));
     writeFileAtomic(evaluationPath(run), `${JSON.stringify(document, null, 2)}\n`);
     return true;
   } catch (error) {

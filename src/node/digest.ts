@@ -26,7 +26,7 @@ class Digest {
 export const digestOf = (content: string | Uint8Array): string => new Digest().add(content).end();
 
 /** The digest of the contents of files in their order, whatever their names are. */
-function filesDigest(paths: readonly string[], onProgress?: (done: number, total: number) => void): string {
+export function filesDigest(paths: readonly string[], onProgress?: (done: number, total: number) => void): string {
   const digest = new Digest();
   for (const [i, path] of paths.entries()) {
     digest.add(readBytes(path));

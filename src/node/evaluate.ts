@@ -1,22 +1,10 @@
-import { Bootstrap, CONFIDENCE, RESAMPLES } from '../evaluation/bootstrap.js';
-import type { ScoredPair } from '../evaluation/document.js';
+import type { Evaluation, ScoredPair } from '../evaluation/document.js';
 import type { Ranking } from '../evaluation/extremes.js';
-import { type MetricResult, type PairScores, SYSTEMS, type Values } from '../evaluation/metric.js';
+import { type PairScores, SYSTEMS, type Values } from '../evaluation/metric.js';
 import { type Protocol, protocolOf } from '../evaluation/protocol.js';
-import type { EvaluatedPair, OnFinishing, Scorer, SetScores } from '../evaluation/scorer.js';
-import { resultOf, shareBetter } from '../evaluation/summary.js';
-import type { PairSource } from './pair-source.js';
-
-/** The figures of an evaluation with the scores of every pair behind them. */
-export interface Evaluation {
-  readonly pairs: number;
-  readonly identities: number;
-  readonly metrics: readonly MetricResult[];
-  /** The share of the pairs for which the generated image is better than the copied source, by the metrics' keys. */
-  readonly better: Readonly<Record<string, number | null>>;
-  readonly intervals: string;
-  readonly scores: readonly ScoredPair[];
-}
+import type { EvaluatedPair, OnFinishing, Scorer, SetPart, SetScores } from '../evaluation/scorer.js';
+import { summarise } from '../evaluation/summary.js';
+import { batchNumbers, type PairSource, pairsIn } from './pair-source.js';
 
 export interface EvaluationOptions {
   /** How images are prepared. Default: they are compared as they are. */
@@ -36,55 +24,84 @@ export async function evaluate(
   scorers: readonly Scorer[],
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  const { protocol = protocolOf(undefined, source.height, source.width), ranking, onProgress, onFinishing } = options;
-  const scores: ScoredPair[] = [];
-  const pending: Promise<ScoredPair[]>[] = [];
-  const settle = async () => {
-    scores.push(...((await pending.shift()) ?? []));
-    onProgress?.(scores.length, source.count);
-  };
   try {
-    for await (const batch of source.batches()) {
-      const scored = scoreBatch(scorers, batch.map(protocol.prepare), ranking);
-      // The error is thrown when it is this batch's turn.
-      scored.catch(() => {});
-      pending.push(scored);
-      if (pending.length >= IN_FLIGHT) await settle();
-    }
-    while (pending.length) await settle();
-    const sets: SetScores = Object.assign({}, ...(await Promise.all(scorers.map((s) => s.finish(onFinishing)))));
-    return summarise(scorers, scores, sets);
+    const scores = await scorePairs(source, scorers, batchNumbers(source), options);
+    const sets: SetScores = Object.assign(
+      {},
+      ...(await Promise.all(scorers.map((s) => s.finish(options.onFinishing)))),
+    );
+    const metrics = scorers.flatMap((s) => s.metrics);
+    return summarise(metrics, scores, sets);
   } finally {
     await Promise.all(scorers.map((s) => s.close()));
   }
 }
 
-async function scoreBatch(
+/** The scores of one part of an evaluation, and what it has for the metrics of level `set`. */
+export interface EvaluatedPart {
+  readonly scores: readonly ScoredPair[];
+  readonly set?: SetPart;
+}
+
+/**
+ * Scores the batches with the given numbers alone, for an evaluation that several programs compute. The scorers must have been made for a
+ * part (`ScorerContext.isPart`). They are closed at the end, also after an error.
+ */
+export async function evaluatePart(
+  source: PairSource,
   scorers: readonly Scorer[],
-  pairs: readonly EvaluatedPair[],
-  ranking: Ranking | undefined,
+  numbers: readonly number[],
+  options: EvaluationOptions = {},
+): Promise<EvaluatedPart> {
+  try {
+    const scores = await scorePairs(source, scorers, numbers, options);
+    const [set] = (await Promise.all(scorers.map((s) => s.rows?.(options.onFinishing)))).filter(
+      (rows) => rows !== undefined,
+    );
+    return { scores, ...(set && { set }) };
+  } finally {
+    await Promise.all(scorers.map((s) => s.close()));
+  }
+}
+
+async function scorePairs(
+  source: PairSource,
+  scorers: readonly Scorer[],
+  numbers: readonly number[],
+  options: EvaluationOptions,
 ): Promise<ScoredPair[]> {
+  const { protocol = protocolOf(undefined, source.height, source.width), ranking, onProgress } = options;
+  const total = pairsIn(source, numbers);
+  const scores: ScoredPair[] = [];
+  const pending: { pairs: readonly EvaluatedPair[]; scored: Promise<ScoredPair[]> }[] = [];
+  const settle = async () => {
+    const next = pending.shift();
+    for (const [i, score] of ((await next?.scored) ?? []).entries()) {
+      scores.push(score);
+      // Of pairs with equal values the first is kept, so the order must be that of the pairs.
+      ranking?.add(next?.pairs[i] as EvaluatedPair, score.generated[ranking.metric.key]);
+    }
+    onProgress?.(scores.length, total);
+  };
+  for await (const batch of source.batches(numbers)) {
+    const pairs = batch.map(protocol.prepare);
+    const scored = scoreBatch(scorers, pairs);
+    // The error is thrown when it is this batch's turn.
+    scored.catch(() => {});
+    pending.push({ pairs, scored });
+    if (pending.length >= IN_FLIGHT) await settle();
+  }
+  while (pending.length) await settle();
+  return scores;
+}
+
+async function scoreBatch(scorers: readonly Scorer[], pairs: readonly EvaluatedPair[]): Promise<ScoredPair[]> {
   const all = await Promise.all(scorers.map((scorer) => scorer.score(pairs)));
-  return pairs.map((pair, i) => {
+  return pairs.map(({ names, identity }, i) => {
     const found = all.map((list) => list[i] ?? {});
     const merged = (system: keyof PairScores): Values => Object.assign({}, ...found.map((f) => f[system]));
     const [generated, copy, real] = SYSTEMS.map(merged) as [Values, Values, Values];
-    ranking?.add(pair, generated[ranking.metric.key]);
-    const [a, b] = pair.names;
-    const { identity } = pair;
+    const [a, b] = names;
     return { source: a, target: b, identity, generated, copy, ...(Object.keys(real).length && { real }) };
   });
-}
-
-function summarise(scorers: readonly Scorer[], scores: readonly ScoredPair[], sets: SetScores): Evaluation {
-  const bootstrap = new Bootstrap(scores.map((s) => s.identity));
-  const metrics = scorers.flatMap((s) => s.metrics).map((metric) => resultOf(metric, scores, sets, bootstrap));
-  const better = metrics.filter((m) => m.level === 'pair').map((m) => [m.key, shareBetter(m, scores)] as const);
-  const { groups: identities } = bootstrap;
-  const intervals =
-    identities > 1
-      ? `Brackets are ${100 * CONFIDENCE} % percentile bootstrap intervals of ${RESAMPLES.toLocaleString('en')} resamples of the ` +
-        `${identities.toLocaleString('en')} identities with all their pairs (seed 0).`
-      : 'There are no intervals, because they need pairs of at least two identities.';
-  return { pairs: scores.length, identities, metrics, better: Object.fromEntries(better), intervals, scores };
 }

@@ -15,9 +15,22 @@ export interface PairSource {
   readonly width: number;
   /** The skeleton of the poses, if there are any. */
   readonly skeleton?: Skeleton;
-  /** All pairs in order, in batches. What comes next is prepared while the caller handles a batch. */
-  batches(): AsyncIterable<readonly EvaluatedPair[]>;
+  /** The number of pairs in a batch; the last one may have fewer. */
+  readonly batch: number;
+  /**
+   * All pairs in order, in batches, or those of the batches with the given numbers. What comes next is prepared while the caller handles a
+   * batch.
+   */
+  batches(numbers?: readonly number[]): AsyncIterable<readonly EvaluatedPair[]>;
 }
+
+/** The numbers of all batches of a source. */
+export const batchNumbers = ({ count, batch }: Pick<PairSource, 'count' | 'batch'>): readonly number[] =>
+  Array.from({ length: Math.ceil(count / batch) }, (_, s) => s);
+
+/** The number of pairs in the batches with the given numbers. */
+export const pairsIn = ({ count, batch }: Pick<PairSource, 'count' | 'batch'>, numbers: readonly number[]): number =>
+  numbers.reduce((n, s) => n + Math.min(batch, count - s * batch), 0);
 
 export interface GeneratedOptions {
   /** The number of decoding threads. */
@@ -33,8 +46,7 @@ export function generatedPairs(model: Generator, dataset: Dataset, options: Gene
   const { identity = identityOf } = options;
   const count = dataset.pairs.length / 2;
   const imageAt = (i: number) => dataset.images[dataset.pairs[i] as number] as DatasetImage;
-  async function* batches(): AsyncGenerator<readonly EvaluatedPair[]> {
-    const steps = Array.from({ length: Math.ceil(count / size) }, (_, s) => s);
+  async function* batches(steps = batchNumbers({ count, batch: size })): AsyncGenerator<readonly EvaluatedPair[]> {
     const order = { batch: size, geometry: config.geometry, shuffle: false } as const;
     const loader = new Loader(dataset, { ...order, ...(options.workers && { workers: options.workers }) });
     try {
@@ -53,5 +65,5 @@ export function generatedPairs(model: Generator, dataset: Dataset, options: Gene
       await loader.close();
     }
   }
-  return { count, height, width, skeleton, batches };
+  return { count, batch: size, height, width, skeleton, batches };
 }

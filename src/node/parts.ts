@@ -104,6 +104,10 @@ export function partsInOrder<T extends Named>(parts: readonly T[], command: stri
   return [...found.keys()].sort((a, b) => a - b).map((index) => found.get(index) as T);
 }
 
+/** The note on parts that were computed on different adapters. */
+export const differentAdapters = (adapters: readonly string[]) =>
+  `The parts were computed on different adapters (${adapters.join('; ')}), which round differently, so the last digits may not be those of one run.`;
+
 const SHOWN = 6;
 
 /** The first of some names, and how many more there are. */

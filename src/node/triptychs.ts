@@ -11,7 +11,7 @@ import type { Pose, Skeleton } from '../pose/skeleton.js';
 import { DecodePool } from './decode-pool.js';
 import { namesIn, readTable } from './files.js';
 import { readImage, readImageHeader } from './images.js';
-import type { PairSource } from './pair-source.js';
+import { batchNumbers, type PairSource } from './pair-source.js';
 
 export interface TriptychOptions {
   readonly folder: string;
@@ -35,6 +35,10 @@ export interface TriptychSource extends PairSource {
   readonly unposed: number;
   /** The format of the files, in words. */
   readonly format: string;
+  /** The paths of all pictures, in order. */
+  readonly paths: readonly string[];
+  /** The poses of the targets, in order; `null` where there is none. */
+  readonly poses: readonly (Pose | null)[];
 }
 
 /** Pictures that are decoded at the same time. */
@@ -113,23 +117,24 @@ export function triptychs(options: TriptychOptions): TriptychSource {
     seen.set(names.join('\n'), file);
   }
 
-  async function* batches(): AsyncGenerator<readonly EvaluatedPair[]> {
+  const count = files.length;
+  async function* batches(numbers = batchNumbers({ count, batch: BATCH })): AsyncGenerator<readonly EvaluatedPair[]> {
     const pool = new DecodePool(options.workers);
     const decode = async ({ file, ...pair }: (typeof described)[number]): Promise<EvaluatedPair> => {
       const picture: Image = { ...sheet, data: await pool.decode(join(folder, file), sheet.height, sheet.width) };
       return { ...pair, ...cut(picture, panels) };
     };
-    const start = (at: number) => {
-      const batch = Promise.all(described.slice(at, at + BATCH).map(decode));
+    const start = (number = Number.POSITIVE_INFINITY) => {
+      const batch = Promise.all(described.slice(number * BATCH, (number + 1) * BATCH).map(decode));
       // The error is thrown when the batch is awaited. A caller that stops iterating does not need it.
       batch.catch(() => {});
       return batch;
     };
     try {
-      let next = start(0);
-      for (let at = 0; at < described.length; at += BATCH) {
+      let next = start(numbers[0]);
+      for (let i = 0; i < numbers.length; i++) {
         const batch = await next;
-        next = start(at + BATCH);
+        next = start(numbers[i + 1]);
         yield batch;
       }
     } finally {
@@ -137,13 +142,15 @@ export function triptychs(options: TriptychOptions): TriptychSource {
     }
   }
   return {
-    count: files.length,
+    ...{ count, batch: BATCH },
     height: panels.height,
     width: panels.width,
     ...(table && { skeleton }),
     pairs: described.map(({ names: [source, target] }) => ({ source, target })),
     unposed,
     format: formatsOf(files),
+    paths: files.map((file) => join(folder, file)),
+    poses: described.map(({ pose }) => pose ?? null),
     batches,
   };
 }
