@@ -13,6 +13,7 @@ import { generate } from './generate.js';
 import { inspect } from './inspect.js';
 import { pairs } from './pairs.js';
 import { profile } from './profile.js';
+import { reid } from './reid.js';
 import { start } from './start.js';
 import { synth } from './synth.js';
 import { complain, sayLayout } from './terminal.js';
@@ -32,6 +33,7 @@ const commands: readonly Command[] = [
   inspect,
   pairs,
   profile,
+  reid,
   start,
   synth,
   train,

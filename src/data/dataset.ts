@@ -228,7 +228,12 @@ export async function openDataset(...args: [source: DataSource, options: Dataset
     if (a !== undefined && b !== undefined) flat.push(a, b);
     else skipped.pairs++;
   }
-  if (!flat.length) throw new UsageError(noPairs(paths.pairs, rows !== undefined, skipped, warnings));
+  if (!flat.length) {
+    const source = options.select?.pairs
+      ? 'of the selected pairs, none can be used'
+      : noPairs(paths.pairs, rows !== undefined);
+    throw new UsageError(withReasons(source, skipped, warnings));
+  }
   return { name, split, height, width, skeleton, images, pairs: Uint32Array.from(flat), skipped, warnings };
 }
 
@@ -312,13 +317,15 @@ async function decodable(
   return images.filter((image) => !bad.has(image));
 }
 
-function noPairs(file: string, exists: boolean, skipped: Skipped, warnings: readonly string[]): string {
-  const where = exists ? `${file} has no usable pair` : `${file} does not exist and the annotations give no pair`;
+const noPairs = (file: string, exists: boolean) =>
+  exists ? `${file} has no usable pair` : `${file} does not exist and the annotations give no pair`;
+
+function withReasons(what: string, skipped: Skipped, warnings: readonly string[]): string {
   const left = skipped.rows + skipped.images + skipped.pairs;
   const why = left
     ? `; ${skipped.rows} rows, ${skipped.images} images and ${skipped.pairs} pairs were skipped, the first because ${skipped.reasons[0]}`
     : '';
-  return `${where}${why}${warnings.map((w) => `; ${w}`).join('')}. Fix: pose-gan pairs makes pairs from annotations and shows the identities that it finds`;
+  return `${what}${why}${warnings.map((w) => `; ${w}`).join('')}. Fix: pose-gan pairs makes pairs from annotations and shows the identities that it finds`;
 }
 
 function notThere(
