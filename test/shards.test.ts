@@ -202,7 +202,7 @@ test('generate makes the same files in parts, which share a folder or have their
   writeFileSync(join(out, 'a', first), 'x');
   expect((await merge('c', join(out, 'a'), join(out, 'b'))).stderr).toMatch(/b holds no part of pose-gan generate/);
   const damaged = await merge('c', join(out, 'd'), join(out, 'a'));
-  expect(damaged.stderr).toMatch(/a_1.* of part 1\/2 is not as it was written\. Fix: .*--shard 1\/2 --out .* --force/);
+  expect(damaged.stderr).toMatch(/a_1.* of part 1\/2 is not as it was written\. Fix: .*--shard 1\/2 --out .* again after you have removed it/);
   renameSync(join(out, 'a', second), join(out, 'a', 'x.png'));
   rmSync(join(out, 'a', first));
   expect((await merge('c', join(out, 'd'), join(out, 'a'))).stderr).toMatch(

@@ -60,7 +60,7 @@ export function beginPart(folder: string, part: Part, files: readonly string[], 
   if (left !== undefined)
     throw new UsageError(
       `${join(folder, left)} is there, but no ${recordName(part)} says of what work it is. ` +
-        'Fix: give --force to make it again, or another --out',
+        'Fix: remove it, or give another --out',
     );
   write(folder, part);
 }
@@ -71,17 +71,25 @@ export function completePart(folder: string, part: Part, files: readonly string[
   write(folder, { ...part, facts, files: digests });
 }
 
+/** The files of all parts, in the order of the parts, and what each part tells of itself. */
+interface Joined {
+  readonly files: string[];
+  readonly facts: Fields[];
+}
+
 /**
  * Joins the parts in some folders, and those in `out` itself if there are any, so that `out` holds what the work writes without
  * `--shard`. Everything is checked before anything is written. Throws `UsageError` if parts are missing, doubled, incomplete or of
- * different work, if a file is missing or damaged, or if `out` holds another file of that name.
+ * different work, if a file is missing or damaged, or if `out` holds another file of that name. `finish` writes what else belongs to the
+ * whole; after it, parts in `out` itself are forgotten.
  */
 export function joinParts(
   out: string,
   folders: readonly string[],
   command: string,
   onProgress?: (done: number, total: number) => void,
-): { readonly files: string[]; readonly facts: Fields[] } {
+  finish?: (joined: Joined) => void,
+): Joined {
   const all = new Map(folders.map((folder) => [resolve(folder), folder]));
   all.delete(resolve(out));
   for (const folder of all.values())
@@ -100,8 +108,10 @@ export function joinParts(
     if (from !== to) copy(from, to);
     step();
   }
+  const joined = { files: copies.map(({ to }) => to), facts: parts.map(({ facts = {} }) => facts) };
+  finish?.(joined);
   for (const part of parts) if (part.folder === out) removeFile(part.path);
-  return { files: copies.map(({ to }) => to), facts: parts.map(({ facts = {} }) => facts) };
+  return joined;
 }
 
 /** Where the files of a part are and where they belong. Throws `UsageError` unless all of them are there as they were written. */
@@ -116,7 +126,9 @@ function checked(
     const [from, to] = [join(folder, file), join(out, file)];
     if (!isThere(from)) throw new UsageError(`${from} of part ${nameOf(shard)} is missing. ${again} again`);
     if (digestOf(readBytes(from)) !== digest)
-      throw new UsageError(`${from} of part ${nameOf(shard)} is not as it was written. ${again} again with --force`);
+      throw new UsageError(
+        `${from} of part ${nameOf(shard)} is not as it was written. ${again} again after you have removed it`,
+      );
     if (from !== to && isThere(to) && digestOf(readBytes(to)) !== digest)
       throw new UsageError(
         `${to} is another file than ${from} of part ${nameOf(shard)}; name an empty folder by --out`,

@@ -58,14 +58,15 @@ export function joinReid(
   folders: readonly string[],
   onProgress: (done: number, total: number) => void,
 ): number {
-  const { files, facts } = joinParts(out, folders, COMMAND, onProgress);
-  const parts = facts.map(factsOf);
-  const labels = parts.flatMap((part) => part.labels);
-  const listed = files.map((file, i): LabelledFile => ({ file: basename(file), label: labels[i] as number }));
-  const [first] = parts as [PartFacts];
-  beginWhole(out, first.work);
-  writeList(out, listed, first.prefix);
-  return listed.length;
+  const finish = ({ files, facts }: { readonly files: readonly string[]; readonly facts: readonly Fields[] }) => {
+    const parts = facts.map(factsOf);
+    const labels = parts.flatMap((part) => part.labels);
+    const [{ prefix, work }] = parts as [PartFacts];
+    const listed = files.map((file, i): LabelledFile => ({ file: basename(file), label: labels[i] as number }));
+    beginWhole(out, work);
+    writeList(out, listed, prefix);
+  };
+  return joinParts(out, folders, COMMAND, onProgress, finish).files.length;
 }
 
 /** What a part tells of itself for the list: the label of each of its files, and what `beginWhole` and `writeList` take. */

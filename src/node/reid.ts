@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { parseAnnotations } from '../data/annotations.js';
 import type { Dataset } from '../data/dataset.js';
-import { fromTensor, type Image } from '../data/image.js';
 import { identityByName } from '../data/identity.js';
+import { fromTensor, type Image } from '../data/image.js';
 import { type AugmentedFile, type LabelledFile, planAugmentation } from '../data/reid.js';
 import { UsageError } from '../gpu/errors.js';
 import { isValid, type Skeleton } from '../pose/skeleton.js';
