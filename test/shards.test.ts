@@ -196,13 +196,15 @@ test('generate makes the same files in parts, which share a folder or have their
   );
   const unknown = await generate('whole', '--shard', '1/2');
   expect(unknown.stderr).toMatch(
-    /whole.*\.png is there, but no part-1-of-2\.json says of what work it is\. Fix: give --f/,
+    /whole.*\.png is there, but no part-1-of-2\.json says of what work it is\. Fix: remove it/,
   );
   const [first = '', second = ''] = readdirSync(join(out, 'a'));
   writeFileSync(join(out, 'a', first), 'x');
   expect((await merge('c', join(out, 'a'), join(out, 'b'))).stderr).toMatch(/b holds no part of pose-gan generate/);
   const damaged = await merge('c', join(out, 'd'), join(out, 'a'));
-  expect(damaged.stderr).toMatch(/a_1.* of part 1\/2 is not as it was written\. Fix: .*--shard 1\/2 --out .* again after you have removed it/);
+  expect(damaged.stderr).toMatch(
+    /a_1.* of part 1\/2 is not as it was written\. Fix: .*--shard 1\/2 --out .* again after you have removed it/,
+  );
   renameSync(join(out, 'a', second), join(out, 'a', 'x.png'));
   rmSync(join(out, 'a', first));
   expect((await merge('c', join(out, 'd'), join(out, 'a'))).stderr).toMatch(

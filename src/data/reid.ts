@@ -1,8 +1,8 @@
 import { UsageError } from '../gpu/errors.js';
 import { nameProblem } from './file-name.js';
+import type { IdentityRule } from './identity.js';
 import { describe } from './json.js';
 import { permute } from './order.js';
-import type { IdentityRule } from './identity.js';
 
 /** A picture of a training set for re-identification, and the number of the person on it. */
 export interface LabelledFile {
