@@ -7,7 +7,7 @@ import { joinParts } from './part-folders.js';
 import { expectSameWork, newPart, parsePart, type Work } from './parts.js';
 
 /** The list of the pictures with their labels. It is written last. */
-export const LIST = 'train.txt';
+const LIST = 'train.txt';
 /** The settings of the work in a folder that is not a part of it. */
 const RECORD = 'reid.json';
 const PART = /^part-\d+-of-\d+\.json$/;
