@@ -151,8 +151,15 @@ describe('pose-gan ablate', () => {
     mkdirSync(join(root, 'part2'));
     for (const name of ['ablation.json', 'runs/dsc-seed0'])
       cpSync(join(root, 'whole', name), join(root, 'part2', name), { recursive: true });
+    // Another machine may have the data in another folder.
+    const elsewhere = JSON.stringify({ ...JSON.parse(at('part2', 'ablation.json')), data: '/nowhere/data' });
+    writeFileSync(join(root, 'part2', 'ablation.json'), elsewhere);
     const merged = await ablate('merged', '--merge', join(root, 'part1'), join(root, 'part2'), '--rows', '2');
     expect(merged.status, merged.text).toBe(0);
+    const unknown = await ablate('merged2', '--merge', join(root, 'part2'));
+    expect(unknown.text).toMatch(/made with --data \/nowhere\/data, which is not on this machine; name it by --data/);
+    const named = await ablate('merged2', '--merge', join(root, 'part2'), '--data', data);
+    expect(named.text).toMatch(/no part holds a complete .*baseline-seed0/);
     for (const folder of ['grown', 'merged'])
       for (const name of ['results.md', 'results.json', 'grid.png'])
         expect(readFileSync(join(root, folder, name)).equals(readFileSync(join(root, 'whole', name))), name).toBe(true);
@@ -181,7 +188,7 @@ describe('pose-gan ablate', () => {
     [['--resume'], /holds no ablation to resume/],
     [['--merge'], /name the folders of the parts/],
     [['--merge', join(root, 'data')], /holds no part of an ablation \(no ablation\.json\)/],
-    [['--merge', '--shard', '1/2'], /does not go with --shard or --resume/],
+    [['--merge', '--shard', '1/2'], /--merge joins parts that are complete, .* does not go with --shard/],
     [
       [...tiny, '--variants', 'dsc,best'],
       /there is no variant "best"; known are baseline, dsc, perc, full, mean, dropout/,

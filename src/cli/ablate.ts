@@ -2,7 +2,6 @@ import { basename, join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { summariseAblation } from '../evaluation/ablation.js';
 import { type AblationFacts, ablationText } from '../evaluation/ablation-text.js';
-import { UsageError } from '../gpu/errors.js';
 import { ABLATIONS, type Ablation, modelConfig } from '../model/config.js';
 import {
   type AblationWork,
@@ -33,7 +32,7 @@ import type { Command, Values } from './command.js';
 import { EXIT } from './failures.js';
 import { progress } from './progress.js';
 import { chosenModel } from './selection.js';
-import { itemsOf, shardOf } from './shard.js';
+import { isMerge, itemsOf, shardOf } from './shard.js';
 import { interruption } from './signals.js';
 import { logger, sayJson, sayLayout } from './terminal.js';
 import { noMore, positive, requiredOutput, text, whole } from './values.js';
@@ -51,15 +50,13 @@ function forGrid(dataset: Dataset, rows: number): Dataset {
 }
 
 async function run(given: Values, positionals: string[]): Promise<number> {
-  const merging = given.merge === true;
+  const merging = isMerge(given, ['out', 'rows', 'data', 'skeleton']);
   if (!merging) noMore(positionals, given);
   const folder = requiredOutput(given, 'out', 'folder');
   const shard = shardOf(given);
-  if (merging && (shard || given.resume === true))
-    throw new UsageError('--merge joins parts that are complete; it does not go with --shard or --resume');
   const parts = merging && isThere(settingsPath(folder)) ? [folder, ...positionals] : positionals;
   const values = merging
-    ? sharedSettings(parts)
+    ? sharedSettings(parts, given)
     : settingsOf(given, folder, given.resume === true || shard !== undefined);
   const model = chosenModel(values);
   const [variants, seeds] = [variantsOf(values), whole(values, 'seeds', 1, 1)];
@@ -204,7 +201,8 @@ export const ablate: Command = {
     rows: 'the number of pairs in the picture grid (default: 6)',
     resume: 'continue the ablation in --out with its settings; --seeds and --variants can add runs',
     shard: 'i/n: do only part i of n of the trainings; the parts may share --out or have folders of their own',
-    merge: 'write the tables from complete parts; other folders than --out are named after it',
+    merge:
+      'write the tables from complete parts; other folders than --out are named after it. --data names the data, if they are elsewhere here',
   },
   examples: [
     'pose-gan ablate --data data --name synth --size small --width 0.125 --iterations 3000 --seeds 2 --out ablation',

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { UsageError } from '../gpu/errors.js';
 import { ABLATIONS, type Ablation } from '../model/config.js';
 import { openDataset } from '../node/dataset.js';
@@ -31,6 +31,9 @@ export const SETTINGS = {
 /** Settings that a resumed ablation may extend: more seeds, or more variants. */
 const EXTENSIBLE = ['variants', 'seeds'];
 
+/** Settings that are paths. */
+const PATHS = ['data', 'skeleton'];
+
 /** The number of iterations of every training. */
 export const DEFAULT_ITERATIONS = 3000;
 
@@ -44,7 +47,7 @@ export function settingsOf(given: Values, folder: string, continuing: boolean): 
   const path = settingsPath(folder);
   const chosen: Values = {};
   for (const name of Object.keys(SETTINGS)) if (given[name] !== undefined) chosen[name] = given[name];
-  for (const name of ['data', 'skeleton']) if (typeof chosen[name] === 'string') chosen[name] = resolve(chosen[name]);
+  for (const name of PATHS) if (typeof chosen[name] === 'string') chosen[name] = resolve(chosen[name]);
   if (!isThere(path)) {
     if (given.resume === true)
       throw new UsageError(`${folder} holds no ablation to resume; leave out --resume to begin one there`);
@@ -64,21 +67,39 @@ export function settingsOf(given: Values, folder: string, continuing: boolean): 
   return merged(before, chosen);
 }
 
-/** The settings that all parts of an ablation have. Throws `UsageError` if two differ, or if a folder holds no ablation. */
-export function sharedSettings(parts: readonly string[]): Values {
+/** What is compared of a setting. A skeleton is compared by the name of its file, since machines may have it in other folders. */
+const comparable = (name: string, value: Values[string]) =>
+  name === 'skeleton' && typeof value === 'string' ? basename(value) : value;
+
+/**
+ * The settings that all parts of an ablation have. Machines may have the data in other folders: the pairs of all evaluations are compared
+ * later, and `given` can name the folder on this machine. Throws `UsageError` if settings differ, or if a folder holds no ablation.
+ */
+export function sharedSettings(parts: readonly string[], given: Values): Values {
   const [first, ...others] = parts.map((part) => {
     if (!isThere(settingsPath(part))) throw new UsageError(`${part} holds no part of an ablation (no ablation.json)`);
     return { part, settings: optionsIn(settingsPath(part), SETTINGS) };
   });
   if (!first) throw new UsageError('name the folders of the parts: pose-gan ablate --out FOLDER --merge PART…');
   for (const { part, settings } of others)
-    for (const name of Object.keys(SETTINGS))
-      if (settings[name] !== first.settings[name])
+    for (const name of Object.keys(SETTINGS).filter((name) => name !== 'data'))
+      if (comparable(name, settings[name]) !== comparable(name, first.settings[name]))
         throw new UsageError(
           `${part} and ${first.part} are parts of different ablations: ${name} is ${settings[name] ?? 'not given'} in the one, ` +
             `${first.settings[name] ?? 'not given'} in the other`,
         );
-  return first.settings;
+  const here = { ...first.settings };
+  for (const name of PATHS) {
+    const known = [first, ...others].map(({ settings }) => settings[name]);
+    const path = given[name] ?? known.find((p) => typeof p === 'string' && isThere(p));
+    if (path === undefined && known[0] !== undefined)
+      throw new UsageError(
+        `${known.length > 1 ? 'the parts were' : 'the part was'} made with --${name} ${[...new Set(known)].join(' and ')}, which is not on this machine; ` +
+          `name it by --${name}`,
+      );
+    if (typeof path === 'string') here[name] = resolve(path);
+  }
+  return here;
 }
 
 export function variantsOf(values: Values): Ablation[] {
