@@ -91,10 +91,107 @@ test('an argument that an op does not have is a ShapeError', () => {
 });
 
 test.each<[what: string, parts: object, error: RegExp]>([
+  ['no name', { name: '' }, /op.name must be a name, got ""/],
+  ['no infer', { infer: undefined }, /op double.infer must be a function, got undefined/],
+  ['no args', { args: undefined }, /op double.args must be an object of values by name, got undefined/],
+  [
+    'results of an unknown type',
+    { results: { y: { dtype: 'f16' } } },
+    /results.y.dtype must be "f32" or "u32", got "f16"/,
+  ],
+  ['a part that no op has', { infr: () => ({}) }, /op double cannot have "infr" \(did you mean infer\?\)/],
+  ['an unknown kind', { kind: 'other' }, /op double.kind must be "view" or "update", got "other"/],
+  ['the kind of the engine’s own leaf', { kind: 'leaf' }, /op double.kind must be "view" or "update", got "leaf"/],
+  ['kind view without view', { kind: 'view' }, /must have both kind: 'view' and a function `view`, or neither/],
+  ['view without kind view', { view: () => [] }, /must have both kind: 'view' and a function `view`, or neither/],
+  ['kind update without update', { kind: 'update' }, /must have both kind: 'update' and a function `update`/],
+  ['an epilogue on no result', { epilogue: 'x' }, /`epilogue` of double has "x" where it needs one of y/],
+  ['a reshape of no argument', { reshapes: ['y', 'y'] }, /`reshapes` of double has "y" where it needs one of x/],
+  ['a reshape to nothing', { reshapes: ['x'] }, /`reshapes` of double has undefined where it needs one of y/],
+  ['an operand that is no argument', { pointwise: { operands: ['a'], body: '' } }, /`pointwise` of double has "a"/],
+  ['no body', { pointwise: { operands: ['x'] } }, /double.pointwise.body must be a string, got undefined/],
+])('an op with %s is a UsageError', (_, parts, error) => {
+  const of = op(parts);
+  const x = constant([1, 2, 3], [3]);
+  for (const use of [() => defineOp(of), () => apply(of, { x }, null)]) {
+    expect(use).toThrow(UsageError);
+    expect(use).toThrow(error);
+  }
+});
+
+test('no op at all, and no arguments, are UsageErrors', () => {
+  const plain =
+    (f: (...args: never[]) => unknown, ...args: readonly unknown[]) =>
+    () =>
+      Reflect.apply(f, undefined, args);
+  expect(plain(defineOp)).toThrow(/defineOp: op must be an object of name, args.*, got undefined/);
+  expect(plain(apply)).toThrow(/apply: op must be an object of name, args.*, got undefined/);
+  expect(plain(apply, op(), null, null)).toThrow(/double: inputs must be an object of Tensors by name, got null/);
+});
+
+test.each<[what: string, view: () => unknown, error: RegExp]>([
+  ['nothing', () => undefined, /what `view` returns must be a list, got undefined/],
+  ['no range', () => [], /`view` says where 0 of the 3 elements of y are/],
+  [
+    'a name that does not exist',
+    () => [{ part: 'z', whole: 'x' }],
+    /an argument and a result in each range, got z and x/,
+  ],
+  ['two arguments', () => [{ part: 'x', whole: 'x' }], /an argument and a result in each range, got x and x/],
+  [
+    'half a channel',
+    () => [{ part: 'y', whole: 'x', channel: 0.5 }],
+    /returns.0.channel must be an integer of 0 or more/,
+  ],
+  [
+    'a place outside',
+    () => [{ part: 'y', whole: 'x', channel: 1 }],
+    /y, f32 \[3\], at row 0 and channel 1 of x, f32 \[3\]/,
+  ],
+  [
+    'two places',
+    () => [
+      { part: 'y', whole: 'x' },
+      { part: 'y', whole: 'x' },
+    ],
+    /where 6 of the 3 elements of y are/,
+  ],
+  [
+    'one part twice',
+    () => [
+      { part: 'x', whole: 'y' },
+      { part: 'x', whole: 'y' },
+    ],
+    /fills a part of y twice/,
+  ],
+])('a view that returns %s is a ShapeError', (_, view, error) => {
+  const build = () => apply(op({ kind: 'view', view }), { x: constant([1, 2, 3], [3]) }, null);
+  expect(build).toThrow(ShapeError);
+  expect(build).toThrow(error);
+});
+
+test('a view runs no kernel, and its result has the elements of its argument', async () => {
+  const rows = { infer: () => ({ y: { shape: [1, 2], dtype: 'f32' } }) };
+  expect(await double(op({ ...rows, kind: 'view', view: () => [{ part: 'y', whole: 'x', channel: 1 }] }))).toEqual(
+    Float32Array.of(2, 3),
+  );
+});
+
+test.each([
+  ['size', { shape: [4], dtype: 'f32' }],
+  ['type', { shape: [3], dtype: 'u32' }],
+])('a reshape to another %s is a ShapeError', (_, y) => {
+  const of = op({ infer: () => ({ y }), results: { y: {} }, reshapes: ['x', 'y'] });
+  const build = () => apply(of, { x: constant([1, 2, 3], [3]) }, null);
+  expect(build).toThrow(ShapeError);
+  expect(build).toThrow(/double: it reshapes x to y, which must have the same elements, got f32 \[3\] and/);
+});
+
+test.each<[what: string, parts: object, error: RegExp]>([
   ['no kernels', { kernels: undefined }, /double has no kernels: `kernels` of its op must be a function/],
   ['a module without kernels', { kernels: async () => ({}) }, /double has no kernels/],
   ['a variant without launch', { kernels: async () => ({ kernels: onlyKernel({} as never) }) }, /a function `launch`/],
-])('an op with %s is a UsageError', async (_, parts, error) => {
+])('an op with %s is a UsageError when it is compiled', async (_, parts, error) => {
   await expect(double(op(parts))).rejects.toThrow(UsageError);
   await expect(double(op(parts))).rejects.toThrow(error);
 });

@@ -1,6 +1,7 @@
 import { anyOf, checked, F32, type Kind, oneOf, STRING, U32 } from '../gpu/arguments.js';
 import { ShapeError } from '../gpu/errors.js';
-import { any, apply, defineOp } from './op.js';
+import { present } from '../present.js';
+import { any, node, type Op } from './op.js';
 import type { ParameterSet } from './parameters.js';
 import {
   checkShape,
@@ -20,18 +21,16 @@ export type LeafAttrs = { shape: Shape; dtype: DType } & (
   | { source: 'parameter'; set: ParameterSet; name: string }
 );
 
-export const leaf = defineOp({
-  name: 'leaf',
-  kind: 'leaf',
-  args: {},
-  results: { value: any },
-  infer: (_, { shape, dtype }: LeafAttrs) => ({ value: { shape, dtype } }),
-});
+/** An op of its own kind, of which there is only this one. */
+export const leaf: Op<LeafAttrs, Record<never, never>, { readonly value: typeof any }> = {
+  ...{ name: 'leaf', kind: 'leaf', args: {}, results: { value: any } },
+  infer: (_, { shape, dtype }) => ({ value: { shape, dtype } }),
+};
 
 export function makeLeaf(attrs: LeafAttrs, name: string): Tensor {
   checkShape(attrs.source, name, attrs.shape);
   // A copy, because the caller may change the array later.
-  return apply(leaf, {}, { ...attrs, shape: [...attrs.shape] }, name).value;
+  return present(node(leaf, {}, { ...attrs, shape: [...attrs.shape] }, name).outputs.value);
 }
 
 /** A value that is given to `plan.run({ name: data })`. Without a new value, a run uses the last one. Images are [N, H, W, C]. */

@@ -1,8 +1,9 @@
-import { shown } from '../gpu/arguments.js';
-import { ShapeError } from '../gpu/errors.js';
+import { OBJECT, shown } from '../gpu/arguments.js';
+import { ShapeError, UsageError } from '../gpu/errors.js';
 import type { Arg, Call, Kernels } from './kernel.js';
+import { expectOp, expectTypes } from './op-checks.js';
 import type { ParameterSet } from './parameters.js';
-import { checkShape, type DType, Node, Tensor, type TensorType } from './tensor.js';
+import { type DType, Node, Tensor, type TensorType } from './tensor.js';
 
 /** What an argument or a result of an op may be. */
 export interface ValueSpec {
@@ -140,10 +141,11 @@ export interface Update {
   readonly state: Readonly<Record<string, ParameterSet>>;
 }
 
-/** Returns the op, typed by the names of its arguments and results. */
+/** Returns the op, typed by the names of its arguments and results. Throws `UsageError` if a part of it is missing or wrong. */
 /* @__NO_SIDE_EFFECTS__ */ export function defineOp<A, const X extends Specs, const Y extends Specs>(
   op: Op<A, X, Y>,
 ): Op<A, X, Y> {
+  expectOp('defineOp', op as unknown as Op);
   return op;
 }
 
@@ -155,13 +157,19 @@ export function isOf<A, X extends Specs, Y extends Specs>(
   return node.op === op;
 }
 
-/** Checks the arguments of an op, records one application of it, and returns the results by name. */
+/**
+ * Checks the arguments of an op, records one application of it, and returns the results by name. Throws `UsageError` if the op
+ * itself is wrong, and `ShapeError` if an argument or a result is.
+ */
 export function apply<A, X extends Specs, Y extends Specs>(
   op: Op<A, X, Y>,
   inputs: { readonly [K in keyof Values<X, Tensor>]: Values<X, Tensor>[K] | undefined },
   attrs: A,
   name?: string,
 ): Values<Y, Tensor> {
+  expectOp('apply', op as unknown as Op);
+  if (!OBJECT[1](inputs))
+    throw new UsageError(`${op.name}: inputs must be an object of Tensors by name, got ${shown(inputs)}`);
   const given: Readonly<Record<string, Tensor | undefined>> = inputs;
   const checked: Record<string, Tensor> = {};
   for (const [argument, spec] of Object.entries(op.args)) {
@@ -185,24 +193,8 @@ export function node<A, X extends Specs, Y extends Specs>(
   attrs: A,
   name?: string,
 ): Node {
-  const types = op.infer(inputs as unknown as Values<X, TensorType>, attrs) as unknown as InferredTypes;
-  expectTypes(op, types);
-  return new Node(op as unknown as Op, inputs, attrs, types, name);
-}
-
-type InferredTypes = Readonly<Record<string, TensorType>>;
-
-/** Throws a `ShapeError` unless the function `infer` of an op returned a usable type for each of its results. */
-function expectTypes(op: { readonly name: string; readonly results: Specs }, types: InferredTypes | undefined): void {
-  for (const [result, spec] of Object.entries(op.results)) {
-    const type = types?.[result];
-    if (!type && spec.optional) continue;
-    const { shape, dtype } = type ?? {};
-    if (!Array.isArray(shape) || (dtype !== 'f32' && dtype !== 'u32') || dtype !== (spec.dtype ?? dtype))
-      throw new ShapeError(
-        op.name,
-        `infer must return a shape and the dtype ${spec.dtype ?? 'f32 or u32'} for its result ${result}, got ${shown(shape)} and ${shown(dtype)}`,
-      );
-    checkShape(op.name, `the shape that infer returns for ${result}`, shape);
-  }
+  const any = op as unknown as Op;
+  const types: Readonly<Record<string, TensorType>> = any.infer(inputs, attrs);
+  expectTypes(any, inputs, types, attrs);
+  return new Node(any, inputs, attrs, types, name);
 }

@@ -56,7 +56,7 @@ const isUnshared = (data: Float32Array | Uint32Array): data is Unshared => tagOf
 
 export const listOf = (each: Kind | Kinds): Kind => ['a list', Array.isArray, each];
 export const mapOf = (each: Kind): Kind => ['a Map', (v) => tagOf(v) === 'Map', each];
-export const recordOf = (each?: Kind): Kind => ['an object of values by name', isPlain, each];
+export const recordOf = (each?: Kind | Kinds): Kind => ['an object of values by name', isPlain, each];
 export const oneOf = (...values: readonly unknown[]): Kind => [
   values.map(shown).join(' or '),
   (v) => values.includes(v),

@@ -26,11 +26,11 @@ const concatOp = byCount(
       // y = [x0 | x1 | …]  ⇒  gxᵢ = the channels of gy that came from xᵢ
       gradient: (inputs, { y: gy }) =>
         Object.fromEntries(channelRanges(inputs).map(({ part, channel, end }) => [part, slice(gy, channel, end)])),
-      view: (inputs) => channelRanges(inputs),
+      view: (inputs) => channelRanges(inputs).map(({ part, whole, channel }) => ({ part, whole, channel })),
     }),
 );
 
-/** Returns where each argument lies in the result: in the channels [channel, end). */
+/** Returns where each argument lies in the result, which is in the channels [channel, end). */
 function channelRanges(inputs: Readonly<Record<string, TensorType>>) {
   let end = 0;
   return Object.entries(inputs).map(([part, { shape }]) => {
