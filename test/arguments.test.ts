@@ -151,7 +151,28 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'a kernel of three sizes',
     () => plain(node.maxPool2d)(x, { kernel: [2, 2, 2] }),
-    /kernel must be an integer of at least 1 or two of them/,
+    /kernel must be an integer from 1 to 32767 or two of them/,
+  ],
+  [
+    'a kernel whose positions would overflow',
+    () => node.maxPool2d(x, { kernel: 2 ** 31, pad: 2 ** 31 - 1 }),
+    /maxPool2d: kernel must be an integer from 1 to 32767 or two of them, got 2147483648/,
+  ],
+  [
+    'such a stride',
+    () => node.avgPool2d(x, { kernel: 2, stride: [2, 2 ** 32 + 1] }),
+    /stride must be .* to 32767 or two/,
+  ],
+  [
+    'such padding',
+    () => node.conv2d(x, w, { pad: 2 ** 31, stride: 32767 }),
+    /pad must be an integer from 0 to 32767 or/,
+  ],
+  ['such a dilation', () => node.convTranspose2d(x, w, { dilation: 32768 }), /dilation must be .* to 32767 or two/],
+  [
+    'such a window',
+    () => node.nearestNeighbourDistance(x, y, { window: 2 ** 31 + 1 }),
+    /window must be an odd number of pixels up to 32767, got 2147483649/,
   ],
   [
     'a list with a missing element',

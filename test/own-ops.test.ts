@@ -215,6 +215,9 @@ test.each<[what: string, launch: () => unknown, error: RegExp]>([
   ],
   ['too few numbers', () => ({ dispatches: [dispatch({ params: {} })] }), /double\/mine: no value for Params.count/],
   ['half a number', () => ({ dispatches: [dispatch({ params: { count: 0.5 } })] }), /Params.count is u32, got 0.5/],
+  ['−1 for a u32', () => ({ dispatches: [dispatch({ params: { count: -1 } })] }), /Params.count is u32, got -1/],
+  ['2³² for a u32', () => ({ dispatches: [dispatch({ params: { count: 2 ** 32 } })] }), /is u32, got 4294967296/],
+  ['text for a u32', () => ({ dispatches: [dispatch({ params: { count: '3' } })] }), /Params.count is u32, got "3"/],
 ])('launch that returns %s is a UsageError', async (_, launch, error) => {
   await expect(double(op({}, launch))).rejects.toThrow(UsageError);
   await expect(double(op({}, launch))).rejects.toThrow(error);

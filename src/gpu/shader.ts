@@ -1,4 +1,4 @@
-import { checked, STRING } from './arguments.js';
+import { checked, STRING, shown } from './arguments.js';
 import { UsageError } from './errors.js';
 
 /**
@@ -92,13 +92,20 @@ export async function readShader(...args: [label: string, code: string, entryPoi
   return shader(label, readWgsl(label, code, entryPoint));
 }
 
+/** Whether a value is a number of each type. A number may be infinite, but not become so when it is stored. */
+const FITS: Readonly<Record<ShaderParam['type'], (value: unknown) => boolean>> = {
+  u32: (v) => typeof v === 'number' && v === v >>> 0,
+  i32: (v) => typeof v === 'number' && v === (v | 0),
+  f32: (v) => typeof v === 'number' && Number.isFinite(Math.fround(v)) === Number.isFinite(v),
+};
+
 /** Writes a launch's numbers into the uniform variable, which begins at byte `at` of `target`. */
 export function packParams(target: DataView, at: number, of: Shader, values: Record<string, number>): void {
   for (const { name, type, offset } of of.params) {
     const value = values[name];
     if (value === undefined) throw new UsageError(`${of.label}: no value for Params.${name}`);
+    if (!FITS[type](value)) throw new UsageError(`${of.label}: Params.${name} is ${type}, got ${shown(value)}`);
     if (type === 'f32') target.setFloat32(at + offset, value, true);
-    else if (!Number.isInteger(value)) throw new UsageError(`${of.label}: Params.${name} is ${type}, got ${value}`);
     else if (type === 'i32') target.setInt32(at + offset, value, true);
     else target.setUint32(at + offset, value, true);
   }

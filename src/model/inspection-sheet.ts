@@ -1,6 +1,7 @@
 import { drawLine, drawPose, wheel } from '../data/draw.js';
 import { CELL, drawText } from '../data/font.js';
 import { blank, type Colour, contactSheet, enlarge, fromTensor, type Image, paste, vstack } from '../data/image.js';
+import { usefulWindow } from '../kernels/nearestNeighbourDistance/nearestNeighbourDistance.js';
 import type { Point } from '../pose/affine.js';
 import type { PartTransform, Region } from '../pose/geometry.js';
 import type { Pose, Skeleton } from '../pose/skeleton.js';
@@ -88,13 +89,14 @@ export function inspectionSheet(
     if (!found.nearest) return [];
     const { distance, nearest } = found.nearest;
     const max = distance.reduce((a, b) => Math.max(a, b), 1e-9);
+    const window = usefulWindow(config.loss.window, height, width);
     return [
       section(`nearest neighbours of the ${what} image in the target, by ${pair.features}`, [
         { label: what, image: big(shown) },
         { label: 'target', image: big(pair.target) },
         { label: `distance 0-${Math.ceil(max)}`, image: big(mapImage(distance, height, width, max)) },
-        { label: 'where', image: big(whereImage(nearest, height, width, config.loss.window)) },
-        { label: 'key', image: enlarge(whereKey(config.loss.window), 4 * zoom) },
+        { label: 'where', image: big(whereImage(nearest, height, width, window)) },
+        { label: 'key', image: enlarge(whereKey(window), 4 * zoom) },
       ]),
     ];
   };

@@ -81,7 +81,7 @@ export interface AvgPoolOptions extends PoolOptions {
  * that would begin beyond the last pixel. The sum over a window is divided by the number of its pixels in the image
  * and, with `countIncludePad`, in the padding. Pixels beyond the padding never count.
  *
- * Sizes are in pixels. `pad` must be less than the kernel, so that every window contains a pixel; PyTorch allows at
+ * Sizes are in pixels, at most 32,767. `pad` must be less than the kernel, so that every window contains a pixel; PyTorch allows at
  * most half the kernel. Throws `ShapeError` if it is not, if x does not have four dimensions, or if the kernel does not
  * fit. The mean over whole images is `mean(x, 'pixels')`. Inception v3 (Szegedy et al. 2016) pools 3×3 with stride 1
  * and pad 1, without counting the padding.

@@ -59,6 +59,8 @@ const cases = [
   ...both([1, 4, 5, 8], [3, 3], [3, 2], [1, 1, 1, 1], true),
   ...both([1, 7, 1, 1], [3, 2], [3, 5], [1, 0, 1, 1], true),
   ...both([1, 6, 11, 4], [4, 5], [3, 4], [1, 2, 2, 0], true),
+  // Every number is near the largest that is possible.
+  ...both([1, 2, 3, 4], [1, 32767], [32767, 32766], [0, 32766, 0, 32765]),
 ];
 
 const window = { kernel: [2, 2], stride: [2, 2], ceilMode: false, countIncludePad: true } as const;
@@ -106,7 +108,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { x: { shape: [1, 4, 4, 3] } },
         attrs: { ...window, stride: [0, 2], pad: [0, 0, 0, 0] },
-        error: /avgPool2d: stride must be an integer of at least 1 or two of them, got 0,2/,
+        error: /avgPool2d: stride must be an integer from 1 to 32767 or two of them, got 0,2/,
       },
       {
         inputs: { x: { shape: [4, 4] } },

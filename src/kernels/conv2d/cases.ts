@@ -77,6 +77,13 @@ const conv2dRoom: Room = room(conv2dOp, {
       ', taps that always lie in the padding',
     ),
     layer([1, 6, 13, 36], [2, 3, 36, 4], { pad: [1, 0, 0, 1], dilation: [3, 1] }, false, ', four output channels'),
+    layer(
+      [1, 2, 3, 4],
+      [2, 2, 4, 4],
+      { stride: [32767, 3], pad: [32767, 32766, 32766, 1], dilation: [32766, 32767] },
+      true,
+      ', the largest numbers',
+    ),
     layer([2, 5, 4, 6], [3, 3, 3, 4], { pad: 1, groups: 2 }, true),
     layer([1, 7, 6, 24], [3, 2, 8, 12], { stride: [2, 1], dilation: 2, groups: 3 }, true),
     layer([3, 3, 5, 20], [1, 1, 4, 5], { groups: 5 }, false, ', one output channel per group'),
@@ -110,12 +117,12 @@ const conv2dRoom: Room = room(conv2dOp, {
     {
       inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
       attrs: { stride: 0 },
-      error: /stride must be an integer of at least 1/,
+      error: /stride must be an integer from 1 to/,
     },
     {
       inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
       attrs: { pad: -1 },
-      error: /pad must be an integer of at least 0/,
+      error: /pad must be an integer from 0 to/,
     },
     {
       inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 1, 8] } },
@@ -140,7 +147,7 @@ const conv2dRoom: Room = room(conv2dOp, {
     {
       inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },
       attrs: { dilation: [1, 0] },
-      error: /dilation must be an integer of at least 1 or two of them, got 1,0/,
+      error: /dilation must be an integer from 1 to 32767 or two of them, got 1,0/,
     },
     {
       inputs: { x: { shape: [1, 4, 4, 3] }, w: { shape: [3, 3, 3, 8] } },

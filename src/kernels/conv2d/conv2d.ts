@@ -89,7 +89,7 @@ export function convolve(x: Tensor, w: Tensor, attrs: ConvAttrs, bias?: Tensor):
  * `feature_group_count`. `groups: Cin` convolves every channel by itself (a depthwise convolution).
  *
  * Throws `ShapeError` if shapes disagree, if the groups do not divide the channels, if the kernel is larger than the
- * padded image, or if stride, pad or dilation are not such integers. The blocks of the paper's networks (Siarohin et al.
+ * padded image, or if stride, pad or dilation are not such integers of at most 32,767. The blocks of the paper's networks (Siarohin et al.
  * 2018, §4) use 3×3 kernels with pad 1, or 4×4 kernels with stride 2 and pad 1.
  */
 export function conv2d(...given: [x: Tensor, w: Tensor, options?: ConvOptions]): Tensor {

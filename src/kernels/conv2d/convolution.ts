@@ -4,7 +4,7 @@ import { TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { COUNT, type Kinds, SIZES } from '../../gpu/arguments.js';
 import { ShapeError } from '../../gpu/errors.js';
 
-/** conv2d, convTranspose2d and their gradients share this file: stride, padding, dilation and sizes. */
+/** conv2d, convTranspose2d, pools and their gradients share this file: stride, padding, dilation and sizes. */
 
 export interface ConvOptions {
   /** The distance of neighbouring windows in pixels: one number, or [vertical, horizontal]. Default: 1. */
@@ -28,23 +28,41 @@ export interface ConvAttrs {
   readonly dilation: readonly [number, number];
 }
 
-const isCount = (least: number) => (n: number) => Number.isInteger(n) && n >= least;
+/**
+ * The largest kernel of a pool, stride, padding, dilation and window in pixels, so that products of two of them, and their sums
+ * with the sides of images, do not overflow in kernels, which compute positions in 32 bits.
+ */
+export const MOST_PIXELS = 2 ** 15 - 1;
 
-/** Returns one number for both axes as a pair. Throws `ShapeError` unless both are integers of at least `least`. */
-export function pair(op: string, name: string, value: number | readonly number[], least: number): [number, number] {
+const isCount = (least: number, most: number) => (n: number) => Number.isInteger(n) && n >= least && n <= most;
+
+/** Returns one number for both axes as a pair. Throws `ShapeError` unless both are integers from `least` to `most`. */
+export function pair(
+  op: string,
+  name: string,
+  value: number | readonly number[],
+  least: number,
+  most = MOST_PIXELS,
+): [number, number] {
   const list = typeof value === 'number' ? [value, value] : value;
   const [vertical = Number.NaN, horizontal = Number.NaN] = list;
-  if (list.length !== 2 || ![vertical, horizontal].every(isCount(least)))
-    throw new ShapeError(op, `${name} must be an integer of at least ${least} or two of them, got ${String(value)}`);
+  if (list.length !== 2 || ![vertical, horizontal].every(isCount(least, most)))
+    throw new ShapeError(
+      op,
+      `${name} must be an integer from ${least} to ${most} or two of them, got ${String(value)}`,
+    );
   return [vertical, horizontal];
 }
 
-/** Returns one number for all sides as four. Throws `ShapeError` unless they are integers of at least 0. */
+/** Returns one number for all sides as four. Throws `ShapeError` unless they are integers from 0 to `MOST_PIXELS`. */
 export function sides(op: string, pad: number | readonly number[]): [number, number, number, number] {
   const list = typeof pad === 'number' ? [pad, pad, pad, pad] : pad;
   const [top = Number.NaN, left = Number.NaN, bottom = Number.NaN, right = Number.NaN] = list;
-  if (list.length !== 4 || ![top, left, bottom, right].every(isCount(0)))
-    throw new ShapeError(op, `pad must be an integer of at least 0 or [top, left, bottom, right], got ${String(pad)}`);
+  if (list.length !== 4 || ![top, left, bottom, right].every(isCount(0, MOST_PIXELS)))
+    throw new ShapeError(
+      op,
+      `pad must be an integer from 0 to ${MOST_PIXELS} or [top, left, bottom, right], got ${String(pad)}`,
+    );
   return [top, left, bottom, right];
 }
 

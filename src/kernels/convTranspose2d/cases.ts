@@ -97,6 +97,13 @@ export const rooms: readonly Room[] = [
         true,
         ', output pad greater than the stride',
       ),
+      layer(
+        [1, 2, 2, 4],
+        [2, 2, 4, 4],
+        { stride: [32767, 3], pad: [32767, 32766, 32764, 0], dilation: [32766, 32767] },
+        true,
+        ', the largest numbers',
+      ),
       layer([2, 5, 4, 6], [3, 3, 2, 6], { ...doubling, groups: 2 }, true),
       layer([1, 3, 4, 8], [2, 3, 1, 8], { stride: [1, 2], dilation: [3, 1], outputPad: [2, 0], groups: 4 }, true),
     ],

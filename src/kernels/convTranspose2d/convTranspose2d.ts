@@ -119,8 +119,8 @@ export function transposed(x: Tensor, w: Tensor, attrs: ConvTransposeAttrs, bias
  * [N, Ho, Wo, Cout] with Ho = (H − 1)·sh − top − bottom + dh·(KH − 1) + 1 + outputPad, and Wo likewise. With `groups`, w
  * is [KH, KW, Cout / groups, Cin], and an input channel adds only to the output channels of its group.
  *
- * Throws `ShapeError` if shapes disagree, if the output padding is not less than the stride or the dilation, or if the
- * result has no pixels. The decoder blocks of the paper (Siarohin et al. 2018, §4) use 4×4 kernels with stride 2 and
+ * Throws `ShapeError` if shapes disagree, if the output padding is not less than the stride or the dilation, if stride,
+ * pad or dilation is more than 32,767, or if the result has no pixels. The decoder blocks of the paper (Siarohin et al. 2018, §4) use 4×4 kernels with stride 2 and
  * pad 1, which double the size.
  */
 export function convTranspose2d(...given: [x: Tensor, w: Tensor, options?: ConvTransposeOptions]): Tensor {

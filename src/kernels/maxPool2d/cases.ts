@@ -121,6 +121,8 @@ export const rooms: readonly Room[] = [
       one([2, 5, 6, 3], [2, 2], [2, 2], [0, 1, 0, 1], true),
       one([1, 4, 5, 8], [3, 3], [3, 2], [1, 1, 1, 1], true),
       one([1, 7, 1, 1], [3, 2], [3, 5], [1, 0, 1, 1], true),
+      // Every number is near the largest that is possible.
+      one([1, 2, 3, 4], [1, 32767], [32767, 32766], [0, 32766, 0, 32765]),
       {
         name: 'equal values, of which the first gets the gradient',
         inputs: { x: { shape: [2, 5, 6, 4], fill: (i) => i % 3 } },
@@ -160,7 +162,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { x: { shape: [1, 4, 4, 3] } },
         attrs: { kernel: [2, 2], stride: [0, 2], pad: [0, 0, 0, 0], ceilMode: false },
-        error: /maxPool2d: stride must be an integer of at least 1 or two of them, got 0,2/,
+        error: /maxPool2d: stride must be an integer from 1 to 32767 or two of them, got 0,2/,
       },
       {
         inputs: { x: { shape: [4, 4] } },

@@ -49,7 +49,7 @@ export const maxPool2dGradientOp = defineOp({
  * that would begin beyond the last pixel. Positions outside the image are not candidates. NaN counts as larger than
  * every number. Among equal values, the first in row-major order gets the gradient.
  *
- * Sizes are in pixels. `pad` must be less than the kernel, so that every window contains a pixel; PyTorch allows at
+ * Sizes are in pixels, at most 32,767. `pad` must be less than the kernel, so that every window contains a pixel; PyTorch allows at
  * most half the kernel. Throws `ShapeError` if it is not, if x does not have four dimensions, or if the kernel does not
  * fit. Between VGG-19 conv1_2 and conv2_1 (spec §6, ablation `perc`) the kernel is 2×2.
  */

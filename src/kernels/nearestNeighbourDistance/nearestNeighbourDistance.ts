@@ -1,6 +1,7 @@
 import { apply, type CallOf, defineOp, strided, u32 } from '../../autograd/op.js';
 import { expectShape, nhwc, TENSOR, type Tensor } from '../../autograd/tensor.js';
 import { checked, numeric } from '../../gpu/arguments.js';
+import { MOST_PIXELS } from '../conv2d/convolution.js';
 
 export interface NearestNeighbourAttrs {
   /** The side of the square window in pixels, an odd number. */
@@ -9,7 +10,10 @@ export interface NearestNeighbourAttrs {
 
 const name = 'nearestNeighbourDistance';
 
-const ODD = /* @__PURE__ */ numeric('an odd number of pixels', (v) => v > 0 && v % 2 === 1);
+const ODD = /* @__PURE__ */ numeric(
+  `an odd number of pixels up to ${MOST_PIXELS}`,
+  (v) => v > 0 && v % 2 === 1 && v <= MOST_PIXELS,
+);
 
 const gradientArgs = { generated: strided, reference: strided, winner: u32, gy: strided };
 const gradientResults = { gx: strided };
@@ -57,6 +61,10 @@ export const nearestNeighbourDistanceOp = defineOp({
   },
 });
 
+/** The side of the window that is searched: from every pixel, a window of 2·max(height, width) − 1 pixels reaches all others. */
+export const usefulWindow = (window: number, height: number, width: number): number =>
+  Math.min(window, 2 * Math.max(height, width) - 1);
+
 /**
  * Computes the distance to the nearest neighbour (paper, Section 3.3): for every pixel p, the minimum, over the pixels
  * q
@@ -69,5 +77,6 @@ export function nearestNeighbourDistance(
 ): Tensor {
   const kinds = { generated: TENSOR, reference: TENSOR, options: { window: ODD } };
   const [generated, reference, { window }] = checked(name, kinds, given);
-  return apply(nearestNeighbourDistanceOp, { generated, reference }, { window }).y;
+  const [, height, width] = nhwc(name, 'generated', generated);
+  return apply(nearestNeighbourDistanceOp, { generated, reference }, { window: usefulWindow(window, height, width) }).y;
 }

@@ -139,7 +139,7 @@ export const rooms: readonly Room[] = [
       {
         inputs: { x: { shape: [1, 4, 4, 3] } },
         attrs: { size: [2, 0] },
-        error: /resize2d: size must be an integer of at least 1 or two of them, got 2,0/,
+        error: /resize2d: size must be an integer from 1 to 9007199254740991 or two of them, got 2,0/,
       },
       {
         inputs: { x: { shape: [1, 4, 4, 3] } },

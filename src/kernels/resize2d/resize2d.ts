@@ -141,7 +141,7 @@ export function resize2d(...given: [x: Tensor, options: ResizeOptions]): Tensor 
     );
   if (alignCorners && mode === 'nearest')
     throw new ShapeError(op, 'alignCorners needs the mode bilinear, because nearest has no such convention');
-  const [height, width] = size === undefined ? [] : pair(op, 'size', size, 1);
+  const [height, width] = size === undefined ? [] : pair(op, 'size', size, 1, Number.MAX_SAFE_INTEGER);
   const [vertical, horizontal] = scale === undefined ? [] : scales(op, scale);
   const [down, across] = [axis(op, H, height, vertical, options), axis(op, W, width, horizontal, options)];
   return resized(x, { mode, alignCorners, size: [down.count, across.count], step: [down.step, across.step] });
