@@ -4,6 +4,7 @@ import { ParameterSet } from '../src/autograd/parameters.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
+import { UsageError } from '../src/gpu/errors.js';
 import { batchNorm } from '../src/kernels/batchNorm/batchNorm.js';
 import { foldBatchNorm, type NormValues } from '../src/kernels/batchNorm/fold.js';
 import { conv2d } from '../src/kernels/conv2d/conv2d.js';
@@ -53,6 +54,21 @@ function normalised(shape: readonly number[], weights: readonly number[], layer:
   const z = layer(x, w, bias);
   return { norm, feeds, z, y: batchNorm(z, options) };
 }
+
+test.each<[what: string, wrong: Partial<NormValues>, error: RegExp]>([
+  [
+    'a negative variance',
+    { variance: Float32Array.of(1, -0.5) },
+    /variance must be numbers of 0 or more, got -0\.5 for channel 1/,
+  ],
+  ['a variance that is NaN', { variance: Float32Array.of(Number.NaN, 1) }, /got NaN for channel 0/],
+  ['a mean that is infinite', { mean: Float32Array.of(0, 1 / 0) }, /value 1 of the folded bias would be -Infinity/],
+  ['a product that overflows', { gamma: Float32Array.of(1e38, 1) }, /value 0 of the folded weights would be Infinity/],
+])('%s cannot be folded', (_, wrong, error) => {
+  const norm = { mean: new Float32Array(2), variance: new Float32Array(2), ...wrong };
+  expect(() => foldBatchNorm(Float32Array.of(1, 2), undefined, norm)).toThrow(UsageError);
+  expect(() => foldBatchNorm(Float32Array.of(1, 2), undefined, norm)).toThrow(error);
+});
 
 describe('a batch normalisation that is folded into the weights of the layer before it', () => {
   test.each(layers)('has the same effect as after %s', async (_, shape, weights, layer) => {

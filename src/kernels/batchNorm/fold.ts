@@ -18,7 +18,8 @@ export interface NormValues {
  * f = gamma / √(variance + epsilon), (conv(x, w) + bias − mean) · f + beta = conv(x, w · f) + (bias − mean) · f + beta.
  *
  * `weights` are in device layout, where the last dimension is the output channel: [KH, KW, in, out] or [in, out]. Sums are in float64.
- * Throws `UsageError` unless all arrays have one value for each output channel, and weights a whole number.
+ * Throws `UsageError` unless all arrays have one value for each output channel, and weights a whole number, or if a variance is
+ * negative or a result not a finite number.
  */
 export function foldBatchNorm(...given: [weights: Float32Array, bias: Float32Array | undefined, norm: NormValues]): {
   weights: Float32Array;
@@ -39,10 +40,23 @@ export function foldBatchNorm(...given: [weights: Float32Array, bias: Float32Arr
     throw new UsageError(
       `foldBatchNorm: ${weights.length} weights cannot be divided among the ${channels} output channels that mean has`,
     );
+  const wrong = variance.findIndex((v) => !(v >= 0));
+  if (wrong >= 0)
+    throw new UsageError(
+      `foldBatchNorm: variance must be numbers of 0 or more, got ${variance[wrong]} for channel ${wrong}`,
+    );
   const of = (values: Float32Array | undefined, c: number, missing: number) => values?.[c] ?? missing;
   const factors = Array.from(mean, (_, c) => of(gamma, c, 1) / Math.sqrt(of(variance, c, 0) + epsilon));
-  return {
+  const folded = {
     weights: weights.map((w, i) => w * (factors[i % channels] ?? 0)),
     bias: mean.map((m, c) => (of(bias, c, 0) - m) * (factors[c] ?? 0) + of(beta, c, 0)),
   };
+  for (const [name, values] of Object.entries(folded)) {
+    const i = values.findIndex((v) => !Number.isFinite(v));
+    if (i >= 0)
+      throw new UsageError(
+        `foldBatchNorm: value ${i} of the folded ${name} would be ${values[i]}; all arguments must be finite, and their products as well`,
+      );
+  }
+  return folded;
 }
