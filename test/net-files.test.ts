@@ -66,6 +66,32 @@ test('several sets and optimisers are saved by the names that they are given', a
   await expect(save(engine, { a: one, 'a.m': two })).rejects.toThrow(/two values would be named a\.m\.w/);
 });
 
+describe('what could not be loaded again', () => {
+  test('a name that is no Unicode text is not saved', async () => {
+    const half = '\u{1f600}'.slice(0, 1);
+    for (const saved of [convolution(), new SGD(convolution())])
+      await expect(save(engine, { [half]: saved })).rejects.toThrow(
+        /save: the name "\\ud83d\.\S+" is not Unicode text/,
+      );
+  });
+
+  test('NaN and infinities are neither saved nor loaded, but can be put back', async () => {
+    const net = convolution();
+    const good = readSafetensors(await save(engine, net)).tensors;
+    const bad = new Map([['b', Float32Array.of(0, Number.NaN, 1 / 0, 1)]]);
+    net.write(engine, bad);
+    expect((await net.read(engine)).get('b')).toEqual(bad.get('b'));
+    await expect(save(engine, { net })).rejects.toThrow(
+      'save: 2 of the 4 values of net.b are NaN or infinite. The training diverged; nothing was saved.',
+    );
+    const tensors = [...good].map(
+      ([name, t]) => [name, { shape: t.shape, data: bad.get(name) ?? toFloat32(t) }] as const,
+    );
+    const loading = load(engine, writeSafetensors(new Map(tensors)), convolution());
+    await expect(loading).rejects.toThrow('file does not fit: 2 of the 4 values of b are NaN or infinite.');
+  });
+});
+
 /** A net that is trained with dropout, from a state or from the start. */
 async function training(make: (set: ParameterSet) => Optimizer, seed: number) {
   const net = new ParameterSet('net');

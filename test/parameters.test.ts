@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { input } from '../src/autograd/leaves.js';
 import { ParameterSet } from '../src/autograd/parameters.js';
 import type { Tensor } from '../src/autograd/tensor.js';
@@ -72,6 +72,32 @@ test('a set that a plan uses takes no new name', () => {
   expect(late).toThrow(/parameter late: set used is already in use by a plan/);
   expect(set.parameter('w', [2], () => 0)).toBe(w);
   expect(() => set.parameter('w', [3], () => 0), 'a shape that does not fit is named all the same').toThrow(/\[2\]/);
+});
+
+describe('the initial values of a parameter', () => {
+  test('are copied from an array, and back', () => {
+    const set = new ParameterSet('net');
+    const given = Float32Array.of(1, 2);
+    set.parameter('w', [2], given);
+    given.fill(9);
+    set.initial('w').fill(8);
+    expect([...set.initial('w')]).toEqual([1, 2]);
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])('cannot be %s in an array', (value) => {
+    const set = new ParameterSet('net');
+    expect(() => set.parameter('w', [2], Float32Array.of(1, value))).toThrow(UsageError);
+    expect(() => set.parameter('w', [2], Float32Array.of(1, value))).toThrow(
+      `parameter w: its initial value 1 must be a finite number as f32, got ${value}`,
+    );
+    expect(set.names).toEqual([]);
+  });
+});
+
+test('a name that is no Unicode text is refused, because no file can hold it', () => {
+  const half = '\u{1f600}'.slice(0, 1);
+  expect(() => new ParameterSet('net').parameter(half, [1], () => 0)).toThrow(/name must be a string of Unicode text/);
+  expect(new ParameterSet('net').parameter('\u{1f600}', [1], () => 0).name).toBe('\u{1f600}');
 });
 
 test('a function that fills a parameter gets its set, name and shape', () => {

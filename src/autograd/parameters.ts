@@ -5,8 +5,10 @@ import { ParameterStorage } from '../gpu/parameter-storage.js';
 import { makeLeaf } from './leaves.js';
 import { formatShape, SHAPE, type Shape, sameShape, sizeOf, type Tensor } from './tensor.js';
 
-/** Initial values of a parameter: a function of each element's index, or an array, in device layout. */
+/** Initial values of a parameter: a function of each element's index, or an array, which is copied. Both are in device layout. */
 export type Initializer = InitialValue | Float32Array;
+/** The name of a parameter. Half of a surrogate pair cannot be saved, since it is no Unicode text. */
+const NAME: Kind = ['a string of Unicode text', (v) => typeof v === 'string' && !/\p{Surrogate}/u.test(v)];
 export type InitialValue = (index: number, parameter: ParameterInfo) => number;
 
 /** What a function that fills a parameter may depend on. */
@@ -35,10 +37,11 @@ export class ParameterSet {
   /**
    * The parameter of this name in device layout (`conv2d`: [kernel height, kernel width, in, out]). The first call makes it; later
    * ones return it and do not look at `init`, so that a function that builds a net shares its parameters when it is called again.
-   * Throws `ShapeError` if there is one of this name and another shape, `UsageError` for a new name once a plan uses the set.
+   * Throws `ShapeError` if there is one of this name and another shape, `UsageError` for a new name once a plan uses the set, or if
+   * an initial value is NaN or infinite. A function is called, and its values checked, when a device first needs them.
    */
   parameter(...args: [name: string, shape: Shape, init: Initializer]): Tensor {
-    const kinds = { name: STRING, shape: SHAPE, init: anyOf(FUNCTION, F32) };
+    const kinds = { name: NAME, shape: SHAPE, init: anyOf(FUNCTION, F32) };
     const [name, shape, init] = checked('ParameterSet.parameter', kinds, args);
     const found = this.#entries.get(name)?.tensor;
     if (found && !sameShape(found.shape, shape))
@@ -51,10 +54,13 @@ export class ParameterSet {
       throw new UsageError(
         `parameter ${name}: set ${this.name} is already in use by a plan; add parameters before compiling`,
       );
-    if (typeof init !== 'function' && init.length !== sizeOf(shape))
-      throw new ShapeError('parameter', `${name} has ${init.length} initial values for shape ${formatShape(shape)}`);
+    if (typeof init !== 'function') {
+      if (init.length !== sizeOf(shape))
+        throw new ShapeError('parameter', `${name} has ${init.length} initial values for shape ${formatShape(shape)}`);
+      for (const [i, value] of init.entries()) expectFinite(name, i, value);
+    }
     const tensor = makeLeaf({ source: 'parameter', set: this, name, shape, dtype: 'f32' }, name);
-    this.#entries.set(name, { tensor, init });
+    this.#entries.set(name, { tensor, init: typeof init === 'function' ? init : Float32Array.from(init) });
     return tensor;
   }
 
@@ -87,24 +93,24 @@ export class ParameterSet {
     return ParameterStorage.of(engine, this).read();
   }
 
-  /** Replaces the values of parameters on this engine, by name, in device layout; nothing is written unless all of them fit. */
+  /**
+   * Replaces the values of parameters on this engine, by name, in device layout; nothing is written unless all of them fit. It is the
+   * inverse of `read` for all values that a device can have computed, so NaN and infinities are written as well.
+   */
   write(...args: [engine: Engine, values: ReadonlyMap<string, Float32Array>]): void {
     const [engine, values] = checked('ParameterSet.write', { engine: ENGINE, values: mapOf(F32) }, args);
     ParameterStorage.of(engine, this).write(values);
   }
 
-  /** The initial values of one parameter. */
+  /** A copy of the initial values of one parameter. */
   initial(name: string): Float32Array {
     const { tensor, init } = this.#entry(name);
-    if (typeof init !== 'function') return init;
+    if (typeof init !== 'function') return init.slice();
     const values = new Float32Array(tensor.size);
     const parameter = { set: this.name, name, shape: tensor.shape };
     for (let i = 0; i < values.length; i++) {
       const value: unknown = init(i, parameter);
-      if (typeof value !== 'number' || !Number.isFinite(Math.fround(value)))
-        throw new UsageError(
-          `parameter ${name}: its initial value ${i} must be a finite number as f32, got ${shown(value)}`,
-        );
+      expectFinite(name, i, value);
       values[i] = value;
     }
     return values;
@@ -116,6 +122,13 @@ export class ParameterSet {
       throw new UsageError(`no parameter ${name} in set ${this.name}; it has ${this.names.join(', ') || 'none'}`);
     return entry;
   }
+}
+
+function expectFinite(name: string, i: number, value: unknown): asserts value is number {
+  if (typeof value !== 'number' || !Number.isFinite(Math.fround(value)))
+    throw new UsageError(
+      `parameter ${name}: its initial value ${i} must be a finite number as f32, got ${shown(value)}`,
+    );
 }
 
 export const PARAMETERS: Kind = ['a ParameterSet', (v) => v instanceof ParameterSet];

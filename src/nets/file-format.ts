@@ -1,6 +1,6 @@
 import { formatShape, sameShape } from '../autograd/tensor.js';
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from '../data/safetensors.js';
-import { UsageError } from '../gpu/errors.js';
+import { describeNonFinite, type NonFinite, UsageError } from '../gpu/errors.js';
 import { VERSION } from '../version.js';
 import type { FileNumber, FileSet, LoadReport } from './files.js';
 
@@ -17,6 +17,17 @@ function namesOf(sets: readonly FileSet[]) {
   );
 }
 
+/** The tensors that have NaN or infinities. */
+function nonFiniteIn(tensors: ReadonlyMap<string, { readonly data: Float32Array }>): NonFinite[] {
+  const found: NonFinite[] = [];
+  for (const [name, { data }] of tensors) {
+    let count = 0;
+    for (const value of data) if (!Number.isFinite(value)) count++;
+    if (count) found.push({ name, count, size: data.length });
+  }
+  return found;
+}
+
 export function encode(
   sets: readonly FileSet[],
   values: readonly Values[],
@@ -28,6 +39,12 @@ export function encode(
       throw new UsageError(`save: two values would be named ${name}; give the sets other names`);
     tensors.set(name, { shape, data: values[i]?.get(parameter) ?? new Float32Array() });
   }
+  // `load` refuses all of this, so a file with it would be of no use.
+  for (const name of [...tensors.keys(), ...numbers.map(({ key }) => key)])
+    if (/\p{Surrogate}/u.test(name))
+      throw new UsageError(`save: the name ${JSON.stringify(name)} is not Unicode text; give the set another name`);
+  const odd = nonFiniteIn(tensors);
+  if (odd.length) throw new UsageError(`save: ${describeNonFinite(odd)}. The training diverged; nothing was saved.`);
   const fields = numbers.map(({ key, value }) => [key, String(value)]);
   return writeSafetensors(tensors, {
     ...Object.fromEntries(fields),
@@ -53,12 +70,16 @@ export function decode(
   const missing: string[] = [];
   const unexpected = new Set(tensors.keys());
   const values = sets.map(() => new Map<string, Float32Array>());
+  const read = new Map<string, { readonly data: Float32Array }>();
   for (const { i, parameter, name, shape } of namesOf(sets)) {
     const stored: StoredTensor | undefined = tensors.get(name);
     unexpected.delete(name);
     if (!stored) missing.push(name);
-    else if (sameShape(stored.shape, shape)) values[i]?.set(parameter, toFloat32(stored));
-    else wrong.push(`${name} is ${formatShape(stored.shape)}, but ${formatShape(shape)} is needed`);
+    else if (sameShape(stored.shape, shape)) {
+      const data = toFloat32(stored);
+      values[i]?.set(parameter, data);
+      read.set(name, { data });
+    } else wrong.push(`${name} is ${formatShape(stored.shape)}, but ${formatShape(shape)} is needed`);
   }
   const found = new Map<string, number>();
   for (const { key, value, set } of numbers) {
@@ -69,6 +90,8 @@ export function decode(
     else if (set) found.set(key, number);
     else if (number !== value) wrong.push(`${key} is ${number}, but ${value} is needed`);
   }
+  const odd = nonFiniteIn(read);
+  if (odd.length) wrong.push(describeNonFinite(odd));
   const report = { missing, unexpected: [...unexpected] };
   if (strict) {
     wrong.push(...missing.map((name) => `${name} is missing`));

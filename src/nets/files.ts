@@ -72,7 +72,7 @@ function contentsOf(saved: Saved): { sets: FileSet[]; numbers: FileNumber[] } {
  * The bytes of a safetensors file with the values on this engine, in device layout (convolution weights [height, width, in, out]),
  * under the names that the parameters have: `w` of a set alone, `net.w` and `adam.m.w` of `{ net, adam }`, `m.w` of an optimiser
  * alone. Steps, seeds and the version of this library are in the metadata. The values are those of the runs submitted so far,
- * however late the promise is awaited. Rejects with `UsageError` if two names are the same.
+ * however late the promise is awaited. Rejects with `UsageError` if two names are the same, or if a value is NaN or infinite.
  */
 export async function save(...args: [engine: Engine, saved: Saved]): Promise<Uint8Array> {
   const [engine, saved] = checked('save', { engine: ENGINE, saved: SAVED }, args);
@@ -84,8 +84,8 @@ export async function save(...args: [engine: Engine, saved: Saved]): Promise<Uin
 
 /**
  * Replaces the values on this engine, and steps, by those of a file that `save` has written, or any safetensors file with the same
- * names and shapes. Rejects with `UsageError`, and changes nothing, if a shape is another, or a seed; and, unless `strict` is false, if
- * a name is missing or unexpected.
+ * names and shapes. Rejects with `UsageError`, and changes nothing, if a shape is another, or a seed, or if a value is NaN or infinite;
+ * and, unless `strict` is false, if a name is missing or unexpected.
  */
 export async function load(
   ...args: [engine: Engine, bytes: Uint8Array, saved: Saved, options?: LoadOptions]
