@@ -5,11 +5,13 @@ import { ParameterSet } from '../src/autograd/parameters.js';
 import type { Tensor } from '../src/autograd/tensor.js';
 import { compile } from '../src/compiler/compile.js';
 import type { Engine } from '../src/gpu/engine.js';
-import { ShapeError } from '../src/gpu/errors.js';
+import { ShapeError, UsageError } from '../src/gpu/errors.js';
 import { Adam } from '../src/kernels/adam/adam.js';
 import { concat } from '../src/kernels/concat/concat.js';
 import { add, mul, relu, scale, square, sub, tanh } from '../src/kernels/elementwise/elementwise.js';
+import { SGD } from '../src/kernels/sgd/sgd.js';
 import { detach, slice } from '../src/kernels/slice/slice.js';
+import { sum } from '../src/kernels/sum/sum.js';
 import { sharedEngine } from './gpu.js';
 
 let engine: Engine;
@@ -194,7 +196,7 @@ describe('inspection', () => {
       await expect(plan.read(chain[3] as Tensor)).rejects.toThrow(
         /scale\[1×2×2×4\] is an intermediate that this plan does not keep.*retain: \[tensor\]/,
       );
-      await expect(plan.read(relu(y))).rejects.toThrow(/relu\[1×2×2×4\] is not part of this plan/);
+      await expect(plan.read(relu(y))).rejects.toThrow(/relu\[1×2×2×4\] is not part of this plan, because none of its/);
       await expect(plan.read('z')).rejects.toThrow(/no output z; it has y/);
       plan.destroy();
     }
@@ -208,6 +210,41 @@ describe('inspection', () => {
     const plan = await compile(engine, { loss }, { update: [optimizer.minimize(loss)] });
     plan.run({ x: ramp(1, () => 2) });
     expect((await plan.read(w))[0]).toBeCloseTo(0.1, 5);
+    plan.destroy();
+  });
+
+  test('before the first run there are only parameters and constants', async () => {
+    const w = new ParameterSet('fixed').parameter('w', [1], () => 3);
+    const x = input('x', [1]);
+    const one = constant([5], [1]);
+    const small = await compile(engine, { y: mul(add(x, one), w) });
+    expect([...(await small.read(w)), ...(await small.read(one))]).toEqual([3, 5]);
+    for (const what of ['y', x]) {
+      await expect(small.read(what)).rejects.toThrow(UsageError);
+      await expect(small.read(what)).rejects.toThrow(
+        /has no value yet, because the plan has not run; call plan.run\(\)/,
+      );
+    }
+    small.run({ x: ramp(1, () => 2) });
+    expect([...(await small.read('y')), ...(await small.read(x))]).toEqual([21, 2]);
+    small.destroy();
+  });
+
+  test('a parameter can be read that the plan updates, although no kernel reads it', async () => {
+    const set = new ParameterSet('unread');
+    const [, w] = [set.parameter('before', [3], () => 0), set.parameter('w', [2], (i) => i)];
+    const loss = sum(w);
+    const plan = await compile(
+      engine,
+      { one: relu(input('x', [1])) },
+      { update: [new SGD(set, { learningRate: 1 }).minimize(loss)] },
+    );
+    expect([...(await plan.read(w))]).toEqual([0, 1]);
+    plan.run({ x: ramp(1) });
+    expect([...(await plan.read(w))]).toEqual([-1, 0]);
+    await expect(plan.read(loss)).rejects.toThrow(
+      /sum\[1\] is not part of this plan, because none of its outputs and updates needs/,
+    );
     plan.destroy();
   });
 
@@ -287,6 +324,23 @@ describe('inspection', () => {
     const text = plan.toString();
     expect(text).toMatch(/0 +scale\/vec4\[4×32×32×16\]/);
     expect(text).toMatch(/2 dispatches; peak .*MiB/);
+    // A buffer has the same number in both texts.
+    const places = [
+      ...(plan
+        .explain()
+        .split('allocate:')
+        .at(-1)
+        ?.matchAll(/(\w+)\[4×32×32×16\] in (pool#\d)/g) ?? []),
+    ];
+    const inTable = Object.fromEntries(
+      text.split('\n').flatMap((line) => {
+        const [, op, pool] = /^\d +(\w+)\/.* (pool#\d)$/.exec(line) ?? [];
+        return op && pool ? [[op, pool]] : [];
+      }),
+    );
+    expect(Object.keys(inTable)).toEqual(['scale', 'relu']);
+    for (const [, op = '', pool] of places) if (op in inTable) expect(inTable[op], op).toBe(pool);
+    expect(new Set(Object.values(inTable)).size).toBe(2);
     plan.destroy();
   });
 });

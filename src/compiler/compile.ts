@@ -8,9 +8,10 @@ import { isLaunched, type KernelCall, type LaunchedCall, type PlacedCall, type T
 import { checkLimits, checkMemory } from './limits.js';
 import { loadKernels } from './load.js';
 import { lower, type Wanted } from './lower.js';
+import { makePlan } from './make-plan.js';
 import { type CompileArgs, type CompileOptions, compileKinds, targetOf } from './options.js';
 import { place } from './place.js';
-import { makePlan, type Plan } from './plan.js';
+import type { Plan } from './plan.js';
 import type { Pass, Stage } from './plan-text.js';
 
 /**

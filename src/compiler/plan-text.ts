@@ -12,13 +12,8 @@ export interface Stage {
 
 /** Returns a plan as a table of what runs, on which shapes and in which buffers. */
 export function scheduleText(steps: readonly Step[], memory: MemoryReport): string {
-  const numbers = new Map<BufferSpec, number>();
-  const nameOf = (buffer: BufferSpec) => {
-    if (!isPooled(buffer)) return buffer.label;
-    const number = numbers.get(buffer) ?? numbers.size;
-    numbers.set(buffer, number);
-    return `pool${number}`;
-  };
+  // `pool#3(conv2d[1×8×8×4])` without the value for which the buffer was made, since others take turns in it.
+  const nameOf = (buffer: BufferSpec) => (isPooled(buffer) ? buffer.label.replace(/\(.*/, '') : buffer.label);
   const rows = steps.map(({ call, workgroups, bindings }, i) => {
     const names = (writes: boolean) => [
       ...new Set(bindings.filter((b) => b.writes === writes).map((b) => nameOf(b.buffer))),

@@ -1,18 +1,17 @@
 import { leaf } from '../autograd/leaves.js';
 import { isOf } from '../autograd/op.js';
 import { channelsOf, rowsOf, TENSOR, type Tensor, type TensorData } from '../autograd/tensor.js';
-import { anyOf, COUNT, checked, recordOf, STRING, unshared } from '../gpu/arguments.js';
+import { anyOf, COUNT, checked, recordOf, STRING } from '../gpu/arguments.js';
 import { encodeDispatches } from '../gpu/encode.js';
-import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
-import type { Outcomes } from '../gpu/error-scopes.js';
+import type { Engine } from '../gpu/engine.js';
 import { ShapeError, UsageError } from '../gpu/errors.js';
 import { ParameterStorage } from '../gpu/parameter-storage.js';
 import type { Recording } from '../gpu/profiler.js';
 import { present } from '../present.js';
-import { type Buffers, bind, type Step } from './bind.js';
+import type { Buffers, Step } from './bind.js';
 import { costOf } from './cost.js';
-import { type BufferSpec, extentOf, type PlacedCall, type Value, type View } from './kernel-call.js';
-import { buffersOf, type MemoryReport, memoryReport } from './memory.js';
+import { extentOf, type PlacedCall, type Value, type View } from './kernel-call.js';
+import type { MemoryReport } from './memory.js';
 import { type HostInput, PlanInputs } from './plan-inputs.js';
 import { explainText, type Stage, scheduleText } from './plan-text.js';
 
@@ -52,47 +51,8 @@ export interface PlanParts {
   readonly memory: MemoryReport;
 }
 
-/** Makes the buffers, pipelines and bind groups of calls. Nothing stays allocated when that fails. */
-export async function makePlan(
-  engine: Engine,
-  calls: readonly PlacedCall[],
-  outputs: Readonly<Record<string, Tensor>>,
-  stages: readonly Stage[],
-): Promise<Plan> {
-  const outcomes: Outcomes = [];
-  const made: GPUBuffer[] = [];
-  let textures: readonly GPUTexture[] = [];
-  const make = (name: string, elements: number, usage = STORAGE) => {
-    const buffer = engine.buffer(name, 4 * elements, usage, outcomes);
-    made.push(buffer);
-    return buffer;
-  };
-  try {
-    const buffers = new Map<BufferSpec, GPUBuffer>();
-    for (const spec of buffersOf(calls)) {
-      const { set, index = 0 } = (spec.kind === 'parameter' && spec.slab) || {};
-      const shared = set && ParameterStorage.of(engine, set, outcomes).buffers[index];
-      buffers.set(spec, shared ?? make(spec.label, spec.elements));
-    }
-    for (const call of calls)
-      if (isOf(leaf, call) && call.attrs.source === 'constant')
-        engine.write(bufferOf(buffers, call.buffers.value), 0, unshared(call.attrs.data), outcomes);
-    const bound = await bind(engine, calls, buffers, make, outcomes);
-    textures = bound.textures;
-    await engine.wait(Promise.all(outcomes));
-    const bytes = made.reduce((sum, buffer) => sum + buffer.size, 0);
-    const memory = memoryReport(calls, bytes, textures, (set) => ParameterStorage.of(engine, set).bytes);
-    const owned = [...made, ...textures];
-    return new Plan(engine, { outputs, stages, calls, steps: bound.steps, buffers, textures, owned, memory });
-  } catch (error) {
-    for (const o of [...made, ...textures]) o.destroy();
-    throw error;
-  }
-}
-
-const STORAGE = GPU_BUFFER.STORAGE | GPU_BUFFER.COPY_SRC | GPU_BUFFER.COPY_DST;
-
-function bufferOf(buffers: Buffers, view: View | undefined): GPUBuffer {
+/** The GPU buffer in which a view lies. */
+export function bufferOf(buffers: Buffers, view: View | undefined): GPUBuffer {
   return present(buffers.get(present(view?.buffer ?? view?.allocation)));
 }
 
@@ -105,6 +65,8 @@ export class Plan {
   /** The values that can be read: outputs, retained values, inputs and parameters. */
   readonly #readable = new Map<Value, View>();
   #destroyed = false;
+  /** Whether the plan has run, or begun to. Before that, what it computes has no value. */
+  #started = false;
 
   constructor(
     readonly engine: Engine,
@@ -157,6 +119,7 @@ export class Plan {
     this.#expectAlive();
     this.#inputs.check(inputs);
     this.engine.scoped('inputs', ({ queue }) => this.#inputs.write(queue, inputs));
+    this.#started = true;
   }
 
   #expectAlive(): void {
@@ -179,7 +142,8 @@ export class Plan {
   /**
    * Reads an output by name, or an output, a retained value, an input or a parameter as a tensor, in device layout. The
    * copy is queued at once, so the value is that after the runs submitted so far, even if the promise is awaited later.
-   * Rejects with `UsageError` for any other value: compile with `retain` to keep it.
+   * Rejects with `UsageError` for any other value, and before the first run for what only a run computes or is given:
+   * compile with `retain` to keep a value.
    */
   async read(...args: [what: Tensor | string]): Promise<Float32Array> {
     return new Float32Array(await this.#bytes(this.#value('Plan.read', args, 'f32')));
@@ -211,8 +175,11 @@ export class Plan {
   }
 
   async #bytes(t: Tensor): Promise<ArrayBuffer> {
-    const view = this.#readable.get(t);
+    const view = this.#readable.get(t) ?? this.#parameterView(t);
     if (!view) throw this.#notKept(t);
+    const { source } = isOf(leaf, t.node) ? t.node.attrs : { source: 'node' };
+    if (!this.#started && source !== 'parameter' && source !== 'constant')
+      throw new UsageError(`${t} has no value yet, because the plan has not run; call plan.run() first`);
     const buffer = bufferOf(this.parts.buffers, view);
     const raw = await this.engine.readBuffer(buffer, 4 * view.offset, 4 * extentOf(view, t));
     const channels = channelsOf(t.shape);
@@ -224,6 +191,20 @@ export class Plan {
     return to.buffer;
   }
 
+  /** Where a parameter lies that no call reads, but whose set the plan uses: it may update the parameter. */
+  #parameterView({ node, shape }: Tensor): View | undefined {
+    if (!isOf(leaf, node) || node.attrs.source !== 'parameter') return undefined;
+    const { set, name } = node.attrs;
+    for (const buffer of this.parts.buffers.keys()) {
+      const { slab, kind } = buffer;
+      if (kind !== 'parameter' || slab?.set !== set) continue;
+      const place = ParameterStorage.of(this.engine, set).layout.at.get(name);
+      if (place?.slab === slab.index)
+        return { allocation: buffer, buffer, offset: place.offset, stride: channelsOf(shape) };
+    }
+    return undefined;
+  }
+
   #notKept(t: Tensor): UsageError {
     const [lowered] = this.parts.stages;
     const isPart = lowered?.calls.some((call) => Object.values(call.outputs).includes(t));
@@ -231,7 +212,7 @@ export class Plan {
       isPart
         ? `${t} is an intermediate that this plan does not keep, because its memory is reused or a kernel never stores it. ` +
             'Keep it with compile(…, { retain: [tensor] }), or make it an output.'
-        : `${t} is not part of this plan`,
+        : `${t} is not part of this plan, because none of its outputs and updates needs the value. Make it an output, or read parameters with set.read(engine).`,
     );
   }
 
