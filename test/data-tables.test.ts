@@ -3,7 +3,16 @@ import { expect, test } from 'vitest';
 import { formatAnnotations, parseAnnotations } from '../src/data/annotations.js';
 import { firstUnderscore, identityByName } from '../src/data/identity.js';
 import { batchOrder, permute } from '../src/data/order.js';
-import { allPairs, formatPairs, groupByIdentity, parsePairs, sample, summarise } from '../src/data/pairs.js';
+import {
+  allPairs,
+  formatPairs,
+  groupByIdentity,
+  parsePairs,
+  sample,
+  summarise,
+  unpairedOf,
+  unpairedText,
+} from '../src/data/pairs.js';
 import { UsageError } from '../src/gpu/errors.js';
 import { identityPattern } from '../src/node/identity.js';
 import { PERSON, type Pose, parseSkeleton } from '../src/pose/skeleton.js';
@@ -73,6 +82,23 @@ test.each([
 ])('annotations with %s are refused with file and row', (_, rows, header, message) => {
   expect(() => parse(rows, header)).toThrow(UsageError);
   expect(() => parse(rows, header)).toThrow(message);
+});
+
+test('the images that are in no pair are counted, with the reason', () => {
+  const poses = new Map([
+    ['a_1.png', full],
+    ['a_2.png', full],
+    ['a_3.png', without('left_hip')],
+    ['b_1.png', full],
+  ]);
+  const pairs = allPairs(groupByIdentity(poses, PERSON));
+  const unpaired = unpairedOf(poses, pairs, PERSON);
+  expect(unpaired).toEqual({ images: 2, incomplete: 1 });
+  expect(unpairedText(unpaired, PERSON)).toBe(
+    ` (2 more are in no pair, 1 of them because one of the joints ${PERSON.trunk.joints.join(', ')} is not visible)`,
+  );
+  expect(unpairedText({ images: 1, incomplete: 0 }, PERSON)).toBe(' (1 more is in no pair)');
+  expect(unpairedText({ images: 0, incomplete: 0 }, PERSON)).toBe('');
 });
 
 test('malformed rows can be skipped and counted', () => {

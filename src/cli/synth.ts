@@ -1,7 +1,8 @@
+import { unpairedText } from '../data/pairs.js';
 import { PLACES } from '../data/synth/backdrop.js';
 import { SYNTH_OBJECTS } from '../data/synth-object.js';
 import { UsageError } from '../gpu/errors.js';
-import { skeletonPath, writeSynthDataset } from '../node/synth-dataset.js';
+import { type SynthCounts, skeletonPath, writeSynthDataset } from '../node/synth-dataset.js';
 import { PERSON } from '../pose/skeleton.js';
 import type { Command, Values } from './command.js';
 import { progress } from './progress.js';
@@ -36,13 +37,15 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   bar.end();
   const seconds = (performance.now() - start) / 1000;
   const { train, test } = counts;
+  const describe = ({ images, pairs, unpaired }: SynthCounts['train']) =>
+    `${images - unpaired.images} images${unpairedText(unpaired, object.skeleton)}, ${pairs} pairs`;
   const skeleton = object.skeleton === PERSON ? undefined : skeletonPath(options.folder, options.name);
   if (values.json) sayJson({ object: kind, skeleton, ...options, ...counts, seconds });
   else
     say(
       `${options.folder}: dataset ${options.name} of ${height}×${width} images in ${seconds.toFixed(1)} s`,
-      `train: ${options.trainIdentities} identities, ${train.images} images, ${train.pairs} pairs`,
-      `test: ${options.testIdentities} identities, ${test.images} images, ${test.pairs} pairs`,
+      `train: ${options.trainIdentities} identities, ${describe(train)}`,
+      `test: ${options.testIdentities} identities, ${describe(test)}`,
       ...(skeleton ? [`skeleton, for --skeleton: ${skeleton}`] : []),
     );
   return 0;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
+import { unpairedText } from '../data/pairs.js';
 import { broadcastText, type Collective } from '../model/collective.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
@@ -88,7 +89,7 @@ function describe(dataset: Dataset): string {
   const reasons = left
     ? `; skipped ${skipped.rows} rows, ${skipped.images} images, ${skipped.pairs} pairs: ${skipped.reasons.join(' · ')}`
     : '';
-  return `${dataset.name} ${dataset.split}: ${dataset.images.length} images, ${dataset.pairs.length / 2} pairs${reasons}`;
+  return `${dataset.name} ${dataset.split}: ${dataset.images.length} images${unpairedText(dataset.unpaired, dataset.skeleton)}, ${dataset.pairs.length / 2} pairs${reasons}`;
 }
 
 /** The options of rank 0 on every rank, since the others may have no folder to resume from. */

@@ -12,13 +12,13 @@ import {
   STRING,
 } from '../gpu/arguments.js';
 import { UsageError } from '../gpu/errors.js';
-import { isValid, type Pose, resizePose, SKELETON, type Skeleton, trunkProblem } from '../pose/skeleton.js';
+import { isValid, type Pose, SKELETON, type Skeleton, trunkProblem } from '../pose/skeleton.js';
 import { parseAnnotations, rowNumbers } from './annotations.js';
-import { type IdentityRule, identityByName } from './identity.js';
+import { decodable, fitPose } from './dataset-images.js';
+import { loadPairs } from './dataset-pairs.js';
+import type { IdentityRule } from './identity.js';
 import type { ImageHeader } from './image-header.js';
-import { withinPicture } from './named-pose.js';
-import { permute } from './order.js';
-import { allPairs, groupByIdentity, type Pair, parsePairs, summarise } from './pairs.js';
+import { type Pair, type Unpaired, unpairedOf } from './pairs.js';
 
 /** Reads, decodes and resizes image files, several at a time. */
 export interface Decoder {
@@ -98,10 +98,13 @@ export interface Dataset {
   readonly height: number;
   readonly width: number;
   readonly skeleton: Skeleton;
+  /** The images that are in a pair. */
   readonly images: readonly DatasetImage[];
   /** Indices into `images`: the source and the target of pair i are at 2i and 2i + 1. */
   readonly pairs: Uint32Array;
   readonly skipped: Readonly<Skipped>;
+  /** The other images of the annotation table. */
+  readonly unpaired: Unpaired;
   /** Warnings for the user, such as signs of a wrong identity rule. */
   readonly warnings: readonly string[];
 }
@@ -127,8 +130,6 @@ const OPTIONS: Kinds = {
 };
 
 const MAX_REASONS = 10;
-/** How many images are decoded at the same time during the check. */
-const CHECKS_AT_ONCE = 32;
 
 /** The paths of the files of one half of a dataset. */
 export function datasetPaths({ path }: Pick<DataSource, 'path'>, name: string, split: Split) {
@@ -234,87 +235,8 @@ export async function openDataset(...args: [source: DataSource, options: Dataset
       : noPairs(paths.pairs, rows !== undefined);
     throw new UsageError(withReasons(source, skipped, warnings));
   }
-  return { name, split, height, width, skeleton, images, pairs: Uint32Array.from(flat), skipped, warnings };
-}
-
-/** The pairs of the dataset's file with its row numbers in `rows`, or all pairs that the annotations give. */
-async function loadPairs(
-  source: DataSource,
-  options: DatasetOptions,
-  file: string,
-  poses: ReadonlyMap<string, Pose>,
-  warnings: string[],
-  onBad: (error: UsageError) => void,
-): Promise<{ pairs: readonly Pair[]; rows?: number[] }> {
-  const { skeleton, identity = identityByName, select } = options;
-  if (select?.pairs) return { pairs: select.pairs };
-  if (select?.file || source.exists(file))
-    return limited(parsePairs(await source.readText(file, 'pairs table'), file, onBad), select);
-  warnings.push(...summarise(poses, skeleton, identity).warnings);
-  return limited({ pairs: allPairs(groupByIdentity(poses, skeleton, identity)) }, select);
-}
-
-function limited(all: { pairs: Pair[]; rows?: number[] }, { limit, seed }: PairSelection = {}): typeof all {
-  const count = all.pairs.length;
-  if (limit === undefined || limit >= count) return all;
-  const chosen = Array.from({ length: limit }, (_, i) => (seed === undefined ? i : permute(i, count, seed)));
-  return {
-    pairs: chosen.map((i) => all.pairs[i] as Pair),
-    rows: all.rows && chosen.map((i) => all.rows?.[i] as number),
-  };
-}
-
-/** Checks size and joints against the image's header. Returns the pose in pixels of the dataset's size. */
-function fitPose(
-  pose: Pose,
-  path: string,
-  header: ImageHeader,
-  { height, width, resize, skeleton }: DatasetOptions,
-  row: () => string,
-): Pose {
-  const size = [header.height, header.width] as const;
-  const inside = withinPicture(pose, size, skeleton, row, path);
-  if (header.height === height && header.width === width) return inside;
-  if (!resize)
-    throw new UsageError(
-      `${path} is ${header.height}×${header.width} (height×width), but the model takes ${height}×${width}. Fix: --resize resizes it, joints included`,
-    );
-  return resizePose(inside, size, [height, width]);
-}
-
-/** Decodes every image once and returns those that could be decoded. */
-async function decodable(
-  source: DataSource,
-  images: readonly DatasetImage[],
-  { height, width, onProgress }: DatasetOptions,
-  onBad: (error: UsageError) => void,
-): Promise<DatasetImage[]> {
-  const decoder = source.decoder();
-  const bad = new Map<DatasetImage, UsageError>();
-  let next = 0;
-  let done = 0;
-  const worker = async () => {
-    for (let image = images[next++]; image; image = images[next++]) {
-      try {
-        await decoder.decode(image.path, height, width);
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error;
-        bad.set(image, error);
-      }
-      onProgress?.(++done, images.length);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, worker));
-  } finally {
-    await decoder.close();
-  }
-  // Errors are reported in the order of the dataset, whichever worker found them first.
-  for (const image of images) {
-    const error = bad.get(image);
-    if (error) onBad(error);
-  }
-  return images.filter((image) => !bad.has(image));
+  const found = { images, pairs: Uint32Array.from(flat), skipped, unpaired: unpairedOf(poses, pairs, skeleton) };
+  return { name, split, height, width, skeleton, ...found, warnings };
 }
 
 const noPairs = (file: string, exists: boolean) =>

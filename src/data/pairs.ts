@@ -144,3 +144,25 @@ export function summarise(
     warnings,
   };
 }
+
+/** How many images of a table are in no pair, and how many of these can be in none, because their trunk is not complete. */
+export interface Unpaired {
+  readonly images: number;
+  readonly incomplete: number;
+}
+
+/** Counts the images of a table that are in none of these pairs. */
+export function unpairedOf(poses: ReadonlyMap<string, Pose>, pairs: readonly Pair[], skeleton: Skeleton): Unpaired {
+  const paired = new Set(pairs.flat());
+  const others = [...poses].filter(([name]) => !paired.has(name));
+  return { images: others.length, incomplete: others.filter(([, pose]) => !isValid(skeleton, pose)).length };
+}
+
+/** What to add to the number of a dataset's images in a message, which is nothing if all images are in pairs. */
+export function unpairedText({ images, incomplete }: Unpaired, { trunk }: Skeleton): string {
+  if (!images) return '';
+  const why = incomplete
+    ? `, ${incomplete} of them because one of the joints ${trunk.joints.join(', ')} is not visible`
+    : '';
+  return ` (${images} more ${images === 1 ? 'is' : 'are'} in no pair${why})`;
+}

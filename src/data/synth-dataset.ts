@@ -4,7 +4,7 @@ import type { Pose } from '../pose/skeleton.js';
 import { formatAnnotations } from './annotations.js';
 import type { Split } from './dataset.js';
 import type { Image } from './image.js';
-import { allPairs, formatPairs, groupByIdentity } from './pairs.js';
+import { allPairs, formatPairs, groupByIdentity, type Unpaired, unpairedOf } from './pairs.js';
 import type { Place } from './synth/backdrop.js';
 import { PLACE, SIDE, synthName } from './synth.js';
 import { PEOPLE, type SynthObject } from './synth-object.js';
@@ -42,7 +42,7 @@ export type SynthPart =
       readonly split: Split;
       readonly annotations: string;
       readonly pairs: string;
-      readonly counts: { readonly images: number; readonly pairs: number };
+      readonly counts: { readonly images: number; readonly pairs: number; readonly unpaired: Unpaired };
     };
 
 /** The number of pictures of a dataset. Throws `UsageError` for impossible counts. */
@@ -75,7 +75,8 @@ export function* synthDataset(...args: [options: SynthDatasetOptions]): Generato
         yield { kind: 'image', split, name, image };
       }
     const pairs = allPairs(groupByIdentity(poses, object.skeleton));
-    const counts = { images: poses.size, pairs: pairs.length };
+    const unpaired = unpairedOf(poses, pairs, object.skeleton);
+    const counts = { images: poses.size, pairs: pairs.length, unpaired };
     yield { kind: 'tables', split, annotations: formatAnnotations(poses), pairs: formatPairs(pairs), counts };
   }
 }

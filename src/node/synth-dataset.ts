@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Split } from '../data/dataset.js';
-import { type SynthDatasetOptions, synthDataset, synthTotal } from '../data/synth-dataset.js';
+import { type SynthDatasetOptions, type SynthPart, synthDataset, synthTotal } from '../data/synth-dataset.js';
 import { PEOPLE } from '../data/synth-object.js';
 import { UsageError } from '../gpu/errors.js';
 import { PERSON } from '../pose/skeleton.js';
@@ -19,7 +19,9 @@ export interface SynthFolderOptions extends SynthDatasetOptions {
 const HALVES = ['train', 'test'] as const;
 
 /** The numbers of drawn images and pairs of each half. */
-export type SynthCounts = Readonly<Record<Split, { readonly images: number; readonly pairs: number }>>;
+export type SynthCounts = Readonly<Record<Split, SynthHalf>>;
+
+type SynthHalf = Extract<SynthPart, { kind: 'tables' }>['counts'];
 
 /** The path of the skeleton of a dataset that does not show people. */
 export const skeletonPath = (folder: string, name: string) => join(folder, `${name}-skeleton.json`);
@@ -59,7 +61,7 @@ function draw(options: SynthFolderOptions, total: number): SynthCounts {
   if (skeleton === PERSON) removeFile(skeletonFile);
   else writeFileAtomic(skeletonFile, `${JSON.stringify(skeleton, null, 2)}\n`);
   let done = 0;
-  const counts: Partial<Record<Split, { images: number; pairs: number }>> = {};
+  const counts: Partial<Record<Split, SynthHalf>> = {};
   for (const part of synthDataset(drawing)) {
     const paths = datasetPaths(folder, name, part.split);
     if (part.kind === 'image') {
