@@ -1,9 +1,9 @@
 import { describeAdapter, isSoftware, subgroupSizeOf } from './adapter-facts.js';
 import { BOOLEAN, checked, FUNCTION, type Kind, type Kinds, STRING } from './arguments.js';
 import { ErrorScopes, type Outcomes } from './error-scopes.js';
-import { DeviceLostError, GpuValidationError, LimitError, PoseGanError, ShaderError } from './errors.js';
+import { DeviceLostError, LimitError, PoseGanError } from './errors.js';
+import { Pipelines } from './pipelines.js';
 import type { Shader } from './shader.js';
-import { shaderError } from './shader-error.js';
 import { type AdapterIdentity, adapterIdentity, TUNING, type Tuning } from './tuner.js';
 
 /** What the engine has created on its device so far. Tests read it to prove that a replay creates nothing. */
@@ -35,12 +35,6 @@ export interface EngineOptions {
   tuning?: Tuning;
 }
 
-/** A shader module, and a promise of the error if the compiler refuses it. */
-interface Module {
-  readonly module: GPUShaderModule;
-  readonly error: Promise<unknown>;
-}
-
 export const DEVICE: Kind = ['a GPUDevice', (v) => typeof (v as GPUDevice)?.createBuffer === 'function'];
 const OPTIONS: Kinds = {
   'label?': STRING,
@@ -66,8 +60,7 @@ export class Engine {
   readonly subgroupSize: number;
   /** The storage of this engine, by what it stores (for example a `ParameterSet`). */
   readonly resident = new WeakMap<object, unknown>();
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  readonly #modules = new Map<string, Module>();
+  readonly #pipelines = new Pipelines(this);
   readonly #wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #label: string;
   /** The reject functions of the waits in progress. They are all called when the device is lost. */
@@ -209,73 +202,13 @@ export class Engine {
 
   /** The pipeline of a shader with these override constants, which is compiled at most once. */
   pipeline(of: Shader, constants: Record<string, number> = {}): Promise<GPUComputePipeline> {
-    const names = Object.keys(constants).sort();
-    const unknown = names.find((n) => !of.overrides.some((o) => o.name === n));
-    if (unknown !== undefined) throw new Error(`${of.label}: the shader has no override ${unknown}`);
-    const suffix = names.map((n) => `${n}=${constants[n]}`).join(',');
-    const key = `${of.label}[${suffix}]\n${of.entryPoint}\n${of.code}`;
-    let pipeline = this.#pipelines.get(key);
-    if (!pipeline) {
-      pipeline = this.#compile(of, constants, suffix ? `${of.label}[${suffix}]` : of.label);
-      pipeline.catch(() => this.#pipelines.delete(key));
-      this.#pipelines.set(key, pipeline);
-    }
-    return pipeline;
-  }
-
-  async #compile(of: Shader, values: Record<string, number>, label: string): Promise<GPUComputePipeline> {
-    this.check();
-    this.counters.pipelines++;
-    const module = this.#module(of.label, of.code);
-    const named = of.overrides.filter((o) => o.name in values);
-    const constants = Object.fromEntries(named.map((o) => [String(o.id ?? o.name), values[o.name] as number]));
-    const result = this.device
-      .createComputePipelineAsync({
-        label: this.label(label),
-        layout: 'auto',
-        compute: { module: module.module, entryPoint: of.entryPoint, constants },
-      })
-      .catch((error: unknown) => error as Error);
-    await this.#compiled(module, label, of.code);
-    const pipeline = await this.wait(result);
-    if (pipeline instanceof Error) throw new ShaderError(label, pipeline.message);
-    return pipeline;
+    return this.#pipelines.get(of, constants);
   }
 
   /** Throws `ShaderError` if the device's compiler refuses the WGSL text. */
   async checkShader(label: string, code: string): Promise<void> {
     this.check();
-    await this.#compiled(this.#module(label, code), label, code);
-  }
-
-  #module(label: string, code: string): Module {
-    const found = this.#modules.get(code);
-    if (found) return found;
-    const outcomes: Outcomes = [];
-    const module = this.scoped(
-      label,
-      (device) => device.createShaderModule({ label: this.label(label), code }),
-      outcomes,
-    );
-    const error = Promise.all(outcomes).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    this.#modules.set(code, { module, error });
-    return { module, error };
-  }
-
-  async #compiled({ module, error: refused }: Module, label: string, code: string): Promise<void> {
-    const error = await this.wait(refused);
-    if (!error) return;
-    this.#modules.delete(code);
-    if (!(error instanceof GpuValidationError)) throw error;
-    const info = await this.wait(module.getCompilationInfo());
-    throw shaderError(
-      code,
-      label,
-      info.messages.find((m) => m.type === 'error'),
-    );
+    await this.#pipelines.checkShader(label, code);
   }
 
   submit(encoder: GPUCommandEncoder, label: string): void {
