@@ -69,6 +69,26 @@ describe('the op that docs/engine.md shows', () => {
   });
 });
 
+test('the op with attributes in docs/engine.md computes powers and their gradients, and refuses other exponents', async () => {
+  const folder = resolve('out/docs-test-attributes');
+  mkdirSync(folder, { recursive: true });
+  try {
+    const code = filesOf('docs/engine.md').get('power.ts') ?? '';
+    writeFileSync(join(folder, 'power.ts'), code.replace('webgpu-pose-gan/node', resolve('src/node.ts')));
+    const { power } = (await import(join(folder, 'power.ts'))) as { power: (x: Tensor, n: number) => Tensor };
+    const x = input('x', [3]);
+    const y = power(x, 3);
+    const [gx] = gradients(sum(y), [x]) as [Tensor];
+    const plan = await compile(await sharedEngine(), { y, gx });
+    plan.run({ x: Float32Array.of(-1, 2, 3) });
+    expect([...(await plan.read('y')), ...(await plan.read('gx'))]).toEqual([-1, 8, 27, 3, 12, 27]);
+    plan.destroy();
+    expect(() => power(x, -1)).toThrow(/power: n must be an integer from 1 to 64, got -1/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('every kernel that a grid launches uses its second dimension', () => {
   // These are launched with a number of workgroups that the launch bounds.
   const bounded = [
