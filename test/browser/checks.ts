@@ -15,10 +15,7 @@ const roomOf = (name: string) => rooms.find((r) => r.name === name) as Room;
 export const calls = {
   rooms: () => rooms.map((r) => ({ name: r.name, cases: allCases(r).length })),
 
-  /**
-   * Runs a case with the rule's choice of variants, and with every choice that runs a variant for the first time.
-   * Returns what was wrong.
-   */
+  /** Runs a case with every choice of variants that runs one of them for the first time. Returns what was wrong. */
   checkCase: async (room: string, index: number) => {
     const of = roomOf(room);
     const report = await checkCase(await sharedEngine(), of, allCases(of)[index] as Room['cases'][number], done);
