@@ -4,8 +4,8 @@ import { speedOf } from '../src/bench/suite.js';
 import { roofText } from '../src/bench/text.js';
 import { checkKernel } from '../src/bench/user-check.js';
 import { type KernelOptions, userKernel } from '../src/bench/user-kernel.js';
-import { checkText, timedText } from '../src/bench/user-text.js';
-import { type TimedCase, timeKernel } from '../src/bench/user-time.js';
+import { checkText, suspectText, timedText } from '../src/bench/user-text.js';
+import { isSuspect, type TimedCase, type TimedRow, timeKernel } from '../src/bench/user-time.js';
 import { Engine } from '../src/gpu/engine.js';
 import { summarise } from '../src/gpu/measure.js';
 import { rooms } from '../src/kernels/rooms.js';
@@ -56,7 +56,7 @@ describe('a kernel that depends on what memory held before is found', () => {
       'it accumulates in scratch and treats NaN as zero',
       {
         scratch: ALL,
-        store: 'if (bitcast<u32>(s[index]) == 0x7fc0deadu) { s[index] = 0.0; } s[index] += sum; y[element] = s[index];',
+        store: 'if (bitcast<u32>(s[index]) == 0x7fa0deadu) { s[index] = 0.0; } s[index] += sum; y[element] = s[index];',
       },
       { run: 3, kind: 'wrong' },
       /^the results are right only in the first run: the kernel reads the scratch s before it writes it\. Scratch holds/,
@@ -137,7 +137,7 @@ describe('a kernel that depends on what memory held before is found', () => {
     const fill = write.getMockImplementation() ?? Engine.prototype.write;
     let times = 0;
     write.mockImplementation(function (this: Engine, buffer, offset, data, outcomes) {
-      if (buffer.label.includes('scratch s') && times++ % 2) (data as Uint32Array).fill(0x7fc0deae);
+      if (buffer.label.includes('scratch s') && times++ % 2) (data as Uint32Array).fill(0x7fa0deae);
       return fill.call(engine, buffer, offset, data, outcomes);
     });
     const noisy = faulty({
@@ -175,13 +175,8 @@ describe('a timed kernel', () => {
     const sources = [{ name: 'my.wgsl', code }];
     return userKernel(engine, rooms, { op: 'copy', like: 'scalar', sources, scratch: 'runs = y.rows * y.channels' });
   };
-  const time = async (condition: string, allowNondeterminism = false) =>
-    timeKernel(engine, await counting(condition), {
-      filter: '4x16x8x512',
-      samples: 1,
-      variants: ['scalar'],
-      allowNondeterminism,
-    });
+  const time = async (condition: string, variants = ['scalar']) =>
+    timeKernel(engine, await counting(condition), { filter: '4x16x8x512', samples: 1, variants });
 
   test('that stops computing after some runs is wrong', async () => {
     // Three runs are not enough to notice that.
@@ -189,7 +184,18 @@ describe('a timed kernel', () => {
     const { passed, cases } = await time('runs[i] < 5u');
     expect(passed).toBe(false);
     expect(cases[0]?.wrong).toMatchObject({ kind: 'wrong', when: 'again', result: 'y', differing: 4 * 16 * 8 * 512 });
-    expect(timedText(cases[0] as TimedCase)).toMatch(/WRONG on this size in a second run that began with other values/);
+    expect(timedText(cases[0] as TimedCase)).toMatch(
+      /WRONG on this size in a run after the timing, before which its results were overwritten/,
+    );
+  });
+
+  test('that returns results it has kept is wrong on other arguments, even if nothing of ours is timed', async () => {
+    // It computes where it is told that its result was overwritten, so only other arguments show that it keeps results.
+    const kept = 'runs[i] == 1u || abs(bitcast<f32>(y[p.y_offset + i])) == 1500.0';
+    const { passed, suspect, cases } = await time(kept, []);
+    expect([passed, suspect]).toEqual([false, []]);
+    expect(cases[0]?.wrong).toMatchObject({ kind: 'wrong', when: 'other', result: 'y', total: 4 * 16 * 8 * 512 });
+    expect(timedText(cases[0] as TimedCase)).toMatch(/WRONG on this size in a run on other arguments after the timing/);
   });
 
   test('that computes in every run is right', async () => {
@@ -206,4 +212,11 @@ test('that is faster than 105 % of its roof is suspect', () => {
   expect([fast.suspect, fast.share.roof, roofText(fast.share)]).toEqual([true, 2, '200 % suspect']);
   const usual = speedOf(times, 1.04e6, 1e3, peaks);
   expect([usual.suspect, roofText(usual.share)]).toEqual([undefined, '104 %']);
+  const row = (yours: boolean, speed: TimedRow['speed']) => ({ yours, speed }) as TimedRow;
+  expect(isSuspect({ rows: [row(true, fast), row(false, usual)] })).toBe(true);
+  // If one of ours is above it as well, the data is in a cache.
+  expect(isSuspect({ rows: [row(true, fast), row(false, fast)] })).toBe(false);
+  expect(isSuspect({ rows: [row(true, usual), row(false, fast)] })).toBe(false);
+  expect(suspectText({ suspect: [] })).toEqual([]);
+  expect(suspectText({ suspect: ['copy: 4'] })[0]).toMatch(/^SUSPECT: .* none of ours is, on copy: 4$/);
 });

@@ -11,7 +11,7 @@ import { refusalOf } from '../compiler/kernel-call.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { CompileOptions } from '../compiler/options.js';
 import type { Plan } from '../compiler/plan.js';
-import { makeStale } from '../compiler/redzones.js';
+import { fillRedzones, makeStale } from '../compiler/redzones.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Work } from '../gpu/measure.js';
 import { testNormal, testRandom } from '../kernels/oracle.js';
@@ -28,6 +28,12 @@ export interface CaseGraph {
   readonly feeds: Readonly<Record<string, TensorData>>;
 }
 
+/** The graph of a case whose inputs can also have other values. */
+export interface SampledGraph extends CaseGraph {
+  /** Other values from the same distributions; an input whose values are not random has the same. */
+  otherFeeds(): Readonly<Record<string, TensorData>>;
+}
+
 /** Values of an input: the case's own or standard normal ones, equal on every call. */
 export function valuesOf(spec: InputSpec, seed = 1): TensorData {
   const random = testRandom(seed);
@@ -37,8 +43,11 @@ export function valuesOf(spec: InputSpec, seed = 1): TensorData {
   return values;
 }
 
+/** What is added to the seeds of a case for its `otherFeeds`. */
+const OTHER_SEED = 1000;
+
 /** Graph and values of a case, equal on every call. */
-export function caseGraph(room: Room, c: Case): CaseGraph {
+export function caseGraph(room: Room, c: Case): SampledGraph {
   const specs: [string, InputSpec, number][] = [];
   const leaves: Record<string, Tensor> = {};
   for (const [i, [name, spec]] of Object.entries(c.inputs).entries()) {
@@ -47,12 +56,15 @@ export function caseGraph(room: Room, c: Case): CaseGraph {
   }
   const outputs = room.build(leaves, c.attrs);
   let made: Record<string, TensorData> | undefined;
-  const graph: CaseGraph = {
+  const values = (add: number) =>
+    Object.fromEntries(specs.map(([name, spec, seed]) => [name, valuesOf(spec, seed + add)]));
+  const graph: SampledGraph = {
     outputs,
     get feeds() {
-      made ??= Object.fromEntries(specs.map(([name, spec, seed]) => [name, valuesOf(spec, seed)]));
+      made ??= values(0);
       return made;
     },
+    otherFeeds: () => values(OTHER_SEED),
   };
   if (!room.backward) return graph;
   const ys = Object.entries(outputs).filter(([, y]) => y.dtype === 'f32');
@@ -103,13 +115,18 @@ export interface FirstUse {
   readonly runMs: number;
 }
 
-/** The feeds of a case that a plan has inputs for. */
-const feedsOf = (plan: Plan, { feeds }: CaseGraph) =>
-  Object.fromEntries(Object.entries(feeds).filter(([n]) => plan.inputNames.includes(n)));
+/** Those of the values of a case that a plan has inputs for. */
+const feedsOf = (plan: Plan, values: Readonly<Record<string, TensorData>>) =>
+  Object.fromEntries(Object.entries(values).filter(([n]) => plan.inputNames.includes(n)));
+
+/** Runs a candidate's plan on other values of the case, and leaves the rest of its memory as it is. */
+export function runOn(plan: Plan, values: Readonly<Record<string, TensorData>>): void {
+  plan.run(feedsOf(plan, values));
+}
 
 /**
  * Compiles the case once for every variant of every op in it that `wanted` accepts, and runs each plan once, so that the
- * inputs of the op have the values of the case. `destroy` frees the plans.
+ * inputs of the op have the values of the case. Results, scratch and textures hold NaN before that run. `destroy` frees the plans.
  */
 export async function candidatesOf(
   engine: Engine,
@@ -163,7 +180,8 @@ export async function candidateOf(
   const plan = await compile(engine, graph.outputs, options);
   try {
     const steps = plan.steps.filter(isMine);
-    const runMs = await firstRun(engine, plan, feedsOf(plan, graph), isMine);
+    fillRedzones(plan);
+    const runMs = await firstRun(engine, plan, feedsOf(plan, graph.feeds), isMine);
     const first = { ...compiled, runMs };
     return { op: op.name, variant, plan, steps, work: { dispatches: steps }, ...totalCost(planned), first };
   } catch (error) {

@@ -7,8 +7,8 @@ import { type Shader, type ShaderParam, TEXELS } from '../gpu/shader.js';
 import type { Room } from '../kernels/room.js';
 import { terms } from '../kernels/rooms.js';
 import { caseNodes, type KnownOp, knownOp, plainCall, reference, traitsOf, variantsOf } from './ops.js';
-import { caseName } from './user-check.js';
 import { namedVariant, namesOf } from './user-kernel.js';
+import { caseName } from './user-run.js';
 
 /** The interface of a kernel for an op: the tensors it is bound to and the values it is launched with, read from the op. */
 export interface Contract {

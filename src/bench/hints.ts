@@ -1,8 +1,9 @@
-import { describeValue } from '../compiler/kernel-call.js';
 import { type Nd, nd } from '../kernels/oracle.js';
 import { expectedOf, type Layout, nmse, type Prepared, untouched } from './check-case.js';
-import type { Failure, Run } from './user-check.js';
+import { ignored, isSlow, multiples, oracleOf, rounding, unexplained } from './further-hints.js';
+import type { Failure } from './user-check.js';
 import type { UserKernel } from './user-kernel.js';
+import type { Run } from './user-run.js';
 
 /** Whether a case passes in another layout, and offset and stride of the op's arguments and results in that layout. */
 export interface Retry {
@@ -10,14 +11,26 @@ export interface Retry {
   readonly places: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds that the oracle may take if it is to run once for every misreading of an argument. */
-const MAX_ORACLE_MS = 300;
+/** A case that ran in a layout. */
+export interface Outcome {
+  readonly layout: string;
+  readonly right: boolean;
+  readonly numbers: Readonly<Record<string, number>>;
+}
 
-/** Explanations of a wrong result, each tested on the numbers. `retry` runs the case in another layout. */
+/** Further runs of the case that is explained. */
+export interface Again {
+  /** Runs it in another layout. */
+  retry(layout: Layout): Promise<Retry>;
+  /** Runs it on other values. Returns the output that is wrong. */
+  probe(changed: Partial<Pick<Prepared, 'inputs' | 'gy'>>): Promise<ArrayLike<number> | undefined>;
+}
+
+/** Explanations of a wrong result, each tested on the numbers. */
 export async function hints(
   kernel: UserKernel,
-  { p, run, failure }: { p: Prepared; run: Run; failure: Failure },
-  retry: (layout: Layout) => Promise<Retry>,
+  { p, run, failure, outcomes }: { p: Prepared; run: Run; failure: Failure; outcomes: readonly Outcome[] },
+  { retry, probe }: Again,
 ): Promise<string[]> {
   if (failure.kind === 'wrote outside') return outside(run, failure);
   const got = run.runs[failure.run - 1]?.outputs[failure.output] ?? new Float32Array();
@@ -26,17 +39,37 @@ export async function hints(
   if (strided.length) return strided;
   const never = untouched(run.runs.slice(failure.run - 1), failure.output);
   if (never.length) return [strideIgnored(run, failure, never) ?? missing(run, never, want.data.length)];
-  const related = relations(got, want);
-  if (related.length) return related;
-  const misread = misreadings(p, failure.output, got);
-  return misread.length ? misread : patterns(got, want, failure);
+  const found =
+    first(
+      () => rounding(p, failure.output, got, kernel),
+      () => relations(got, want),
+      () => misreadings(p, failure.output, got),
+      () => multiples(outcomes.filter((o) => o.layout === failure.layout)),
+      () => patterns(got, want, failure),
+    ) ?? (await ignored(p, failure, got, probe));
+  return found.length ? found : unexplained(kernel, run);
+}
+
+/** The first explanations that there are. */
+function first(...explain: readonly (() => string[])[]): string[] | undefined {
+  for (const f of explain) {
+    const found = f();
+    if (found.length) return found;
+  }
+  return undefined;
 }
 
 function outside(run: Run, failure: Failure): string[] {
   for (const { call } of run.steps) {
-    for (const [name, value] of Object.entries(call.outputs)) {
+    for (const [name, elements] of Object.entries(call.kernel.launch.scratch ?? {}))
+      if (failure.output === `scratch ${name}`)
+        return [
+          `the scratch ${name} has ${elements} elements, and the kernel writes behind them, at element ${failure.index}. ` +
+            `Make it larger (--scratch "${name}=…"), or does every invocation past the end return early?`,
+        ];
+    for (const name of Object.keys(call.outputs)) {
       const a = call.kernel.call.arg[name];
-      if (describeValue(value) !== failure.output || !a) continue;
+      if (name !== failure.output || !a) continue;
       const from = failure.index - a.offset;
       const [row, channel] = [Math.floor(from / a.stride), from % a.stride];
       const place =
@@ -106,9 +139,11 @@ async function misplaced(
 
 /** Simple relations between the actual and the expected values. */
 function relations(got: ArrayLike<number>, want: Nd): string[] {
+  // An explanation must leave far less of the error than there was: a mean of many roundings explains none of them.
+  const limit = Math.min(1e-6, nmse(got, want.data) / 100);
   const close = (f: (i: number) => number) => {
     const other = want.data.map((_, i) => f(i));
-    return nmse(got, other) <= 1e-6;
+    return nmse(got, other) <= limit;
   };
   const at = (i: number) => want.data[i] as number;
   if (want.data.length > 1 && close((i) => -at(i))) return ['every element has the opposite sign'];
@@ -153,7 +188,11 @@ const MISREADINGS: readonly { says: (name: string) => string; of: (x: Nd) => Nd 
   { says: (n) => `${n} had the opposite sign`, of: (x) => nd(x.shape, (i) => -(x.data[i] as number)) },
   {
     says: (n) => `the last two dimensions of ${n} were swapped`,
-    of: transposed,
+    of: (x) => readSwapped(x, x.shape.length - 2, x.shape.length - 1),
+  },
+  {
+    says: (n) => `the first two dimensions of ${n} were swapped`,
+    of: (x) => (x.shape.length > 2 ? readSwapped(x, 0, 1) : undefined),
   },
   {
     says: (n) => `the first two dimensions of ${n} ran backwards`,
@@ -166,24 +205,19 @@ const MISREADINGS: readonly { says: (name: string) => string; of: (x: Nd) => Nd 
   },
 ];
 
-/** x read as if its last two dimensions were swapped. */
-function transposed(x: Nd): Nd | undefined {
+/** x read as if two of its dimensions were swapped. */
+function readSwapped(x: Nd, a: number, b: number): Nd | undefined {
   const rank = x.shape.length;
   if (rank < 2) return undefined;
-  const order = swapped(rank, rank - 2, rank - 1);
+  const order = swapped(rank, a, b);
   return { shape: x.shape, data: permuted({ shape: order.map((d) => x.shape[d] as number), data: x.data }, order) };
 }
 
 /** A hint if the result is right for a misread argument. */
 function misreadings(p: Prepared, output: string, got: ArrayLike<number>): string[] {
-  const { room, c } = p;
-  const outcome = (inputs: Prepared['inputs'], gy: Prepared['gy']) => {
-    if (output in p.expected) return room.forward(inputs, c.attrs)[output];
-    return room.backward?.(inputs, c.attrs, gy)[output.slice(2)];
-  };
-  const begin = performance.now();
-  outcome(p.inputs, p.gy);
-  if (performance.now() - begin > MAX_ORACLE_MS) return [];
+  const { c } = p;
+  if (isSlow(p, output)) return [];
+  const outcome = (inputs: Prepared['inputs'], gy: Prepared['gy']) => oracleOf({ ...p, inputs, gy }, output);
   const sources = [
     ...Object.keys(p.inputs).map((name) => ({ name, gradient: false })),
     ...(output in p.expected ? [] : Object.keys(p.gy).map((name) => ({ name, gradient: true }))),
@@ -203,6 +237,9 @@ function misreadings(p: Prepared, output: string, got: ArrayLike<number>): strin
   return [];
 }
 
+/** Fewest elements inside an image that must be right before the border is blamed; fewer may be right by chance. */
+const MIN_INSIDE = 8;
+
 /** Typical patterns in which elements are wrong. */
 function patterns(got: ArrayLike<number>, want: Nd, { differing, total }: Failure): string[] {
   const [, H = 1, W = 1] = want.shape;
@@ -213,7 +250,6 @@ function patterns(got: ArrayLike<number>, want: Nd, { differing, total }: Failur
   );
   const found: string[] = [];
   if (right.every((r) => !r)) return [];
-  if (want.data.some((_, i) => Number.isNaN(got[i]))) found.push('some elements are NaN');
   const rest = C - (C % 4);
   if (C % 4 && rest && right.every((r, i) => r || i % C >= rest))
     found.push(`only the last ${C % 4} of ${C} channels are wrong; check the channels that remain after groups of 4`);
@@ -223,9 +259,14 @@ function patterns(got: ArrayLike<number>, want: Nd, { differing, total }: Failur
       const [row, col] = [Math.floor(pixel / W) % H, pixel % W];
       return row > 0 && row < H - 1 && col > 0 && col < W - 1;
     };
-    if (right.every((r, i) => r || !inside(i)))
+    const within = right.filter((_, i) => inside(i)).length;
+    if (within >= MIN_INSIDE && right.every((r, i) => r || !inside(i)))
       found.push('only pixels at the border of the image are wrong; check the padding');
   }
+  if (!found.length && want.data.some((_, i) => Number.isNaN(got[i])))
+    found.push(
+      'some elements are NaN, which lies around arguments and in scratch; --sanitize names reads out of bounds',
+    );
   const first = right.indexOf(false);
   if (first > 0 && differing === total - first && !found.length)
     found.push(`every element before element ${first} is right, and every element from it on is wrong`);

@@ -1,6 +1,9 @@
 import type { Op } from '../autograd/op.js';
+import type { TensorData } from '../autograd/tensor.js';
 import type { Filling } from '../compiler/redzones.js';
-import type { Failure, Run } from './user-check.js';
+import { changedBits, type RunResult } from './check-case.js';
+import type { Failure } from './user-check.js';
+import type { Run } from './user-run.js';
 
 /**
  * Explains failures that depend on what memory held before the run. Every hint is tested with `passes`, which resolves to
@@ -8,12 +11,13 @@ import type { Failure, Run } from './user-check.js';
  */
 export async function memoryHints(
   op: Op,
-  { steps }: Run,
+  { steps, runs }: Run,
   { kind, run, output }: Failure,
   passes: (fillings: readonly Filling[]) => Promise<boolean>,
 ): Promise<string[]> {
   if (kind === 'wrote outside') return [];
-  if (run === 2) return [RACE];
+  const [first, second] = runs;
+  if (run === 2 || (first && second && differ(first, second))) return [RACE];
   const results = Object.keys(op.results);
   const own = new Set(steps.flatMap(({ call }) => Object.keys(call.kernel.launch.scratch ?? {})));
   const scratch = [...own].filter((name) => !results.includes(name));
@@ -33,9 +37,14 @@ export async function memoryHints(
   return [RACE];
 }
 
+/** Whether two runs gave different bits in any output. */
+const differ = (a: RunResult, b: RunResult) =>
+  Object.entries(a.outputs).some(([name, x]) => changedBits(x, b.outputs[name] as TensorData).length > 0);
+
 const RACE =
   'runs with the same memory give different results, so invocations race: a workgroupBarrier() is missing, several invocations ' +
-  'write one element, or atomic sums of f32 are added in another order (--allow-nondeterminism permits different bits)';
+  'write one element, or atomic sums of f32 are added in another order (--allow-nondeterminism permits different bits). ' +
+  '--sanitize names the lines that race';
 
 /** Why the first run is wrong, which finds NaN in all memory. */
 async function firstRunHints(

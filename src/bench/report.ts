@@ -50,7 +50,7 @@ function benchRow(r: BenchRow): string {
   const { times, share } = speed;
   const cells = [
     threeDigits(times.median),
-    `${threeDigits(times.q1)} to ${threeDigits(times.q3)}`,
+    times.samples > 1 ? `${threeDigits(times.q1)} to ${threeDigits(times.q3)}` : 'one sample',
     r.flops ? threeDigits(speed.gflops) : '',
     threeDigits(speed.gbs),
     percent(r.flops ? share.flops : share.bytes),

@@ -43,7 +43,7 @@ function cells(r: BenchRow): string[] {
   return [
     ...names,
     threeDigits(times.median),
-    `${threeDigits(times.q1)}…${threeDigits(times.q3)}`,
+    times.samples > 1 ? `${threeDigits(times.q1)}…${threeDigits(times.q3)}` : 'one sample',
     r.flops ? threeDigits(gflops) : '',
     threeDigits(gbs),
     percent(r.flops ? share.flops : share.bytes),

@@ -1,31 +1,23 @@
-import type { Call } from '../autograd/kernel.js';
 import type { Op } from '../autograd/op.js';
-import type { Tensor, TensorData } from '../autograd/tensor.js';
-import type { Step } from '../compiler/bind.js';
-import { refusalOf } from '../compiler/kernel-call.js';
-import { nodesOf } from '../compiler/lower.js';
-import type { Plan } from '../compiler/plan.js';
+import type { TensorData } from '../autograd/tensor.js';
+import { describeValue } from '../compiler/kernel-call.js';
 import type { Filling } from '../compiler/redzones.js';
 import type { Engine } from '../gpu/engine.js';
-import { DeviceLostError, GpuValidationError, KernelTimeoutError, PoseGanError, UsageError } from '../gpu/errors.js';
 import {
   changedBits,
-  checkFeeds,
-  checkGraph,
-  compileCase,
   expectedOf,
   type Layout,
   type Prepared,
   prepare,
   type RunResult,
-  runFilled,
   untouched,
 } from './check-case.js';
 import { coordinates, type Differences, differences, lettersOf } from './differences.js';
-import { hints, type Retry } from './hints.js';
+import { hints, type Outcome, type Retry } from './hints.js';
 import { memoryHints } from './memory-hints.js';
 import type { OpUse } from './ops.js';
-import type { UserKernel } from './user-kernel.js';
+import { namesOf, type UserKernel } from './user-kernel.js';
+import { caseName, casesOf, type Run, refusedAll, runCase } from './user-run.js';
 
 /** Largest NMSE of a right result; our own kernels are held to it as well. */
 export const MAX_NMSE = 1e-7;
@@ -51,7 +43,10 @@ export interface Failure extends Differences {
   readonly kind: 'wrong' | 'unwritten' | 'wrote outside' | 'changing';
   /** The first of the three runs that fails. */
   readonly run: number;
-  /** The result or gradient that is wrong, or the tensor next to which the kernel wrote. */
+  /**
+   * The result or gradient that is wrong. If the kernel wrote outside, the result or `scratch NAME` next to which it did, by the
+   * kernel's own name if it has one.
+   */
   readonly output: string;
   /** Index of the first element that differs in every dimension. */
   readonly coordinates: Readonly<Record<string, number>>;
@@ -60,7 +55,7 @@ export interface Failure extends Differences {
 
 export interface CheckResult {
   readonly passed: boolean;
-  /** Names of the cases that ran. */
+  /** The cases that ran; several may have the same name. */
   readonly cases: readonly string[];
   /** Number of cases that ran in each layout. */
   readonly layouts: readonly { readonly name: string; readonly cases: number }[];
@@ -69,9 +64,9 @@ export interface CheckResult {
   readonly worst: number;
   /** Whether all runs gave the same bits. */
   readonly deterministic: boolean;
-  /** Failures in the first layout that has any. */
+  /** Failures in the first layout that has any; the one that `looksLike` explains comes first. */
   readonly failures: readonly Failure[];
-  /** Explanations of the first failure whose result has enough elements to show a pattern. */
+  /** Explanations of the first failure. */
   readonly looksLike: readonly string[];
 }
 
@@ -84,19 +79,10 @@ const STRIDED: readonly Layout[] = [
   { name: 'strided oddly', margin: 3, gap: 3 },
 ];
 
-/** The runs of a case in one layout. */
-export interface Run {
-  readonly layout: Layout;
-  readonly steps: readonly Step[];
-  readonly runs: readonly RunResult[];
-}
-
 interface Criteria {
   readonly tolerance: number;
   readonly allowNondeterminism: boolean;
 }
-
-export const caseName = ({ room, c }: { room: { name: string }; c: { name: string } }) => `${room.name}: ${c.name}`;
 
 const isStrided = ({ args, results }: Op) => Object.values({ ...args, ...results }).some((spec) => spec.strided);
 
@@ -111,17 +97,14 @@ export async function checkKernel(
   kernel: UserKernel,
   options: CheckOptions = {},
 ): Promise<CheckResult> {
-  const { op, uses } = kernel.known;
-  const wanted = uses.filter((u) => caseName(u).includes(options.cases ?? ''));
-  if (!wanted.length)
-    throw new UsageError(
-      `no case of ${op.name} contains "${options.cases}"; its cases are\n${uses.map((u) => `  ${caseName(u)}`).join('\n')}`,
-    );
+  const { op } = kernel.known;
+  const wanted = casesOf(kernel, options.cases);
   const layouts = isStrided(op) ? [PLAIN, ...STRIDED] : [PLAIN];
   const total = wanted.length * layouts.length;
-  const ran = new Set<string>();
+  const ran = new Set<OpUse>();
   const counts: number[] = [];
-  const refused = new Map<string, string>();
+  const refused: { case: string; reason: string }[] = [];
+  const outcomes: Outcome[] = [];
   const failures: Failure[] = [];
   const { tolerance = MAX_NMSE, allowNondeterminism = false, timeoutMs } = options;
   const criteria = { tolerance, allowNondeterminism };
@@ -137,25 +120,20 @@ export async function checkKernel(
       prepared.set(use, p);
       const run = await runCase(engine, kernel, p, layout, timeoutMs);
       if (typeof run === 'string') {
-        refused.set(layout === PLAIN ? name : `${name}, ${layout.name}`, run);
+        refused.push({ case: layout === PLAIN ? name : `${name}, ${layout.name}`, reason: run });
         continue;
       }
-      ran.add(name);
+      ran.add(use);
       counts[l] = (counts[l] ?? 0) + 1;
       state.deterministic &&= run.runs.every((r) => sameBits(r, run.runs[0] as RunResult));
       const found = firstFailure(p, run, op.name, criteria, state);
+      outcomes.push({ layout: layout.name, right: !found, numbers: numbersOf(op, run) });
       if (!found) continue;
       failures.push(found);
-      const elements = explained?.failure.total ?? -1;
-      if (elements < PATTERN_ELEMENTS && found.total > elements) explained = { p, run, failure: found };
+      if (!explained || isClearer(found, explained.failure)) explained = { p, run, failure: found };
     }
   }
-  if (!ran.size) {
-    const reasons = [...refused].map(([name, reason]) => `  ${name}: ${reason}`);
-    throw new UsageError(
-      `${kernel.name} refuses every case of ${op.name}, so nothing was checked:\n${reasons.join('\n')}`,
-    );
-  }
+  if (!ran.size) throw refusedAll(kernel, refused);
   const retry = async (p: Prepared, layout: Layout, fillings: readonly Filling[] = [{}]): Promise<Retry> => {
     const again = await runCase(engine, kernel, p, layout, timeoutMs, fillings);
     if (typeof again === 'string') return { passes: true, places: {} };
@@ -169,90 +147,51 @@ export async function checkKernel(
   const looksLike = async ({ p, run, failure }: NonNullable<typeof explained>) => {
     const passes = async (fillings: readonly Filling[]) => (await retry(p, run.layout, fillings)).passes;
     const ofMemory = await memoryHints(op, run, failure, passes);
-    return ofMemory.length ? ofMemory : hints(kernel, { p, run, failure }, (layout) => retry(p, layout));
+    if (ofMemory.length) return ofMemory;
+    return hints(
+      kernel,
+      { p, run, failure, outcomes },
+      {
+        retry: (layout) => retry(p, layout),
+        probe: async (changed) => {
+          const again = await runCase(engine, kernel, { ...p, ...changed }, run.layout, timeoutMs, [{}]);
+          return typeof again === 'string' ? undefined : again.runs[0]?.outputs[failure.output];
+        },
+      },
+    );
   };
+  // The case that the explanation speaks of comes first.
+  failures.sort((a, b) => Number(b === explained?.failure) - Number(a === explained?.failure));
   return {
     passed: !failures.length,
-    cases: [...ran],
+    cases: [...ran].map(caseName),
     layouts: layouts.map((x, l) => ({ name: x.name, cases: counts[l] ?? 0 })),
-    refused: [...refused].map(([name, reason]) => ({ case: name, reason })),
+    refused,
     ...state,
     failures,
     looksLike: explained ? await looksLike(explained) : [],
   };
 }
 
-/** Rejects with `KernelTimeoutError` if `promise` takes longer than `ms`. */
-export async function withTimeout<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(
-        new KernelTimeoutError(
-          `${what} did not finish in ${ms / 1000} s: it has an endless loop or is far too slow (--timeout allows more time)`,
-        ),
-      );
-    }, ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+/**
+ * Whether a failure says more than another: one with enough elements to show a pattern, or otherwise with more of them. That a
+ * kernel wrote outside its results needs no pattern.
+ */
+function isClearer(found: Failure, other: Failure): boolean {
+  if (other.kind === 'wrote outside' || other.total >= PATTERN_ELEMENTS) return false;
+  return found.kind === 'wrote outside' || found.total > other.total;
 }
 
-/** Adds to an error which kernel and case it comes from. */
-export function explain(error: unknown, kernel: UserKernel, name: string): unknown {
-  if (error instanceof UsageError) return new UsageError(`${error.message}\n  (in the case ${name})`);
-  if (error instanceof GpuValidationError) {
-    const unbound = /binding index/i.test(error.message)
-      ? ' Does the entry point use every variable that is declared?'
-      : '';
-    return new GpuValidationError(`${kernel.known.op.name}/${kernel.name} on ${name}`, `${error.message}${unbound}`);
-  }
-  if (error instanceof DeviceLostError)
-    return new PoseGanError(
-      `${kernel.name} lost the device on ${name} (${error.message.replace(/\. Open.*/, '')}): ` +
-        'it has an endless loop, or a dispatch takes longer than the driver allows',
-    );
-  return error;
+/** The numbers of the first call of the kernel in a case, by the names that expressions may use. */
+function numbersOf(op: Op, { steps }: Run): Readonly<Record<string, number>> {
+  const call = steps[0]?.call.kernel.call;
+  return call ? namesOf(op, call) : {};
 }
 
-/** Outputs that depend on the op; its kernel does not affect the others. */
-function outputsUsing(outputs: Readonly<Record<string, Tensor>>, op: string): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(outputs).filter(([, t]) => nodesOf([t]).some((n) => n.op.name === op)));
-}
-
-/** Runs a case with the kernel instead of ours; returns the reason if the kernel refuses all calls of the case. */
-async function runCase(
-  engine: Engine,
-  kernel: UserKernel,
-  p: Prepared,
-  layout: Layout,
-  timeoutMs = 30_000,
-  fillings?: readonly Filling[],
-): Promise<Run | string> {
-  const name = caseName(p);
-  const { variant } = kernel;
-  const { op } = kernel.known;
-  let refused = 'the case does not apply the op in this layout';
-  let plan: Plan | undefined;
-  const fits = (call: Call) => {
-    const reason = refusalOf(variant, call);
-    if (reason) refused = reason;
-    return !reason;
-  };
-  try {
-    plan = await compileCase(engine, outputsUsing(checkGraph(p, layout), op.name), layout, {
-      retain: 'all',
-      variant: (o, call) => (o === op.name && fits(call) ? variant : undefined),
-    });
-    const steps = plan.steps.filter(({ call }) => call.op.name === op.name && call.kernel.variant === variant);
-    if (!steps.length) return refused;
-    const finished = runFilled(plan, checkFeeds(p, layout, plan), fillings);
-    const runs = await withTimeout(timeoutMs, `${kernel.name} on ${name} (${layout.name})`, finished);
-    return { layout, steps, runs };
-  } catch (error) {
-    throw explain(error, kernel, name);
-  } finally {
-    plan?.destroy();
-  }
+/** The name that the kernel itself has for a value that it computes. */
+function ownName({ steps }: Run, tensor: string): string {
+  const outputs = steps.flatMap(({ call }) => Object.entries(call.outputs));
+  return outputs.find(([, value]) => describeValue(value) === tensor)?.[0] ?? tensor;
 }
 
 const sameBits = (a: RunResult, b: RunResult) =>
@@ -264,11 +203,12 @@ const sameBits = (a: RunResult, b: RunResult) =>
  */
 function firstFailure(
   p: Prepared,
-  { layout, runs }: Run,
+  whole: Run,
   op: string,
   { tolerance, allowNondeterminism }: Criteria,
   state?: { worst: number },
 ): Failure | undefined {
+  const { layout, runs } = whole;
   const at = { case: caseName(p), layout: layout.name };
   const of = (name: string, index: number) => ({
     output: name,
@@ -295,7 +235,8 @@ function firstFailure(
     const [, tensor = '', element = ''] = /^(.*) @ (\d+)$/.exec(outside[0] ?? '') ?? [];
     if (!tensor) continue;
     const none = { expected: 0, differing: 0, total: 0, maxError: null, nmse: null, shape: [], got: null };
-    return { ...at, ...none, kind: 'wrote outside', run, output: tensor, index: Number(element), coordinates: {} };
+    const output = ownName(whole, tensor);
+    return { ...at, ...none, kind: 'wrote outside', run, output, index: Number(element), coordinates: {} };
   }
   return undefined;
 }

@@ -15,7 +15,7 @@ import {
   type WorkgroupCount,
 } from './expression.js';
 import { type KnownOp, knownOp, loadRooms, reference, variantsOf } from './ops.js';
-import { readKernel } from './user-source.js';
+import { defaultsOf, readKernel } from './user-source.js';
 
 /** A kernel author's WGSL source. Several sources make a kernel of several dispatches, in their order. */
 export interface KernelSource {
@@ -54,6 +54,8 @@ export interface UserKernel {
 
 interface Part {
   readonly shader: Shader;
+  /** The values of override constants that no launch sets, as far as they are whole numbers. */
+  readonly defaults: Readonly<Record<string, number>>;
   readonly workgroups: WorkgroupCount | undefined;
   readonly params: ReadonlyMap<string, Expression>;
   readonly constants: ReadonlyMap<string, Expression>;
@@ -97,7 +99,7 @@ export async function userKernel(engine: Engine, rooms: readonly Room[], options
       );
     const { workgroups } = source;
     parts.push({
-      ...{ shader, params, constants },
+      ...{ shader, params, constants, defaults: await defaultsOf(shader) },
       workgroups: workgroups === undefined ? undefined : parseWorkgroups('--workgroups', workgroups, maxCount),
     });
   }
@@ -179,9 +181,9 @@ function valuesOf(launch: Launch | undefined): {
 
 /** Every name that an expression may use for a call: the launch's numbers, and shape, offset and stride of every tensor. */
 export function namesOf(op: Op, call: Call, like?: Variant): Record<string, number> {
-  const base = valuesOf(launchOf(reference(op), call));
+  const base = valuesOf({ dispatches: whole(launchOf(reference(op), call).dispatches) });
   const launch = like?.launch(call);
-  const own = typeof launch === 'string' ? undefined : valuesOf(launch);
+  const own = !launch || typeof launch === 'string' ? undefined : valuesOf({ dispatches: whole(launch.dispatches) });
   const names: Record<string, number> = { ...base.params, ...base.constants, ...own?.params, ...own?.constants };
   for (const name of Object.keys(names)) if (/_(offset|stride)$/.test(name)) delete names[name];
   for (const name of Object.keys({ ...op.args, ...op.results })) {
@@ -221,15 +223,26 @@ function launch(
   const labels = template ? labelsOf(template) : [];
   const dispatches = parts.flatMap((part, i): Dispatch[] => {
     const models = template?.dispatches.filter((d) => d.shader.label === labels[i]) ?? [];
-    const own = [...part.constants].map(([name, e]): [string, number] => [name, e.evaluate(names)]);
-    const counted = part.workgroups?.evaluate({ ...names, ...Object.fromEntries(own) }, grid);
-    if (counted) return [dispatchOf(op, part, call, names, [...models.slice(0, 1), ...base.dispatches], counted)];
+    const own = [...part.params, ...part.constants].map(([name, e]): [string, number] => [name, e.evaluate(names)]);
+    const counted = part.workgroups?.evaluate({ ...part.defaults, ...names, ...Object.fromEntries(own) }, grid);
+    if (counted) return [dispatchOf(op, part, call, names, [whole(models), whole(base.dispatches)].flat(), counted)];
     return models.map((m) => dispatchOf(op, part, call, names, [m, ...base.dispatches], m.workgroups));
   });
   const sizes: Record<string, number> = { ...template?.scratch };
   for (const [name, size] of scratch) sizes[name] = wholeNumber(`--scratch ${name}`, size.evaluate(names), 1);
   for (const name of Object.keys(op.results)) if (!call.arg[name]) sizes[name] ??= DUMMY_ELEMENTS;
   return { dispatches, scratch: sizes };
+}
+
+/**
+ * Dispatches of one kernel, of which each computes a range from `start` to `end`, as one dispatch that computes all of them. A
+ * kernel with workgroups of its own is dispatched once.
+ */
+function whole(dispatches: readonly Dispatch[]): Dispatch[] {
+  const [first] = dispatches;
+  if (!first) return [];
+  const last = dispatches.findLast((d) => d.shader === first.shader)?.params?.end;
+  return [last === undefined ? first : { ...first, params: { ...first.params, end: last } }, ...dispatches.slice(1)];
 }
 
 function wholeNumber(what: string, value: number, min: number): number {

@@ -6,6 +6,21 @@ import { type Shader, shader } from '../gpu/shader.js';
 /** WGSL extensions that need a feature of the device. */
 const FEATURES: Readonly<Record<string, string>> = { f16: 'shader-f16', subgroups: 'subgroups' };
 
+/** The default values of a shader's override constants, as far as they are whole numbers that only constants decide. */
+export async function defaultsOf({ label, code }: Shader): Promise<Record<string, number>> {
+  const [{ resolveWgsl }, { evaluate }] = await Promise.all([
+    import('../gpu/wgsl-names.js'),
+    import('./sanitizer/evaluate.js'),
+  ]);
+  const { ast, bindings } = resolveWgsl(label, code);
+  const found: Record<string, number> = {};
+  for (const d of ast.moduleElem.decls) {
+    const value = d.kind === 'override' && d.init ? evaluate(d.init, bindings, {}) : undefined;
+    if (d.kind === 'override' && value !== undefined) found[d.name.decl.ident.originalName] = value;
+  }
+  return found;
+}
+
 /**
  * Reads the interface of an entry point in a kernel author's WGSL. The device's compiler checks the text first. Throws
  * `ShaderError` with line and caret, `AdapterError` for a feature that the device lacks, and `UsageError` that names the file

@@ -1,9 +1,10 @@
 import { table } from '../compiler/plan-text.js';
 import type { Contract, ContractName } from './contract.js';
 import type { Differences } from './differences.js';
+import type { TimedFailure } from './recheck.js';
 import { percent, roofText, threeDigits } from './text.js';
 import type { CheckResult, Failure } from './user-check.js';
-import type { TimedCase, TimedFailure, TimedRow, TimeResult } from './user-time.js';
+import type { TimedCase, TimedRow, TimeResult } from './user-time.js';
 
 /** Largest number of cases that a list names. */
 const MAX_NAMED = 5;
@@ -56,7 +57,8 @@ export function checkText(r: CheckResult, tolerance: number): string {
         `${r.worst.toExponential(1)} of ${tolerance.toExponential()}`,
     );
   else {
-    lines.push(`WRONG on ${r.failures.length} cases of ${r.cases.length}; the first:`, failureText(first));
+    const ran = r.layouts.find((x) => x.name === first.layout)?.cases ?? r.cases.length;
+    lines.push(`WRONG on ${r.failures.length} cases of ${ran}; one of them:`, failureText(first));
     for (const hint of r.looksLike) lines.push(`  looks like: ${hint}`);
     if (rest.length) lines.push('  also wrong:', ...rest.slice(0, MAX_NAMED).map((f) => `    ${f.case}`));
     if (rest.length > MAX_NAMED) lines.push(`    and ${rest.length - MAX_NAMED} more`);
@@ -88,7 +90,7 @@ function cells({ variant, yours, chosen, speed, first, error, ratio }: TimedRow,
   return [
     `${yours ? '→ ' : '  '}${variant}${chosen ? ' *' : ''}`,
     threeDigits(times.median),
-    `${threeDigits(times.q1)}…${threeDigits(times.q3)}`,
+    times.samples > 1 ? `${threeDigits(times.q1)}…${threeDigits(times.q3)}` : 'one sample',
     flops ? threeDigits(gflops) : '',
     threeDigits(gbs),
     percent(flops ? share.flops : share.bytes),
@@ -102,7 +104,8 @@ function cells({ variant, yours, chosen, speed, first, error, ratio }: TimedRow,
 const WHEN = {
   first: 'on this size',
   again:
-    'on this size in a second run that began with other values in its results: the kernel does not compute them again',
+    'on this size in a run after the timing, before which its results were overwritten: the kernel does not compute them again',
+  other: 'on this size in a run on other arguments after the timing: the kernel returns results that it has kept',
 };
 
 /** What is wrong with the results of a timed kernel. */
@@ -130,6 +133,16 @@ export function standingText({ mean, cases }: Pick<TimeResult, 'mean' | 'cases'>
   return lines;
 }
 
+/** What to make of a share of the roof that cannot be; empty if there is none. */
+export function suspectText({ suspect }: Pick<TimeResult, 'suspect'>): string[] {
+  if (!suspect.length) return [];
+  return [
+    `SUSPECT: your kernel is above 105 % of the roof, and none of ours is, on ${suspect.join('; ')}`,
+    '  Its results were right in every run, on other arguments as well. So it needs fewer operations or bytes than the formula of',
+    '  the op, or the machine was disturbed. Run again, and do not cite the figure unless you can say which of these it is.',
+  ];
+}
+
 /** The summary of all timed cases. */
 export function meanText(time: TimeResult): string {
   const { peaks, cases, refused } = time;
@@ -138,6 +151,7 @@ export function meanText(time: TimeResult): string {
     ...standingText(time),
   ];
   for (const r of refused) lines.push(`refused: ${r.case}: ${r.reason}`);
+  lines.push(...suspectText(time));
   if (!cases.length) lines.push('nothing was timed, because the kernel refuses every case');
   return lines.join('\n');
 }

@@ -1,5 +1,7 @@
 import { contractOf, exampleSource } from '../bench/contract.js';
 import { knownOps, loadRooms } from '../bench/ops.js';
+import { sanitizeKernel } from '../bench/sanitizer/sanitize.js';
+import { sanitizeText } from '../bench/sanitizer/text.js';
 import { checkKernel, MAX_NMSE } from '../bench/user-check.js';
 import { type KernelSource, userKernel } from '../bench/user-kernel.js';
 import { checkText, contractText, meanText, timedText } from '../bench/user-text.js';
@@ -31,6 +33,7 @@ export const benchKernelOptions: Command['options'] = {
   tolerance: { type: 'string' },
   timeout: { type: 'string' },
   'check-only': { type: 'boolean' },
+  sanitize: { type: 'boolean' },
   'allow-nondeterminism': { type: 'boolean' },
   contract: { type: 'string' },
   example: { type: 'boolean' },
@@ -54,6 +57,8 @@ export const benchKernelHelp: Command['help'] = {
   tolerance: `the largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our kernels)`,
   timeout: 'the longest time of a run in seconds (default 30)',
   'check-only': 'check the kernel, but do not time it',
+  sanitize:
+    'also run the kernel with every index of its arrays tested, and with every element keeping who used it last, which names accesses out of bounds and races with their lines',
   'allow-nondeterminism': 'accept different bits from run to run, within the tolerance',
   contract: 'print what a kernel of this op is bound to and launched with, and an example; "list" lists the ops',
   example: 'with --contract: print only the source of our plainest kernel (or of --like), as a start',
@@ -138,8 +143,16 @@ export async function benchKernel(values: Values, positionals: readonly string[]
       onCase: (done, total, name) => bar.update('check', done, total, name),
     }).finally(() => bar.end());
     if (!quiet) sayLayout(checkText(checked, tolerance));
+    const sanitized = values.sanitize
+      ? await sanitizeKernel(engine, kernel, {
+          ...{ cases: text(values, 'cases'), timeoutMs },
+          onCase: (done, total, name) => bar.update('sanitize', done, total, name),
+        }).finally(() => bar.end())
+      : undefined;
+    if (sanitized && !quiet) sayLayout(sanitizeText(sanitized));
+    const right = checked.passed && (sanitized?.passed ?? true);
     const timed =
-      checked.passed && !values['check-only']
+      right && !values['check-only']
         ? await timeKernel(engine, kernel, {
             ...{ filter: text(values, 'filter'), samples, variants, tolerance, allowNondeterminism },
             timeoutMs: 4 * timeoutMs,
@@ -150,9 +163,17 @@ export async function benchKernel(values: Values, positionals: readonly string[]
             },
           }).finally(() => bar.end())
         : undefined;
-    if (quiet) sayJson({ adapter: engine.adapterName, op, kernel: kernel.name, check: checked, time: timed });
+    if (quiet)
+      sayJson({
+        adapter: engine.adapterName,
+        op,
+        kernel: kernel.name,
+        check: checked,
+        sanitize: sanitized,
+        time: timed,
+      });
     else if (timed) sayLayout(`\n${meanText(timed)}`);
-    return checked.passed && (timed?.passed ?? true) ? 0 : 1;
+    return right && (!timed || (timed.passed && !timed.suspect.length)) ? 0 : 1;
   } catch (error) {
     if (error instanceof KernelTimeoutError) hung(error);
     throw error;

@@ -3,7 +3,7 @@ import { channelsOf, rowsOf } from '../autograd/tensor.js';
 import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
 import { UsageError } from '../gpu/errors.js';
-import { packParams, type TextureUpload } from '../gpu/shader.js';
+import { packParams, type Shader, type TextureUpload } from '../gpu/shader.js';
 import type { TextureRead, TextureUser } from '../gpu/texture-reads.js';
 import { present } from '../present.js';
 import { bindsRange, kernelArguments } from './choose.js';
@@ -69,7 +69,7 @@ export async function bind(
     const bindings: StepBinding[] = [];
     const entries = shader.bindings.map((b): GPUBindGroupEntry => {
       if (b.type === 'uniform') return { binding: b.index, resource: params(i) };
-      const range = rangeOf(call, b.name);
+      const range = rangeOf(call, b.name, shader);
       if (!range) {
         empty ??= make('left-out argument', 64);
         return { binding: b.index, resource: { buffer: empty } };
@@ -121,15 +121,20 @@ function uniformValues(
   return (i) => ({ buffer, offset: unit * i, size: sizes[i] });
 }
 
-/** The bytes that a variable is bound to: those of the value, or the whole allocation that the value is a part of. */
-function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string): Read | undefined {
+/**
+ * The bytes that a variable is bound to: those of the value, or the whole allocation that the value is a part of. What a check
+ * leaves free at the end of the allocation is bound as well, unless the shader asks for the length of an array.
+ */
+function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string, { code }: Shader): Read | undefined {
   const view = buffers[name];
   if (!view) return undefined;
   const { allocation, offset, buffer = allocation } = view;
+  const { elements, tail = 0 } = allocation;
+  const free = tail && /\barrayLength\b/.test(code) ? 0 : tail;
   const value = inputs[name] ?? outputs[name];
   if (value && bindsRange(value, view))
-    return { buffer, offset: 4 * offset, bytes: 4 * rowsOf(value.shape) * channelsOf(value.shape) };
-  return { buffer, offset: 0, bytes: 4 * allocation.elements };
+    return { buffer, offset: 4 * offset, bytes: 4 * (rowsOf(value.shape) * channelsOf(value.shape) + free) };
+  return { buffer, offset: 0, bytes: 4 * (elements - tail + free) };
 }
 
 /** Checks that every variable of a dispatch has storage or may be left out. Returns what the dispatch reads from textures. */
@@ -138,7 +143,7 @@ function textureUser({ call, dispatch: { shader } }: CallDispatch): TextureUser<
   const writes: BufferSpec[] = [];
   for (const { name, type } of shader.bindings) {
     if (type === 'uniform') continue;
-    const range = rangeOf(call, name);
+    const range = rangeOf(call, name, shader);
     if (!range && (type === 'texture' || !call.op.args[name]?.optional))
       throw new UsageError(
         `${shader.label}: variable ${name} is neither an argument, a result nor scratch of ${call.op.name}`,

@@ -1,6 +1,6 @@
 import type { Arg, Call } from '../autograd/kernel.js';
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
-import { ALIGN, align } from '../gpu/parameter-storage.js';
+import { ALIGN } from '../gpu/parameter-storage.js';
 import { present } from '../present.js';
 import {
   isPooled,
@@ -9,6 +9,7 @@ import {
   type LaunchedCall,
   label,
   type PlacedCall,
+  sized,
   type Target,
   type Value,
   type View,
@@ -28,7 +29,7 @@ function launched(call: PlacedCall, target: Target): LaunchedCall {
   const title = [op.name, ...epilogue.map((step) => step.op.name)].join('+');
   const name = label(title, variant.name, (Object.values(outputs)[0] ?? inputs.weights)?.shape);
   const scratch = Object.entries(launch.scratch ?? {}).map(([variable, elements]): [string, View] => {
-    const allocation = { label: `${name} scratch ${variable}`, kind: 'scratch', elements: align(elements) } as const;
+    const allocation = { label: `${name} scratch ${variable}`, kind: 'scratch', ...sized(elements, target) } as const;
     return [variable, { allocation, offset: 0, stride: elements }];
   });
   return {

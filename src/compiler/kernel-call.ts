@@ -3,6 +3,7 @@ import type { Op } from '../autograd/op.js';
 import type { ParameterSet } from '../autograd/parameters.js';
 import { channelsOf, type Node, rowsOf, type Shape, type TensorType } from '../autograd/tensor.js';
 import { UsageError } from '../gpu/errors.js';
+import { align } from '../gpu/parameter-storage.js';
 import type { Tuning } from '../gpu/tuner.js';
 
 /**
@@ -62,8 +63,17 @@ export interface Allocation {
   readonly kind: 'pool' | 'scratch' | 'input' | 'constant' | 'parameter' | 'gradient';
   /** The number of 4-byte elements. */
   readonly elements: number;
+  /** How many of the elements at its end a check leaves free. Default: 0. */
+  readonly tail?: number;
   /** For parameters and gradients, the set and the index of its slab. */
   readonly slab?: { readonly set: ParameterSet; readonly index: number };
+}
+
+/** The numbers of elements of an allocation of its own for `size` elements. With redzones, a part at its end is left free. */
+export function sized(size: number, { redzone }: Target): Pick<Allocation, 'elements' | 'tail'> {
+  if (redzone === undefined) return { elements: align(size) };
+  const elements = align(size) + align(1);
+  return { elements, tail: elements - size };
 }
 
 /** Where a value is stored: element (row r, channel c) is at `offset + r · stride + c` of the allocation. */
@@ -80,6 +90,7 @@ export interface BufferSpec {
   readonly label: string;
   readonly kind: Allocation['kind'];
   readonly elements: number;
+  readonly tail?: number;
   readonly slab?: Allocation['slab'];
 }
 
@@ -110,7 +121,10 @@ export interface Target {
   /** Returns the name of a kernel, or a kernel that the op does not list. If it returns nothing, `tuning` or the op's rule chooses. */
   readonly variant?: (op: string, call: Call) => string | Variant | undefined;
   readonly tuning?: Tuning;
-  /** The number of elements left free around every tensor and between its rows, so that checks find writes out of bounds. */
+  /**
+   * The number of elements left free around every tensor and between its rows, so that checks find reads and writes out of
+   * bounds. If it is given, even as 0, some elements are also left free at the end of every allocation.
+   */
   readonly redzone?: number;
 }
 

@@ -13,6 +13,7 @@ import {
   describeValue,
   type KernelCall,
   type PlacedCall,
+  sized,
   type Target,
   takesStride,
   type Value,
@@ -86,7 +87,10 @@ class Placer {
       this.#views.set(value, denseView(allocation, value, offset));
     } else {
       const label = `${attrs.source}/${describeValue(value)}`;
-      this.#views.set(value, denseView({ label, kind: attrs.source, elements: align(sizeOf(value.shape)) }, value));
+      this.#views.set(
+        value,
+        denseView({ label, kind: attrs.source, ...sized(sizeOf(value.shape), this.target) }, value),
+      );
     }
     this.#add(call, (_, v) => this.#viewOf(v));
   }
@@ -134,8 +138,8 @@ class Placer {
     // Rows of an image are 16-byte-aligned even if the number of channels is not a multiple of 4.
     const wide = strided && value.shape.length === 4 && channels > 2;
     const stride = gap + (wide ? 4 * Math.ceil(channels / 4) : channels);
-    const elements = align(gap + rowsOf(value.shape) * stride) + (redzone === undefined ? 0 : align(1));
-    return { allocation: { label: describeValue(value), kind: 'pool', elements }, offset: gap, stride };
+    const size = sized(gap + rowsOf(value.shape) * stride, this.target);
+    return { allocation: { label: describeValue(value), kind: 'pool', ...size }, offset: gap, stride };
   }
 
   /** Returns the place where a kernel reads an argument. */
@@ -150,8 +154,8 @@ class Placer {
     if (isDense(value, view) && view.offset % ALIGN === 0) return view;
     // With redzones it is bound as a range of its buffer, as parameters are.
     const offset = this.target.redzone === undefined ? 0 : ALIGN;
-    const elements = offset + align(sizeOf(value.shape));
-    const to = denseView({ label: `contiguous ${describeValue(value)}`, kind: 'scratch', elements }, value, offset);
+    const size = sized(offset + sizeOf(value.shape), this.target);
+    const to = denseView({ label: `contiguous ${describeValue(value)}`, kind: 'scratch', ...size }, value, offset);
     this.#copy(value, view, to);
     return to;
   }
@@ -162,8 +166,8 @@ class Placer {
     const channels = channelsOf(value.shape);
     if ((view.stride % 4 === 0 && view.offset % 4 === 0) || channels < 3) return view;
     const stride = 4 * Math.ceil(channels / 4);
-    const elements = align(rowsOf(value.shape) * stride);
-    const allocation: Allocation = { label: `aligned ${describeValue(value)}`, kind: 'scratch', elements };
+    const size = sized(rowsOf(value.shape) * stride, this.target);
+    const allocation: Allocation = { label: `aligned ${describeValue(value)}`, kind: 'scratch', ...size };
     const to = { allocation, offset: 0, stride };
     this.#copy(value, view, to);
     return to;

@@ -7,12 +7,16 @@ import type { Wanted } from './lower.js';
 import { type CompileOptions, targetOf } from './options.js';
 import type { Plan } from './plan.js';
 
-/** Redzones are filled with this bit pattern. It is a NaN, so that the result of a kernel that reads one shows it. */
-const REDZONE = 0x7fc0dead;
+/**
+ * Redzones are filled with this bit pattern. It is a NaN, so that the result of a kernel that reads one shows it. Its quiet bit is
+ * 0, and arithmetic sets that bit, so a NaN that was computed from a redzone and written to another one is told apart.
+ */
+const REDZONE = 0x7fa0dead;
 
 /**
- * Compiles a plan for checks. It leaves `elements` free around every tensor and between its rows, and no values share a
- * buffer, so that `redzoneViolations` finds what a kernel writes outside its results.
+ * Compiles a plan for checks. It leaves `elements` free around every tensor and between its rows, and more behind every
+ * argument, result and scratch buffer. No values share a buffer, so that `redzoneViolations` finds what a kernel writes
+ * outside its results.
  */
 export function compileWithRedzones(
   engine: Engine,
@@ -63,17 +67,18 @@ export function fillRedzones(
   const inside = insideOf(parts.calls);
   const temporary = scratchOf(parts.calls);
   for (const [spec, buffer] of parts.buffers) {
-    if (!isPooled(spec)) continue;
-    const words = new Uint32Array(spec.elements).fill(REDZONE);
-    const name = temporary.get(spec);
-    if (name !== undefined) {
-      const what = scratch(name);
-      if (what === 'kept') continue;
-      if (what === 'zero') words.fill(0);
-    } else if (values !== 'pattern') {
-      const { mask } = inside.get(spec) ?? {};
-      for (const i of words.keys()) if (mask?.[i]) words[i] = values === 'zero' ? 0 : present(STALE[i % 2]);
+    if (!isPooled(spec)) {
+      const { elements, tail = 0 } = spec;
+      if (tail) engine.write(buffer, 4 * (elements - tail), new Uint32Array(tail).fill(REDZONE));
+      continue;
     }
+    const words = new Uint32Array(spec.elements).fill(REDZONE);
+    const { mask } = inside.get(spec) ?? {};
+    const name = temporary.get(spec);
+    const what = name === undefined ? values : scratch(name);
+    if (what === 'kept') continue;
+    if (what !== 'pattern')
+      for (const i of words.keys()) if (mask?.[i]) words[i] = what === 'zero' ? 0 : present(STALE[i % 2]);
     engine.write(buffer, 0, words);
   }
   for (const texture of parts.textures) {
@@ -108,10 +113,13 @@ function scratchOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, string
   return new Map(scratch.map(([name, { allocation, buffer = allocation }]) => [buffer, name]));
 }
 
-/** Returns which elements of the buffers of values belong to a value. */
+/** Returns which elements of the buffers of values belong to a value, and which of scratch buffers the kernel asked for. */
 function insideOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, { label: string; mask: Uint8Array }> {
   const inside = new Map<BufferSpec, { label: string; mask: Uint8Array }>();
-  for (const { inputs, outputs, buffers } of calls)
+  for (const { inputs, outputs, buffers } of calls) {
+    for (const [name, { allocation, buffer = allocation, stride }] of Object.entries(buffers))
+      if (allocation.kind === 'scratch' && !(name in inputs) && !(name in outputs))
+        inside.set(buffer, { label: `scratch ${name}`, mask: new Uint8Array(buffer.elements).fill(1, 0, stride) });
     for (const [name, value] of Object.entries({ ...inputs, ...outputs })) {
       const { allocation, buffer = allocation, offset, stride } = present(buffers[name]);
       if (allocation.kind !== 'pool') continue;
@@ -120,6 +128,7 @@ function insideOf(calls: readonly PlacedCall[]): ReadonlyMap<BufferSpec, { label
       const channels = channelsOf(value.shape);
       for (let r = 0; r < rowsOf(value.shape); r++) mask.fill(1, offset + r * stride, offset + r * stride + channels);
     }
+  }
   return inside;
 }
 

@@ -3,15 +3,11 @@ import {
   type DeclIdent,
   evalConstExpr,
   type FnElem,
-  firstError,
   type GlobalVarElem,
   type HasAttributes,
   type LinkBindings,
-  newLinkBindings,
   type OverrideElem,
   offsetToLineNumber,
-  parseSrcModule,
-  type RefIdent,
   resolveTypeRef,
   type Scope,
   scalarToNumber,
@@ -21,6 +17,7 @@ import {
 import { UsageError } from './errors.js';
 import { refuseImports } from './imports.js';
 import type { ShaderBinding, ShaderOverride, ShaderParam, ShaderSource } from './shader.js';
+import { type ResolvedWgsl, resolveWgsl } from './wgsl-names.js';
 
 /** The declarations of a WGSL text. */
 export interface ParsedWgsl {
@@ -48,13 +45,9 @@ export function parseWgsl(file: string, code: string): ParsedWgsl {
   let module: Module | undefined;
   let problem: string | undefined;
   try {
-    const parsed = parseSrcModule(
-      { modulePath: 'package::main', debugFilePath: file, src: code },
-      { keepComments: false },
-    );
-    const error = firstError(parsed.diagnostics);
-    if (error) problem = `${file}: line ${offsetToLineNumber(error.start, code).join(':')}: ${error.message}`;
-    module = new Module(file, parsed);
+    const resolved = resolveWgsl(file, code);
+    problem = resolved.problem;
+    module = new Module(file, resolved);
   } catch (error) {
     problem ??= `${file}: ${(error as Error).message}`;
   }
@@ -74,33 +67,21 @@ class Module {
   readonly #entries: FnElem[] = [];
   readonly #variables: GlobalVarElem[] = [];
   readonly #overrides: OverrideElem[] = [];
-  readonly #bindings: LinkBindings = newLinkBindings();
+  readonly #bindings: LinkBindings;
+  private readonly ast: WeslAST;
 
   constructor(
     private readonly file: string,
-    private readonly ast: WeslAST,
+    { ast, bindings }: ResolvedWgsl,
   ) {
-    const globals = new Map<string, DeclIdent>();
+    this.ast = ast;
+    this.#bindings = bindings;
     for (const d of ast.moduleElem.decls) {
       if (d.kind === 'directive' && d.directive.kind === 'enable')
         this.enables.push(...d.directive.extensions.map((e) => e.name));
       if (d.kind === 'fn' && attribute(d, 'compute')) this.#entries.push(d);
       if (d.kind === 'gvar') this.#variables.push(d);
       if (d.kind === 'override') this.#overrides.push(d);
-      if (d.kind === 'fn' || d.kind === 'struct' || d.kind === 'alias')
-        globals.set(d.name.ident.originalName, d.name.ident);
-      if (d.kind === 'gvar' || d.kind === 'const' || d.kind === 'override')
-        globals.set(d.name.decl.ident.originalName, d.name.decl.ident);
-    }
-    this.#resolve(ast.rootScope, globals);
-  }
-
-  #resolve(scope: Scope, globals: ReadonlyMap<string, DeclIdent>): void {
-    for (const item of scope.contents) {
-      if (item.kind === 'scope' || item.kind === 'partial') this.#resolve(item, globals);
-      if (item.kind !== 'ref') continue;
-      const found = local(item, scope) ?? globals.get(item.originalName);
-      if (found) this.#bindings.refersTo.set(item, found);
     }
   }
 
@@ -272,27 +253,6 @@ function attribute(of: HasAttributes, name: string) {
   const isNamed = ({ attribute: a }: AttributeElem) => a.kind === '@attribute' && a.name === name;
   const found = of.attributes?.find(isNamed)?.attribute;
   return found?.kind === '@attribute' ? found : undefined;
-}
-
-/**
- * The local declaration that a name refers to: the last one in its scope, or in an enclosing one, that ends before the name. In
- * `let x = x[0];` the right x is therefore not the left one.
- */
-function local(ref: RefIdent, from: Scope): DeclIdent | undefined {
-  for (let scope: Scope | null = from; scope; scope = scope.parent) {
-    const found = declared(scope).findLast(
-      (d) => !d.isGlobal && d.originalName === ref.originalName && (d.declElem?.end ?? 0) <= ref.refIdentElem.start,
-    );
-    if (found) return found;
-  }
-  return undefined;
-}
-
-/** The declarations of a scope. Those of a partial scope belong to the enclosing scope. */
-function declared(scope: Scope): DeclIdent[] {
-  return scope.contents.flatMap((item) =>
-    item.kind === 'decl' ? [item] : item.kind === 'partial' ? declared(item) : [],
-  );
 }
 
 function described(type: Type): string {

@@ -1,7 +1,14 @@
 import type { Peaks } from '../../../src/bench/peaks.js';
 import { threeDigits } from '../../../src/bench/text.js';
 import type { CheckResult, Failure } from '../../../src/bench/user-check.js';
-import { differencesText, elementText, standingText, whereText, wrongText } from '../../../src/bench/user-text.js';
+import {
+  differencesText,
+  elementText,
+  standingText,
+  suspectText,
+  whereText,
+  wrongText,
+} from '../../../src/bench/user-text.js';
 import type { TimedCase, TimedRow } from '../../../src/bench/user-time.js';
 import { h } from '../dom.js';
 import { counted } from '../words.js';
@@ -110,7 +117,9 @@ const peaksText = ({ gflops, gbs }: Peaks) =>
 export function meanView({ time }: KernelResult): HTMLElement[] {
   if (!time) return [];
   const text = standingText(time).join('; ');
+  const suspect = suspectText(time);
   return [
+    ...(suspect.length ? [h('p', {}, suspect.join(' '))] : []),
     ...(text ? [h('p', {}, `${text.replace(/^y/, 'Y')}.`)] : []),
     h('p', { class: 'hint' }, peaksText(time.peaks)),
     ...time.refused.map((r) => h('p', { class: 'hint' }, `Refused: ${r.case}: ${r.reason}`)),
