@@ -3,13 +3,18 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatAnnotations } from '../src/data/annotations.js';
 import { identityByName } from '../src/data/identity.js';
+import { fromTensor } from '../src/data/image.js';
 import { drawTargets, formatTrainList, planAugmentation } from '../src/data/reid.js';
+import { fromCheckpoint } from '../src/model/checkpoint.js';
+import { generatorParameters, pairData } from '../src/model/pairs.js';
+import { Generator } from '../src/model/trainer.js';
 import { writeFileAtomic } from '../src/node/files.js';
 import { encodePng, readImage } from '../src/node/images.js';
 import { encodeJpeg } from '../src/node/jpeg-encoder.js';
-import { shareDevice } from './gpu.js';
+import { PERSON, type Pose } from '../src/pose/skeleton.js';
+import { shareDevice, sharedEngine } from './gpu.js';
 import { standing } from './person.js';
-import { at, HEIGHT, net, out, picture, prepare, run, WIDTH } from './untrained.js';
+import { at, config, HEIGHT, net, out, picture, prepare, run, WIDTH } from './untrained.js';
 
 describe('drawn target poses', () => {
   test('are different other images, all alike likely, and a function of seed and image', () => {
@@ -162,6 +167,20 @@ describe('pose-gan reid', () => {
     expect(code).toBe(0);
     const list = readFileSync(join(out, 'only', 'train.txt'), 'utf8');
     expect(list).toBe(NAMES.map((n, i) => `set/${n.slice(0, -4)}_g1.png ${i < 3 ? 0 : 1}\n`).join(''));
+
+    // The first batch is what the generator itself makes of these pairs.
+    const set = generatorParameters(fromCheckpoint(readFileSync(at('net.safetensors')), 'net'));
+    const model = await Generator.create(await sharedEngine(), config, 2, { set, seed: 3 });
+    const pairs = [0, 1].map((i) => {
+      const [name, target] = [NAMES[i], NAMES[drawTargets(i, NAMES.length, 1, 3)[0] as number]] as [string, string];
+      return { image: readImage(train(name)), pose: poses.get(name) as Pose, target: poses.get(target) as Pose };
+    });
+    const values = await model.generate(pairData(config, PERSON, pairs));
+    model.destroy();
+    for (const i of [0, 1])
+      expect(readImage(join(out, 'only', `${NAMES[i]?.slice(0, -4)}_g1.png`))).toEqual(
+        fromTensor(values, WIDTH, HEIGHT, i * HEIGHT * WIDTH * 3),
+      );
   });
 
   test.each<[string, () => string[], RegExp]>([

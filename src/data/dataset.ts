@@ -229,12 +229,13 @@ export async function openDataset(...args: [source: DataSource, options: Dataset
     if (a !== undefined && b !== undefined) flat.push(a, b);
     else skipped.pairs++;
   }
-  if (!flat.length) {
-    const source = options.select?.pairs
-      ? 'of the selected pairs, none can be used'
-      : noPairs(paths.pairs, rows !== undefined);
-    throw new UsageError(withReasons(source, skipped, warnings));
-  }
+  const why = reasonsOf(skipped, warnings);
+  if (!flat.length && options.select?.pairs) throw new UsageError(`no image of ${paths.images} can be used${why}`);
+  if (!flat.length)
+    throw new UsageError(
+      `${noPairs(paths.pairs, rows !== undefined)}${why}. ` +
+        'Fix: pose-gan pairs makes pairs from annotations and shows the identities that it finds',
+    );
   const found = { images, pairs: Uint32Array.from(flat), skipped, unpaired: unpairedOf(poses, pairs, skeleton) };
   return { name, split, height, width, skeleton, ...found, warnings };
 }
@@ -242,12 +243,13 @@ export async function openDataset(...args: [source: DataSource, options: Dataset
 const noPairs = (file: string, exists: boolean) =>
   exists ? `${file} has no usable pair` : `${file} does not exist and the annotations give no pair`;
 
-function withReasons(what: string, skipped: Skipped, warnings: readonly string[]): string {
-  const left = skipped.rows + skipped.images + skipped.pairs;
-  const why = left
-    ? `; ${skipped.rows} rows, ${skipped.images} images and ${skipped.pairs} pairs were skipped, the first because ${skipped.reasons[0]}`
-    : '';
-  return `${what}${why}${warnings.map((w) => `; ${w}`).join('')}. Fix: pose-gan pairs makes pairs from annotations and shows the identities that it finds`;
+/** What was skipped and why, as the end of a sentence. */
+function reasonsOf({ rows, images, pairs, reasons }: Skipped, warnings: readonly string[]): string {
+  const why =
+    rows + images + pairs
+      ? `; ${rows} rows, ${images} images and ${pairs} pairs were skipped, the first because ${reasons[0]}`
+      : '';
+  return why + warnings.map((w) => `; ${w}`).join('');
 }
 
 function notThere(

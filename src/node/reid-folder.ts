@@ -5,6 +5,7 @@ import { UsageError } from '../gpu/errors.js';
 import { isThere, namesIn, readText, writeFileAtomic } from './files.js';
 import { joinParts } from './part-folders.js';
 import { expectSameWork, newPart, parsePart, type Work } from './parts.js';
+import { removeLeftovers } from './temporary.js';
 
 /** The list of the pictures with their labels. It is written last. */
 const LIST = 'train.txt';
@@ -34,10 +35,14 @@ export function expectOwnFolder(folder: string, images: string, part: boolean): 
     );
 }
 
-/** Records the settings of a whole augmentation before its files are written. Throws `UsageError` if the folder holds one with others. */
+/**
+ * Records the settings of a whole augmentation before its files are written, and removes temporary files that killed processes have left.
+ * Throws `UsageError` if the folder holds an augmentation with other settings.
+ */
 export function beginWhole(folder: string, work: Work): void {
   const path = join(folder, RECORD);
   const own = newPart(COMMAND, { index: 1, count: 1 }, work);
+  removeLeftovers(folder);
   if (isThere(path)) {
     const before = parsePart(parseJson(readText(path), path), path, COMMAND);
     expectSameWork({ ...before, path }, { ...own, path: 'the work that was asked for' });

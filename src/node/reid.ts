@@ -59,7 +59,7 @@ export async function planReid({ poses, seed, identity, ending, ...options }: Re
   const usable = checked.images.map((image) => image.name);
   const kept = new Set(usable);
   const skipped = new Set(wanted.filter((file) => !kept.has(file)));
-  const originals = names.filter((file) => known(file) && !skipped.has(file));
+  const originals = [...new Set([...names, ...usable])].filter((file) => known(file) && !skipped.has(file)).sort();
   const plan = planAugmentation(originals, usable, {
     ...{ poses, seed },
     identity: (all) => (identity === undefined ? identityByName : identityPattern(identity, all)),
