@@ -103,7 +103,7 @@ class Instrumenter implements Instrumented {
     let shape = shapeOf(typeRef, this.#resolved.bindings);
     const stride = shape.kind === 'array' ? strideOf(shape.element) : undefined;
     if (space === 'storage' && stride === undefined) {
-      this.untested.push(`${this.#line(d.start)}: ${name} is no array of scalars, vectors or matrices`);
+      this.untested.push(`line ${this.#line(d.start)}: ${name} is no array of scalars, vectors or matrices`);
       return false;
     }
     if (shape.kind !== 'array') {
