@@ -2,8 +2,8 @@ import { accumulateOp } from '../autograd/gradients.js';
 import { leaf } from '../autograd/leaves.js';
 import { isOf } from '../autograd/op.js';
 import { type Node, Tensor } from '../autograd/tensor.js';
-import type { Step } from '../compiler/bind.js';
 import type { LaunchedCall } from '../compiler/kernel-call.js';
+import type { Step } from '../compiler/realize.js';
 import type { Phase } from '../model/training.js';
 
 /** `generator/decoder.2` for `decoder.2.weight` of the set `generator`; `undefined` for what is not a parameter. */

@@ -1,8 +1,8 @@
 import type { Shape, TensorData } from '../autograd/tensor.js';
 import { lifetimesOf, liveElements } from '../compiler/allocate.js';
-import type { Step } from '../compiler/bind.js';
 import { costOf as costOfCall } from '../compiler/cost.js';
 import type { Plan } from '../compiler/plan.js';
+import type { Step } from '../compiler/realize.js';
 import type { Engine } from '../gpu/engine.js';
 import { summarise, type Times } from '../gpu/measure.js';
 import { type Recording, requireTimestamps } from '../gpu/profiler.js';

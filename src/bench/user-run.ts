@@ -1,9 +1,9 @@
 import type { Call } from '../autograd/kernel.js';
 import type { Tensor } from '../autograd/tensor.js';
-import type { Step } from '../compiler/bind.js';
 import { refusalOf } from '../compiler/kernel-call.js';
 import { nodesOf } from '../compiler/lower.js';
 import type { Plan } from '../compiler/plan.js';
+import type { Step } from '../compiler/realize.js';
 import type { Filling } from '../compiler/redzones.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError, GpuValidationError, KernelTimeoutError, PoseGanError, UsageError } from '../gpu/errors.js';

@@ -1,111 +1,126 @@
 import type { Dispatch } from '../autograd/kernel.js';
 import { channelsOf, rowsOf } from '../autograd/tensor.js';
-import { type Engine, GPU_BUFFER } from '../gpu/engine.js';
-import type { Outcomes } from '../gpu/error-scopes.js';
 import { UsageError } from '../gpu/errors.js';
-import { packParams, type Shader, type TextureUpload } from '../gpu/shader.js';
-import type { TextureRead, TextureUser } from '../gpu/texture-reads.js';
+import { packParams, type Shader } from '../gpu/shader.js';
+import type { TextureCopy, TextureRead, TextureUser } from '../gpu/texture-reads.js';
 import { present } from '../present.js';
 import { bindsRange, kernelArguments } from './choose.js';
 import { type BufferSpec, isLaunched, type LaunchedCall, type PlacedCall } from './kernel-call.js';
 import { loadSoftware } from './software.js';
 
-/** One dispatch of a plan with everything that is needed to record it. */
-export interface Step {
+/** All that a device needs to run calls, as data without any object of a device. */
+export interface Program {
+  readonly pipelines: readonly PipelineSpec[];
+  /** The values of all uniform variables, in one buffer. */
+  readonly uniforms: ArrayBuffer;
+  /** The number of rows of each texture that arguments are copied to. */
+  readonly textures: readonly number[];
+  /** The dispatches in order. */
+  readonly dispatches: readonly BoundDispatch[];
+}
+
+export interface PipelineSpec {
+  readonly shader: Shader;
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+/** One dispatch, with the memory that each of its variables is bound to. */
+export interface BoundDispatch {
   /** The call that it belongs to. */
   readonly call: LaunchedCall;
   /** Whether it is the first dispatch of its call. The cost of a call is counted there. */
   readonly first: boolean;
-  readonly shader: string;
+  /** The index of its pipeline. */
+  readonly pipeline: number;
   readonly workgroups: readonly [number, number, number];
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  /** The buffers that it binds, with the names of its variables. */
-  readonly bindings: readonly StepBinding[];
-  /** The copies into textures that are made before this step, for it and for later steps. */
-  readonly uploads: readonly TextureUpload[];
+  readonly entries: readonly BoundEntry[];
+  /** The copies into textures that are made before this dispatch, for it and for later ones. */
+  readonly copies: readonly BoundCopy[];
 }
 
-interface StepBinding {
-  readonly name: string;
-  readonly buffer: BufferSpec;
-  readonly writes: boolean;
-}
+/** A variable of a shader, by the number of its binding, and what it is bound to. */
+export type BoundEntry = { readonly binding: number } & (
+  | { readonly kind: 'uniform'; readonly offset: number; readonly size: number }
+  | (Range & { readonly kind: 'storage' | 'texture'; readonly name: string; readonly writes: boolean } & {
+      /** The index of the texture that a variable of kind `texture` is bound to. */
+      readonly texture?: number;
+    })
+  /** An argument that was left out. Its kernel does not read it, but must be bound to something. */
+  | { readonly kind: 'absent' }
+);
 
-/** The GPU buffer of every buffer of a plan. */
-export type Buffers = ReadonlyMap<BufferSpec, GPUBuffer>;
-/** Makes a buffer of `elements` 4-byte elements that the plan frees when it is destroyed. */
-export type MakeBuffer = (name: string, elements: number, usage?: number) => GPUBuffer;
+/** A copy from a buffer to a texture. */
+export type BoundCopy = TextureCopy & { readonly buffer: BufferSpec; readonly texture: number };
 
-/** Makes the pipelines, uniform values, textures and bind groups of every dispatch, in order. */
-export async function bind(
-  engine: Engine,
-  calls: readonly PlacedCall[],
-  buffers: Buffers,
-  make: MakeBuffer,
-  outcomes: Outcomes,
-): Promise<{ steps: readonly Step[]; textures: readonly GPUTexture[] }> {
+/** A byte range of a buffer. */
+type Range = TextureRead<BufferSpec>;
+
+/**
+ * Lists the pipelines, uniform values, textures and bindings of every dispatch, in order.
+ * @param alignment The limit `minUniformBufferOffsetAlignment` of the device.
+ */
+export async function bind(calls: readonly PlacedCall[], alignment: number): Promise<Program> {
   const flat = calls
     .filter(isLaunched)
     .flatMap((call) => call.kernel.launch.dispatches.map((dispatch) => ({ call, dispatch })));
-  const pipelines = await Promise.all(flat.map(({ dispatch }) => engine.pipeline(dispatch.shader, dispatch.constants)));
-  const params = uniformValues(engine, flat, make, outcomes);
   const users = flat.map(textureUser);
   // Only kernels for adapters that run on the CPU read textures.
   const textured = users.some(({ reads }) => reads.length) ? await (await loadSoftware?.())?.textures() : undefined;
   const { rows, uses } = textured?.planTextures(users) ?? { rows: [], uses: [] };
-  const textures = textured ? rows.map((height, i) => textured.makeTexture(engine, i, height, outcomes)) : [];
-  const uploads: TextureUpload[][] = flat.map(() => []);
-  for (const list of uses)
-    for (const { read, texture, copied } of list) {
-      if (copied === undefined || !textured) continue;
-      const from = present(buffers.get(read.buffer));
-      uploads[copied]?.push(...textured.uploadsOf(from, read.offset, read.bytes, present(textures[texture])));
-    }
-  let empty: GPUBuffer | undefined;
-  const steps = flat.map(({ call, dispatch }, i): Step => {
-    const { shader, workgroups } = dispatch;
-    const views = (uses[i] ?? []).map(({ texture }) => present(textures[texture]).createView());
-    const bindings: StepBinding[] = [];
-    const entries = shader.bindings.map((b): GPUBindGroupEntry => {
-      if (b.type === 'uniform') return { binding: b.index, resource: params(i) };
-      const range = rangeOf(call, b.name, shader);
-      if (!range) {
-        empty ??= make('left-out argument', 64);
-        return { binding: b.index, resource: { buffer: empty } };
-      }
-      const { buffer, offset, bytes: size } = range;
-      bindings.push({ name: b.name, buffer, writes: b.type === 'storage' });
-      if (b.type === 'texture') return { binding: b.index, resource: present(views.shift()) };
-      return { binding: b.index, resource: { buffer: present(buffers.get(buffer)), offset, size } };
-    });
-    const pipeline = present(pipelines[i]);
+  const copies: BoundCopy[][] = flat.map(() => []);
+  for (const { read, texture, copied } of uses.flat()) {
+    const { buffer, offset, bytes } = read;
+    if (copied === undefined || !textured) continue;
+    for (const copy of textured.copiesOf(4 * buffer.elements, offset, bytes))
+      copies[copied]?.push({ ...copy, buffer, texture });
+  }
+  const { uniforms, rangeOf: uniformOf } = uniformValues(flat, alignment);
+  const pipelines = new Pipelines();
+  const dispatches = flat.map(({ call, dispatch }, i): BoundDispatch => {
+    const textures = (uses[i] ?? []).map(({ texture }) => texture);
     return {
-      ...{ call, first: dispatch === call.kernel.launch.dispatches[0], shader: shader.label, workgroups, pipeline },
-      bindGroup: engine.bindGroup(call.kernel.label, pipeline, entries, outcomes),
-      bindings,
-      uploads: present(uploads[i]),
+      ...{ call, first: dispatch === call.kernel.launch.dispatches[0] },
+      pipeline: pipelines.indexOf(dispatch),
+      workgroups: dispatch.workgroups,
+      entries: dispatch.shader.bindings.map(({ index: binding, name, type }): BoundEntry => {
+        if (type === 'uniform') return { binding, kind: 'uniform', ...uniformOf(i) };
+        const range = rangeOf(call, name, dispatch.shader);
+        if (!range) return { binding, kind: 'absent' };
+        if (type === 'texture')
+          return { binding, kind: 'texture', name, writes: false, ...range, texture: present(textures.shift()) };
+        return { binding, kind: 'storage', name, writes: type === 'storage', ...range };
+      }),
+      copies: present(copies[i]),
     };
   });
-  return { steps, textures };
+  return { pipelines: pipelines.list, uniforms, textures: rows, dispatches };
 }
 
-type Read = TextureRead<BufferSpec>;
+/** The pipelines of dispatches, each once. */
+class Pipelines {
+  readonly list: PipelineSpec[] = [];
+  readonly #indices = new Map<string, number>();
+
+  indexOf({ shader, constants = {} }: Dispatch): number {
+    const values = Object.keys(constants)
+      .sort()
+      .map((name) => `${name}=${constants[name]}`);
+    const key = [shader.label, shader.entryPoint, values, shader.code].join('\n');
+    const index = this.#indices.get(key) ?? this.list.push({ shader, constants }) - 1;
+    this.#indices.set(key, index);
+    return index;
+  }
+}
 
 interface CallDispatch {
   readonly call: LaunchedCall;
   readonly dispatch: Dispatch;
 }
 
-/** Writes the numbers of every dispatch into one buffer. Returns the range of dispatch i. */
-function uniformValues(
-  engine: Engine,
-  flat: readonly CallDispatch[],
-  make: MakeBuffer,
-  outcomes: Outcomes,
-): (i: number) => GPUBufferBinding {
+/** Writes the numbers of every dispatch into one buffer. Returns it, and the range of dispatch i. */
+function uniformValues(flat: readonly CallDispatch[], minimum: number) {
   const sizes = flat.map(({ dispatch: { shader } }) => 16 * Math.max(1, Math.ceil(shader.paramBytes / 16)));
-  const alignment = Math.max(256, engine.device.limits.minUniformBufferOffsetAlignment);
+  const alignment = Math.max(256, minimum);
   const unit = alignment * Math.ceil(Math.max(1, ...sizes) / alignment);
   const data = new DataView(new ArrayBuffer(Math.max(unit, unit * flat.length)));
   for (const [i, { call, dispatch }] of flat.entries()) {
@@ -116,16 +131,14 @@ function uniformValues(
     }
     packParams(data, unit * i, dispatch.shader, values);
   }
-  const buffer = make('params', data.byteLength / 4, GPU_BUFFER.UNIFORM | GPU_BUFFER.COPY_DST);
-  engine.write(buffer, 0, data.buffer, outcomes);
-  return (i) => ({ buffer, offset: unit * i, size: sizes[i] });
+  return { uniforms: data.buffer, rangeOf: (i: number) => ({ offset: unit * i, size: present(sizes[i]) }) };
 }
 
 /**
  * The bytes that a variable is bound to: those of the value, or the whole allocation that the value is a part of. What a check
  * leaves free at the end of the allocation is bound as well, unless the shader asks for the length of an array.
  */
-function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string, { code }: Shader): Read | undefined {
+function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string, { code }: Shader): Range | undefined {
   const view = buffers[name];
   if (!view) return undefined;
   const { allocation, offset, buffer = allocation } = view;
@@ -139,7 +152,7 @@ function rangeOf({ inputs, outputs, buffers }: LaunchedCall, name: string, { cod
 
 /** Checks that every variable of a dispatch has storage or may be left out. Returns what the dispatch reads from textures. */
 function textureUser({ call, dispatch: { shader } }: CallDispatch): TextureUser<BufferSpec> {
-  const reads: Read[] = [];
+  const reads: Range[] = [];
   const writes: BufferSpec[] = [];
   for (const { name, type } of shader.bindings) {
     if (type === 'uniform') continue;

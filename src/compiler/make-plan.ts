@@ -10,6 +10,7 @@ import type { BufferSpec, PlacedCall } from './kernel-call.js';
 import { buffersOf, memoryReport } from './memory.js';
 import { bufferOf, Plan } from './plan.js';
 import type { Stage } from './plan-text.js';
+import { realize } from './realize.js';
 
 /** Makes the buffers, pipelines and bind groups of calls. Nothing stays allocated when that fails. */
 export async function makePlan(
@@ -36,7 +37,8 @@ export async function makePlan(
     for (const call of calls)
       if (isOf(leaf, call) && call.attrs.source === 'constant')
         engine.write(bufferOf(buffers, call.buffers.value), 0, unshared(call.attrs.data), outcomes);
-    const bound = await bind(engine, calls, buffers, make, outcomes);
+    const program = await bind(calls, engine.device.limits.minUniformBufferOffsetAlignment);
+    const bound = await realize(engine, program, buffers, make, outcomes);
     textures = bound.textures;
     await engine.wait(Promise.all(outcomes));
     const bytes = made.reduce((sum, buffer) => sum + buffer.size, 0);

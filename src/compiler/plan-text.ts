@@ -1,8 +1,8 @@
 import { leaf } from '../autograd/leaves.js';
 import { isOf } from '../autograd/op.js';
-import type { Step } from './bind.js';
 import { type BufferSpec, describeValue, isPooled, type KernelCall, type Value, type View } from './kernel-call.js';
 import type { MemoryReport } from './memory.js';
+import type { Step } from './realize.js';
 
 /** The calls after one pass of the compiler. */
 export interface Stage {

@@ -8,12 +8,12 @@ import { ShapeError, UsageError } from '../gpu/errors.js';
 import { ParameterStorage } from '../gpu/parameter-storage.js';
 import type { Recording } from '../gpu/profiler.js';
 import { present } from '../present.js';
-import type { Buffers, Step } from './bind.js';
 import { costOf } from './cost.js';
 import { extentOf, type PlacedCall, type Value, type View } from './kernel-call.js';
 import type { MemoryReport } from './memory.js';
 import { type HostInput, PlanInputs } from './plan-inputs.js';
 import { explainText, type Stage, scheduleText } from './plan-text.js';
+import type { Buffers, Step } from './realize.js';
 
 export interface ProfileRow {
   label: string;

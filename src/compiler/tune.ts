@@ -9,10 +9,11 @@ import { align } from '../gpu/parameter-storage.js';
 import { requireTimestamps } from '../gpu/profiler.js';
 import { type Choice, Tuning } from '../gpu/tuner.js';
 import { present } from '../present.js';
-import { bind, type Step } from './bind.js';
+import { bind } from './bind.js';
 import type { BufferSpec, LaunchedCall, View } from './kernel-call.js';
 import { label, launchOf } from './kernel-call.js';
 import { checkLimits } from './limits.js';
+import { realize, type Step } from './realize.js';
 import { candidates, shapeClass } from './shape-class.js';
 
 export interface TuneOptions {
@@ -239,7 +240,8 @@ class CallBench {
     };
     checkLimits([call], engine.device.limits);
     const make = (text: string, size: number, usage?: number) => this.#buffer(text, size, outcomes, usage);
-    const { steps, textures } = await bind(engine, [call], this.#buffers, make, outcomes);
+    const program = await bind([call], engine.device.limits.minUniformBufferOffsetAlignment);
+    const { steps, textures } = await realize(engine, program, this.#buffers, make, outcomes);
     this.#owned.push(...textures);
     await engine.wait(Promise.all(outcomes));
     // On some adapters the first run compiles the kernel, so it must not be timed.

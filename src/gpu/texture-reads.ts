@@ -1,6 +1,5 @@
 import type { Engine } from './engine.js';
 import type { Outcomes } from './error-scopes.js';
-import type { TextureUpload } from './shader.js';
 
 /** A byte range of a buffer `B` that a dispatch reads from a texture. */
 export interface TextureRead<B> {
@@ -30,10 +29,19 @@ export interface TexturePlan<B> {
   readonly uses: readonly (readonly TextureUse<B>[])[];
 }
 
+/** A copy from byte `offset` of a buffer to the rows of a texture from `row` on. */
+export interface TextureCopy {
+  readonly offset: number;
+  readonly bytesPerRow: number;
+  readonly row: number;
+  /** The number of texels in a row and of rows. */
+  readonly size: readonly [width: number, height: number];
+}
+
 /** Assigns textures to reads, and makes and fills the textures. */
 export interface TextureSupport {
   planTextures<B>(users: readonly TextureUser<B>[]): TexturePlan<B>;
   makeTexture(engine: Engine, index: number, rows: number, outcomes: Outcomes): GPUTexture;
-  /** The copies of a byte range of a buffer to a texture. */
-  uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, texture: GPUTexture): TextureUpload[];
+  /** The copies that bring a byte range of a buffer of `size` bytes to a texture. */
+  copiesOf(size: number, offset: number, bytes: number): TextureCopy[];
 }

@@ -1,7 +1,7 @@
 import type { Engine } from '../gpu/engine.js';
 import type { Outcomes } from '../gpu/error-scopes.js';
-import { TEXELS, type TextureUpload } from '../gpu/shader.js';
-import type { TexturePlan, TextureUse, TextureUser } from '../gpu/texture-reads.js';
+import { TEXELS } from '../gpu/shader.js';
+import type { TextureCopy, TexturePlan, TextureUse, TextureUser } from '../gpu/texture-reads.js';
 import { present } from '../present.js';
 
 const ROW_BYTES = 16 * TEXELS;
@@ -111,17 +111,16 @@ function choices(needs: readonly number[], rows: readonly number[], taken: reado
   return rows.flatMap((n, i) => (n >= need && !taken.includes(i) ? choices(needs, rows, [...taken, i]) : []));
 }
 
-/** Returns the copies that bring a byte range of a buffer into a texture, row by row from the top, with 16 bytes per texel. */
-export function uploadsOf(buffer: GPUBuffer, offset: number, bytes: number, texture: GPUTexture): TextureUpload[] {
+/** Returns the copies that bring a byte range of a buffer of `size` bytes into a texture, row by row from the top, with 16 bytes per texel. */
+export function copiesOf(size: number, offset: number, bytes: number): TextureCopy[] {
   const texels = Math.ceil(bytes / 16);
-  const over = offset + ROW_BYTES * Math.ceil(texels / TEXELS) > buffer.size;
+  const over = offset + ROW_BYTES * Math.ceil(texels / TEXELS) > size;
   // The last row is copied to its end, unless the buffer ends before.
   const rows = over ? Math.floor(texels / TEXELS) : Math.ceil(texels / TEXELS);
   const rest = Math.max(0, texels - rows * TEXELS);
-  const block = (row: number, size: readonly [number, number]): TextureUpload => ({
-    source: { buffer, offset: offset + ROW_BYTES * row, bytesPerRow: ROW_BYTES },
-    destination: row ? { texture, origin: [0, row] } : { texture },
-    size,
+  const block = (row: number, extent: readonly [number, number]): TextureCopy => ({
+    ...{ offset: offset + ROW_BYTES * row, bytesPerRow: ROW_BYTES, row },
+    size: extent,
   });
   return [...(rows ? [block(0, [TEXELS, rows])] : []), ...(rest ? [block(rows, [rest, 1])] : [])];
 }
