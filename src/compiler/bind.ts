@@ -19,13 +19,13 @@ export interface Program {
   readonly dispatches: readonly BoundDispatch[];
 }
 
-export interface PipelineSpec {
+interface PipelineSpec {
   readonly shader: Shader;
   readonly constants: Readonly<Record<string, number>>;
 }
 
 /** One dispatch, with the memory that each of its variables is bound to. */
-export interface BoundDispatch {
+interface BoundDispatch {
   /** The call that it belongs to. */
   readonly call: LaunchedCall;
   /** Whether it is the first dispatch of its call. The cost of a call is counted there. */
@@ -50,7 +50,7 @@ export type BoundEntry = { readonly binding: number } & (
 );
 
 /** A copy from a buffer to a texture. */
-export type BoundCopy = TextureCopy & { readonly buffer: BufferSpec; readonly texture: number };
+type BoundCopy = TextureCopy & { readonly buffer: BufferSpec; readonly texture: number };
 
 /** A byte range of a buffer. */
 type Range = TextureRead<BufferSpec>;
