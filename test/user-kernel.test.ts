@@ -68,13 +68,8 @@ describe('a right kernel passes', () => {
     const { passed, cases, refused } = await check(undilated, 'conv2d: ');
     expect(passed).toBe(true);
     expect(cases.filter((name) => name.includes('dilation'))).toEqual([]);
-    const reasons = new Set(refused.map((r) => r.reason));
-    expect([...reasons].sort()).toEqual([
-      'it does not read dh, which is 2 here',
-      'it does not read dh, which is 3 here',
-      'it does not read dh, which is 4 here',
-      'it does not read dh, which is 6 here',
-    ]);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { reason } of refused) expect(reason).toMatch(/^it does not read dh, which is [1-9]\d* here$/);
   });
 
   test('in two dispatches, with a scratch buffer and numbers of its own', async () => {
