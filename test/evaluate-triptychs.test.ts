@@ -63,6 +63,8 @@ describe('evaluate --triptychs', () => {
     expect(ssim?.generated?.value).toBeCloseTo(mean, 12);
     expect(ssim?.generated?.interval?.[0]).toBeLessThanOrEqual(mean);
     expect(doc.notes).toEqual([expect.stringContaining('no masks')]);
+    const real = Object.fromEntries(doc.metrics.map((m) => [m.key, m.real?.value]));
+    expect(real).toMatchObject({ ssim: 1, maskSsim: undefined });
     expect(doc.cost).toBeUndefined();
   });
 

@@ -154,6 +154,18 @@ describe('pose-gan reid', () => {
     const mixed = await merge('part1');
     expect(mixed).toMatchObject({ code: 2, stderr: expect.stringMatching(/different work: seed is .* in the one/) });
     writeFileSync(record, text);
+    const parts12 = ['part1', 'merged'].map((folder) => join(out, folder));
+    for (const [file, content, message] of [
+      ['photo.jpg', '', /foreign holds other files \(photo\.jpg\)/],
+      ['reid.json', text.replace('"seed":3', '"seed":4'), /foreign.reid\.json are parts of different work: seed is 3/],
+    ] as const) {
+      const foreign = join(out, 'foreign');
+      rmSync(foreign, { recursive: true, force: true });
+      writeFileAtomic(join(foreign, file), content);
+      const refused = await run('reid', '--out', foreign, '--merge', ...parts12);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+      expect([...bytesIn('foreign').keys()]).toEqual([file]);
+    }
     const merged = await merge('part1');
     expect(merged, merged.stderr).toMatchObject({ code: 0 });
     expect(bytesIn('merged')).toEqual(before);

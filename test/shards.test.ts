@@ -114,6 +114,14 @@ async function expectSame(count: number, args: readonly string[]): Promise<strin
   expect(plain(again.stdout)).toBe(plain(whole.stdout));
   expect(plain(read('again.html'))).toBe(plain(read('whole.html')));
   expect(read('again.html')).toContain('<h2>Best pairs by SSIM</h2>');
+  const [part1 = ''] = parts;
+  const onPart = await run('evaluate', '--merge', ...parts, '--csv', part1);
+  expect(onPart).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/--csv .*part1 would replace the part .*part1/),
+  });
+  const twice = await run('evaluate', ...args, '--out', join(out, 'x'), '--html', join(out, '.', 'x'));
+  expect(twice).toMatchObject({ code: 2, stderr: expect.stringMatching(/--html .*x would replace the file of --out/) });
   return parts;
 }
 
@@ -203,6 +211,7 @@ test('generate makes the same files in parts, which share a folder or have their
   await generate('b', '--shard', '1/2');
   expect((await merge('b')).code).toBe(0);
   expect(contents('b')).toEqual(contents('whole'));
+  expect((await merge('b')).stderr).toMatch(/b holds no part of pose-gan generate .* this may have been done\. Fix:/);
 
   // Each refusal names the file, and nothing is written.
   const other = await generate('a', '--shard', '2/2', '--seed', '1');

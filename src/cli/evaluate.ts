@@ -7,7 +7,7 @@ import { protocolOf } from '../evaluation/protocol.js';
 import type { EvaluatedPair } from '../evaluation/scorer.js';
 import { evaluationCsv, evaluationText } from '../evaluation/text.js';
 import { UsageError } from '../gpu/errors.js';
-import { readJson, writeFileAtomic } from '../node/files.js';
+import { readJson, realPath, writeFileAtomic } from '../node/files.js';
 import { mergeEvaluation } from '../node/merge-evaluation.js';
 import { extremes, newRanking, pairPicture } from '../node/pair-pictures.js';
 import { nameOf, type Shard } from '../node/parts.js';
@@ -60,6 +60,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   noMore(positionals);
   const shard = shardOf(values);
   if (shard) return part(values, shard);
+  expectDifferent(values);
   const write = writer(values);
   const prepared = await prepare(values, undefined);
   const { input, protocol, ranking } = prepared;
@@ -106,8 +107,22 @@ async function part(values: Values, shard: Shard): Promise<number> {
   }
 }
 
+/** Throws `UsageError` if two of the files to write are one, or if one of them is a part. */
+function expectDifferent(values: Values, parts: readonly string[] = []): void {
+  const used = new Map(parts.map((part) => [realPath(part), `the part ${part}`]));
+  for (const name of ['out', 'csv', 'html']) {
+    const file = text(values, name);
+    const path = file && realPath(file);
+    if (!path) continue;
+    const other = used.get(path);
+    if (other) throw new UsageError(`--${name} ${file} would replace ${other}; name another file`);
+    used.set(path, `the file of --${name}`);
+  }
+}
+
 /** Makes the tables and files of complete parts. */
 function merge(values: Values, parts: readonly string[]): number {
+  expectDifferent(values, parts);
   const write = writer(values);
   const bars = finishingBars();
   try {

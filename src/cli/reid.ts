@@ -164,7 +164,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const set = generatorParameters(checkpoint);
   const out = requiredOutput(values, 'out', 'folder');
   const { images } = datasetPaths(required(values, 'data'), required(values, 'name'), 'train');
-  expectOwnFolder(out, images, shard !== undefined);
+  expectOwnFolder(out, shard !== undefined, images);
   const plan = await planned(values, checkpoint, settings);
   const share = shareOf(plan, settings, shard);
   // Names that the list cannot hold are refused before anything is written.

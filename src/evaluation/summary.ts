@@ -27,7 +27,9 @@ export function resultOf(
     if (metric.level === 'set') return sets[metric.key]?.[system] ?? null;
     const mean = meanOf(valuesOf(scores, system, metric.key), bootstrap);
     if (mean || system !== 'real' || metric.ofItself === undefined) return mean;
-    return { value: metric.ofItself, count: scores.length };
+    // A metric that is undefined for all pairs, such as one of masks without poses, is so for the real images too.
+    const defined = valuesOf(scores, 'generated', metric.key).some((v) => v !== null);
+    return defined ? { value: metric.ofItself, count: scores.length } : null;
   };
   const [generated, copy, real] = SYSTEMS.map(found) as [Estimate | null, Estimate | null, Estimate | null];
   const missing = sets[metric.key]?.missing;

@@ -144,6 +144,13 @@ export function statOf(path: string): Stats | undefined {
 /** Whether a file or folder exists. */
 export const isThere = (path: string): boolean => statOf(path) !== undefined;
 
+/** The path of a file without symbolic links, by which two names of it are known as one; `undefined` for a device or a pipe. */
+export function realPath(path: string): string | undefined {
+  const found = statOf(path);
+  if (found && isSpecial(found)) return undefined;
+  return found ? trying(`use ${path}`, () => realpathSync(path)) : resolve(path);
+}
+
 /** The names in a folder, in order. */
 export function namesIn(folder: string): string[] {
   return trying(`read the folder ${folder}`, () => readdirSync(folder)).sort();

@@ -80,15 +80,15 @@ interface Joined {
 /**
  * Joins the parts in some folders, and those in `out` itself if there are any, so that `out` holds what the work writes without
  * `--shard`. Everything is checked before anything is written. Throws `UsageError` if parts are missing, doubled, incomplete or of
- * different work, if a file is missing or damaged, or if `out` holds another file of that name. `finish` writes what else belongs to the
- * whole; after it, parts in `out` itself are forgotten.
+ * different work, if a file is missing or damaged, or if `out` holds another file of that name. `begin` can refuse `out` before files are
+ * copied to it. `finish` writes what else belongs to the whole; after it, parts in `out` itself are forgotten.
  */
 export function joinParts(
   out: string,
   folders: readonly string[],
   command: string,
   onProgress?: (done: number, total: number) => void,
-  finish?: (joined: Joined) => void,
+  { begin, finish }: { readonly begin?: (joined: Joined) => void; readonly finish?: (joined: Joined) => void } = {},
 ): Joined {
   const all = new Map(folders.map((folder) => [resolve(folder), folder]));
   all.delete(resolve(out));
@@ -98,17 +98,23 @@ export function joinParts(
         `${folder} holds no part of pose-gan ${command} (no part-i-of-n.json); name the folder of one`,
       );
   const found = [...(isThere(out) ? [out] : []), ...all.values()].flatMap((folder) => partsOf(folder, command));
+  if (!found.length)
+    throw new UsageError(
+      `${out} holds no part of pose-gan ${command} (no part-i-of-n.json), and no other folder is named. Parts in --out are forgotten when they ` +
+        'are joined, so this may have been done. Fix: if not, name the folders of the parts after --merge',
+    );
   const parts = partsInOrder(found, command);
   const total = 2 * parts.reduce((n, { files = [] }) => n + files.length, 0);
   let done = 0;
   const step = () => onProgress?.(++done, total);
   const copies = parts.flatMap((part) => checked(part, out, step));
+  const joined = { files: copies.map(({ to }) => to), facts: parts.map(({ facts = {} }) => facts) };
+  begin?.(joined);
   makeFolder(out);
   for (const { from, to } of copies) {
     if (from !== to) copy(from, to);
     step();
   }
-  const joined = { files: copies.map(({ to }) => to), facts: parts.map(({ facts = {} }) => facts) };
   finish?.(joined);
   for (const part of parts) if (part.folder === out) removeFile(part.path);
   return joined;

@@ -17,10 +17,10 @@ const COMMAND = 'reid';
 
 /**
  * Throws `UsageError` unless a folder is empty or holds an augmentation, so that its pictures never get among others. `part` says whether
- * parts of an augmentation may be there.
+ * parts of an augmentation may be there, `images` is the folder of the training images.
  */
-export function expectOwnFolder(folder: string, images: string, part: boolean): void {
-  if (resolve(folder) === resolve(images))
+export function expectOwnFolder(folder: string, part: boolean, images?: string): void {
+  if (images !== undefined && resolve(folder) === resolve(images))
     throw new UsageError(`${folder} holds the training images themselves; name another folder by --out`);
   const names = isThere(folder) ? namesIn(folder).filter((name) => !name.startsWith('.')) : [];
   if (names.includes(RECORD)) return;
@@ -63,15 +63,19 @@ export function joinReid(
   folders: readonly string[],
   onProgress: (done: number, total: number) => void,
 ): number {
+  const begin = ({ facts }: { readonly facts: readonly Fields[] }) => {
+    const [{ work }] = facts.map(factsOf) as [PartFacts];
+    expectOwnFolder(out, true);
+    beginWhole(out, work);
+  };
   const finish = ({ files, facts }: { readonly files: readonly string[]; readonly facts: readonly Fields[] }) => {
     const parts = facts.map(factsOf);
     const labels = parts.flatMap((part) => part.labels);
-    const [{ prefix, work }] = parts as [PartFacts];
+    const [{ prefix }] = parts as [PartFacts];
     const listed = files.map((file, i): LabelledFile => ({ file: basename(file), label: labels[i] as number }));
-    beginWhole(out, work);
     writeList(out, listed, prefix);
   };
-  return joinParts(out, folders, COMMAND, onProgress, finish).files.length;
+  return joinParts(out, folders, COMMAND, onProgress, { begin, finish }).files.length;
 }
 
 /** What a part tells of itself for the list: the label of each of its files, and what `beginWhole` and `writeList` take. */
