@@ -6,7 +6,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const names = readdirSync(join(root, 'examples')).map((file) => file.replace('.ts', ''));
+const files = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.ts'));
+const names = files.map((file) => file.replace('.ts', ''));
 const [name, ...surplus] = process.argv.slice(2);
 const file = names.includes(name) ? join(root, 'examples', `${name}.ts`) : resolve(name ?? '');
 if (!/\.[cm]?[jt]s$/.test(file) || !existsSync(file) || surplus.length) {

@@ -161,8 +161,7 @@ export function unpairedOf(poses: ReadonlyMap<string, Pose>, pairs: readonly Pai
 /** What to add to the number of a dataset's images in a message, which is nothing if all images are in pairs. */
 export function unpairedText({ images, incomplete }: Unpaired, { trunk }: Skeleton): string {
   if (!images) return '';
-  const why = incomplete
-    ? `, ${incomplete} of them because one of the joints ${trunk.joints.join(', ')} is not visible`
-    : '';
+  const some = incomplete < images ? `${incomplete} of them ` : '';
+  const why = incomplete ? `, ${some}because one of the joints ${trunk.joints.join(', ')} is not visible` : '';
   return ` (${images} more ${images === 1 ? 'is' : 'are'} in no pair${why})`;
 }
