@@ -11,9 +11,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 
 /** Beside dist/, which it replaces when all of it is there: a build that fails or is interrupted leaves dist/ as it was. */
-const fresh = mkdtempSync(join(root, '.dist-'));
-process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
+let fresh;
+process.on('exit', () => fresh && rmSync(fresh, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+fresh = mkdtempSync(join(root, '.dist-'));
 
 /** Published files by name, without `.js`, and their sources. */
 const entryPoints = {

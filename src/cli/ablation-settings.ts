@@ -114,13 +114,14 @@ export function variantsOf(values: Values): Ablation[] {
 /** Opens the pairs that the options name. */
 export async function dataOf(values: Values, model: ReturnType<typeof chosenModel>) {
   const { config, skeleton } = model;
-  const bar = progress('checking images', undefined, { unit: 'images' });
   const common = {
     ...{ folder: required(values, 'data'), name: required(values, 'name'), skeleton },
     ...{ height: config.height, width: config.width },
     ...{ resize: values.resize === true, skipBad: values['skip-bad'] === true },
     onProgress: (done: number) => bar.update(done),
   };
+  // It begins only here, because a wrong option above would leave it running.
+  const bar = progress('checking images', undefined, { unit: 'images' });
   try {
     const train = await openDataset({ ...common, split: 'train' });
     const test = await openDataset({
