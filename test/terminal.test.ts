@@ -82,6 +82,23 @@ test('a count of seconds is shown in whole seconds, without a rate of seconds pe
   expect(text).toEqual(['training: 16/120 s  2 min 46 s left  iteration 73\n']);
 });
 
+test('a command that fails leaves no progress running, which would write lines long after its error', async () => {
+  vi.useFakeTimers();
+  try {
+    const err = caught();
+    const run = async () => {
+      progress('checking');
+      throw new UsageError('no row');
+    };
+    const command: Command = { name: 'fail', summary: '', usage: '', options: {}, help: {}, examples: [], run };
+    expect(await runCommand(command, [])).toBe(2);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(err).toEqual(['pose-gan fail: no row\n']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('commands write to the terminal only through terminal.ts', () => {
   const folder = new URL('../src/cli/', import.meta.url);
   const files = readdirSync(folder).filter((name) => name !== 'terminal.ts');

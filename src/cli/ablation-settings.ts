@@ -120,7 +120,6 @@ export async function dataOf(values: Values, model: ReturnType<typeof chosenMode
     ...{ resize: values.resize === true, skipBad: values['skip-bad'] === true },
     onProgress: (done: number) => bar.update(done),
   };
-  // It begins only here, because a wrong option above would leave it running.
   const bar = progress('checking images', undefined, { unit: 'images' });
   try {
     const train = await openDataset({ ...common, split: 'train' });

@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UsageError } from '../gpu/errors.js';
 import { fail } from './failures.js';
+import { endProgress } from './progress.js';
 import { sayLayout } from './terminal.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -58,6 +59,7 @@ export async function runCommand(command: Command, args: string[]): Promise<numb
     }
     return await command.run(values, positionals);
   } catch (error) {
+    endProgress();
     return fail(`pose-gan ${command.name}`, error);
   }
 }

@@ -37,6 +37,14 @@ const unreferenced: Timer = (tick, ms) => {
   return () => clearTimeout(timer);
 };
 
+/** What is shown now. */
+const running = new Set<Progress>();
+
+/** Ends what a command shows, so that nothing goes on after an error. */
+export function endProgress(): void {
+  for (const shown of running) shown.end();
+}
+
 /** Shows nothing, for a process beside which another shows the progress. */
 export const silent = (..._: Parameters<typeof progress>): Progress => ({ update: () => {}, end: () => {} });
 
@@ -87,8 +95,9 @@ export function progress(label: string, total?: number, options: ProgressOptions
     );
   };
   if (!stream.isTTY) arm();
-  return {
+  const progress: Progress = {
     update(done, note = '') {
+      running.add(progress);
       state = { done, note };
       if (!cancel && !stream.isTTY) arm();
       if (now() - last < (stream.isTTY ? REDRAW_MS : LINE_MS)) return;
@@ -98,9 +107,12 @@ export function progress(label: string, total?: number, options: ProgressOptions
     end() {
       cancel?.();
       cancel = undefined;
+      running.delete(progress);
       if (shown) stream.write('\r\x1b[K');
     },
   };
+  running.add(progress);
+  return progress;
 }
 
 /** A number of seconds as `1 h 05 min`, `3 min 20 s` or `12 s`. */

@@ -41,10 +41,9 @@ interface BoundDispatch {
 /** A variable of a shader, by the number of its binding, and what it is bound to. */
 export type BoundEntry = { readonly binding: number } & (
   | { readonly kind: 'uniform'; readonly offset: number; readonly size: number }
-  | (Range & { readonly kind: 'storage' | 'texture'; readonly name: string; readonly writes: boolean } & {
-      /** The index of the texture that a variable of kind `texture` is bound to. */
-      readonly texture?: number;
-    })
+  | (Range & { readonly kind: 'storage'; readonly name: string; readonly writes: boolean })
+  /** A range that was copied to the texture with this index. */
+  | (Range & { readonly kind: 'texture'; readonly name: string; readonly texture: number })
   /** An argument that was left out. Its kernel does not read it, but must be bound to something. */
   | { readonly kind: 'absent' }
 );
@@ -86,8 +85,7 @@ export async function bind(calls: readonly PlacedCall[], alignment: number): Pro
         if (type === 'uniform') return { binding, kind: 'uniform', ...uniformOf(i) };
         const range = rangeOf(call, name, dispatch.shader);
         if (!range) return { binding, kind: 'absent' };
-        if (type === 'texture')
-          return { binding, kind: 'texture', name, writes: false, ...range, texture: present(textures.shift()) };
+        if (type === 'texture') return { binding, kind: 'texture', name, ...range, texture: present(textures.shift()) };
         return { binding, kind: 'storage', name, writes: type === 'storage', ...range };
       }),
       copies: present(copies[i]),

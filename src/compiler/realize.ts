@@ -47,7 +47,7 @@ export async function realize(
       case 'uniform':
         return { buffer: params, offset: entry.offset, size: entry.size };
       case 'texture':
-        return present(textures[entry.texture as number]).createView();
+        return present(textures[entry.texture]).createView();
       case 'storage':
         return { buffer: present(buffers.get(entry.buffer)), offset: entry.offset, size: entry.bytes };
       case 'absent':
@@ -60,7 +60,7 @@ export async function realize(
     const group = entries.map((entry) => ({ binding: entry.binding, resource: resourceOf(entry) }));
     const bindings = entries.flatMap((entry) =>
       entry.kind === 'storage' || entry.kind === 'texture'
-        ? [{ name: entry.name, buffer: entry.buffer, writes: entry.writes }]
+        ? [{ name: entry.name, buffer: entry.buffer, writes: entry.kind === 'storage' && entry.writes }]
         : [],
     );
     return {
