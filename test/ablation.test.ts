@@ -156,6 +156,9 @@ describe('pose-gan ablate', () => {
     writeFileSync(join(root, 'part2', 'ablation.json'), elsewhere);
     const merged = await ablate('merged', '--merge', join(root, 'part1'), join(root, 'part2'), '--rows', '2');
     expect(merged.status, merged.text).toBe(0);
+    // A scheduler may run the merge twice, when copies of the parts are there already.
+    const repeated = await ablate('merged', '--merge', join(root, 'part1'), join(root, 'part2'), '--rows', '2');
+    expect(repeated.status, repeated.text).toBe(0);
     const unknown = await ablate('merged2', '--merge', join(root, 'part2'));
     expect(unknown.text).toMatch(/made with --data \/nowhere\/data, which is not on this machine; name it by --data/);
     const named = await ablate('merged2', '--merge', join(root, 'part2'), '--data', data);
@@ -165,7 +168,15 @@ describe('pose-gan ablate', () => {
         expect(readFileSync(join(root, folder, name)).equals(readFileSync(join(root, 'whole', name))), name).toBe(true);
 
     const twice = await ablate('twice', '--merge', join(root, 'part1'), join(root, 'whole'));
-    expect(twice).toMatchObject({ status: 2, text: expect.stringMatching(/both hold a complete .*leave one out/) });
+    expect(twice).toMatchObject({
+      status: 2,
+      text: expect.stringMatching(/both hold a complete .* they differ; leave one out/),
+    });
+    const occupied = await ablate('part1/runs', '--merge', join(root, 'part1'));
+    expect(occupied).toMatchObject({
+      status: 2,
+      text: expect.stringMatching(/runs holds other files, but no ablation; give an/),
+    });
     const lacking = await ablate('lacking', '--merge', join(root, 'part1'));
     expect(lacking).toMatchObject({ status: 2, text: expect.stringMatching(/no part holds a complete .*dsc-seed0/) });
     const settings = { ...JSON.parse(at('part2', 'ablation.json')), iterations: '3' };
@@ -174,6 +185,15 @@ describe('pose-gan ablate', () => {
     expect(mixed).toMatchObject({
       ...{ status: 2, text: expect.stringMatching(/different ablations: iterations is 3 in the one, 2/) },
     });
+
+    const skeletons = ['part1', 'part2'].map((part) => {
+      const path = join(root, part, 'skeleton.json');
+      writeFileSync(path, part);
+      writeFileSync(join(root, part, 'ablation.json'), JSON.stringify({ ...JSON.parse(elsewhere), skeleton: path }));
+      return path;
+    });
+    const otherBones = await ablate('mixed', '--merge', join(root, 'part1'), join(root, 'part2'));
+    expect(otherBones.text).toMatch(`different ablations: skeleton is ${skeletons[1]} in the one, ${skeletons[0]} in`);
 
     const changed = await ablate('whole', '--resume', '--iterations', '5');
     expect(changed).toMatchObject({

@@ -60,6 +60,9 @@ test('the digest in a file’s name is checked', () => {
   expect(() => installNetwork(tiny, wrong, join(folder, 'digest'))).toThrow(
     /w-0123abcd\.safetensors is damaged or is another file: its SHA-256 begins with .* but its name says 0123abcd/,
   );
+  const checkpoint = join(folder, 'checkpoint-00000004.safetensors');
+  writeFileSync(checkpoint, bytes);
+  expect(installNetwork(tiny, checkpoint, join(folder, 'digest')).source).toBe('checkpoint-00000004.safetensors');
 });
 
 test('a file that was cut short is refused, by the size that was published or by its content', () => {

@@ -13,7 +13,7 @@ import {
   runAblation,
 } from '../node/ablation.js';
 import { ablationGrid } from '../node/ablation-grid.js';
-import { isThere, writeFileAtomic } from '../node/files.js';
+import { writeFileAtomic } from '../node/files.js';
 import { encodePng } from '../node/images.js';
 import { findScorers } from '../node/scorers.js';
 import { loadFeatures } from '../node/weights.js';
@@ -54,9 +54,8 @@ async function run(given: Values, positionals: string[]): Promise<number> {
   if (!merging) noMore(positionals, given);
   const folder = requiredOutput(given, 'out', 'folder');
   const shard = shardOf(given);
-  const parts = merging && isThere(settingsPath(folder)) ? [folder, ...positionals] : positionals;
   const values = merging
-    ? sharedSettings(parts, given)
+    ? sharedSettings(folder, positionals, given)
     : settingsOf(given, folder, given.resume === true || shard !== undefined);
   const model = chosenModel(values);
   const [variants, seeds] = [variantsOf(values), whole(values, 'seeds', 1, 1)];

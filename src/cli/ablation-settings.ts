@@ -2,7 +2,8 @@ import { basename, join, resolve } from 'node:path';
 import { UsageError } from '../gpu/errors.js';
 import { ABLATIONS, type Ablation } from '../model/config.js';
 import { openDataset } from '../node/dataset.js';
-import { isThere } from '../node/files.js';
+import { filesDigest } from '../node/digest.js';
+import { isThere, namesIn } from '../node/files.js';
 import type { Values } from './command.js';
 import { merged, optionsIn } from './options-file.js';
 import { progress } from './progress.js';
@@ -67,30 +68,40 @@ export function settingsOf(given: Values, folder: string, continuing: boolean): 
   return merged(before, chosen);
 }
 
-/** What is compared of a setting. A skeleton is compared by the name of its file, since machines may have it in other folders. */
-const comparable = (name: string, value: Values[string]) =>
-  name === 'skeleton' && typeof value === 'string' ? basename(value) : value;
+/**
+ * Whether a setting of two parts is the same. Machines may have the file of a skeleton in other folders: its content is compared where
+ * both files are here, and else its name.
+ */
+function isSame(name: string, a: Values[string], b: Values[string]): boolean {
+  if (a === b || name !== 'skeleton' || typeof a !== 'string' || typeof b !== 'string') return a === b;
+  return isThere(a) && isThere(b) ? filesDigest([a]) === filesDigest([b]) : basename(a) === basename(b);
+}
 
 /**
  * The settings that all parts of an ablation have. Machines may have the data in other folders: the pairs of all evaluations are compared
- * later, and `given` can name the folder on this machine. Throws `UsageError` if settings differ, or if a folder holds no ablation.
+ * later, and `given` can name the folder on this machine. `folder`, where the parts are joined, may hold some of them. Throws `UsageError`
+ * if settings differ, if a part's folder holds no ablation, or if `folder` holds something else.
  */
-export function sharedSettings(parts: readonly string[], given: Values): Values {
-  const [first, ...others] = parts.map((part) => {
+export function sharedSettings(folder: string, others: readonly string[], given: Values): Values {
+  const begun = isThere(settingsPath(folder));
+  if (!begun && isThere(folder) && namesIn(folder).length)
+    throw new UsageError(`${folder} holds other files, but no ablation; give an empty or new folder by --out`);
+  const parts = begun ? [folder, ...others] : others;
+  const [first, ...rest] = parts.map((part) => {
     if (!isThere(settingsPath(part))) throw new UsageError(`${part} holds no part of an ablation (no ablation.json)`);
     return { part, settings: optionsIn(settingsPath(part), SETTINGS) };
   });
   if (!first) throw new UsageError('name the folders of the parts: pose-gan ablate --out FOLDER --merge PART…');
-  for (const { part, settings } of others)
+  for (const { part, settings } of rest)
     for (const name of Object.keys(SETTINGS).filter((name) => name !== 'data'))
-      if (comparable(name, settings[name]) !== comparable(name, first.settings[name]))
+      if (!isSame(name, settings[name], first.settings[name]))
         throw new UsageError(
           `${part} and ${first.part} are parts of different ablations: ${name} is ${settings[name] ?? 'not given'} in the one, ` +
             `${first.settings[name] ?? 'not given'} in the other`,
         );
   const here = { ...first.settings };
   for (const name of PATHS) {
-    const known = [first, ...others].map(({ settings }) => settings[name]);
+    const known = [first, ...rest].map(({ settings }) => settings[name]);
     const path = given[name] ?? known.find((p) => typeof p === 'string' && isThere(p));
     if (path === undefined && known[0] !== undefined)
       throw new UsageError(

@@ -11,6 +11,7 @@ import type { Ablation, ConfigOptions, ModelConfig } from '../model/config.js';
 import { generatorParameters } from '../model/pairs.js';
 import { Generator } from '../model/trainer.js';
 import { listCheckpoints, loadCheckpoint } from './checkpoint-files.js';
+import { filesDigest } from './digest.js';
 import { evaluate } from './evaluate.js';
 import { copyFolder, isThere, readJson, writeFileAtomic } from './files.js';
 import { generatedPairs } from './pair-source.js';
@@ -42,16 +43,20 @@ export const iterationsDone = (runs: readonly AblationRun[], iterations: number)
   runs.reduce((n, { folder }) => n + Math.min(iterations, listCheckpoints(folder).at(-1)?.step ?? 0), 0);
 
 /**
- * Copies the runs that are missing in an ablation's folder from the folders of its parts. Throws `UsageError`, before anything is
- * copied, if a run is complete in no folder or in two.
+ * Copies the runs that are missing in an ablation's folder from the folders of its parts, so that doing it again changes nothing. Throws
+ * `UsageError`, before anything is copied, if a run is complete in no folder, or in two that are no copies of each other.
  */
 export function collectRuns(runs: readonly AblationRun[], folder: string, parts: readonly string[]): void {
   const sources = runs.map((run) => {
     const name = relative(folder, run.folder);
     const found = [folder, ...parts].filter((part) => isEvaluated({ ...run, folder: join(part, name) }));
-    const [part, second] = found;
+    const [part, ...others] = found;
     if (part === undefined) throw new UsageError(`no part holds a complete ${name}; finish it with --resume`);
-    if (second !== undefined) throw new UsageError(`${part} and ${second} both hold a complete ${name}; leave one out`);
+    // An evaluation holds its date and its times, so that equal bytes are a copy and not a second training.
+    const digest = (of: string) => filesDigest([evaluationPath({ ...run, folder: join(of, name) })]);
+    const other = others.find((second) => digest(part) !== digest(second));
+    if (other !== undefined)
+      throw new UsageError(`${part} and ${other} both hold a complete ${name}, and they differ; leave one out`);
     return { from: join(part, name), to: run.folder };
   });
   for (const { from, to } of sources) if (from !== to) copyFolder(from, to);

@@ -48,9 +48,11 @@ export function installVgg(file: string, folder?: string, style?: Convention): I
 
 /**
  * The beginning of a file's SHA-256, if its name ends with it as torch.hub's names do (`vgg19-dcbb9e9d.pth`). Throws
- * `UsageError` if the file has another SHA-256, since the older formats have no checksums.
+ * `UsageError` if the file has another SHA-256, since the older formats have no checksums. The number in the name of a checkpoint of ours
+ * is its iteration.
  */
 export function checkDigest(bytes: Uint8Array, file: string): string | undefined {
+  if (/(?:^|[/\\])checkpoint-\d+\.safetensors$/.test(file)) return undefined;
   const named = /-([0-9a-f]{8,64})\.(?:pth?|safetensors)$/.exec(file)?.[1];
   if (named === undefined) return undefined;
   const found = createHash('sha256').update(bytes).digest('hex').slice(0, named.length);
