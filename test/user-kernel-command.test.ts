@@ -149,8 +149,8 @@ describe('pose-gan bench', () => {
     expect(JSON.parse(out.join(''))).toMatchObject({ op: 'relu', check: { passed: false } });
     expect(await run(relu)).toBe(2);
     expect(errors.join('')).toMatch(/the number of workgroups is missing/);
-    expect(await run(relu, '--like', 'naive', '--html', 'x.html')).toBe(2);
-    expect(errors.join('')).toMatch(/--html is for our own kernels/);
+    expect(await run(relu, '--like', 'naive', '--compare', 'x.json')).toBe(2);
+    expect(errors.join('')).toMatch(/--compare is for our own kernels/);
     expect(await main(['bench', '--op', 'relu'])).toBe(2);
     expect(await run(relu, '--workgroups', '1', '--workgroups', '2')).toBe(2);
     expect(errors.join('')).toMatch(/--workgroups was given 2 times for 1 kernels/);

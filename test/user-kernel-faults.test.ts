@@ -177,7 +177,7 @@ describe('a launch', () => {
     expect([names.start, names.end]).toEqual([0, 90000]);
   });
 
-  test('is timed in the shape of a layer if no layer of the model uses the op', () => {
+  test('is timed in the shape of a layer, although the model does not apply the op', () => {
     const [use] = benchCases({ known: knownOp(rooms, 'mul') });
     expect(Object.values(use?.c.inputs ?? {}).map((i) => i.shape)).toContainEqual([4, 128, 64, 64]);
   });

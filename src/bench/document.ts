@@ -24,6 +24,10 @@ export interface BenchRow {
   readonly untimed?: string;
   readonly speed?: Speed;
   readonly first?: FirstUse;
+  /** The time of as many empty dispatches as a share of the median. */
+  readonly launch?: number;
+  /** In a case of the user's own (`--case`), the values of the names in its shapes. */
+  readonly at?: Readonly<Record<string, number>>;
   /** Distance from the float64 oracle; absent only if the variant failed. */
   readonly error?: RowError;
 }

@@ -2,6 +2,7 @@ import { escapeHtml as html } from '../data/html.js';
 import { isFine, timingText } from '../gpu/clock.js';
 import type { ComposedComparison } from './composed.js';
 import { type BenchDocument, type BenchRow, type Comparison, SUSPECT } from './document.js';
+import { CURVE_STYLE, curvePlot, curvesOf } from './own-shapes/curve.js';
 import { PLOT_STYLE, rooflinePlot } from './roofline.js';
 import { errorText, percent, threeDigits } from './text.js';
 
@@ -24,6 +25,7 @@ td.why{color:light-dark(#5b6475,#9aa3b5)}
 margin-left:.5rem;background:light-dark(#e8ebf1,#2a303d)}
 .bar i{display:block;height:100%;background:light-dark(#2b6cb0,#63a4e8)}
 ${PLOT_STYLE}
+${CURVE_STYLE}
 .plot{min-width:40rem}`;
 
 const HEAD = ['op', 'variant', 'ms', 'quartiles', 'GFLOP/s', 'GB/s', 'of peak', 'of the roof', 'error', 'first use'];
@@ -142,6 +144,7 @@ export function benchReport(doc: BenchDocument, comparison?: Comparison): string
 webgpu-pose-gan ${html(doc.library)}${doc.complete ? '' : ', stopped before the end'}</p>
 <p>Measured peaks: ${threeDigits(peaks.gflops)} GFLOP/s (f32 multiply-add), ${threeDigits(peaks.gbs)} GB/s (copy).</p>${clock}
 ${rooflinePlot(rows, peaks)}
+${curvesOf(rows).map(curvePlot).join('\n')}
 <p class="quiet">A star and a filled mark show what the engine chooses by default. Times are medians of up to ${doc.samples} samples.
 The peaks are measured in turn with each row, and its shares refer to them.
 The error is Σ(a − b)² / Σb² against a float64 reference.</p>

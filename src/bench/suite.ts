@@ -16,6 +16,7 @@ import { type Prepared, prepare } from './check-case.js';
 import { type ComposedComparison, composedComparison } from './composed.js';
 import { compositions } from './compositions.js';
 import { type BenchRow, type RowError, type Speed, SUSPECT } from './document.js';
+import { launchCost } from './launch-cost.js';
 import { knownOps, loadRooms, type OpUse, variantsOf } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
 
@@ -24,6 +25,8 @@ export interface SuiteOptions {
   filter?: string;
   /** Names of the rooms whose cases run. Default: all rooms. */
   only?: readonly string[];
+  /** The op to time; default: every op of the cases. */
+  op?: string;
   /** Number of samples of each variant; slow variants get fewer. */
   samples?: number;
   /**
@@ -71,6 +74,7 @@ export function selectedCases(
   filter = '',
   only?: readonly string[],
   where?: Where,
+  wantedOp?: string,
 ): SelectedCase[] {
   const searched = rooms.filter((room) => !only || only.includes(room.name));
   const found = searched.flatMap((room) =>
@@ -79,8 +83,10 @@ export function selectedCases(
       const kernels = ops.flatMap((op) => variantsOf(op, where).map((v) => ({ op: op.name, variant: v.name })));
       return {
         ...{ room, c },
-        kernels: kernels.filter((k) => selects(filter, room.name, c.name, k.op, k.variant)),
-        composed: compositions.has(room.name) && selects(filter, room.name, c.name, room.name, 'composed'),
+        kernels: kernels.filter(
+          (k) => (!wantedOp || k.op === wantedOp) && selects(filter, room.name, c.name, k.op, k.variant),
+        ),
+        composed: !wantedOp && compositions.has(room.name) && selects(filter, room.name, c.name, room.name, 'composed'),
       };
     }),
   );
@@ -122,28 +128,31 @@ export class Suite {
     readonly engine: Engine,
     private readonly rooms: readonly Room[],
     readonly cases: readonly SelectedCase[],
-    private readonly options: Required<Omit<SuiteOptions, 'filter' | 'only'>>,
+    private readonly options: Required<Omit<SuiteOptions, 'filter' | 'only' | 'op'>>,
     /** Peaks of the adapter before the first case. */
     readonly peaks: Peaks,
     private readonly peakWork: { all: PeakWork; fastest: PeakWork },
     /** How times are taken on this device. */
     readonly timing: Timing,
+    /** Milliseconds of an empty dispatch. */
+    private readonly launchMs: number,
   ) {}
 
   /** Selects the cases and measures the peaks. Throws `UsageError` for a filter that selects nothing. */
   static async open(engine: Engine, rooms: readonly Room[], options: SuiteOptions = {}): Promise<Suite> {
-    const { filter, only, samples = 7, longestRun = 500, oracleLimit = 3e7 } = options;
+    const { filter, only, op, samples = 7, longestRun = 500, oracleLimit = 3e7 } = options;
     if (!Number.isInteger(samples) || samples < 1)
       throw new UsageError(`the number of samples must be an integer of at least 1, got ${samples}`);
     await loadRooms(rooms);
-    const cases = selectedCases(rooms, filter, only, engine);
+    const cases = selectedCases(rooms, filter, only, engine, op);
     const all = await PeakWork.create(engine);
     try {
       const times = await measure(engine, all.work, { samples });
       const peakWork = { all, fastest: all.fastest(times) };
       const { source, stepMs } = await clockOf(engine);
+      const launchMs = await launchCost(engine);
       const measured = { samples, longestRun, oracleLimit };
-      return new Suite(engine, rooms, cases, measured, all.peaks(times), peakWork, { source, stepMs });
+      return new Suite(engine, rooms, cases, measured, all.peaks(times), peakWork, { source, stepMs }, launchMs);
     } catch (error) {
       all.destroy();
       throw error;
@@ -239,7 +248,8 @@ export class Suite {
         const rate = (flops || bytes) / speed.times.median;
         const key = `${op.name}/${variant}`;
         this.#best.set(key, Math.max(this.#best.get(key) ?? 0, rate));
-        rows.set(variant, { ...(rows.get(variant) as BenchRow), flops, bytes, speed, first, error });
+        const launch = (candidate.steps.length * this.launchMs) / speed.times.median;
+        rows.set(variant, { ...(rows.get(variant) as BenchRow), flops, bytes, speed, first, launch, error });
       }
     } finally {
       for (const p of plans) p.destroy();

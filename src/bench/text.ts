@@ -53,10 +53,24 @@ function cells(r: BenchRow): string[] {
   ];
 }
 
+/** From this share on, a time says more about the launch than about the kernel. */
+const MOSTLY = 0.5;
+
+/** A warning that names the rows whose time is mostly launch overhead; empty if there is none. */
+export function launchText(rows: readonly { readonly variant: string; readonly launch?: number }[]): string[] {
+  const found = rows.filter((r) => (r.launch ?? 0) > MOSTLY);
+  if (!found.length) return [];
+  const names = found.map((r) => `${r.variant} (${threeDigits(100 * Math.min(1, r.launch ?? 0))} %)`);
+  return [
+    `mostly launch overhead, the share that empty dispatches would take in brackets: ${names.join(', ')}.`,
+    '  Times of a case this small say little about the kernel; time a larger one with --case',
+  ];
+}
+
 /** One case as a table; an asterisk marks what the engine chooses by default. */
 export function caseText({ selected, rows, composed }: CaseResult): string {
   const lines = [`${selected.room.name}: ${selected.c.name}`];
-  if (rows.length) lines.push(table([HEAD, ...rows.map(cells)]));
+  if (rows.length) lines.push(table([HEAD, ...rows.map(cells)]), ...launchText(rows));
   for (const pass of ['forward', 'training'] as const) {
     const comparison = composed?.[pass];
     if (!comparison) continue;

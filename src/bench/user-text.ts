@@ -2,7 +2,7 @@ import { table } from '../compiler/plan-text.js';
 import type { Contract, ContractName } from './contract.js';
 import type { Differences } from './differences.js';
 import type { TimedFailure } from './recheck.js';
-import { percent, roofText, threeDigits } from './text.js';
+import { launchText, percent, roofText, threeDigits } from './text.js';
 import type { CheckResult, Failure } from './user-check.js';
 import type { TimedCase, TimedRow, TimeResult } from './user-time.js';
 
@@ -117,7 +117,7 @@ export function wrongText({ kind, when, result, index, got, expected, ...d }: Ti
 
 /** One timed case as a table: the author's kernel comes first, and an asterisk marks what the engine would choose. */
 export function timedText({ case: name, rows, wrong, flops }: TimedCase): string {
-  const lines = [name, table([HEAD, ...rows.map((r) => cells(r, flops))])];
+  const lines = [name, table([HEAD, ...rows.map((r) => cells(r, flops))]), ...launchText(rows)];
   if (wrong) lines.push(`WRONG ${wrongText(wrong)}`);
   return lines.join('\n');
 }

@@ -8,10 +8,11 @@ import { nodesOf } from '../compiler/lower.js';
 import type { Engine } from '../gpu/engine.js';
 import { UsageError } from '../gpu/errors.js';
 import { geometricMean, measure, type Times } from '../gpu/measure.js';
-import type { Case, InputSpec, Room } from '../kernels/room.js';
+import type { Case, Room } from '../kernels/room.js';
 import { resultsOf } from './accuracy.js';
 import { type Candidate, candidateOf, caseGraph, type FirstUse, type SampledGraph } from './cases.js';
 import type { Speed } from './document.js';
+import { launchCost } from './launch-cost.js';
 import { reference, worthTiming } from './ops.js';
 import { type Peaks, PeakWork } from './peaks.js';
 import { recheck, type TimedFailure } from './recheck.js';
@@ -23,6 +24,8 @@ import { caseName, explain, withTimeout } from './user-run.js';
 export interface TimeOptions {
   /** Words of the room or the case, see `selects`. */
   readonly filter?: string;
+  /** The cases to time, instead of the model's layers. */
+  readonly own?: readonly BenchUse[];
   /** Time only the case of this name, `room: case`. */
   readonly layer?: string;
   /** Number of samples of each variant; slow variants get fewer. Default: 7. */
@@ -51,10 +54,14 @@ export interface TimedRow {
   readonly error?: number | null;
   /** Its time / the time of the author's kernel; above 1 the author's is faster. */
   readonly ratio: number;
+  /** The time of as many empty dispatches as a share of the median. */
+  readonly launch: number;
 }
 
 export interface TimedCase {
   readonly case: string;
+  /** The values of the names in the shapes of an own case. */
+  readonly at?: Readonly<Record<string, number>>;
   readonly flops: number;
   readonly bytes: number;
   readonly rows: readonly TimedRow[];
@@ -77,33 +84,16 @@ export interface TimeResult {
 /** Approximate limit for the time of all samples of one variant together. */
 const BUDGET_MS = 1500;
 
-interface BenchUse {
+export interface BenchUse {
   readonly room: Room;
   readonly c: Case;
-}
-
-/** The shape on which ops of elements are timed if no layer of the model uses them: a first block's activations. */
-const LAYER = [4, 128, 64, 64];
-
-/** A case of an op of elements in the shape of a layer; `undefined` if its tensors are neither of one shape nor vectors. */
-function enlarged({ room, c }: BenchUse): BenchUse | undefined {
-  const whole = Object.values(c.inputs).find((i) => i.shape.length === LAYER.length)?.shape;
-  if (!whole) return undefined;
-  const inputs: Record<string, InputSpec> = {};
-  for (const [name, spec] of Object.entries(c.inputs)) {
-    const { shape } = spec;
-    const isWhole = shape.length === whole.length && shape.every((n, d) => n === whole[d]);
-    const isVector = shape.length === 1 && shape[0] === whole.at(-1);
-    if (!isWhole && !isVector && !(shape.length === 1 && shape[0] === 1)) return undefined;
-    inputs[name] = { ...spec, shape: isWhole ? LAYER : isVector ? LAYER.slice(-1) : shape };
-  }
-  return { room, c: { ...c, inputs, name: LAYER.join('×') } };
+  /** The values of the names in the shapes of an own case. */
+  readonly at?: Readonly<Record<string, number>>;
 }
 
 /**
- * The cases to time an op on: the model's layers in rooms that apply it in the forward pass, or a case of its own room in the
- * shape of a layer, otherwise layers in rooms that apply it in a gradient, otherwise its largest small case. A filter selects
- * among all of these.
+ * The cases to time an op on: the layers in rooms that apply it in the forward pass, otherwise layers in rooms that apply it in
+ * a gradient, otherwise its largest small case. A filter selects among all of these.
  */
 export function benchCases({ known }: Pick<UserKernel, 'known'>, filter = ''): BenchUse[] {
   const rooms = [...new Set(known.uses.map((u) => u.room))];
@@ -113,11 +103,7 @@ export function benchCases({ known }: Pick<UserKernel, 'known'>, filter = ''): B
   const size = ({ c }: BenchUse) =>
     Object.values(c.inputs).reduce((n, { shape }) => n + shape.reduce((p, d) => p * d, 1), 0);
   const largest = [...known.uses].sort((a, b) => size(b) - size(a)).slice(0, 1);
-  const small = known.uses.filter((u) => u.room.name === known.op.name).sort((a, b) => size(b) - size(a));
-  const made = own.length ? [] : small.flatMap((u) => enlarged(u) ?? []).slice(0, 1);
-  const first = [...own, ...made];
-  const whole = [...made, ...all];
-  const list = filter || !first.length ? (whole.length ? whole : largest) : first;
+  const list = !filter && own.length ? own : all.length ? all : largest;
   const found = list.filter(({ room, c }) => selects(filter, room.name, c.name, '', ''));
   if (!found.length)
     throw new UsageError(
@@ -145,7 +131,7 @@ export async function timeKernel(engine: Engine, kernel: UserKernel, options: Ti
   const { op } = kernel.known;
   const { samples = 7 } = options;
   const ours = options.variants?.map((name) => namedVariant(op, name, engine));
-  const found = benchCases(kernel, options.filter);
+  const found = options.own ?? benchCases(kernel, options.filter);
   const uses = options.layer === undefined ? found : found.filter((u) => caseName(u) === options.layer);
   if (!uses.length) throw new UsageError(`no case to time ${op.name} on is called "${options.layer}"`);
   const cases: TimedCase[] = [];
@@ -154,9 +140,10 @@ export async function timeKernel(engine: Engine, kernel: UserKernel, options: Ti
   try {
     const before = await measure(engine, peakWork.work, { samples: Math.min(samples, 7) });
     const fastest = peakWork.fastest(before);
+    const launchMs = await launchCost(engine);
     for (const [i, use] of uses.entries()) {
       options.onCase?.(i, uses.length, caseName(use));
-      const found = await timeCase(engine, kernel, ours, use, fastest, options);
+      const found = await timeCase(engine, kernel, ours, use, { peakWork: fastest, launchMs }, options);
       if (typeof found === 'string') refused.push({ case: caseName(use), reason: found });
       else {
         cases.push(found);
@@ -197,7 +184,7 @@ async function timeCase(
   kernel: UserKernel,
   ours: readonly Variant[] | undefined,
   use: BenchUse,
-  peakWork: PeakWork,
+  { peakWork, launchMs }: { readonly peakWork: PeakWork; readonly launchMs: number },
   { samples = 7, timeoutMs = 120_000, tolerance = MAX_NMSE, allowNondeterminism = false }: TimeOptions,
 ): Promise<TimedCase | string> {
   const { op } = kernel.known;
@@ -234,7 +221,7 @@ async function timeCase(
     const peaks = peakWork.peaks(times.slice(running.length));
     const yours = (times[0] as Times).median;
     return {
-      ...{ case: name, flops: mine.flops, bytes: mine.bytes, wrong },
+      ...{ case: name, at: use.at, flops: mine.flops, bytes: mine.bytes, wrong },
       rows: running.map((r, i) => ({
         variant: r.variant,
         yours: i === 0,
@@ -243,6 +230,7 @@ async function timeCase(
         first: r.first,
         error: errors[i],
         ratio: (times[i] as Times).median / yours,
+        launch: (r.steps.length * launchMs) / (times[i] as Times).median,
       })),
     };
   } finally {

@@ -1,5 +1,8 @@
 import { contractOf, exampleSource } from '../bench/contract.js';
-import { knownOps, loadRooms } from '../bench/ops.js';
+import { knownOps, loadRooms, reference } from '../bench/ops.js';
+import { checkedOn, tooLargeText } from '../bench/own-shapes/affordable.js';
+import { ownCases } from '../bench/own-shapes/cases.js';
+import { curvesOf, curveText } from '../bench/own-shapes/curve.js';
 import { sanitizeKernel } from '../bench/sanitizer/sanitize.js';
 import { sanitizeText } from '../bench/sanitizer/text.js';
 import { checkKernel, MAX_NMSE } from '../bench/user-check.js';
@@ -13,9 +16,10 @@ import { readText } from '../node/files.js';
 import { importedInto, originalSource } from '../node/shader-sources.js';
 import { open } from '../node.js';
 import type { Command, Values } from './command.js';
+import { KernelFiles } from './kernel-files.js';
 import { progress } from './progress.js';
 import { complain, say, sayJson, sayLayout } from './terminal.js';
-import { noMore, positive, required, text, whole } from './values.js';
+import { noMore, output, positive, required, text, whole } from './values.js';
 
 /** The options of `pose-gan bench` for a user's kernel, which also uses `--filter` and `--samples` of bench. */
 export const benchKernelOptions: Command['options'] = {
@@ -29,6 +33,7 @@ export const benchKernelOptions: Command['options'] = {
   scratch: { type: 'string' },
   require: { type: 'string' },
   cases: { type: 'string' },
+  case: { type: 'string', multiple: true },
   variants: { type: 'string' },
   tolerance: { type: 'string' },
   timeout: { type: 'string' },
@@ -52,6 +57,7 @@ export const benchKernelHelp: Command['help'] = {
   scratch: 'scratch buffers and their numbers of 4-byte elements: "NAME=EXPRESSION, …"',
   require: 'the calls that it takes, as in "C % 4 == 0 && x.stride % 4 == 0"; other calls are not checked or timed',
   cases: 'check only cases whose names contain this',
+  case: 'time --op on shapes and settings of your own, as in "x=4x32x32xC, w=3x3xCxC, pad=1, C=64..512*2"; several are timed one after the other',
   variants:
     'our variants to compare it with, as in "naive, tiled" (default: those worth timing on the device, and the reference)',
   tolerance: `the largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our kernels)`,
@@ -109,7 +115,7 @@ function sources(values: Values): KernelSource[] {
 }
 
 /** Options of bench that do not apply to a user's kernel. */
-const OTHER_OPTIONS = ['list', 'out', 'html', 'compare', 'limit', 'oracle-limit'];
+const OTHER_OPTIONS = ['list', 'compare', 'limit'];
 
 /** Checks and times a user's kernel, or prints a contract. Returns the exit code. */
 export async function benchKernel(values: Values, positionals: readonly string[]): Promise<number> {
@@ -128,6 +134,8 @@ export async function benchKernel(values: Values, positionals: readonly string[]
   const tolerance = positive(values, 'tolerance', MAX_NMSE);
   const timeoutMs = 1000 * positive(values, 'timeout', 30);
   const samples = whole(values, 'samples', 7, 1);
+  const oracleLimit = 1e6 * positive(values, 'oracle-limit', 30);
+  const paths = { out: output(values, 'out', 'file'), html: output(values, 'html', 'file') };
   const variants = text(values, 'variants')
     ?.split(',')
     .map((v) => v.trim());
@@ -138,11 +146,14 @@ export async function benchKernel(values: Values, positionals: readonly string[]
     const kernel = await userKernel(engine, rooms, options);
     if (!quiet) say(`adapter: ${engine.adapterName}`, `${kernel.name} as ${op}`);
     const bar = new Bar();
-    const checked = await checkKernel(engine, kernel, {
-      ...{ cases: text(values, 'cases'), tolerance, timeoutMs, allowNondeterminism },
+    const own = values.case ? ownCases(kernel.known, list(values, 'case'), engine.device.limits) : undefined;
+    const wide = await checkedOn(engine, kernel, own ?? [], { oracleLimit, cases: text(values, 'cases') });
+    const checked = await checkKernel(engine, wide.kernel, {
+      ...{ tolerance, timeoutMs, allowNondeterminism },
       onCase: (done, total, name) => bar.update('check', done, total, name),
     }).finally(() => bar.end());
     if (!quiet) sayLayout(checkText(checked, tolerance));
+    if (!quiet && !values['check-only']) say(...tooLargeText(wide, reference(kernel.known.op).name, oracleLimit));
     const sanitized = values.sanitize
       ? await sanitizeKernel(engine, kernel, {
           ...{ cases: text(values, 'cases'), timeoutMs },
@@ -151,18 +162,28 @@ export async function benchKernel(values: Values, positionals: readonly string[]
       : undefined;
     if (sanitized && !quiet) sayLayout(sanitizeText(sanitized));
     const right = checked.passed && (sanitized?.passed ?? true);
+    const files = await KernelFiles.open(engine, paths, samples);
     const timed =
       right && !values['check-only']
         ? await timeKernel(engine, kernel, {
-            ...{ filter: text(values, 'filter'), samples, variants, tolerance, allowNondeterminism },
+            ...{
+              filter: text(values, 'filter'),
+              own: own || undefined,
+              samples,
+              variants,
+              tolerance,
+              allowNondeterminism,
+            },
             timeoutMs: 4 * timeoutMs,
             onCase: (done, total, name) => bar.update('time', done, total, name),
             onResult: (found) => {
               bar.end();
+              files.add(op, found, checked);
               if (!quiet) sayLayout(`\n${timedText(found)}`);
             },
           }).finally(() => bar.end())
         : undefined;
+    if (timed) files.write(true);
     if (quiet)
       sayJson({
         adapter: engine.adapterName,
@@ -172,7 +193,8 @@ export async function benchKernel(values: Values, positionals: readonly string[]
         sanitize: sanitized,
         time: timed,
       });
-    else if (timed) sayLayout(`\n${meanText(timed)}`);
+    else if (timed)
+      sayLayout([...curvesOf(files.rows).map((c) => `\n${curveText(c)}`), `\n${meanText(timed)}`].join('\n'));
     return right && (!timed || (timed.passed && !timed.suspect.length)) ? 0 : 1;
   } catch (error) {
     if (error instanceof KernelTimeoutError) hung(error);

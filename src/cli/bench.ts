@@ -1,4 +1,3 @@
-import { cpus } from 'node:os';
 import {
   type BenchDocument,
   type BenchRow,
@@ -9,6 +8,7 @@ import {
   parseBench,
 } from '../bench/document.js';
 import { loadRooms } from '../bench/ops.js';
+import { curvesOf, curveText } from '../bench/own-shapes/curve.js';
 import { benchReport } from '../bench/report.js';
 import { Suite, selectedCases, selects } from '../bench/suite.js';
 import { caseText, comparisonText, suspicious, threeDigits } from '../bench/text.js';
@@ -24,17 +24,12 @@ import {
   benchKernelHelp,
   benchKernelOptions,
 } from './bench-kernel.js';
+import { isOwnShapes, ownRooms } from './bench-shapes.js';
 import type { Command, Values } from './command.js';
+import { machine } from './machine.js';
 import { progress } from './progress.js';
 import { say, sayJson, sayLayout } from './terminal.js';
 import { noMore, output, positive, text, whole } from './values.js';
-
-/** The properties of the machine on which times depend. */
-function host(): Record<string, string | number> {
-  const all = cpus();
-  const model = all[0]?.model.trim() || 'unknown';
-  return { platform: `${process.platform} ${process.arch}`, cpus: `${all.length} × ${model}`, node: process.version };
-}
 
 /** The cases and kernels that would be timed. */
 function list(filter: string | undefined, json: boolean): number {
@@ -48,7 +43,8 @@ function list(filter: string | undefined, json: boolean): number {
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
-  if (asksForKernel(values)) return benchKernel(values, positionals);
+  const ownShapes = isOwnShapes(values);
+  if (asksForKernel(values) && !ownShapes) return benchKernel(values, positionals);
   noMore(positionals);
   const filter = text(values, 'filter');
   const json = values.json === true;
@@ -60,12 +56,14 @@ async function run(values: Values, positionals: string[]): Promise<number> {
   const [out, page] = [output(values, 'out', 'file'), output(values, 'html', 'file')];
   const old = text(values, 'compare');
   const before = old ? parseBench(readText(old, 'benchmark'), old) : undefined;
-  selectedCases(rooms, filter);
+  if (!ownShapes) selectedCases(rooms, filter);
   // The benchmark marks the choices of the engine's rule, so a user's tuning is not loaded.
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   try {
     if (!json) say(`adapter: ${engine.adapterName}`);
-    const suite = await Suite.open(engine, rooms, { filter, samples, longestRun, oracleLimit });
+    const own = ownShapes ? ownRooms(values, engine) : undefined;
+    const options = { filter, op: own && text(values, 'op'), samples, longestRun, oracleLimit };
+    const suite = await Suite.open(engine, own?.rooms ?? rooms, options);
     const compare = (doc: BenchDocument): Comparison | undefined =>
       before && compareBench(before, doc, (r) => selects(filter ?? '', r.room, r.case, r.op, r.variant));
     const save = (doc: BenchDocument) => {
@@ -73,7 +71,7 @@ async function run(values: Values, positionals: string[]): Promise<number> {
       if (page) writeFileAtomic(page, benchReport(doc, doc.complete ? compare(doc) : undefined));
     };
     try {
-      const doc = await measureAll(engine, suite, samples, json, save);
+      const doc = await measureAll(engine, suite, samples, json, save, own?.at);
       if (json) sayJson(before ? { ...doc, comparison: compare(doc) } : doc);
       else summary(doc, compare(doc));
       return doc.rows.some((r) => r.untimed?.startsWith('failed')) ? 1 : 0;
@@ -92,6 +90,7 @@ async function measureAll(
   samples: number,
   quiet: boolean,
   save: (doc: BenchDocument) => void,
+  at?: ReadonlyMap<string, Readonly<Record<string, number>>>,
 ): Promise<BenchDocument> {
   const { peaks, cases } = suite;
   if (!quiet) {
@@ -104,7 +103,7 @@ async function measureAll(
   const bar = progress('bench', cases.length, { unit: 'cases' });
   const documentNow = (complete: boolean) =>
     benchDocument(describe(engine), {
-      host: host(),
+      host: machine(),
       samples,
       timing: suite.timing,
       peaks,
@@ -117,7 +116,8 @@ async function measureAll(
     for (const [i, s] of cases.entries()) {
       bar.update(i, `${s.room.name}: ${s.c.name}`);
       const found = await suite.run(s);
-      rows.push(...found.rows);
+      const where = at?.get(s.c.name);
+      rows.push(...found.rows.map((r) => (where ? { ...r, at: where } : r)));
       if (found.composed) composed.push(found.composed);
       save(documentNow(i + 1 === cases.length));
       bar.end();
@@ -133,6 +133,7 @@ function summary({ rows }: BenchDocument, comparison: Comparison | undefined): v
   sayLayout('\n* marks the variant that the engine chooses. docs/bench.md explains the columns.');
   for (const r of suspicious(rows))
     say(`the error is larger than rounding explains: ${r.room}: ${r.case}: ${r.op}/${r.variant}`);
+  for (const curve of curvesOf(rows)) sayLayout(`\n${curveText(curve)}`);
   if (comparison) sayLayout(`\n${comparisonText(comparison)}`);
 }
 
@@ -166,6 +167,7 @@ export const bench: Command = {
   },
   examples: [
     'pose-gan bench --filter conv2d',
+    'pose-gan bench --op conv2d --case "x=4x64x64x128, w=3x3x128x256, pad=1"',
     'pose-gan bench --out new.json --html report.html --compare old.json',
     'pose-gan bench --filter "instanceNorm 4x16x8" --samples 15 --adapter llvmpipe --json',
     ...benchKernelExamples,

@@ -35,9 +35,11 @@ const unaryFunctions: Readonly<Record<UnaryName, (x: Tensor, ...k: number[]) => 
 type Binary = ((a: Tensor, b: Tensor | number) => Tensor) & ((a: number, b: Tensor) => Tensor);
 const binaryFunctions: Readonly<Record<BinaryName, Binary>> = functions;
 
+/** The activations of a first block, on which ops are timed that the model itself does not apply. */
+const ACTIVATIONS = [[4, 128, 64, 64]];
+
 /** The shapes to which the model applies the ops: activations of the first and the deepest block, and the image. */
 const layers: Partial<Record<UnaryName | BinaryName, readonly (readonly number[])[]>> = {
-  relu: [[4, 128, 64, 64]],
   leakyRelu: [
     [4, 128, 64, 64],
     [4, 16, 8, 512],
@@ -95,7 +97,9 @@ function unaryRoom(name: UnaryName): Room {
       { inputs: {}, attrs: null, error: /: x must be a Tensor, got undefined/ },
       { inputs: { x: { shape: [2], dtype: 'u32' } }, attrs: null, error: /: x must be f32, got u32/ },
     ],
-    bench: layers[name]?.map((shape) => one(shape.join('×'), { shape })),
+    bench: (layers[name] ?? ACTIVATIONS).map((shape) =>
+      one(shape.join('×'), { shape, fill: domain[name] ?? around[name] }),
+    ),
     fixtures: fixtures[name],
   });
 }
@@ -162,7 +166,7 @@ function binaryRoom(name: BinaryName): Room {
       refused([2, 3], [1, 3], /b must be \[2, 3\].*got \[1, 3\]/),
       refused([2], [2, 3], /b must be \[2\].*got \[2, 3\]/),
     ],
-    bench: layers[name]?.map((shape) => one(shape.join('×'), { shape }, { shape })),
+    bench: (layers[name] ?? ACTIVATIONS).map((shape) => one(shape.join('×'), { shape }, { shape, fill: farFromZero })),
   });
 }
 
@@ -189,6 +193,7 @@ function numberRoom(name: BinaryName, fixed: 'a' | 'b'): Room {
       { inputs: {}, attrs: null, error: /must be a Tensor/ },
       { inputs: { x: { shape: [2], dtype: 'u32' } }, attrs: null, error: /: x must be f32, got u32/ },
     ],
+    bench: ACTIVATIONS.map((shape) => one(shape.join('×'), { shape, fill: farFromZero })),
   });
 }
 
