@@ -26,6 +26,7 @@ const entryPoints = {
   bench: 'bench/main.ts',
   'decode-worker': 'src/node/decode-worker.ts',
   'score-worker': 'src/node/score-worker.ts',
+  'isa-worker': 'src/cli/isa-worker.ts',
 };
 const options = {
   absWorkingDir: root,

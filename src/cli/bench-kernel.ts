@@ -6,7 +6,7 @@ import { curvesOf, curveText } from '../bench/own-shapes/curve.js';
 import { sanitizeKernel } from '../bench/sanitizer/sanitize.js';
 import { sanitizeText } from '../bench/sanitizer/text.js';
 import { checkKernel, MAX_NMSE } from '../bench/user-check.js';
-import { type KernelSource, userKernel } from '../bench/user-kernel.js';
+import { type KernelOptions, type KernelSource, userKernel } from '../bench/user-kernel.js';
 import { checkText, contractText, meanText, timedText } from '../bench/user-text.js';
 import { timeKernel } from '../bench/user-time.js';
 import type { Engine } from '../gpu/engine.js';
@@ -83,7 +83,8 @@ export function asksForKernel(values: Values): boolean {
   return Object.keys(benchKernelOptions).some((name) => values[name] !== undefined);
 }
 
-const list = (values: Values, name: string): string[] => (values[name] as string[] | undefined) ?? [];
+/** The values of an option that can be given several times. */
+export const list = (values: Values, name: string): string[] => (values[name] as string[] | undefined) ?? [];
 
 /** The value of an option for the i-th of `count` dispatches. It can be given once for each, or once for all. */
 function nth(values: Values, name: string, i: number, count: number): string | undefined {
@@ -114,6 +115,23 @@ function sources(values: Values): KernelSource[] {
   });
 }
 
+/** The kernel that the options give. */
+export function kernelOptions(values: Values): KernelOptions {
+  const op = required(values, 'op');
+  if (!list(values, 'kernel').length)
+    throw new UsageError(`--op ${op} needs --kernel FILE.wgsl; pose-gan bench --contract ${op} shows how to write one`);
+  return {
+    ...{ op, sources: sources(values), like: text(values, 'like') },
+    ...{ scratch: text(values, 'scratch'), require: text(values, 'require') },
+  };
+}
+
+/** The words of an option that are separated by commas. */
+export const listed = (values: Values, name: string): string[] | undefined =>
+  text(values, name)
+    ?.split(',')
+    .map((word) => word.trim());
+
 /** Options of bench that do not apply to a user's kernel. */
 const OTHER_OPTIONS = ['list', 'compare', 'limit'];
 
@@ -124,21 +142,14 @@ export async function benchKernel(values: Values, positionals: readonly string[]
   if (other) throw new UsageError(`--${other} is for our own kernels; it cannot be used with --kernel or --contract`);
   if (text(values, 'contract') !== undefined) return contract(values);
   if (values.example) throw new UsageError('--example belongs to --contract OP');
-  const op = required(values, 'op');
-  if (!list(values, 'kernel').length)
-    throw new UsageError(`--op ${op} needs --kernel FILE.wgsl; pose-gan bench --contract ${op} shows how to write one`);
-  const options = {
-    ...{ op, sources: sources(values), like: text(values, 'like') },
-    ...{ scratch: text(values, 'scratch'), require: text(values, 'require') },
-  };
+  const options = kernelOptions(values);
+  const { op } = options;
   const tolerance = positive(values, 'tolerance', MAX_NMSE);
   const timeoutMs = 1000 * positive(values, 'timeout', 30);
   const samples = whole(values, 'samples', 7, 1);
   const oracleLimit = 1e6 * positive(values, 'oracle-limit', 30);
   const paths = { out: output(values, 'out', 'file'), html: output(values, 'html', 'file') };
-  const variants = text(values, 'variants')
-    ?.split(',')
-    .map((v) => v.trim());
+  const variants = listed(values, 'variants');
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   const quiet = values.json === true;
   const allowNondeterminism = values['allow-nondeterminism'] === true;

@@ -17,6 +17,7 @@ import type { Engine } from '../gpu/engine.js';
 import { rooms } from '../kernels/rooms.js';
 import { readText, writeFileAtomic } from '../node/files.js';
 import { open } from '../node.js';
+import { benchIsa, benchIsaExamples, benchIsaHelp, benchIsaOptions } from './bench-isa.js';
 import {
   asksForKernel,
   benchKernel,
@@ -43,6 +44,7 @@ function list(filter: string | undefined, json: boolean): number {
 }
 
 async function run(values: Values, positionals: string[]): Promise<number> {
+  if (values.isa !== undefined || values.asm !== undefined) return benchIsa(values, positionals);
   const ownShapes = isOwnShapes(values);
   if (asksForKernel(values) && !ownShapes) return benchKernel(values, positionals);
   noMore(positionals);
@@ -152,6 +154,7 @@ export const bench: Command = {
     limit: { type: 'string' },
     'oracle-limit': { type: 'string' },
     ...benchKernelOptions,
+    ...benchIsaOptions,
   },
   help: {
     filter: 'only rows whose room, case, op or variant contain these words',
@@ -164,6 +167,7 @@ export const bench: Command = {
     'oracle-limit':
       'compare cases of up to this many million operations with the oracle; larger ones use small cases (default 30)',
     ...benchKernelHelp,
+    ...benchIsaHelp,
   },
   examples: [
     'pose-gan bench --filter conv2d',
@@ -171,6 +175,7 @@ export const bench: Command = {
     'pose-gan bench --out new.json --html report.html --compare old.json',
     'pose-gan bench --filter "instanceNorm 4x16x8" --samples 15 --adapter llvmpipe --json',
     ...benchKernelExamples,
+    ...benchIsaExamples,
   ],
   run,
 };

@@ -39,7 +39,7 @@ export interface WorkerPoolOptions {
 }
 
 /** The built worker, which is beside this file in the package, or in `dist` when the sources run directly, as in tests. */
-function workerFile({ file, task }: WorkerPoolOptions): string {
+export function workerFile({ file, task }: Pick<WorkerPoolOptions, 'file' | 'task'>): string {
   for (const candidate of [`./${file}.js`, `../../dist/${file}.js`]) {
     const path = fileURLToPath(new URL(candidate, import.meta.url));
     if (existsSync(path)) return path;
