@@ -80,7 +80,7 @@ function requestOf(values: Values): IsaRequest {
     throw new UsageError('--filter selects among our cases; it cannot be used with --case');
   return {
     ...{ op, filter: text(values, 'filter'), cases: cases.length ? cases : undefined },
-    ...{ kernel: kernel && kernelOptions(values), variants: listed(values, 'variants') },
+    ...{ kernel: kernel === undefined ? undefined : kernelOptions(values), variants: listed(values, 'variants') },
   };
 }
 

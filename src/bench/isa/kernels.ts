@@ -162,13 +162,14 @@ class Collected {
 }
 
 /**
- * What tells a kernel from the others of its variant: its label, and from those of the same label the constants in which it
+ * What tells a kernel from the others of its variant: its label, where that is not the variant's name, and from those of the same label the constants in which it
  * differs, or a number if it differs only in its code.
  */
 function partOf(kernel: Collecting, others: readonly Collecting[]): string {
   const { shader, constants } = kernel;
   const twins = others.filter((o) => o.shader.label === shader.label);
-  const label = others.some((o) => o.shader.label !== shader.label) ? shader.label.replace(/^.*\//, '') : '';
+  const name = shader.label.replace(/^.*\//, '');
+  const label = name !== kernel.variant && others.some((o) => o.shader.label !== shader.label) ? name : '';
   const named = Object.keys(constants).filter((n) => twins.some((o) => o.constants[n] !== constants[n]));
   const values = named.map((n) => `${n}=${constants[n]}`).join(' ');
   const same = others.filter((o) => twins.includes(o) && named.every((n) => o.constants[n] === constants[n]));
