@@ -113,7 +113,7 @@ export function benchCases({ known }: Pick<UserKernel, 'known'>, filter = ''): B
 }
 
 /** The graph of a case up to the results of one op, which are its outputs. */
-function graphOf({ room, c }: BenchUse, op: Op): SampledGraph {
+export function graphOf({ room, c }: BenchUse, op: Op): SampledGraph {
   const whole = caseGraph(room, c);
   const outputs: Record<string, Tensor> = {};
   for (const node of nodesOf(Object.values(whole.outputs)).filter((n) => n.op === op))

@@ -15,6 +15,7 @@ import { rooms } from '../kernels/rooms.js';
 import { readText } from '../node/files.js';
 import { importedInto, originalSource } from '../node/shader-sources.js';
 import { open } from '../node.js';
+import { runSweep, sweptParameters } from './bench-sweep.js';
 import type { Command, Values } from './command.js';
 import { KernelFiles } from './kernel-files.js';
 import { progress } from './progress.js';
@@ -34,6 +35,8 @@ export const benchKernelOptions: Command['options'] = {
   require: { type: 'string' },
   cases: { type: 'string' },
   case: { type: 'string', multiple: true },
+  sweep: { type: 'string', multiple: true },
+  where: { type: 'string' },
   variants: { type: 'string' },
   tolerance: { type: 'string' },
   timeout: { type: 'string' },
@@ -58,6 +61,9 @@ export const benchKernelHelp: Command['help'] = {
   require: 'the calls that it takes, as in "C % 4 == 0 && x.stride % 4 == 0"; other calls are not checked or timed',
   cases: 'check only cases whose names contain this',
   case: 'time --op on shapes and settings of your own, as in "x=4x32x32xC, w=3x3xCxC, pad=1, C=64..512*2"; several are timed one after the other',
+  sweep:
+    'try these values of an override constant of --kernel, as in T=8,16,32; several give every combination. Each is checked once, all are timed in turn; --out keeps the results, from which an interrupted sweep goes on',
+  where: 'with --sweep: the combinations to try, as in "T * T <= WG"',
   variants:
     'our variants to compare it with, as in "naive, tiled" (default: those worth timing on the device, and the reference)',
   tolerance: `the largest error of a right result, Σ(a−b)² / Σb² (default ${MAX_NMSE}, as for our kernels)`,
@@ -76,6 +82,7 @@ export const benchKernelExamples: Command['examples'] = [
   'pose-gan bench --contract conv2d --example > my.wgsl',
   'pose-gan bench --op conv2d --kernel my.wgsl --workgroups "grid(y.rows * y.channels, 64)"',
   'pose-gan bench --op conv2d --kernel my.wgsl --like naive --check-only',
+  'pose-gan bench --op conv2d --kernel my.wgsl --workgroups "grid(pixels * O, SIZE)" --sweep SIZE=32,64,128,256 --out sweep.json',
 ];
 
 /** Whether the arguments ask for a contract, or give a kernel. */
@@ -150,6 +157,7 @@ export async function benchKernel(values: Values, positionals: readonly string[]
   const oracleLimit = 1e6 * positive(values, 'oracle-limit', 30);
   const paths = { out: output(values, 'out', 'file'), html: output(values, 'html', 'file') };
   const variants = listed(values, 'variants');
+  const swept = sweptParameters(values);
   const engine = await open({ adapter: text(values, 'adapter'), tuning: false });
   const quiet = values.json === true;
   const allowNondeterminism = values['allow-nondeterminism'] === true;
@@ -158,6 +166,10 @@ export async function benchKernel(values: Values, positionals: readonly string[]
     if (!quiet) say(`adapter: ${engine.adapterName}`, `${kernel.name} as ${op}`);
     const bar = new Bar();
     const own = values.case ? ownCases(kernel.known, list(values, 'case'), engine.device.limits) : undefined;
+    if (swept) {
+      const settings = { options, samples, oracleLimit, tolerance, timeoutMs, allowNondeterminism, paths };
+      return await runSweep(engine, kernel, values, swept, own, settings, bar).finally(() => bar.end());
+    }
     const wide = await checkedOn(engine, kernel, own ?? [], { oracleLimit, cases: text(values, 'cases') });
     const checked = await checkKernel(engine, wide.kernel, {
       ...{ tolerance, timeoutMs, allowNondeterminism },
