@@ -176,7 +176,8 @@ export async function benchKernel(values: Values, positionals: readonly string[]
       onCase: (done, total, name) => bar.update('check', done, total, name),
     }).finally(() => bar.end());
     if (!quiet) sayLayout(checkText(checked, tolerance));
-    if (!quiet && !values['check-only']) say(...tooLargeText(wide, reference(kernel.known.op).name, oracleLimit));
+    if (!quiet && !values['check-only'])
+      for (const line of tooLargeText(wide, reference(kernel.known.op).name, oracleLimit)) say(line);
     const sanitized = values.sanitize
       ? await sanitizeKernel(engine, kernel, {
           ...{ cases: text(values, 'cases'), timeoutMs },

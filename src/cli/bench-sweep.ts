@@ -76,7 +76,7 @@ export async function runSweep(
     say(
       `continues ${paths.out}: ${before.configurations.length} configurations were checked, ${countRows(before)} times were taken`,
     );
-  if (!json) say(...tooLargeText(wide, 'kernel that the engine chooses', oracleLimit));
+  if (!json) for (const line of tooLargeText(wide, 'kernel that the engine chooses', oracleLimit)) say(line);
   const found = await sweepKernel(engine, rooms, doc, {
     ...{ samples, oracleLimit, timeoutMs, allowNondeterminism, own, uses },
     onProgress: (what, done, total, note) => bar.update(what, done, total, note),

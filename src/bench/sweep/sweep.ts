@@ -150,6 +150,7 @@ class Sweep {
         if (error instanceof KernelTimeoutError) {
           this.#configurations.set(text, { values, status: 'hung', reason: firstLine(error) });
           options.save(this.#document(false));
+          throw new KernelTimeoutError(`${error.message}. With --out, the same command goes on without it`);
         }
         if (!isOfConfiguration(error)) throw error;
         this.#configurations.set(text, { values, status: 'skipped', reason: firstLine(error) });
