@@ -100,7 +100,17 @@ describe('a build', () => {
     expect(codes).toEqual([0, 0]);
     expect(builds()).toEqual(['dist']);
     expect(existsSync(join(checkout, 'dist', 'old.js'))).toBe(false);
-    for (const entry of ['index', 'node', 'browser', 'model', 'cli', 'bench', 'decode-worker', 'score-worker'])
+    for (const entry of [
+      'index',
+      'node',
+      'browser',
+      'model',
+      'cli',
+      'bench',
+      'decode-worker',
+      'score-worker',
+      'isa-worker',
+    ])
       expect(existsSync(join(checkout, 'dist', `${entry}.js`))).toBe(true);
     expect(node('bin/pose-gan.js', '--help').status).toBe(0);
   });

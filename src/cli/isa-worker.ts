@@ -43,7 +43,12 @@ async function compileOne(engine: Engine, { shader, constants }: KernelToCompile
 }
 
 async function compileAll(engine: Engine, request: IsaRequest, compiler: IsaCompiler): Promise<void> {
-  const kernels = await kernelsToCompile(engine, rooms, request);
+  const kernels = await kernelsToCompile(engine, rooms, request).catch((error: unknown) => {
+    if (!(error instanceof AdapterError)) throw error;
+    throw new AdapterError(
+      `--isa ${compiler.isa}: ${error.message.replace(/ Choose another .*/, ' Name another GPU.')}`,
+    );
+  });
   await sendResult({ ...compiler, total: kernels.length });
   // Dawn compiles the same code only once, whichever variant it is for.
   const known = new Map<string, DriverText | string>();
