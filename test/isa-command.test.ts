@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -144,29 +145,55 @@ describe('pose-gan bench --isa', () => {
   });
 
   test('a command that is ended leaves no process and no file behind', async () => {
-    const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-    const env = { ...process.env, TMPDIR: at('tmp') };
-    mkdirSync(at('tmp'));
-    const child = spawn(process.execPath, [CLI, 'bench', '--isa', 'navi31', '--json'], { env, stdio: 'ignore' });
-    const ended = new Promise<[number | null, string | null]>((resolve) => {
-      child.on('exit', (code, signal) => resolve([code, signal]));
-    });
+    const { child, ended } = started();
     if (missing !== undefined) {
-      expect(await ended).toEqual([2, null]);
+      expect(await ended).toMatchObject({ code: 2, err: expect.stringMatching(REFUSAL) });
       return;
     }
-    await vi.waitFor(() => expect(workersOf(child)).toHaveLength(1), { timeout: 60_000, interval: 20 });
-    const [worker] = workersOf(child);
+    const worker = await workerOf(child);
     child.kill('SIGTERM');
-    expect(await ended).toEqual([null, 'SIGTERM']);
-    await vi.waitFor(() => expect(() => process.kill(Number(worker), 0)).toThrow(), { timeout: 10_000 });
+    expect(await ended).toMatchObject({ code: null, signal: 'SIGTERM' });
+    await vi.waitFor(() => expect(() => process.kill(worker, 0)).toThrow(), { timeout: 10_000 });
+    expect(readdirSync(at('tmp'))).toEqual([]);
+  });
+
+  test('a crash of the compiler is an error that says how it ended', async () => {
+    const { child, ended } = started();
+    if (missing !== undefined) {
+      expect(await ended).toMatchObject({ code: 2, err: expect.stringMatching(REFUSAL) });
+      return;
+    }
+    process.kill(await workerOf(child), 'SIGKILL');
+    const message = /--isa navi31: the process of the compiler ended by SIGKILL at /;
+    expect(await ended).toMatchObject({ code: 1, err: expect.stringMatching(message) });
     expect(readdirSync(at('tmp'))).toEqual([]);
   });
 });
 
-/** The ids of the processes that a process has started to compile. */
-function workersOf({ pid }: ChildProcess): string[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter((id) => id && readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('isa-worker'));
+/** The command in a process of its own, whose temporary files are in a folder of this test. */
+function started() {
+  const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+  mkdirSync(at('tmp'), { recursive: true });
+  const env = { ...process.env, TMPDIR: at('tmp') };
+  const args = [CLI, 'bench', '--isa', 'navi31', '--json'];
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let err = '';
+  child.stderr?.on('data', (chunk) => {
+    err += String(chunk);
+  });
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, err }));
+  return { child, ended };
+}
+
+/** The id of the process that a command has started to compile. */
+function workerOf({ pid }: ChildProcess): Promise<number> {
+  return vi.waitFor(
+    () => {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+      const found = children.find((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('isa-worker'));
+      expect(found).toBeDefined();
+      return Number(found);
+    },
+    { timeout: 60_000, interval: 20 },
+  );
 }

@@ -93,6 +93,22 @@ BB4:
     expect(hotLoop(moved, RDNA)).toMatchObject({ from: 'BB1', to: 'BB4', multiplyAdds: 1, otherVector: 1 });
   });
 
+  test('is not what a branch back to code that was laid out before makes of a kernel that never repeats it', () => {
+    const jump = `BB0:
+	s_cbranch_scc1 BB2
+	s_branch BB3
+BB1:
+	v_fma_f32 v0, v1, v2, v3
+	s_endpgm
+BB2:
+	v_mov_b32_e32 v0, v1
+BB3:
+	s_branch BB1
+`;
+    expect(loopsOf(blocksOf(jump))).toEqual([]);
+    expect(hotLoop(jump, RDNA)).toMatchObject({ isLoop: false, multiplyAdds: 1, otherVector: 1 });
+  });
+
   test('is the whole kernel where no loop multiplies and adds but the kernel does, and the busiest loop where nothing does', () => {
     const kernel = (after: string) => `BB0:
 	v_mov_b32_e32 v0, v1
