@@ -109,20 +109,22 @@ BB3:
     expect(hotLoop(jump, RDNA)).toMatchObject({ isLoop: false, multiplyAdds: 1, otherVector: 1 });
   });
 
-  test('is the whole kernel where no loop multiplies and adds but the kernel does, and the busiest loop where nothing does', () => {
-    const kernel = (after: string) => `BB0:
+  test('is the whole kernel where only code outside of loops multiplies and adds and outweighs them, else the busiest loop', () => {
+    const kernel = (...after: string[]) => `BB0:
 	v_mov_b32_e32 v0, v1
 BB1:
 	v_add_f32_e32 v0, v1, v2
 	s_cbranch_scc1 BB1
 BB2:
-	${after}
+	${after.join('\n\t')}
 	s_endpgm
 `;
-    expect(hotLoop(kernel('v_pk_fma_f32 v[0:1], v[2:3], v[4:5], v[6:7]'), GCN)).toMatchObject({
-      ...{ isLoop: false, depth: 0, multiplyAdds: 1, otherVector: 2, from: 'BB0', to: 'BB2' },
-    });
-    expect(hotLoop(kernel('s_nop 0'), GCN)).toMatchObject({ isLoop: true, from: 'BB1', multiplyAdds: 0, share: 0 });
+    const FMA = 'v_fma_f32 v0, v1, v2, v3';
+    const whole = { isLoop: false, depth: 0, from: 'BB0', to: 'BB2' };
+    expect(hotLoop(kernel(...Array(8).fill(FMA)), GCN)).toMatchObject({ ...whole, multiplyAdds: 8, otherVector: 2 });
+    expect(hotLoop(kernel(...Array(7).fill(FMA)), GCN)).toMatchObject({ isLoop: true, from: 'BB1', multiplyAdds: 0 });
+    const none = hotLoop(kernel(...Array(20).fill('v_mov_b32_e32 v0, v1')), GCN);
+    expect(none).toMatchObject({ isLoop: true, from: 'BB1', otherVector: 1, share: 0 });
     expect(hotLoop('BB0:\n\ts_endpgm\n', GCN)).toMatchObject({ isLoop: false, share: null, multiplyAddsPerLoad: null });
   });
 });

@@ -34,8 +34,10 @@ export interface IsaJob<T> {
 
 /** Names of GPUs for messages. */
 const EXAMPLES = 'navi31 (RDNA 3), navi21 (RDNA 2), navi10 (RDNA 1), vega10 (GCN 5), polaris10 (GCN 4), mi200 (CDNA 2)';
-/** A second limit, for the process's start and its device. */
+/** The limits for the process's start with its device, and for the choice of the kernels. */
 const START_MS = 120_000;
+/** The longest time of a timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const;
 
 /**
@@ -95,12 +97,15 @@ class Run<T> {
       this.#wait(START_MS, reject);
       child.on('message', (message: IsaSign | IsaResult<T>) => {
         if (this.#isOver) return;
-        if (message.kind === 'begun') onBegun();
-        else if (message.kind === 'compiling') this.#at = message.name;
+        if (message.kind === 'begun') {
+          onBegun();
+          this.#at = 'the choice of kernels';
+        } else if (message.kind === 'compiling') this.#at = message.name;
         else if (message.kind === 'result') job.onResult(message.result);
-        else if (message.kind === 'done') resolve();
-        else reject(new (message.usage ? UsageError : PoseGanError)(message.message));
-        this.#wait(message.kind === 'begun' ? START_MS : job.limitMs, reject);
+        else if (message.kind === 'done') return resolve();
+        else return reject(new (message.usage ? UsageError : PoseGanError)(message.message));
+        if (message.kind === 'begun') this.#wait(START_MS, reject);
+        else this.#wait(job.limitMs, reject, ' --timeout SECONDS allows more.');
       });
       child.on('error', (error) =>
         reject(new PoseGanError(`--isa ${job.isa}: the process did not start: ${error.message}`)),
@@ -114,12 +119,13 @@ class Run<T> {
     });
   }
 
-  #wait(ms: number, reject: (error: Error) => void): void {
+  #wait(ms: number, reject: (error: Error) => void, advice = ''): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      const what = `--isa ${this.job.isa}: the compiler did not finish ${this.#at} in ${ms / 1000} s`;
-      reject(new PoseGanError(`${what}. --timeout SECONDS allows more.`));
-    }, ms);
+    const late = () => {
+      const what = `--isa ${this.job.isa}: the compiler did not finish ${this.#at} in ${ms / 1000} s.`;
+      reject(new PoseGanError(what + advice));
+    };
+    this.#timer = setTimeout(late, Math.min(ms, MAX_TIMER_MS));
   }
 
   /** The error for a process that ended by itself: an unknown GPU, or a crash of the compiler. */

@@ -49,23 +49,21 @@ const total = (body: readonly Instruction[], of: (i: Instruction) => number | bo
 
 /**
  * The hot loop: the one whose own blocks, without those of loops within it, do the most multiply-adds, where each level of
- * nesting counts as eight runs. A kernel of which only the code outside its loops multiplies and adds has none. Where nothing
- * does, vector instructions are counted instead.
+ * nesting counts as eight runs. If no loop does any, vector instructions are counted instead. A kernel has no hot loop if only
+ * the code outside its loops multiplies and adds, and that code then counts more than every loop.
  */
 function hottest(blocks: readonly Block[]): Loop | undefined {
   const loops = loopsOf(blocks);
   const sum = (of: readonly number[], what: (i: Instruction) => number | boolean) =>
     of.reduce((all, b) => all + total(blocks[b]?.instructions ?? [], what), 0);
-  const inLoops = loops.reduce((all, { own }) => all + sum(own, multiplyAdds), 0);
-  const whole = sum(
-    blocks.map((_, i) => i),
-    multiplyAdds,
-  );
-  if (!inLoops && whole) return undefined;
-  const what = inLoops ? multiplyAdds : isVector;
+  const inLoops = new Set(loops.flatMap(({ own }) => own));
+  const outside = blocks.map((_, i) => i).filter((i) => !inLoops.has(i));
+  const what = sum([...inLoops], multiplyAdds) ? multiplyAdds : isVector;
   const weights = new Map(loops.map((loop) => [loop, RUNS ** loop.depth * sum(loop.own, what)]));
   const weight = (loop: Loop) => weights.get(loop) ?? 0;
-  return [...loops].sort((a, b) => weight(b) - weight(a) || b.depth - a.depth)[0];
+  const [first] = [...loops].sort((a, b) => weight(b) - weight(a) || b.depth - a.depth);
+  const isOutside = what === isVector && sum(outside, multiplyAdds) > 0;
+  return first && isOutside && sum(outside, isVector) > weight(first) ? undefined : first;
 }
 
 /** The figures of a disassembled kernel's hot loop. */

@@ -11,7 +11,10 @@ const MULTIPLY_ADD = /^v_(?:dual_|pk_)?(?:fma|mac|mad)[acmk]*_(?:legacy_|mix(?:l
 /** Sums of several products: `v_dot2_f32_f16`, `v_dot2acc_f32_f16`, `v_dual_dot2acc_f32_f16`. */
 const DOT = /^v_(?:dual_)?dot(\d)(?:acc|c)?_f/;
 
-/** How many multiply-adds an instruction does in each lane. A mixed one by 1 only converts or adds, as `v_fma_mixlo_f16 v0, 1.0, v1, neg(0)`. */
+/**
+ * How many multiply-adds an instruction does in each lane. A mixed one by 1, `v_fma_mixlo_f16 v0, 1.0, v1, neg(0)`, only converts
+ * or adds.
+ */
 export function multiplyAdds({ name, operands }: Instruction): number {
   if (name.includes('_mix') && /(?:^|[\s,])1\.0(?:,|$)/.test(operands)) return 0;
   const products = DOT.exec(name)?.[1];

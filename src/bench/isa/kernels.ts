@@ -162,8 +162,8 @@ class Collected {
 }
 
 /**
- * What tells a kernel from the others of its variant: its label, where that is not the variant's name, and from those of the same label the constants in which it
- * differs, or a number if it differs only in its code.
+ * What tells a kernel from the others of its variant: its label, where that is not the variant's name, and from those of the same
+ * label the constants in which it differs, or a number if it differs only in its code.
  */
 function partOf(kernel: Collecting, others: readonly Collecting[]): string {
   const { shader, constants } = kernel;
