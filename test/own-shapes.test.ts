@@ -44,6 +44,15 @@ describe('a case of --case', () => {
     ]);
   });
 
+  test('a gradient takes the tensors of the op that it is the gradient of', () => {
+    const rooms = [
+      ['reluGradient', 'x=64x32'],
+      ['instanceNormGradient', 'x=1x8x8x4, gamma=4, beta=4'],
+      ['biasGradient', 'x=1x8x8x4, w=3x3x4x4, bias=4'],
+    ].map(([op = '', text = '']) => cases(op, text)[0]?.room.name);
+    expect(rooms).toEqual(['relu', 'instanceNorm', 'conv2d']);
+  });
+
   test('a setting that is always a list takes one number for all, and those left out are as in the model’s layers', () => {
     const [own] = cases('maxPool2d', 'x=1x9x9x4, kernel=3, stride=2');
     expect(own?.c.attrs).toMatchObject({ kernel: [3, 3], stride: [2, 2], ceilMode: false });

@@ -45,8 +45,15 @@ export function ownCases(known: KnownOp, texts: readonly string[], limits: SizeL
   return found;
 }
 
-function termsOf({ uses }: KnownOp): Terms {
-  const { room } = uses[0] as OpUse;
+/** The room of an op or, for `reluGradient`, that of `relu`; otherwise the first one that applies it. */
+function roomOf({ op, uses }: KnownOp): Room {
+  const named = uses.filter((u) => op.name.startsWith(u.room.name));
+  const [best = uses[0]] = named.sort((a, b) => b.room.name.length - a.room.name.length);
+  return (best as OpUse).room;
+}
+
+function termsOf(known: KnownOp): Terms {
+  const room = roomOf(known);
   const cases = room.cases;
   const names = (of: (c: Case) => object | null | undefined) => cases.map((c) => Object.keys(of(c) ?? {}));
   const always = (lists: readonly (readonly string[])[]) =>
