@@ -13,7 +13,7 @@ export interface Host {
 
 const INSTALL =
   'Install Mesa 23.0 to 25.0 with its Vulkan drivers. On Debian 12: add bookworm-backports to the apt sources, apt-get update, and ' +
-  'apt-get install -t bookworm-backports mesa-vulkan-drivers libvulkan1; on Ubuntu 24.04: apt-get install mesa-vulkan-drivers libvulkan1';
+  'apt-get install -t bookworm-backports mesa-vulkan-drivers libvulkan1; a container of Debian 12 does that on any Linux';
 const INSTALL_CC = 'On Debian and Ubuntu: apt-get install gcc libc6-dev';
 /** The variable by which RADV is told to be a GPU that the machine does not have. Mesa 25.1 has removed it. */
 const SWITCH = 'RADV_FORCE_FAMILY';
@@ -76,7 +76,7 @@ export function findRadv(asked: string, host: Host = process): string {
     const [, version] = /Mesa (\d[\w.~+-]*)/.exec(library.toString('latin1')) ?? [];
     throw new UsageError(
       `${asked} needs a RADV that can be told to be another GPU by ${SWITCH}, which Mesa 25.1 and later cannot; ` +
-        `${manifest} belongs to Mesa ${version ?? 'of an unknown version'}. ${INSTALL}; a container keeps it apart from your own.`,
+        `${manifest} belongs to Mesa ${version ?? 'of an unknown version'}. ${INSTALL}.`,
     );
   }
   return manifest;
