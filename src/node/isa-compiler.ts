@@ -70,7 +70,8 @@ export async function compileOn<T>(job: IsaJob<T>): Promise<void> {
     log = openSync(join(folder, 'log'), 'a+', 0o600);
     const env = radvEnvironment(job.isa.toLowerCase(), manifest, shim);
     child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'ignore', log, 'ipc'] });
-    child.send({ isa: job.isa, request: job.request });
+    // A process that has ended cannot take it, and says so by its exit code.
+    child.send({ isa: job.isa, request: job.request }, () => {});
     await new Run(job, child, log, () => rmSync(folder, { recursive: true, force: true })).ended;
   } finally {
     clean();
@@ -107,11 +108,16 @@ class Run<T> {
         if (message.kind === 'begun') this.#wait(START_MS, reject);
         else this.#wait(job.limitMs, reject, ' --timeout SECONDS allows more.');
       });
-      child.on('error', (error) =>
-        reject(new PoseGanError(`--isa ${job.isa}: the process did not start: ${error.message}`)),
-      );
+      child.on('error', (error) => {
+        const what = `--isa ${job.isa}: the process of the compiler did not start`;
+        if (child.pid === undefined) reject(new PoseGanError(`${what}: ${error.message}`));
+      });
+      // Its last messages can arrive after the news that it has ended, but not after the end of the channel.
+      const channel = new Promise((closed) => child.once('disconnect', closed));
       child.on('exit', (code, signal) => {
-        if (!this.#isOver) reject(this.#crash(signal ?? `exit code ${code}`));
+        void channel.then(() => {
+          if (!this.#isOver) reject(this.#crash(signal ?? `exit code ${code}`));
+        });
       });
     }).finally(() => {
       this.#isOver = true;
