@@ -94,7 +94,7 @@ describe('commands', () => {
   const data = () => ['--data', at('data'), '--name', 'lamp'];
 
   test.each(['paper', 'authors'])('train a lamp with the preset %s', async (preset) => {
-    const model = ['--preset', preset, '--size', 'small', '--ablation', 'dsc', '--width', '0.0625', '--batch', '1'];
+    const model = ['--preset', preset, '--size', 'small', '--width', '0.0625', '--batch', '1'];
     const pace = ['--iterations', '12', '--learning-rate', '0.004', '--seed', '1'];
     const skeleton = ['--skeleton', 'skeletons/lamp.json'];
     const trained = await run('train', ...data(), ...model, ...pace, ...skeleton, '--out', at(preset), '--json');
@@ -106,7 +106,8 @@ describe('commands', () => {
     const l1 = log.map((line) => (JSON.parse(line) as LogRow).reconstruction);
     const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
     expect(mean(l1.slice(-3))).toBeLessThan(0.85 * mean(l1.slice(0, 3)));
-    const { config, skeleton: kept } = loadCheckpoint(at(preset)).info;
+    const { config, recipe, skeleton: kept } = loadCheckpoint(at(preset)).info;
+    expect([recipe.ablation, config.loss.kind]).toEqual(['dsc', 'l1']);
     expect([config.joints, config.parts, kept]).toEqual([10, 5, LAMP]);
   });
 
@@ -116,6 +117,10 @@ describe('commands', () => {
     expect(JSON.parse(more.stdout)).toMatchObject({ step: 14, interrupted: false });
     const kept = JSON.parse(readFileSync(at('paper', 'options.json'), 'utf8'));
     expect(kept).toMatchObject({ data: at('data'), name: 'lamp', width: '0.0625', batch: '1', iterations: '14' });
+
+    const features = ['--features', 'bank', '--out', at('blind')];
+    const blind = await run('train', ...data(), '--skeleton', 'skeletons/lamp.json', ...features);
+    expect([blind.code, blind.stderr]).toEqual([2, expect.stringMatching(/default dsc has a loss on pixels.*full/)]);
 
     const other = await run('train', '--resume', '--out', at('paper'), '--batch', '2', '--iterations', '16');
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('batch was 1, now it is 2')]);

@@ -33,6 +33,8 @@ export function runOptions(folder: string): { values: Values; optionsFile: strin
   const { recipe, config, seed, features, skeleton } = checkpoint.info;
   const settings = {
     ...recipe,
+    // A recipe without it is of the full model, whatever the default of `pose-gan train` is.
+    ablation: recipe.ablation ?? 'full',
     ...(features === 'none' ? {} : { features }),
     ...{ 'learning-rate': config.learningRate, seed, batch: loadStateInfo(checkpoint).batch },
   };

@@ -45,12 +45,15 @@ export interface ModelChoice {
   readonly batch: number;
 }
 
-/** The model that the options of `MODEL_OPTIONS` select, except for `--features`. The default skeleton is `known`, or the person's. */
-export function chosenModel(values: Values, known?: Skeleton): ModelChoice {
+/**
+ * The model that the options of `MODEL_OPTIONS` select, except for `--features`. The default skeleton is `known`, or the person's. The
+ * default ablation is that of `modelConfig`, unless the command has another.
+ */
+export function chosenModel(values: Values, known?: Skeleton, defaultAblation?: Ablation): ModelChoice {
   const recipe = {
     preset: text(values, 'preset') as Preset | undefined,
     size: text(values, 'size') as Size | undefined,
-    ablation: text(values, 'ablation') as Ablation | undefined,
+    ablation: (text(values, 'ablation') as Ablation | undefined) ?? defaultAblation,
     width: positive(values, 'width', 1),
   };
   const path = text(values, 'skeleton');

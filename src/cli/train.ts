@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { unpairedText } from '../data/pairs.js';
+import { UsageError } from '../gpu/errors.js';
 import { broadcastText, type Collective } from '../model/collective.js';
 import type { LogRow } from '../model/iterate.js';
 import { datasetPaths, openDataset } from '../node/dataset.js';
@@ -42,6 +43,9 @@ const OPTIONS = {
   resize: { type: 'boolean' },
   'skip-bad': { type: 'boolean' },
 } as const;
+
+/** The ablation that gave the best pictures in every comparison so far (docs/results/ablation.md), and that needs no other network. */
+const DEFAULT_ABLATION = 'dsc';
 
 /**
  * All options. Those of the command line override those of `--config`, and these override the options of a resumed run. `toSave` are
@@ -110,7 +114,12 @@ async function run(given: Values, positionals: string[]): Promise<number> {
 async function trainAs(given: Values, ranks?: MpiRanks): Promise<number> {
   const leads = !ranks || ranks.rank === 0;
   const { values, toSave, skeleton } = await sharedOptions(given, ranks);
-  const model = chosenModel(values, skeleton);
+  const model = chosenModel(values, skeleton, DEFAULT_ABLATION);
+  if (text(values, 'features') !== undefined && text(values, 'ablation') === undefined)
+    throw new UsageError(
+      `--features chooses what a loss compares, but the default ${DEFAULT_ABLATION} has a loss on pixels. ` +
+        'Fix: add --ablation full, which is the paper’s whole model, or leave out --features',
+    );
   const { config: chosen, recipe, batch } = model;
   const config = { ...chosen, learningRate: positive(values, 'learning-rate', chosen.learningRate) };
   const folder = leads ? requiredOutput(values, 'out', 'folder') : required(values, 'out');
@@ -198,6 +207,7 @@ export const train: Command = {
     name: 'the name D of the dataset',
     out: 'the folder for checkpoints, samples and log.jsonl',
     ...MODEL_HELP,
+    ablation: `${DEFAULT_ABLATION} (default; best at budgets of hours), full (the paper’s whole model), baseline, perc, mean or dropout`,
     iterations: 'the total number of iterations (default: 90000)',
     'learning-rate': 'the learning rate of Adam (default: 0.0002)',
     seed: 'seed of weights, dropout, noise and order (default: 0)',
