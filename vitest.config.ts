@@ -16,6 +16,8 @@ export default defineConfig({
     env: { POSE_GAN_TUNING: 'off' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // A page on a software adapter may need seconds where another takes milliseconds, while other work uses the cores.
+    expect: { poll: { timeout: 30_000 } },
     globalSetup: ['test/adapter.ts', 'test/built-app.ts'],
   },
 });
