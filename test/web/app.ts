@@ -27,6 +27,8 @@ export async function openApp(): Promise<App> {
         ...options,
       });
       const page = await context.newPage();
+      // Playwright's own 30 seconds are too few for SwiftShader on a busy machine.
+      page.setDefaultTimeout(100_000);
       const complaints: string[] = [];
       page.on('console', (m) => {
         if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text());
