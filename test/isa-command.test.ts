@@ -123,11 +123,13 @@ describe('pose-gan bench --isa', () => {
       expect(`pose-gan bench: ${missing}`).toMatch(REFUSAL);
       return;
     }
-    const unknown = await bench('--isa', 'navi99', '--filter', 'conv2d naive');
+    const unknown = await bench('--isa', 'navi31,navi99', '--filter', 'conv2d naive', '--out', at('kept.json'));
     expect(unknown).toMatchObject({
       code: 2,
       err: expect.stringMatching(/--isa navi99: RADV knows no GPU of this name/),
     });
+    // What was compiled for the GPU before it is kept.
+    expect(JSON.parse(readFileSync(at('kept.json'), 'utf8')).targets).toMatchObject([{ isa: 'navi31' }]);
     writeFileSync(at('bad.wgsl'), 'fn (');
     const bad = await bench('--isa', 'navi31', '--op', 'conv2d', '--kernel', at('bad.wgsl'), '--like', 'naive');
     expect(bad).toMatchObject({ code: 1, err: expect.stringMatching(/bad\.wgsl: line 1:4: expected identifier/) });

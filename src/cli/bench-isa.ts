@@ -60,12 +60,12 @@ export async function benchIsa(values: Values, positionals: readonly string[]): 
   for (const isa of targets) {
     const target = await compileTarget(isa, request, limitMs, codes);
     found.push(target);
+    // What is done is kept if the compiler fails for a later GPU.
+    if (out) writeFileAtomic(out, `${JSON.stringify(isaDocument(found), null, 2)}\n`);
+    asm?.(codes);
     if (!values.json) sayLayout(`${found.length > 1 ? '\n' : ''}${isaText(target)}`);
   }
-  const doc = isaDocument(found);
-  if (out) writeFileAtomic(out, `${JSON.stringify(doc, null, 2)}\n`);
-  asm?.(codes);
-  if (values.json) sayJson(doc);
+  if (values.json) sayJson(isaDocument(found));
   else sayLayout(`\n${ISA_NOTES}`);
   return found.some(({ kernels }) => kernels.some((k) => 'failed' in k)) ? 1 : 0;
 }

@@ -34,7 +34,7 @@ export const isStore = ({ name }: Instruction) => /^(?:t?buffer|global|flat|imag
 /** Loads of one value for all lanes. */
 export const isScalarLoad = ({ name }: Instruction) => /^s_(?:buffer_)?load/.test(name);
 
-/** Whether an instruction increments the counter that waits for loads look at. Spills count as any other access. */
+/** Whether an instruction increments the counter on which code waits for its loads. Accesses of spilled registers do so as well. */
 export function isCounted(instruction: Instruction, { storesWithLoads }: Counting): boolean {
   const { name, operands } = instruction;
   if (isLoad(instruction) || name.startsWith('scratch_load')) return true;
